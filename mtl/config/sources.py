@@ -1,0 +1,139 @@
+"""`prepare.sources`: where windows, series and labels come from; one class a kind of source."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from mtl.config.common import Fraction, Name, PositiveFloat, PositiveFraction, PositiveInt, Section, Seed
+
+
+class SensorsSource(Section):
+    """Embedded data with a known optimum: a Markov-switching vector autoregression (methods 7)."""
+
+    kind: Literal["sensors"]
+    seed: Seed = 0
+    rows: PositiveInt = 4000
+    regimes: Annotated[int, Field(ge=2, le=8, strict=True)] = 3
+    channels: Annotated[int, Field(ge=1, le=64, strict=True)] = 4
+    stay: Annotated[float, Field(gt=0, lt=1)] = 0.95
+    """Probability that the regime stays as it is from one hour to the next."""
+    noise: PositiveFloat = 0.5
+    relatedness: Fraction = 1.0
+    """Share of the labels' information that lies in the regime that drives the forecasts."""
+    fault_labels: PositiveInt = 200
+    """Rows of the training part whose `fault` label is known; the others are missing."""
+    max_horizon: PositiveInt = 24
+    """Longest horizon for which the optimum is computed, in hours."""
+    train: PositiveFraction = 0.6
+    val: PositiveFraction = 0.2
+
+
+class FractionBorders(Section):
+    """Chronological parts: the first `train` of the rows, the next `val`, the rest is the test part."""
+
+    train: PositiveFraction = 0.7
+    test: PositiveFraction = 0.2
+
+    @model_validator(mode="after")
+    def _leave_room(self) -> "FractionBorders":
+        if self.train + self.test >= 1:
+            raise ValueError("train + test should leave a share for validation, so be below 1")
+        return self
+
+
+class RowBorders(Section):
+    """Explicit parts: rows [0, train) train, [train, val) validation, [val, test) test; later rows are unused."""
+
+    train: PositiveInt
+    val: PositiveInt
+    test: PositiveInt
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "RowBorders":
+        if not self.train < self.val < self.test:
+            raise ValueError("train, val and test are end rows and should increase")
+        return self
+
+
+class SeriesSource(Section):
+    """A table in time order: .csv, .csv.gz or .parquet."""
+
+    kind: Literal["series"]
+    path: str
+    """File, relative to the project's folder."""
+    date: str | None = "date"
+    """Column with the time stamps; null when there is none."""
+    values: list[str] | None = None
+    """Value columns; null takes every column but `date` and `labels`."""
+    labels: list[str] = []
+    """Columns with a class for every row (any values, NaN = no label), for classification tasks."""
+    encoding: str = "utf-8"
+    separator: Annotated[str, Field(min_length=1, max_length=1)] = ","
+    missing_markers: list[float] = []
+    """Numbers that stand for a missing value, for example -9999."""
+    on_missing: Literal["error", "keep_markers", "interpolate", "ffill"] = "error"
+    """`keep_markers` leaves the marker's number in the data, as the published benchmarks do."""
+    on_duplicate: Literal["error", "first", "last", "mean", "keep"] = "error"
+    on_unordered: Literal["error", "sort"] = "error"
+    on_constant: Literal["error", "keep", "drop"] = "error"
+    borders: FractionBorders | RowBorders = FractionBorders()
+
+
+class HarSource(Section):
+    """UCI HAR, nine raw inertial channels: the zip (also nested in an outer zip) or its unzipped folder."""
+
+    kind: Literal["har"]
+    path: str = "data/raw/UCI HAR Dataset.zip"
+    folds: Annotated[int, Field(ge=2, le=21, strict=True)] = 5
+    """Training subjects are dealt into this many groups; seed s holds out group s mod folds for validation."""
+    split_seed: Seed = 0
+
+
+class UeaSource(Section):
+    """A UEA/UCR archive set in .ts format: `<stem>_TRAIN.ts` and `<stem>_TEST.ts`."""
+
+    kind: Literal["uea"]
+    path: str
+    """Path up to `_TRAIN.ts`, relative to the project's folder."""
+    folds: Annotated[int, Field(ge=2, le=50, strict=True)] = 5
+    split_seed: Seed = 0
+    on_unequal_length: Literal["error", "resample", "left_pad"] = "error"
+
+
+class ArraysSource(Section):
+    """One .npz with `x_train` [N, L, C], `x_test`, and a `y_train`/`y_test` [N] for each label name."""
+
+    kind: Literal["arrays"]
+    path: str
+    labels: dict[Name, str] = {"label": "y"}
+    """Label name → stem of its arrays (`y` means `y_train` and `y_test`); -1 is a missing label."""
+    groups: str | None = None
+    """Stem of the array (`subject` → `subject_train`) whose groups are held out whole; null: stratified."""
+    folds: Annotated[int, Field(ge=2, le=50, strict=True)] = 5
+    split_seed: Seed = 0
+
+
+class PythonSource(Section):
+    """A user's own source under plugins/: `target: module:callable` returns an `mtl.types.Prepared`."""
+
+    kind: Literal["python"]
+    target: Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")]
+    path: str | None = None
+    options: dict[str, str | int | float | bool | None] = {}
+
+
+Source = Annotated[
+    SensorsSource | SeriesSource | HarSource | UeaSource | ArraysSource | PythonSource, Field(discriminator="kind")
+]
+
+
+class PrepareConfig(Section):
+    """`prepare`: one DVC stage a source, `prepare@<name>`."""
+
+    sources: Annotated[dict[Name, Source], Field(min_length=1)]
+
+
+__all__ = [
+    "ArraysSource", "FractionBorders", "HarSource", "PrepareConfig", "PythonSource",
+    "RowBorders", "SensorsSource", "SeriesSource", "Source", "UeaSource",
+]  # fmt: skip

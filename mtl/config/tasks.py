@@ -1,0 +1,52 @@
+"""`tasks`: what is learnt; a forecast or a label, each on one source."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from mtl.config.common import DropRate, Name, PositiveFraction, PositiveInt, Section
+
+
+class TaskBase(Section):
+    source: Name
+    input_len: PositiveInt | None = None
+    """Rows in a window; needed on a series, null on a source of stored windows (their own length)."""
+    role: Literal["main", "auxiliary"] = "main"
+    """Auxiliary tasks are trained but do not count in verdicts' means or in early stopping."""
+    train_fraction: PositiveFraction = 1.0
+    """Share of the task's training samples that is used: the latest rows of a series' forecast, a stratified
+    draw (by the run's seed) for labels."""
+    dropout: DropRate | None = None
+    """Dropout of this task's head and encoder pass; null takes `encoder.dropout`."""
+    weight: Annotated[float, Field(gt=0)] = 1.0
+    """Relative weight among the tasks of its kind."""
+
+
+class ForecastTask(TaskBase):
+    """The next `horizon` rows of the `targets` columns, z-scored; MSE."""
+
+    kind: Literal["forecast"]
+    horizon: PositiveInt
+    targets: Annotated[list[str], Field(min_length=1)] | None = None
+    """Columns that are forecast; null takes all."""
+
+
+class ClassificationTask(TaskBase):
+    """One of two or more classes; cross-entropy."""
+
+    kind: Literal["classification"]
+    label: str = "label"
+    class_weights: Literal["none", "balanced"] = "none"
+    """`balanced` weighs class c by n / (k · n_c)."""
+
+
+class BinaryTask(TaskBase):
+    """Yes or no; one logit, binary cross-entropy."""
+
+    kind: Literal["binary"]
+    label: str = "label"
+    class_weights: Literal["none", "balanced"] = "none"
+    """`balanced` sets pos_weight to negatives / positives."""
+
+
+Task = Annotated[ForecastTask | ClassificationTask | BinaryTask, Field(discriminator="kind")]

@@ -1,0 +1,200 @@
+"""`train`, `pretrain`, `baseline`, `finetune`, `evaluate`, `tracking` and `base`."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from mtl.config.common import (
+    Count,
+    Fraction,
+    Name,
+    NonNegativeFloat,
+    PositiveFloat,
+    PositiveInt,
+    Section,
+    Seed,
+)
+
+
+class BaseConfig(Section):
+    """`base`: what every training stage uses."""
+
+    seeds: Annotated[list[Seed], Field(min_length=1)] = [0, 1, 2, 3, 4]
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    threads: PositiveInt = 1
+    """Threads of one training process; part of a result's identity, since it changes the order of sums."""
+    jobs: Literal["auto"] | PositiveInt = "auto"
+    """Processes side by side (`auto`: cores / threads); never changes a result, so no stage depends on it."""
+
+    @model_validator(mode="after")
+    def _distinct(self) -> "BaseConfig":
+        if len(set(self.seeds)) != len(self.seeds):
+            raise ValueError(f"seeds should be distinct, found {self.seeds}")
+        return self
+
+
+class SamplerConfig(Section):
+    """How a joint step divides its batch among pools of samples (methods 3)."""
+
+    kind: Literal["uniform", "proportional", "temperature"] = "uniform"
+    temperature: PositiveFloat = 2.0
+    """p ∝ n^(1/T): T = 1 is proportional, larger T flattens towards uniform."""
+    epoch: Literal["total", "largest", "smallest"] = "total"
+    """What an epoch's length is taken from: as many draws as all pools hold together, or one pass over the
+    pool that takes longest or shortest."""
+
+
+class StoppingConfig(Section):
+    """Which epoch is kept, judged on validation data with fixed weights."""
+
+    criterion: Literal["forecast", "combined", "constrained"] = "combined"
+    patience: PositiveInt | None = 5
+    """Epochs without improvement before training ends; null trains to the end. The best epoch is kept either way."""
+    tolerance: NonNegativeFloat = 0.05
+    """`constrained`: how much validation MSE may lie above the single-task run's."""
+    default_lambda: Fraction = 0.5
+    """Weight of the labels in `combined` for methods that have no λ of their own."""
+
+
+class TrainConfig(Section):
+    """`train`: one budget for baselines and joint runs alike."""
+
+    epochs: PositiveInt = 10
+    batch_size: Annotated[int, Field(ge=2, strict=True)] = 64
+    lr: PositiveFloat = 1e-3
+    head_lr: PositiveFloat | None = None
+    """Learning rate of the heads; null takes `lr`."""
+    weight_decay: NonNegativeFloat = 0.01
+    schedule: Literal["constant", "onecycle", "cosine"] = "onecycle"
+    """Of the learning rate, per step."""
+    clip: PositiveFloat | None = 1.0
+    """Global norm of the combined gradient; null does not clip."""
+    sampler: SamplerConfig = SamplerConfig()
+    stopping: StoppingConfig = StoppingConfig()
+    gradient_probes: Count = 2
+    """Steps an epoch on which each task's gradient on the shared parameters is measured."""
+
+
+class DiffusionObjective(Section):
+    """Denoising diffusion of patches given the clean past (TimeDART)."""
+
+    kind: Literal["diffusion"]
+    steps: PositiveInt = 1000
+    noise: Literal["cosine", "linear"] = "cosine"
+    decoder_layers: PositiveInt = 1
+    head: Literal["per_patch", "flatten"] = "per_patch"
+    """`flatten` is the published form, which leaks clean patches (methods 1.2)."""
+    condition_on_step: bool = True
+
+
+class DenoiseObjective(Section):
+    """Reconstruct the clean window from one with Gaussian noise added."""
+
+    kind: Literal["denoise"]
+    noise_level: PositiveFloat = 0.1
+    """In standard deviations of each channel."""
+
+
+class NoObjective(Section):
+    """No pretraining: the stage writes a summary and no weights."""
+
+    kind: Literal["none"]
+
+
+Objective = Annotated[DiffusionObjective | DenoiseObjective | NoObjective, Field(discriminator="kind")]
+
+
+class PretrainConfig(Section):
+    """`pretrain`: self-supervised training of the encoder on the windows of some sources."""
+
+    objective: Objective = NoObjective(kind="none")
+    sources: list[Name] | None = None
+    """Sources whose training windows are used; null takes all."""
+    input_len: PositiveInt | None = None
+    """Rows in a window of a series source; stored windows keep their own length."""
+    shared: bool = False
+    """One pretraining (with the first seed) for all seeds; results are then labelled as conditional on it."""
+    epochs: PositiveInt = 10
+    batch_size: Annotated[int, Field(ge=2, strict=True)] = 64
+    lr: PositiveFloat = 1e-3
+    weight_decay: NonNegativeFloat = 0.0
+    schedule: Literal["constant", "onecycle", "cosine", "exponential"] = "onecycle"
+    decay: Annotated[float, Field(gt=0, le=1)] = 0.9
+    """`exponential`: factor on the learning rate after each epoch."""
+    clip: PositiveFloat | None = 1.0
+
+
+class Start(Section):
+    """What a run starts from and what of it is trained."""
+
+    init: Literal["random", "pretrained"] = "random"
+    freeze: Literal["none", "encoder"] = "none"
+
+    @property
+    def label(self) -> str:
+        """Folder and display name, e.g. `pretrained-frozen`."""
+        return self.init + ("-frozen" if self.freeze == "encoder" else "")
+
+
+class BaselineConfig(Section):
+    """`baseline`: single-task runs of every task; one set for every start."""
+
+    starts: Annotated[list[Start], Field(min_length=1)] = [Start()]
+
+
+class MethodBase(Start):
+    tasks: Annotated[list[Name], Field(min_length=1)] | None = None
+    """Tasks trained together; null takes all."""
+
+
+class WeightedMethod(MethodBase):
+    """(1 − λ(t)) · forecasts + λ(t) · labels."""
+
+    kind: Literal["weighted"]
+    lam: Annotated[float, Field(ge=0, le=1, alias="lambda")]
+    schedule: Literal["constant", "linear", "cosine", "warmup"] = "constant"
+
+
+class UncertaintyMethod(MethodBase):
+    """Homoscedastic uncertainty weighting (Kendall, Gal, Cipolla 2018, arXiv 1705.07115)."""
+
+    kind: Literal["uncertainty"]
+    form: Literal["kendall", "half"] = "kendall"
+    lr: PositiveFloat = 1e-2
+    """Learning rate of the log variances."""
+
+
+class SequentialMethod(MethodBase):
+    """One kind of task after the other, each for a whole budget: the forgetting baseline."""
+
+    kind: Literal["sequential"]
+    first: Literal["forecast", "labels"]
+
+
+Method = Annotated[WeightedMethod | UncertaintyMethod | SequentialMethod, Field(discriminator="kind")]
+
+
+class FinetuneConfig(Section):
+    """`finetune`: one DVC stage a method, `finetune@<name>`."""
+
+    methods: Annotated[dict[Name, Method], Field(min_length=1)]
+
+
+class EvaluateConfig(Section):
+    """`evaluate`: how results are compared and shown."""
+
+    confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
+    tolerance: NonNegativeFloat = 0.05
+    """A forecast counts as kept when its MSE is within this share of the single-task MSE."""
+    examples: Annotated[int, Field(ge=0, le=8, strict=True)] = 3
+    """Test windows a forecast whose truth and prediction are drawn."""
+
+
+class TrackingConfig(Section):
+    """`tracking`: the mirror of results in MLflow; no stage depends on it."""
+
+    enabled: bool = True
+    uri: str | None = None
+    """Null takes MLFLOW_TRACKING_URI, else mlflow.db in the project's folder."""
+    experiment: str = "mtl"
+    log_weights: bool = True

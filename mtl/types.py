@@ -1,0 +1,136 @@
+"""What the rooms hand to each other, and the legend of dimension names.
+
+B batch, C channels, L input length, H horizon, N tokens, D width, K tasks, R rows of a series, W windows.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+Kind = Literal["forecast", "classification", "binary"]
+Split = Literal["train", "val", "test"]
+SPLITS: tuple[Split, ...] = ("train", "val", "test")
+NO_LABEL = -1
+"""Marks a sample whose label is missing: it is masked, never counted as a class."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """One source, as `prepare` writes it and `mtl.data.store` reads it back; values in original units.
+
+    A *series* (`window` None) has one row a time step, and windows may start anywhere inside a part.
+    *Stored windows* (`window` = L) are W windows of L rows laid end to end: window i is rows [i·L, (i+1)·L).
+    """
+
+    name: str
+    values: Float[Tensor, "R C"]
+    """float64, original units."""
+    columns: list[str]
+    window: int | None
+    borders: tuple[int, int, int] | None
+    """Series: rows [0, a) train, [a, b) validation, [b, c) test. Stored windows: None."""
+    fold: Int[Tensor, " W"] | None
+    """Stored windows: -1 is a test window, else the training window's fold; seed s validates on fold s mod F."""
+    folds: int
+    """Number of folds F; 1 for a series (its validation part is fixed)."""
+    labels: dict[str, Int[Tensor, " n"]] = field(default_factory=dict)
+    """Label name → class of each row (series: known at that row) or of each stored window; NO_LABEL is missing."""
+    classes: dict[str, list[str]] = field(default_factory=dict)
+    """Label name → class names in the order of the numbers."""
+    groups: Int[Tensor, " W"] | None = None
+    """Stored windows: whom a window belongs to (a person), or None."""
+    units: dict[str, str] = field(default_factory=dict)
+    """Column → unit in words, where known."""
+    oracle_forecast: Float[Tensor, "n H C"] | None = None
+    """Sources with a known optimum: best forecast (original units) of rows t+1…t+H given all rows ≤ t, for the
+    rows t in [oracle_from, oracle_from + n)."""
+    oracle_from: int = 0
+    oracle_labels: dict[str, Float[Tensor, "n k"]] = field(default_factory=dict)
+    """Label name → P(class | rows ≤ t) for the same rows t as `oracle_forecast`."""
+    notes: list[str] = field(default_factory=list)
+    """What was replaced, dropped or skipped while reading, in words."""
+
+    @property
+    def rows(self) -> int:
+        return self.values.shape[0]
+
+
+@dataclass(frozen=True)
+class TaskSpec:
+    """One task, resolved against its source."""
+
+    name: str
+    kind: Kind
+    source: str
+    input_len: int
+    columns: list[str]
+    """Input channels, in order (C of them)."""
+    targets: list[int]
+    """Forecast: channel numbers that are predicted; labels: empty."""
+    horizon: int = 0
+    classes: list[str] = field(default_factory=list)
+    role: Literal["main", "auxiliary"] = "main"
+    weight: float = 1.0
+    dropout: float | None = None
+    class_weights: tuple[float, ...] | None = None
+    """Classification: weight of each class. Binary: (pos_weight,)."""
+
+    @property
+    def outputs(self) -> int:
+        """Numbers predicted a sample: H per channel for a forecast, else logits (one for a binary task)."""
+        return self.horizon if self.kind == "forecast" else 1 if self.kind == "binary" else len(self.classes)
+
+    @property
+    def metric(self) -> str:
+        """Name of the primary metric."""
+        return "mse" if self.kind == "forecast" else "accuracy"
+
+    @property
+    def lower_is_better(self) -> bool:
+        return self.kind == "forecast"
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Samples of one pool: tasks that share them share one pass through the encoder."""
+
+    pool: str
+    x: Float[Tensor, "B C L"]
+    """Inputs, z-scored."""
+    targets: dict[str, Tensor]
+    """Task → [B, T, H] (T target channels, z-scored) for a forecast, [B] class numbers otherwise."""
+    valid: dict[str, Bool[Tensor, " B"]]
+    """Task → which samples have a target; a task that is absent here has them all."""
+
+    def to(self, device: torch.device) -> "Batch":
+        return Batch(
+            self.pool,
+            self.x.to(device),
+            {k: v.to(device) for k, v in self.targets.items()},
+            {k: v.to(device) for k, v in self.valid.items()},
+        )
+
+
+Predictions = dict[str, Tensor]
+"""Task → [B, T, H] z-scored forecast, [B, k] logits, or [B] one logit (binary)."""
+
+
+@dataclass(frozen=True)
+class RunPath:
+    """Where one training run's files stand, below `outputs/`."""
+
+    stage: Literal["pretrain", "baseline", "finetune"]
+    name: str | None
+    """Task (baseline) or method (finetune); None for pretrain."""
+    start: str | None
+    """Baseline only: the start's label."""
+    seed: int
+
+    @property
+    def folder(self) -> Path:
+        parts = [part for part in (self.stage, self.name, self.start) if part is not None]
+        return Path("outputs", *parts, f"seed-{self.seed}")
