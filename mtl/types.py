@@ -4,12 +4,13 @@ B batch, C channels, L input length, H horizon, N tokens, D width, K tasks, R ro
 """
 
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Literal
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
+
+from mtl.paths import RunPath as RunPath
 
 Kind = Literal["forecast", "classification", "binary"]
 Split = Literal["train", "val", "test"]
@@ -37,7 +38,7 @@ class Prepared:
     """Stored windows: -1 is a test window, else the training window's fold; seed s validates on fold s mod F."""
     folds: int
     """Number of folds F; 1 for a series (its validation part is fixed)."""
-    labels: dict[str, Int[Tensor, " n"]] = field(default_factory=dict)
+    labels: dict[str, Int[Tensor, " _"]] = field(default_factory=dict)
     """Label name → class of each row (series: known at that row) or of each stored window; NO_LABEL is missing."""
     classes: dict[str, list[str]] = field(default_factory=dict)
     """Label name → class names in the order of the numbers."""
@@ -49,7 +50,7 @@ class Prepared:
     """Sources with a known optimum: best forecast (original units) of rows t+1…t+H given all rows ≤ t, for the
     rows t in [oracle_from, oracle_from + n)."""
     oracle_from: int = 0
-    oracle_labels: dict[str, Float[Tensor, "n k"]] = field(default_factory=dict)
+    oracle_labels: dict[str, Float[Tensor, "n _"]] = field(default_factory=dict)
     """Label name → P(class | rows ≤ t) for the same rows t as `oracle_forecast`."""
     notes: list[str] = field(default_factory=list)
     """What was replaced, dropped or skipped while reading, in words."""
@@ -117,20 +118,3 @@ class Batch:
 
 Predictions = dict[str, Tensor]
 """Task → [B, T, H] z-scored forecast, [B, k] logits, or [B] one logit (binary)."""
-
-
-@dataclass(frozen=True)
-class RunPath:
-    """Where one training run's files stand, below `outputs/`."""
-
-    stage: Literal["pretrain", "baseline", "finetune"]
-    name: str | None
-    """Task (baseline) or method (finetune); None for pretrain."""
-    start: str | None
-    """Baseline only: the start's label."""
-    seed: int
-
-    @property
-    def folder(self) -> Path:
-        parts = [part for part in (self.stage, self.name, self.start) if part is not None]
-        return Path("outputs", *parts, f"seed-{self.seed}")

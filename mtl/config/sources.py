@@ -4,28 +4,66 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from mtl.config.common import Fraction, Name, PositiveFloat, PositiveFraction, PositiveInt, Section, Seed
+from mtl.config.common import (
+    Fraction,
+    Name,
+    NonNegativeFloat,
+    PositiveFloat,
+    PositiveFraction,
+    PositiveInt,
+    Section,
+    Seed,
+)
 
 
 class SensorsSource(Section):
-    """Embedded data with a known optimum: a Markov-switching vector autoregression (methods 7)."""
+    """Embedded data with a known optimum: two Markov-switching vector autoregressions (methods 7), one row an hour."""
 
     kind: Literal["sensors"]
     seed: Seed = 0
     rows: PositiveInt = 4000
-    regimes: Annotated[int, Field(ge=2, le=8, strict=True)] = 3
-    channels: Annotated[int, Field(ge=1, le=64, strict=True)] = 4
-    stay: Annotated[float, Field(gt=0, lt=1)] = 0.95
+    regimes: Annotated[int, Field(ge=2, le=8, strict=True)] = 4
+    """Regimes of each chain, and so classes of `load_state`."""
+    channels: Annotated[int, Field(ge=1, le=64, strict=True)] = 3
+    """Channels that the first chain drives: vibration, temperature, flow, current, pressure, ..."""
+    side_channels: Annotated[int, Field(ge=1, le=64, strict=True)] = 1
+    """Channels that the second, independent chain drives: air_pressure, humidity, hall_temperature, ..."""
+    stay: Annotated[float, Field(gt=0, lt=1)] = 0.98
     """Probability that the regime stays as it is from one hour to the next."""
     noise: PositiveFloat = 0.5
+    """Spread of a channel around its regime's level; the levels lie within -contrast ... contrast."""
+    contrast: NonNegativeFloat = 1.0
+    """How far the regimes' levels lie apart; 0: the level tells nothing."""
+    texture: Fraction = 0.6
+    """How far the regimes differ in smoothness, swing and noise; 0: only the level tells them apart."""
+    coupling: Fraction = 0.4
+    """Strength with which neighbouring channels of a chain drive each other."""
     relatedness: Fraction = 1.0
     """Share of the labels' information that lies in the regime that drives the forecasts."""
+    fault_flip: Annotated[float, Field(ge=0, le=0.5)] = 0.02
+    """Probability that a `fault` label is wrong; nobody can be right more often than 1 - fault_flip."""
     fault_labels: PositiveInt = 200
-    """Rows of the training part whose `fault` label is known; the others are missing."""
+    """Rows of the training part (and of validation, if it has as many) whose `fault` label is known."""
     max_horizon: PositiveInt = 24
     """Longest horizon for which the optimum is computed, in hours."""
     train: PositiveFraction = 0.6
     val: PositiveFraction = 0.2
+
+    @property
+    def borders(self) -> tuple[int, int, int]:
+        """Rows [0, a) are the training part, [a, b) validation, [b, c) the test part."""
+        return round(self.rows * self.train), round(self.rows * (self.train + self.val)), self.rows
+
+    @model_validator(mode="after")
+    def _leave_room(self) -> "SensorsSource":
+        if self.train + self.val >= 1:
+            raise ValueError("train + val should leave a share for the test part, so be below 1")
+        a, b, c = self.borders
+        if min(a, b - a, c - b) < self.max_horizon:
+            raise ValueError(f"rows should give each part at least max_horizon = {self.max_horizon} rows")
+        if self.fault_labels > a:
+            raise ValueError(f"fault_labels should be at most the {a} rows of the training part")
+        return self
 
 
 class FractionBorders(Section):
@@ -63,10 +101,14 @@ class SeriesSource(Section):
     """File, relative to the project's folder."""
     date: str | None = "date"
     """Column with the time stamps; null when there is none."""
+    date_format: str | None = None
+    """Format of the time stamps, as in strftime (%d.%m.%Y %H:%M); null works it out from the first one."""
     values: list[str] | None = None
     """Value columns; null takes every column but `date` and `labels`."""
     labels: list[str] = []
     """Columns with a class for every row (any values, NaN = no label), for classification tasks."""
+    units: dict[str, str] = {}
+    """Column → unit in words; a unit in brackets at the end of a column's name, as in `T (degC)`, is read by itself."""
     encoding: str = "utf-8"
     separator: Annotated[str, Field(min_length=1, max_length=1)] = ","
     missing_markers: list[float] = []
@@ -98,6 +140,9 @@ class UeaSource(Section):
     folds: Annotated[int, Field(ge=2, le=50, strict=True)] = 5
     split_seed: Seed = 0
     on_unequal_length: Literal["error", "resample", "left_pad"] = "error"
+    """`resample` stretches to the longest length; `left_pad` repeats the first value in front."""
+    on_missing: Literal["error", "interpolate"] = "error"
+    """What to do with `?`: `interpolate` draws a line between the neighbours in the same channel."""
 
 
 class ArraysSource(Section):

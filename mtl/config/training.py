@@ -39,6 +39,8 @@ class SamplerConfig(Section):
     kind: Literal["uniform", "proportional", "temperature"] = "uniform"
     temperature: PositiveFloat = 2.0
     """p ∝ n^(1/T): T = 1 is proportional, larger T flattens towards uniform."""
+    allocation: Literal["largest_remainder", "multinomial"] = "largest_remainder"
+    """Whole numbers of samples from the shares: as even as possible, or drawn at random."""
     epoch: Literal["total", "largest", "smallest"] = "total"
     """What an epoch's length is taken from: as many draws as all pools hold together, or one pass over the
     pool that takes longest or shortest."""
@@ -186,8 +188,6 @@ class EvaluateConfig(Section):
     confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
     tolerance: NonNegativeFloat = 0.05
     """A forecast counts as kept when its MSE is within this share of the single-task MSE."""
-    examples: Annotated[int, Field(ge=0, le=8, strict=True)] = 3
-    """Test windows a forecast whose truth and prediction are drawn."""
 
 
 class TrackingConfig(Section):

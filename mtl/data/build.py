@@ -1,0 +1,56 @@
+"""A source of the config → `Prepared`: the only place that knows every kind of source."""
+
+from pathlib import Path
+from typing import assert_never
+
+from mtl.config.sources import (
+    ArraysSource,
+    HarSource,
+    PythonSource,
+    SensorsSource,
+    SeriesSource,
+    Source,
+    UeaSource,
+)
+from mtl.data.validate import check_prepared
+from mtl.types import Prepared
+
+
+def read_source(name: str, source: Source, root: Path = Path(".")) -> Prepared:
+    """Reads and checks one source; each reader is imported only when its kind is used.
+
+    Args:
+        name: key of `prepare.sources`.
+        source: its section.
+        root: the project's folder, which the section's paths are relative to.
+
+    Raises:
+        DataError: a file is missing or cannot be used; the message names file, row and column.
+    """
+    match source:
+        case SensorsSource():
+            from mtl.data.sources import sensors
+
+            return check_prepared(sensors.read(source, name, root), f"prepare.sources.{name}")
+        case SeriesSource():
+            from mtl.data.sources import series
+
+            return check_prepared(series.read(source, name, root), source.path)
+        case HarSource():
+            from mtl.data.sources import har
+
+            return check_prepared(har.read(source, name, root), source.path)
+        case UeaSource():
+            from mtl.data.sources import uea
+
+            return check_prepared(uea.read(source, name, root), source.path)
+        case ArraysSource():
+            from mtl.data.sources import arrays
+
+            return check_prepared(arrays.read(source, name, root), source.path)
+        case PythonSource():
+            from mtl.data.sources import python
+
+            return check_prepared(python.read(source, name, root), source.target)
+        case _:
+            assert_never(source)

@@ -1,0 +1,44 @@
+"""A hash of what a file says, for files whose bytes depend on who packed them.
+
+The same UCI HAR text packed by another zlib, or the same numbers printed with fewer zeros, are the same data: the
+manifest may list their content hash beside the sha256 of the original file.
+"""
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+
+from mtl.data.sources.har import open_har, signal_files
+from mtl.data.sources.ts_format import parse_ts
+from mtl.errors import DataError
+
+
+def file_sha256(path: Path) -> str:
+    """sha256 of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def content_sha256(path: Path) -> str | None:
+    """sha256 of a HAR zip's files that are read, or of a .ts file's cases; None for anything else.
+
+    HAR: the bytes of every signal, label and person file, line ends as \\n. .ts: for each case the class name, the
+    shape and the values as little-endian float32.
+    """
+    digest = hashlib.sha256()
+    try:
+        if path.suffix == ".zip":
+            files = open_har(path, path.name)
+            for relative in signal_files():
+                text = files.read(relative).replace(b"\r\n", b"\n")
+                digest.update(f"{relative} {len(text)}\n".encode() + text)
+        elif path.suffix == ".ts":
+            ts = parse_ts(path, path.name)
+            for case, label in zip(ts.cases, ts.labels, strict=True):
+                digest.update(f"{label} {case.shape}\n".encode() + case.astype(np.dtype("<f4")).tobytes())
+        else:
+            return None
+    except DataError:
+        return None
+    return digest.hexdigest()

@@ -1,0 +1,56 @@
+"""Dealing training windows into folds, so that validation never touches the test part.
+
+W windows, F folds. Neighbouring windows of one person overlap: people are held out whole (methods 1.3).
+"""
+
+import numpy as np
+from jaxtyping import Int64
+from numpy import ndarray
+
+from mtl.errors import DataError
+
+
+def group_folds(groups: Int64[ndarray, " W"], folds: int, seed: int, where: str) -> Int64[ndarray, " W"]:
+    """Fold of each window: whole groups, dealt so that the folds hold about equally many windows.
+
+    Groups are shuffled by the seed, then the largest goes first to the fold with fewest windows so far.
+
+    Raises:
+        DataError: fewer groups than folds.
+    """
+    names, sizes = np.unique(groups, return_counts=True)
+    if len(names) < folds:
+        raise DataError(f"{where}: {folds} folds need at least as many groups in train, found {len(names)}.")
+    shuffled = np.random.default_rng(seed).permutation(len(names))
+    order = shuffled[np.argsort(-sizes[shuffled], kind="stable")]
+    filled = np.zeros(folds, dtype=np.int64)
+    fold_of = np.zeros(len(names), dtype=np.int64)
+    for group in order:
+        fold_of[group] = np.argmin(filled)
+        filled[fold_of[group]] += sizes[group]
+    return fold_of[np.searchsorted(names, groups)]
+
+
+def stratified_folds(
+    labels: Int64[ndarray, " W"], classes: list[str], folds: int, seed: int, where: str
+) -> Int64[ndarray, " W"]:
+    """Fold of each window, every class spread evenly; windows without a label (-1) are dealt out in turn.
+
+    Raises:
+        DataError: a class has fewer training windows than there are folds.
+    """
+    from sklearn.model_selection import StratifiedKFold
+
+    counts = np.bincount(labels[labels >= 0], minlength=len(classes))
+    for name, count in zip(classes, counts, strict=True):
+        if count < folds:
+            raise DataError(
+                f"{where}: class `{name}` has {count} training windows, too few for {folds} folds; lower `folds`."
+            )
+    fold = np.zeros(len(labels), dtype=np.int64)
+    known, unknown = np.flatnonzero(labels >= 0), np.flatnonzero(labels < 0)
+    splitter = StratifiedKFold(n_splits=folds, shuffle=True, random_state=seed)
+    for number, (_, held_out) in enumerate(splitter.split(known, labels[known])):
+        fold[known[held_out]] = number
+    fold[np.random.default_rng(seed).permutation(unknown)] = np.arange(len(unknown)) % folds
+    return fold

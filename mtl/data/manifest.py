@@ -1,0 +1,81 @@
+"""data/raw/NAME.json, the committed manifest of a source: which files it reads, and by which hashes they are known.
+
+    {"title": "...", "licence": "...", "files": {"ETTh1.csv": {"sha256": ["..."], "content_sha256": [], "url": "..."}}}
+
+Paths are relative to data/raw/. A file is accepted if its sha256 is listed, or its content hash (`mtl.data.content`).
+`url` is the original public address, or null for a user's own file. Synthetic sources have no files.
+"""
+
+import json
+from pathlib import Path, PurePosixPath
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from mtl.data.content import content_sha256, file_sha256
+from mtl.errors import DataError
+
+RAW = Path("data/raw")
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class ManifestFile(BaseModel):
+    """One file of a source."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    sha256: Annotated[list[Sha256], Field(min_length=1)]
+    content_sha256: list[Sha256] = []
+    url: str | None = None
+
+    def accepts(self, path: Path) -> bool:
+        """Whether the file at `path` is one that the manifest means."""
+        if file_sha256(path) in self.sha256:
+            return True
+        return bool(self.content_sha256) and content_sha256(path) in self.content_sha256
+
+
+class Manifest(BaseModel):
+    """A source's files."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    title: str = ""
+    licence: str = ""
+    files: dict[str, ManifestFile] = {}
+
+    @property
+    def known(self) -> bool:
+        """Whether every file has a public address, so that `mtl data get` can fetch it."""
+        return bool(self.files) and all(file.url is not None for file in self.files.values())
+
+
+def manifest_path(name: str, root: Path) -> Path:
+    return root / RAW / f"{name}.json"
+
+
+def read_manifest(name: str, root: Path) -> Manifest | None:
+    """The manifest of `name`, or None if there is none.
+
+    Raises:
+        DataError: it is not a manifest, or names a path outside data/raw/.
+    """
+    path = manifest_path(name, root)
+    if not path.is_file():
+        return None
+    shown = RAW / path.name
+    try:
+        manifest = Manifest.model_validate_json(path.read_text(encoding="utf-8"))
+    except (ValidationError, UnicodeDecodeError) as error:
+        raise DataError(f"{shown} is not a manifest: {' '.join(str(error).split())}") from None
+    for relative in manifest.files:
+        pure = PurePosixPath(relative)
+        if pure.is_absolute() or ".." in pure.parts or "\\" in relative or not pure.parts:
+            raise DataError(f"{shown}: `files` should name paths below {RAW}, found {relative!r}.")
+    return manifest
+
+
+def write_manifest(name: str, manifest: Manifest, root: Path) -> None:
+    """Writes data/raw/NAME.json, the same bytes for the same manifest."""
+    path = manifest_path(name, root)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(manifest.model_dump(), indent=1, sort_keys=True, ensure_ascii=False)
+    path.write_text(text + "\n", encoding="utf-8")

@@ -1,0 +1,124 @@
+"""Which samples of which pool make up each joint step (methods 2.1 and 3).
+
+The plan is drawn for *all* pools of the configured tasks; a run over some of the tasks takes its own part of it.
+So a single-task run sees the same samples, in the same number and order, as every joint run it is paired with.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from mtl.config import SamplerConfig
+from mtl.seeding import generator
+
+
+def shares(sizes: list[int], sampler: SamplerConfig) -> list[float]:
+    """Expected share of each pool in a batch; sums to 1.
+
+    Temperature: p ∝ n^(1/T) (Arivazhagan 2019, arXiv 1907.05019): T = 1 is proportional, T → ∞ uniform, so T > 1
+    raises the share of small sets. (Some write-ups state the direction the wrong way round.)
+    """
+    match sampler.kind:
+        case "uniform":
+            weights = [1.0] * len(sizes)
+        case "proportional":
+            weights = [float(n) for n in sizes]
+        case "temperature":
+            # In the log domain relative to the largest, so that a small T cannot overflow.
+            largest = math.log(max(sizes))
+            weights = [math.exp((math.log(n) - largest) / sampler.temperature) for n in sizes]
+    total = sum(weights)
+    return [weight / total for weight in weights]
+
+
+@dataclass(frozen=True)
+class JointPlan:
+    """The samples of every step: step s of epoch e holds b_k ≥ 0 samples of pool k, Σ b_k = batch size.
+
+    `largest_remainder` spreads the quotas B·p_k over the steps: each step gives the places to the pools that lag
+    most behind their quota, so after every step each pool's total is within about one sample of its share and no
+    pool, however small, starves. `multinomial` draws the b_k at random. A pool is passed through in a fresh
+    permutation each time it is used up, across epochs.
+    """
+
+    sizes: dict[str, int]
+    batch_size: int
+    sampler: SamplerConfig
+    seed: int
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Stated by the sampler: `total` draws as many samples as all pools hold; `largest` and `smallest` pass
+        once through the pool that takes the most or the fewest steps."""
+        quotas = [self.batch_size * share for share in shares(list(self.sizes.values()), self.sampler)]
+        passes = [math.ceil(n / quota - 1e-9) for n, quota in zip(self.sizes.values(), quotas, strict=True)]
+        match self.sampler.epoch:
+            case "total":
+                return math.ceil(sum(self.sizes.values()) / self.batch_size)
+            case "largest":
+                return max(passes)
+            case "smallest":
+                return min(passes)
+
+    def epochs(self, number: int, first: int = 0) -> Iterator[list[dict[str, Int[Tensor, " b"]]]]:
+        """Yields, for epochs `first` to `number` − 1, the list of steps: pool → sample numbers in the pool."""
+        names = list(self.sizes)
+        drawn = [0] * len(names)
+        for epoch in range(number):
+            counts = self._counts(epoch, drawn)
+            begin = list(drawn)
+            for row in counts:
+                drawn = [have + more for have, more in zip(drawn, row, strict=True)]
+            if epoch < first:
+                continue
+            streams = {
+                name: torch.split(self._stream(name, begin[k], drawn[k]), [row[k] for row in counts])
+                for k, name in enumerate(names)
+            }
+            yield [
+                {name: streams[name][step] for k, name in enumerate(names) if row[k] > 0}
+                for step, row in enumerate(counts)
+            ]
+
+    def active_steps(self, pools: list[str], number: int) -> list[int]:
+        """For each epoch, how many steps hold a sample of one of `pools`: the length of that run's schedule."""
+        return [sum(any(name in step for name in pools) for step in steps) for steps in self.epochs(number)]
+
+    def _counts(self, epoch: int, drawn: list[int]) -> list[list[int]]:
+        """[steps][pools] how many samples of each pool each step of the epoch holds."""
+        expected = shares(list(self.sizes.values()), self.sampler)
+        if self.sampler.allocation == "multinomial":
+            dice = generator(self.seed, "allocation", epoch)
+            places = torch.multinomial(
+                torch.tensor(expected, dtype=torch.float64).expand(self.steps_per_epoch, -1),
+                self.batch_size,
+                replacement=True,
+                generator=dice,
+            )
+            return [torch.bincount(row, minlength=len(expected)).tolist() for row in places]
+        quotas = [self.batch_size * share for share in expected]
+        if all(abs(quota - round(quota)) < 1e-9 for quota in quotas):
+            return [[round(quota) for quota in quotas]] * self.steps_per_epoch
+        total = list(drawn)
+        counts = []
+        for step in range(epoch * self.steps_per_epoch, (epoch + 1) * self.steps_per_epoch):
+            lag = [(step + 1) * quota - have for quota, have in zip(quotas, total, strict=True)]
+            row = [0] * len(lag)
+            for _ in range(self.batch_size):
+                neediest = max(range(len(lag)), key=lag.__getitem__)
+                row[neediest] += 1
+                lag[neediest] -= 1
+            counts.append(row)
+            total = [have + more for have, more in zip(total, row, strict=True)]
+        return counts
+
+    def _stream(self, name: str, begin: int, end: int) -> Int[Tensor, " n"]:
+        """Samples `begin` to `end` of the endless shuffled passes through a pool."""
+        size = self.sizes[name]
+        passes = range(begin // size, max(begin // size + 1, math.ceil(end / size)))
+        order = torch.cat([torch.randperm(size, generator=generator(self.seed, name, turn)) for turn in passes])
+        return order[begin - passes[0] * size : end - passes[0] * size]

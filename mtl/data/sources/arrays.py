@@ -1,0 +1,155 @@
+"""`kind: arrays`: windows and labels of one .npz file.
+
+Arrays: `x_train`, `x_test` [N, L, C] numbers; for a label with stem `y`: `y_train`, `y_test` [N] of whole numbers (-1:
+no label) or of class names, and `y_classes` [k], names in the order of the numbers, if wanted; `columns` [C], names of
+the channels, if wanted; for groups with stem `subject`: `subject_train` [N], and `subject_test` if it is known.
+"""
+
+import zipfile
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from mtl.config.sources import ArraysSource
+from mtl.data.folds import group_folds, stratified_folds
+from mtl.errors import DataError
+from mtl.types import NO_LABEL, Prepared
+
+SPLITS = ("train", "test")
+MAX_CLASSES = 10_000
+
+
+def read(config: ArraysSource, name: str, root: Path) -> Prepared:
+    """Training windows, then test windows, in the order of the arrays; values as float64.
+
+    Raises:
+        DataError: the file or an array is missing, has the wrong type or shape, or holds Python objects.
+    """
+    arrays = _load(root / config.path, config.path)
+    where = config.path
+    x = [_windows(arrays, f"x_{split}", where) for split in SPLITS]
+    if x[0].shape[1:] != x[1].shape[1:]:
+        expected = f"windows of {_size(x[0])} as `x_train` has"
+        raise DataError(f"{where}: `x_test` should have {expected}, found {_size(x[1])}.")
+    counts = [len(part) for part in x]
+    labels, classes = {}, {}
+    for label, stem in config.labels.items():
+        labels[label], classes[label] = _label(arrays, stem, counts, where)
+    groups = None if config.groups is None else _groups(arrays, config.groups, counts, where)
+    fold = np.full(sum(counts), -1, dtype=np.int64)
+    if groups is not None:
+        fold[: counts[0]] = group_folds(groups[: counts[0]], config.folds, config.split_seed, where)
+    elif labels:
+        first = next(iter(labels))
+        known = labels[first][: counts[0]]
+        fold[: counts[0]] = stratified_folds(known, classes[first], config.folds, config.split_seed, where)
+    else:
+        # No classes to spread: every window is a group of its own.
+        fold[: counts[0]] = group_folds(np.arange(counts[0]), config.folds, config.split_seed, where)
+    channels = x[0].shape[2]
+    columns = [f"channel_{n + 1}" for n in range(channels)]
+    if "columns" in arrays:
+        columns = [str(c) for c in arrays["columns"]]
+    return Prepared(
+        name=name,
+        values=torch.from_numpy(np.concatenate(x).reshape(-1, channels)),
+        columns=columns,
+        window=x[0].shape[1],
+        borders=None,
+        fold=torch.from_numpy(fold),
+        folds=config.folds,
+        labels={label: torch.from_numpy(values) for label, values in labels.items()},
+        classes=classes,
+        groups=None if groups is None else torch.from_numpy(groups),
+    )
+
+
+def _load(path: Path, where: str) -> Mapping[str, np.ndarray]:
+    """Every array; Python objects are refused, for reading them would run code from the file."""
+    if not path.is_file():
+        raise DataError(f"{where} is missing.")
+    try:
+        file = np.load(path, allow_pickle=False)
+        if isinstance(file, np.ndarray):
+            raise DataError(f"{where}: should be an .npz of several arrays, found a single array.")
+        with file:
+            return {key: file[key] for key in file.files}
+    except (ValueError, OSError, zipfile.BadZipFile, zlib.error, EOFError) as error:
+        raise DataError(f"{where} is not an .npz that can be read without running code in it: {error}") from None
+
+
+def _get(arrays: Mapping[str, np.ndarray], key: str, where: str) -> np.ndarray:
+    if key not in arrays:
+        raise DataError(f"{where}: there is no array `{key}`; found: {', '.join(sorted(arrays)) or 'none'}.")
+    return arrays[key]
+
+
+def _windows(arrays: Mapping[str, np.ndarray], key: str, where: str) -> np.ndarray:
+    x = _get(arrays, key, where)
+    if x.ndim != 3 or 0 in x.shape or x.dtype.kind not in "fiu":
+        found = f"{x.dtype} {list(x.shape)}"
+        raise DataError(f"{where}: `{key}` should be numbers [windows, rows, channels], found {found}.")
+    values = np.ascontiguousarray(x, dtype=np.float64)
+    wrong = np.argwhere(~np.isfinite(values))
+    if len(wrong):
+        window, row, channel = (int(n) for n in wrong[0])
+        place = f"{where}: `{key}`[{window}, {row}, {channel}]"
+        raise DataError(f"{place} should be a finite number, found {values[window, row, channel]}.")
+    return values
+
+
+def _size(x: np.ndarray) -> str:
+    return f"{x.shape[1]} rows × {x.shape[2]} channels"
+
+
+def _stacked(arrays: Mapping[str, np.ndarray], stem: str, counts: list[int], where: str) -> np.ndarray:
+    """`stem_train` and `stem_test` end to end: whole numbers or text [W]."""
+    parts = [_get(arrays, f"{stem}_{split}", where) for split in SPLITS]
+    for split, part, count in zip(SPLITS, parts, counts, strict=True):
+        if part.shape != (count,) or part.dtype.kind not in "iuUb":
+            found = f"{part.dtype} {list(part.shape)}"
+            raise DataError(f"{where}: `{stem}_{split}` should be {count} whole numbers or names, found {found}.")
+    if (parts[0].dtype.kind == "U") != (parts[1].dtype.kind == "U"):
+        raise DataError(f"{where}: `{stem}_train` and `{stem}_test` should both be numbers or both names.")
+    return np.concatenate([part if part.dtype.kind == "U" else part.astype(np.int64) for part in parts])
+
+
+def _label(arrays: Mapping[str, np.ndarray], stem: str, counts: list[int], where: str) -> tuple[np.ndarray, list[str]]:
+    """Class numbers [W] and class names."""
+    found = _stacked(arrays, stem, counts, where)
+    given = [str(c) for c in arrays[f"{stem}_classes"]] if f"{stem}_classes" in arrays else None
+    if found.dtype.kind == "U":
+        names = given or sorted(set(found.tolist()))
+        unknown = np.flatnonzero(~np.isin(found, names))
+        if len(unknown):
+            place = f"{where}: {_place(stem, unknown[0], counts)}"
+            raise DataError(f"{place} should be one of {names}, found {str(found[unknown[0]])!r}.")
+        number = {name: i for i, name in enumerate(names)}
+        return np.array([number[name] for name in found.tolist()], dtype=np.int64), names
+    highest = len(given) - 1 if given else min(int(found.max()), MAX_CLASSES - 1)
+    wrong = np.flatnonzero((found < NO_LABEL) | (found > highest))
+    if len(wrong):
+        raise DataError(
+            f"{where}: {_place(stem, wrong[0], counts)} should be a class from 0 to {highest}, or {NO_LABEL} for none, "
+            f"found {found[wrong[0]]}."
+        )
+    return found, given or [str(n) for n in range(highest + 1)]
+
+
+def _place(stem: str, window: np.intp, counts: list[int]) -> str:
+    return f"`{stem}_train`[{window}]" if window < counts[0] else f"`{stem}_test`[{window - counts[0]}]"
+
+
+def _groups(arrays: Mapping[str, np.ndarray], stem: str, counts: list[int], where: str) -> np.ndarray:
+    """Group numbers [W]; the test windows' are -1 where the file does not tell them."""
+    if f"{stem}_test" not in arrays:
+        train = _get(arrays, f"{stem}_train", where)
+        arrays = {f"{stem}_train": train, f"{stem}_test": np.full(counts[1], "" if train.dtype.kind == "U" else -1)}
+    found = _stacked(arrays, stem, counts, where)
+    if found.dtype.kind == "U":
+        names, found = np.unique(found, return_inverse=True)
+        found = np.where(names[found] == "", -1, found)
+    return found.astype(np.int64)

@@ -1,0 +1,217 @@
+"""`sensors`: an embedded machine hall with a known optimum for every task.
+
+Two independent Markov-switching autoregressions (`markov_var`), one row an hour. Chain 1 drives `channels` channels,
+the ones to forecast; chain 2 drives `side_channels` more, which are inputs too. Labels of every row:
+
+- `load_state` (K classes): the number of the regime r_t;
+- `fault` (binary): whether r_t is an odd regime, then flipped with probability `fault_flip`; most rows are unlabelled;
+- `coin` (binary): a fair coin.
+
+r_t is the current regime of chain 1 with probability ρ (`relatedness`), else that of chain 2, drawn independently for
+every row and label. Someone told which chain was drawn thus finds the share ρ of a label's information in the chain
+that drives the forecasts and the rest in the other one. Since the chains are independent,
+P(r_t = k | x_≤t) = ρ p₁(k) + (1-ρ) p₂(k), with p₁ and p₂ from a filter each.
+
+K regimes, C channels of one chain, R rows, n rows with a known optimum, H horizon.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int
+
+from mtl.config.sources import SensorsSource
+from mtl.data.sources.markov_var import MarkovVar, filter_regimes, forecast, simulate
+from mtl.types import NO_LABEL, Prepared
+
+
+@dataclass(frozen=True)
+class Sensor:
+    """A channel's name, unit in words, and how a standard value becomes a physical one."""
+
+    name: str
+    unit: str
+    offset: float
+    scale: float
+
+
+MAIN = [
+    Sensor("vibration", "mm/s", 4.5, 0.8),
+    Sensor("temperature", "°C", 62.0, 6.0),
+    Sensor("flow", "l/min", 120.0, 15.0),
+    Sensor("current", "A", 40.0, 6.0),
+    Sensor("pressure", "bar", 6.0, 0.7),
+]
+SIDE = [
+    Sensor("air_pressure", "bar", 7.0, 0.4),
+    Sensor("humidity", "%", 45.0, 5.0),
+    Sensor("hall_temperature", "°C", 21.0, 2.0),
+]
+SMOOTH, SMOOTH_SPAN = 0.65, 0.3
+"""Autoregression on a channel's own last value: the middle of the regimes, and how far they differ at `texture` 1."""
+NOISE_SPAN = 0.5
+"""At `texture` 1, the regimes' noise lies within a factor e^±NOISE_SPAN of `noise`."""
+RADIUS = 0.97
+"""Largest spectral norm of a regime's dynamics: below 1, no order of regimes can make the channels run away."""
+FORWARD = 0.6
+"""Of the regime's changes, the share that goes to the next regime in the ring; the rest goes to any other one."""
+HISTORY = 128
+"""Rows left before the first labelled fault of the training part, so that windows up to this length lose none."""
+
+
+@dataclass(frozen=True)
+class Chain:
+    """One simulated chain and the model it comes from."""
+
+    model: MarkovVar
+    values: Float[np.ndarray, "R C"]
+    """In standard units: regime levels lie within ±`contrast`."""
+    regimes: Int[np.ndarray, " R"]
+
+
+def transitions(regimes: int, stay: float) -> Float[np.ndarray, "K K"]:
+    """P: stays with probability `stay`, else mostly moves one step on in the ring; all regimes are equally frequent."""
+    ring = np.roll(np.eye(regimes), 1, axis=1)
+    others = (1 - np.eye(regimes)) / (regimes - 1)
+    return stay * np.eye(regimes) + (1 - stay) * (FORWARD * ring + (1 - FORWARD) * others)
+
+
+def build_chain(config: SensorsSource, channels: int, shift: int) -> MarkovVar:
+    """The parameters of one chain: a fixed design, so that seeds differ in what happens and not in how hard it is.
+
+    Levels, autoregression and noise each take K evenly spaced values, dealt to the regimes in a different order in
+    each channel (`shift` deals anew for another chain). The odd regimes lie between the even ones in each of them,
+    so that no single threshold tells a fault.
+    """
+    k = np.arange(config.regimes)[:, None]
+    c = np.arange(channels)[None] + shift
+    spaced = np.linspace(-1.0, 1.0, config.regimes)
+    level = config.contrast * spaced[(k + c) % config.regimes]
+    smooth = SMOOTH + SMOOTH_SPAN * config.texture * spaced[(c - k) % config.regimes]
+    spread = config.noise * np.exp(NOISE_SPAN * config.texture * spaced[(k + 2 * c + 1) % config.regimes])
+
+    # Antisymmetric couplings of neighbouring channels make them swing, in each regime at a speed of its own.
+    neighbours = np.eye(channels, k=1) - np.eye(channels, k=-1)
+    swing = config.coupling * (1 + config.texture * spaced) / 2
+    dynamics = np.stack([np.diag(own) for own in smooth]) + swing[:, None, None] * neighbours
+    norms = np.linalg.norm(dynamics, ord=2, axis=(1, 2))
+    dynamics *= np.minimum(1.0, RADIUS / norms)[:, None, None]
+    return MarkovVar(
+        transition=transitions(config.regimes, config.stay),
+        dynamics=dynamics,
+        intercept=level - np.einsum("kcd,kd->kc", dynamics, level),
+        # `spread` is about that of x around its level; a smooth channel needs smaller innovations for it.
+        noise=spread * np.sqrt(1 - smooth**2),
+        initial=np.full(config.regimes, 1 / config.regimes),
+        start=np.zeros(channels),
+    )
+
+
+def is_fault(regimes: int) -> Bool[np.ndarray, " K"]:
+    """Which regimes are faulty: the odd ones, at least a third of all."""
+    return np.arange(regimes) % 2 == 1
+
+
+def name_sensors(sensors: list[Sensor], count: int) -> list[Sensor]:
+    """The first `count` sensors; past the end of the list they repeat with a number: `vibration_2`."""
+    result = []
+    for i in range(count):
+        turn, sensor = i // len(sensors), sensors[i % len(sensors)]
+        name = sensor.name if turn == 0 else f"{sensor.name}_{turn + 1}"
+        result.append(Sensor(name, sensor.unit, sensor.offset, sensor.scale))
+    return result
+
+
+def mix(relatedness: float, main: Float[np.ndarray, "n K"], side: Float[np.ndarray, "n K"]) -> Float[np.ndarray, "n K"]:
+    """P(r_t | x_≤t) from the two chains' p(z_t | x_≤t)."""
+    return relatedness * main + (1 - relatedness) * side
+
+
+def label_optimum(config: SensorsSource, regimes: Float[np.ndarray, "n K"]) -> dict[str, Float[np.ndarray, "n k"]]:
+    """P(label | x_≤t) of each label, given P(r_t | x_≤t)."""
+    odd = regimes[:, is_fault(config.regimes)].sum(axis=1)
+    fault = odd * (1 - config.fault_flip) + (1 - odd) * config.fault_flip
+    return {
+        "load_state": regimes,
+        "fault": np.stack([1 - fault, fault], axis=1),
+        "coin": np.full((len(regimes), 2), 0.5),
+    }
+
+
+def draw_labels(
+    config: SensorsSource, main: Int[np.ndarray, " R"], side: Int[np.ndarray, " R"], streams: list[np.random.Generator]
+) -> dict[str, Int[np.ndarray, " R"]]:
+    """The labels of every row, none missing, from the two chains' regimes; one generator a label."""
+    load, fault, coin = streams
+    rows = len(main)
+    load_state = np.where(load.random(rows) < config.relatedness, main, side)
+    source = np.where(fault.random(rows) < config.relatedness, main, side)
+    flipped = fault.random(rows) < config.fault_flip
+    return {
+        "load_state": load_state,
+        "fault": (is_fault(config.regimes)[source] ^ flipped).astype(np.int64),
+        "coin": coin.integers(0, 2, rows),
+    }
+
+
+def hide_labels(
+    config: SensorsSource, labels: Int[np.ndarray, " R"], generator: np.random.Generator
+) -> Int[np.ndarray, " R"]:
+    """Keeps `fault_labels` random rows of the training part, as many of validation (or all), and the whole test part.
+
+    A larger `fault_labels` keeps the rows of a smaller one, so that learning curves add labels and exchange none.
+    """
+    a, b, _ = config.borders
+    known = labels.copy()
+    first = min(HISTORY, a - config.fault_labels)
+    for low, high in ((first, a), (a, b)):
+        known[generator.permutation(np.arange(low, high))[config.fault_labels :]] = NO_LABEL
+    known[:first] = NO_LABEL
+    return known
+
+
+def read(config: SensorsSource, name: str, root: Path) -> Prepared:
+    """Generates the source; the same config gives the same bytes. Nothing is read below `root`.
+
+    Every random thing has a stream of its own: changing, say, `relatedness` leaves the channels as they are.
+    """
+    streams = [np.random.default_rng(seed) for seed in np.random.SeedSequence(config.seed).spawn(6)]
+    designs = [build_chain(config, config.channels, 0), build_chain(config, config.side_channels, 1)]
+    main, side = [Chain(d, *simulate(d, config.rows, s)) for d, s in zip(designs, streams[:2], strict=True)]
+    sensors = name_sensors(MAIN, config.channels) + name_sensors(SIDE, config.side_channels)
+    offset, scale = np.array([s.offset for s in sensors]), np.array([s.scale for s in sensors])
+
+    labels = draw_labels(config, main.regimes, side.regimes, streams[2:5])
+    labels["fault"] = hide_labels(config, labels["fault"], streams[5])
+
+    a, b, c = config.borders
+    # The test part's first target is row b, so that its first window ends with row b - 1.
+    known = slice(b - 1, c)
+    filtered = [filter_regimes(chain.model, chain.values)[known] for chain in (main, side)]
+    means = [
+        forecast(chain.model, chain.values[known], p, config.max_horizon)
+        for chain, p in zip((main, side), filtered, strict=True)
+    ]
+    optimum = label_optimum(config, mix(config.relatedness, *filtered))
+    return Prepared(
+        name=name,
+        values=torch.from_numpy(offset + scale * np.concatenate([main.values, side.values], axis=1)),
+        columns=[s.name for s in sensors],
+        window=None,
+        borders=(a, b, c),
+        fold=None,
+        folds=1,
+        labels={key: torch.from_numpy(value) for key, value in labels.items()},
+        classes={
+            "load_state": [f"load {k + 1}" for k in range(config.regimes)],
+            "fault": ["sound", "fault"],
+            "coin": ["heads", "tails"],
+        },
+        units={s.name: s.unit for s in sensors},
+        oracle_forecast=torch.from_numpy(offset + scale * np.concatenate(means, axis=2)),
+        oracle_from=b - 1,
+        oracle_labels={key: torch.from_numpy(value) for key, value in optimum.items()},
+        notes=[f"`fault` is known for {config.fault_labels} rows of the training part; the others are missing."],
+    )

@@ -1,0 +1,179 @@
+"""`kind: series`: a table in time order → rows of a series.
+
+R rows, C channels. Every repair (a duplicate dropped, a cell filled) is asked for in the config and ends in `notes`.
+"""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+
+from mtl.config.sources import FractionBorders, RowBorders, SeriesSource
+from mtl.data.sources.tables import Table, read_table
+from mtl.data.sources.timeline import order_in_time
+from mtl.errors import DataError
+from mtl.types import NO_LABEL, Prepared
+
+
+def read(config: SeriesSource, name: str, root: Path) -> Prepared:
+    """The series that `config` describes; values in original units.
+
+    Raises:
+        DataError: the file cannot be used as it is and the config does not say what to do; names line and column.
+    """
+    table = read_table(config, root)
+    columns = config.values or [c for c in table.frame.columns if c != config.date and c not in config.labels]
+    if not columns:
+        raise DataError(f"{config.path}: there are no value columns.")
+    notes: list[str] = []
+    values = np.stack([_numbers(table, column) for column in columns], axis=1)
+    marked = np.isin(values, config.missing_markers) if config.missing_markers else np.zeros(values.shape, dtype=bool)
+    if config.on_missing == "keep_markers":
+        _refuse_mean_of_markers(config, marked)
+    else:
+        values[marked] = np.nan
+    table, values, marked = order_in_time(table, values, marked, config, notes)
+    values = _fill(table, columns, values, marked, config, notes)
+    borders = _borders(config, len(values))
+    columns, values = _without_constants(table, columns, values, borders[0], config, notes)
+    labels, classes = {}, {}
+    for label in config.labels:
+        labels[label], classes[label] = _classes(table.frame[label])
+    return Prepared(
+        name=name,
+        values=torch.from_numpy(np.ascontiguousarray(values)),
+        columns=columns,
+        window=None,
+        borders=borders,
+        fold=None,
+        folds=1,
+        labels=labels,
+        classes=classes,
+        units=_units(config, columns, list(table.frame.columns)),
+        notes=notes,
+    )
+
+
+def _numbers(table: Table, column: str) -> np.ndarray:
+    """The column as float64 [R], NaN where a cell is empty."""
+    cells = table.frame[column]
+    if pd.api.types.is_bool_dtype(cells) or not pd.api.types.is_numeric_dtype(cells):
+        # to_numeric would take True for 1.
+        text = cells.astype(object).map(lambda cell: str(cell) if isinstance(cell, bool) else cell)
+        numbers = pd.to_numeric(text, errors="coerce")
+        wrong = np.flatnonzero(numbers.isna().to_numpy() & cells.notna().to_numpy())
+        if len(wrong):
+            row = int(wrong[0])
+            raise DataError(f"{table.at(row, column)}: should be a number, found {cells.iloc[row]!r}.")
+        cells = numbers
+    values: np.ndarray = cells.to_numpy(dtype=np.float64, na_value=np.nan).copy()
+    infinite = np.flatnonzero(np.isinf(values))
+    if len(infinite):
+        row = int(infinite[0])
+        raise DataError(f"{table.at(row, column)}: should be a finite number, found {values[row]}.")
+    return values
+
+
+def _refuse_mean_of_markers(config: SeriesSource, marked: np.ndarray) -> None:
+    if config.on_duplicate == "mean" and marked.any():
+        raise DataError(
+            f"{config.path}: `on_duplicate: mean` would average missing markers that `on_missing: keep_markers` "
+            "leaves in; choose another of `on_duplicate`."
+        )
+
+
+def _fill(
+    table: Table, columns: list[str], values: np.ndarray, marked: np.ndarray, config: SeriesSource, notes: list[str]
+) -> np.ndarray:
+    """Values [R, C] without NaN. Interpolation looks at the next known row, ffill only at earlier ones."""
+    missing = np.isnan(values)
+    for number, column in enumerate(columns):
+        holes = np.flatnonzero(missing[:, number])
+        kept = int(marked[:, number].sum())
+        if config.on_missing == "keep_markers" and kept:
+            notes.append(f"{column}: {kept} missing markers are left in as numbers.")
+        if not len(holes):
+            continue
+        place = table.at(int(holes[0]), column)
+        if config.on_missing in ("error", "keep_markers"):
+            was = " (a missing marker)" if marked[holes[0], number] else ""
+            raise DataError(f"{place}: the value is missing{was}; `on_missing` may be interpolate or ffill.")
+        known = np.flatnonzero(~missing[:, number])
+        if not len(known):
+            raise DataError(f"{table.path}, column `{column}`: every value is missing.")
+        if config.on_missing == "ffill":
+            if holes[0] < known[0]:
+                raise DataError(f"{place}: the value is missing and no earlier row can fill it.")
+            values[holes, number] = values[known[np.searchsorted(known, holes) - 1], number]
+            notes.append(f"{column}: {len(holes)} missing values repeat the last known one.")
+        else:
+            values[holes, number] = np.interp(holes, known, values[known, number])
+            notes.append(f"{column}: {len(holes)} missing values are interpolated between the rows around them.")
+    return values
+
+
+def _borders(config: SeriesSource, rows: int) -> tuple[int, int, int]:
+    """End rows of train, validation and test, with the rounding of the published benchmarks."""
+    match config.borders:
+        case FractionBorders(train=train, test=test):
+            borders = int(rows * train), rows - int(rows * test), rows
+        case RowBorders(train=a, val=b, test=c):
+            if c > rows:
+                raise DataError(f"{config.path}: `borders.test` should be at most its {rows} rows, found {c}.")
+            borders = a, b, c
+    if not 0 < borders[0] < borders[1] < borders[2]:
+        raise DataError(f"{config.path}: too few rows: {rows} cannot be cut into train, validation and test.")
+    return borders
+
+
+def _without_constants(
+    table: Table, columns: list[str], values: np.ndarray, train: int, config: SeriesSource, notes: list[str]
+) -> tuple[list[str], np.ndarray]:
+    """Deals with columns that never change in train: they have no scale."""
+    constant = values[:train].min(axis=0) == values[:train].max(axis=0)
+    for number in np.flatnonzero(constant):
+        column = columns[number]
+        place = f"{table.at(0, column)} to {table.unit} {table.lines[train - 1]}"
+        if config.on_constant == "error":
+            raise DataError(
+                f"{place}: the column is constant in train ({values[0, number]:g}); `on_constant` may be keep or drop."
+            )
+        notes.append(f"{column}: constant in train, {'kept' if config.on_constant == 'keep' else 'dropped'}.")
+    if config.on_constant == "drop":
+        columns, values = [c for c, drop in zip(columns, constant, strict=True) if not drop], values[:, ~constant]
+        if not columns:
+            raise DataError(f"{config.path}: every value column is constant in train.")
+    return columns, values
+
+
+def _classes(cells: pd.Series) -> tuple[torch.Tensor, list[str]]:
+    """Class numbers [R] and names: numbers sort as numbers, anything else as text."""
+    known = cells.notna().to_numpy()
+    numeric = pd.api.types.is_numeric_dtype(cells) and not pd.api.types.is_bool_dtype(cells)
+    # A label with gaps reads as 0.0, 1.0 from Parquet: call its classes 0 and 1.
+    text = [f"{float(cell):g}" if numeric else str(cell) for cell in cells[known]]
+    try:
+        names = sorted(set(text), key=float)
+    except ValueError:
+        names = sorted(set(text))
+    number = {name: i for i, name in enumerate(names)}
+    labels = np.full(len(cells), NO_LABEL, dtype=np.int64)
+    labels[known] = [number[cell] for cell in text]
+    return torch.from_numpy(labels), names
+
+
+def _units(config: SeriesSource, columns: list[str], all_columns: list[str]) -> dict[str, str]:
+    """Units from the config, else from brackets at the end of the column's name."""
+    unknown = [column for column in config.units if column not in all_columns]
+    if unknown:
+        raise DataError(f"{config.path}: `units` names no column of the file: {unknown[0]!r}.")
+    found = {}
+    for column in columns:
+        brackets = re.search(r"\(([^()]+)\)\s*$", column)
+        if column in config.units:
+            found[column] = config.units[column]
+        elif brackets:
+            found[column] = brackets[1]
+    return found

@@ -1,0 +1,145 @@
+"""One table from a .csv, .csv.gz or .parquet file, with the line that each row came from."""
+
+import gzip
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from mtl.config.sources import SeriesSource
+from mtl.errors import DataError
+
+EMPTY = ["", "NaN", "nan", "-nan", "NA", "N/A", "n/a", "#N/A", "<NA>", "null", "NULL", "None"]
+"""Cells of a value or date column that hold nothing. A label may well be called `None`: only the first three count."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A frame whose index counts from 0, and where each row stood in the file."""
+
+    path: str
+    frame: pd.DataFrame
+    lines: np.ndarray
+    unit: str
+    """What `lines` counts: "line" of a text file (the header is line 1), "row" of a Parquet file (from 1)."""
+
+    def at(self, row: int, column: str | None = None) -> str:
+        """Where a cell stands: "data/raw/x.csv, line 17, column `OT`"."""
+        return f"{self.path}, {self.unit} {self.lines[row]}" + (f", column `{column}`" if column is not None else "")
+
+    def take(self, rows: np.ndarray) -> "Table":
+        """The same table with only these rows, in this order."""
+        return Table(self.path, self.frame.iloc[rows].reset_index(drop=True), self.lines[rows], self.unit)
+
+
+def read_table(config: SeriesSource, root: Path) -> Table:
+    """Reads the file of `config`; dates and labels stay text, other columns are numbers where all cells are.
+
+    Raises:
+        DataError: no such file, an unknown type of file, a wrong encoding, rows of different widths, a column
+            that is missing or there twice.
+    """
+    path = root / config.path
+    if not path.is_file():
+        raise DataError(f"{config.path} is missing.")
+    if path.suffix == ".parquet":
+        table = _read_parquet(path, config)
+    elif path.name.endswith((".csv", ".csv.gz")):
+        table = _read_csv(path, config)
+    else:
+        raise DataError(f"{config.path}: the name should end in .csv, .csv.gz or .parquet.")
+    wanted = ([config.date] if config.date is not None else []) + config.labels + (config.values or [])
+    for name in wanted:
+        if name not in table.frame.columns:
+            raise DataError(f"{config.path}: there is no column `{name}`; found: {', '.join(table.frame.columns)}.")
+    if len(table.frame) == 0:
+        raise DataError(f"{config.path}: there are no rows below the header.")
+    return table
+
+
+def _read_parquet(path: Path, config: SeriesSource) -> Table:
+    try:
+        frame = pd.read_parquet(path)
+    except (ValueError, OSError) as error:
+        raise DataError(f"{config.path} is not a Parquet file that can be read: {error}") from None
+    if config.date is not None and frame.index.name == config.date:
+        frame = frame.reset_index()
+    frame.columns = frame.columns.map(str)
+    return Table(config.path, frame.reset_index(drop=True), np.arange(1, len(frame) + 1), "row")
+
+
+def _read_csv(path: Path, config: SeriesSource) -> Table:
+    sep, encoding = config.separator, config.encoding
+    try:
+        head = pd.read_csv(path, sep=sep, encoding=encoding, header=None, nrows=1, dtype=str, keep_default_na=False)
+        names = [str(name) for name in head.iloc[0]]
+        twice = [name for name in names if names.count(name) > 1]
+        if twice:
+            raise DataError(f"{config.path}, line 1: column `{twice[0]}` is there more than once.")
+        text = [name for name in [config.date, *config.labels] if name in names]
+        with warnings.catch_warnings():
+            # pandas only warns when every row has more cells than the header, and drops the last ones.
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            frame = pd.read_csv(
+                path,
+                sep=sep,
+                encoding=encoding,
+                header=None,
+                names=names,
+                skiprows=1,
+                index_col=False,
+                dtype=dict.fromkeys(text, str),
+                keep_default_na=False,
+                na_values={name: EMPTY[:3] if name in config.labels else EMPTY for name in names},
+                low_memory=False,
+                # Every line is a row, so that a row's number tells its line.
+                skip_blank_lines=False,
+            )
+    except pd.errors.EmptyDataError:
+        raise DataError(f"{config.path} is empty.") from None
+    except (pd.errors.ParserError, pd.errors.ParserWarning):
+        raise DataError(f"{config.path}, {_uneven_line(path, config)}") from None
+    except LookupError:
+        raise DataError(
+            f"{config.path}: `encoding` should be one that Python knows, found {config.encoding!r}."
+        ) from None
+    except UnicodeDecodeError as error:
+        line = _undecodable_line(path, config.encoding)
+        raise DataError(
+            f"{config.path}, line {line}: is not {encoding} ({error.reason}); set `encoding`, for example latin-1."
+        ) from None
+    except OSError as error:
+        raise DataError(f"{config.path} cannot be read: {error}") from None
+    # Blank lines at the end of a file are no rows.
+    filled = np.flatnonzero(frame.notna().any(axis=1).to_numpy())
+    frame = frame.iloc[: filled[-1] + 1 if len(filled) else 0]
+    return Table(config.path, frame, np.arange(2, len(frame) + 2), "line")
+
+
+def _lines(path: Path) -> list[bytes]:
+    opener = gzip.open if path.suffix == ".gz" else open
+    with opener(path, "rb") as file:
+        return file.read().splitlines()
+
+
+def _undecodable_line(path: Path, encoding: str) -> int:
+    for number, line in enumerate(_lines(path), 1):
+        try:
+            line.decode(encoding)
+        except UnicodeDecodeError:
+            return number
+    return 1
+
+
+def _uneven_line(path: Path, config: SeriesSource) -> str:
+    """The first line with more cells than the header; quoted separators are told apart by the csv module."""
+    import csv
+
+    rows = csv.reader((line.decode(config.encoding) for line in _lines(path)), delimiter=config.separator)
+    width = len(next(rows))
+    for number, row in enumerate(rows, 2):
+        if len(row) > width:
+            return f"line {number}: should have {width} cells as the header has, found {len(row)}."
+    return f"line 1: cannot be split at {config.separator!r} into the same number of cells in every line."

@@ -1,0 +1,140 @@
+"""The .ts text format of the UEA & UCR archive (www.timeseriesclassification.com): header tags, then one case a line.
+
+A case is its channels, parted by `:`, each a list of numbers parted by `,`, and at the end the name of its class.
+Lengths may differ between cases, not between the channels of one; `?` is a missing value.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from mtl.errors import DataError
+
+
+@dataclass(frozen=True)
+class TsFile:
+    """One file: cases [C, L_i] float64 with NaN for `?`, the class name of each, its line, and the header's classes."""
+
+    path: str
+    cases: list[np.ndarray]
+    labels: list[str]
+    lines: list[int]
+    classes: list[str]
+
+
+@dataclass
+class _Header:
+    classes: list[str] = field(default_factory=list)
+    dimensions: int | None = None
+    length: int | None = None
+    equal: bool | None = None
+    missing: bool | None = None
+
+
+def parse_ts(path: Path, where: str) -> TsFile:
+    """Reads one .ts file.
+
+    Raises:
+        DataError: a header tag that is missing, unsupported or belied by the data; a cell that is no number.
+    """
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError:
+        raise DataError(f"{where} is missing.") from None
+    header, found, in_data = _Header(), TsFile(where, [], [], [], []), False
+    for number, raw in enumerate(text.split("\n"), 1):
+        line, place = raw.strip(), f"{where}, line {number}"
+        if not line or line.startswith("#"):
+            continue
+        if in_data:
+            values, label = _case(line, place, header)
+            found.cases.append(values)
+            found.labels.append(label)
+            found.lines.append(number)
+        elif line.lower() == "@data":
+            if not header.classes:
+                raise DataError(f"{place}: the header should name its classes: `@classLabel true walking running`.")
+            in_data = True
+        elif line.startswith("@"):
+            _tag(line, place, header)
+        else:
+            raise DataError(f"{place}: should be a header tag that starts with @, or @data, found {line[:40]!r}.")
+    if not found.cases:
+        raise DataError(f"{where}: there are no cases" + (" below @data." if in_data else ": @data is missing."))
+    found.classes.extend(header.classes)
+    return found
+
+
+def _tag(line: str, place: str, header: _Header) -> None:
+    tag, *words = line.split()
+    tag = tag.lower()
+    if tag == "@timestamps" and _flag(tag, words, place):
+        raise DataError(f"{place}: `@timeStamps true` is not supported; the values alone are.")
+    if tag == "@missing":
+        header.missing = _flag(tag, words, place)
+    elif tag == "@univariate" and _flag(tag, words, place):
+        header.dimensions = 1
+    elif tag == "@equallength":
+        header.equal = _flag(tag, words, place)
+    elif tag in ("@dimensions", "@dimension", "@serieslength"):
+        if len(words) != 1 or not words[0].isdigit() or int(words[0]) < 1:
+            raise DataError(f"{place}: `{tag}` should be followed by a positive number, found {' '.join(words)!r}.")
+        if tag == "@serieslength":
+            header.length = int(words[0])
+        else:
+            header.dimensions = int(words[0])
+    elif tag == "@classlabel":
+        if not _flag(tag, words[:1], place):
+            raise DataError(f"{place}: `@classLabel false`: cases without a class cannot be classified.")
+        header.classes = words[1:]
+        if len(set(header.classes)) != len(header.classes):
+            raise DataError(f"{place}: `@classLabel` names a class twice.")
+
+
+def _flag(tag: str, words: list[str], place: str) -> bool:
+    if len(words) != 1 or words[0].lower() not in ("true", "false"):
+        raise DataError(f"{place}: `{tag}` should be followed by true or false, found {' '.join(words)!r}.")
+    return words[0].lower() == "true"
+
+
+def _case(line: str, place: str, header: _Header) -> tuple[np.ndarray, str]:
+    """One case [C, L] and the name of its class."""
+    *channels, label = line.split(":")
+    label = label.strip()
+    if label not in header.classes:
+        allowed = ", ".join(header.classes)
+        raise DataError(f"{place}: the class should be one of {allowed}, found {label[:40]!r}.")
+    if not channels or (header.dimensions is not None and len(channels) != header.dimensions):
+        raise DataError(f"{place}: should have {header.dimensions or 'some'} channels, found {len(channels)}.")
+    rows = [_numbers(text, f"{place}, channel {n}", header) for n, text in enumerate(channels, 1)]
+    for number, row in enumerate(rows, 1):
+        if len(row) != len(rows[0]):
+            raise DataError(f"{place}, channel {number}: has {len(row)} values, channel 1 has {len(rows[0])}.")
+    if header.equal and header.length is not None and len(rows[0]) != header.length:
+        raise DataError(f"{place}: should have {header.length} values a channel (@seriesLength), found {len(rows[0])}.")
+    return np.stack(rows), label
+
+
+def _numbers(text: str, place: str, header: _Header) -> np.ndarray:
+    cells = text.split(",")
+    try:
+        row = np.array([np.nan if cell.strip() == "?" else float(cell) for cell in cells], dtype=np.float64)
+    except ValueError:
+        wrong = next(n for n, cell in enumerate(cells) if not _is_number(cell))
+        raise DataError(f"{place}, value {wrong + 1}: should be a number, found {cells[wrong].strip()!r}.") from None
+    for wrong in np.flatnonzero(~np.isfinite(row)).tolist():
+        cell = cells[wrong].strip()
+        if cell != "?":
+            raise DataError(f"{place}, value {wrong + 1}: should be a finite number, found {cell!r}.")
+        if header.missing is False:
+            raise DataError(f"{place}, value {wrong + 1}: is missing (?), though the header says `@missing false`.")
+    return row
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return cell.strip() == "?"
+    return True

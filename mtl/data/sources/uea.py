@@ -1,0 +1,117 @@
+"""`kind: uea`: a set of the UEA & UCR archive, `<stem>_TRAIN.ts` and `<stem>_TEST.ts` (Bagnall et al. 2018).
+
+The given split is kept; folds are dealt from the training cases, every class spread evenly (methods 1.3).
+"""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from mtl.config.sources import UeaSource
+from mtl.data.folds import stratified_folds
+from mtl.data.sources.ts_format import TsFile, parse_ts
+from mtl.errors import DataError
+from mtl.types import Prepared
+
+LABEL = "label"
+
+
+def ts_paths(path: str) -> tuple[str, str]:
+    """The two files of a set, relative to the project's folder."""
+    return f"{path}_TRAIN.ts", f"{path}_TEST.ts"
+
+
+def read(config: UeaSource, name: str, root: Path) -> Prepared:
+    """Training cases, then test cases, in the order of the files; float64, original units.
+
+    Raises:
+        DataError: a file is missing or cannot be used; names file, line, channel and value.
+    """
+    files = [parse_ts(root / path, path) for path in ts_paths(config.path)]
+    train, test = files
+    if set(train.classes) != set(test.classes):
+        raise DataError(f"{test.path}: should have the classes of {train.path}, {train.classes}, found {test.classes}.")
+    channels = len(train.cases[0])
+    for file in files:
+        for case, line in zip(file.cases, file.lines, strict=True):
+            if len(case) != channels:
+                raise DataError(f"{file.path}, line {line}: should have {channels} channels, found {len(case)}.")
+    notes: list[str] = []
+    cases = [case for file in files for case in _without_gaps(file, config, notes)]
+    cases = _of_one_length(files, cases, config, notes)
+    number = {class_name: i for i, class_name in enumerate(train.classes)}
+    labels = [np.array([number[label] for label in file.labels], dtype=np.int64) for file in files]
+    fold = np.full(len(cases), -1, dtype=np.int64)
+    fold[: len(labels[0])] = stratified_folds(labels[0], train.classes, config.folds, config.split_seed, train.path)
+    values = np.stack(cases).transpose(0, 2, 1)
+    return Prepared(
+        name=name,
+        values=torch.from_numpy(np.ascontiguousarray(values).reshape(-1, channels)),
+        columns=[f"channel_{n}" for n in range(1, channels + 1)],
+        window=values.shape[1],
+        borders=None,
+        fold=torch.from_numpy(fold),
+        folds=config.folds,
+        labels={LABEL: torch.from_numpy(np.concatenate(labels))},
+        classes={LABEL: list(train.classes)},
+        notes=notes,
+    )
+
+
+def _without_gaps(file: TsFile, config: UeaSource, notes: list[str]) -> list[np.ndarray]:
+    """The cases with every `?` filled, if the config says so."""
+    filled, count = [], 0
+    for case, line in zip(file.cases, file.lines, strict=True):
+        holes = np.isnan(case)
+        if holes.any():
+            channel, position = (int(n) + 1 for n in np.argwhere(holes)[0])
+            place = f"{file.path}, line {line}, channel {channel}, value {position}"
+            if config.on_missing == "error":
+                raise DataError(f"{place}: is missing (?); `on_missing` may be interpolate.")
+            if holes.all(axis=1).any():
+                raise DataError(f"{file.path}, line {line}: every value of a channel is missing.")
+            case, count = case.copy(), count + int(holes.sum())
+            for row, gaps in zip(case, holes, strict=True):
+                row[gaps] = np.interp(np.flatnonzero(gaps), np.flatnonzero(~gaps), row[~gaps])
+        filled.append(case)
+    if count:
+        notes.append(f"{file.path}: {count} missing values are interpolated.")
+    return filled
+
+
+def _of_one_length(
+    files: list[TsFile], cases: list[np.ndarray], config: UeaSource, notes: list[str]
+) -> list[np.ndarray]:
+    """The cases [C, L] with L the longest length of both files."""
+    lengths = [case.shape[1] for case in cases]
+    longest = max(lengths)
+    other = [n for n, length in enumerate(lengths) if length != longest]
+    if not other:
+        return cases
+    if config.on_unequal_length == "error":
+        file, position = (
+            (files[0], other[0])
+            if other[0] < len(files[0].cases)
+            else (
+                files[1],
+                other[0] - len(files[0].cases),
+            )
+        )
+        raise DataError(
+            f"{file.path}, line {file.lines[position]}: has {lengths[other[0]]} values a channel, others {longest}; "
+            "`on_unequal_length` may be resample or left_pad."
+        )
+    how = "resampled to" if config.on_unequal_length == "resample" else "padded on the left to"
+    notes.append(f"{len(other)} of {len(cases)} cases are {how} {longest} values.")
+    if config.on_unequal_length == "resample":
+        return [_resample(case, longest) for case in cases]
+    return [np.pad(case, ((0, 0), (longest - case.shape[1], 0)), mode="edge") for case in cases]
+
+
+def _resample(case: np.ndarray, length: int) -> np.ndarray:
+    """Linear interpolation between the first and the last value [C, L_i] → [C, length]."""
+    if case.shape[1] == length:
+        return case
+    at = np.linspace(0, case.shape[1] - 1, length)
+    return np.stack([np.interp(at, np.arange(case.shape[1]), row) for row in case])

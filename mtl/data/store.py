@@ -1,0 +1,152 @@
+"""`Prepared` on disk: arrays.safetensors and meta.json, the same bytes for the same data.
+
+safetensors is byte-stable with at most one metadata key (here: none), JSON with sorted keys. The folder is
+written beside its place and renamed, so that a stopped run leaves the old one or the new one, never half.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+from safetensors.torch import load, save
+from torch import Tensor
+
+from mtl.data.scaling import fit_scaler
+from mtl.data.validate import part_masks
+from mtl.errors import DataError
+from mtl.types import Prepared
+
+PREPARED = Path("data/prepared")
+ARRAYS, META = "arrays.safetensors", "meta.json"
+FORMAT = 1
+
+
+def write_prepared(prepared: Prepared, folder: Path, hashes: dict[str, str]) -> None:
+    """Writes `folder`/arrays.safetensors and `folder`/meta.json, replacing what was there as a whole.
+
+    Args:
+        prepared: a source that `mtl.data.validate.check_prepared` let through.
+        folder: data/prepared/NAME.
+        hashes: source file → sha256, kept in the meta.
+    """
+    arrays = save(_tensors(prepared))
+    meta = {
+        "format": FORMAT,
+        "name": prepared.name,
+        "columns": prepared.columns,
+        "units": prepared.units,
+        "window": prepared.window,
+        "borders": prepared.borders,
+        "folds": prepared.folds,
+        "labels": list(prepared.labels),
+        "classes": prepared.classes,
+        "oracle_from": prepared.oracle_from,
+        "oracle_labels": list(prepared.oracle_labels),
+        "notes": prepared.notes,
+        "rows": prepared.rows,
+        "splits": describe_splits(prepared),
+        "source_files": hashes,
+        "sha256": {ARRAYS: hashlib.sha256(arrays).hexdigest()},
+    }
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    fresh, old = (folder.parent / f".{folder.name}.{word}-{os.getpid()}" for word in ("new", "old"))
+    try:
+        fresh.mkdir()
+        (fresh / ARRAYS).write_bytes(arrays)
+        text = json.dumps(meta, sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False)
+        (fresh / META).write_text(text + "\n", encoding="utf-8")
+        if folder.exists():
+            folder.rename(old)
+        fresh.rename(folder)
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def load_prepared(name: str, root: Path = PREPARED) -> Prepared:
+    """The source `name` as `prepare` wrote it.
+
+    Args:
+        name: key of `prepare.sources`.
+        root: folder that holds one folder a source.
+
+    Raises:
+        DataError: it is missing, was written by another version, or its bytes are not those that were written.
+    """
+    folder = root / name
+    again = f"run `dvc repro prepare@{name}`"
+    try:
+        meta = json.loads((folder / META).read_text(encoding="utf-8"))
+        arrays = (folder / ARRAYS).read_bytes()
+    except FileNotFoundError as error:
+        raise DataError(f"{error.filename} is missing: {again}.") from None
+    except ValueError as error:
+        raise DataError(f"{folder / META} is not valid JSON ({error}): {again}.") from None
+    if not isinstance(meta, dict) or meta.get("format") != FORMAT:
+        raise DataError(f"{folder / META} was written by another version: {again}.")
+    if hashlib.sha256(arrays).hexdigest() != meta["sha256"][ARRAYS]:
+        raise DataError(f"{folder / ARRAYS} is damaged: its sha256 is not the one in {META}; {again}.")
+    tensors = load(arrays)
+    return Prepared(
+        name=meta["name"],
+        values=tensors["values"],
+        columns=meta["columns"],
+        window=meta["window"],
+        borders=None if meta["borders"] is None else tuple(meta["borders"]),
+        fold=tensors.get("fold"),
+        folds=meta["folds"],
+        labels={label: tensors[f"labels.{label}"] for label in meta["labels"]},
+        classes={label: meta["classes"][label] for label in meta["labels"]},
+        groups=tensors.get("groups"),
+        units=meta["units"],
+        oracle_forecast=tensors.get("oracle_forecast"),
+        oracle_from=meta["oracle_from"],
+        oracle_labels={label: tensors[f"oracle_labels.{label}"] for label in meta["oracle_labels"]},
+        notes=meta["notes"],
+    )
+
+
+def describe_splits(prepared: Prepared) -> list[dict[str, Any]]:
+    """For each fold: size and class counts of every part, and the scaler of its training rows.
+
+    Sizes count rows for a series and windows for stored windows; `unused` are a series' rows after the test part.
+    """
+    found = []
+    for fold in range(prepared.folds):
+        masks = part_masks(prepared, fold)
+        mean, std = fit_scaler(prepared, fold)
+        size = {part: int(mask.sum()) for part, mask in masks.items()}
+        total = prepared.rows if prepared.window is None else prepared.rows // prepared.window
+        classes = {
+            label: {part: _count(values[masks[part]], prepared.classes[label]) for part in masks}
+            for label, values in prepared.labels.items()
+        }
+        found.append(
+            {
+                "count": size | {"unused": total - sum(size.values())},
+                "classes": classes,
+                "scaler": {"mean": mean.tolist(), "std": std.tolist()},
+            }
+        )
+    return found
+
+
+def _count(labels: Tensor, names: list[str]) -> dict[str, int]:
+    """Class name → samples; under the empty name, those without a label."""
+    counts = {name: int((labels == number).sum()) for number, name in enumerate(names)}
+    return counts | {"": int((labels < 0).sum())}
+
+
+def _tensors(p: Prepared) -> dict[str, Tensor]:
+    optional = {"fold": p.fold, "groups": p.groups, "oracle_forecast": p.oracle_forecast}
+    named = {f"labels.{k}": v for k, v in p.labels.items()}
+    named |= {f"oracle_labels.{k}": v for k, v in p.oracle_labels.items()}
+    present = {name: tensor for name, tensor in optional.items() if tensor is not None}
+    # Own copies: safetensors refuses tensors that share memory (a label used twice, a view of a larger array).
+    return {k: v.detach().contiguous().clone() for k, v in ({"values": p.values} | present | named).items()}
+
+
+__all__ = ["PREPARED", "describe_splits", "load_prepared", "write_prepared"]

@@ -1,0 +1,67 @@
+"""One or two sentences of advice, from the content of verdicts.json."""
+
+from typing import Any
+
+from mtl.evaluation.limits import MIN_SEEDS
+
+
+def advice(verdicts: dict[str, Any]) -> str:
+    """What the numbers support: which method, what it helped and hurt, at what cost; or to train separately.
+
+    Methods are ranked by Δm. `sequential` methods measure forgetting and are not recommended.
+    """
+    joint = [m for m in verdicts["methods"] if m["kind"] != "sequential" and m["delta_m"]["mean"] is not None]
+    if not joint:
+        return "No joint method with a main task was trained, so there is nothing to advise."
+    ranked = sorted(joint, key=lambda m: (-m["delta_m"]["mean"], m["name"]))
+    seeds = len(verdicts["seeds"])
+    if seeds < MIN_SEEDS:
+        best = ranked[0]
+        count = f"{seeds} seed is" if seeds == 1 else f"{seeds} seeds are"
+        return (
+            f"Undecided: {count} too few for a verdict ({MIN_SEEDS} are needed). "
+            f"So far {best['name']} has the best mean change over tasks, {best['delta_m']['mean']:+.1f} %."
+        )
+    helpful = [m for m in ranked if _judged(verdicts, m["name"], "HELPED")]
+    return _joint(verdicts, helpful[0]) if helpful else _separate(verdicts, ranked)
+
+
+def _joint(verdicts: dict[str, Any], best: dict[str, Any]) -> str:
+    helped, hurt = (_judged(verdicts, best["name"], word) for word in ("HELPED", "HURT"))
+    delta = best["delta_m"]
+    mean = f"{delta['mean']:+.1f} % over the main tasks, interval {delta['low']:+.1f} to {delta['high']:+.1f}"
+    effects = f"helped {_listed(helped)}" + (f" and hurt {_listed(hurt)}" if hurt else " and hurt no task measurably")
+    cost = _cost(verdicts, best)
+    if delta["low"] > 0:
+        rest = f" Keep separate models for {_names(hurt)} if it matters." if hurt else ""
+        return f"Train jointly with {best['name']} ({mean}): it {effects}, with {cost}.{rest}"
+    average = "is worse on average" if delta["high"] < 0 else "shows no gain on average"
+    return f"Use {best['name']} for {_names(helped)} only: it {effects} but {average} ({mean}), with {cost}."
+
+
+def _separate(verdicts: dict[str, Any], ranked: list[dict[str, Any]]) -> str:
+    harmless = [m for m in ranked if not _judged(verdicts, m["name"], "HURT")]
+    text = "Train separately: no joint method helped any task beyond what chance would give"
+    if not harmless:
+        return f"{text}, and each hurt at least one."
+    best = harmless[0]
+    return f"{text}. {best['name']} hurt none measurably and has {_cost(verdicts, best)}, if size matters more."
+
+
+def _judged(verdicts: dict[str, Any], method: str, word: str) -> list[dict[str, Any]]:
+    return [row for row in verdicts["rows"] if row["method"] == method and row["verdict"] == word]
+
+
+def _listed(rows: list[dict[str, Any]]) -> str:
+    return ", ".join(f"{row['task']} ({row['change']['mean']:+.1f} %)" for row in rows)
+
+
+def _names(rows: list[dict[str, Any]]) -> str:
+    return ", ".join(row["task"] for row in rows)
+
+
+def _cost(verdicts: dict[str, Any], method: dict[str, Any]) -> str:
+    """Size against the separate networks of the same tasks."""
+    parameters = verdicts["costs"]["parameters"]
+    separate = sum(parameters["stl"][task] for task in method["tasks"])
+    return f"{100 * parameters['methods'][method['name']] / separate:.0f} % of the separate models' parameters"

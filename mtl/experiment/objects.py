@@ -1,0 +1,72 @@
+"""Config → the objects that a run is made of: prepared data, tasks, network, optimiser."""
+
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file
+
+from mtl.balancing.base import Balancer
+from mtl.config import Config, Start, UncertaintyMethod
+from mtl.data.sampling import JointPlan
+from mtl.data.store import load_prepared
+from mtl.data.tasks import TaskSet, build_tasks
+from mtl.errors import UserError
+from mtl.models.build import MultiTaskModel
+from mtl.models.transfer import Transfer, hand_over
+from mtl.training.optimiser import adamw
+from mtl.paths import PREPARED, RunPath
+from mtl.types import Prepared
+
+
+def load_sources(names: list[str], root: Path) -> dict[str, Prepared]:
+    """The prepared sources, by name."""
+    return {name: load_prepared(name, root / PREPARED) for name in dict.fromkeys(names)}
+
+
+def load_tasks(config: Config, seed: int, root: Path) -> tuple[TaskSet, dict[str, Prepared]]:
+    """Every configured task with its samples, for one seed. All of them, since the sampling plan is drawn for all."""
+    sources = load_sources([task.source for task in config.tasks.values()], root)
+    return build_tasks(config.tasks, sources, seed), sources
+
+
+def joint_plan(config: Config, data: TaskSet, seed: int) -> JointPlan:
+    """The order of samples that every run of this seed takes its part of."""
+    sizes = {pool.name: len(pool) for pool in data.pools["train"]}
+    return JointPlan(sizes, config.train.batch_size, config.train.sampler, seed)
+
+
+def pretrained_seed(config: Config, seed: int) -> int:
+    """The pretraining that a seed starts from: its own, or the first seed's when one is shared by all."""
+    return config.base.seeds[0] if config.pretrain.shared else seed
+
+
+def start_from(model: MultiTaskModel, start: Start, config: Config, seed: int, root: Path) -> Transfer | None:
+    """Puts a model at its start: hands pretrained weights over, freezes the encoder if asked.
+
+    Raises:
+        UserError: there is no pretraining to start from, or it does not fit the encoder.
+    """
+    transfer = None
+    if start.init == "pretrained":
+        path = root / RunPath("pretrain", None, None, pretrained_seed(config, seed)).folder / "weights.safetensors"
+        if not path.exists():
+            raise UserError(f"{path.relative_to(root)} is missing; run `dvc repro pretrain`.")
+        transfer = hand_over(model.encoder, load_file(path))
+    if start.freeze == "encoder":
+        model.freeze_encoder()
+    return transfer
+
+
+def build_optimiser(
+    config: Config, model: MultiTaskModel, tasks: list[str], balancer: Balancer, method: object
+) -> torch.optim.AdamW:
+    """AdamW with groups for the encoder, the heads and learnt loss weights (never decayed)."""
+    train = config.train
+    heads = [parameter for name in tasks for parameter in model.head_parameters(name)]
+    learnt = [p for p in balancer.parameters() if p.requires_grad]
+    weights_lr = method.lr if isinstance(method, UncertaintyMethod) else train.lr
+    return adamw([
+        (model.shared_parameters(), train.lr, train.weight_decay),
+        (heads, train.lr if train.head_lr is None else train.head_lr, train.weight_decay),
+        (learnt, weights_lr, 0.0),
+    ])  # fmt: skip

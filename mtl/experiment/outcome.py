@@ -1,0 +1,74 @@
+"""What is said of a trained model besides its metrics: the optimum it could have reached, and examples to look at."""
+
+from typing import Any
+
+import torch
+
+from mtl.data.tasks import TaskSet
+from mtl.data.windows import Pool
+from mtl.evaluation.oracle import forecast_optimum, label_optimum
+from mtl.models.build import MultiTaskModel
+from mtl.training.measure import predict
+from mtl.types import Prepared, TaskSpec
+
+EXAMPLES = 3
+
+
+def optimum(data: TaskSet, sources: dict[str, Prepared], tasks: list[str]) -> dict[str, dict[str, float]]:
+    """Task → metrics of the optimal predictor on the task's own test samples, where the source knows it."""
+    found: dict[str, dict[str, float]] = {}
+    for pool in data.select(tasks, "test"):
+        source = sources[pool.source]
+        if source.oracle_forecast is None:
+            continue
+        mean, std = data.scalers[pool.source]
+        batch = pool.batch(torch.arange(len(pool)))
+        last_rows = pool.starts + pool.input_len - 1
+        for name in pool.tasks:
+            spec = data.specs[name]
+            chosen = batch.valid.get(name, torch.ones(len(pool), dtype=torch.bool))
+            rows, target = last_rows[chosen], batch.targets[name][chosen]
+            if spec.kind == "forecast":
+                found[name] = forecast_optimum(
+                    source.oracle_forecast, source.oracle_from, rows, target, spec.targets, mean, std
+                )
+            else:
+                label = data.labels[name]
+                if label in source.oracle_labels:
+                    found[name] = label_optimum(source.oracle_labels[label], source.oracle_from, rows, target)
+    return found
+
+
+def examples(model: MultiTaskModel, data: TaskSet, specs: dict[str, TaskSpec]) -> dict[str, Any]:
+    """Forecast → EXAMPLES test windows spread over the test part: input, truth and prediction in original units."""
+    device = next(model.parameters()).device
+    shown: dict[str, Any] = {}
+    for pool in data.select(list(specs), "test"):
+        for name in pool.tasks:
+            spec = specs[name]
+            if spec.kind != "forecast":
+                continue
+            chosen = pool.only([name])
+            assert chosen is not None
+            few = chosen.at_most(EXAMPLES)
+            shown[name] = _windows(model, few.to(device), data, spec)
+    return shown
+
+
+def _windows(model: MultiTaskModel, pool: Pool, data: TaskSet, spec: TaskSpec) -> dict[str, Any]:
+    prediction, target = predict(model, [pool])[spec.name]
+    batch = pool.batch(torch.arange(len(pool), device=pool.starts.device))
+    mean, std = (part[spec.targets].float()[:, None] for part in data.scalers[spec.source])
+
+    def original(values: torch.Tensor) -> Any:
+        return (values.cpu() * std + mean).tolist()
+
+    valid = batch.valid.get(spec.name)
+    x = batch.x[:, spec.targets] if valid is None else batch.x[valid][:, spec.targets]
+    columns = [spec.columns[i] for i in spec.targets]
+    units = {c: u for c, u in data.units[spec.source].items() if c in columns}
+    windows = [
+        {"input": original(i), "truth": original(t), "prediction": original(p)}
+        for i, t, p in zip(x, target, prediction, strict=True)
+    ]
+    return {"columns": columns, "units": units, "windows": windows}

@@ -1,0 +1,136 @@
+"""From an encoder's features to a task's numbers.
+
+B samples, C channels, T target channels, N tokens of a channel, D width, H horizon, k outputs (classes, or 1).
+"""
+
+from abc import ABC, abstractmethod
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from mtl.config.encoder import ClassificationHead
+from mtl.models.base import Features
+from mtl.models.dropout import drop
+from mtl.models.normalisation import denormalise
+
+AMPLITUDE_WIDTH = 32
+"""Width of the amplitude branch: small, whatever the number of channels."""
+
+
+class ForecastHead(nn.Module, ABC):
+    """Predicts the target channels in the normalised space and undoes the normalisation."""
+
+    def __init__(self, targets: list[int], channels: int, rate: float) -> None:
+        super().__init__()
+        self.targets = None if targets == list(range(channels)) else targets
+        self.dropout = rate
+
+    @abstractmethod
+    def predict(self, tokens: Float[Tensor, "B T N D"]) -> Float[Tensor, "B T H"]:
+        """Normalised forecast of the target channels."""
+
+    def forward(self, features: Features) -> Float[Tensor, "B T H"]:
+        tokens, mean, std = features.tokens, features.mean, features.std
+        if self.targets is not None:
+            tokens, mean, std = tokens[:, self.targets], mean[:, self.targets], std[:, self.targets]
+        return denormalise(self.predict(tokens), mean, std)
+
+
+class FlatForecastHead(ForecastHead):
+    """All tokens of a channel → dropout → Linear → H; the same weights for every channel."""
+
+    def __init__(self, tokens: int, width: int, horizon: int, targets: list[int], channels: int, rate: float) -> None:
+        super().__init__(targets, channels, rate)
+        self.linear = nn.Linear(tokens * width, horizon)
+
+    def predict(self, tokens: Float[Tensor, "B T N D"]) -> Float[Tensor, "B T H"]:
+        return self.linear(drop(tokens.flatten(-2), self.dropout if self.training else 0.0))
+
+
+class WideForecastHead(ForecastHead):
+    """The linear encoder's: Linear(D→w) → ReLU → dropout at half the encoder's rate → Linear(w→H)."""
+
+    def __init__(self, width: int, horizon: int, targets: list[int], channels: int, rate: float) -> None:
+        super().__init__(targets, channels, rate / 2)
+        hidden = min(max(4 * horizon, 64), 2048)
+        self.up = nn.Linear(width, hidden)
+        self.out = nn.Linear(hidden, horizon)
+
+    def predict(self, tokens: Float[Tensor, "B T N D"]) -> Float[Tensor, "B T H"]:
+        hidden = drop(F.relu(self.up(tokens.squeeze(2))), self.dropout if self.training else 0.0)
+        return self.out(hidden)
+
+
+class Amplitude(nn.Module):
+    """Mean and log standard deviation of each channel: BatchNorm → Linear → GELU → Linear."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm1d(2 * channels)
+        self.first = nn.Linear(2 * channels, AMPLITUDE_WIDTH)
+        self.second = nn.Linear(AMPLITUDE_WIDTH, AMPLITUDE_WIDTH)
+
+    def forward(self, features: Features) -> Float[Tensor, "B A"]:
+        x = torch.cat([features.mean, features.std.log()], dim=-1)
+        norm = self.norm
+        if self.training and len(x) == 1:  # one sample has no variance: the running statistics stand in
+            x = F.batch_norm(x, norm.running_mean, norm.running_var, norm.weight, norm.bias, False, 0.0, norm.eps)
+        else:
+            x = norm(x)
+        return self.second(F.gelu(self.first(x)))
+
+
+class PooledClassifier(nn.Module):
+    """Tokens pooled over time, joined over channels → dropout → with the amplitude branch → one or two layers."""
+
+    def __init__(self, config: ClassificationHead, channels: int, width: int, outputs: int, rate: float) -> None:
+        super().__init__()
+        self.pool, self.channels, self.dropout = config.pool, config.channels, rate
+        self.amplitude = Amplitude(channels) if config.amplitude else None
+        joined = width * (channels if config.channels == "concat" else 1)
+        joined += AMPLITUDE_WIDTH if config.amplitude else 0
+        self.hidden = nn.Linear(joined, config.hidden) if config.hidden else None
+        self.out = nn.Linear(config.hidden or joined, outputs)
+
+    def forward(self, features: Features) -> Float[Tensor, "B k"]:
+        pooled = features.tokens.amax(dim=2) if self.pool == "max" else features.tokens.mean(dim=2)
+        joined = pooled.flatten(1) if self.channels == "concat" else pooled.mean(dim=1)
+        joined = drop(joined, self.dropout if self.training else 0.0)
+        if self.amplitude is not None:
+            joined = torch.cat([joined, self.amplitude(features)], dim=-1)
+        if self.hidden is not None:
+            joined = F.gelu(self.hidden(joined))
+        return self.out(joined)
+
+
+class ConvClassifier(nn.Module):
+    """The linear encoder's: three convolutions along the width, with the channels as the first one's inputs.
+
+    Padding keeps the length (the pools halve it), so that every width from 16 up passes.
+    """
+
+    FINAL_DROPOUT = 0.5
+    """As published; where the rate of the task is 0, this is 0 as well."""
+
+    def __init__(self, config: ClassificationHead, channels: int, outputs: int, rate: float) -> None:
+        super().__init__()
+        self.dropout = rate
+        self.conv1 = nn.Conv1d(channels, 64, 5, padding=2)
+        self.conv2 = nn.Conv1d(64, 128, 3, padding=1)
+        self.conv3 = nn.Conv1d(128, 256, 3, padding=1)
+        self.hidden = nn.Linear(256, 128)
+        self.amplitude = Amplitude(channels) if config.amplitude else None
+        self.out = nn.Linear(128 + (AMPLITUDE_WIDTH if config.amplitude else 0), outputs)
+
+    def forward(self, features: Features) -> Float[Tensor, "B k"]:
+        rate = self.dropout if self.training else 0.0
+        x = features.tokens.squeeze(2)
+        x = drop(F.max_pool1d(F.relu(self.conv1(x)), 2), rate)
+        x = drop(F.max_pool1d(F.relu(self.conv2(x)), 2), rate)
+        x = F.relu(self.conv3(x)).mean(dim=-1)
+        x = drop(F.relu(self.hidden(x)), self.FINAL_DROPOUT if rate else 0.0)
+        if self.amplitude is not None:
+            x = torch.cat([x, self.amplitude(features)], dim=-1)
+        return self.out(x)

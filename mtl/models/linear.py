@@ -1,0 +1,74 @@
+"""The linear encoder: two layers over each channel's whole window (upstream: HtulTS), and its forgetting layer.
+
+B samples, C channels, L rows, D width. A channel is one token: [B, C, 1, D]. Windows are instance-normalised as the
+Transformer's are, so that forecasts and labels see the same input under either encoder.
+"""
+
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from mtl.checks import bad
+from mtl.config import LinearEncoder
+from mtl.config.encoder import ActivationForgetting
+from mtl.models.base import Encoder, Features
+from mtl.models.dropout import drop
+from mtl.models.normalisation import normalise
+
+
+class ActivationGate(nn.Module):
+    """Features × (1 − rate · gate), gate = sigmoid of an MLP D → D/2 → D."""
+
+    def __init__(self, config: ActivationForgetting, width: int) -> None:
+        super().__init__()
+        self.rate = config.rate
+        self.down = nn.Linear(width, width // 2)
+        self.up = nn.Linear(width // 2, width)
+
+    def forward(self, x: Float[Tensor, "*S D"]) -> Float[Tensor, "*S D"]:
+        return x * (1 - self.rate * self.up(F.relu(self.down(x))).sigmoid())
+
+
+class LinearBackbone(Encoder):
+    """Linear(L→D) → ReLU → dropout → Linear(D→D) → ReLU → half the dropout."""
+
+    fine_tuning_only = ("forgetting.",)
+
+    def __init__(self, config: LinearEncoder) -> None:
+        super().__init__()
+        self.width = config.width
+        self.dropout = config.dropout
+        self.input_len = config.input_len
+        self.policy = config.resize
+        self.first = nn.Linear(config.input_len, config.width)
+        self.second = nn.Linear(config.width, config.width)
+        self.forgetting = ActivationGate(config.forgetting, config.width) if config.forgetting else None
+
+    def count_tokens(self, input_len: int) -> int:
+        if input_len != self.input_len and self.policy == "error":
+            raise bad(
+                "input_len", f"be {self.input_len} as `encoder.input_len`, or `encoder.resize` not `error`", input_len
+            )
+        if input_len > self.input_len and self.policy == "left_pad":
+            raise bad(
+                "input_len", f"be at most `encoder.input_len` {self.input_len} under `resize: left_pad`", input_len
+            )
+        return 1
+
+    def resize(self, x: Float[Tensor, "B C L"]) -> Float[Tensor, "B C M"]:
+        """Windows of the network's one length: interpolated between both ends, or zeros put in front."""
+        self.count_tokens(x.shape[-1])
+        if x.shape[-1] == self.input_len:
+            return x
+        if self.policy == "left_pad":
+            return F.pad(x, (self.input_len - x.shape[-1], 0))
+        return F.interpolate(x, size=self.input_len, mode="linear", align_corners=True)
+
+    def forward(self, x: Float[Tensor, "B C L"], dropout: float | None = None) -> Features:
+        rate = self.rate(dropout)
+        normalised, mean, std = normalise(x)
+        features = drop(F.relu(self.first(self.resize(normalised))), rate)
+        features = drop(F.relu(self.second(features)), rate / 2)
+        if self.forgetting is not None and not self.pretraining:
+            features = self.forgetting(features)
+        return Features(features.unsqueeze(2), mean, std)

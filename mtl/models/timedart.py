@@ -1,0 +1,76 @@
+"""TimeDART's encoder (Wang et al., ICML 2025, arXiv 2410.05711): patches of each channel through one Transformer.
+
+S = B·C sequences (channels are independent), N patches of P rows, D width. Blocks are post-norm with GELU, and a
+final norm closes the stack. The position encoding is a fixed sinusoid and holds no weights.
+"""
+
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from mtl.config import TimeDartEncoder
+from mtl.models.base import Encoder, Features
+from mtl.models.dropout import drop
+from mtl.models.normalisation import normalise
+from mtl.models.patching import count_patches, patchify, position_encoding
+
+
+class Block(nn.Module):
+    """Self-attention and feed-forward, each with a residual and a norm after it."""
+
+    def __init__(self, config: TimeDartEncoder) -> None:
+        super().__init__()
+        width = config.d_model
+        self.heads = config.heads
+        self.attention_dropout = config.attention_dropout
+        self.qkv = nn.Linear(width, 3 * width)
+        self.out = nn.Linear(width, width)
+        self.norm1 = nn.LayerNorm(width)
+        self.up = nn.Linear(width, config.d_ff)
+        self.down = nn.Linear(config.d_ff, width)
+        self.norm2 = nn.LayerNorm(width)
+
+    def attend(self, x: Float[Tensor, "S N D"], causal: bool) -> Float[Tensor, "S N D"]:
+        # Dropping attention weights loses the fused kernel, so it happens only where it is asked for.
+        q, k, v = self.qkv(x).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        p = self.attention_dropout if self.training else 0.0
+        y = F.scaled_dot_product_attention(q, k, v, dropout_p=p, is_causal=causal)
+        return self.out(y.transpose(1, 2).flatten(-2))
+
+    def forward(self, x: Float[Tensor, "S N D"], causal: bool, rate: float) -> Float[Tensor, "S N D"]:
+        x = self.norm1(x + drop(self.attend(x, causal), rate))
+        return self.norm2(x + drop(self.down(drop(F.gelu(self.up(x)), rate)), rate))
+
+
+class TimeDart(Encoder):
+    """Instance normalisation, patches, Transformer; in pretraining always causal."""
+
+    def __init__(self, config: TimeDartEncoder) -> None:
+        super().__init__()
+        self.width = config.d_model
+        self.dropout = config.dropout
+        self.patch_len = config.patch_len
+        self.causal = config.attention == "causal"
+        self.embedding = nn.Linear(config.patch_len, config.d_model)
+        self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
+        self.norm = nn.LayerNorm(config.d_model)
+
+    def count_tokens(self, input_len: int) -> int:
+        return count_patches(input_len, self.patch_len)
+
+    def place(self, tokens: Float[Tensor, "S N D"], rate: float) -> Float[Tensor, "S N D"]:
+        """Embedded patches with their positions added."""
+        return drop(tokens + position_encoding(tokens.shape[1], tokens), rate)
+
+    def mix(self, tokens: Float[Tensor, "S N D"], causal: bool, rate: float) -> Float[Tensor, "S N D"]:
+        """Placed tokens through the Transformer."""
+        for block in self.blocks:
+            tokens = block(tokens, causal, rate)
+        return self.norm(tokens)
+
+    def forward(self, x: Float[Tensor, "B C L"], dropout: float | None = None) -> Features:
+        rate = self.rate(dropout)
+        normalised, mean, std = normalise(x)
+        tokens = self.embedding(patchify(normalised, self.patch_len).flatten(0, 1))
+        tokens = self.mix(self.place(tokens, rate), self.causal or self.pretraining, rate)
+        return Features(tokens.unflatten(0, x.shape[:2]), mean, std)

@@ -1,0 +1,48 @@
+"""What a parent run stands for, as hashes: the resolved configuration, the prepared data, the code."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from mtl.config import Config
+
+PREPARED = Path("data/prepared")
+CODE = ("mtl", "stages", "plugins")
+NOT_CODE = Path("mtl/tracking")
+"""The mirror itself: editing it changes no result."""
+
+
+def digest(value: object) -> str:
+    """sha256 of a JSON-able value, whatever the order of its keys."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+
+
+def resolved(config: Config) -> dict[str, Any]:
+    """The configuration with every default filled in, without what cannot change a result."""
+    plain: dict[str, Any] = config.model_dump(mode="json", by_alias=True, exclude={"tracking"})
+    del plain["base"]["jobs"]
+    return plain
+
+
+def identity(config: Config, root: Path) -> dict[str, str]:
+    """Hashes of `config`, `data` and `code`."""
+    metas = {name: root / PREPARED / name / "meta.json" for name in config.prepare.sources}
+    data = {name: path.read_text(encoding="utf-8") for name, path in metas.items() if path.exists()}
+    code = {}
+    for folder in CODE:
+        for path in sorted((root / folder).rglob("*.py")):
+            relative = path.relative_to(root)
+            if NOT_CODE not in relative.parents:
+                code[relative.as_posix()] = hashlib.sha256(path.read_bytes()).hexdigest()
+    return {"config": digest(resolved(config)), "data": digest(data), "code": digest(code)}
+
+
+def flat(value: object, prefix: str = "") -> dict[str, object]:
+    """Nested maps as one, keys joined by dots."""
+    if not isinstance(value, dict) or not value:
+        return {prefix: value} if prefix else {}
+    found: dict[str, object] = {}
+    for key, inner in value.items():
+        found |= flat(inner, f"{prefix}.{key}" if prefix else str(key))
+    return found

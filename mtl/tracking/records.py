@@ -1,0 +1,213 @@
+"""Result files → what a run in MLflow shows; knows the files' layout and nothing of MLflow.
+
+Names: `val/<task>/<metric>` and `train/<task>/loss` by epoch, `best_val/<task>/<metric>` of the epoch that was kept,
+`test/<task>/<metric>`, and in summaries `delta/<task>`, the change against single-task training in percent.
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from mtl.config import Config
+from mtl.paths import RunPath
+from mtl.tracking.identity import PREPARED, flat, resolved
+
+OUTPUTS = Path("outputs")
+TIMINGS = Path("timings")
+
+
+@dataclass(frozen=True)
+class Point:
+    """One value of a metric; `step` is the epoch, 0 for what is measured once."""
+
+    name: str
+    value: int | float
+    step: int = 0
+
+
+@dataclass(frozen=True)
+class DataUsed:
+    """A prepared source."""
+
+    name: str
+    digest: str
+    """Of its description, which holds the hash of its arrays; 36 characters, as MLflow admits."""
+    uri: str
+    profile: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Record:
+    """One run to be shown."""
+
+    title: str
+    content: str
+    """sha256 of what it was made from."""
+    tags: dict[str, str]
+    points: list[Point]
+    params: dict[str, object] = field(default_factory=dict)
+    sources: list[str] = field(default_factory=list)
+    files: dict[Path, str | None] = field(default_factory=dict)
+    started: float | None = None
+    finished: float | None = None
+
+    @property
+    def place(self) -> tuple[str, ...]:
+        """What it is the result of, whatever its content."""
+        return tuple(self.tags[key] for key in ("stage", "method", "task", "start", "seed"))
+
+
+def run_paths(config: Config) -> list[RunPath]:
+    """Where the runs of a configuration stand: only what it names, so a removed method does not haunt the store."""
+    seeds = config.base.seeds
+    pretraining = seeds[:1] if config.pretrain.shared else seeds
+    paths = [RunPath("pretrain", None, None, seed) for seed in pretraining]
+    starts = [start.label for start in config.baseline.starts]
+    paths += [RunPath("baseline", task, start, seed) for task in config.tasks for start in starts for seed in seeds]
+    return paths + [RunPath("finetune", method, None, seed) for method in config.finetune.methods for seed in seeds]
+
+
+def read_run(config: Config, path: RunPath, root: Path) -> Record | None:
+    """The record of a training run, or None when it has not been computed."""
+    folder = root / path.folder
+    if not (folder / "run.json").exists() or not (folder / "history.json").exists():
+        return None
+    texts = {name: (folder / name).read_bytes() for name in ("run.json", "history.json")}
+    run, history = (json.loads(text) for text in texts.values())
+    content = hashlib.sha256(b"\0".join(texts.values())).hexdigest()
+    plain = resolved(config)
+    params: dict[str, object] = {"seed": path.seed} | flat(plain["encoder"], "encoder")
+    if path.stage == "pretrain":
+        title, method, task, start = f"pretraining / seed {path.seed}", "pretrain", "-", "-"
+        params |= flat(plain["pretrain"], "pretrain")
+        sources, points = run["sources"], _pretraining_points(run, history)
+    else:
+        baseline = path.stage == "baseline"
+        start = run["start"]
+        method, task = ("stl", str(path.name)) if baseline else (str(path.name), "-")
+        parts = ["stl", task, *([start] if start != "random" else [])] if baseline else [method]
+        title = " / ".join([*parts, f"seed {path.seed}"])
+        params |= flat(plain["train"], "train") | {"init": run["init"], "freeze": run["freeze"]}
+        params |= (
+            flat(plain["tasks"][task], "task") if baseline else flat(plain["finetune"]["methods"][method], "method")
+        )
+        sources, points = sorted({config.tasks[name].source for name in run["tasks"]}), _training_points(run, history)
+    tags = {"stage": path.stage, "method": method, "task": task, "start": start, "seed": str(path.seed)}
+    files: dict[Path, str | None] = {folder / name: None for name in texts}
+    weights = folder / "weights.safetensors"
+    if config.tracking.log_weights and weights.exists():
+        files[weights] = "weights"
+    timing = _timing(run, path, root)
+    if timing:
+        points += [Point("time/train_seconds", timing["train_seconds"])]
+    started, finished = (
+        datetime.fromisoformat(timing[k]).timestamp() if timing else None for k in ("started", "finished")
+    )
+    return Record(title, content, tags, points, params, sources, files, started, finished)
+
+
+def summaries(records: Sequence[Record], verdicts: dict[str, Any]) -> list[Record]:
+    """One record a method and start, `stl` among them: means over seeds of every task's test metrics, and changes."""
+    groups: dict[tuple[str, str], list[Record]] = {}
+    for record in records:
+        if record.tags["stage"] != "pretrain":
+            groups.setdefault((record.tags["method"], record.tags["start"]), []).append(record)
+    primary = {task["name"]: task["metric"] for task in verdicts["tasks"]}
+    found = []
+    for (method, start), members in groups.items():
+        values: dict[str, list[float]] = {}
+        for record in members:
+            for point in record.points:
+                if point.name.startswith("test/"):
+                    values.setdefault(point.name, []).append(point.value)
+        points = [Point(name, fmean(several)) for name, several in sorted(values.items())]
+        for row in verdicts["rows"]:
+            if row["method"] == method and row["metric"] == primary[row["task"]]:
+                points += _change(f"delta/{row['task']}", row["change"])
+        for entry in verdicts["methods"]:
+            if entry["name"] == method:
+                points += _change("delta_m", entry["delta_m"])
+        seeds = {record.tags["seed"] for record in members}
+        label = method if method != "stl" or start == "random" else f"stl {start}"
+        tags = {"stage": "summary", "method": method, "task": "-", "start": start, "seed": "-"}
+        content = hashlib.sha256(repr((sorted(r.content for r in members), points)).encode()).hexdigest()
+        params: dict[str, object] = {"seeds": len(seeds)}
+        title = f"{label} (mean of {len(seeds)} seed{'s' if len(seeds) > 1 else ''})"
+        found.append(Record(title, content, tags, points, params))
+    return found
+
+
+def data_used(names: Sequence[str], root: Path) -> list[DataUsed]:
+    """The prepared sources that are there, of those named."""
+    found = []
+    for name in names:
+        path = root / PREPARED / name / "meta.json"
+        if path.exists():
+            text = path.read_bytes()
+            meta = json.loads(text)
+            profile = {"rows": meta["rows"], "columns": meta["columns"], "splits": [s["count"] for s in meta["splits"]]}
+            found.append(DataUsed(name, hashlib.sha256(text).hexdigest()[:36], str(PREPARED / name), profile))
+    return found
+
+
+def _training_points(run: dict[str, Any], history: dict[str, Any]) -> list[Point]:
+    points: list[Point] = []
+    for step, epoch in enumerate(history["epochs"], start=1):  # Phases of a sequential method count on.
+        for split in ("train", "val"):
+            points += _by_task(split, epoch[split], step)
+        values = {
+            "lr": epoch["lr"],
+            "lambda": epoch["lambda"],
+            "score": epoch["score"],
+            "grad_norm": epoch["grad_norm"],
+        }
+        values |= {f"weights/{task}": weight for task, weight in (epoch["weights"] or {}).items()}
+        gradients = epoch["gradients"] or {"norms": {}, "cosines": {}}
+        values |= {f"gradient_norm/{task}": norm for task, norm in gradients["norms"].items()}
+        values |= {f"gradient_cosine/{pair.replace('|', '-')}": cosine for pair, cosine in gradients["cosines"].items()}
+        points += [Point(name, value, step) for name, value in values.items() if value is not None]
+    points += _by_task("best_val", run["val"])
+    points += _by_task("test", run["test"])
+    points.append(Point("parameters", run["parameters"]["total"]))
+    if run["best_epoch"] is not None:
+        points.append(Point("best_epoch", run["best_epoch"]))
+    return points
+
+
+def _pretraining_points(run: dict[str, Any], history: dict[str, Any]) -> list[Point]:
+    points: list[Point] = []
+    for step, epoch in enumerate(history["epochs"], start=1):
+        for split in ("train", "val"):
+            points += _by_task(split, {"pretrain": epoch[split]}, step)
+    return points + _by_task("best_val", {"pretrain": run["val"]})
+
+
+def _by_task(split: str, values: dict[str, dict[str, Any]], step: int = 0) -> list[Point]:
+    return [
+        Point(f"{split}/{task}/{metric}", value, step)
+        for task, metrics in values.items()
+        for metric, value in metrics.items()
+        if isinstance(value, int | float)
+    ]
+
+
+def _change(name: str, change: dict[str, Any]) -> list[Point]:
+    """A mean and, where there are seeds enough, the ends of its interval."""
+    head, _, task = name.partition("/")
+    names = {"mean": name, "low": f"{head}_low/{task}".rstrip("/"), "high": f"{head}_high/{task}".rstrip("/")}
+    return [Point(full, change[part]) for part, full in names.items() if change[part] is not None]
+
+
+def _timing(run: dict[str, Any], path: RunPath, root: Path) -> dict[str, Any] | None:
+    """What this run cost, if it was measured here: times are no part of the results, and may be another run's."""
+    file = root / TIMINGS / path.folder.relative_to(OUTPUTS).with_suffix(".json")
+    if path.stage == "pretrain" or not file.exists():
+        return None
+    timing: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    same = (timing["epochs"], timing["steps"]) == (run["epochs_run"], run["steps"])
+    return timing if same else None

@@ -1,0 +1,51 @@
+"""AdamW with a group for each learning rate and decay, and the learning rate as a pure function of the step."""
+
+import math
+from typing import Literal
+
+import torch
+from torch import nn
+
+LrSchedule = Literal["constant", "onecycle", "cosine", "exponential"]
+
+
+def lr_factor(schedule: LrSchedule, progress: float) -> float:
+    """Factor on a group's learning rate at progress p ∈ [0, 1) of the training.
+
+    onecycle: cosine from 1/25 up to 1 over the first 0.3, then cosine down to 1/250,000 (Smith & Topin 2018,
+    arXiv 1708.07120, with torch's default divisors). cosine: half a period down to 0.
+    """
+    match schedule:
+        case "constant" | "exponential":
+            return 1.0
+        case "cosine":
+            return (1 + math.cos(math.pi * progress)) / 2
+        case "onecycle":
+            low, high, end = 1 / 25, 1.0, 1 / 25e4
+            if progress < 0.3:
+                return high + (low - high) * (1 + math.cos(math.pi * progress / 0.3)) / 2
+            return end + (high - end) * (1 + math.cos(math.pi * (progress - 0.3) / 0.7)) / 2
+
+
+def adamw(groups: list[tuple[list[nn.Parameter], float, float]]) -> torch.optim.AdamW:
+    """AdamW over (parameters, learning rate, weight decay); vectors (biases, norms) are never decayed.
+
+    Each group keeps its undisturbed rate under `base_lr`, on which `lr_factor` works.
+    """
+    parts = []
+    for parameters, lr, decay in groups:
+        trained = [p for p in parameters if p.requires_grad]
+        for chosen, weight_decay in (
+            ([p for p in trained if p.ndim > 1], decay),
+            ([p for p in trained if p.ndim <= 1], 0.0),
+        ):
+            if chosen:
+                parts.append({"params": chosen, "lr": lr, "base_lr": lr, "weight_decay": weight_decay})
+    return torch.optim.AdamW(parts, fused=True)
+
+
+def set_lr(optimiser: torch.optim.Optimizer, factor: float) -> float:
+    """Sets every group's rate to `factor` × its own; returns the first group's."""
+    for group in optimiser.param_groups:
+        group["lr"] = factor * group["base_lr"]
+    return float(optimiser.param_groups[0]["lr"])

@@ -1,0 +1,101 @@
+"""The pretraining loop: self-supervised steps over unlabelled windows of one or several sources."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from mtl.data.sampling import JointPlan
+from mtl.data.windows import Pool
+from mtl.models.build import Pretrainer
+from mtl.seeding import stable_seed
+from mtl.training.checkpoint import Checkpoint
+from mtl.training.fit import CHECK_EVERY, NonFiniteLossError
+from mtl.training.measure import CHUNK
+from mtl.training.optimiser import LrSchedule, lr_factor, set_lr
+
+
+def pretrain(
+    pretrainer: Pretrainer,
+    optimiser: torch.optim.Optimizer,
+    train: list[Pool],
+    val: list[Pool],
+    plan: JointPlan,
+    epochs: int,
+    schedule: LrSchedule,
+    decay: float,
+    clip: float | None,
+    seed: int,
+    checkpoint: Checkpoint,
+    history: list[dict[str, Any]],
+) -> Iterator[dict[str, Any]]:
+    """Trains in place; yields and appends to `history` a record an epoch. Resumes from `checkpoint`.
+
+    The last epoch is kept: the pretext loss of a validation part ranks pretext models, not what they are good for.
+    Each step holds windows of every pool that the plan names; the loss is the mean over all windows of the step.
+    """
+    device = next(pretrainer.parameters()).device
+    total = plan.steps_per_epoch * epochs
+    modules: dict[str, nn.Module] = {"pretrainer": pretrainer}
+    loaded = checkpoint.load(modules, optimiser)
+    if loaded is not None:
+        history.extend(loaded[0]["epochs"])
+    step = plan.steps_per_epoch * len(history)
+    for epoch, steps in enumerate(plan.epochs(epochs, first=len(history)), start=len(history) + 1):
+        pretrainer.train()
+        seen = torch.zeros(len(steps), device=device)
+        rate = 0.0
+        for i, chosen in enumerate(steps):
+            factor = decay ** (epoch - 1) if schedule == "exponential" else lr_factor(schedule, step / total)
+            rate = set_lr(optimiser, factor)
+            optimiser.zero_grad(set_to_none=True)
+            size = sum(len(index) for index in chosen.values())
+            for pool in train:
+                if pool.name in chosen:
+                    index = chosen[pool.name]
+                    loss = pretrainer.loss(pool.batch(index.to(device)).x) * (len(index) / size)
+                    loss.backward()
+                    seen[i] += loss.detach()
+            nn.utils.clip_grad_norm_(pretrainer.parameters(), torch.inf if clip is None else clip)
+            optimiser.step()
+            step += 1
+            if ((i + 1) % CHECK_EVERY == 0 or i + 1 == len(steps)) and not torch.isfinite(seen).all():
+                first = int((~torch.isfinite(seen)).nonzero()[0])
+                shown = {name: index.tolist()[:8] for name, index in steps[first].items()}
+                raise NonFiniteLossError(
+                    f"the pretraining loss became {seen[first].item()} at epoch {epoch}, step {first + 1} of "
+                    f"{len(steps)} (samples {shown} …). A lower `pretrain.lr` often helps."
+                )
+        record = {
+            "epoch": epoch,
+            "lr": rate,
+            "train": {"loss": seen.mean().item()},
+            "val": {"loss": pretext_loss(pretrainer, val, seed)},
+        }
+        history.append(record)
+        checkpoint.save(modules, optimiser, {}, {"epochs": history})
+        yield record
+
+
+@torch.no_grad()
+def pretext_loss(pretrainer: Pretrainer, pools: list[Pool], seed: int, step: int | None = None) -> float:
+    """Mean pretext loss over all windows of the pools, with the same noise at every call.
+
+    Args:
+        pretrainer: the network.
+        pools: unlabelled windows.
+        seed: of the noise.
+        step: diffusion only: a fixed noise step instead of a random one for every patch.
+    """
+    pretrainer.eval()
+    device = next(pretrainer.parameters()).device
+    noise = torch.Generator(device).manual_seed(stable_seed(seed, "pretext"))
+    total = torch.zeros((), device=device)
+    count = 0
+    for pool in pools:
+        index: Tensor
+        for index in torch.arange(len(pool)).split(CHUNK):
+            total += len(index) * pretrainer.loss(pool.batch(index.to(device)).x, noise, step)
+            count += len(index)
+    return float(total) / count

@@ -1,0 +1,84 @@
+"""Which epoch is kept, judged on validation data with weights that do not change during training.
+
+**Why not the training objective**: while λ(t) rises, the weighted training loss of different epochs are different
+objectives, and its minimum is epoch 1. So validation always uses fixed weights (methods 2.1).
+"""
+
+import math
+from dataclasses import dataclass
+
+from mtl.balancing.weighted import task_weights
+from mtl.config import StoppingConfig
+from mtl.types import TaskSpec
+
+Metrics = dict[str, dict[str, float]]
+"""Task → metric → value."""
+
+
+@dataclass
+class Selector:
+    """Keeps the best epoch and says when to stop.
+
+    A forecast counts by its MSE, a label by its error rate (1 − accuracy); ties go to the lower loss. A run of one
+    kind of task is judged by those tasks alone. Auxiliary tasks do not count unless there is nothing else.
+
+    Args:
+        config: criterion, patience and tolerance.
+        specs: the tasks of the run.
+        lam: the method's final λ; None takes `config.default_lambda`.
+        reference: forecast → validation MSE of the paired single-task run; needed by `constrained` in a joint run.
+    """
+
+    config: StoppingConfig
+    specs: list[TaskSpec]
+    lam: float | None = None
+    reference: dict[str, float] | None = None
+    best_epoch: int = 0
+    best: tuple[float, ...] = (math.inf,)
+
+    def score(self, val: Metrics) -> tuple[float, ...]:
+        """What is minimised, compared element by element."""
+        counted = [spec for spec in self.specs if spec.role == "main"] or self.specs
+        forecasts = [spec for spec in counted if spec.kind == "forecast"]
+        labels = [spec for spec in counted if spec.kind != "forecast"]
+        if not forecasts or not labels:
+            return _mean(counted, val), _mean_loss(counted, val)
+        match self.config.criterion:
+            case "forecast":
+                return (_mean(forecasts, val),)
+            case "combined":
+                weights = task_weights(counted, self.config.default_lambda if self.lam is None else self.lam)
+                score = sum(weights[spec.name] * _error(spec, val) for spec in counted)
+                return score, _mean_loss(counted, val)
+            case "constrained":
+                assert self.reference is not None, "constrained needs the single-task validation MSE"
+                excess = max(
+                    val[spec.name]["mse"] / ((1 + self.config.tolerance) * self.reference[spec.name]) - 1
+                    for spec in forecasts
+                )
+                # Among epochs that keep the forecasts the error of the labels counts; before any does, the excess.
+                return max(0.0, excess), _mean(labels, val), _mean_loss(labels, val)
+
+    def update(self, epoch: int, val: Metrics) -> bool:
+        """Records an epoch (from 1); True when it is the best so far."""
+        score = self.score(val)
+        better = score < self.best
+        if better:
+            self.best, self.best_epoch = score, epoch
+        return better
+
+    def exhausted(self, epoch: int) -> bool:
+        """True when `patience` epochs in a row brought nothing better."""
+        return self.config.patience is not None and epoch - self.best_epoch >= self.config.patience
+
+
+def _error(spec: TaskSpec, val: Metrics) -> float:
+    return val[spec.name]["mse"] if spec.kind == "forecast" else 1 - val[spec.name]["accuracy"]
+
+
+def _mean(specs: list[TaskSpec], val: Metrics) -> float:
+    return sum(_error(spec, val) for spec in specs) / len(specs)
+
+
+def _mean_loss(specs: list[TaskSpec], val: Metrics) -> float:
+    return sum(val[spec.name]["mse" if spec.kind == "forecast" else "loss"] for spec in specs) / len(specs)

@@ -1,0 +1,146 @@
+"""The command `mtl`. What a subcommand needs is imported inside it, so that `mtl --help` is there at once."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from mtl.errors import exit_on_user_error
+
+ROOT = Path()
+
+
+class _DataGroup(TyperGroup):
+    """`mtl data …`, loaded when it is asked for: its commands pull in the readers of every source."""
+
+    def _loaded(self) -> Any:
+        from pipelines.data_commands import app as commands
+
+        return typer.main.get_command(commands)
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        names: list[str] = self._loaded().list_commands(ctx)
+        return names
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        return self._loaded().get_command(ctx, cmd_name)
+
+
+app = typer.Typer(
+    name="mtl",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Should related time-series tasks be trained together? `mtl repro` answers; params.yaml asks.",
+)
+preset_app = typer.Typer(no_args_is_help=True, help="Ready-made params.yaml files.")
+app.add_typer(preset_app, name="preset")
+app.add_typer(
+    typer.Typer(cls=_DataGroup, no_args_is_help=True, help="Fetch data sets, add your own, see what is there."),
+    name="data",
+)
+
+
+@app.command()
+def validate() -> None:
+    """Check params.yaml; exit code 2 and one message when a value cannot be used."""
+    from mtl.config import load_config
+
+    config = load_config()
+    runs = len(config.base.seeds) * (len(config.tasks) * len(config.baseline.starts) + len(config.finetune.methods))
+    print(
+        f"params.yaml is fine: {len(config.tasks)} tasks, {len(config.finetune.methods)} methods, "
+        f"{len(config.base.seeds)} seeds, {runs} training runs."
+    )
+
+
+@app.command()
+def repro(
+    targets: Annotated[list[str] | None, typer.Argument(help="DVC targets; none: everything.")] = None,
+    force: Annotated[bool, typer.Option("--force", "-f", help="Compute also what is up to date.")] = False,
+) -> None:
+    """Run what is not up to date, then print the verdicts."""
+    from pipelines.repro import repro as run
+
+    raise typer.Exit(run(targets or [], force, ROOT))
+
+
+@app.command()
+def show() -> None:
+    """Print the verdicts of the last evaluation."""
+    from pipelines.repro import show as print_table
+
+    print_table(ROOT)
+
+
+@app.command()
+def ui(port: Annotated[int, typer.Option(min=1, max=65535, help="On 127.0.0.1.")] = 5000) -> None:
+    """Open the runs in MLflow."""
+    from mtl.config import load_config
+    from pipelines.ui import serve
+
+    raise typer.Exit(serve(load_config(), port, ROOT))
+
+
+@app.command()
+def sync() -> None:
+    """Publish to MLflow what the result files hold and it does not."""
+    from mtl.config import load_config
+    from mtl.tracking import publish
+
+    config = load_config()
+    done = publish(config, ROOT)
+    if not config.tracking.enabled:
+        print("tracking.enabled is false in params.yaml: nothing was published.")
+    elif done.problem is None:
+        print(f"{done.new} new runs, {done.present} were there.")
+
+
+@preset_app.command("list")
+def list_presets() -> None:
+    """Name every preset; an asterisk marks the one that params.yaml is."""
+    from pipelines import presets
+
+    current = presets.matching(ROOT)
+    known = presets.names(ROOT)
+    width = max(map(len, known))
+    for name in known:
+        print(f"{'*' if name == current else ' '} {name:<{width}}  {presets.describe(name, ROOT)}")
+
+
+@preset_app.command("show")
+def show_preset(name: str) -> None:
+    """Print the params.yaml of a preset."""
+    from pipelines import presets
+
+    print(presets.render(name, ROOT), end="")
+
+
+@preset_app.command("use")
+def use_preset(
+    name: str,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite edits of params.yaml.")] = False,
+) -> None:
+    """Write a preset to params.yaml and show what changed."""
+    from rich.console import Console
+    from rich.syntax import Syntax
+
+    from pipelines import presets
+
+    change = presets.use(name, ROOT, force)
+    if not change.diff:
+        print(f"params.yaml is {name} already.")
+        return
+    console = Console()
+    if console.is_terminal:
+        console.print(Syntax(change.diff, "diff", background_color="default", word_wrap=True))
+    else:
+        print(change.diff)
+    print(f"params.yaml is {name} now; `mtl repro` runs it.")
+
+
+def main() -> None:
+    """Entry point: a user's mistake is one message and exit code 2."""
+    with exit_on_user_error():
+        app(prog_name="mtl")

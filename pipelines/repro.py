@@ -1,0 +1,134 @@
+"""`mtl repro`: check the configuration, run DVC, mirror the results, print the verdicts.
+
+DVC turns every failing stage into exit code 255. To give the user's mistakes their own code (2), it runs through
+`python -m pipelines.repro`, which looks at why DVC gave up; DVC keeps the terminal to itself either way.
+"""
+
+import json
+import logging
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from types import FrameType
+
+from mtl.config import Config, load_config
+from mtl.errors import EXIT_CODE, DataError, UserError
+
+VERDICTS = Path("results/verdicts.json")
+REPORT = Path("report/report.html")
+USER_ERROR_IN_STAGE = re.compile(rf"exited with {EXIT_CODE}\b")
+
+
+def repro(targets: list[str], force: bool, root: Path = Path()) -> int:
+    """Brings the pipeline up to date and shows what came out.
+
+    Args:
+        targets: DVC targets, such as `evaluate` or `finetune@joint`; none is the whole pipeline.
+        force: compute also what is up to date.
+        root: folder of the project.
+
+    Returns:
+        Exit code: 0, 2 for a mistake of the user's, or DVC's own.
+
+    Raises:
+        UserError: the configuration cannot be used, or this is not the project's folder.
+    """
+    config = load_config(root / "params.yaml")
+    if not (root / "dvc.yaml").exists():
+        raise UserError("dvc.yaml is missing; run this from the project's folder.")
+    _allow_without_git(root)
+    code = run_dvc(["repro", *(["--force"] if force else []), *targets], root)
+    if code == 0 and (root / VERDICTS).exists():
+        publish(config, root)
+        show(root)
+    return code
+
+
+def run_dvc(arguments: list[str], root: Path = Path()) -> int:
+    """Runs DVC in a process of its own, which owns the terminal; its exit code, 2 for a mistake of the user's."""
+    environment = os.environ | {"DVC_NO_ANALYTICS": "1"}
+    # Stages are started by name: `python` should be this one, whether or not the environment is activated.
+    environment["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
+    # sys.path of the child begins with its folder, so the project's modules are found there as well.
+    child = subprocess.Popen([sys.executable, "-m", "pipelines.repro", *arguments], cwd=root, env=environment)
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        child.send_signal(signal.SIGINT)  # DVC ends its stage on SIGINT only; on SIGTERM it would leave it running.
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        while True:
+            try:
+                return child.wait()
+            except KeyboardInterrupt:
+                continue  # The terminal told DVC as well: let it end its stage and say so.
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def publish(config: Config, root: Path = Path()) -> None:
+    """Mirrors in MLflow what is not there yet, and says so in a line."""
+    from mtl.tracking import publish as mirror
+
+    done = mirror(config, root)
+    if done.new:
+        print(f"MLflow: {done.new} new runs, {done.present} were there; `mtl ui` shows them.")
+
+
+def show(root: Path = Path()) -> None:
+    """Prints the table of verdicts.
+
+    Raises:
+        DataError: nothing has been evaluated yet.
+    """
+    from mtl.report.table import print_verdicts
+    from mtl.report.timings import collect_timings, write_timings_js
+
+    try:
+        verdicts = json.loads((root / VERDICTS).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise DataError(f"{VERDICTS} is missing; run `mtl repro` first.") from None
+    if (root / REPORT).exists():
+        # The report is deterministic; this machine's times stand in a file beside it, which it reads when shown.
+        write_timings_js(root, verdicts)
+    print_verdicts(verdicts, collect_timings(root), root / REPORT)
+
+
+def _allow_without_git(root: Path) -> None:
+    """A project unpacked from an archive is no git repository: tells DVC, in its git-ignored local settings."""
+    if any((folder / ".git").exists() for folder in [root.resolve(), *root.resolve().parents]):
+        return
+    local = root / ".dvc" / "config.local"
+    if not local.exists():
+        local.parent.mkdir(exist_ok=True)
+        local.write_text("[core]\n    no_scm = true\n", encoding="utf-8")
+
+
+class _Reason(logging.Handler):
+    """Remembers whether DVC gave up because a stage ended with the code of a user's mistake."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.user_error = False
+
+    def emit(self, record: logging.LogRecord) -> None:
+        error: BaseException | None = record.exc_info[1] if record.exc_info else None
+        while error is not None:
+            self.user_error |= bool(USER_ERROR_IN_STAGE.search(str(error)))
+            error = error.__cause__ or error.__context__
+
+
+def _dvc(arguments: list[str]) -> int:
+    from dvc.cli import main
+
+    reason = _Reason()
+    logging.getLogger("dvc").addHandler(reason)
+    code = int(main(arguments))
+    return EXIT_CODE if code and reason.user_error else code
+
+
+if __name__ == "__main__":
+    raise SystemExit(_dvc(sys.argv[1:]))

@@ -1,0 +1,44 @@
+"""`mtl ui`: MLflow's pages on the runs of this project, for this machine only."""
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+from mtl.config import Config
+from mtl.errors import UserError
+
+HOST = "127.0.0.1"
+
+
+def serve(config: Config, port: int, root: Path = Path()) -> int:
+    """Serves the store until interrupted; a store that is a server already only has its address printed.
+
+    Raises:
+        UserError: the port is taken.
+    """
+    from mtl.tracking import open_store, resolve_uri
+
+    uri = resolve_uri(config, root)
+    if uri.startswith(("http://", "https://")):
+        print(f"The runs are at {uri}")
+        return 0
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            raise UserError(f"`--port` should be free on {HOST}, found {port} in use.") from None
+    open_store(config, root)  # The server should find a finished database, not make one beside us.
+    print(f"http://{HOST}:{port}  (experiment {config.tracking.experiment}; Ctrl-C ends it)", flush=True)
+    command = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", uri, "--host", HOST, "--port", str(port)]
+    command += ["--workers", "1"]  # One reader: more of them only start later.
+    environment = os.environ | {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
+    environment["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = "false"  # Background jobs of a kind that we have none of.
+    child = subprocess.Popen(command, env=environment)
+    try:
+        return child.wait()
+    except KeyboardInterrupt:
+        child.wait()
+        return 0

@@ -1,0 +1,33 @@
+"""What every stage does first: read params.yaml whole, then see only the sections that it declares in dvc.yaml."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from mtl.config import Config, load_config
+from mtl.config.training import FinetuneConfig
+from mtl.errors import UserError, exit_on_user_error
+
+
+@contextmanager
+def stage(sections: tuple[str, ...]) -> Iterator[Config]:
+    """The declared sections of params.yaml; a wrong value anywhere in the file ends with exit code 2."""
+    with exit_on_user_error():
+        yield narrowed(load_config(), sections)
+
+
+def narrowed(config: Config, sections: tuple[str, ...]) -> Config:
+    """A config of which only `sections` can be read; any other is an AttributeError, so that a stage cannot use a
+    setting whose change would not rerun it."""
+    view = config.model_copy()
+    for name in Config.model_fields:
+        if name not in sections:
+            view.__dict__.pop(name)
+    return view
+
+
+def only_method(config: Config, name: str) -> Config:
+    """The config with one method left, as `finetune@name` declares it."""
+    methods = config.finetune.methods
+    if name not in methods:
+        raise UserError(f"`finetune` should be run for one of {', '.join(methods)}, found {name!r}.")
+    return config.model_copy(update={"finetune": FinetuneConfig.model_construct(methods={name: methods[name]})})

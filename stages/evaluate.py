@@ -1,0 +1,33 @@
+"""Stage `evaluate`: the methods against single-task training; tables, verdicts and the report."""
+
+from pathlib import Path
+
+from mtl.evaluation.compare import compare
+from mtl.evaluation.runs import read_histories, read_pretraining, read_runs
+from mtl.evaluation.tables import learning_curves, metrics_summary, runs_table, write_csv, write_json, write_parquet
+from mtl.experiment.latency import measure_latency
+from mtl.report.page import write_report
+from mtl.report.timings import write_timings_js
+from stages.common import stage
+
+SECTIONS = ("base", "prepare", "tasks", "encoder", "train", "pretrain", "baseline", "finetune", "evaluate")
+
+
+def main() -> None:
+    """Writes results/ and report/ from the result files of the runs that params.yaml names."""
+    with stage(SECTIONS) as config:
+        results = Path("results")
+        runs = read_runs(config)
+        verdicts = compare(config, runs)
+        write_json(verdicts, results / "verdicts.json")
+        write_json(metrics_summary(config, runs), results / "metrics.json")
+        write_parquet(runs_table(runs), results / "runs.parquet")
+        histories = read_histories(read_pretraining(config) + runs)
+        write_csv(learning_curves(histories), results / "learning_curves.csv")
+        measure_latency(config)
+        write_report(config, verdicts)
+        write_timings_js(verdicts=verdicts)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,22 @@
+"""Stage `finetune@method`: the tasks trained together, for every seed."""
+
+import sys
+
+from mtl import tracking
+from mtl.experiment import run_finetune
+from stages.common import only_method, stage
+from stages.parallel import Job, run_jobs
+
+SECTIONS = ("base", "tasks", "encoder", "train", "pretrain", "finetune")
+
+
+def main(method: str) -> None:
+    """Writes outputs/finetune/<method>/seed-S/."""
+    with stage(SECTIONS) as config:
+        config = only_method(config, method)
+        jobs = [Job(f"{method} / seed {seed}", run_finetune, (config, method, seed)) for seed in config.base.seeds]
+        tracking.publish_stage("finetune", run_jobs(jobs, config.base))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,124 @@
+"""Runs side by side in processes of their own: one bar a run for people, one line a run for logs."""
+
+import ctypes
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+from mtl.config import BaseConfig
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run: what it is called, and what to call; `work` is given `tell=` for its progress."""
+
+    label: str
+    work: Callable[..., Path]
+    arguments: tuple[Any, ...]
+
+
+_channel: Any = None
+
+
+def run_jobs(jobs: list[Job], base: BaseConfig) -> list[Path]:
+    """Runs all jobs, `base.jobs` at a time, and returns their folders in the order of `jobs`.
+
+    Every run seeds itself and uses its own threads, so how many run side by side changes no result. The first error
+    ends the others and is raised.
+    """
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    workers = max(1, cores // base.threads) if base.jobs == "auto" else base.jobs
+    # CUDA does not survive a fork; without it a fork saves every worker the seconds of importing torch.
+    forks = base.device != "cuda" and not torch.cuda.is_available() and sys.platform == "linux"
+    context = multiprocessing.get_context("fork" if forks else "spawn")
+    channel = context.Queue()
+    show = _Display([job.label for job in jobs])
+    listener = threading.Thread(target=_listen, args=(channel, show), daemon=True)
+    folders: dict[int, Path] = {}
+    with ProcessPoolExecutor(
+        min(workers, len(jobs)), mp_context=context, initializer=_enter, initargs=(channel, os.getpid())
+    ) as pool:
+        waiting = {pool.submit(_work, number, job): number for number, job in enumerate(jobs)}
+        listener.start()
+        try:
+            for future in as_completed(waiting):
+                number = waiting[future]
+                folders[number] = future.result()
+                channel.put((number, None, None))
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+        finally:
+            channel.put(None)
+            listener.join()
+    return [folders[number] for number in range(len(jobs))]
+
+
+def _enter(channel: Any, parent: int) -> None:
+    """In a new worker: keep the progress channel, and die with the parent, so that no orphan goes on writing."""
+    global _channel
+    _channel = channel
+    if sys.platform == "linux":
+        death_signal = 1  # PR_SET_PDEATHSIG of prctl(2)
+        ctypes.CDLL(None).prctl(death_signal, signal.SIGKILL)
+        if os.getppid() != parent:
+            os._exit(1)
+
+
+def _work(number: int, job: Job) -> Path:
+    return job.work(*job.arguments, tell=partial(_tell, number))
+
+
+def _tell(number: int, done: int, total: int) -> None:
+    _channel.put((number, done, total))
+
+
+def _listen(channel: Any, show: "_Display") -> None:
+    with show:
+        while (message := channel.get()) is not None:
+            show.update(*message)
+
+
+class _Display:
+    """Progress of the runs: bars on a terminal, otherwise a line when a run ends."""
+
+    def __init__(self, labels: list[str]) -> None:
+        self.labels = labels
+        self.console = Console()
+        self.bars: dict[int, TaskID] = {}
+        self.last: dict[int, int] = {}
+        self.progress = Progress(
+            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("epochs"),
+            TimeElapsedColumn(), console=self.console, disable=not self.console.is_terminal,
+        )  # fmt: skip
+
+    def __enter__(self) -> None:
+        self.progress.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.progress.stop()
+
+    def update(self, number: int, done: int | None, total: int | None) -> None:
+        label = self.labels[number]
+        if done is None:
+            if number in self.bars:
+                self.progress.remove_task(self.bars.pop(number))
+            epochs = f", {self.last[number]} epochs" if number in self.last else ""
+            self.console.print(f"{label}: done{epochs}", highlight=False)
+            return
+        self.last[number] = done
+        if number not in self.bars:
+            self.bars[number] = self.progress.add_task(label, total=total)
+        self.progress.update(self.bars[number], completed=done, total=total)

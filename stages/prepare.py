@@ -1,0 +1,44 @@
+"""Stage `prepare@NAME`: one source's files → data/prepared/NAME (values, splits, scalers, class counts, hashes)."""
+
+import sys
+from pathlib import Path
+
+from mtl.checks import one_of
+from mtl.config import load_config
+from mtl.data.build import read_source
+from mtl.data.download import verify
+from mtl.data.store import PREPARED, describe_splits, write_prepared
+from mtl.errors import ConfigError, exit_on_user_error
+from mtl.types import Prepared
+
+
+def prepare(name: str, root: Path = Path(".")) -> Prepared:
+    """Checks the raw files of source `name`, reads them, and writes data/prepared/NAME."""
+    sources = load_config(root / "params.yaml").prepare.sources
+    one_of("prepare.sources", name, sources, ConfigError)
+    hashes = verify(name, sources[name], root)
+    prepared = read_source(name, sources[name], root)
+    write_prepared(prepared, root / PREPARED / name, hashes)
+    return prepared
+
+
+def describe(prepared: Prepared) -> str:
+    """One line of sizes, then one for each note."""
+    what = "rows" if prepared.window is None else f"windows of {prepared.window} rows"
+    counts = describe_splits(prepared)[0]["count"]
+    parts = ", ".join(f"{part} {count:,}" for part, count in counts.items() if count)
+    folds = f" (fold 0 of {prepared.folds} held out)" if prepared.folds > 1 else ""
+    size = prepared.rows if prepared.window is None else prepared.rows // prepared.window
+    head = f"{prepared.name}: {size:,} {what} × {len(prepared.columns)} columns; {parts}{folds}"
+    return "\n".join([head, *(f"  note: {note}" for note in prepared.notes)])
+
+
+def main() -> None:
+    with exit_on_user_error():
+        if len(sys.argv) != 2:
+            raise ConfigError("usage: python -m stages.prepare SOURCE")
+        print(describe(prepare(sys.argv[1])))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,166 @@
+"""params.yaml: each wrong value is one message with its path, what was found and what is allowed, and exit code 2."""
+
+import copy
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from mtl.config import Config, load_config, parse_config
+from mtl.errors import ConfigError, UserError, exit_on_user_error
+
+Raw = dict[str, Any]
+PROJECT = Path(__file__).resolve().parents[2]
+DEFAULTS: Raw = yaml.safe_load((PROJECT / "presets/sensors.yaml").read_text(encoding="utf-8"))
+
+
+def _set(raw: Raw, path: str, value: object) -> None:
+    *parents, last = path.split(".")
+    for part in parents:
+        raw = raw[part]
+    raw[last] = value
+
+
+def _at(path: str, value: object) -> Callable[[Raw], None]:
+    return lambda raw: _set(raw, path, value)
+
+
+def _all(*changes: Callable[[Raw], None]) -> Callable[[Raw], None]:
+    def apply(raw: Raw) -> None:
+        for change in changes:
+            change(raw)
+
+    return apply
+
+
+def _labels_only(raw: Raw) -> None:
+    raw["tasks"] = {name: task for name, task in raw["tasks"].items() if task["kind"] != "forecast"}
+
+
+LINEAR = {"kind": "linear", "input_len": 48}
+METHODS = "finetune.methods"
+
+# (name, change, path in the message, what was found, what is allowed)
+WRONG: list[tuple[str, Callable[[Raw], None], str, str, str]] = [
+    ("misspelt section", _at("trian", {"lr": 1}), "trian", "not a known key", "train"),
+    ("misspelt key", _at("train.lrr", 0.1), "train.lrr", "not a known key", "lr"),
+    ("misspelt key of a task", _at("tasks.next_6h.horizn", 6), "tasks.next_6h.horizn", "not a known key", "horizon"),
+    ("misspelt key deep", _at("encoder.classification.pol", "max"), "encoder.classification.pol", "not", "pool"),
+    ("wrong type", _at("train.epochs", "many"), "train.epochs", "'many'", "valid integer"),
+    ("a fraction of an epoch", _at("train.epochs", 2.5), "train.epochs", "2.5", "valid integer"),
+    ("a number for a switch", _at("tracking.enabled", "perhaps"), "tracking.enabled", "'perhaps'", "boolean"),
+    ("a list for a section", _at("train", [1]), "train", "[1]", "valid dictionary"),
+    ("not a number", _at("train.lr", float("nan")), "train.lr", "nan", "finite number"),
+    ("horizon 0", _at("tasks.next_6h.horizon", 0), "tasks.next_6h.horizon", "found 0", "greater than 0"),
+    ("horizon past the optimum", _at("tasks.next_6h.horizon", 25), "tasks.next_6h.horizon", "25", "max_horizon of 24"),
+    ("λ above 1", _at(f"{METHODS}.joint.lambda", 1.5), f"{METHODS}.joint.lambda", "found 1.5", "less than or equal"),
+    ("λ below 0", _at(f"{METHODS}.joint.lambda", -0.1), f"{METHODS}.joint.lambda", "found -0.1", "equal to 0"),
+    ("λ with uncertainty", _at(f"{METHODS}.uncertainty.lambda", 0.2), f"{METHODS}.uncertainty.lambda",
+     "not a known key", "Uncertainty weighting learns its weights, so it excludes λ"),
+    ("patch longer than the window", _at("encoder.patch_len", 64), "encoder.patch_len", "found 64", "at most"),
+    ("heads that do not divide", _at("encoder.heads", 3), "encoder", "3 heads for a width of 32", "divide d_model"),
+    ("narrow heads", _at("encoder.heads", 16), "encoder", "found 2", "`recipe: published` admits it"),
+    ("λ with labels only", _labels_only, f"{METHODS}.joint.lambda", "all tasks here are of one kind", "both kinds"),
+    ("unknown kind", _at("tasks.fault.kind", "binry"), "tasks.fault.kind", "'binry'", "'binary'"),
+    ("no kind", _at("tasks.fault", {"source": "sensors"}), "tasks.fault.kind", "missing", ""),
+    ("unknown schedule", _at(f"{METHODS}.joint.schedule", "warm"), f"{METHODS}.joint.schedule", "'warm'", "'warmup'"),
+    ("unknown source", _at("tasks.fault.source", "sensor"), "tasks.fault.source", "'sensor'", "one of sensors"),
+    ("window missing", _at("tasks.fault.input_len", None), "tasks.fault.input_len", "missing", "series"),
+    ("no tasks", _at("tasks", {}), "tasks", "", "at least 1"),
+    ("no methods", _at("finetune.methods", {}), "finetune.methods", "", "at least 1"),
+    ("no seeds", _at("base.seeds", []), "base.seeds", "[]", "at least 1"),
+    ("a seed twice", _at("base.seeds", [1, 1]), "base", "[1, 1]", "distinct"),
+    ("a name that is no folder", _at("tasks.Fault-2", {"kind": "binary", "source": "sensors", "input_len": 48}),
+     "tasks.Fault-2", "Fault-2", "match pattern"),
+    ("pretrained from nothing", _at("baseline.starts", [{"init": "pretrained"}]), "baseline.starts.0.init",
+     "found 'pretrained'", "random while pretrain.objective is `none`"),
+    ("no baseline from that start", _at(f"{METHODS}.joint.freeze", "encoder"), f"{METHODS}.joint",
+     "no single-task baseline", "baseline.starts"),
+    ("pretraining without a window", _at("pretrain.objective", {"kind": "diffusion"}), "pretrain.input_len",
+     "missing", "series"),
+    ("unknown task of a method", _at(f"{METHODS}.joint.tasks", ["next_6h", "falt"]), f"{METHODS}.joint.tasks",
+     "'falt'", "fault"),
+    ("a forecast's criterion without one",
+     _all(_labels_only, _at(METHODS, {"uncertainty": {"kind": "uncertainty"}}),
+          _at("train.stopping.criterion", "forecast")), "train.stopping.criterion", "'forecast'", "combined"),
+    ("a key of another encoder", _all(_at("encoder", dict(LINEAR)), _at("encoder.patch_len", 8)), "encoder.patch_len",
+     "not a known key", "width"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("change", "path", "found", "allowed"), [w[1:] for w in WRONG], ids=[w[0] for w in WRONG])
+def test_a_wrong_value_is_named(change: Callable[[Raw], None], path: str, found: str, allowed: str) -> None:
+    raw = copy.deepcopy(DEFAULTS)
+    change(raw)
+    with pytest.raises(ConfigError) as caught:
+        parse_config(raw)
+    message = str(caught.value)
+    assert message.startswith("params.yaml: `"), message
+    assert f"`{path}" in message, message
+    assert found in message and allowed in message, message
+    assert "\n" not in message and "pydantic" not in message, message
+
+
+@pytest.mark.parametrize(
+    ("text", "part"),
+    [
+        ("base: [1, 2", "not valid YAML"),
+        ("- a\n- b\n", "should hold sections (key: value), found list"),
+        ("", "should hold sections (key: value), found NoneType"),
+    ],
+)
+def test_a_file_that_is_no_params_file_is_named(tmp_path: Path, text: str, part: str) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        load_config(path)
+    assert str(path) in str(caught.value) and part in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_file_that_is_missing_or_not_text_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"params\.yaml is missing; run this from the project's folder"):
+        load_config(tmp_path / "params.yaml")
+    (tmp_path / "params.yaml").write_bytes(b"base: \xff\xfe")
+    with pytest.raises(ConfigError, match="cannot be read"):
+        load_config(tmp_path / "params.yaml")
+
+
+def test_a_user_error_is_one_line_and_exit_code_2(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught, exit_on_user_error():
+        raise UserError("`horizon` should be positive, found 0.")
+    assert caught.value.code == 2
+    assert capsys.readouterr().err == "error: `horizon` should be positive, found 0.\n"
+
+
+def test_a_bug_keeps_its_traceback() -> None:
+    with pytest.raises(ZeroDivisionError), exit_on_user_error():
+        raise ZeroDivisionError
+
+
+def test_a_config_cannot_be_changed() -> None:
+    config = parse_config(copy.deepcopy(DEFAULTS))
+    with pytest.raises(ValueError, match="frozen"):
+        config.train.epochs = 3  # type: ignore[misc]
+
+
+def test_the_default_file_shows_every_knob_with_its_value() -> None:
+    """Keys that the file leaves out would be knobs nobody finds; `tasks` and the like may leave defaults out."""
+    config = parse_config(copy.deepcopy(DEFAULTS))
+    resolved = config.model_dump(mode="json", by_alias=True)
+    for section in ("base", "encoder", "train", "pretrain", "evaluate", "tracking"):
+        assert resolved[section] == DEFAULTS[section], section
+    assert set(DEFAULTS) == set(Config.model_fields)
+    for name, source in resolved["prepare"]["sources"].items():
+        assert source == DEFAULTS["prepare"]["sources"][name]
+
+
+def test_linear_encoder_and_one_kind_of_task_are_fine_together() -> None:
+    raw = copy.deepcopy(DEFAULTS)
+    _labels_only(raw)
+    raw["encoder"] = dict(LINEAR)
+    raw["finetune"]["methods"] = {"all": {"kind": "uncertainty"}}
+    config = parse_config(raw)
+    assert config.method_tasks("all") == ["fault", "load_state", "coin"]

@@ -1,0 +1,46 @@
+"""What every test shares: shapes checked at run time, one thread, no telemetry, the mirror of public data."""
+
+import os
+from pathlib import Path
+
+# Before anything imports mtl, mlflow or dvc.
+os.environ.update(
+    {
+        "DO_NOT_TRACK": "true",
+        "DVC_NO_ANALYTICS": "1",
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "OMP_NUM_THREADS": "1",
+        "MPLBACKEND": "Agg",
+    }
+)
+os.environ.pop("MLFLOW_TRACKING_URI", None)
+os.environ.pop("MLFLOW_RUN_ID", None)
+
+import jaxtyping
+
+jaxtyping.install_import_hook(["mtl"], "beartype.beartype")
+
+import pytest
+import torch
+
+torch.set_num_threads(1)
+
+PROJECT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def project() -> Path:
+    """The folder of the checkout; tests read it and write nowhere in it."""
+    return PROJECT
+
+
+@pytest.fixture(scope="session")
+def mirror() -> Path:
+    """Folder with public data in its original formats; the test skips when there is none."""
+    value = os.environ.get("MTL_DATA_MIRROR")
+    if not value:
+        pytest.skip("MTL_DATA_MIRROR names no mirror of the public data sets")
+    folder = Path(value)
+    if not (folder / "SHA256SUMS").is_file():
+        pytest.fail(f"MTL_DATA_MIRROR is {value}, which holds no SHA256SUMS")
+    return folder

@@ -1,0 +1,139 @@
+"""`kind: arrays`: one .npz, known answers and refusals; nothing in the file is ever run."""
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from mtl.config.sources import ArraysSource
+from mtl.data.build import read_source
+from mtl.errors import DataError
+from mtl.types import Prepared
+from tests.helpers.data_files import array_parts
+
+
+def read(folder: Path, parts: dict[str, Any], **options: Any) -> Prepared:
+    np.savez(folder / "own.npz", **parts)
+    return read_source("own", ArraysSource(kind="arrays", path="own.npz", **{"folds": 3} | options), folder)
+
+
+def test_values_labels_and_stratified_folds(tmp_path: Path) -> None:
+    prepared = read(tmp_path, array_parts())
+    assert prepared.values.flatten().tolist() == list(range(96))
+    assert (prepared.window, prepared.columns, prepared.folds) == (3, ["channel_1", "channel_2"], 3)
+    assert prepared.classes == {"label": ["0", "1", "2"]}
+    assert prepared.fold is not None
+    for fold in range(3):
+        counts = torch.bincount(prepared.labels["label"][prepared.fold == fold], minlength=3)
+        # 12 windows, 4 of each class over 3 folds: one or two of each in each fold.
+        assert counts.min() >= 1 and counts.max() <= 2
+
+
+def test_several_labels_names_columns_and_groups(tmp_path: Path) -> None:
+    parts = array_parts() | {
+        "z_train": np.array(["on", "off"] * 6), "z_test": np.array(["on", "off"] * 2),
+        "y_classes": np.array(["low", "mid", "high"]), "columns": np.array(["left", "right"]),
+    }  # fmt: skip
+    prepared = read(tmp_path, parts, labels={"speed": "y", "switch": "z"}, groups="subject", folds=2)
+    assert prepared.classes == {"speed": ["low", "mid", "high"], "switch": ["off", "on"]}
+    assert prepared.labels["switch"][:2].tolist() == [1, 0]
+    assert prepared.columns == ["left", "right"]
+    assert prepared.fold is not None and prepared.groups is not None
+    for group in range(4):
+        assert len(set(prepared.fold[prepared.groups == group].tolist()[:3])) == 1
+
+
+@pytest.mark.parametrize("names", [False, True])
+def test_test_windows_may_have_no_group(names: bool, tmp_path: Path) -> None:
+    parts = {k: v for k, v in array_parts().items() if k != "subject_test"}
+    if names:
+        parts["subject_train"] = np.array([f"person {n}" for n in parts["subject_train"]])
+    prepared = read(tmp_path, parts, groups="subject")
+    assert prepared.groups is not None
+    assert prepared.groups[12:].tolist() == [-1] * 4
+    assert len(set(prepared.groups[:12].tolist())) == 4
+
+
+def test_missing_labels_are_dealt_out_over_the_folds(tmp_path: Path) -> None:
+    parts = array_parts(train=18)
+    parts["y_train"] = np.where(np.arange(18) < 12, parts["y_train"], -1)
+    prepared = read(tmp_path, parts)
+    assert prepared.fold is not None
+    assert [int((prepared.fold[12:18] == fold).sum()) for fold in range(3)] == [2, 2, 2]
+
+
+def test_no_labels_at_all(tmp_path: Path) -> None:
+    prepared = read(tmp_path, array_parts(), labels={})
+    assert prepared.fold is not None
+    assert torch.bincount(prepared.fold[:12]).tolist() == [4, 4, 4]
+
+
+def changed(**changes: Any) -> dict[str, Any]:
+    return {k: v for k, v in (array_parts() | changes).items() if v is not None}
+
+
+def with_value(value: float) -> np.ndarray:
+    x = array_parts()["x_train"].copy()
+    x[2, 1, 0] = value
+    return x
+
+
+Y = array_parts()["y_train"]
+BAD: list[tuple[dict[str, Any], dict[str, Any], str]] = [
+    (changed(x_test=None), {}, r"there is no array `x_test`; found: subject_test"),
+    (changed(y_train=None), {}, r"there is no array `y_train`"),
+    (changed(x_train=np.zeros((12, 6))), {}, r"`x_train` should be numbers \[windows, rows, channels\], found float64"),
+    (changed(x_train=np.full((12, 3, 2), "a")), {}, r"`x_train` should be numbers"),
+    (changed(x_test=np.zeros((4, 5, 2))), {}, r"`x_test` should have windows of 3 rows × 2 channels .*found 5 rows"),
+    (changed(x_train=with_value(np.nan)), {}, r"`x_train`\[2, 1, 0\] should be a finite number, found nan"),
+    (changed(y_train=Y[:-1]), {}, r"`y_train` should be 12 whole numbers or names, found int64 \[11\]"),
+    (changed(y_train=Y.astype(float)), {}, r"`y_train` should be 12 whole numbers or names, found float64"),
+    (changed(y_train=np.where(Y == 2, -2, Y)), {}, r"`y_train`\[2\] should be a class from 0 to 2, or -1 .*found -2"),
+    (changed(y_classes=np.array(["a", "b"])), {}, r"`y_train`\[2\] should be a class from 0 to 1"),
+    (changed(y_test=np.array([0, 1, 2, 10**12])), {}, r"`y_test`\[3\] should be a class"),
+    (changed(y_test=np.array([0, 1, 2, 3])), {}, r"class `3` has 0 training windows"),
+    (changed(y_test=np.array(["a"] * 4)), {}, r"should both be numbers or both names"),
+    (changed(), {"groups": "person"}, r"there is no array `person_train`"),
+    (changed(), {"folds": 5}, r"class `0` has 4 training windows, too few for 5 folds"),
+    (changed(), {"folds": 5, "groups": "subject"}, r"5 folds need at least as many groups in train, found 4"),
+    (changed(columns=np.array(["a", "a"])), {}, r"`columns` should be 2 different names"),
+]
+
+
+@pytest.mark.parametrize(("parts", "options", "message"), BAD)
+def test_refusals_name_the_place(
+    parts: dict[str, Any], options: dict[str, Any], message: str, tmp_path: Path
+) -> None:
+    with pytest.raises(DataError, match=message):
+        read(tmp_path, parts, **options)
+
+
+class Trap:
+    """Unpickling this would write a file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Path.touch, (self.path,)
+
+
+def test_python_objects_are_never_unpickled(tmp_path: Path) -> None:
+    trap = np.array([Trap(tmp_path / "sprung")] * 12, dtype=object)
+    with pytest.raises(DataError, match="without running code"):
+        read(tmp_path, changed(y_train=trap))
+    (tmp_path / "own.npz").write_bytes(pickle.dumps(Trap(tmp_path / "sprung")))
+    with pytest.raises(DataError, match="without running code"):
+        read_source("own", ArraysSource(kind="arrays", path="own.npz"), tmp_path)
+    assert not (tmp_path / "sprung").exists()
+
+
+def test_wrong_files(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"own\.npz is missing"):
+        read_source("own", ArraysSource(kind="arrays", path="own.npz"), tmp_path)
+    np.save(tmp_path / "single.npy", np.zeros(3))
+    with pytest.raises(DataError, match="found a single array"):
+        read_source("own", ArraysSource(kind="arrays", path="single.npy"), tmp_path)

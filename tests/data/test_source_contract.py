@@ -1,0 +1,94 @@
+"""Every kind of source keeps the contract of `Prepared`; a kind without a row here fails."""
+
+import typing
+from pathlib import Path
+
+import pytest
+import torch
+
+from mtl.config.sources import Source
+from mtl.data.build import read_source
+from mtl.data.download import add, verify
+from mtl.data.store import describe_splits, load_prepared, write_prepared
+from mtl.data.validate import part_masks
+from mtl.types import Prepared
+from tests.helpers.data_files import make_source
+
+# kind → rows or windows, columns, rows of a window, folds, labels
+TABLE = {
+    "sensors": (600, 4, None, 1, ["load_state", "fault", "coin"]),
+    "series": (20, 2, None, 1, ["state"]),
+    "har": (30, 9, 4, 4, ["activity"]),
+    "uea": (14, 2, 3, 5, ["label"]),
+    "arrays": (16, 2, 3, 3, ["label"]),
+    "python": (12, 1, None, 1, ["odd"]),
+}
+
+
+def members() -> set[str]:
+    union = typing.get_args(Source)[0]
+    return {member.model_fields["kind"].annotation.__args__[0] for member in typing.get_args(union)}
+
+
+def test_the_table_has_a_row_for_every_kind_of_source() -> None:
+    assert set(TABLE) == members()
+
+
+@pytest.fixture(params=sorted(TABLE))
+def case(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, Source, Prepared, Path]:
+    source = make_source(request.param, tmp_path)
+    return request.param, source, read_source("own", source, tmp_path), tmp_path
+
+
+def test_sizes_and_names(case: tuple[str, Source, Prepared, Path]) -> None:
+    kind, _, prepared, _ = case
+    size, columns, window, folds, labels = TABLE[kind]
+    assert prepared.name == "own"
+    assert prepared.values.shape == (size * (window or 1), columns)
+    assert (prepared.window, prepared.folds) == (window, folds)
+    assert sorted(prepared.labels) == sorted(labels)
+
+
+def test_parts_cover_everything_once_and_none_is_empty(case: tuple[str, Source, Prepared, Path]) -> None:
+    prepared = case[2]
+    for fold in range(prepared.folds):
+        masks = part_masks(prepared, fold)
+        assert all(mask.any() for mask in masks.values())
+        assert int(sum(mask.int() for mask in masks.values()).max()) == 1
+    if prepared.fold is not None:
+        # Every training window is held out exactly once, no test window ever is.
+        held_out = sum(part_masks(prepared, fold)["val"].int() for fold in range(prepared.folds))
+        assert torch.equal(held_out, (prepared.fold >= 0).int())
+
+
+def test_reading_again_gives_the_same(case: tuple[str, Source, Prepared, Path]) -> None:
+    _, source, first, root = case
+    again = read_source("own", source, root)
+    assert torch.equal(first.values, again.values)
+    assert first.fold is None or torch.equal(first.fold, again.fold)
+    assert describe_splits(first) == describe_splits(again)
+
+
+def test_survives_the_store(case: tuple[str, Source, Prepared, Path]) -> None:
+    _, _, prepared, root = case
+    write_prepared(prepared, root / "prepared" / "own", {})
+    back = load_prepared("own", root / "prepared")
+    for name in vars(prepared):
+        before, after = getattr(prepared, name), getattr(back, name)
+        if isinstance(before, torch.Tensor):
+            assert torch.equal(before, after), name
+        elif name in ("labels", "oracle_labels"):
+            assert list(before) == list(after)
+            assert all(torch.equal(before[key], after[key]) for key in before)
+        else:
+            assert before == after, name
+
+
+def test_a_registered_source_passes_its_manifest(case: tuple[str, Source, Prepared, Path]) -> None:
+    kind, source, _, root = case
+    files = {
+        "series": ["own.csv"], "har": ["har.zip"], "uea": ["Toy_TRAIN.ts"], "arrays": ["own.npz"],
+    }.get(kind, [])  # fmt: skip
+    add("own", [root / "data" / "raw" / file for file in files], root)
+    expected = {"uea": ["Toy_TEST.ts", "Toy_TRAIN.ts"]}.get(kind, files)
+    assert sorted(verify("own", source, root)) == expected

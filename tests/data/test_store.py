@@ -1,0 +1,117 @@
+"""The store: the same bytes for the same data, whole or not at all, and what the meta tells."""
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from mtl.data import store
+from mtl.data.build import read_source
+from mtl.data.store import load_prepared, write_prepared
+from mtl.errors import DataError
+from tests.helpers.data_files import make_source
+
+WRITE = """
+import sys
+from pathlib import Path
+from mtl.data.build import read_source
+from mtl.data.store import write_prepared
+from tests.helpers.data_files import make_source
+root = Path(sys.argv[1])
+for kind in ("sensors", "series", "har", "arrays"):
+    write_prepared(read_source(kind, make_source(kind, root), root), root / "out" / kind, {"b": "2", "a": "1"})
+"""
+
+
+def test_two_processes_write_the_same_bytes(project: Path, tmp_path: Path) -> None:
+    digests = []
+    for seed in ("1", "2"):
+        root = tmp_path / seed
+        env = os.environ | {"PYTHONHASHSEED": seed, "PYTHONPATH": str(project)}
+        subprocess.run([sys.executable, "-c", WRITE, str(root)], check=True, env=env, cwd=tmp_path)
+        files = sorted(path for path in (root / "out").rglob("*") if path.is_file())
+        digests.append({str(p.relative_to(root)): hashlib.sha256(p.read_bytes()).hexdigest() for p in files})
+    assert len(digests[0]) == 8
+    assert digests[0] == digests[1]
+
+
+def test_meta_of_stored_windows(tmp_path: Path) -> None:
+    prepared = read_source("har", make_source("har", tmp_path), tmp_path)
+    write_prepared(prepared, tmp_path / "out" / "har", {"har.zip": "abc"})
+    meta = json.loads((tmp_path / "out" / "har" / "meta.json").read_text())
+    assert meta["source_files"] == {"har.zip": "abc"}
+    assert (meta["window"], meta["folds"], meta["borders"], meta["rows"]) == (4, 4, None, 120)
+    first = meta["splits"][0]
+    assert first["count"] == {"train": 18, "val": 6, "test": 6, "unused": 0}
+    assert first["classes"]["activity"]["test"] == {"WALKING": 2, "SITTING": 2, "LAYING": 2, "": 0}
+    assert prepared.fold is not None
+    train = prepared.values.reshape(30, 4, 9)[(prepared.fold > 0)].reshape(-1, 9)
+    assert first["scaler"]["mean"] == pytest.approx(train.mean(0).tolist(), abs=1e-12)
+    assert first["scaler"]["std"] == pytest.approx(train.std(0, unbiased=False).tolist(), abs=1e-12)
+
+
+def test_meta_of_a_series_counts_missing_labels_and_unused_rows(tmp_path: Path) -> None:
+    (tmp_path / "s.csv").write_text("x,y\n" + "".join(f"{n},{['a', 'b', ''][n % 3]}\n" for n in range(30)))
+    from mtl.config.sources import RowBorders, SeriesSource
+
+    source = SeriesSource(
+        kind="series", path="s.csv", date=None, labels=["y"], borders=RowBorders(train=9, val=12, test=18)
+    )
+    write_prepared(read_source("s", source, tmp_path), tmp_path / "out" / "s", {})
+    meta = json.loads((tmp_path / "out" / "s" / "meta.json").read_text())
+    assert meta["splits"][0]["count"] == {"train": 9, "val": 3, "test": 6, "unused": 12}
+    assert meta["splits"][0]["classes"]["y"]["val"] == {"a": 1, "b": 1, "": 1}
+    assert meta["borders"] == [9, 12, 18]
+
+
+@pytest.fixture
+def stored(tmp_path: Path) -> Path:
+    root = tmp_path / "prepared"
+    write_prepared(read_source("own", make_source("series", tmp_path), tmp_path), root / "own", {})
+    return root
+
+
+def test_writing_again_replaces_all_and_leaves_nothing_beside(stored: Path, tmp_path: Path) -> None:
+    (stored / "own" / "stale.txt").write_text("old")
+    write_prepared(read_source("own", make_source("arrays", tmp_path), tmp_path), stored / "own", {})
+    assert sorted(path.name for path in stored.rglob("*")) == ["arrays.safetensors", "meta.json", "own"]
+    assert load_prepared("own", stored).window == 3
+
+
+def test_a_failed_write_leaves_the_old_one(
+    stored: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = load_prepared("own", stored)
+    monkeypatch.setattr(store, "META", "no-such-folder/meta.json")
+    with pytest.raises(FileNotFoundError):
+        write_prepared(read_source("own", make_source("arrays", tmp_path), tmp_path), stored / "own", {})
+    monkeypatch.undo()
+    assert torch.equal(load_prepared("own", stored).values, before.values)
+    assert [path.name for path in stored.iterdir()] == ["own"]
+
+
+def test_loading_says_what_to_run(stored: Path) -> None:
+    with pytest.raises(DataError, match=r"gone/meta\.json is missing: run `dvc repro prepare@gone`"):
+        load_prepared("gone", stored)
+    shutil.copytree(stored / "own", stored / "damaged")
+    arrays = stored / "damaged" / "arrays.safetensors"
+    data = bytearray(arrays.read_bytes())
+    data[-1] ^= 1
+    arrays.write_bytes(bytes(data))
+    with pytest.raises(DataError, match=r"is damaged.*run `dvc repro prepare@damaged`"):
+        load_prepared("damaged", stored)
+    arrays.unlink()
+    with pytest.raises(DataError, match=r"arrays\.safetensors is missing"):
+        load_prepared("damaged", stored)
+    (stored / "damaged" / "meta.json").write_text("{")
+    with pytest.raises(DataError, match="is not valid JSON"):
+        load_prepared("damaged", stored)
+    (stored / "damaged" / "meta.json").write_text('{"format": 0}')
+    with pytest.raises(DataError, match="another version"):
+        load_prepared("damaged", stored)

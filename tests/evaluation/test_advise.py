@@ -1,0 +1,49 @@
+"""The sentence of advice says what the verdicts say."""
+
+import pytest
+
+from mtl.evaluation.compare import compare
+
+from .simulated import make_config, make_runs
+from .test_compare import planted
+
+
+def advise(effects: dict[tuple[str, str], float]) -> str:
+    config = make_config()
+    text: str = compare(config, make_runs(config, planted(effects, 0.004)))["advice"]
+    return text
+
+
+def test_the_best_method_with_its_gains_losses_and_cost() -> None:
+    text = advise({("joint", "fault"): 0.3, ("joint", "long"): 0.05, ("learned", "fault"): 0.1})
+    assert text.startswith("Train jointly with joint (+")
+    assert "helped fault (+" in text and "hurt long (-" in text
+    assert "38 % of the separate models' parameters" in text
+    assert text.endswith("Keep separate models for long if it matters.")
+
+
+def test_a_method_that_helps_and_hurts_none() -> None:
+    assert "helped fault" in (text := advise({("learned", "fault"): 0.3})) and "hurt no task measurably" in text
+    assert text.startswith("Train jointly with learned")
+
+
+def test_help_bought_too_dearly() -> None:
+    text = advise({("joint", "fault"): 0.1, ("joint", "long"): 0.4, ("learned", "long"): 0.5})
+    assert text.startswith("Use joint for fault only: ") and "is worse on average" in text
+
+
+@pytest.mark.parametrize("hurt", [0, 1, 2])
+def test_nothing_helped_means_separate(hurt: int) -> None:
+    text = advise({(method, "long"): 0.3 for method in ["joint", "learned"][:hurt]})
+    assert text.startswith("Train separately: no joint method helped any task")
+    assert ("each hurt at least one" in text) == (hurt == 2)
+    if hurt == 1:
+        assert "learned hurt none measurably" in text
+
+
+def test_only_a_sequential_method() -> None:
+    config = make_config(finetune={"methods": {"after": {"kind": "sequential", "first": "labels"}}})
+    runs = make_runs(config, planted({}, 0.01))
+    for run in runs:
+        run.record["phases"] = [{"tasks": [], "test": {}}]
+    assert compare(config, runs)["advice"].startswith("No joint method")

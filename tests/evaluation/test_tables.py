@@ -1,0 +1,112 @@
+"""Long tables hold every number once, and their files the same bytes every time."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from mtl.errors import UserError
+from mtl.evaluation.runs import Run, read_histories, read_pretraining, read_runs
+from mtl.evaluation.tables import (
+    learning_curves,
+    metrics_summary,
+    runs_table,
+    write_csv,
+    write_json,
+    write_parquet,
+)
+from mtl.types import RunPath
+
+from .simulated import make_config, make_runs, write_runs
+from .test_compare import planted
+
+STARTS = {"starts": [{"init": "random"}, {"init": "random", "freeze": "encoder"}]}
+EPOCH = {
+    "epoch": 1, "steps": 10, "lr": 0.001, "lambda": 0.1, "weights": {"short": 0.9, "fault": 0.1}, "score": 0.3,
+    "train": {"short": {"loss": 0.7}}, "val": {"short": {"mse": 0.6, "mae": 0.5}}, "grad_norm": 2.0,
+}  # fmt: skip
+
+
+def test_runs_table_has_every_metric_of_every_split() -> None:
+    config = make_config(range(2))
+    runs = make_runs(config, planted({}, 0.01))
+    table = runs_table(runs)
+    one = table.query("method == 'joint' and task == 'short' and seed == 1 and split == 'test' and metric == 'mse'")
+    run = next(run for run in runs if run.path == RunPath("finetune", "joint", None, 1))
+    assert one["value"].tolist() == [run.value("short", "mse")]
+    assert set(table["method"]) == {"stl", "joint", "learned"} and set(table["split"]) == {"train", "val", "test"}
+    detailed = table.query("method == 'joint' and task == 'short' and seed == 1 and at != ''")
+    assert list(zip(detailed["metric"], detailed["at"], detailed["value"], strict=True)) == [
+        ("mae_by_channel", "a", 0.125), ("mse_by_horizon", "1", 0.25), ("mse_by_horizon", "2", 0.5),
+    ]  # fmt: skip
+    keys = ["stage", "method", "task", "seed", "start", "split", "metric", "at"]
+    assert not table.duplicated(keys).any()
+    # 2 metrics × 3 splits for each (run, task), and 3 detailed numbers for each forecast.
+    assert len(table) == 2 * 12 * 6 + 2 * 6 * 3
+
+
+def test_metrics_are_means_over_seeds_by_start_and_method() -> None:
+    config = make_config(range(3), baseline=STARTS)
+    runs = make_runs(config, lambda path, task: path.seed + (10 if path.start == "random-frozen" else 1))
+    summary = metrics_summary(config, runs)
+    assert list(summary) == ["stl", "stl_random-frozen", "joint", "learned"]
+    assert summary["stl"]["short"] == {"mse": 2.0, "mae": 0.5}
+    assert summary["stl_random-frozen"]["fault"] == {"accuracy": 11.0, "loss": 0.5}
+    assert set(summary["joint"]) == {"short", "long", "fault", "coin"}
+
+
+def test_learning_curves_are_long() -> None:
+    run = make_runs(make_config([3]), planted({}, 0.01))[-2]
+    later = EPOCH | {"epoch": 1, "phase": 2, "lambda": None, "grad_norm": None}
+    table = learning_curves([(run, {"epochs": [EPOCH, later]})])
+    assert list(table.columns) == ["stage", "method", "task", "seed", "start", "epoch", "split", "metric", "value"]
+    first, second = table[table["epoch"] == 1], table[table["epoch"] == 2]
+    found = {(r.task, r.split, r.metric): r.value for r in first.itertuples()}
+    assert found == {
+        ("", "train", "lr"): 0.001, ("", "train", "lambda"): 0.1, ("", "train", "score"): 0.3,
+        ("", "train", "grad_norm"): 2.0, ("short", "train", "weight"): 0.9, ("fault", "train", "weight"): 0.1,
+        ("short", "train", "loss"): 0.7, ("short", "val", "mse"): 0.6, ("short", "val", "mae"): 0.5,
+    }  # fmt: skip
+    assert len(second) == len(first) - 2
+    assert set(table["seed"]) == {3} and set(table["start"]) == {"random"}
+
+
+@pytest.mark.parametrize(("shared", "count"), [(False, 2), (True, 1)])
+def test_curves_of_pretraining(tmp_path: Path, shared: bool, count: int) -> None:
+    objective = {"objective": {"kind": "denoise"}, "input_len": 48, "shared": shared}
+    config = make_config([4, 2], pretrain=objective)
+    epochs = {"epochs": [{"epoch": 1, "lr": 0.1, "train": {"loss": 2.0}, "val": {"loss": 3.0}}]}
+    for seed in (4, 2)[:count]:
+        path = RunPath("pretrain", None, None, seed)
+        write_runs([Run(path, {"stage": "pretrain", "name": None, "seed": seed})], tmp_path)
+        write_json(epochs, tmp_path / path.folder / "history.json")
+    table = learning_curves(read_histories(read_pretraining(config, tmp_path), tmp_path))
+    assert len(table) == 3 * count
+    assert set(zip(table["task"], table["split"], table["metric"], table["value"], strict=True)) == {
+        ("", "train", "lr", 0.1), ("", "train", "loss", 2.0), ("", "val", "loss", 3.0),
+    }  # fmt: skip
+    assert read_pretraining(make_config(), tmp_path) == []
+
+
+def test_a_missing_history_names_the_stage(tmp_path: Path) -> None:
+    config = make_config([0])
+    write_runs(make_runs(config, planted({}, 0.01)), tmp_path)
+    with pytest.raises(UserError, match=r"history.json is missing; run `dvc repro baseline@short`"):
+        read_histories(read_runs(config, tmp_path), tmp_path)
+
+
+def test_files_are_the_same_bytes_twice_and_read_back(tmp_path: Path) -> None:
+    config = make_config([0, 1])
+    runs = make_runs(config, planted({}, 0.01))
+    curves = learning_curves([(run, {"epochs": [EPOCH]}) for run in runs])
+    for folder in ("a", "b"):
+        write_parquet(runs_table(runs), tmp_path / folder / "runs.parquet")
+        write_csv(curves, tmp_path / folder / "learning_curves.csv")
+        write_json(metrics_summary(config, runs), tmp_path / folder / "metrics.json")
+    for name in ("runs.parquet", "learning_curves.csv", "metrics.json"):
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+    pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "a" / "runs.parquet"), runs_table(runs))
+    text = (tmp_path / "a" / "metrics.json").read_text()
+    assert text.endswith("}\n") and text.index('"joint"') < text.index('"stl"')
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        write_json({"value": float("nan")}, tmp_path / "c.json")

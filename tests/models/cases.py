@@ -1,0 +1,58 @@
+"""The encoders under test, one row a kind, and small tasks for them."""
+
+from pathlib import Path
+
+from mtl.config import EncoderConfig, LinearEncoder, PythonEncoder, TimeDartEncoder
+from mtl.types import Kind, TaskSpec
+
+LENGTH, CHANNELS = 32, 3
+
+PLUGIN = '''
+"""A user's encoder: two rows a token, one linear layer."""
+import torch
+from torch import nn
+from mtl.models.base import Encoder, Features
+from mtl.models.normalisation import normalise
+
+
+class Pairs(Encoder):
+    def __init__(self, options, dropout):
+        super().__init__()
+        self.width, self.dropout = options["width"], dropout
+        self.linear = nn.Linear(2, self.width)
+
+    def count_tokens(self, input_len):
+        return input_len // 2
+
+    def forward(self, x, dropout=None):
+        normalised, mean, std = normalise(x)
+        tokens = self.linear(normalised.unflatten(-1, (-1, 2))).tanh()
+        return Features(tokens, mean, std)
+'''
+
+ENCODERS: dict[str, EncoderConfig] = {
+    "timedart": TimeDartEncoder(kind="timedart", patch_len=8, d_model=16, heads=2, layers=1, d_ff=32, dropout=0.0),
+    "linear": LinearEncoder(kind="linear", input_len=LENGTH, width=32, dropout=0.0),
+    "python": PythonEncoder(kind="python", target="mtl_test_pairs:Pairs", dropout=0.0, options={"width": 8}),
+}
+
+
+def write_plugin(folder: Path, text: str = PLUGIN, name: str = "mtl_test_pairs") -> None:
+    """Puts a plugin module where a project in `folder` has it."""
+    (folder / "plugins").mkdir(exist_ok=True)
+    (folder / "plugins" / f"{name}.py").write_text(text)
+
+
+def task(kind: Kind = "forecast", name: str = "task", **changes: object) -> TaskSpec:
+    """A task on windows of LENGTH rows and CHANNELS channels."""
+    values: dict[str, object] = {
+        "name": name,
+        "kind": kind,
+        "source": "source",
+        "input_len": LENGTH,
+        "columns": [f"c{i}" for i in range(CHANNELS)],
+        "targets": [0, 2] if kind == "forecast" else [],
+        "horizon": 4 if kind == "forecast" else 0,
+        "classes": {"forecast": [], "classification": ["a", "b", "c"], "binary": ["no", "yes"]}[kind],
+    }
+    return TaskSpec(**{**values, **changes})  # type: ignore[arg-type]

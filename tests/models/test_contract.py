@@ -1,0 +1,133 @@
+"""Every encoder with every kind of task: shapes, gradients, memorising, pairing.
+
+A new encoder adds a row to `tests.models.cases.ENCODERS`.
+"""
+
+from typing import get_args
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from mtl.config import DenoiseObjective, EncoderConfig
+from mtl.models.build import build_model, build_pretrainer
+from mtl.models.transfer import hand_over
+from mtl.types import Kind
+from tests.models.cases import CHANNELS, ENCODERS, LENGTH, task
+
+KINDS: list[Kind] = ["forecast", "classification", "binary"]
+every_encoder = pytest.mark.parametrize("encoder", ENCODERS.values(), ids=ENCODERS.keys())
+every_kind = pytest.mark.parametrize("kind", KINDS)
+
+
+def wanted(kind: Kind, n: int) -> Tensor:
+    """Random targets of n samples."""
+    if kind == "forecast":
+        return torch.randn(n, 2, 4)
+    return torch.randint(3 if kind == "classification" else 2, (n,))
+
+
+def loss(kind: Kind, predicted: Tensor, target: Tensor) -> Tensor:
+    if kind == "forecast":
+        return F.mse_loss(predicted, target)
+    if kind == "binary":
+        return F.binary_cross_entropy_with_logits(predicted, target.float())
+    return F.cross_entropy(predicted, target)
+
+
+def test_table_holds_every_encoder() -> None:
+    assert {type(config) for config in ENCODERS.values()} == set(get_args(get_args(EncoderConfig)[0]))
+
+
+@every_encoder
+@every_kind
+def test_shapes_and_gradients(encoder: EncoderConfig, kind: Kind) -> None:
+    model = build_model(encoder, [task(kind)], seed=0)
+    for batch in (5, 1):
+        predicted = model(torch.randn(batch, CHANNELS, LENGTH), ["task"])["task"]
+        assert predicted.shape == {"forecast": (batch, 2, 4), "classification": (batch, 3), "binary": (batch,)}[kind]
+    model.zero_grad()
+    loss(kind, model(torch.randn(16, CHANNELS, LENGTH), ["task"])["task"], wanted(kind, 16)).backward()
+    for name, parameter in model.named_parameters():
+        assert parameter.grad is not None and parameter.grad.isfinite().all(), name
+        if "bias" not in name:  # the bias of keys has none by softmax's invariance
+            assert parameter.grad.abs().max() > 0, name
+
+
+@every_encoder
+@every_kind
+def test_memorises_a_batch(encoder: EncoderConfig, kind: Kind) -> None:
+    model = build_model(encoder, [task(kind)], seed=0)
+    x, target = torch.randn(12, CHANNELS, LENGTH), wanted(kind, 12)
+    optimiser = torch.optim.Adam(model.parameters(), lr=0.01)
+    losses = []
+    for _ in range(120):
+        optimiser.zero_grad()
+        value = loss(kind, model(x, ["task"])["task"], target)
+        value.backward()
+        optimiser.step()
+        losses.append(value.item())
+    assert losses[-1] < 0.1 * losses[0]
+
+
+@every_encoder
+def test_weights_depend_on_seed_and_task_name_alone(encoder: EncoderConfig) -> None:
+    def state(names: list[Kind], seed: int) -> dict[str, Tensor]:
+        return build_model(encoder, [task(kind, name=kind) for kind in names], seed).state_dict()
+
+    before = torch.get_rng_state()
+    alone, joint, other = state(["binary"], 1), state(KINDS, 1), state(["binary"], 2)
+    assert torch.equal(torch.get_rng_state(), before)
+    assert alone.keys() < joint.keys()
+    assert all(torch.equal(alone[name], joint[name]) for name in alone)
+    assert any(not torch.equal(alone[name], other[name]) for name in alone)
+    twins = build_model(encoder, [task(name="one"), task(name="two")], seed=1)
+    assert not torch.equal(twins.head_parameters("one")[0], twins.head_parameters("two")[0])
+
+
+@every_encoder
+def test_pretraining_starts_from_the_same_encoder_and_hands_it_over(encoder: EncoderConfig) -> None:
+    model = build_model(encoder, [task()], seed=3)
+    pretrainer = build_pretrainer(encoder, DenoiseObjective(kind="denoise"), {LENGTH}, seed=3)
+    first = pretrainer.transferable()
+    assert all(torch.equal(first[name], tensor) for name, tensor in model.encoder.state_dict().items())
+    optimiser = torch.optim.Adam(pretrainer.parameters(), lr=0.01)
+    x = torch.randn(8, CHANNELS, LENGTH)
+    losses = []
+    for _ in range(60):
+        optimiser.zero_grad()
+        value = pretrainer.loss(x, torch.Generator().manual_seed(0))
+        value.backward()
+        optimiser.step()
+        losses.append(value.item())
+    assert losses[-1] < 0.7 * losses[0]
+    transfer = hand_over(model.encoder, pretrainer.transferable())
+    assert transfer.handed_over == list(model.encoder.state_dict()) and transfer.fresh == []
+    trained = pretrainer.encoder.state_dict()
+    assert all(torch.equal(trained[name], tensor) for name, tensor in model.encoder.state_dict().items())
+    assert any(not torch.equal(first[name], tensor) for name, tensor in trained.items())
+
+
+@every_encoder
+def test_frozen_encoder_stays_as_it_is(encoder: EncoderConfig) -> None:
+    model = build_model(encoder, [task(dropout=0.5)], seed=0)
+    model.freeze_encoder()
+    model.train()
+    assert not model.encoder.training and model.heads.training
+    assert model.shared_parameters() == []
+    counts = model.parameter_counts()
+    assert counts["total"] == counts["shared"] + counts["heads"]["task"]
+    assert counts["trainable"] == counts["heads"]["task"]
+    model(torch.randn(4, CHANNELS, LENGTH), ["task"])["task"].sum().backward()
+    assert all(p.grad is None for p in model.encoder.parameters())
+    assert all(p.grad is not None for p in model.head_parameters("task"))
+
+
+@every_encoder
+def test_forecast_follows_shift_and_scale_of_its_window(encoder: EncoderConfig) -> None:
+    model = build_model(encoder, [task()], seed=0).eval()
+    x = torch.randn(4, CHANNELS, LENGTH)
+    with torch.no_grad():
+        plain, moved = model(x, ["task"])["task"], model(5 + 3 * x, ["task"])["task"]
+    torch.testing.assert_close(moved, 5 + 3 * plain, rtol=1e-3, atol=1e-3)

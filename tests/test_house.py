@@ -1,0 +1,173 @@
+"""The rules of the house that no linter knows: what DVC is told about a stage is what the stage uses."""
+
+import ast
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+PROJECT = Path(__file__).resolve().parent.parent
+STAGES: dict[str, Any] = yaml.safe_load((PROJECT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+OURS = ("mtl", "stages", "pipelines")
+
+# Modules that a stage imports and does not depend on: changing them changes no result.
+EXEMPT = {
+    "mtl/tracking": "mirrors results in MLflow and is read by no stage",
+    "stages/parallel.py": "runs jobs side by side and shows progress",
+}
+
+
+def _body(stage: str) -> dict[str, Any]:
+    entry: dict[str, Any] = STAGES[stage]
+    inner: dict[str, Any] = entry.get("do", entry)
+    return inner
+
+
+def _module(stage: str) -> Path:
+    command = str(_body(stage)["cmd"]).split()
+    assert command[:2] == ["python", "-m"], f"{stage} should run `python -m stages.<name>`, found {command}"
+    return PROJECT / (command[2].replace(".", "/") + ".py")
+
+
+def _file(module: str) -> Path | None:
+    """The file of one of our modules, or None for another package's."""
+    path = PROJECT / module.replace(".", "/")
+    if (path / "__init__.py").exists():
+        return path / "__init__.py"
+    return path.with_suffix(".py") if path.with_suffix(".py").exists() else None
+
+
+@cache
+def _tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"), str(path))
+
+
+def _imported(path: Path) -> Iterator[str]:
+    """Names of our modules that a file imports, anywhere in it; those for type checkers only are not run."""
+    skipped = {
+        inner
+        for node in ast.walk(_tree(path))
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+        for child in node.body
+        for inner in ast.walk(child)
+    }
+    for node in ast.walk(_tree(path)):
+        if node in skipped:
+            continue
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative imports are not used"
+            assert node.module is not None
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def _uses(start: Path) -> set[Path]:
+    """Our files that are run when `start` is, packages on the way included."""
+    found: set[Path] = set()
+    waiting = [start]
+    while waiting:
+        path = waiting.pop()
+        if path in found:
+            continue
+        found.add(path)
+        if any((PROJECT / exempt) in (path, *path.parents) for exempt in EXEMPT):
+            continue
+        for name in _imported(path):
+            parts = name.split(".")
+            if parts[0] in OURS:
+                prefixes = [".".join(parts[:n]) for n in range(1, len(parts) + 1)]
+                waiting += [file for prefix in prefixes if (file := _file(prefix)) is not None]
+    return found
+
+
+def _only_says_what_it_is(path: Path) -> bool:
+    """A package's file that holds a docstring and a version at most."""
+    return path.name == "__init__.py" and all(isinstance(node, ast.Expr | ast.Assign) for node in _tree(path).body)
+
+
+def _python_files(*folders: str) -> list[Path]:
+    return sorted(path for folder in folders for path in (PROJECT / folder).rglob("*.py"))
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_depends_on_every_module_it_uses(stage: str) -> None:
+    """Otherwise DVC calls a stage up to date after its code has changed."""
+    covered = {PROJECT / dep for dep in _body(stage)["deps"] if "$" not in dep}
+    missing = sorted(
+        path.relative_to(PROJECT).as_posix()
+        for path in _uses(_module(stage))
+        if not _only_says_what_it_is(path)
+        and not any(folder in covered for folder in (path, *path.parents))
+        and not any((PROJECT / exempt) in (path, *path.parents) for exempt in EXEMPT)
+    )
+    assert not missing, f"dvc.yaml: the deps of {stage} should cover {', '.join(missing)}"
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_depends_on_code_that_exists(stage: str) -> None:
+    for dep in _body(stage)["deps"]:
+        if dep.endswith(".py") or dep.startswith(("mtl", "stages", "plugins")):
+            assert (PROJECT / dep).exists(), dep
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_declares_the_sections_it_receives(stage: str) -> None:
+    """It sees no others, so a setting whose change would not rerun it cannot reach it."""
+    assigned = {
+        node.targets[0].id: ast.literal_eval(node.value)
+        for node in _tree(_module(stage)).body
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id == "SECTIONS"
+    }
+    declared = {str(param).split(".")[0] for param in _body(stage)["params"]}
+    assert set(assigned.get("SECTIONS", ())) == declared
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_what_never_changes_a_result_is_in_no_stage(stage: str) -> None:
+    params = [str(param) for param in _body(stage)["params"]]
+    assert "base" not in params, "base.jobs is the number of processes"
+    assert "base.jobs" not in params
+    assert not any(param.startswith("tracking") for param in params)
+
+
+def test_every_stage_of_the_folder_is_in_the_pipeline() -> None:
+    helpers = {"__init__", "common", "parallel"}
+    files = {path.stem for path in (PROJECT / "stages").glob("*.py")} - helpers
+    assert files == {_module(stage).stem for stage in STAGES}
+
+
+def test_the_exempt_modules_exist() -> None:
+    assert all((PROJECT / path).exists() for path in EXEMPT)
+
+
+@pytest.mark.parametrize("path", _python_files("mtl"), ids=lambda path: path.relative_to(PROJECT).as_posix())
+def test_annotations_in_the_library_are_objects(path: Path) -> None:
+    """`from __future__ import annotations` would turn them into text, and shapes could not be checked at run time."""
+    assert not any(isinstance(node, ast.ImportFrom) and node.module == "__future__" for node in _tree(path).body)
+
+
+def test_nothing_is_pickled() -> None:
+    """Weights and states are safetensors and JSON: reading them runs no code."""
+    forbidden = {"pickle", "cloudpickle", "joblib", "dill", "torch.load", "torch.save"}
+    found = []
+    for path in _python_files("mtl", "stages", "pipelines", "benchmarks"):
+        for node in ast.walk(_tree(path)):
+            names: set[str] = set()
+            if isinstance(node, ast.Import):
+                names = {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                names = {str(node.module), *(f"{node.module}.{alias.name}" for alias in node.names)}
+            elif isinstance(node, ast.Attribute):
+                names = {ast.unparse(node)}
+            found += [f"{path.relative_to(PROJECT)}:{node.lineno} {name}" for name in names & forbidden]  # type: ignore[attr-defined]
+    assert not found
+
+
+@pytest.mark.parametrize("path", _python_files("mtl", "stages", "pipelines"), ids=lambda path: path.stem)
+def test_no_file_is_longer_than_a_person_reads(path: Path) -> None:
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 350
