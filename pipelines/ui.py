@@ -1,6 +1,7 @@
 """`mtl ui`: MLflow's pages on the runs of this project, for this machine only."""
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -37,6 +38,7 @@ def serve(config: Config, port: int, root: Path = Path()) -> int:
     environment = os.environ | {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
     environment["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = "false"  # Background jobs of a kind that we have none of.
     child = subprocess.Popen(command, env=environment)
+    signal.signal(signal.SIGTERM, lambda number, frame: child.terminate())  # Else the server would outlive us.
     try:
         return child.wait()
     except KeyboardInterrupt:

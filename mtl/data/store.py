@@ -80,13 +80,13 @@ def load_prepared(name: str, root: Path = PREPARED) -> Prepared:
     again = f"run `dvc repro prepare@{name}`"
     try:
         meta = json.loads((folder / META).read_text(encoding="utf-8"))
+        if not isinstance(meta, dict) or meta.get("format") != FORMAT:
+            raise DataError(f"{folder / META} was written by another version: {again}.")
         arrays = (folder / ARRAYS).read_bytes()
     except FileNotFoundError as error:
         raise DataError(f"{error.filename} is missing: {again}.") from None
     except ValueError as error:
         raise DataError(f"{folder / META} is not valid JSON ({error}): {again}.") from None
-    if not isinstance(meta, dict) or meta.get("format") != FORMAT:
-        raise DataError(f"{folder / META} was written by another version: {again}.")
     if hashlib.sha256(arrays).hexdigest() != meta["sha256"][ARRAYS]:
         raise DataError(f"{folder / ARRAYS} is damaged: its sha256 is not the one in {META}; {again}.")
     tensors = load(arrays)

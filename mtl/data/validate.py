@@ -36,7 +36,9 @@ def check_prepared(prepared: object, where: str) -> Prepared:
     """
     if not isinstance(prepared, Prepared):
         raise DataError(f"{where}: should return an mtl.types.Prepared, found {type(prepared).__name__}.")
-    for message in (_shapes(prepared), _values(prepared), _parts(prepared), _labels(prepared), _optimum(prepared)):
+    # In this order: each check may rely on those before it.
+    for check in (_shapes, _values, _parts, _labels, _optimum):
+        message = check(prepared)
         if message is not None:
             raise DataError(f"{where}: {message}")
     return prepared

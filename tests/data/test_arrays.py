@@ -104,9 +104,7 @@ BAD: list[tuple[dict[str, Any], dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize(("parts", "options", "message"), BAD)
-def test_refusals_name_the_place(
-    parts: dict[str, Any], options: dict[str, Any], message: str, tmp_path: Path
-) -> None:
+def test_refusals_name_the_place(parts: dict[str, Any], options: dict[str, Any], message: str, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=message):
         read(tmp_path, parts, **options)
 

@@ -19,7 +19,9 @@ def read(folder: Path, code: str, name: str = "make", **options: Any) -> Prepare
     (folder / "plugins").mkdir()
     (folder / "plugins" / f"{module}.py").write_text(code)
     path = options.pop("path", None)
-    return read_source("own", PythonSource(kind="python", target=f"{module}:{name}", path=path, options=options), folder)
+    return read_source(
+        "own", PythonSource(kind="python", target=f"{module}:{name}", path=path, options=options), folder
+    )
 
 
 def test_options_and_file_reach_the_callable(tmp_path: Path) -> None:
@@ -57,7 +59,10 @@ BAD = [
     ("import not_a_module_at_all\n", r"ModuleNotFoundError: No module named 'not_a_module_at_all' \(line 1 of"),
     ("def make(:\n", r"SyntaxError"),
     (broken("parts['values'] = parts['values'].float()"), r"`values` should be a float64 tensor.*found torch\.float32"),
-    (broken("parts['values'] = parts['values'][:, 0]"), r"`values` should be a float64 tensor.*found torch.float64 \[12\]"),
+    (
+        broken("parts['values'] = parts['values'][:, 0]"),
+        r"`values` should be a float64 tensor.*found torch.float64 \[12\]",
+    ),
     (broken("parts['values'] = [1.0]"), r"`values` should be a float64 tensor.*found list"),
     (broken("parts['values'][4, 0] = float('nan')"), r"row 4 \(counted from 0\), column `count`: .*found nan"),
     (broken("parts['columns'] = ['a', 'b']"), r"`columns` should be 1 different names"),
@@ -67,7 +72,10 @@ BAD = [
     (broken("parts['folds'] = 2"), r"a series .* should have no `fold`, and `folds` 1"),
     (broken("parts['labels']['odd'][3] = 2"), r"label `odd`, row 3 .*from 0 to 1, or -1 for none, found 2"),
     (broken("parts['labels']['odd'][3] = -2"), r"label `odd`, row 3 .*found -2"),
-    (broken("parts['labels']['odd'] = torch.zeros(5, dtype=torch.int64)"), r"`odd` should be an int64 tensor .* 12 rows"),
+    (
+        broken("parts['labels']['odd'] = torch.zeros(5, dtype=torch.int64)"),
+        r"`odd` should be an int64 tensor .* 12 rows",
+    ),
     (broken("parts['labels']['odd'] = torch.zeros(12)"), r"`odd` should be an int64 tensor"),
     (broken("parts['labels']['odd'][:6] = 0"), r"class `odd` is missing from the training part"),
     (broken("parts['classes'] = {}"), r"`labels` and `classes` should have the same names"),

@@ -30,11 +30,13 @@ for kind in ("sensors", "series", "har", "arrays"):
 
 
 def test_two_processes_write_the_same_bytes(project: Path, tmp_path: Path) -> None:
-    digests = []
+    runs = []
     for seed in ("1", "2"):
-        root = tmp_path / seed
         env = os.environ | {"PYTHONHASHSEED": seed, "PYTHONPATH": str(project)}
-        subprocess.run([sys.executable, "-c", WRITE, str(root)], check=True, env=env, cwd=tmp_path)
+        runs.append(subprocess.Popen([sys.executable, "-c", WRITE, str(tmp_path / seed)], env=env, cwd=tmp_path))
+    assert [run.wait(timeout=120) for run in runs] == [0, 0]
+    digests = []
+    for root in (tmp_path / "1", tmp_path / "2"):
         files = sorted(path for path in (root / "out").rglob("*") if path.is_file())
         digests.append({str(p.relative_to(root)): hashlib.sha256(p.read_bytes()).hexdigest() for p in files})
     assert len(digests[0]) == 8
@@ -84,9 +86,7 @@ def test_writing_again_replaces_all_and_leaves_nothing_beside(stored: Path, tmp_
     assert load_prepared("own", stored).window == 3
 
 
-def test_a_failed_write_leaves_the_old_one(
-    stored: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_failed_write_leaves_the_old_one(stored: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = load_prepared("own", stored)
     monkeypatch.setattr(store, "META", "no-such-folder/meta.json")
     with pytest.raises(FileNotFoundError):

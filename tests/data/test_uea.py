@@ -44,7 +44,9 @@ def test_folds_hold_every_class(seed: int, tmp_path: Path) -> None:
 def test_unequal_lengths(tmp_path: Path) -> None:
     cases = [*ts_cases(10)[:-1], "0,10:5,7:rest"]
     text = ts_text(cases, UNEQUAL)
-    with pytest.raises(DataError, match=r"Toy_TRAIN\.ts, line 18: has 2 values a channel, others 3; `on_unequal_length`"):
+    with pytest.raises(
+        DataError, match=r"Toy_TRAIN\.ts, line 18: has 2 values a channel, others 3; `on_unequal_length`"
+    ):
         read(tmp_path, text)
     resampled = read(tmp_path, text, on_unequal_length="resample")
     assert resampled.values.reshape(-1, 3, 2)[9].tolist() == [[0, 5], [5, 6], [10, 7]]

@@ -70,7 +70,9 @@ def ts_text(cases: list[str], header: str = "@equalLength true\n@seriesLength 3\
 
 def ts_cases(count: int, first: int = 0) -> list[str]:
     """Case n has the channels n, n+1, n+2 and their negatives; even cases walk, odd ones rest."""
-    return [f"{n},{n + 1},{n + 2}:-{n},-{n + 1},-{n + 2}:{('walk', 'rest')[n % 2]}" for n in range(first, first + count)]
+    return [
+        f"{n},{n + 1},{n + 2}:-{n},-{n + 1},-{n + 2}:{('walk', 'rest')[n % 2]}" for n in range(first, first + count)
+    ]
 
 
 def array_parts(train: int = 12, test: int = 4) -> dict[str, np.ndarray]:

@@ -171,7 +171,8 @@ def _history(
         pairs = [(a, b) for number, a in enumerate(trained) for b in trained[number + 1 :]]
         rows.append(
             {
-                "epoch": epoch, "phase": phase if kind == "sequential" else None, "steps": 40, "lr": 1e-3, "lambda": warm if kind == "weighted" else None,
+                "epoch": epoch, "phase": phase if kind == "sequential" else None, "steps": 40, "lr": 1e-3,
+                "lambda": warm if kind == "weighted" else None,
                 "weights": {t: 0.5 + 0.02 * epoch * (1 + list(STL).index(t)) for t in tasks},
                 "train": {t: {"loss": 0.4 + decay} for t in tasks},
                 "val": {

@@ -1,0 +1,109 @@
+"""report/report.html: one self-contained page, and its figures as PNG; the same bytes for the same results."""
+
+import shutil
+from collections import Counter
+from pathlib import Path
+
+import yaml
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from mtl.config import Config
+from mtl.report import words
+from mtl.report.figures import draw_all
+from mtl.report.read import read_results
+from mtl.report.style import METHOD_COLOURS, Missing, Picture
+from mtl.report.timings import method_costs, write_timings_js
+from mtl.report.words import Json, listed, rows_of, verdict_class
+
+PAGE = Path("report") / "report.html"
+TEMPLATE = "page.html.j2"
+SETTINGS = ("base", "prepare", "tasks", "encoder", "pretrain", "train", "baseline", "finetune", "evaluate")
+"""Sections of params.yaml that are shown; `base.jobs` is left out, since it changes no result."""
+
+
+def write_report(config: Config, verdicts: Json, root: Path = Path(".")) -> Path:
+    """Draws the figures and writes the page.
+
+    Args:
+        config: settings; only outputs of its tasks, methods, starts and seeds are read.
+        verdicts: content of results/verdicts.json.
+        root: the project's folder.
+
+    Returns:
+        The page's path, below `root`.
+
+    Raises:
+        UserError: a result file is there but cannot be read.
+    """
+    sections = draw_all(read_results(config, verdicts, root))
+    page = root / PAGE
+    folder = page.parent / "figures"
+    shutil.rmtree(folder, ignore_errors=True)  # figures of a removed task must not stay
+    folder.mkdir(parents=True)
+    for section in sections.values():
+        for figure in section.figures:
+            if isinstance(figure, Picture):
+                (folder / f"{figure.key}.png").write_bytes(figure.png)
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= {"svg": Markup, "listed": listed}
+    environment.globals |= {"words": words}
+    environment.tests["missing"] = lambda figure: isinstance(figure, Missing)
+    text = environment.get_template(TEMPLATE).render(
+        verdicts=verdicts,
+        sections=sections,
+        head=sections["change"].figures[0],
+        methods=[_method(verdicts, number, method) for number, method in enumerate(verdicts["methods"])],
+        cells={(row["task"], row["method"]): row for row in verdicts["rows"]},
+        tally=tally(verdicts["rows"]),
+        costs=method_costs(verdicts, None),
+        notes=words.notes(verdicts),
+        settings=_settings(config),
+    )
+    page.write_text(text, encoding="utf-8")
+    return page
+
+
+def tally(rows: list[Json]) -> str:
+    """`3 helped, 2 hurt, 10 show no difference`."""
+    counts = Counter(verdict_class(row["verdict"]) for row in rows)
+    one = counts["none"] == 1
+    said = {
+        "helped": f"{counts['helped']} helped",
+        "hurt": f"{counts['hurt']} hurt",
+        "none": f"{counts['none']} show{'s' * one} no difference",
+        "undecided": f"{counts['undecided']} undecided",
+    }
+    return listed([text for key, text in said.items() if counts[key] or key in ("helped", "hurt")])
+
+
+def _method(verdicts: Json, number: int, method: Json) -> Json:
+    """A method with its rows and its sentence."""
+    rows = rows_of(verdicts, method["name"])
+    by = {kind: [r["task"] for r in rows if verdict_class(r["verdict"]) == kind] for kind in ("helped", "hurt")}
+    undecided = any(verdict_class(row["verdict"]) == "undecided" for row in rows)
+    found = [f"{word} {listed(by[word])}" for word in ("helped", "hurt") if by[word]]
+    sentence = " and ".join(found) or ("undecided: too few seeds" if undecided else "no difference shown on any task")
+    described = method["label"].removeprefix(method["name"]).lstrip(": ")
+    colour = METHOD_COLOURS[number % len(METHOD_COLOURS)]
+    return {**method, "rows": rows, "sentence": sentence, "described": described, "colour": colour}
+
+
+def _settings(config: Config) -> dict[str, str]:
+    """Section → its YAML, as it was used, defaults included."""
+    content = config.model_dump(mode="json", by_alias=True)
+    content["base"].pop("jobs", None)
+    return {
+        name: yaml.safe_dump(content[name], sort_keys=False, allow_unicode=True, default_flow_style=False)
+        for name in SETTINGS
+    }
+
+
+__all__ = ["PAGE", "tally", "write_report", "write_timings_js"]

@@ -1,0 +1,200 @@
+"""Pictures of predictions: forecasts against truth, error by horizon, confusion matrices."""
+
+import numpy as np
+from matplotlib.axes import Axes
+from numpy.typing import NDArray
+
+from mtl.report.read import STL, Results, Run
+from mtl.report.style import (
+    INK,
+    PAPER,
+    Missing,
+    Picture,
+    blank_rest,
+    canvas,
+    legend_below,
+    method_line,
+    picture,
+)
+from mtl.report.words import Json, listed, metric_label, rows_of
+
+SHOWN_COLUMNS = 2
+MOST_NAMED_CLASSES = 20
+
+
+def forecasts(results: Results) -> list[Picture | Missing]:
+    """A figure for each forecast: the end of the input, the truth and every prediction, original units."""
+    tasks = [task for task in results.verdicts["tasks"] if task["kind"] == "forecast"]
+    if not tasks:
+        return [Missing("forecast", "Forecasts against truth", "no task is a forecast")]
+    return [_forecast(results, task) for task in tasks]
+
+
+def _forecast(results: Results, task: Json) -> Picture | Missing:
+    key, title = f"forecast_{task['name']}", f"Forecasts against truth: {task['name']}"
+    names = [method["name"] for method in results.verdicts["methods"]]
+    examples = {n: _first_examples(runs, task["name"]) for n, runs in results.task_runs(task["name"]).items()}
+    examples = {name: found for name, found in examples.items() if found}
+    if not examples:
+        return Missing(key, title, "no example windows were kept (`evaluate.examples: 0`, or examples.json is absent)")
+    reference = next(iter(examples.values()))
+    windows, columns = reference["windows"], reference["columns"]
+    rows = min(SHOWN_COLUMNS, len(columns))
+    figure, axes = canvas(3.4 * len(windows) + 0.3, 2.2 * rows + 0.5, rows, len(windows))
+    for row in range(rows):
+        unit = reference["units"].get(columns[row])
+        for number, window in enumerate(windows):
+            ax = axes[row * len(windows) + number]
+            past, truth = np.asarray(window["input"][row], float), np.asarray(window["truth"][row], float)
+            tail = past[-2 * len(truth) :]
+            ax.plot(np.arange(1 - len(tail), 1), tail, color=INK, linewidth=1.1, alpha=0.55, label="input")
+            ahead = np.arange(len(truth) + 1)
+            ax.plot(ahead, [past[-1], *truth], color=INK, linewidth=2.2, label="truth")
+            for name, found in examples.items():
+                other = found["windows"][number] if number < len(found["windows"]) else None
+                if other is None or other["truth"] != window["truth"]:
+                    continue  # another window, so no fair comparison
+                ax.plot(
+                    ahead[1:], other["prediction"][row], label=name, **{**method_line(name, names), "linewidth": 1.5}
+                )
+            ax.axvline(0, color=INK, linewidth=0.8, linestyle=":")
+            ax.set_title(f"window {number + 1}" if row == 0 else "")
+            ax.set_ylabel(f"{columns[row]}{f', {unit}' if unit else ''}" if number == 0 else "")
+            ax.set_xlabel("rows after the last known one" if row == rows - 1 else "")
+    legend_below(figure, axes[:1])
+    seed = _seed_of_examples(results, task["name"])
+    return picture(
+        figure, key, title,
+        f"Test windows in original units, seed {seed}: the thin line is the end of the input, the thick one what came "
+        "next. Look where methods part from STL, and whether forecasts flatten towards the mean with distance."
+        + (f" The first {rows} of {len(columns)} columns." if rows < len(columns) else ""),
+        f"Input, truth and predictions of {listed(list(examples))} for {len(windows)} test windows of {task['name']}.",
+    )  # fmt: skip
+
+
+def _first_examples(runs: list[Run], task: str) -> Json:
+    return next((run.examples[task] for run in runs if run.examples.get(task, {}).get("windows")), {})
+
+
+def _seed_of_examples(results: Results, task: str) -> int:
+    runs = [run for found in results.task_runs(task).values() for run in found if run.examples.get(task)]
+    return runs[0].seed
+
+
+def error_by_horizon(results: Results) -> Picture | Missing:
+    """Test MSE at every step ahead, a panel a forecast."""
+    key, title, verdicts = "horizon", "Error by horizon", results.verdicts
+    names = [method["name"] for method in verdicts["methods"]]
+    panels = []
+    for task in verdicts["tasks"]:
+        runs = results.task_runs(task["name"]) if task["kind"] == "forecast" else {}
+        curves = {name: _by_horizon(found, task["name"]) for name, found in runs.items()}
+        panels.append((task, {name: values for name, values in curves.items() if values.size}))
+    panels = [(task, curves) for task, curves in panels if curves]
+    if not panels:
+        return Missing(key, title, "no forecast with an error for each step was found")
+    columns = min(3, len(panels))
+    rows = -(-len(panels) // columns)
+    figure, axes = canvas(3.7 * columns + 0.3, 2.5 * rows + 0.4, rows, columns)
+    for ax, (task, curves) in zip(axes, panels, strict=False):
+        for name, values in curves.items():
+            steps = np.arange(1, values.shape[1] + 1)
+            line = method_line(name, names)
+            ax.plot(steps, values.mean(axis=0), label=name, **line)
+            if len(values) > 1:
+                ax.fill_between(
+                    steps, values.min(axis=0), values.max(axis=0), color=line["color"], alpha=0.15, linewidth=0
+                )
+        ax.set_title(task["name"])
+        ax.set_xlabel("rows ahead")
+        ax.set_ylabel(f"test {metric_label('mse')}")
+        ax.set_ylim(bottom=0)
+    blank_rest(axes, len(panels))
+    legend_below(figure, axes)
+    return picture(
+        figure, key, title,
+        "Test error at each step ahead, mean and range over seeds. A change that sits in the first steps and one that "
+        "grows with distance are different stories.",
+        f"Test error by step ahead of STL and {listed(names)} for {listed([task['name'] for task, _ in panels])}.",
+    )  # fmt: skip
+
+
+def _by_horizon(runs: list[Run], task: str) -> NDArray[np.float64]:
+    """[seeds, H]"""
+    found = [run.summary.get("detail", {}).get(task, {}).get("mse_by_horizon") for run in runs]
+    return np.asarray([values for values in found if values], dtype=float)
+
+
+def confusions(results: Results) -> list[Picture | Missing]:
+    """A figure for each label: STL beside the method with the best mean."""
+    tasks = [task for task in results.verdicts["tasks"] if task["kind"] != "forecast"]
+    if not tasks:
+        return [Missing("confusion", "Confusion matrices", "no task is a classification")]
+    return [_confusion(results, task) for task in tasks]
+
+
+def _confusion(results: Results, task: Json) -> Picture | Missing:
+    key, title = f"confusion_{task['name']}", f"Confusion: {task['name']}"
+    runs = results.task_runs(task["name"])
+    best = _best_method(results, task)
+    counts: dict[str, NDArray[np.float64]] = {}
+    for name in (STL, best):
+        found = _counts(runs.get(name, []), task["name"]) if name else None
+        if name and found is not None:
+            counts[name] = found
+    if not counts:
+        return Missing(key, title, "no confusion matrix was recorded")
+    classes = _classes(runs, task["name"])
+    size = min(3.0, 1.5 + 0.32 * len(classes))
+    figure, axes = canvas(size * 2 + 1.2, size + 0.8, 1, len(counts), sharey=True)
+    for ax, (name, matrix) in zip(axes, counts.items(), strict=True):
+        _matrix(ax, matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1), classes)
+        ax.set_title(name)
+    axes[0].set_ylabel("true class")
+    rows = {name: matrix.diagonal() / np.maximum(matrix.sum(axis=1), 1) for name, matrix in counts.items()}
+    texts = [f"{name}: " + ", ".join(f"{c} {100 * v:.0f} %" for c, v in zip(classes, shares, strict=True))
+             for name, shares in rows.items()]  # fmt: skip
+    return picture(
+        figure, key, title,
+        "Share of each true class (row) that is given each name, percent, all seeds together: STL beside the method "
+        "with the best mean. Compare the diagonals.",
+        f"Confusion matrices of {task['name']}; share recognised of each class: {'; '.join(texts)}.",
+    )  # fmt: skip
+
+
+def _best_method(results: Results, task: Json) -> str | None:
+    """The method with the best joint mean of the task."""
+    names = [method["name"] for method in results.verdicts["methods"]]
+    rows = [row for name in names for row in rows_of(results.verdicts, name) if row["task"] == task["name"]]
+    sign = 1 if task["lower_is_better"] else -1
+    return min(rows, key=lambda row: sign * row["joint"]["mean"])["method"] if rows else None
+
+
+def _counts(runs: list[Run], task: str) -> NDArray[np.float64] | None:
+    found = [run.summary.get("detail", {}).get(task, {}).get("confusion") for run in runs]
+    found = [matrix for matrix in found if matrix]
+    return np.sum(np.asarray(found, dtype=float), axis=0) if found else None
+
+
+def _classes(runs: dict[str, list[Run]], task: str) -> list[str]:
+    details = [run.summary.get("detail", {}).get(task, {}) for found in runs.values() for run in found]
+    return next([str(name) for name in detail["classes"]] for detail in details if detail.get("classes"))
+
+
+def _matrix(ax: Axes, shares: NDArray[np.float64], classes: list[str]) -> None:
+    count = len(classes)
+    ax.pcolormesh(shares, cmap="Blues", vmin=0, vmax=1, edgecolors=PAPER, linewidth=0.8)
+    ax.set_ylim(count, 0)
+    ax.grid(visible=False)
+    if count <= MOST_NAMED_CLASSES:
+        names = [name if len(name) <= 14 else name[:13] + "…" for name in classes]
+        turned = max(len(name) for name in names) * count > 24
+        ax.set_xticks(np.arange(count) + 0.5, names, rotation=40 if turned else 0, ha="right" if turned else "center")
+        ax.set_yticks(np.arange(count) + 0.5, names)
+        ax.tick_params(length=0)
+        for row, column in np.ndindex(*shares.shape):
+            colour = "#ffffff" if shares[row, column] > 0.55 else "#0b1f33"
+            ax.text(column + 0.5, row + 0.5, f"{100 * shares[row, column]:.0f}", ha="center", va="center", color=colour,
+                    fontsize=9 if count <= 6 else 7)  # fmt: skip
+    ax.set_xlabel("predicted class")
+    ax.spines[:].set_visible(False)

@@ -1,0 +1,247 @@
+"""Pictures of training: learning curves, λ and learned weights, gradients."""
+
+from typing import Any, Literal
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
+
+from mtl.report.read import Results, Run
+from mtl.report.style import (
+    MUTED,
+    TASK_COLOURS,
+    Missing,
+    Picture,
+    blank_rest,
+    canvas,
+    legend_below,
+    log_ticks,
+    method_line,
+    picture,
+)
+from mtl.report.words import Json, in_shown_unit, known, listed, metric_label
+
+BOLD_PAIRS = 3
+"""Pairs of tasks whose cosine is named in the legend; the others are thin lines."""
+
+
+def learning_curves(results: Results) -> Picture | Missing:
+    """Validation metric over epochs, a panel a task; mean and range over seeds."""
+    key, title, verdicts = "learning_curves", "Learning curves", results.verdicts
+    names = [method["name"] for method in verdicts["methods"]]
+    panels = []
+    for task in verdicts["tasks"]:
+        curves = {
+            name: _curves(runs, task["name"], task["metric"]) for name, runs in results.task_runs(task["name"]).items()
+        }
+        panels.append((task, {name: values for name, values in curves.items() if values.size}))
+    panels = [(task, curves) for task, curves in panels if curves]
+    if not panels:
+        return Missing(key, title, "no history.json of a configured run holds validation metrics")
+    columns = min(3, len(panels))
+    rows = -(-len(panels) // columns)
+    figure, axes = canvas(3.3 * columns + 0.3, 2.35 * rows + 0.5, rows, columns)
+    for ax, (task, curves) in zip(axes, panels, strict=False):
+        for name, values in curves.items():
+            epochs = np.arange(1, values.shape[1] + 1)
+            line = method_line(name, names)
+            ax.plot(epochs, _over_seeds(values, "mean"), label=name, **line)
+            if len(values) > 1:
+                ax.fill_between(epochs, _over_seeds(values, "min"), _over_seeds(values, "max"), color=line["color"],
+                                alpha=0.15, linewidth=0)  # fmt: skip
+        if known(task["optimum"]):
+            ax.axhline(in_shown_unit(task["metric"], task["optimum"]), color=MUTED, linestyle=":", linewidth=1.2,
+                       label="optimum")  # fmt: skip
+        ax.set_title(task["name"])
+        ax.set_ylabel(f"validation {metric_label(task['metric'], task.get('unit'))}")
+        _epochs_axis(ax)
+    blank_rest(axes, len(panels))
+    legend_below(figure, axes)
+    return picture(
+        figure, key, title,
+        "Validation metric, mean over seeds with the range from the lowest to the highest; a curve ends where fewer "
+        "than half of the seeds still train. A task that a method learns later, or not as far, is held back by others.",
+        f"Validation curves of STL and {listed(names)} for {listed([task['name'] for task, _ in panels])}.",
+    )  # fmt: skip
+
+
+def _curves(runs: list[Run], task: str, metric: str) -> NDArray[np.float64]:
+    """[seeds, epochs] in the shown unit, NaN after a seed's end, cut where fewer than half of the seeds are left."""
+    found = []
+    for run in runs:
+        values = [row.get("val", {}).get(task, {}).get(metric) for row in run.epochs()]
+        found.append([in_shown_unit(metric, value) if known(value) else np.nan for value in values])
+    return _cut(_stack(found))
+
+
+def _stack(rows: list[list[float]]) -> NDArray[np.float64]:
+    """Rows of different lengths as one array, filled with NaN."""
+    stacked = np.full((len(rows), max((len(row) for row in rows), default=0)), np.nan)
+    for number, row in enumerate(rows):
+        stacked[number, : len(row)] = row
+    return stacked
+
+
+def _cut(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Columns up to the last at which half of the rows have a number."""
+    there = np.isfinite(values).sum(axis=0)
+    enough = np.flatnonzero((there > 0) & (2 * there >= len(values)))
+    return values[:, : enough[-1] + 1] if enough.size else values[:, :0]
+
+
+def _over_seeds(values: NDArray[np.float64], what: Literal["mean", "min", "max"]) -> NDArray[np.float64]:
+    """[epochs] from [seeds, epochs]; NaN where no seed has a number (a task that its phase does not train)."""
+    known_values = np.ma.masked_invalid(values)
+    match what:
+        case "mean":
+            found = known_values.mean(axis=0)
+        case "min":
+            found = known_values.min(axis=0)
+        case "max":
+            found = known_values.max(axis=0)
+    return np.ma.filled(found, np.nan)
+
+
+def _epochs_axis(ax: Axes) -> None:
+    ax.set_xlabel("epoch")
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+
+
+def weights_over_time(results: Results) -> Picture | Missing:
+    """λ of every method that has one, and the weights that other methods learn."""
+    key, title = "weights", "λ and learned weights over time"
+    methods = results.verdicts["methods"]
+    names = [method["name"] for method in methods]
+    lambdas = {name: _means(results.methods.get(name, []), "lambda") for name in names}
+    lambdas = {name: values for name, values in lambdas.items() if values.size}
+    learned = [m for m in methods if m["kind"] not in ("weighted", "sequential") and results.methods.get(m["name"])]
+    count = bool(lambdas) + len(learned)
+    if not count:
+        return Missing(key, title, "no method has a λ or learns its weights")
+    columns = min(3, count)
+    rows = -(-count // columns)
+    figure, axes = canvas(3.6 * columns + 0.4, 2.6 * rows, rows, columns)
+    free = list(axes)
+    if lambdas:
+        ax = free.pop(0)
+        for name, values in lambdas.items():
+            ax.plot(
+                np.arange(1, len(values) + 1), values, label=name, marker="o", markersize=3, **method_line(name, names)
+            )
+        ax.set_ylim(-0.04, 1.04)
+        ax.set_title("λ of each method")
+        ax.set_ylabel("share of the label tasks, λ")
+        _epochs_axis(ax)
+        ax.legend()
+    for method in learned:
+        ax = free.pop(0)
+        for number, task in enumerate(method["tasks"]):
+            values = _means(results.methods[method["name"]], "weights", task)
+            colour = TASK_COLOURS[number % len(TASK_COLOURS)]
+            ax.plot(
+                np.arange(1, len(values) + 1),
+                values,
+                label=task,
+                color=colour,
+                marker="os^Dv"[number % 5],
+                markersize=3,
+            )
+        ax.set_title(f"weights of {method['name']}")
+        ax.set_ylabel("weight of the task's loss")
+        _epochs_axis(ax)
+        ax.legend()
+    blank_rest(axes, count)
+    return picture(
+        figure, key, title,
+        "λ is the share of the label tasks in the objective, as its schedule sets it; a learned weight that grows "
+        "marks a task whose loss became small or certain. Mean over seeds, at the end of each epoch.",
+        f"λ of {listed(list(lambdas)) or 'no method'}; "
+        f"learned weights of {listed([m['name'] for m in learned]) or 'no method'}.",
+    )  # fmt: skip
+
+
+def _means(runs: list[Run], *path: str) -> NDArray[np.float64]:
+    """[epochs]: mean over seeds of what lies at `path` in a row of the history, while half of the seeds have one."""
+    found = []
+    for run in runs:
+        numbers = [_at(row, path) for row in run.epochs()]
+        found.append([number if known(number) else np.nan for number in numbers])
+    values = _cut(_stack(found))
+    return _over_seeds(values, "mean") if values.size else values.reshape(-1)
+
+
+def _at(row: Json, path: tuple[str, ...]) -> Any:
+    """The value at a path of keys, or None."""
+    here: Any = row
+    for key in path:
+        here = here.get(key) if isinstance(here, dict) else None
+    return here
+
+
+def gradients(results: Results) -> Picture | Missing:
+    """Each task's gradient on the shared parameters: its norm, and the cosines between tasks."""
+    key, title = "gradients", "Gradients of the tasks on the shared encoder"
+    methods = [
+        m for m in results.verdicts["methods"] if any(_probed(run) for run in results.methods.get(m["name"], []))
+    ]
+    if not methods:
+        return Missing(key, title, "gradients were not probed (`train.gradient_probes: 0`) or no history was found")
+    columns = min(3, len(methods))
+    shown = methods[:6]
+    bands = -(-len(shown) // columns)
+    figure, axes = canvas(3.5 * columns + 0.3, 4.6 * bands + 0.2, 2 * bands, columns)
+    for number, method in enumerate(shown):
+        band, column = divmod(number, columns)
+        top, bottom = axes[2 * band * columns + column], axes[(2 * band + 1) * columns + column]
+        runs = results.methods[method["name"]]
+        for index, task in enumerate(method["tasks"]):
+            values = _means(runs, "gradients", "norms", task)
+            top.plot(np.arange(1, len(values) + 1), values, color=TASK_COLOURS[index % len(TASK_COLOURS)], label=task,
+                     marker="os^Dv"[index % 5], markersize=3)  # fmt: skip
+        log_ticks(top)
+        top.set_title(method["name"])
+        top.set_ylabel("gradient norm")
+        _epochs_axis(top)
+        _cosines(bottom, runs)
+    for index in range(len(shown), bands * columns):
+        band, column = divmod(index, columns)
+        axes[2 * band * columns + column].set_axis_off()
+        axes[(2 * band + 1) * columns + column].set_axis_off()
+    legend_below(figure, axes[:1])
+    return picture(
+        figure, key, title,
+        "Above: the task with the largest norm steers the encoder, whatever its weight says. Below: cosine between the "
+        f"gradients of two tasks; under zero they conflict. The {BOLD_PAIRS} pairs with the lowest mean are named. "
+        "Means over the probed steps and seeds, before weighting.",
+        "Gradient norms of each task and cosines of pairs of tasks over epochs for "
+        f"{listed([m['name'] for m in shown])}.",
+    )  # fmt: skip
+
+
+def _probed(run: Run) -> bool:
+    return any((row.get("gradients") or {}).get("norms") for row in run.epochs())
+
+
+def _cosines(ax: Axes, runs: list[Run]) -> None:
+    pairs = sorted(
+        {pair for run in runs for row in run.epochs() for pair in (row.get("gradients") or {}).get("cosines", {})}
+    )
+    curves = {p: _means(runs, "gradients", "cosines", p) for p in pairs}
+    curves = {pair: values for pair, values in curves.items() if values.size}
+    ranked = sorted(curves, key=lambda pair: (float(np.nanmean(curves[pair])), pair))
+    styles = ("-", "--", "-.")
+    for rank, pair in reversed(list(enumerate(ranked))):
+        epochs = np.arange(1, len(curves[pair]) + 1)
+        if rank < BOLD_PAIRS:
+            ax.plot(epochs, curves[pair], color=TASK_COLOURS[(5, 1, 0)[rank]], linestyle=styles[rank],
+                    label=pair.replace("|", " · "))  # fmt: skip
+        else:
+            ax.plot(epochs, curves[pair], color=MUTED, linewidth=0.8, alpha=0.5)
+    ax.axhline(0, color=MUTED, linewidth=1)
+    ax.set_ylim(-1.05, 1.05)
+    ax.set_ylabel("cosine between tasks")
+    _epochs_axis(ax)
+    if curves:
+        handles, labels = ax.get_legend_handles_labels()
+        ax.legend(handles[::-1], labels[::-1], loc="upper right", fontsize=7.5)

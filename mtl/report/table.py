@@ -1,0 +1,169 @@
+"""The block that ends `make repro`: verdicts, cost, one sentence of advice, where to look next."""
+
+import os
+from pathlib import Path
+
+from rich.console import Console, Group
+from rich.text import Text
+
+from mtl.report.timings import batch_size, method_costs
+from mtl.report.words import (
+    Json,
+    change_text,
+    confidence_text,
+    count_text,
+    known,
+    metric_label,
+    notes,
+    quantity_text,
+    rows_of,
+    share_text,
+    tolerance_text,
+    value_text,
+    verdict_class,
+)
+
+STYLES = {"helped": "bold green", "hurt": "bold red", "undecided": "yellow", "none": "dim"}
+NARROW = 96
+"""Below this many columns, units and verdicts are shortened."""
+WIDEST = 100
+RIGHT = (False, False, True, True, True, True, False)
+"""Columns of the verdicts that are set to the right."""
+ASCII = str.maketrans({"−": "-", "–": "-", "─": "-", "λ": "l", "Δ": "d", "·": "|", "→": ">", "×": "x", "≤": "<"})
+
+
+def verdict_block(verdicts: Json, timings: Json | None, report_path: Path, width: int = WIDEST) -> Group:
+    """What a finished pipeline says.
+
+    Args:
+        verdicts: content of results/verdicts.json.
+        timings: from `collect_timings`; None when nothing was measured on this machine.
+        report_path: the page to open.
+        width: columns of the terminal.
+    """
+    lines: list[Text] = [Text()]
+    cells = {method["name"]: _cells(verdicts, method, width < NARROW) for method in verdicts["methods"]}
+    header = ["task", "", "STL", "joint", f"change % [{confidence_text(verdicts)}]", "gap", "verdict"]
+    widths = _widths([header, *(row for rows in cells.values() for row in rows)])
+    widths[0] = max(6, min(widths[0], width - 2 - sum(widths[1:]) - 2 * 6))
+    lines += [_line(header, widths, RIGHT, "dim"), Text("─" * min(width, 2 + sum(widths) + 2 * 6), style="dim")]
+    for method in verdicts["methods"]:
+        lines.append(_headline(method))
+        lines += [_line(row, widths, RIGHT) for row in cells[method["name"]]]
+        kept = _kept(verdicts, method["name"])
+        if kept:
+            lines.append(Text(f"  forecast MSE within {tolerance_text(verdicts)} of STL: {kept}", style="dim"))
+    lines += [Text(), *_costs(verdicts, timings, width < NARROW), Text()]
+    for line in lines:
+        line.no_wrap, line.overflow = True, "ellipsis"
+    said = ["gap: share of the way from STL to the best that is possible (– where that is not known)."]
+    said += notes(verdicts)
+    if any(task["role"] == "auxiliary" for task in verdicts["tasks"]):
+        said.append("* auxiliary task: trained, not counted in Δm.")
+    lines += [Text(note, style="dim") for note in said]
+    lines += [Text(), Text.assemble(("Advice  ", "bold"), verdicts["advice"])]
+    lines.append(Text.assemble(("Report  ", "bold"), (str(report_path), "cyan")))
+    following: list[str | tuple[str, str]] = [
+        ("mtl ui", "cyan"),
+        " (every run) · edit ",
+        ("params.yaml", "cyan"),
+        " · ",
+    ]
+    lines.append(Text.assemble(("Next    ", "bold"), *following, ("mtl preset use etth1-har", "cyan")))
+    return Group(*lines)
+
+
+def print_verdicts(verdicts: Json, timings: Json | None, report_path: Path, console: Console | None = None) -> None:
+    """Prints `verdict_block`: coloured on a terminal, plain elsewhere, ASCII where nothing else can be shown."""
+    if console is None:
+        console = Console(highlight=False)
+        if not console.is_terminal and "COLUMNS" not in os.environ:
+            console = Console(highlight=False, width=WIDEST)
+    block = verdict_block(verdicts, timings, report_path, console.width)
+    if not console.options.ascii_only:
+        console.print(block, soft_wrap=False)
+        return
+    with console.capture() as captured:
+        console.print(block)
+    console.file.write(captured.get().translate(ASCII).encode("ascii", "replace").decode())
+
+
+def _headline(method: Json) -> Text:
+    delta = method["delta_m"]
+    line = Text.assemble((method["name"], "bold"))
+    described = method["label"].removeprefix(method["name"]).lstrip(": ")
+    if described:
+        line.append(f"  {described}")
+    if known((delta or {}).get("mean")):
+        line.append(f"   Δm {change_text(delta)} %", style="cyan")
+    return line
+
+
+def _cells(verdicts: Json, method: Json, narrow: bool) -> list[list[str]]:
+    """The method's rows: task, metric, STL, joint, change, gap closed, verdict."""
+    tasks = {task["name"]: task for task in verdicts["tasks"]}
+    rows = []
+    for row in rows_of(verdicts, method["name"]):
+        unit = metric_label(row["metric"], tasks[row["task"]].get("unit"))
+        verdict = row["verdict"]
+        if narrow:
+            unit = unit.replace("balanced", "bal.").replace("accuracy", "acc.").removesuffix(" z-scored")
+            verdict = verdict.removesuffix(" shown")
+        rows.append(
+            [
+                row["task"] + "*" * (row["role"] == "auxiliary"),
+                unit,
+                value_text(row["metric"], row["stl"]["mean"]),
+                value_text(row["metric"], row["joint"]["mean"]),
+                change_text(row["change"]),
+                share_text(row["gap_closed"]),
+                verdict,
+            ]
+        )
+    return rows
+
+
+def _kept(verdicts: Json, method: str) -> str:
+    """`load yes, wind undecided`, or nothing when no forecast is among the tasks."""
+    rows = [row for row in rows_of(verdicts, method) if row.get("within_tolerance")]
+    return ", ".join(f"{row['task']} {row['within_tolerance']}" for row in rows)
+
+
+def _costs(verdicts: Json, timings: Json | None, narrow: bool) -> list[Text]:
+    batch = batch_size(timings)
+    inference = f"inference, ms{f' a batch of {batch}' if batch else ''}"
+    header = ["cost: joint / sum of STL", "parameters", inference, "training, s a seed"]
+    if narrow:
+        header = ["joint / sum of STL", "parameters", inference.replace(" a batch of ", "/"), "training, s"]
+    rows = []
+    for name, cost in method_costs(verdicts, timings).items():
+        parameters = f"{count_text(cost['parameters'])} / {count_text(cost['parameters_stl'])}"
+        rows.append([name, parameters, *(_pair(cost[key], cost[f"{key}_stl"]) for key in ("latency", "train"))])
+    widths, right = _widths([header, *rows]), (False, True, True, True)
+    return [_line(header, widths, right, "dim"), *(_line(row, widths, right) for row in rows)]
+
+
+def _pair(joint: float | int | None, single: float | int | None) -> str:
+    if joint is None and single is None:
+        return "not measured here"
+    return f"{quantity_text(joint)} / {quantity_text(single)}"
+
+
+def _widths(rows: list[list[str]]) -> list[int]:
+    return [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+
+
+def _line(cells: list[str], widths: list[int], right: tuple[bool, ...], style: str | None = None) -> Text:
+    """Cells in columns, two blanks apart; the last one is coloured when it is a verdict."""
+    line = Text("  ")
+    for number, (cell, width, to_right) in enumerate(zip(cells, widths, right, strict=True)):
+        shown = cell if len(cell) <= width else cell[: width - 1] + "…"
+        is_verdict = style is None and number == len(RIGHT) - 1
+        line.append(shown.rjust(width) if to_right else shown.ljust(width),
+                    STYLES[verdict_class(cell)] if is_verdict else style or "")  # fmt: skip
+        line.append("  " * (number < len(cells) - 1))
+    line.rstrip()
+    return line
+
+
+__all__ = ["print_verdicts", "verdict_block"]

@@ -1,0 +1,141 @@
+"""Numbers and names as a reader sees them, shared by the terminal table, the figures and the page.
+
+A statistic is a mapping with `mean`, `low`, `high`; a missing or non-finite number is written as a dash.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+Json = dict[str, Any]
+Number = float | int | None
+
+DASH = "–"
+SHARES = {"accuracy": "accuracy", "balanced_accuracy": "balanced accuracy", "macro_f1": "macro-F1"}
+"""Metrics between 0 and 1 that are shown in percent."""
+ERRORS = {"mse": "MSE", "mae": "MAE", "loss": "loss"}
+
+
+def known(value: Any) -> bool:
+    """Whether `value` is a finite number."""
+    return isinstance(value, int | float) and math.isfinite(value)
+
+
+def metric_label(metric: str, unit: str | None = None) -> str:
+    """Name of a metric with its unit: `MSE z-scored`, `accuracy %`."""
+    if metric in SHARES:
+        return f"{SHARES[metric]} %"
+    if metric in ("mse", "mae"):
+        return f"{ERRORS[metric]} {unit or 'z-scored'}"
+    stem = metric.removesuffix("_original")
+    name = ERRORS.get(stem, metric.replace("_", " "))
+    return f"{name} {unit or 'original units'}" if stem != metric else name
+
+
+def in_shown_unit(metric: str, value: float | int) -> float:
+    """A metric's number in the unit of `metric_label`: shares become percent."""
+    return 100.0 * value if metric in SHARES else float(value)
+
+
+def value_text(metric: str, value: Number) -> str:
+    """A metric's number in the unit of `metric_label`."""
+    if value is None or not known(value):
+        return DASH
+    shown = in_shown_unit(metric, value)
+    if metric in SHARES:
+        return f"{shown:.1f}"
+    if shown != 0 and abs(shown) < 0.001:
+        return f"{shown:.1e}"
+    return f"{shown:.3f}" if abs(shown) < 10 else f"{shown:.1f}" if abs(shown) < 1e5 else f"{shown:.3g}"
+
+
+def signed(value: Number, digits: int = 1) -> str:
+    """A number with its sign, a true minus, and no sign on what rounds to zero."""
+    if value is None or not known(value):
+        return DASH
+    text = f"{abs(value):.{digits}f}"
+    if float(text) == 0:
+        return text
+    return ("+" if value > 0 else "−") + text
+
+
+def interval_text(statistic: Mapping[str, Any] | None) -> str:
+    """`[low, high]`, or a dash when there is no interval (a single seed)."""
+    if not statistic or not known(statistic.get("low")) or not known(statistic.get("high")):
+        return DASH
+    digits = 1 if max(abs(statistic["low"]), abs(statistic["high"])) < 1000 else 0
+    return f"[{signed(statistic['low'], digits)}, {signed(statistic['high'], digits)}]"
+
+
+def change_text(statistic: Mapping[str, Any] | None) -> str:
+    """`+1.7 [+0.9, +2.5]`, percent."""
+    if not statistic or not known(statistic.get("mean")):
+        return DASH
+    return f"{signed(statistic['mean'])} {interval_text(statistic)}"
+
+
+def share_text(statistic: Mapping[str, Any] | None) -> str:
+    """The mean share as a percentage: `21 %`."""
+    if not statistic or not known(statistic.get("mean")):
+        return DASH
+    return f"{signed(100 * statistic['mean'], 0).removeprefix('+')} %"
+
+
+def verdict_class(verdict: str) -> str:
+    """`helped`, `hurt`, `undecided` or `none` (no difference shown)."""
+    word = verdict.split()[0].lower() if verdict else ""
+    return word if word in ("helped", "hurt", "undecided") else "none"
+
+
+def count_text(value: Number) -> str:
+    """A whole number with separators: `52,386`."""
+    return DASH if value is None or not known(value) else f"{value:,.0f}"
+
+
+def quantity_text(value: Number) -> str:
+    """A measured quantity with about three digits."""
+    if value is None or not known(value):
+        return DASH
+    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"
+
+
+def listed(names: Sequence[str]) -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    return names[0] if len(names) == 1 else ", ".join(names[:-1]) + " and " + names[-1] if names else ""
+
+
+def confidence_text(verdicts: Mapping[str, Any]) -> str:
+    """The intervals' confidence: `95 %`."""
+    return f"{100 * verdicts['confidence']:g} %"
+
+
+def tolerance_text(verdicts: Mapping[str, Any]) -> str:
+    """The share by which a forecast may get worse and still count as kept: `5 %`."""
+    return f"{100 * verdicts['tolerance']:g} %"
+
+
+def rows_of(verdicts: Mapping[str, Any], method: str) -> list[Json]:
+    """The method's verdict rows, in the order of the tasks."""
+    order = [task["name"] for task in verdicts["tasks"]]
+    rows = [row for row in verdicts["rows"] if row["method"] == method and row["task"] in order]
+    return sorted(rows, key=lambda row: order.index(row["task"]))
+
+
+def units(verdicts: Mapping[str, Any]) -> dict[str, str | None]:
+    """Task → unit of its metric, where one is set."""
+    return {task["name"]: task.get("unit") for task in verdicts["tasks"]}
+
+
+def notes(verdicts: Mapping[str, Any]) -> list[str]:
+    """What every reader of the intervals has to know, as whole sentences."""
+    seeds = len(verdicts["seeds"])
+    said = [
+        f"Intervals ({confidence_text(verdicts)}, paired over {seeds} seed{'s' * (seeds != 1)}) cover training "
+        "randomness, not the choice of data.",
+        f"HELPED and HURT hold after allowing for all {len(verdicts['rows'])} comparisons (Holm).",
+    ]
+    if seeds < 5:
+        said.append(f"Only {seeds} seed{'s' * (seeds != 1)}: a verdict needs five, so every row is undecided.")
+    if verdicts.get("conditional_on_one_pretraining"):
+        said.append("Conditional on one pretraining: all seeds share it, so its randomness is not in the intervals.")
+    return said

@@ -1,0 +1,215 @@
+"""The page stands alone, says what was found, holds no foreign markup, and is the same bytes every time."""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+import yaml
+
+from mtl.errors import UserError
+from mtl.report.page import tally, write_report
+from mtl.report.timings import write_timings_js
+from mtl.report.words import Json
+from tests.helpers.results import write_results
+
+VOID = {"meta", "link", "br", "img", "hr", "input"}
+
+
+class Page(HTMLParser):
+    """Collects elements and text, and checks that every element is closed in order."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.text: list[str] = []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if not self.open or self.open[-1] not in ("style", "script"):
+            self.text.append(data)
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.elements if name == tag]
+
+
+@pytest.fixture(scope="module")
+def text(reported: tuple[Path, Json]) -> str:
+    return (reported[0] / "report" / "report.html").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def page(text: str) -> Page:
+    return Page(text)
+
+
+def test_every_element_is_closed_and_every_id_is_unique(page: Page) -> None:
+    assert page.open == []
+    ids = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
+    assert len(ids) == len(set(ids))
+
+
+def test_references_inside_the_page_have_their_target(page: Page, text: str) -> None:
+    ids = {attributes["id"] for _, attributes in page.elements if "id" in attributes}
+    links = {a["href"] for a in page.all("a")} | {a["xlink:href"] for a in page.all("use")}
+    assert links
+    assert {str(link).removeprefix("#") for link in links} <= ids
+    clips = {part.split(")")[0] for part in text.split("url(#")[1:]}
+    assert clips <= ids
+
+
+def test_nothing_is_loaded_but_the_times_beside_it(page: Page, text: str) -> None:
+    assert "http://" not in text and "https://" not in text and "@import" not in text
+    assert [a["src"] for a in page.all("script") if "src" in a] == ["timings.js"]
+    assert [a["href"] for a in page.all("link")] == ["data:,"]
+    assert not page.all("img") and not page.all("iframe") and not page.all("object")
+
+
+def test_names_from_data_and_settings_stay_text(page: Page, text: str) -> None:
+    assert len(page.all("script")) == 2
+    assert not page.all("b") and not page.all("i")
+    assert not any(key.startswith("on") for tag, a in page.elements for key in a if tag != "script")
+    assert "<script>alert" not in text
+    shown = " ".join(page.text)
+    assert "a&b" in shown and "<img src=x onerror=alert(1)>" in shown
+
+
+def test_every_figure_says_in_words_what_it_shows(page: Page) -> None:
+    figures = page.all("svg")
+    assert len(figures) >= 12
+    assert all(a["role"] == "img" and len(str(a["aria-label"])) > 40 for a in figures)
+    assert len(page.all("figcaption")) == len(page.all("figure")) == len(figures)
+
+
+def test_tables_have_headers_for_columns_and_rows(page: Page) -> None:
+    assert len(page.all("table")) == 1 + 4 + 1 + 1 + 1
+    assert {a.get("scope") for a in page.all("th")} == {"col", "row", "colgroup"}
+
+
+def test_verdicts_come_first_and_every_one_is_there(page: Page, reported: tuple[Path, Json]) -> None:
+    verdicts = reported[1]
+    shown = " ".join(" ".join(page.text).split())
+    for row in verdicts["rows"]:
+        assert row["verdict"] in shown
+    assert shown.index("comparisons with single-task models") < shown.index("Learning curves")
+    assert "Conditional on one pretraining" in shown
+    assert "not the choice of data" in shown
+    assert "Where pretraining helps" in shown and "Forgetting" in shown
+
+
+def test_figures_are_also_files_and_old_ones_go(tmp_path: Path) -> None:
+    config, verdicts = write_results(tmp_path, methods=("joint",), seeds=2)
+    stale = tmp_path / "report" / "figures" / "forecast_removed.png"
+    stale.parent.mkdir(parents=True)
+    stale.write_bytes(b"old")
+    path = write_report(config, verdicts, tmp_path)
+    files = {file.name for file in stale.parent.iterdir()}
+    assert {"change.png", "learning_curves.png", "forecast_near.png", "confusion_fault.png"} <= files
+    assert stale.name not in files
+    assert all(file.read_bytes().startswith(b"\x89PNG") for file in stale.parent.iterdir())
+    shown = path.read_text(encoding="utf-8")
+    assert "undecided (2 seeds)" in shown and "a verdict needs five" in shown
+    assert "Where pretraining helps" not in shown and "Forgetting" not in shown
+
+
+def test_what_is_missing_is_named_with_the_reason(tmp_path: Path) -> None:
+    config, verdicts = write_results(tmp_path, methods=("joint",), seeds=1)
+    for file in [*tmp_path.rglob("history.json"), *tmp_path.rglob("examples.json")]:
+        file.unlink()
+    shown = write_report(config, verdicts, tmp_path).read_text(encoding="utf-8")
+    assert "Learning curves</strong> is not shown: no history.json" in shown
+    assert "Forecasts against truth: near</strong> is not shown" in shown
+    assert Page(shown).open == []
+
+
+def test_a_page_without_any_output_still_shows_the_verdicts(tmp_path: Path) -> None:
+    config, verdicts = write_results(tmp_path / "elsewhere", methods=("joint",), seeds=1)
+    verdicts["rows"][0]["change"] = {"mean": None, "low": None, "high": None, "n": 0}
+    shown = write_report(config, verdicts, tmp_path).read_text(encoding="utf-8")
+    assert shown.count("is not shown") >= 6
+    assert "undecided (1 seeds)" in shown
+
+
+def test_outputs_of_a_removed_method_change_nothing(tmp_path: Path) -> None:
+    config, verdicts = write_results(tmp_path / "elsewhere", methods=("joint",), seeds=1)
+    before = write_report(config, verdicts, tmp_path).read_bytes()
+    ghost = tmp_path / "outputs" / "finetune" / "removed" / "seed-0"
+    ghost.mkdir(parents=True)
+    (ghost / "run.json").write_text("not even JSON", encoding="utf-8")
+    assert write_report(config, verdicts, tmp_path).read_bytes() == before
+
+
+def test_a_broken_result_file_is_named(tmp_path: Path) -> None:
+    config, verdicts = write_results(tmp_path, methods=("joint",), seeds=1)
+    (tmp_path / "outputs" / "finetune" / "joint" / "seed-0" / "history.json").write_text("{", encoding="utf-8")
+    with pytest.raises(UserError, match=r"history\.json is not valid JSON"):
+        write_report(config, verdicts, tmp_path)
+
+
+def test_settings_are_shown_as_yaml_that_reads_back(tmp_path: Path) -> None:
+    config, verdicts = write_results(tmp_path / "elsewhere", methods=("joint",), seeds=1)
+    shown = write_report(config, verdicts, tmp_path).read_text(encoding="utf-8")
+    part = shown.split("<summary>finetune</summary><pre>")[1].split("</pre>")[0]
+    assert yaml.safe_load(part)["methods"]["joint"]["lambda"] == 0.2
+    assert "jobs:" not in shown
+
+
+def test_two_processes_write_the_same_bytes(tmp_path: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from tests.helpers.results import write_results\n"
+        "from mtl.report.page import write_report\n"
+        "root = Path(sys.argv[1]); write_report(*write_results(root, methods=('uncertainty',), seeds=2), root)"
+    )
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", code, str(tmp_path / name)],
+            env=os.environ | {"PYTHONHASHSEED": name, "OMP_NUM_THREADS": "1"},
+        )
+        for name in ("1", "2")
+    ]
+    assert [process.wait() for process in processes] == [0, 0]
+    first, second = (_digests(tmp_path / name / "report") for name in ("1", "2"))
+    assert first == second
+    assert len(first) > 8
+
+
+def _digests(folder: Path) -> dict[str, str]:
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def test_times_leave_the_page_as_it_is(tmp_path: Path) -> None:
+    config, verdicts = write_results(tmp_path / "elsewhere", methods=("joint",), seeds=1)
+    before = write_report(config, verdicts, tmp_path).read_bytes()
+    shutil.copytree(tmp_path / "elsewhere" / "timings", tmp_path / "timings")
+    write_timings_js(tmp_path, verdicts)
+    assert write_report(config, verdicts, tmp_path).read_bytes() == before
+
+
+def test_tally_counts_in_words() -> None:
+    rows = [{"verdict": v} for v in ("HELPED", "HURT", "HURT", "no difference shown")]
+    assert tally(rows) == "1 helped, 2 hurt and 1 shows no difference"
+    assert tally([{"verdict": "undecided (3 seeds)"}]) == "0 helped, 0 hurt and 1 undecided"
+
+
+def test_report_imports_neither_torch_nor_mlflow() -> None:
+    code = "import sys, mtl.report.page, mtl.report.table; print({'torch', 'mlflow'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"

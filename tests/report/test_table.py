@@ -1,0 +1,81 @@
+"""The block that ends `make repro`: complete, aligned, within the terminal, plain when it is no terminal."""
+
+import io
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from mtl.report.table import print_verdicts
+from mtl.report.timings import collect_timings
+from mtl.report.words import Json
+from tests.helpers.results import write_results
+
+REPORT = Path("report/report.html")
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Json]:
+    root = tmp_path_factory.mktemp("project")
+    return root, write_results(root)[1]
+
+
+def shown(verdicts: Json, timings: Json | None, width: int = 100, colour: bool = False) -> str:
+    stream = io.StringIO()
+    print_verdicts(verdicts, timings, REPORT, Console(file=stream, width=width, force_terminal=colour, highlight=False))
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("width", [80, 100])
+def test_fits_the_terminal_and_names_everything(project: tuple[Path, Json], width: int) -> None:
+    root, verdicts = project
+    text = shown(verdicts, collect_timings(root), width)
+    assert max(len(line.rstrip()) for line in text.splitlines()) <= width
+    assert "…" not in text
+    for part in ("λ = 0.2, warmup", "Δm +3.3", "accuracy %" if width == 100 else "acc. %", "64,941 / 229,805",
+                 "1.10 / 4.00", "Advice", "report/report.html", "mtl ui", "params.yaml", "mtl preset use etth1-har",
+                 "near yes", "auxiliary task"):  # fmt: skip
+        assert part in text
+
+
+def test_one_line_a_task_and_method_with_the_verdict_last(project: tuple[Path, Json]) -> None:
+    verdicts = project[1]
+    lines = [line.rstrip() for line in shown(verdicts, None).splitlines() if line.startswith("  fault ")]
+    assert len(lines) == 3
+    assert all(line.endswith("HELPED") for line in lines)
+    assert "74.3   81.2    +9.2 [+7.8, +10.6]   43 %  HELPED" in lines[0]
+
+
+def test_plain_when_it_is_no_terminal_and_coloured_when_it_is(project: tuple[Path, Json]) -> None:
+    verdicts = project[1]
+    assert "\x1b" not in shown(verdicts, None)
+    coloured = shown(verdicts, None, colour=True)
+    assert "\x1b[1;32mHELPED" in coloured and "\x1b[1;31mHURT" in coloured
+
+
+def test_times_that_were_not_measured_are_not_invented(project: tuple[Path, Json]) -> None:
+    text = shown(project[1], None)
+    assert text.count("not measured here") == 2 * 3
+
+
+def test_an_ascii_terminal_gets_ascii(project: tuple[Path, Json]) -> None:
+    raw = io.BytesIO()
+    stream = io.TextIOWrapper(raw, encoding="ascii", newline="\n")
+    print_verdicts(project[1], None, REPORT, Console(file=stream, width=100))
+    stream.flush()
+    assert b"-7.2 [-8.5, -5.9]" in raw.getvalue()
+
+
+def test_few_seeds_and_one_pretraining_are_said(tmp_path: Path) -> None:
+    verdicts = write_results(tmp_path, methods=("joint",), seeds=1, starts=True)[1]
+    text = shown(verdicts, None)
+    assert "a verdict needs five" in text and "Conditional on one pretraining" in text
+    assert "undecided (1 seeds)" in text
+    assert "nan" not in text.lower() and "None" not in text
+
+
+def test_square_brackets_in_a_name_are_no_markup(tmp_path: Path) -> None:
+    verdicts = write_results(tmp_path, methods=("joint",), seeds=1)[1]
+    verdicts["advice"] = "Keep [red]near[/red] apart."
+    verdicts["tasks"][0]["unit"] = "[bold]"
+    assert "[red]near[/red]" in shown(verdicts, None)

@@ -1,0 +1,54 @@
+"""Numbers as readers see them: known answers."""
+
+import pytest
+
+from mtl.report.words import (
+    change_text,
+    interval_text,
+    listed,
+    metric_label,
+    share_text,
+    signed,
+    value_text,
+    verdict_class,
+)
+
+
+@pytest.mark.parametrize(
+    ("metric", "value", "text"),
+    [
+        ("accuracy", 0.9314, "93.1"), ("mse", 0.41249, "0.412"), ("mse", 12.345, "12.3"), ("mse", 0.00012, "1.2e-04"),
+        ("mse", 1, "1.000"), ("macro_f1", 0, "0.0"), ("mse", None, "–"), ("mse", float("nan"), "–"),
+    ],
+)  # fmt: skip
+def test_values(metric: str, value: float | None, text: str) -> None:
+    assert value_text(metric, value) == text
+
+
+@pytest.mark.parametrize(("value", "text"), [(1.26, "+1.3"), (-0.04, "0.0"), (-2.0, "−2.0"), (0, "0.0"), (None, "–")])
+def test_signs(value: float | None, text: str) -> None:
+    assert signed(value) == text
+
+
+def test_statistics() -> None:
+    assert change_text({"mean": 1.7, "low": 0.9, "high": 2.5}) == "+1.7 [+0.9, +2.5]"
+    assert change_text({"mean": 1.7, "low": None, "high": None}) == "+1.7 –"
+    assert change_text(None) == interval_text(None) == share_text(None) == "–"
+    assert share_text({"mean": 0.214}) == "21 %"
+    assert share_text({"mean": -0.4}) == "−40 %"
+
+
+def test_names() -> None:
+    assert metric_label("mse") == "MSE z-scored"
+    assert metric_label("mae_original", "°C") == "MAE °C"
+    assert metric_label("balanced_accuracy") == "balanced accuracy %"
+    assert listed(["a", "b", "c"]) == "a, b and c"
+    assert listed([]) == ""
+
+
+@pytest.mark.parametrize(
+    ("verdict", "kind"),
+    [("HELPED", "helped"), ("HURT", "hurt"), ("no difference shown", "none"), ("undecided (3 seeds)", "undecided")],
+)
+def test_kinds_of_verdict(verdict: str, kind: str) -> None:
+    assert verdict_class(verdict) == kind
