@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from mtl import tracking
 from mtl.evaluation.compare import compare
 from mtl.evaluation.runs import read_histories, read_pretraining, read_runs
 from mtl.evaluation.tables import learning_curves, metrics_summary, runs_table, write_csv, write_json, write_parquet
@@ -27,6 +28,7 @@ def main() -> None:
         measure_latency(config)
         write_report(config, verdicts)
         write_timings_js(verdicts=verdicts)
+        tracking.publish()
 
 
 if __name__ == "__main__":

@@ -4,17 +4,19 @@ import sys
 from pathlib import Path
 
 from mtl.checks import one_of
-from mtl.config import load_config
+from mtl.config import Source
 from mtl.data.build import read_source
 from mtl.data.download import verify
 from mtl.data.store import PREPARED, describe_splits, write_prepared
-from mtl.errors import ConfigError, exit_on_user_error
+from mtl.errors import ConfigError
 from mtl.types import Prepared
+from stages.common import stage
+
+SECTIONS = ("prepare",)
 
 
-def prepare(name: str, root: Path = Path(".")) -> Prepared:
+def prepare(sources: dict[str, Source], name: str, root: Path = Path(".")) -> Prepared:
     """Checks the raw files of source `name`, reads them, and writes data/prepared/NAME."""
-    sources = load_config(root / "params.yaml").prepare.sources
     one_of("prepare.sources", name, sources, ConfigError)
     hashes = verify(name, sources[name], root)
     prepared = read_source(name, sources[name], root)
@@ -34,10 +36,11 @@ def describe(prepared: Prepared) -> str:
 
 
 def main() -> None:
-    with exit_on_user_error():
+    """Writes data/prepared/NAME/."""
+    with stage(SECTIONS) as config:
         if len(sys.argv) != 2:
             raise ConfigError("usage: python -m stages.prepare SOURCE")
-        print(describe(prepare(sys.argv[1])))
+        print(describe(prepare(config.prepare.sources, sys.argv[1])))
 
 
 if __name__ == "__main__":

@@ -71,7 +71,6 @@ __all__ = [
     "UeaSource",
     "UncertaintyMethod",
     "WeightedMethod",
-    "LinearEncoder",
     "load_config",
     "parse_config",
 ]

@@ -78,7 +78,6 @@ def parse_config(raw: object, where: str = str(PARAMS)) -> Config:
     return config
 
 
-
 def _message(error: ValidationError, raw: Any, where: str) -> str:
     """The first problem, in the wording of `mtl.checks`; unknown keys first, since they explain missing ones."""
     problems = sorted(error.errors(), key=lambda e: e["type"] != "extra_forbidden")
@@ -101,7 +100,7 @@ def _message(error: ValidationError, raw: Any, where: str) -> str:
         case "union_tag_not_found":
             return f"{where}: `{path}.kind` is missing."
         case "value_error":
-            return f"{where}: `{path}`: {str(first['ctx']['error'])}."
+            return f"{where}: `{path}`: {first['ctx']['error']!s}."
         case _:
             text = first["msg"].replace("Input should be", "should be").replace("Input should", "should")
             text = text[0].lower() + text[1:]
@@ -171,8 +170,11 @@ def _contradictions(config: Config) -> list[tuple[str, str]]:
         if isinstance(config.encoder, TimeDartEncoder) and length is not None and config.encoder.patch_len > length:
             message = f"should be at most the window of tasks.{name} ({length}), found {config.encoder.patch_len}."
             found.append(("encoder.patch_len", message))
-    for path, names in [("pretrain.sources", config.pretrain.sources or [])]:
-        found += [(path, f"should name sources among {', '.join(sources)}, found {n!r}.") for n in names if n not in sources]
+    found += [
+        ("pretrain.sources", f"should name sources among {', '.join(sources)}, found {name!r}.")
+        for name in config.pretrain.sources or []
+        if name not in sources
+    ]
     no_weights = config.pretrain.objective.kind == "none"
     for number, start in enumerate(config.baseline.starts):
         if start.init == "pretrained" and no_weights:
@@ -196,10 +198,10 @@ def _contradictions(config: Config) -> list[tuple[str, str]]:
             found.append((f"{path}.tasks", f"should name tasks among {', '.join(config.tasks)}, found {unknown[0]!r}."))
             continue
         both = {kinds[task] for task in config.method_tasks(name)} == {"forecast", "label"}
-        if isinstance(method, WeightedMethod) and not both:
-            found.append((f"{path}.lambda", "needs tasks of both kinds, a forecast and a label; all tasks here are of one kind."))
-        if isinstance(method, SequentialMethod) and not both:
-            found.append((f"{path}.first", "needs tasks of both kinds, a forecast and a label; all tasks here are of one kind."))
+        if isinstance(method, WeightedMethod | SequentialMethod) and not both:
+            key = "lambda" if isinstance(method, WeightedMethod) else "first"
+            message = "needs tasks of both kinds, a forecast and a label; all tasks here are of one kind."
+            found.append((f"{path}.{key}", message))
     if config.train.stopping.criterion in ("forecast", "constrained") and "forecast" not in kinds.values():
         found.append(("train.stopping.criterion", "should be combined when no task is a forecast, "
                       f"found {config.train.stopping.criterion!r}."))  # fmt: skip

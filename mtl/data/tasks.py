@@ -77,13 +77,13 @@ def build_tasks(tasks: dict[str, Task], sources: dict[str, Prepared], seed: int)
             if split == "train":
                 starts = _fraction(name, task, source, length, starts, seed)
             if len(starts) == 0:
-                raise DataError(f"tasks.{name}: {task.source} has no {split} sample with {length} rows of input"
-                                + (f" and {task.horizon} rows to forecast." if isinstance(task, ForecastTask) else "."))  # fmt: skip
+                wanted = f" and {task.horizon} rows to forecast" if isinstance(task, ForecastTask) else ""
+                raise DataError(
+                    f"tasks.{name}: {task.source} has no {split} sample with {length} rows of input{wanted}."
+                )
             samples[split][name] = starts
         specs[name] = _spec(name, task, source, length, samples["train"][name])
-    pools = {
-        split: _pools(specs, tasks, sources, flats, samples[split]) for split in SPLITS
-    }
+    pools = {split: _pools(specs, tasks, sources, flats, samples[split]) for split in SPLITS}
     units = {name: source.units for name, source in sources.items()}
     labels = {name: task.label for name, task in tasks.items() if not isinstance(task, ForecastTask)}
     return TaskSet(specs, pools, scalers, fold, units, labels)
@@ -121,7 +121,8 @@ def _starts(task: Task, source: Prepared, length: int, split: Split, fold: int) 
     begin, stop = {"train": (0, first), "val": (first, second), "test": (second, end)}[split]
     if isinstance(task, ForecastTask):
         # The first target row is the part's first row, so validation and test windows start L rows before it.
-        return torch.arange(max(0, begin - length), max(0, stop - length - horizon + 1))
+        earliest = max(0, begin - length)
+        return torch.arange(earliest, max(earliest, stop - length - horizon + 1))
     # A label belongs to the last row of its window.
     starts = torch.arange(max(0, begin - length + 1), max(0, stop - length + 1))
     return starts[source.labels[_label(task, source)][starts + length - 1] != NO_LABEL]
@@ -142,7 +143,7 @@ def _sample_labels(task: ClassificationTask | BinaryTask, source: Prepared, leng
 
 def _fraction(name: str, task: Task, source: Prepared, length: int, starts: Tensor, seed: int) -> Int[Tensor, " m"]:
     """`train_fraction` of the samples: the latest of a series' forecast, else a draw stratified by class."""
-    if task.train_fraction == 1:
+    if task.train_fraction == 1 or len(starts) == 0:
         return starts
     if isinstance(task, ForecastTask) and source.window is None:
         return starts[-max(1, round(task.train_fraction * len(starts))) :]
@@ -230,9 +231,7 @@ def _pools(
     return sorted(pools, key=lambda pool: order.index(pool.tasks[0]))
 
 
-def unlabelled_pools(
-    sources: dict[str, Prepared], input_len: int | None, seed: int, split: Split
-) -> list[Pool]:
+def unlabelled_pools(sources: dict[str, Prepared], input_len: int | None, seed: int, split: Split) -> list[Pool]:
     """Windows without targets for pretraining: every source's own part, never its other parts.
 
     Args:

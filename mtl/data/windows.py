@@ -55,7 +55,7 @@ class Pool:
         """`count` samples spread evenly over the pool, or all when it has no more."""
         if len(self) <= count:
             return self
-        index = torch.linspace(0, len(self) - 1, count).round().long()
+        index = torch.linspace(0, len(self) - 1, count, dtype=torch.float64).round().long()
         targets = {
             name: replace(
                 target,

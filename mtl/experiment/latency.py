@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from mtl.config import Config
-from mtl.files import write_json
 from mtl.experiment.objects import load_tasks
+from mtl.files import write_json
 from mtl.models.build import MultiTaskModel, build_model
 from mtl.seeding import resolve_device
 from mtl.types import TaskSpec
@@ -37,7 +37,8 @@ def measure_latency(config: Config, root: Path = Path()) -> None:
         specs = [data.specs[name] for name in tasks]
         models.setdefault(tuple(tasks), build_model(config.encoder, specs, 0).eval().to(device))
     inputs = {
-        _shape(spec): torch.randn(BATCH, len(spec.columns), spec.input_len, device=device) for spec in data.specs.values()
+        _shape(spec): torch.randn(BATCH, len(spec.columns), spec.input_len, device=device)
+        for spec in data.specs.values()
     }
     for turn in range(REPEATS + 1):
         for tasks_of, model in models.items():

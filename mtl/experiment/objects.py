@@ -13,8 +13,8 @@ from mtl.data.tasks import TaskSet, build_tasks
 from mtl.errors import UserError
 from mtl.models.build import MultiTaskModel
 from mtl.models.transfer import Transfer, hand_over
-from mtl.training.optimiser import adamw
 from mtl.paths import PREPARED, RunPath
+from mtl.training.optimiser import adamw
 from mtl.types import Prepared
 
 

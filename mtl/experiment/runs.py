@@ -22,6 +22,7 @@ from mtl.experiment.weights import write_weights
 from mtl.files import whole_folder, write_json
 from mtl.models.build import MultiTaskModel, build_model, build_pretrainer
 from mtl.models.transfer import Transfer
+from mtl.paths import REFERENCE, TIMINGS, RunPath
 from mtl.seeding import make_deterministic, resolve_device, stable_seed
 from mtl.training.checkpoint import Checkpoint
 from mtl.training.fit import Budget, Fitted, fit
@@ -29,7 +30,6 @@ from mtl.training.measure import measure
 from mtl.training.optimiser import adamw
 from mtl.training.pretrain import pretext_loss, pretrain
 from mtl.training.stopping import Selector
-from mtl.paths import REFERENCE, TIMINGS, RunPath
 from mtl.types import Prepared
 
 STATES = Path(".mtl/state")
@@ -123,14 +123,19 @@ def _run(
     checkpoints = [_checkpoint(where, identity, root, number) for number in range(len(parts))]
     for number, part in enumerate(parts):
         reference = _reference(config, where, start, part, root) if method is not None else None
-        result = _fit(config, model, data, plan, part, method, reference, checkpoints[number],
-                      lambda done, total, n=number: tell(n * total + done, len(parts) * total))  # fmt: skip
+
+        def tell_phase(done: int, total: int, before: int = number) -> None:
+            tell(before * total + done, len(parts) * total)
+
+        result = _fit(config, model, data, plan, part, method, reference, checkpoints[number], tell_phase)
         fitted.append(result)
         if len(parts) > 1:
             tested, _ = measure(model, [p.to(device) for p in data.select(tasks, "test")], specs)
             phases.append({"tasks": part, "test": tested})
     seconds = perf_counter() - clock
-    folder = _write_run(config, where, method, start, data, sources, specs, model, transfer, fitted, phases, identity, root)
+    folder = _write_run(
+        config, where, method, start, data, sources, specs, model, transfer, fitted, phases, identity, root
+    )
     _write_timings(where, root, began, seconds, sum(len(f.epochs) for f in fitted), sum(f.steps for f in fitted))
     for checkpoint in checkpoints:
         checkpoint.remove()
@@ -234,7 +239,9 @@ def _write_run(
     }
     with whole_folder(root / where.folder) as folder:
         write_json(folder / "run.json", run)
-        write_json(folder / "history.json", {"epochs": epochs, "best_epoch": run["best_epoch"], "stopped": run["stopped"]})
+        write_json(
+            folder / "history.json", {"epochs": epochs, "best_epoch": run["best_epoch"], "stopped": run["stopped"]}
+        )
         first = where.seed == config.base.seeds[0]
         write_json(folder / "examples.json", examples(model, data, specs) if first else {})
         write_weights(folder / "weights.safetensors", model.state_dict())

@@ -40,6 +40,8 @@ class Checkpoint:
         for index, values in optimiser.state_dict()["state"].items():
             tensors |= {f"optimiser/{index}/{key}": value for key, value in values.items()}
         tensors["random"] = torch.get_rng_state()
+        if torch.cuda.is_initialized():  # dropout on a GPU draws there
+            tensors["random_cuda"] = torch.cuda.get_rng_state()
         # Tensors that share memory (tied or expanded ones) would be refused.
         tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
         temporary = self.path.with_suffix(f".{os.getpid()}.tmp")
@@ -68,9 +70,13 @@ class Checkpoint:
             for label, module in modules.items():
                 module.load_state_dict(_below(tensors, f"{label}/"))
             _restore_optimiser(optimiser, _below(tensors, "optimiser/"))
+            torch.set_rng_state(tensors["random"])
+            if "random_cuda" in tensors:
+                torch.cuda.set_rng_state(tensors["random_cuda"])
         except Exception as error:  # any damage of the file shows as one of many types
-            raise UserError(f"{self.path} is not a usable training state ({error}); delete it to start over.") from error
-        torch.set_rng_state(tensors["random"])
+            raise UserError(
+                f"{self.path} is not a usable training state ({error}); delete it to start over."
+            ) from error
         return record, _below(tensors, "best/")
 
     def remove(self) -> None:

@@ -5,6 +5,7 @@ encoder for each pool, one loss a task, one balanced backward pass, clipping, on
 back (synchronised) only every `CHECK_EVERY` steps, for the check that losses are finite, and at an epoch's end.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -76,11 +77,17 @@ def fit(
 
     Raises:
         NonFiniteLossError: the checkpoint of the last good epoch is kept.
+        UserError: in some epoch the sampler draws nothing for this run.
     """
     device = next(model.parameters()).device
     names = [pool.name for pool in train]
     lengths = plan.active_steps(names, budget.epochs)
     total = sum(lengths)
+    if 0 in lengths:
+        raise UserError(
+            f"`train.sampler` draws no sample of {' or '.join(names)} in epoch {lengths.index(0) + 1}; "
+            "a larger `batch_size` or a flatter `kind` gives it some."
+        )
     shared = [p for p in model.shared_parameters() if p.requires_grad]
     trained = [p for group in optimiser.param_groups for p in group["params"]]
     modules: dict[str, nn.Module] = {"model": model, "balancer": balancer}
@@ -113,25 +120,25 @@ def fit(
                         losses[name] = loss
                     fitted.samples[name] = fitted.samples.get(name, 0) + len(batch.x)
             step += 1
-            if not losses:
-                continue
-            losses = {name: losses[name] for name in specs if name in losses}
-            for k, name in enumerate(specs):
-                if name in losses:
-                    losses_seen[i, k] = losses[name].detach()
-                    drawn[i, k] = True
-            if i in probes and shared and len(losses) > 1:
-                geometry.append((list(losses), *gradient_geometry(losses, shared)))
-            optimiser.zero_grad(set_to_none=True)
-            weights = balancer.backward(losses, progress)
-            weight_sum += torch.stack([torch.as_tensor(weights[name], device=device) for name in specs])
-            limit = torch.inf if budget.clip is None else budget.clip
-            norms[i] = nn.utils.clip_grad_norm_(trained, limit)
-            optimiser.step()
+            if losses:
+                losses = {name: losses[name] for name in specs if name in losses}
+                for k, name in enumerate(specs):
+                    if name in losses:
+                        losses_seen[i, k] = losses[name].detach()
+                        drawn[i, k] = True
+                if i in probes and shared and len(losses) > 1:
+                    geometry.append((list(losses), *gradient_geometry(losses, shared)))
+                optimiser.zero_grad(set_to_none=True)
+                weights = balancer.backward(losses, progress)
+                weight_sum += torch.stack([torch.as_tensor(weights[name], device=device) for name in specs])
+                limit = torch.inf if budget.clip is None else budget.clip
+                norms[i] = nn.utils.clip_grad_norm_(trained, limit)
+                optimiser.step()
             if (i + 1) % CHECK_EVERY == 0 or i + 1 == len(steps):
                 first = i - i % CHECK_EVERY
                 _check_finite(losses_seen[first : i + 1], drawn[first : i + 1], first, epoch, steps, train, list(specs))
         metrics, _ = measure(model, val, specs)
+        _check_weights(selector.score(metrics)[0], epoch)
         better = selector.update(epoch, metrics)
         if better:
             fitted.best = {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
@@ -144,7 +151,9 @@ def fit(
             "lr": rate,
             "lambda": lam,
             "weights": dict(zip(specs, (weight_sum / len(steps)).tolist(), strict=True)),
-            "train": {name: {"loss": value} for name, value in zip(specs, _column_means(losses_seen, drawn), strict=True)},
+            "train": {
+                name: {"loss": value} for name, value in zip(specs, _column_means(losses_seen, drawn), strict=True)
+            },
             "val": metrics,
             "score": selector.score(metrics)[0],
             "grad_norm": norms.mean().item(),
@@ -202,6 +211,15 @@ def _check_finite(
         f"{len(steps)} (pool {pool.name}, samples {shown}). The state of the last good epoch is kept. "
         "A lower `train.lr` or `train.clip` often helps."
     )
+
+
+def _check_weights(score: float, epoch: int) -> None:
+    """Catches weights that the last steps of an epoch broke, before they are saved."""
+    if not math.isfinite(score):
+        raise NonFiniteLossError(
+            f"the validation score became {score} at epoch {epoch}, though its training losses were finite. The state "
+            "of the last good epoch is kept. A lower `train.lr` or `train.clip` often helps."
+        )
 
 
 def _column_means(losses: Tensor, drawn: Tensor) -> list[float | None]:

@@ -48,9 +48,12 @@ def gradient_geometry(
     for loss in losses.values():
         gradients = torch.autograd.grad(loss, parameters, retain_graph=True, allow_unused=True)
         rows.append(
-            torch.cat([
-                (torch.zeros_like(p) if g is None else g).flatten() for p, g in zip(parameters, gradients, strict=True)
-            ])
+            torch.cat(
+                [
+                    (torch.zeros_like(p) if g is None else g).flatten()
+                    for p, g in zip(parameters, gradients, strict=True)
+                ]
+            )
         )
     matrix = torch.stack(rows)
     norms = matrix.norm(dim=1)

@@ -43,7 +43,7 @@ def measure(
 
     Args:
         model: the network; left in eval mode.
-        pools: samples; tasks that are not in `specs` are ignored.
+        pools: samples; their tasks are all in `specs`.
         specs: the tasks.
         std: source → [C] standard deviations, for errors in original units; None: z-scored only.
         units: source → column → unit; columns of one unit also get a mean error in it.
