@@ -1,6 +1,7 @@
 """Seeds, devices, threads and determinism: everything that decides whether two runs give the same bits."""
 
 import hashlib
+import os
 
 import torch
 
@@ -32,6 +33,8 @@ def resolve_device(device: str) -> torch.device:
 
 def make_deterministic(seed: int, threads: int) -> None:
     """Seeds torch's global generator (dropout), fixes the thread count and asks for deterministic kernels."""
+    # cuBLAS refuses deterministic mode without it, and reads it when it first computes.
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(True)
     torch.backends.cudnn.benchmark = False

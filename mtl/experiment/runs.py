@@ -48,6 +48,7 @@ def run_pretrain(config: Config, seed: int, root: Path = Path(), tell: Tell = _s
     names = section.sources or list(config.prepare.sources)
     sources = load_sources(names, root)
     identity = _identity(config, names, root, "base", "encoder", "pretrain")
+    identity["config"] = digest([identity["config"], config.train.sampler.model_dump(mode="json")])
     facts: dict[str, Any] = {"stage": "pretrain", "name": None, "seed": seed, "objective": objective.kind,
                              "sources": names, "identity": identity}  # fmt: skip
     if isinstance(objective, NoObjective):

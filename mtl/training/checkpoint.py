@@ -2,11 +2,12 @@
 
 import json
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
@@ -49,9 +50,11 @@ class Checkpoint:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             save_file(tensors, temporary, metadata={"record": json.dumps(record, sort_keys=True)})
             temporary.replace(self.path)
-        except OSError as error:
-            temporary.unlink(missing_ok=True)
-            raise UserError(f"{self.path} cannot be written: {error.strerror or error}.") from None
+        except (OSError, SafetensorError) as error:  # a full disk is the latter
+            with suppress(OSError):
+                temporary.unlink()
+            reason = getattr(error, "strerror", None) or error
+            raise UserError(f"{self.path} cannot be written: {reason}.") from None
 
     def load(
         self, modules: dict[str, nn.Module], optimiser: torch.optim.Optimizer

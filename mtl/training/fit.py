@@ -138,7 +138,7 @@ def fit(
                 first = i - i % CHECK_EVERY
                 _check_finite(losses_seen[first : i + 1], drawn[first : i + 1], first, epoch, steps, train, list(specs))
         metrics, _ = measure(model, val, specs)
-        _check_weights(selector.score(metrics)[0], epoch)
+        _check_weights(selector.score(metrics), epoch)
         better = selector.update(epoch, metrics)
         if better:
             fitted.best = {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
@@ -213,11 +213,12 @@ def _check_finite(
     )
 
 
-def _check_weights(score: float, epoch: int) -> None:
+def _check_weights(score: tuple[float, ...], epoch: int) -> None:
     """Catches weights that the last steps of an epoch broke, before they are saved."""
-    if not math.isfinite(score):
+    bad = [value for value in score if not math.isfinite(value)]
+    if bad:
         raise NonFiniteLossError(
-            f"the validation score became {score} at epoch {epoch}, though its training losses were finite. The state "
+            f"the validation score became {bad[0]} at epoch {epoch}, though its training losses were finite. The state "
             "of the last good epoch is kept. A lower `train.lr` or `train.clip` often helps."
         )
 

@@ -1,5 +1,6 @@
 """The pretraining loop: self-supervised steps over unlabelled windows of one or several sources."""
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -67,11 +68,17 @@ def pretrain(
                     f"the pretraining loss became {seen[first].item()} at epoch {epoch}, step {first + 1} of "
                     f"{len(steps)} (samples {shown} …). A lower `pretrain.lr` often helps."
                 )
+        held_out = pretext_loss(pretrainer, val, seed)
+        if not math.isfinite(held_out):  # the last steps broke the weights: do not save them
+            raise NonFiniteLossError(
+                f"the validation loss of the pretraining became {held_out} at epoch {epoch}. A lower `pretrain.lr` "
+                "often helps."
+            )
         record = {
             "epoch": epoch,
             "lr": rate,
             "train": {"loss": seen.mean().item()},
-            "val": {"loss": pretext_loss(pretrainer, val, seed)},
+            "val": {"loss": held_out},
         }
         history.append(record)
         checkpoint.save(modules, optimiser, {}, {"epochs": history})
