@@ -234,7 +234,7 @@ def test_weights_that_break_in_the_last_step_are_not_saved(tmp_path: Path) -> No
     data = wave_tasks()
     run = Run(data, ["up"], epochs=1, batch_size=128, lr=1e38, checkpoint=tmp_path / "state", clip=None)
     assert run.plan.steps_per_epoch == 1
-    with pytest.raises(NonFiniteLossError, match="validation score became .* at epoch 1"):
+    with pytest.raises(NonFiniteLossError, match=r"validation score became .* at epoch 1"):
         run.go()
     assert not (tmp_path / "state").exists()
 
