@@ -58,7 +58,10 @@ def run_jobs(jobs: list[Job], base: BaseConfig) -> list[Path]:
                 folders[number] = future.result()
                 channel.put((number, None, None))
         except BaseException:
-            pool.shutdown(cancel_futures=True)
+            # Their states are on disk: ending them now loses an epoch at most, waiting could take hours.
+            for worker in multiprocessing.active_children():
+                worker.terminate()
+            pool.shutdown(wait=False, cancel_futures=True)
             raise
         finally:
             channel.put(None)
