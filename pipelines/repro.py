@@ -14,8 +14,9 @@ import sys
 from pathlib import Path
 from types import FrameType
 
-from mtl.config import Config, load_config
-from mtl.errors import EXIT_CODE, DataError, UserError
+from mtl.config import PARAMS, Config, load_config
+from mtl.errors import EXIT_CODE, DataError
+from pipelines import preflight
 
 VERDICTS = Path("results/verdicts.json")
 REPORT = Path("report/report.html")
@@ -34,11 +35,10 @@ def repro(targets: list[str], force: bool, root: Path = Path()) -> int:
         Exit code: 0, 2 for a mistake of the user's, or DVC's own.
 
     Raises:
-        UserError: the configuration cannot be used, or this is not the project's folder.
+        UserError: the configuration cannot be used, a target is no stage, or this is not the project's folder.
     """
-    config = load_config(root / "params.yaml")
-    if not (root / "dvc.yaml").exists():
-        raise UserError("dvc.yaml is missing; run this from the project's folder.")
+    config = load_config(root / PARAMS)
+    preflight.check(config, targets, root)
     _allow_without_git(root)
     code = run_dvc(["repro", *(["--force"] if force else []), *targets], root)
     if code == 0 and (root / VERDICTS).exists():

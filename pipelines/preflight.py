@@ -1,0 +1,79 @@
+"""What DVC would refuse in its own words, with its own exit code: found before it starts, and said in ours."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from mtl.config import PARAMS, Config
+from mtl.errors import ConfigError, UserError
+
+DVC_FILE = Path("dvc.yaml")
+TEMPLATE = re.compile(r"\$\{([\w.]+)\}")
+"""`${tasks}`: a value of params.yaml."""
+
+
+def check(config: Config, targets: list[str], root: Path = Path()) -> None:
+    """Compares dvc.yaml with params.yaml, data/raw and the targets.
+
+    Args:
+        config: the checked content of params.yaml.
+        targets: what DVC is to bring up to date; none is everything.
+        root: folder of the project.
+
+    Raises:
+        UserError: dvc.yaml is missing, a target is no stage, a value that a stage watches is not written out, or a
+            source has no manifest.
+    """
+    if not (root / DVC_FILE).exists():
+        raise UserError(f"{DVC_FILE} is missing; run this from the project's folder.")
+    stages: dict[str, Any] = yaml.safe_load((root / DVC_FILE).read_text(encoding="utf-8"))["stages"]
+    params: dict[str, Any] = yaml.safe_load((root / PARAMS).read_text(encoding="utf-8"))
+    _check_targets(targets, stages, params, root)
+    _check_watched(stages, params)
+    _check_manifests(config, root)
+
+
+def _check_targets(targets: list[str], stages: dict[str, Any], params: dict[str, Any], root: Path) -> None:
+    known = list(stages)
+    for name, stage in stages.items():
+        if "foreach" in stage:
+            found = TEMPLATE.fullmatch(str(stage["foreach"]))
+            members = _value(params, found.group(1)) if found else None
+            known += [f"{name}@{key}" for key in members or ()]
+    for target in targets:
+        # DVC also takes the files that stages write, and stages of other files as FILE:STAGE.
+        if target not in known and not re.search(r"[/\\:]", target) and not (root / target).exists():
+            raise UserError(f"`repro` should be given stages among {', '.join(known)}, found {target!r}.")
+
+
+def _check_watched(stages: dict[str, Any], params: dict[str, Any]) -> None:
+    """A default that is not written out works everywhere but in DVC, which cannot see whether it changed."""
+    for name, stage in stages.items():
+        for path in stage.get("do", stage).get("params", []):
+            if not TEMPLATE.search(path) and _value(params, path) is _ABSENT:
+                raise ConfigError(
+                    f"{PARAMS}: `{path}` is missing: the stage {name} watches it, so it should be written out, even "
+                    "with its default value (presets/sensors.yaml has them all)."
+                )
+
+
+def _check_manifests(config: Config, root: Path) -> None:
+    for name, source in config.prepare.sources.items():
+        if not (root / "data" / "raw" / f"{name}.json").exists():
+            from mtl.data.download import verify
+
+            verify(name, source, root)  # Says how to register or fetch it.
+
+
+_ABSENT: Any = object()
+
+
+def _value(params: dict[str, Any], path: str) -> Any:
+    here: Any = params
+    for part in path.split("."):
+        if not isinstance(here, dict) or part not in here:
+            return _ABSENT
+        here = here[part]
+    return here

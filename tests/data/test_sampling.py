@@ -1,0 +1,173 @@
+"""Shares of a batch, counts of every step, passes through pools, and the pairing of single-task and joint runs."""
+
+import math
+from collections import Counter
+from itertools import pairwise
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mtl.config import SamplerConfig
+from mtl.data.sampling import JointPlan, shares
+
+Step = dict[str, list[int]]
+
+
+def sampler(**values: Any) -> SamplerConfig:
+    return SamplerConfig.model_validate(values)
+
+
+def plan(sizes: list[int], batch: int = 16, seed: int = 0, **values: Any) -> JointPlan:
+    return JointPlan({f"p{i}": n for i, n in enumerate(sizes)}, batch, sampler(**values), seed)
+
+
+def steps(drawn: JointPlan, number: int, first: int = 0) -> list[list[Step]]:
+    return [[{name: index.tolist() for name, index in step.items()} for step in epoch]
+            for epoch in drawn.epochs(number, first)]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("settings_", "small", "exact_to"),
+    [
+        ({"kind": "uniform"}, 0.5, 0),
+        ({"kind": "proportional"}, 1 / 1001, 1e-12),
+        ({"kind": "temperature", "temperature": 1.0}, 1 / 1001, 1e-12),
+        ({"kind": "temperature", "temperature": 2.0}, 0.031, 5e-4),
+        ({"kind": "temperature", "temperature": 0.5}, 0.000001, 5e-7),
+        ({"kind": "temperature", "temperature": 1e9}, 0.5, 1e-8),
+    ],
+)
+def test_shares(settings_: dict[str, Any], small: float, exact_to: float) -> None:
+    assert shares([1_000_000, 1000], sampler(**settings_)) == pytest.approx([1 - small, small], rel=0, abs=exact_to)
+
+
+@given(st.lists(st.integers(1, 10**7), min_size=1, max_size=8), st.floats(0.2, 50))
+def test_a_higher_temperature_is_flatter(sizes: list[int], temperature: float) -> None:
+    cool, warm = (shares(sizes, sampler(kind="temperature", temperature=t)) for t in (temperature, 1.5 * temperature))
+    assert sum(cool) == pytest.approx(1)
+    assert max(warm) <= max(cool) + 1e-12 and min(warm) >= min(cool) - 1e-12
+
+
+SIZES = st.lists(st.integers(1, 300), min_size=1, max_size=6)
+KINDS = st.sampled_from([{"kind": "uniform"}, {"kind": "proportional"}, {"kind": "temperature", "temperature": 3.0}])
+
+
+@settings(deadline=None, max_examples=60)
+@given(SIZES, st.integers(2, 24), KINDS)
+def test_largest_remainder_keeps_every_total_near_its_quota(sizes: list[int], batch: int, kind: dict[str, Any]) -> None:
+    drawn = plan(sizes, batch, **kind)
+    quotas = [batch * share for share in shares(sizes, drawn.sampler)]
+    totals = [0] * len(sizes)
+    done = 0
+    for epoch in steps(drawn, 2):
+        assert len(epoch) == drawn.steps_per_epoch == math.ceil(sum(sizes) / batch)
+        for step in epoch:
+            done += 1
+            counts = [len(step.get(f"p{i}", [])) for i in range(len(sizes))]
+            assert sum(counts) == batch
+            assert all(len(index) > 0 for index in step.values()), "a pool without a sample is absent"
+            totals = [have + more for have, more in zip(totals, counts, strict=True)]
+            assert all(abs(have - done * quota) < 1.25 for have, quota in zip(totals, quotas, strict=True))
+
+
+def test_no_pool_starves() -> None:
+    # A quota of 16 · 10 / 10,010 samples a step: floor would give the small pool nothing, ever.
+    drawn = plan([10_000, 10], kind="proportional")
+    counts = Counter(name for epoch in steps(drawn, 2) for step in epoch for name in step)
+    assert drawn.steps_per_epoch == 626
+    assert counts["p1"] == 20
+    held = [number for number, step in enumerate(next(iter(steps(drawn, 1)))) if "p1" in step]
+    gaps = [later - earlier for earlier, later in pairwise(held)]
+    assert max(gaps) - min(gaps) <= 1, "spread evenly over the epoch"
+
+
+def test_whole_quotas_are_the_same_in_every_step() -> None:
+    counts = {tuple(len(step[f"p{i}"]) for i in range(3)) for step in steps(plan([300, 20, 5], 24), 1)[0]}
+    assert counts == {(8, 8, 8)}
+
+
+def test_multinomial_counts_have_the_right_mean_and_spread() -> None:
+    drawn = plan([3000, 1000], 20, kind="proportional", allocation="multinomial")
+    counts = torch.tensor([len(step.get("p1", [])) for epoch in steps(drawn, 5) for step in epoch]).double()
+    assert len(counts) == 1000
+    # Binomial(20, ¼): mean 5, variance 3.75; six standard errors either way.
+    assert counts.mean().item() == pytest.approx(5, abs=6 * math.sqrt(3.75 / 1000))
+    assert counts.var().item() == pytest.approx(3.75, rel=0.3)
+    assert all(sum(map(len, step.values())) == 20 for epoch in steps(drawn, 1) for step in epoch)
+    first, second = steps(drawn, 2)
+    assert [len(step["p0"]) for step in first] != [len(step["p0"]) for step in second]
+
+
+@settings(deadline=None, max_examples=40)
+@given(SIZES, st.integers(2, 24), KINDS, st.sampled_from(["largest_remainder", "multinomial"]))
+def test_every_pass_through_a_pool_is_a_permutation(
+    sizes: list[int], batch: int, kind: dict[str, Any], allocation: str
+) -> None:
+    drawn = plan(sizes, batch, allocation=allocation, **kind)
+    for name, size in drawn.sizes.items():
+        stream = [i for epoch in steps(drawn, 3) for step in epoch for i in step.get(name, [])]
+        for begin in range(0, len(stream) - size + 1, size):
+            assert sorted(stream[begin : begin + size]) == list(range(size))
+        rest = stream[len(stream) - len(stream) % size :]
+        assert len(set(rest)) == len(rest)
+
+
+def test_passes_pools_and_seeds_differ_and_a_seed_repeats() -> None:
+    def streams(seed: int) -> dict[str, list[int]]:
+        epochs = steps(plan([64, 64], 16, seed), 2)
+        return {name: [i for epoch in epochs for step in epoch for i in step[name]] for name in ("p0", "p1")}
+
+    found = streams(0)
+    assert len(found["p0"]) == 128
+    assert found["p0"][:64] != found["p0"][64:]
+    assert found["p0"] != found["p1"]
+    assert found["p0"] != streams(1)["p0"]
+    assert found == streams(0)
+
+
+@pytest.mark.parametrize("allocation", ["largest_remainder", "multinomial"])
+@pytest.mark.parametrize("sizes", [[100, 40, 7], [64, 32]])
+def test_later_epochs_do_not_depend_on_where_the_plan_is_taken_up(sizes: list[int], allocation: str) -> None:
+    drawn = plan(sizes, 9, kind="temperature", allocation=allocation)
+    whole = steps(drawn, 5)
+    for first in range(6):
+        assert steps(drawn, 5, first) == whole[first:]
+    assert steps(drawn, 3) == whole[:3], "a longer plan begins like a shorter one"
+
+
+@settings(deadline=None, max_examples=30)
+@given(SIZES, st.integers(2, 24), KINDS, st.data())
+def test_a_run_over_some_pools_gets_their_part_of_the_plan(
+    sizes: list[int], batch: int, kind: dict[str, Any], data: st.DataObject
+) -> None:
+    drawn = plan(sizes, batch, **kind)
+    chosen = data.draw(st.lists(st.sampled_from(list(drawn.sizes)), min_size=1, unique=True))
+    whole = steps(drawn, 2)
+    held = [sum(any(name in step for name in chosen) for step in epoch) for epoch in whole]
+    assert drawn.active_steps(chosen, 2) == held
+    assert drawn.active_steps(list(drawn.sizes), 2) == [drawn.steps_per_epoch] * 2
+
+
+@pytest.mark.parametrize(
+    ("kind", "epoch", "expected"),
+    [
+        ("uniform", "total", 70),  # 1120 samples in batches of 16
+        ("uniform", "largest", 125),  # 1000 at 8 a step
+        ("uniform", "smallest", 15),  # 120 at 8 a step
+        ("proportional", "total", 70),
+        ("proportional", "largest", 70),  # proportional shares use all pools up together
+        ("proportional", "smallest", 70),
+    ],
+)
+def test_the_sampler_states_the_length_of_an_epoch(kind: str, epoch: str, expected: int) -> None:
+    drawn = plan([1000, 120], kind=kind, epoch=epoch)
+    assert drawn.steps_per_epoch == expected
+    assert len(steps(drawn, 1)[0]) == expected
+
+
+def test_the_last_pass_of_the_largest_pool_is_whole() -> None:
+    (epoch,) = steps(plan([100, 30], epoch="largest"), 1)
+    assert {i for step in epoch for i in step["p0"]} == set(range(100))

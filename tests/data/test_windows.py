@@ -1,0 +1,103 @@
+"""Batches of a pool against slices of the series cut by hand."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor
+
+from mtl.data.windows import Pool, Target, pad_rows
+from tests.helpers.problems import counting
+
+ROWS, LENGTH = 30, 5
+FLAT = counting(ROWS, 3).float()
+LABELS = torch.arange(ROWS) % 3
+
+
+def pool() -> Pool:
+    """Forecasts of two lengths and a label over starts 0…25; the last four have no row to forecast."""
+    starts = torch.arange(ROWS - LENGTH + 1)
+    whole = starts <= ROWS - LENGTH - 4
+    return Pool(
+        "line/all",
+        "line",
+        pad_rows(FLAT, 4),
+        LENGTH,
+        starts,
+        {
+            "all": Target(None, 4, None, whole),
+            "some": Target(torch.tensor([2, 0]), 2, None, starts <= ROWS - LENGTH - 2),
+            "label": Target(None, 0, LABELS[starts + LENGTH - 1], None),
+        },
+    )
+
+
+@given(st.lists(st.integers(0, ROWS - LENGTH), min_size=1, max_size=8))
+def test_a_batch_is_what_slicing_gives(numbers: list[int]) -> None:
+    batch = pool().batch(torch.tensor(numbers))
+    padded = torch.cat([FLAT, torch.zeros(4, 3)])
+    for k, start in enumerate(numbers):
+        end = start + LENGTH
+        assert torch.equal(batch.x[k], FLAT[start:end].T)
+        assert torch.equal(batch.targets["all"][k], padded[end : end + 4].T)
+        assert torch.equal(batch.targets["some"][k], padded[end : end + 2, [2, 0]].T)
+        assert batch.targets["label"][k] == LABELS[end - 1], "a label belongs to the last row of its window"
+        assert batch.valid["all"][k] == (end + 4 <= ROWS)
+        assert batch.valid["some"][k] == (end + 2 <= ROWS)
+    assert batch.pool == "line/all"
+    assert batch.valid.keys() == {"all", "some"}, "a task without a mask has all its targets"
+
+
+def test_only_narrows_tasks_and_keeps_samples() -> None:
+    kept = pool().only(["label", "some", "unknown"])
+    assert kept is not None and kept.tasks == ("some", "label") and len(kept) == len(pool())
+    batch = kept.batch(torch.tensor([0, 25]))
+    whole = pool().batch(torch.tensor([0, 25]))
+    assert torch.equal(batch.x, whole.x) and torch.equal(batch.targets["some"], whole.targets["some"])
+    assert pool().only(["unknown"]) is None
+
+
+@pytest.mark.parametrize("count", [1, 2, 7, 25])
+def test_at_most_spreads_evenly_and_carries_targets_along(count: int) -> None:
+    few = pool().at_most(count)
+    assert len(few) == count
+    starts = few.starts.tolist()
+    assert starts == sorted(set(starts)) and starts[0] == 0
+    if count > 1:
+        gaps = torch.tensor(starts).diff()
+        assert starts[-1] == 25 and gaps.max() - gaps.min() <= 1
+    batch, whole = few.batch(torch.arange(count)), pool().batch(few.starts)
+    assert torch.equal(batch.x, whole.x)
+    for name in whole.targets:
+        assert torch.equal(batch.targets[name], whole.targets[name])
+    assert all(torch.equal(batch.valid[name], whole.valid[name]) for name in ("all", "some"))
+
+
+def test_at_most_leaves_a_small_pool_alone() -> None:
+    small = pool()
+    assert small.at_most(26) is small and small.at_most(1000) is small
+
+
+def test_at_most_is_exact_beyond_the_integers_of_float32() -> None:
+    count = 2**24 + 2
+    huge = replace(pool(), starts=torch.arange(count), targets={})
+    assert huge.at_most(3).starts.tolist() == [0, 2**23, 2**24 + 1]
+
+
+@pytest.mark.parametrize("rows", [0, 3])
+def test_padding_appends_zeros(rows: int) -> None:
+    padded: Tensor = pad_rows(FLAT, rows)
+    assert torch.equal(padded[:ROWS], FLAT) and padded.shape == (ROWS + rows, 3)
+    assert padded[ROWS:].abs().sum() == 0
+
+
+def test_a_pool_moves_with_everything_it_holds() -> None:
+    moved = pool().to(torch.device("meta"))
+    tensors = [moved.flat, moved.starts]
+    for target in moved.targets.values():
+        tensors += [t for t in (target.channels, target.labels, target.valid) if t is not None]
+    assert len(tensors) == 6 and {t.device.type for t in tensors} == {"meta"}
+    here = pool()
+    assert here.to(torch.device("cpu")).flat is here.flat, "no copy of what is there already"
