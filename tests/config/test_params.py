@@ -59,7 +59,7 @@ WRONG: list[tuple[str, Callable[[Raw], None], str, str, str]] = [
     ("λ below 0", _at(f"{METHODS}.joint.lambda", -0.1), f"{METHODS}.joint.lambda", "found -0.1", "equal to 0"),
     ("λ with uncertainty", _at(f"{METHODS}.uncertainty.lambda", 0.2), f"{METHODS}.uncertainty.lambda",
      "not a known key", "Uncertainty weighting learns its weights, so it excludes λ"),
-    ("patch longer than the window", _at("encoder.patch_len", 64), "encoder.patch_len", "found 64", "at most"),
+    ("patch longer than the window", _at("encoder.patch_len", 96), "encoder.patch_len", "found 96", "at most"),
     ("heads that do not divide", _at("encoder.heads", 3), "encoder", "3 heads for a width of 32", "divide d_model"),
     ("narrow heads", _at("encoder.heads", 16), "encoder", "found 2", "`recipe: published` admits it"),
     ("λ with labels only", _labels_only, f"{METHODS}.joint.lambda", "all tasks here are of one kind", "both kinds"),
