@@ -13,6 +13,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from mtl.config import SamplerConfig
+from mtl.errors import ConfigError
 from mtl.seeding import generator
 
 
@@ -53,8 +54,18 @@ class JointPlan:
     @property
     def steps_per_epoch(self) -> int:
         """Stated by the sampler: `total` draws as many samples as all pools hold; `largest` and `smallest` pass
-        once through the pool that takes the most or the fewest steps."""
+        once through the pool that takes the most or the fewest steps.
+
+        Raises:
+            ConfigError: a temperature so low that a pool's share vanishes.
+        """
         quotas = [self.batch_size * share for share in shares(list(self.sizes.values()), self.sampler)]
+        starved = [name for name, quota in zip(self.sizes, quotas, strict=True) if quota == 0]
+        if starved:
+            raise ConfigError(
+                f"params.yaml: `train.sampler.temperature` should leave every pool a share, found "
+                f"{self.sampler.temperature}, which leaves {starved[0]} none."
+            )
         passes = [math.ceil(n / quota - 1e-9) for n, quota in zip(self.sizes.values(), quotas, strict=True)]
         match self.sampler.epoch:
             case "total":

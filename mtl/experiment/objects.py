@@ -40,6 +40,18 @@ def pretrained_seed(config: Config, seed: int) -> int:
     return config.base.seeds[0] if config.pretrain.shared else seed
 
 
+def pretrained_weights(config: Config, seed: int, root: Path) -> Path:
+    """The weights that a pretrained start of `seed` takes.
+
+    Raises:
+        UserError: they are not there.
+    """
+    path = root / RunPath("pretrain", None, None, pretrained_seed(config, seed)).folder / "weights.safetensors"
+    if not path.exists():
+        raise UserError(f"{path.relative_to(root)} is missing; run `dvc repro pretrain`.")
+    return path
+
+
 def start_from(model: MultiTaskModel, start: Start, config: Config, seed: int, root: Path) -> Transfer | None:
     """Puts a model at its start: hands pretrained weights over, freezes the encoder if asked.
 
@@ -48,10 +60,7 @@ def start_from(model: MultiTaskModel, start: Start, config: Config, seed: int, r
     """
     transfer = None
     if start.init == "pretrained":
-        path = root / RunPath("pretrain", None, None, pretrained_seed(config, seed)).folder / "weights.safetensors"
-        if not path.exists():
-            raise UserError(f"{path.relative_to(root)} is missing; run `dvc repro pretrain`.")
-        transfer = hand_over(model.encoder, load_file(path))
+        transfer = hand_over(model.encoder, load_file(pretrained_weights(config, seed, root)))
     if start.freeze == "encoder":
         model.freeze_encoder()
     return transfer

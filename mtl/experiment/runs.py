@@ -1,5 +1,6 @@
 """One run, from config to result files: pretraining, a single-task baseline, or a joint method."""
 
+import hashlib
 import json
 import resource
 from collections.abc import Callable
@@ -16,7 +17,7 @@ from mtl.data.sampling import JointPlan
 from mtl.data.tasks import TaskSet, unlabelled_pools
 from mtl.errors import UserError
 from mtl.experiment.identity import code_digest, data_digest, digest, settings
-from mtl.experiment.objects import build_optimiser, joint_plan, load_sources, load_tasks, start_from
+from mtl.experiment.objects import build_optimiser, joint_plan, load_sources, load_tasks, pretrained_weights, start_from
 from mtl.experiment.outcome import examples, optimum
 from mtl.experiment.weights import write_weights
 from mtl.files import whole_folder, write_json
@@ -116,7 +117,8 @@ def _run(
     if method is not None:
         identity["config"] = digest([identity["config"], method.model_dump(mode="json", by_alias=True)])
     if start.init == "pretrained":
-        identity["config"] = digest([identity["config"], settings(config, "pretrain")])
+        weights = pretrained_weights(config, where.seed, root).read_bytes()
+        identity["config"] = digest([identity["config"], hashlib.sha256(weights).hexdigest()])
     identity["config"] = digest([identity["config"], start.label])
     fitted: list[Fitted] = []
     phases: list[dict[str, Any]] = []

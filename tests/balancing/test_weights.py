@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
@@ -56,6 +56,7 @@ def test_each_kinds_share_is_split_by_the_tasks_own_weights() -> None:
     assert gradients(WeightedSum([F, G, C, D], 0.3, "constant"), tensors(), 0.5) == pytest.approx(expected)
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.tuples(st.booleans(), st.floats(0.01, 100)), min_size=1, max_size=6).filter(
         lambda tasks: len({kind for kind, _ in tasks}) == 2

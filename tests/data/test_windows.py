@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
@@ -34,6 +34,7 @@ def pool() -> Pool:
     )
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, ROWS - LENGTH), min_size=1, max_size=8))
 def test_a_batch_is_what_slicing_gives(numbers: list[int]) -> None:
     batch = pool().batch(torch.tensor(numbers))

@@ -1,0 +1,96 @@
+"""Projects that the tests share: made once a session, also when several workers share the tests."""
+
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+
+from tests.e2e.project import Done, Project, clone, own_csv, own_settings, settings
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A project in which `mtl repro` ran twice from nothing."""
+
+    project: Project
+    first: Done
+    again: Done
+
+
+@pytest.fixture(scope="session")
+def fresh(tmp_path_factory: pytest.TempPathFactory, project: Path) -> Project:
+    """A clone in which nothing has been run; tests copy it and run nothing in it."""
+
+    def make(folder: Path) -> None:
+        clone(project, folder)
+
+    return Project(_once(tmp_path_factory, "fresh", make))
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory, fresh: Project) -> Finished:
+    """`settings`, from nothing to the report, with two jobs and MLflow; tests change nothing in it."""
+
+    def make(folder: Path) -> None:
+        made = fresh.copy(folder / "project")
+        made.use(settings())
+        made.commit()
+        for name in ("first", "again"):
+            done = made.mtl("repro", PYTHONHASHSEED="1")
+            (folder / f"{name}.out").write_text(done.out)
+            (folder / f"{name}.err").write_text(done.err)
+            (folder / f"{name}.code").write_text(str(done.code))
+        made.commit()
+
+    folder = _once(tmp_path_factory, "finished", make)
+    runs = [
+        Done(int((folder / f"{n}.code").read_text()), *((folder / f"{n}.{e}").read_text() for e in ("out", "err")))
+        for n in ("first", "again")
+    ]
+    return Finished(Project(folder / "project"), *runs)
+
+
+@pytest.fixture(scope="session")
+def own(tmp_path_factory: pytest.TempPathFactory, fresh: Project) -> Project:
+    """The user's own CSV in a fresh clone, with one job; tests change nothing in it."""
+
+    def make(folder: Path) -> None:
+        made = fresh.copy(folder / "project")
+        (folder / "mine.csv").write_text(own_csv())
+        made.mtl("data", "add", "mine", str(folder / "mine.csv")).well()
+        params = own_settings()
+        params["base"]["jobs"] = 1
+        made.use(params)
+        (folder / "out").write_text(made.mtl("repro", PYTHONHASHSEED="22").well().out)
+
+    return Project(_once(tmp_path_factory, "own", make) / "project")
+
+
+@pytest.fixture
+def workspace(finished: Finished, tmp_path: Path) -> Project:
+    """A copy of the finished project to work in, without MLflow: what is computed is the matter here."""
+    copy = finished.project.copy(tmp_path / "project")
+    params = settings()
+    params["tracking"]["enabled"] = False
+    copy.use(params)
+    return copy
+
+
+def _once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
+    base = factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        base = base.parent  # Each worker has a folder of its own; this one is common to all.
+    folder = base / "shared" / name
+    folder.parent.mkdir(exist_ok=True)
+    with FileLock(f"{folder}.lock"):
+        done = folder.parent / f"{name}.done"
+        if not done.exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
+            make(folder)
+            done.touch()
+    return folder

@@ -1,0 +1,199 @@
+"""`mtl repro` from nothing: what it prints, what it writes, and that all of it tells the same story."""
+
+import math
+import re
+from collections import Counter
+from statistics import fmean
+
+import pandas as pd
+import pytest
+from mlflow import MlflowClient
+from mlflow.entities import Run
+
+from tests.e2e.conftest import Finished
+from tests.e2e.project import METHODS, SEEDS, STARTS, TASKS, Json
+
+RUNS = [
+    *(f"baseline/{task}/{start}/seed-{seed}" for task in TASKS for start in STARTS for seed in SEEDS),
+    *(f"finetune/{method}/seed-{seed}" for method in METHODS for seed in SEEDS),
+]
+PRIMARY = {"ahead": "mse", "fault": "accuracy"}
+
+
+def metrics_of(finished: Finished, run: str) -> Json:
+    found: Json = finished.project.json(f"outputs/{run}/run.json")["test"]
+    return found
+
+
+@pytest.fixture(scope="module")
+def verdicts(finished: Finished) -> Json:
+    found: Json = finished.project.json("results/verdicts.json")
+    return found
+
+
+@pytest.fixture(scope="module")
+def page(finished: Finished) -> str:
+    return (finished.project.root / "report/report.html").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def mlflow_runs(finished: Finished) -> list[Run]:
+    client = MlflowClient(tracking_uri=f"sqlite:///{finished.project.root / 'mlflow.db'}")
+    experiment = client.get_experiment_by_name("mtl")
+    assert experiment is not None
+    return list(client.search_runs([experiment.experiment_id], max_results=1000))
+
+
+def test_the_whole_pipeline_ends_well_and_ends_with_the_verdicts(finished: Finished) -> None:
+    done = finished.first
+    assert done.code == 0, done.out + done.err
+    assert done.ran == [
+        "prepare@sensors", "index", "pretrain", "baseline@ahead", "baseline@fault", "reference", "finetune@joint",
+        "finetune@handed", "evaluate",
+    ]  # fmt: skip
+    table = done.out[done.out.index("change % [95 %]") :]
+    for task in TASKS:
+        assert len(re.findall(rf"^  {task} .* undecided \(2 seeds\)$", table, re.MULTILINE)) == len(METHODS), table
+    for method in METHODS:
+        assert re.search(rf"^{method}  .*Δm [−+]", table, re.MULTILINE)
+    assert re.search(r"^Advice  Undecided: 2 seeds", table, re.MULTILINE)
+    assert re.search(r"^Report  report/report\.html$", table, re.MULTILINE)
+    assert "Traceback" not in done.out + done.err
+
+
+def test_a_second_run_computes_nothing_and_says_the_same(finished: Finished) -> None:
+    done = finished.again
+    assert done.code == 0, done.out + done.err
+    assert done.ran == []
+    assert "new runs" not in done.out
+    before, now = (text[text.index("change % [95 %]") :] for text in (finished.first.out, done.out))
+    assert now == before
+
+
+def test_every_run_left_its_files(finished: Finished) -> None:
+    here = finished.project.root
+    for run in RUNS:
+        names = sorted(path.name for path in (here / "outputs" / run).iterdir())
+        assert names == ["examples.json", "history.json", "run.json", "weights.safetensors"], run
+    for seed in SEEDS:
+        names = sorted(path.name for path in (here / f"outputs/pretrain/seed-{seed}").iterdir())
+        assert names == ["history.json", "run.json", "weights.safetensors"]
+    timed = {path.relative_to(here / "timings").with_suffix("").as_posix() for path in here.glob("timings/**/*.json")}
+    assert timed == {*RUNS, *(f"pretrain/seed-{seed}" for seed in SEEDS), "latency"}
+    assert not list((here / ".mtl/state").iterdir()), "states of runs that have ended"
+    assert not list(here.glob("outputs/**/.*")), "temporary folders"
+
+
+def test_forecasts_to_look_at_are_those_of_the_first_seed(finished: Finished) -> None:
+    first = finished.project.json("outputs/finetune/joint/seed-0/examples.json")
+    assert list(first) == ["ahead"]
+    window = first["ahead"]["windows"][0]
+    assert [len(row) for row in window["input"]] == [24] * 3
+    assert [len(row) for row in window["prediction"]] == [len(row) for row in window["truth"]] == [6] * 3
+    assert finished.project.json("outputs/finetune/joint/seed-1/examples.json") == {}
+
+
+def test_verdicts_are_means_of_the_runs(finished: Finished, verdicts: Json) -> None:
+    assert {(row["method"], row["task"]) for row in verdicts["rows"]} == {(m, t) for m in METHODS for t in TASKS}
+    for row in verdicts["rows"]:
+        task, start = row["task"], METHODS[row["method"]]
+        assert (row["start"], row["metric"]) == (start, PRIMARY[task])
+        folders = {"stl": f"baseline/{task}/{start}", "joint": f"finetune/{row['method']}"}
+        for side, folder in folders.items():
+            values = [metrics_of(finished, f"{folder}/seed-{seed}")[task][row["metric"]] for seed in SEEDS]
+            assert row[side]["values"] == values
+            assert row[side]["mean"] == pytest.approx(fmean(values), rel=1e-12)
+        better = -1 if PRIMARY[task] == "mse" else 1
+        pairs = zip(row["stl"]["values"], row["joint"]["values"], strict=True)
+        change = fmean(better * 100 * (joint - single) / single for single, joint in pairs)
+        assert math.copysign(1, row["change"]["mean"]) == math.copysign(1, change)
+        assert row["change"]["n"] == len(SEEDS)
+
+
+def test_metrics_and_the_long_table_hold_the_same_numbers(finished: Finished) -> None:
+    metrics = finished.project.json("results/metrics.json")
+    assert set(metrics) == {"stl", "stl_pretrained", *METHODS}
+    table = pd.read_parquet(finished.project.root / "results/runs.parquet")
+    table = table[(table["split"] == "test") & (table["at"] == "")]
+    seen = 0
+    for run in RUNS:
+        stage, name, *_ = run.split("/")
+        start = run.split("/")[2] if stage == "baseline" else METHODS[name]
+        for task, values in metrics_of(finished, run).items():
+            for metric, value in values.items():
+                method = "stl" if stage == "baseline" else name
+                row = table[
+                    (table["method"] == method) & (table["task"] == task) & (table["start"] == start)
+                    & (table["seed"] == int(run[-1])) & (table["metric"] == metric)
+                ]  # fmt: skip
+                assert row["value"].tolist() == [value]
+                seen += 1
+    assert seen == len(table)
+    for name, by_task in metrics.items():
+        method, start = ("stl", name.partition("_")[2] or "random") if name.startswith("stl") else (name, METHODS[name])
+        rows = table[(table["method"] == method) & (table["start"] == start)]
+        for task, values in by_task.items():
+            for metric, value in values.items():
+                chosen = rows[(rows["task"] == task) & (rows["metric"] == metric)]["value"]
+                assert value == pytest.approx(chosen.mean(), rel=1e-12)
+
+
+def test_learning_curves_hold_every_epoch(finished: Finished) -> None:
+    curves = pd.read_csv(finished.project.root / "results/learning_curves.csv")
+    assert set(curves["stage"]) == {"pretrain", "baseline", "finetune"}
+    for run in RUNS:
+        stage, name, *_ = run.split("/")
+        history = finished.project.json(f"outputs/{run}/history.json")
+        method, task = ("stl", name) if stage == "baseline" else (name, "ahead")
+        start = run.split("/")[2] if stage == "baseline" else METHODS[name]
+        rows = curves[
+            (curves["method"] == method) & (curves["start"] == start) & (curves["seed"] == int(run[-1]))
+            & (curves["metric"] == "score")
+        ]  # fmt: skip
+        if stage == "finetune":
+            assert rows["value"].tolist() == [epoch["score"] for epoch in history["epochs"]]
+        else:
+            assert history["epochs"][0]["score"] in rows["value"].tolist(), task
+
+
+def test_the_report_is_one_offline_page_with_every_section(finished: Finished, page: str, verdicts: Json) -> None:
+    asked = ["verdicts", "costs", "starts", "forgetting", "curves", "weights", "forecasts", "confusion", "gaps",
+             "gradients", "settings", "reading"]  # fmt: skip
+    assert re.findall(r'<a href="#(\w+)"', page) == asked
+    for section in asked:
+        assert len(re.findall(rf'id="{section}"', page)) == 1, section
+    assert not re.search(r"""(?:src|href)\s*=\s*["']?(?:https?:)?//""", page), "something would be fetched"
+    assert re.findall(r'<script[^>]*src="([^"]*)"', page) == ["timings.js"]
+    assert 'class="absent"' not in page, "every figure can be drawn from these runs"
+    figures = {path.stem for path in (finished.project.root / "report/figures").glob("*.png")}
+    assert figures == set(re.findall(r'id="figure-(\w+)"', page))
+    assert verdicts["advice"] in page
+    for row in verdicts["rows"]:
+        if row["metric"] == "mse":
+            assert f"{row['joint']['mean']:.3f}" in page
+
+
+def test_mlflow_holds_every_run_once_and_a_summary_of_each_method(mlflow_runs: list[Run], verdicts: Json) -> None:
+    stages = Counter(run.data.tags["stage"] for run in mlflow_runs)
+    assert stages == {"pipeline": 1, "pretrain": 2, "baseline": 8, "finetune": 4, "summary": 4}
+    assert {run.info.status for run in mlflow_runs} == {"FINISHED"}
+    names = {stage: {r.info.run_name for r in mlflow_runs if r.data.tags["stage"] == stage} for stage in stages}
+    assert names["pretrain"] == {"pretraining / seed 0", "pretraining / seed 1"}
+    assert names["baseline"] >= {"stl / ahead / seed 0", "stl / ahead / pretrained / seed 1", "stl / fault / seed 1"}
+    assert names["finetune"] == {f"{method} / seed {seed}" for method in METHODS for seed in SEEDS}
+    assert names["summary"] == {f"{name} (mean of 2 seeds)" for name in ("stl", "stl pretrained", *METHODS)}
+    parent = next(run for run in mlflow_runs if run.data.tags["stage"] == "pipeline")
+    for run in mlflow_runs:
+        assert run is parent or run.data.tags["mlflow.parentRunId"] == parent.info.run_id
+    means = {(r.data.tags["method"], r.data.tags["start"]): r for r in mlflow_runs if r.data.tags["stage"] == "summary"}
+    for row in verdicts["rows"]:
+        key = f"test/{row['task']}/{row['metric']}"
+        single, joint = means["stl", row["start"]].data.metrics, means[row["method"], row["start"]].data.metrics
+        assert single[key] == pytest.approx(row["stl"]["mean"], rel=1e-12)
+        assert joint[key] == pytest.approx(row["joint"]["mean"], rel=1e-12)
+        assert joint[f"delta/{row['task']}"] == pytest.approx(row["change"]["mean"], rel=1e-12)
+
+
+def test_nothing_but_settings_and_the_lock_file_is_left_for_git(finished: Finished) -> None:
+    changed = finished.project.run("git", "diff", "--name-only", "HEAD~1").well().out.split()
+    assert changed == ["dvc.lock"]

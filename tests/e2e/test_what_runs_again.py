@@ -1,0 +1,68 @@
+"""What a change makes DVC compute again, and above all what it does not."""
+
+import re
+
+from tests.e2e.conftest import Finished
+from tests.e2e.project import Json, Project, settings
+
+
+def quiet_settings() -> Json:
+    """`settings` without MLflow: what is computed is the matter here."""
+    params = settings()
+    params["tracking"]["enabled"] = False
+    return params
+
+
+def append(project: Project, path: str, text: str) -> None:
+    file = project.root / path
+    file.write_text(file.read_text(encoding="utf-8") + text, encoding="utf-8")
+
+
+def test_methods_come_and_go(finished: Finished, workspace: Project) -> None:
+    """Neither of them retrains another, and what a removed one leaves behind changes no result."""
+    params = quiet_settings()
+    params["finetune"]["methods"]["uncertainty"] = {"kind": "uncertainty"}
+    workspace.use(params)
+    added = workspace.mtl("repro").well()
+    assert added.ran == ["finetune@uncertainty", "evaluate"]
+    assert [method["name"] for method in workspace.json("results/verdicts.json")["methods"]][-1] == "uncertainty"
+    workspace.use(quiet_settings())
+    removed = workspace.mtl("repro").well()
+    assert removed.trained == []
+    assert (workspace.root / "outputs/finetune/uncertainty").exists(), "the ghost is there"
+    held = {path: v for path, v in workspace.results().items() if "/uncertainty/" not in path}
+    assert held == finished.project.results()
+
+
+def test_settings_that_change_no_result_compute_nothing(workspace: Project) -> None:
+    """Jobs, tracking and its code; the report's code and its settings draw the report again and train nothing."""
+    params = quiet_settings()
+    params["base"]["jobs"] = 1
+    params["tracking"] |= {"experiment": "another", "log_weights": False}
+    workspace.use(params)
+    append(workspace, "mtl/tracking/mirror.py", "\n# Changed.\n")
+    assert workspace.dvc("status").well().out.strip() == "Data and pipelines are up to date."
+    params["evaluate"]["confidence"] = 0.9
+    workspace.use(params)
+    append(workspace, "mtl/report/words.py", "\n# Changed.\n")
+    done = workspace.mtl("repro").well()
+    assert done.ran == ["evaluate"]
+    assert workspace.json("results/verdicts.json")["confidence"] == 0.9
+    assert "change % [90 %]" in done.out
+
+
+def test_the_settings_of_one_source_prepare_that_source(workspace: Project) -> None:
+    params = quiet_settings()
+    params["prepare"]["sources"]["other"] = params["prepare"]["sources"]["sensors"] | {"seed": 1}
+    workspace.use(params)
+    workspace.mtl("data", "add", "other").well()
+    assert workspace.mtl("repro", "index").well().ran == ["prepare@other", "index"]
+    before = workspace.contents("data/prepared/sensors")
+    params["prepare"]["sources"]["other"]["seed"] = 2
+    workspace.use(params)
+    done = workspace.mtl("repro", "index").well()
+    assert done.ran == ["prepare@other", "index"]
+    assert workspace.contents("data/prepared/sensors") == before
+    waiting = re.findall(r"^(\S+):$", workspace.dvc("status").well().out, re.MULTILINE)
+    assert {"pretrain", "baseline@ahead", "baseline@fault", "finetune@joint", "finetune@handed"} <= set(waiting)
+    assert not {"prepare@sensors", "prepare@other", "index"} & set(waiting)
