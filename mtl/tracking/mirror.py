@@ -52,7 +52,8 @@ def mirror(config: Config, root: Path, only: tuple[str, set[Path]] | None) -> tu
                     continue
                 if record.place in known:
                     store.tag(known[record.place][0], {SUPERSEDED: "true"})
-                _add(store, record, parent, root, "cached" if whole else "computed")
+                summary = record.tags["stage"] == "summary"  # computed by what publishes it
+                _add(store, record, parent, root, "computed" if summary or not whole else "cached")
                 new += 1
             if whole:
                 _show(store, parent, root)
