@@ -116,7 +116,7 @@ class Project:
     def run(self, *command: str, **environment: str) -> Done:
         """Runs a command in the folder, with nothing of the surroundings that could change what it does."""
         done = subprocess.run(
-            command, cwd=self.root, env=self.environment(**environment), capture_output=True, text=True, timeout=280
+            command, cwd=self.root, env=self.environment(**environment), capture_output=True, text=True, timeout=900
         )
         return Done(done.returncode, done.stdout, done.stderr)
 

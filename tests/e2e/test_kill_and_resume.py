@@ -67,13 +67,13 @@ def test_a_killed_stage_goes_on_bit_for_bit(place: Project, tmp_path: Path) -> N
         start_new_session=True,
     )  # fmt: skip
     try:
-        until(lambda: len(list(states.glob("*.safetensors"))) == len(SEEDS), 120, "the first epochs")
+        until(lambda: len(list(states.glob("*.safetensors"))) == len(SEEDS), 300, "the first epochs")
         workers = psutil.Process(stage.pid).children(recursive=True)
     finally:
         stage.send_signal(signal.SIGKILL)  # The parent alone: that its workers end as well is the matter.
     stage.wait()
     assert len(workers) == 2
-    until(lambda: not any(map(alive, workers)), 10, "the workers to end with their parent")
+    until(lambda: not any(map(alive, workers)), 30, "the workers to end with their parent")
     held = {path: path.read_bytes() for path in states.iterdir()}
     time.sleep(0.2)
     assert {path: path.read_bytes() for path in states.iterdir()} == held, "something goes on writing"
