@@ -1,9 +1,10 @@
 """Projects that the tests share: made once a session, also when several workers share the tests."""
 
+import json
 import os
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,17 @@ class Finished:
     project: Project
     first: Done
     again: Done
+
+
+@dataclass(frozen=True)
+class Switched:
+    """A finished project after a switch to the user's own file, and after the way back."""
+
+    there: Done
+    held_there: dict[str, str]
+    """Path → hash of its results then."""
+    back: Done
+    held_back: dict[str, str]
 
 
 @pytest.fixture(scope="session")
@@ -40,18 +52,11 @@ def finished(tmp_path_factory: pytest.TempPathFactory, fresh: Project) -> Finish
         made.use(settings())
         made.commit()
         for name in ("first", "again"):
-            done = made.mtl("repro", PYTHONHASHSEED="1")
-            (folder / f"{name}.out").write_text(done.out)
-            (folder / f"{name}.err").write_text(done.err)
-            (folder / f"{name}.code").write_text(str(done.code))
+            _keep(made.mtl("repro", PYTHONHASHSEED="1"), folder / name)
         made.commit()
 
     folder = _once(tmp_path_factory, "finished", make)
-    runs = [
-        Done(int((folder / f"{n}.code").read_text()), *((folder / f"{n}.{e}").read_text() for e in ("out", "err")))
-        for n in ("first", "again")
-    ]
-    return Finished(Project(folder / "project"), *runs)
+    return Finished(Project(folder / "project"), _kept(folder / "first"), _kept(folder / "again"))
 
 
 @pytest.fixture(scope="session")
@@ -70,6 +75,25 @@ def own(tmp_path_factory: pytest.TempPathFactory, fresh: Project) -> Project:
     return Project(_once(tmp_path_factory, "own", make) / "project")
 
 
+@pytest.fixture(scope="session")
+def switched(tmp_path_factory: pytest.TempPathFactory, finished: Finished) -> Switched:
+    """The finished project on the user's own CSV (with two jobs and another hash seed), then on `settings` again."""
+
+    def make(folder: Path) -> None:
+        made = finished.project.copy(folder / "project")
+        (folder / "mine.csv").write_text(own_csv())
+        made.mtl("data", "add", "mine", str(folder / "mine.csv")).well()
+        for name, params in (("there", own_settings()), ("back", settings())):
+            params["tracking"]["enabled"] = False
+            made.use(params)
+            _keep(made.mtl("repro", PYTHONHASHSEED="11").well(), folder / name)
+            (folder / f"{name}.json").write_text(json.dumps(made.results()))
+
+    folder = _once(tmp_path_factory, "switched", make)
+    there, back = (json.loads((folder / f"{name}.json").read_text()) for name in ("there", "back"))
+    return Switched(_kept(folder / "there"), there, _kept(folder / "back"), back)
+
+
 @pytest.fixture
 def workspace(finished: Finished, tmp_path: Path) -> Project:
     """A copy of the finished project to work in, without MLflow: what is computed is the matter here."""
@@ -78,6 +102,14 @@ def workspace(finished: Finished, tmp_path: Path) -> Project:
     params["tracking"]["enabled"] = False
     copy.use(params)
     return copy
+
+
+def _keep(done: Done, path: Path) -> None:
+    path.write_text(json.dumps(asdict(done)))
+
+
+def _kept(path: Path) -> Done:
+    return Done(**json.loads(path.read_text()))
 
 
 def _once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:

@@ -2,33 +2,8 @@
 
 import re
 
-import pytest
-
-from tests.e2e.conftest import Finished
-from tests.e2e.project import Done, Project, own_csv, own_settings, settings
-
-Switched = tuple[Project, Done, dict[str, str], Done, dict[str, str]]
-
-
-@pytest.fixture(scope="module")
-def switched(finished: Finished, tmp_path_factory: pytest.TempPathFactory) -> Switched:
-    """The finished project after a switch to the own file (two jobs, other hash seed), and after the way back.
-
-    Returns:
-        The project; what it said and held after the switch; what it said and held at the end.
-    """
-    folder = tmp_path_factory.mktemp("switched")
-    project = finished.project.copy(folder / "project")
-    (folder / "mine.csv").write_text(own_csv())
-    project.mtl("data", "add", "mine", str(folder / "mine.csv")).well()
-    project.use(own_settings())
-    there = project.mtl("repro", PYTHONHASHSEED="11").well()
-    held = project.results()
-    back_to = settings()
-    back_to["tracking"]["enabled"] = False
-    project.use(back_to)
-    back = project.mtl("repro", PYTHONHASHSEED="12").well()
-    return project, there, held, back, project.results()
+from tests.e2e.conftest import Finished, Switched
+from tests.e2e.project import Project, own_csv
 
 
 def test_five_lines_of_yaml_give_a_report(own: Project) -> None:
@@ -49,7 +24,7 @@ def test_five_lines_of_yaml_give_a_report(own: Project) -> None:
 
 
 def test_the_same_bytes_with_other_jobs_and_another_hash_seed(own: Project, switched: Switched) -> None:
-    _, there, held, *_ = switched
+    there, held = switched.there, switched.held_there
     assert {"baseline@ahead", "baseline@state", "finetune@joint"} <= set(there.trained)
     expected = {path: value for path, value in own.results().items() if path.startswith(("data/", "outputs/"))}
     assert len(expected) == 2 + 1 + 2 * 2 + 1 + 3 * 2 * 4
@@ -57,7 +32,7 @@ def test_the_same_bytes_with_other_jobs_and_another_hash_seed(own: Project, swit
 
 
 def test_what_another_preset_left_behind_haunts_nothing(own: Project, switched: Switched) -> None:
-    _, _, held, *_ = switched
+    held = switched.held_there
     assert any(path.startswith("outputs/finetune/handed/") for path in held), "the ghosts are there"
     shown = ("results/", "report/")
     expected = {path: value for path, value in own.results().items() if path.startswith(shown)}
@@ -65,7 +40,7 @@ def test_what_another_preset_left_behind_haunts_nothing(own: Project, switched: 
 
 
 def test_the_way_back_trains_nothing_and_gives_the_first_bytes(finished: Finished, switched: Switched) -> None:
-    *_, back, held = switched
+    back, held = switched.back, switched.held_back
     assert back.trained == []
     assert not any(stage.startswith("prepare") for stage in back.ran)
     expected = finished.project.results()
