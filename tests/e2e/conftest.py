@@ -45,7 +45,7 @@ def fresh(tmp_path_factory: pytest.TempPathFactory, project: Path) -> Project:
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory, fresh: Project) -> Finished:
-    """`settings`, from nothing to the report, with two jobs and MLflow; tests change nothing in it."""
+    """`settings`, from nothing to the report, with MLflow; tests change nothing in it."""
 
     def make(folder: Path) -> None:
         made = fresh.copy(folder / "project")

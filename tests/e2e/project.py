@@ -27,7 +27,7 @@ IDENTITY = ["-c", "user.name=Someone", "-c", "user.email=someone@example.org", "
 def settings() -> Json:
     """Smaller than the preset `smoke`, and every part of the pipeline takes part."""
     return {
-        "base": {"seeds": list(SEEDS), "device": "cpu", "threads": 1, "jobs": 2},
+        "base": {"seeds": list(SEEDS), "device": "cpu", "threads": 1, "jobs": 1},
         "prepare": {
             "sources": {
                 "sensors": {"kind": "sensors", "seed": 0, "rows": 300, "regimes": 2, "channels": 2,
@@ -57,7 +57,7 @@ def settings() -> Json:
 def own_settings() -> Json:
     """`settings` on a CSV file of the user's: other tasks (one of the same name), seeds, start and methods."""
     changed = settings()
-    changed["base"]["seeds"] = [2, 1]
+    changed["base"] |= {"seeds": [2, 1], "jobs": 2}
     changed["prepare"]["sources"] = {"mine": {"kind": "series", "path": "data/raw/mine.csv", "labels": ["state"]}}
     changed["tasks"] = {
         "ahead": {"kind": "forecast", "source": "mine", "input_len": 24, "horizon": 6},

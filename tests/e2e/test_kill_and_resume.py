@@ -17,7 +17,7 @@ from mtl.experiment import run_finetune
 from mtl.paths import RunPath
 from tests.e2e.project import SEEDS, Project, settings
 
-EPOCHS = 150
+EPOCHS = 80
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends workers with their parent")
 
@@ -27,6 +27,7 @@ def place(workspace: Project) -> Project:
     """The finished place, about to train for long enough to be killed."""
     params = settings()
     params["tracking"]["enabled"] = False
+    params["base"]["jobs"] = 2
     params["train"] |= {"epochs": EPOCHS, "stopping": {"patience": None}}
     workspace.use(params)
     return workspace
@@ -67,7 +68,7 @@ def test_a_killed_stage_goes_on_bit_for_bit(place: Project, tmp_path: Path) -> N
         start_new_session=True,
     )  # fmt: skip
     try:
-        until(lambda: len(list(states.glob("*.safetensors"))) == len(SEEDS), 300, "the first epochs")
+        until(lambda: list(states.glob("*.safetensors")), 300, "the first epoch")
         workers = psutil.Process(stage.pid).children(recursive=True)
     finally:
         stage.send_signal(signal.SIGKILL)  # The parent alone: that its workers end as well is the matter.
@@ -78,7 +79,7 @@ def test_a_killed_stage_goes_on_bit_for_bit(place: Project, tmp_path: Path) -> N
     time.sleep(0.2)
     assert {path: path.read_bytes() for path in states.iterdir()} == held, "something goes on writing"
     reached = [epoch_of(path) for path in states.glob("*.safetensors")]
-    assert all(1 <= epoch < EPOCHS for epoch in reached), reached
+    assert reached and all(1 <= epoch < EPOCHS for epoch in reached), reached
     assert [result(place.root, seed) for seed in SEEDS] == before, "half a result"
 
     resumed = place.run(*command).well()

@@ -37,7 +37,7 @@ def test_methods_come_and_go(finished: Finished, workspace: Project) -> None:
 def test_settings_that_change_no_result_compute_nothing(workspace: Project) -> None:
     """Jobs, tracking and its code; the report's code and its settings draw the report again and train nothing."""
     params = quiet_settings()
-    params["base"]["jobs"] = 1
+    params["base"]["jobs"] = 2
     params["tracking"] |= {"experiment": "another", "log_weights": False}
     workspace.use(params)
     append(workspace, "mtl/tracking/mirror.py", "\n# Changed.\n")
