@@ -1,6 +1,7 @@
 """Runs side by side in processes of their own: one bar a run for people, one line a run for logs."""
 
 import ctypes
+import importlib
 import multiprocessing
 import os
 import signal
@@ -42,6 +43,9 @@ def run_jobs(jobs: list[Job], base: BaseConfig) -> list[Path]:
     workers = max(1, cores // base.threads) if base.jobs == "auto" else base.jobs
     # CUDA does not survive a fork; without it a fork saves every worker the seconds of importing torch.
     forks = base.device != "cuda" and not torch.cuda.is_available() and sys.platform == "linux"
+    if forks:
+        # The first optimiser imports this, over a second's work: once here instead of once in every worker.
+        importlib.import_module("torch._dynamo")
     context = multiprocessing.get_context("fork" if forks else "spawn")
     channel = context.Queue()
     show = _Display([job.label for job in jobs])
