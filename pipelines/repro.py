@@ -13,6 +13,7 @@ import subprocess
 import sys
 from pathlib import Path
 from types import FrameType
+from typing import IO
 
 from mtl.config import PARAMS, Config, load_config
 from mtl.errors import EXIT_CODE, DataError
@@ -39,7 +40,7 @@ def repro(targets: list[str], force: bool, root: Path = Path()) -> int:
     """
     config = load_config(root / PARAMS)
     preflight.check(config, targets, root)
-    _allow_without_git(root)
+    allow_without_git(root)
     code = run_dvc(["repro", *(["--force"] if force else []), *targets], root)
     if code == 0 and (root / VERDICTS).exists():
         publish(config, root)
@@ -47,13 +48,23 @@ def repro(targets: list[str], force: bool, root: Path = Path()) -> int:
     return code
 
 
-def run_dvc(arguments: list[str], root: Path = Path()) -> int:
-    """Runs DVC in a process of its own, which owns the terminal; its exit code, 2 for a mistake of the user's."""
-    environment = os.environ | {"DVC_NO_ANALYTICS": "1"}
+def run_dvc(
+    arguments: list[str], root: Path = Path(), changes: dict[str, str] | None = None, output: IO[bytes] | None = None
+) -> int:
+    """Runs DVC in a process of its own, which owns the terminal; its exit code, 2 for a mistake of the user's.
+
+    Args:
+        arguments: of `dvc`.
+        root: folder of the project.
+        changes: variables of its environment that differ from this process's.
+        output: what it prints goes to this file instead of the terminal.
+    """
+    environment = os.environ | {"DVC_NO_ANALYTICS": "1"} | (changes or {})
     # Stages are started by name: `python` should be this one, whether or not the environment is activated.
     environment["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
     # sys.path of the child begins with its folder, so the project's modules are found there as well.
-    child = subprocess.Popen([sys.executable, "-m", "pipelines.repro", *arguments], cwd=root, env=environment)
+    command = [sys.executable, "-m", "pipelines.repro", *arguments]
+    child = subprocess.Popen(command, cwd=root, env=environment, stdout=output)
 
     def stop(number: int, frame: FrameType | None) -> None:
         child.send_signal(signal.SIGINT)  # DVC ends its stage on SIGINT only; on SIGTERM it would leave it running.
@@ -97,7 +108,7 @@ def show(root: Path = Path()) -> None:
     print_verdicts(verdicts, collect_timings(root), root / REPORT)
 
 
-def _allow_without_git(root: Path) -> None:
+def allow_without_git(root: Path) -> None:
     """A project unpacked from an archive is no git repository: tells DVC, in its git-ignored local settings."""
     if any((folder / ".git").exists() for folder in [root.resolve(), *root.resolve().parents]):
         return

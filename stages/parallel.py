@@ -19,6 +19,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from mtl.config import BaseConfig
+from stages.common import workers
 
 
 @dataclass(frozen=True)
@@ -39,8 +40,6 @@ def run_jobs(jobs: list[Job], base: BaseConfig) -> list[Path]:
     Every run seeds itself and uses its own threads, so how many run side by side changes no result. The first error
     ends the others and is raised.
     """
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    workers = max(1, cores // base.threads) if base.jobs == "auto" else base.jobs
     # CUDA does not survive a fork; without it a fork saves every worker the seconds of importing torch.
     forks = base.device != "cuda" and not torch.cuda.is_available() and sys.platform == "linux"
     if forks:
@@ -52,7 +51,7 @@ def run_jobs(jobs: list[Job], base: BaseConfig) -> list[Path]:
     listener = threading.Thread(target=_listen, args=(channel, show), daemon=True)
     folders: dict[int, Path] = {}
     with ProcessPoolExecutor(
-        min(workers, len(jobs)), mp_context=context, initializer=_enter, initargs=(channel, os.getpid())
+        min(workers(base), len(jobs)), mp_context=context, initializer=_enter, initargs=(channel, os.getpid())
     ) as pool:
         waiting = {pool.submit(_work, number, job): number for number, job in enumerate(jobs)}
         listener.start()
