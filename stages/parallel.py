@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -17,6 +18,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from mtl.config import BaseConfig
+from mtl.errors import UserError
 from mtl.experiment.states import release
 from mtl.paths import RunPath
 from stages.lifeline import end_with
@@ -64,11 +66,16 @@ def run_jobs(jobs: list[Job], base: BaseConfig) -> list[Path]:
                 number = waiting[future]
                 folders[number] = future.result()
                 channel.put((number, None, None))
-        except BaseException:
+        except BaseException as error:
             # Their states are on disk: ending them now loses an epoch at most, waiting could take hours.
             for worker in multiprocessing.active_children():
                 worker.terminate()
             pool.shutdown(wait=False, cancel_futures=True)
+            if isinstance(error, BrokenProcessPool):
+                raise UserError(
+                    "a training process was ended from outside (killed, or the machine is out of memory: fewer "
+                    "`base.jobs` need less). Run it again: it goes on from the last states."
+                ) from None
             raise
         finally:
             channel.put(None)
