@@ -34,6 +34,8 @@ class Job:
     arguments: tuple[Any, ...]
 
 
+PATIENCE = 10.0
+"""Seconds for the last news of the workers to be shown."""
 _channel: Any = None
 
 
@@ -79,7 +81,9 @@ def run_jobs(jobs: list[Job], base: BaseConfig) -> list[Path]:
             raise
         finally:
             channel.put(None)
-            listener.join()
+            # A worker that was killed while it wrote holds the channel's lock for ever: do not wait for that.
+            listener.join(PATIENCE)
+            channel.cancel_join_thread()
     for job in jobs:  # Not before all are done: a stage that is killed loses the results that it has.
         release(job.where, Path())
     return [folders[number] for number in range(len(jobs))]
