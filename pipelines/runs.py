@@ -13,7 +13,7 @@ from mtl.paths import RunPath, run_paths
 
 Status = Literal["running", "goes on", "finished", "other settings", "unusable"]
 MEANING: dict[Status, str] = {
-    "running": "its process trains now",
+    "running": "the process in brackets trains it now",
     "goes on": "`mtl repro` goes on from here",
     "finished": "its results are in place; the rest of its stage is not",
     "other settings": "made with other settings, data, code or weights than those of now",
@@ -93,7 +93,7 @@ def show(config: Config, root: Path = Path()) -> None:
     table = Table("run", "epochs", "steps", "saved", "MB", "status", box=None, header_style="bold")
     for entry in listed:
         facts = entry.state.path.stat()
-        status = f"{entry.status} (process {entry.process})" if entry.process else entry.status
+        status = f"{entry.status} ({entry.process})" if entry.process else entry.status
         known = entry.state.key is not None
         table.add_row(
             entry.state.run, str(entry.state.epochs) if known else "–", str(entry.state.step) if known else "–",

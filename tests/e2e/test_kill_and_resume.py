@@ -9,12 +9,13 @@ from pathlib import Path
 
 import psutil
 import pytest
+import yaml
 from safetensors import safe_open
 
 from mtl.config import load_config
 from mtl.experiment import run_finetune
 from mtl.paths import RunPath
-from tests.e2e.killing import alive, until
+from tests.e2e.killing import alive, family, until
 from tests.e2e.project import SEEDS, Project, settings
 
 EPOCHS = 80
@@ -80,3 +81,30 @@ def test_a_killed_stage_goes_on_bit_for_bit(place: Project, tmp_path: Path) -> N
         run_finetune(config, "joint", seed, untouched.root)
         assert result(place.root, seed) == result(untouched.root, seed)
         assert len(json.loads(result(place.root, seed)["history.json"])["epochs"]) == EPOCHS
+
+
+def test_a_second_pipeline_in_the_same_folder_is_refused(place: Project) -> None:
+    """DVC's word for it, with our exit code; the first goes on until it is asked to end, and leaves nothing running."""
+    params = yaml.safe_load((place.root / "params.yaml").read_text())
+    params["train"]["epochs"] = 5000  # it is ended long before
+    place.use(params)
+    first = subprocess.Popen(
+        (sys.executable, "-m", "pipelines", "repro"), cwd=place.root, env=place.environment(),
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+    )  # fmt: skip
+    states = place.root / ".mtl/state"
+    try:
+        until(lambda: list(states.rglob("*.safetensors")), 300, "the first epoch")
+        second = place.mtl("repro")
+        by_hand = place.run(sys.executable, "-m", "stages.baseline", "ahead")
+        members = family(first.pid)
+        assert all(map(alive, members)) and len(members) >= 4
+    finally:
+        first.send_signal(signal.SIGTERM)
+        first.wait(60)
+    until(lambda: not any(map(alive, members)), 30, "everything that it started to end")
+    assert second.code == 2, second.err
+    assert "is being blocked by" in second.err and str(members[1].pid) in second.err
+    assert by_hand.code == 2, by_hand.err
+    assert by_hand.err.startswith("error: outputs/baseline/ahead/random/seed-0 is being computed by another process (")
+    assert "Traceback" not in second.err + by_hand.err
