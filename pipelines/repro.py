@@ -15,13 +15,16 @@ from pathlib import Path
 from types import FrameType
 from typing import IO
 
+import psutil
+
 from mtl.config import PARAMS, Config, load_config
 from mtl.errors import EXIT_CODE, DataError
 from pipelines import preflight
 
 VERDICTS = Path("results/verdicts.json")
 REPORT = Path("report/report.html")
-USER_ERROR_IN_STAGE = re.compile(rf"exited with {EXIT_CODE}\b")
+USER_ERROR = re.compile(rf"exited with {EXIT_CODE}\b|is busy, it is being blocked by|Unable to acquire lock")
+"""A stage's own, or a pipeline that another DVC is running in this folder."""
 
 
 def repro(targets: list[str], force: bool, root: Path = Path()) -> int:
@@ -67,7 +70,10 @@ def run_dvc(
     child = subprocess.Popen(command, cwd=root, env=environment, stdout=output)
 
     def stop(number: int, frame: FrameType | None) -> None:
-        child.send_signal(signal.SIGINT)  # DVC ends its stage on SIGINT only; on SIGTERM it would leave it running.
+        # As Ctrl-C does in a terminal: DVC leaves its stage alone and takes for granted that it was told as well.
+        dvc = psutil.Process(child.pid)
+        for process in [*dvc.children(recursive=True), dvc]:
+            process.send_signal(signal.SIGINT)
 
     before = signal.signal(signal.SIGTERM, stop)
     try:
@@ -119,7 +125,7 @@ def allow_without_git(root: Path) -> None:
 
 
 class _Reason(logging.Handler):
-    """Remembers whether DVC gave up because a stage ended with the code of a user's mistake."""
+    """Remembers whether DVC gave up because of something in the user's hands."""
 
     def __init__(self) -> None:
         super().__init__(logging.ERROR)
@@ -128,7 +134,7 @@ class _Reason(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         error: BaseException | None = record.exc_info[1] if record.exc_info else None
         while error is not None:
-            self.user_error |= bool(USER_ERROR_IN_STAGE.search(str(error)))
+            self.user_error |= bool(USER_ERROR.search(str(error)))
             error = error.__cause__ or error.__context__
 
 

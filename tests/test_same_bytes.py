@@ -31,6 +31,7 @@ WRITES_OF = {"save", "shutil.copy", "shutil.copy2", "np.save", "np.savez", "np.s
 NO_OUTPUT = {
     "mtl/data/archives.py:Archive.__init__": "only reads",
     "mtl/data/download.py": "raw data as they are, and where they came from",
+    "mtl/experiment/states.py": "states of runs that have not ended",
     "mtl/report/style.py:picture": "draws in memory, for write_report",
     "mtl/report/timings.py": "measured times",
     "mtl/tracking": "the mirror in MLflow",

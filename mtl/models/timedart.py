@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from mtl.config import TimeDartEncoder
+from mtl.models.attention import attend
 from mtl.models.base import Encoder, Features
 from mtl.models.dropout import drop
 from mtl.models.normalisation import normalise
@@ -31,11 +32,8 @@ class Block(nn.Module):
         self.norm2 = nn.LayerNorm(width)
 
     def attend(self, x: Float[Tensor, "S N D"], causal: bool) -> Float[Tensor, "S N D"]:
-        # Dropping attention weights loses the fused kernel, so it happens only where it is asked for.
-        q, k, v = self.qkv(x).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
-        p = self.attention_dropout if self.training else 0.0
-        y = F.scaled_dot_product_attention(q, k, v, dropout_p=p, is_causal=causal)
-        return self.out(y.transpose(1, 2).flatten(-2))
+        rate = self.attention_dropout if self.training else 0.0
+        return self.out(attend(self.qkv(x), self.heads, causal, rate))
 
     def forward(self, x: Float[Tensor, "S N D"], causal: bool, rate: float) -> Float[Tensor, "S N D"]:
         x = self.norm1(x + drop(self.attend(x, causal), rate))

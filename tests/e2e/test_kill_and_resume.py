@@ -5,16 +5,17 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import psutil
 import pytest
+import yaml
 from safetensors import safe_open
 
 from mtl.config import load_config
 from mtl.experiment import run_finetune
 from mtl.paths import RunPath
+from tests.e2e.killing import alive, family, until
 from tests.e2e.project import SEEDS, Project, settings
 
 EPOCHS = 80
@@ -33,25 +34,9 @@ def place(workspace: Project) -> Project:
     return workspace
 
 
-def until(found: Callable[[], object], seconds: float, what: str) -> None:
-    """Waits for something to become true."""
-    end = time.monotonic() + seconds
-    while not found():
-        assert time.monotonic() < end, f"waited {seconds} s for {what}"
-        time.sleep(0.002)
-
-
-def alive(process: psutil.Process) -> bool:
-    """A zombie is dead: nothing here inherits the workers of a killed parent."""
-    try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
-
-
 def epoch_of(state: Path) -> int:
     with safe_open(state, framework="pt") as file:
-        return int(json.loads(file.metadata()["record"])["epoch"])
+        return int(json.loads(file.metadata()["state"])["record"]["epoch"])
 
 
 def result(root: Path, seed: int) -> dict[str, bytes]:
@@ -68,23 +53,23 @@ def test_a_killed_stage_goes_on_bit_for_bit(place: Project, tmp_path: Path) -> N
         start_new_session=True,
     )  # fmt: skip
     try:
-        until(lambda: list(states.glob("*.safetensors")), 300, "the first epoch")
+        until(lambda: list(states.rglob("*.safetensors")), 300, "the first epoch")
         workers = psutil.Process(stage.pid).children(recursive=True)
     finally:
         stage.send_signal(signal.SIGKILL)  # The parent alone: that its workers end as well is the matter.
     stage.wait()
     assert len(workers) == 2
     until(lambda: not any(map(alive, workers)), 30, "the workers to end with their parent")
-    held = {path: path.read_bytes() for path in states.iterdir()}
+    held = {path: path.read_bytes() for path in states.rglob("*.*")}
     time.sleep(0.2)
-    assert {path: path.read_bytes() for path in states.iterdir()} == held, "something goes on writing"
-    reached = [epoch_of(path) for path in states.glob("*.safetensors")]
+    assert {path: path.read_bytes() for path in states.rglob("*.*")} == held, "something goes on writing"
+    reached = [epoch_of(path) for path in states.rglob("*.safetensors")]
     assert reached and all(1 <= epoch < EPOCHS for epoch in reached), reached
     assert [result(place.root, seed) for seed in SEEDS] == before, "half a result"
 
     resumed = place.run(*command).well()
     assert f"joint / seed 0: done, {EPOCHS} epochs" in resumed.out
-    assert not list(states.glob("*.safetensors"))
+    assert not list(states.rglob("*.safetensors"))
     timing = place.json("timings/finetune/joint/seed-0.json")
     assert timing["epochs"] == EPOCHS
 
@@ -96,3 +81,30 @@ def test_a_killed_stage_goes_on_bit_for_bit(place: Project, tmp_path: Path) -> N
         run_finetune(config, "joint", seed, untouched.root)
         assert result(place.root, seed) == result(untouched.root, seed)
         assert len(json.loads(result(place.root, seed)["history.json"])["epochs"]) == EPOCHS
+
+
+def test_a_second_pipeline_in_the_same_folder_is_refused(place: Project) -> None:
+    """DVC's word for it, with our exit code; the first goes on until it is asked to end, and leaves nothing running."""
+    params = yaml.safe_load((place.root / "params.yaml").read_text())
+    params["train"]["epochs"] = 5000  # it is ended long before
+    place.use(params)
+    first = subprocess.Popen(
+        (sys.executable, "-m", "pipelines", "repro"), cwd=place.root, env=place.environment(),
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+    )  # fmt: skip
+    states = place.root / ".mtl/state"
+    try:
+        until(lambda: list(states.rglob("*.safetensors")), 300, "the first epoch")
+        second = place.mtl("repro")
+        by_hand = place.run(sys.executable, "-m", "stages.baseline", "ahead")
+        members = family(first.pid)
+        assert all(map(alive, members)) and len(members) >= 4
+    finally:
+        first.send_signal(signal.SIGTERM)
+        first.wait(60)
+    until(lambda: not any(map(alive, members)), 30, "everything that it started to end")
+    assert second.code == 2, second.err
+    assert "is being blocked by" in second.err and str(members[1].pid) in second.err
+    assert by_hand.code == 2, by_hand.err
+    assert by_hand.err.startswith("error: outputs/baseline/ahead/random/seed-0 is being computed by another process (")
+    assert "Traceback" not in second.err + by_hand.err

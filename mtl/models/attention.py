@@ -1,0 +1,46 @@
+"""Attention of S sequences of N tokens in H heads of width W (D = H·W); one mathematics, two ways of computing it.
+
+Torch's fused CPU kernel handles one sequence and head at a time and never keeps the N×N weights. With few tokens its
+overhead for each head outweighs that, above all in the backward pass, which computes the weights again: two batched
+products with the weights kept are 1.5 to 2.5 times as fast. They are taken in training alone, since without a
+backward pass the two are as fast, and up to `FEW_TOKENS`, where the weights of a token (N·H numbers) are no more than
+a few times its activations.
+"""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor
+
+FEW_TOKENS = 64
+
+
+def attend(qkv: Float[Tensor, "S N Q"], heads: int, causal: bool, dropout: float) -> Float[Tensor, "S N D"]:
+    """Softmax attention of every token over its sequence; `causal`: over itself and the tokens before it.
+
+    Args:
+        qkv: [S, N, 3·D] queries, keys and values side by side, each with its heads side by side.
+        heads: H.
+        causal: whether later tokens are hidden.
+        dropout: rate at which weights are dropped (0 outside training).
+    """
+    s, n, _ = qkv.shape
+    q, k, v = qkv.unflatten(-1, (3, heads, -1)).permute(2, 0, 3, 1, 4)
+    if dropout == 0 and n <= FEW_TOKENS and qkv.requires_grad and qkv.device.type == "cpu":
+        y = _kept_weights(q.flatten(0, 1), k.flatten(0, 1), v.flatten(0, 1), causal).unflatten(0, (s, heads))
+    else:
+        # Dropping weights loses the fused kernel, so it happens only where it is asked for.
+        y = F.scaled_dot_product_attention(q, k, v, dropout_p=dropout, is_causal=causal)
+    return y.transpose(1, 2).flatten(-2)
+
+
+def _kept_weights(
+    q: Float[Tensor, "G N W"], k: Float[Tensor, "G N W"], v: Float[Tensor, "G N W"], causal: bool
+) -> Float[Tensor, "G N W"]:
+    n, width = q.shape[1:]
+    # With beta = 0 the first argument is not read; the scale costs no pass of its own over the scores.
+    hidden = q.new_full((n, n), -math.inf).triu(1) if causal else q.new_zeros(())
+    scores = torch.baddbmm(hidden, q, k.transpose(1, 2), beta=float(causal), alpha=width**-0.5)
+    return torch.bmm(torch.softmax(scores, dim=-1), v)
