@@ -1,0 +1,95 @@
+"""What a reference file holds, and how far other machines may be from it.
+
+PyTorch promises the same bits on one platform and release only (its notes on reproducibility), so the tolerance was
+measured: the same runs with the kernels of older processors (ATEN_CPU_CAPABILITY, MKL_CBWR, ONEDNN_MAX_CPU_ISA).
+Differences in the last bit grow with every step. `smoke` (a few dozen steps) moved by 3e-8 of a loss and by no
+accuracy; `sensors` (320 steps) by 4e-5 of an MSE and 4e-4 of a loss, or, where two epochs tied on the validation part
+and another one was kept, by 2 % of a loss and 1.2 points of an F1; HAR (516 steps) by 6 % of its loss and 0.5 points of
+a balanced accuracy. The tolerance leaves room for the largest of more runs than were looked at.
+"""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from mtl.errors import UserError
+
+FOLDER = Path("reference")
+Metrics = dict[str, dict[str, dict[str, float]]]
+"""Run's folder, or `mean of <method>` over the seeds → task → test metric."""
+
+
+class Tolerance(BaseModel):
+    """How far a metric may lie from the reference: a share of its value, or a distance."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    kind: Literal["relative", "absolute"]
+    value: Annotated[float, Field(ge=0)]
+
+    def half(self) -> "Tolerance":
+        return Tolerance(kind=self.kind, value=self.value / 2)
+
+    def limit(self, reference: float) -> float:
+        return self.value * abs(reference) if self.kind == "relative" else self.value
+
+
+class Tolerances(BaseModel):
+    """By metric."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    run: dict[str, Tolerance]
+    mean: dict[str, Tolerance]
+    """Of a mean over seeds."""
+
+
+class Reference(BaseModel):
+    """Content of a reference file."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    format: Literal[1]
+    settings: str
+    """Hash of what the preset was then."""
+    machine: dict[str, str]
+    tolerance: Tolerances
+    metrics: Metrics
+    sha256: dict[str, dict[str, str]]
+    """Stage → file → hash."""
+
+
+ERROR, LOSS = Tolerance(kind="relative", value=0.02), Tolerance(kind="relative", value=0.2)
+SHARE = Tolerance(kind="absolute", value=0.03)
+TOLERANCES = {"mse": ERROR, "mae": ERROR, "mse_original": ERROR, "mae_original": ERROR, "loss": LOSS,
+              "accuracy": SHARE, "balanced_accuracy": SHARE, "macro_f1": SHARE}  # fmt: skip
+"""Of every metric that a test part is measured by, for one run."""
+
+
+def tolerances(metrics: set[str]) -> Tolerances:
+    """Those of some metrics; half as much for means."""
+    return Tolerances(
+        run={name: TOLERANCES[name] for name in metrics}, mean={name: TOLERANCES[name].half() for name in metrics}
+    )
+
+
+def read(path: Path, root: Path) -> Reference:
+    """The reference at `root`/`path`.
+
+    Raises:
+        UserError: there is no such file, or it is no reference.
+    """
+    try:
+        return Reference.model_validate_json((root / path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{path} is missing; {known(root)}. `mtl check --write-reference` writes one.") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} cannot be read: {error}") from None
+    except ValidationError as error:
+        problem = error.errors()[0]
+        place = ".".join(map(str, problem["loc"])) or "the file"
+        raise UserError(f"{path} is no reference: `{place}`: {problem['msg']}.") from None
+
+
+def known(root: Path) -> str:
+    """In words, which references there are."""
+    names = sorted(path.stem for path in (root / FOLDER).glob("*.json"))
+    return f"references exist for {', '.join(names)}" if names else "no reference exists yet"
