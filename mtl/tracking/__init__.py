@@ -29,7 +29,7 @@ __all__ = [
 ]  # fmt: skip
 
 LOG = logging.getLogger("mtl.tracking")
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 24.0
 """How long the last stage waits for the tracker."""
 GRACE_SECONDS = 6.0
 """And then for the publisher to stop between two calls."""
@@ -99,7 +99,7 @@ def publish(config: Config | None = None, root: Path = Path(), patience: float =
 def settle(root: Path = Path(), patience: float = PATIENCE_SECONDS) -> None:
     """Waits until the stages' requests are worked through, and says what came of it if it is a problem."""
     spool = spool_of(root)
-    wait_for(lambda: not spool.names(), time.time() + patience, lambda: ensure(root))
+    wait_for(lambda: not spool.names(), time.time() + patience, _starter(root))
     tell_problem(root)
 
 
@@ -181,16 +181,22 @@ def _was_told(root: Path) -> bool:
     return problem is not None and current_owner().is_same(problem.told_by)
 
 
-def _ask(job: Job, patience: float) -> Published:
-    """Leaves a request, waits for the answer, and warns if it is not that everything is there."""
-    spool, owner, until = spool_of(job.root), current_owner(), time.time() + patience
-    name = spool.put(job, owner, until)
+def _starter(root: Path) -> Callable[[], None]:
+    """Starts the publisher when it is not alive, but not again and again: it may be broken."""
     starts = 0
 
     def start() -> None:
         nonlocal starts
         if starts < MOST_STARTS:
-            starts += ensure(job.root)
+            starts += ensure(root)
+
+    return start
+
+
+def _ask(job: Job, patience: float) -> Published:
+    """Leaves a request, waits for the answer, and warns if it is not that everything is there."""
+    spool, owner, until = spool_of(job.root), current_owner(), time.time() + patience
+    name, start = spool.put(job, owner, until), _starter(job.root)
 
     def final() -> bool:
         answer = spool.answered(name)

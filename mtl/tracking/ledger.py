@@ -34,15 +34,15 @@ def shown_files(root: Path) -> dict[Path, str | None]:
 
 def is_published(job: Job) -> bool:
     """Whether everything was published to this address when last we did; somebody may have deleted it since."""
-    return _read(state_folder(job.root) / PUBLISHED).get(_address(job)) == _state(job)
+    return _read(state_folder(job.root) / PUBLISHED).get(_address(job)) == whole_state(job)
 
 
-def remember(job: Job) -> None:
-    """Notes that everything is in the store."""
+def remember(job: Job, state: str) -> None:
+    """Notes that everything of a state is in the store."""
     path = state_folder(job.root) / PUBLISHED
     path.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(path.with_suffix(".lock")):
-        write_whole(path, _read(path) | {_address(job): _state(job)})
+        write_whole(path, _read(path) | {_address(job): state})
 
 
 def _address(job: Job) -> str:
@@ -52,7 +52,8 @@ def _address(job: Job) -> str:
     return digest([job.uri, file, job.config.tracking.experiment, job.config.tracking.log_weights, job.key])[:32]
 
 
-def _state(job: Job) -> str:
+def whole_state(job: Job) -> str:
+    """sha256 of all the files that are published."""
     runs = {str(path.folder): content_of(job.root / path.folder) for path in run_paths(job.config)}
     files = {str(file): hashlib.sha256(file.read_bytes()).hexdigest() for file in shown_files(job.root)}
     return digest([runs, files])

@@ -13,7 +13,7 @@ from mlflow.entities import Run
 from mtl.tracking.address import database_file, project_folder
 from mtl.tracking.identity import digest, flat, resolved
 from mtl.tracking.job import Job
-from mtl.tracking.ledger import remember, shown_files
+from mtl.tracking.ledger import remember, shown_files, whole_state
 from mtl.tracking.records import Record, content_of, read_run, run_paths, summaries
 from mtl.tracking.store import KEY, UNREACHABLE, Store, locked, open_store, reason
 
@@ -61,6 +61,7 @@ def mirror(job: Job, check: Callable[[], None], tell: Callable[[Progress], None]
         tell: told after every run.
         seen: what this process knows to be there, and what it comes to know.
     """
+    state = whole_state(job)  # First: what changes from now on is then not taken for published.
     records = _records(job)
     there = sum((job.key, record.place, record.content) in seen for record in records)
     done = Progress(len(records), there or None)
@@ -72,7 +73,7 @@ def mirror(job: Job, check: Callable[[], None], tell: Callable[[Progress], None]
             store = open_store(job.uri, job.config.tracking.experiment, check)
             _publish(store, job, records, done, tell, seen)
             if job.contents is None and done.there == done.total:
-                remember(job)
+                remember(job, state)
     except OutOfTime as stop:
         done.problem = str(stop)
     except UNREACHABLE as error:
@@ -99,6 +100,7 @@ def _publish(
 ) -> None:
     parent = _parent(store, job)
     known = _known(store, parent, job)
+    seen -= {known_before for known_before in seen if known_before[0] == job.key}
     seen |= {(job.key, place, run.data.tags[CONTENT]) for place, run in known.items()}
     missing = [record for record in records if (job.key, record.place, record.content) not in seen]
     done.there = len(records) - len(missing)
@@ -124,22 +126,22 @@ def _publish(
 
 def _parent(store: Store, job: Job) -> str:
     """The parent run of this configuration, data and code; made if it is not there, completed if it is half there."""
-    first, *others = store.with_key(job.key) or [None]
+    found = store.with_key(job.key)
+    if not found:
+        tags = {KEY: job.key, "stage": "pipeline", "execution": job.execution}
+        tags |= {f"mtl.{part}": value for part, value in job.identity.items()}
+        name = "pipeline" if job.execution == "workspace" else job.execution
+        store.start(f"{name} {job.key[:8]}", tags)
+        found = store.with_key(job.key)
+    first, *others = found
     for other in others:  # Made at the same moment by another machine, or by a call whose answer was lost.
         for child in store.children(other.info.run_id):
             store.tag(child.info.run_id, {"mlflow.parentRunId": first.info.run_id})
         store.delete(other.info.run_id)
-    if first is None:
-        tags = {KEY: job.key, "stage": "pipeline", "execution": job.execution}
-        tags |= {f"mtl.{part}": value for part, value in job.identity.items()}
-        name = "pipeline" if job.execution == "workspace" else job.execution
-        parent = store.start(f"{name} {job.key[:8]}", tags)
-    else:
-        parent = str(first.info.run_id)
-        if first.info.status == "FINISHED":
-            return parent
-    store.log(parent, [], flat(resolved(job.config)))
-    store.log_data(parent, list(job.data.values()))
+    parent = str(first.info.run_id)
+    if first.info.status != "FINISHED":
+        store.log(parent, [], flat(resolved(job.config)))
+        store.log_data(parent, list(job.data.values()))
     return parent
 
 

@@ -31,6 +31,11 @@ class Owner:
         except psutil.NoSuchProcess:
             return False
 
+    @property
+    def goes_on(self) -> bool:
+        """Whether more is to be expected of it."""
+        return self.pipeline and self.alive
+
 
 def current_owner() -> Owner:
     """DVC, for a stage that it runs; otherwise this process."""

@@ -22,8 +22,8 @@ from mtl.tracking.spool import LOCK, LOG_FILE, Answer, Request, Spool
 from mtl.tracking.words import SLOW, warning
 
 LOG = logging.getLogger("mtl.tracking")
-NICE = 10
-"""Training keeps the cores."""
+NICE = 5
+"""Training goes first; a machine that is busy with other things must not starve it either."""
 LINGER_SECONDS = 5.0
 """How long it waits for more when the pipeline is gone, or was none."""
 IDLE_SECONDS = 600.0
@@ -85,7 +85,7 @@ class Publisher:
                 continue
             if not requests:
                 idle = time.monotonic() - last
-                if idle > IDLE_SECONDS or (idle > LINGER_SECONDS and not any(owner.alive for owner in pipelines)):
+                if idle > IDLE_SECONDS or (idle > LINGER_SECONDS and not any(owner.goes_on for owner in pipelines)):
                     return
             time.sleep(0.1)
 
@@ -93,7 +93,7 @@ class Publisher:
         """The oldest; after a failure one that somebody waits for, or whose pipeline is gone, or none for a while."""
         if time.monotonic() >= self.not_before:
             return requests[0] if requests else None
-        return next((r for r in requests if r.until is not None or not r.owner.alive), None)
+        return next((r for r in requests if r.until is not None or not r.owner.goes_on), None)
 
     def same_database(self, request: Request) -> bool:
         """Whether the database file is still the one that this process has opened."""
@@ -127,7 +127,7 @@ class Publisher:
             self.not_before = time.monotonic() + BACKOFF_SECONDS[min(self.failures, len(BACKOFF_SECONDS) - 1)]
             self.failures += 1
             self.warn_of(request, answer)
-        if done.problem is None or request.until is not None or not request.owner.alive:
+        if done.problem is None or request.until is not None or not request.owner.goes_on:
             self.finish(request, answer)
 
     def finish(self, request: Request, answer: Answer) -> None:

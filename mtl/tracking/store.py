@@ -62,8 +62,9 @@ class Store:
     """Called between calls; what it raises stops the work there."""
 
     def with_key(self, key: str) -> list[Run]:
-        """The runs with a key that were not deleted, always in the same order."""
-        return self._search(f"tags.`{KEY}` = '{key}'")
+        """The runs with a key that were not deleted, oldest first: for whoever looks, the first one is the same."""
+        found = self._search(f"tags.`{KEY}` = '{key}'")
+        return sorted(found, key=lambda run: (int(run.info.start_time), str(run.info.run_id)))
 
     def children(self, parent: str) -> list[Run]:
         """Every run below a parent, always in the same order."""
@@ -163,8 +164,9 @@ def open_store(uri: str, experiment: str, check: Callable[[], None]) -> Store:
     Raises:
         one of UNREACHABLE.
     """
-    for noisy in ("alembic", "mlflow.store.db.utils"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
+    # What they say of every attempt is said once, when the last one has failed.
+    for noisy in ("alembic", "mlflow.store.db.utils", "urllib3.connectionpool"):
+        logging.getLogger(noisy).setLevel(logging.ERROR)
     database = database_file(uri)
     if database is not None:
         _probe(database)

@@ -7,8 +7,17 @@ from pathlib import Path
 import pytest
 
 from mtl.config import Config
+from mtl.tracking import open_database
 from tests.tracking.results import make_config, write_results
 from tests.tracking.server import Proxy, Server
+
+
+@pytest.fixture(scope="session")
+def database(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """One database for all tests, since making one takes seconds; each test has its own experiment."""
+    uri = f"sqlite:///{tmp_path_factory.mktemp('store')}/mlflow.db"
+    open_database(make_config(uri, "first"), Path("/"))
+    return uri
 
 
 @pytest.fixture(scope="session")

@@ -16,14 +16,6 @@ from mtl.tracking import open_database, publish, publish_stage, resolve_uri, set
 from tests.tracking.results import SEEDS, make_config, runs_of, write_results, write_run
 
 
-@pytest.fixture(scope="session")
-def database(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """One database for all tests, since making one takes seconds; each test has its own experiment."""
-    uri = f"sqlite:///{tmp_path_factory.mktemp('store')}/mlflow.db"
-    open_database(make_config(uri, "first"), Path("/"))
-    return uri
-
-
 @pytest.fixture
 def config(database: str, request: pytest.FixtureRequest) -> Config:
     return make_config(database, request.node.name)
