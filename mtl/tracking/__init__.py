@@ -15,7 +15,7 @@ from pathlib import Path
 
 from mtl.config import PARAMS, Config, load_config
 from mtl.errors import ConfigError
-from mtl.tracking.address import resolve_uri, vanishes, without_password
+from mtl.tracking.address import database_file, resolve_uri, vanishes, without_password
 from mtl.tracking.job import Job, make
 from mtl.tracking.launch import ensure
 from mtl.tracking.ledger import Problem, forget, is_published, note_told, read_problem
@@ -30,7 +30,9 @@ __all__ = [
 
 LOG = logging.getLogger("mtl.tracking")
 PATIENCE_SECONDS = 24.0
-"""How long the last stage waits for the tracker."""
+"""How long the last stage waits for a server."""
+LOCAL_PATIENCE_SECONDS = 90.0
+"""And for a file: it is only as slow as this machine is busy, and one that cannot be used says so at once."""
 GRACE_SECONDS = 6.0
 """And then for the publisher to stop between two calls."""
 MOST_STARTS = 2
@@ -76,10 +78,10 @@ def publish_stage(stage: str, folders: Sequence[Path], root: Path = Path()) -> N
         spool_of(root).put(job, current_owner(), None)
         ensure(root)
     elif not _was_told(root):
-        _ask(job, PATIENCE_SECONDS)
+        _ask(job, None)
 
 
-def publish(config: Config | None = None, root: Path = Path(), patience: float = PATIENCE_SECONDS) -> Published:
+def publish(config: Config | None = None, root: Path = Path(), patience: float | None = None) -> Published:
     """Mirrors every run, the summaries of the methods, and the report; whatever is there already is left alone.
 
     A tracker that cannot be had costs one warning and some seconds, never the results.
@@ -87,7 +89,7 @@ def publish(config: Config | None = None, root: Path = Path(), patience: float =
     Args:
         config: the whole configuration; None reads it from params.yaml.
         root: folder of the project.
-        patience: how long to wait for the tracker, in seconds.
+        patience: how long to wait for the tracker, in seconds; None is by its kind.
     """
     config = config or load_config(root / PARAMS)
     job = _snapshot(config, root, None) if config.tracking.enabled else None
@@ -193,8 +195,10 @@ def _starter(root: Path) -> Callable[[], None]:
     return start
 
 
-def _ask(job: Job, patience: float) -> Published:
+def _ask(job: Job, patience: float | None) -> Published:
     """Leaves a request, waits for the answer, and warns if it is not that everything is there."""
+    if patience is None:
+        patience = PATIENCE_SECONDS if database_file(job.uri) is None else LOCAL_PATIENCE_SECONDS
     spool, owner, until = spool_of(job.root), current_owner(), time.time() + patience
     name, start = spool.put(job, owner, until), _starter(job.root)
 

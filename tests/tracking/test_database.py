@@ -6,7 +6,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -89,21 +89,21 @@ def bound_by_permissions() -> None:
         ctypes.CDLL(None).prctl(drop, capability, 0, 0, 0)
 
 
-CASES: list[tuple[Callable[[Path], object], str]] = [
-    (locked, "database is locked"),
-    (overwritten, "file is not a database"),
-    (replaced_by_a_folder, "unable to open database file"),
-    (read_only_file, "readonly database"),
-    (read_only_folder, "Permission denied"),
+CASES = [
+    pytest.param(locked, "database is locked", id="locked"),
+    pytest.param(overwritten, "file is not a database", id="overwritten"),
+    pytest.param(read_only_file, "readonly database", id="read-only file"),
+    pytest.param(read_only_folder, "Permission denied", id="read-only folder", marks=pytest.mark.slow),
+    pytest.param(replaced_by_a_folder, "unable to open database file", id="a folder", marks=pytest.mark.slow),
 ]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux takes this right from root")
-@pytest.mark.parametrize(("spoilt", "said"), CASES, ids=lambda value: getattr(value, "__name__", ""))
+@pytest.mark.parametrize(("spoilt", "said"), CASES)
 def test_a_database_that_cannot_be_used(
-    spoilt: Callable[[Path], Iterator[None]], said: str, local: Config, root: Path, tmp_path: Path
+    spoilt: Callable[[Path], AbstractContextManager[None]], said: str, local: Config, root: Path, tmp_path: Path
 ) -> None:
-    with spoilt(tmp_path / "store/mlflow.db"):  # type: ignore[attr-defined]
+    with spoilt(tmp_path / "store/mlflow.db"):
         done = subprocess.run(
             [sys.executable, "-c", PUBLISH, str(root)], capture_output=True, text=True, timeout=300,
             preexec_fn=bound_by_permissions,
@@ -126,6 +126,7 @@ def test_sync_and_ui_say_what_is_wrong(local: Config, root: Path, tmp_path: Path
             open_database(local, root)
 
 
+@pytest.mark.slow
 def test_a_database_that_was_deleted_is_made_again(local: Config, root: Path, tmp_path: Path) -> None:
     """Also when it is known to hold everything."""
     assert publish(local, root, patience=LONG).new == RUNS

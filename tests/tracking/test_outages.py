@@ -145,6 +145,7 @@ def test_a_connection_that_breaks_in_the_middle(
     assert_repaired(remote, results)
 
 
+@pytest.mark.slow
 def test_two_clones_publish_at_once(remote: Config, results: Path, tmp_path: Path) -> None:
     """They share no lock, and what they publish is the same."""
     other = tmp_path / "other"
