@@ -91,6 +91,8 @@ class Publisher:
 
     def choose(self, requests: list[Request]) -> Request | None:
         """The oldest; after a failure one that somebody waits for, or whose pipeline is gone, or none for a while."""
+        if (late := next((request for request in requests if request.expired), None)) is not None:
+            return late
         if time.monotonic() >= self.not_before:
             return requests[0] if requests else None
         return next((r for r in requests if r.until is not None or not r.owner.goes_on), None)
@@ -191,6 +193,7 @@ def main(folder: Path) -> None:
         Path("/proc/self/autogroup").write_text(str(NICE))
     logging.basicConfig(format="%(asctime)s %(name)s: %(message)s")
     spool = Spool(folder)
+    spool.tidy()
     lock = FileLock(folder / LOCK)
     while True:
         try:

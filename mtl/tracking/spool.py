@@ -4,6 +4,7 @@ import json
 import secrets
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ LOCK = "publisher.lock"
 LOG_FILE = "publisher.log"
 REQUESTS = "requests"
 ANSWERS = "answers"
+UNCLAIMED_SECONDS = 3600.0
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,13 @@ class Spool:
             return Answer(**json.loads((self.folder / ANSWERS / name).read_text(encoding="utf-8")))
         except FileNotFoundError:
             return None
+
+    def tidy(self) -> None:
+        """Removes answers that nobody came for: who had asked was killed."""
+        for path in (self.folder / ANSWERS).glob("*.json"):
+            with suppress(FileNotFoundError):
+                if time.time() - path.stat().st_mtime > UNCLAIMED_SECONDS:
+                    path.unlink()
 
     def close(self, name: str) -> None:
         """The one who asked waits no longer."""
