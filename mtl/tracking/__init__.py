@@ -10,6 +10,7 @@ stage waits for it, within bounds (`publish`); `sync` does the same here, and ta
 import logging
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -65,20 +66,20 @@ def publish_stage(stage: str, folders: Sequence[Path], root: Path = Path()) -> N
         folders: folders of its runs, as in `RunPath.folder`, below `root` or relative to it.
         root: folder of the project.
     """
-    config = load_config(root / PARAMS)
-    if not config.tracking.enabled or not folders:
-        return
     here = root.resolve()
     relative = {path.relative_to(here) if path.is_absolute() else path for path in folders}
-    tell_problem(root, of_others=True)
-    job = _snapshot(config, root, relative)
-    if job is None:
-        return
-    if not vanishes(root):
-        spool_of(root).put(job, current_owner(), None)
-        ensure(root)
-    elif not _was_told(root):
-        _ask(job, None)
+    try:
+        job = _snapshot(None, root, relative)
+        if job is None or not job.contents:
+            return
+        tell_problem(root, of_others=True)
+        if not vanishes(root):
+            spool_of(root).put(job, current_owner(), None)
+            ensure(root)
+        elif not _was_told(root):
+            _ask(job, None)
+    except (ConfigError, OSError) as error:  # Hours of training should not fail for an address or a full disk.
+        _tell(root, f"The runs are not in MLflow: {error} Results are safe; `mtl sync` publishes them later.")
 
 
 def publish(config: Config | None = None, root: Path = Path(), patience: float | None = None) -> Published:
@@ -91,11 +92,15 @@ def publish(config: Config | None = None, root: Path = Path(), patience: float |
         root: folder of the project.
         patience: how long to wait for the tracker, in seconds; None is by its kind.
     """
-    config = config or load_config(root / PARAMS)
-    job = _snapshot(config, root, None) if config.tracking.enabled else None
-    if job is None or is_published(job):
-        return Published()
-    return _ask(job, patience)
+    try:
+        job = _snapshot(config, root, None)
+        if job is None or is_published(job):
+            return Published()
+        return _ask(job, patience)
+    except (ConfigError, OSError) as error:
+        message = f"The runs are not in MLflow: {error} Results are safe; `mtl sync` publishes them later."
+        _tell(root, message)
+        return Published(problem=message)
 
 
 def settle(root: Path = Path(), patience: float = PATIENCE_SECONDS) -> None:
@@ -166,15 +171,17 @@ def warned_since(moment: float, root: Path = Path()) -> bool:
     return problem is not None and problem.told_at is not None and problem.told_at >= moment
 
 
-def _snapshot(config: Config, root: Path, folders: set[Path] | None) -> Job | None:
-    try:
-        job = make(config, root, folders)
-    except ConfigError as error:  # Hours of training should not fail for an address.
-        if not _was_told(root):
-            LOG.warning("%s Results are safe; `mtl sync` publishes them later.", error)
-            note_told(root, Problem(str(error), current_owner()), current_owner())
-        return None
-    return job if job.contents != {} else None
+def _snapshot(config: Config | None, root: Path, folders: set[Path] | None) -> Job | None:
+    config = config or load_config(root / PARAMS)
+    return make(config, root, folders) if config.tracking.enabled else None
+
+
+def _tell(root: Path, message: str) -> None:
+    """Gives the one warning of this pipeline run, unless it was given."""
+    if not _was_told(root):
+        LOG.warning("%s", message)
+    with suppress(OSError):  # A full disk: then it is said again.
+        note_told(root, Problem(message, current_owner()), current_owner())
 
 
 def _was_told(root: Path) -> bool:
@@ -199,8 +206,8 @@ def _ask(job: Job, patience: float | None) -> Published:
     """Leaves a request, waits for the answer, and warns if it is not that everything is there."""
     if patience is None:
         patience = PATIENCE_SECONDS if database_file(job.uri) is None else LOCAL_PATIENCE_SECONDS
-    spool, owner, until = spool_of(job.root), current_owner(), time.time() + patience
-    name, start = spool.put(job, owner, until), _starter(job.root)
+    spool, until = spool_of(job.root), time.time() + patience
+    name, start = spool.put(job, current_owner(), until), _starter(job.root)
 
     def final() -> bool:
         answer = spool.answered(name)
@@ -216,7 +223,5 @@ def _ask(job: Job, patience: float | None) -> Published:
     if answer.problem is None:
         return Published(answer.new, present)
     message = warning(job, answer)
-    if not _was_told(job.root):
-        LOG.warning("%s", message)
-    note_told(job.root, Problem(message, owner), owner)
+    _tell(job.root, message)
     return Published(answer.new, present, message)

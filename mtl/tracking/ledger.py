@@ -55,7 +55,9 @@ def _address(job: Job) -> str:
 def whole_state(job: Job) -> str:
     """sha256 of all the files that are published."""
     runs = {str(path.folder): content_of(job.root / path.folder) for path in run_paths(job.config)}
-    files = {str(file): hashlib.sha256(file.read_bytes()).hexdigest() for file in shown_files(job.root)}
+    files = {
+        str(file.relative_to(job.root)): hashlib.sha256(file.read_bytes()).hexdigest() for file in shown_files(job.root)
+    }
     return digest([runs, files])
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from mtl.errors import UserError
 from mtl.tracking.address import database_file
 from mtl.tracking.ledger import Problem, forget, note, read_problem
 from mtl.tracking.owner import Owner
@@ -62,8 +63,12 @@ class Publisher:
         """What is waiting, oldest first."""
         names = self.spool.names()
         for name in names:
-            if name not in self.known and (request := self.spool.read(name)) is not None:
-                self.known[name] = request
+            try:
+                if name not in self.known and (request := self.spool.read(name)) is not None:
+                    self.known[name] = request
+            except (ValueError, KeyError, TypeError, UserError):  # Of another version, or cut off by a power failure.
+                LOG.exception("%s cannot be read and is dropped", name)
+                self.spool.drop(name)
         self.known = {name: self.known[name] for name in names if name in self.known}
         return list(self.known.values())
 
@@ -134,20 +139,22 @@ class Publisher:
 
     def finish(self, request: Request, answer: Answer) -> None:
         """Answers a request; one for everything answers the older ones of the same runs as well."""
-        self.spool.drop(request.name)
-        if request.job.contents is None:
-            for older in self.requests():
+        whole = request.job.contents is None
+        others = [other for other in self.requests() if other.name != request.name]
+        if whole:
+            for older in others:
                 if older.name < request.name and older.job.key == request.job.key and older.until is None:
                     self.spool.drop(older.name)
-        if request.until is not None:
-            self.spool.answer(request.name, answer)
         self.lost |= answer.problem is not None
-        whole = request.job.contents is None
-        if answer.problem is None and (whole or (self.failures == 0 and not self.lost and not self.requests())):
+        if answer.problem is None and (whole or not (self.lost or others)):
             problem = read_problem(request.job.root)
             if whole or (problem is not None and problem.owner.is_same(request.owner)):
                 self.lost = False
                 forget(request.job.root)
+        # Last: who waits for it goes on at once.
+        self.spool.drop(request.name)
+        if request.until is not None:
+            self.spool.answer(request.name, answer)
 
     def warn_of(self, request: Request, answer: Answer) -> None:
         """Notes the problem for whoever talks to the user next; the notes of a pipeline that was told stay."""
@@ -195,21 +202,18 @@ def main(folder: Path) -> None:
     spool = Spool(folder)
     spool.tidy()
     lock = FileLock(folder / LOCK)
-    while True:
-        try:
-            lock.acquire(timeout=2)
-        except Timeout:
-            return
-        if (folder / LOG_FILE).stat().st_size > LONGEST_LOG:
-            os.truncate(folder / LOG_FILE, 0)
-        publisher = Publisher(spool)
-        threading.Thread(target=publisher.watch, daemon=True).start()
-        publisher.serve()
-        lock.release()
-        if not spool.names():  # Else it came after we last looked, and whoever left it saw the lock still held.
-            return
-        if publisher.opened:
-            os.execv(sys.executable, [sys.executable, "-P", "-m", "mtl.tracking.publisher", str(folder)])
+    try:
+        lock.acquire(timeout=2)
+    except Timeout:
+        return
+    if (folder / LOG_FILE).stat().st_size > LONGEST_LOG:
+        os.truncate(folder / LOG_FILE, 0)
+    publisher = Publisher(spool)
+    threading.Thread(target=publisher.watch, daemon=True).start()
+    publisher.serve()
+    lock.release()
+    if spool.names():  # It came after we last looked, when whoever left it saw the lock still held.
+        os.execv(sys.executable, [sys.executable, "-P", "-m", "mtl.tracking.publisher", str(folder)])
 
 
 if __name__ == "__main__":
