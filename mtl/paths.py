@@ -1,8 +1,10 @@
-"""Where the files of runs stand; imports no torch."""
+"""Which runs a configuration asks for, and where their files stand; imports no torch."""
 
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+
+from mtl.config import Config
 
 PREPARED = Path("data/prepared")
 REFERENCE = Path("outputs/reference.json")
@@ -26,3 +28,16 @@ class RunPath:
     def folder(self) -> Path:
         parts = [part for part in (self.stage, self.name, self.start) if part is not None]
         return Path("outputs", *parts, f"seed-{self.seed}")
+
+
+def run_paths(config: Config) -> list[RunPath]:
+    """Where the runs of a configuration stand: only what it names, so that a removed method haunts nothing.
+
+    Pretraining (with the objective `none` a summary), then tasks × baseline.starts × seeds, then methods × seeds.
+    """
+    seeds = config.base.seeds
+    pretraining = seeds[:1] if config.pretrain.shared else seeds
+    paths = [RunPath("pretrain", None, None, seed) for seed in pretraining]
+    starts = [start.label for start in config.baseline.starts]
+    paths += [RunPath("baseline", task, start, seed) for task in config.tasks for start in starts for seed in seeds]
+    return paths + [RunPath("finetune", method, None, seed) for method in config.finetune.methods for seed in seeds]

@@ -36,6 +36,8 @@ app = typer.Typer(
 )
 preset_app = typer.Typer(no_args_is_help=True, help="Ready-made params.yaml files.")
 app.add_typer(preset_app, name="preset")
+runs_app = typer.Typer(no_args_is_help=True, help="Training states of interrupted runs.")
+app.add_typer(runs_app, name="runs")
 app.add_typer(
     typer.Typer(cls=_DataGroup, no_args_is_help=True, help="Fetch data sets, add your own, see what is there."),
     name="data",
@@ -95,6 +97,30 @@ def sync() -> None:
         print("tracking.enabled is false in params.yaml: nothing was published.")
     elif done.problem is None:
         print(f"{done.new} new runs, {done.present} were there.")
+
+
+@runs_app.command("list")
+def list_runs() -> None:
+    """Show the training states that interrupted runs have left."""
+    from mtl.config import load_config
+    from pipelines.runs import show
+
+    show(load_config(), ROOT)
+
+
+@runs_app.command("clean")
+def clean_runs(
+    runs: Annotated[list[str] | None, typer.Argument(metavar="[RUN]…", help="As `mtl runs list` names them.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Also states that a run could go on from.")] = False,
+) -> None:
+    """Delete states that nothing can go on from; with RUN or --all also those that something can."""
+    from mtl.config import load_config
+    from pipelines.runs import clean
+
+    gone = clean(load_config(), runs or [], everything, ROOT)
+    for entry in gone:
+        print(f"{entry.state.path}: deleted ({entry.status})")
+    print(f"{len(gone)} state{'' if len(gone) == 1 else 's'} deleted.")
 
 
 @preset_app.command("list")

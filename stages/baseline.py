@@ -5,6 +5,7 @@ import sys
 from mtl import tracking
 from mtl.errors import UserError
 from mtl.experiment import run_baseline
+from mtl.paths import RunPath
 from stages.common import stage
 from stages.parallel import Job, run_jobs
 
@@ -17,7 +18,12 @@ def main(task: str) -> None:
         if task not in config.tasks:
             raise UserError(f"`baseline` should be run for one of {', '.join(config.tasks)}, found {task!r}.")
         jobs = [
-            Job(f"stl / {task} / {start.label} / seed {seed}", run_baseline, (config, task, start, seed))
+            Job(
+                f"stl / {task} / {start.label} / seed {seed}",
+                RunPath("baseline", task, start.label, seed),
+                run_baseline,
+                (config, task, start, seed),
+            )
             for start in config.baseline.starts
             for seed in config.base.seeds
         ]

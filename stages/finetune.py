@@ -4,6 +4,7 @@ import sys
 
 from mtl import tracking
 from mtl.experiment import run_finetune
+from mtl.paths import RunPath
 from stages.common import only_method, stage
 from stages.parallel import Job, run_jobs
 
@@ -14,7 +15,12 @@ def main(method: str) -> None:
     """Writes outputs/finetune/<method>/seed-S/."""
     with stage(SECTIONS) as config:
         config = only_method(config, method)
-        jobs = [Job(f"{method} / seed {seed}", run_finetune, (config, method, seed)) for seed in config.base.seeds]
+        jobs = [
+            Job(
+                f"{method} / seed {seed}", RunPath("finetune", method, None, seed), run_finetune, (config, method, seed)
+            )
+            for seed in config.base.seeds
+        ]
         tracking.publish_stage("finetune", run_jobs(jobs, config.base))
 
 

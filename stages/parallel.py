@@ -1,14 +1,13 @@
 """Runs side by side in processes of their own: one bar a run for people, one line a run for logs."""
 
-import ctypes
 import importlib
 import multiprocessing
 import os
-import signal
 import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -19,6 +18,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from mtl.config import BaseConfig
+from mtl.errors import UserError
+from mtl.experiment.states import release
+from mtl.paths import RunPath
+from stages.lifeline import end_with
 
 
 @dataclass(frozen=True)
@@ -26,10 +29,13 @@ class Job:
     """One run: what it is called, and what to call; `work` is given `tell=` for its progress."""
 
     label: str
+    where: RunPath
     work: Callable[..., Path]
     arguments: tuple[Any, ...]
 
 
+PATIENCE = 10.0
+"""Seconds for the last news of the workers to be shown."""
 _channel: Any = None
 
 
@@ -37,8 +43,9 @@ def run_jobs(jobs: list[Job], base: BaseConfig) -> list[Path]:
     """Runs all jobs, `base.jobs` at a time, and returns their folders in the order of `jobs`.
 
     Every run seeds itself and uses its own threads, so how many run side by side changes no result. The first error
-    ends the others and is raised.
+    ends the others and is raised. This process and its workers end with the process that started it.
     """
+    end_with(os.getppid())
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     workers = max(1, cores // base.threads) if base.jobs == "auto" else base.jobs
     # CUDA does not survive a fork; without it a fork saves every worker the seconds of importing torch.
@@ -61,27 +68,32 @@ def run_jobs(jobs: list[Job], base: BaseConfig) -> list[Path]:
                 number = waiting[future]
                 folders[number] = future.result()
                 channel.put((number, None, None))
-        except BaseException:
+        except BaseException as error:
             # Their states are on disk: ending them now loses an epoch at most, waiting could take hours.
             for worker in multiprocessing.active_children():
                 worker.terminate()
             pool.shutdown(wait=False, cancel_futures=True)
+            if isinstance(error, BrokenProcessPool):
+                raise UserError(
+                    "a training process was ended from outside (killed, or the machine is out of memory: fewer "
+                    "`base.jobs` need less). Run it again: it goes on from the last states."
+                ) from None
             raise
         finally:
             channel.put(None)
-            listener.join()
+            # A worker that was killed while it wrote holds the channel's lock for ever: do not wait for that.
+            listener.join(PATIENCE)
+            channel.cancel_join_thread()
+    for job in jobs:  # Not before all are done: a stage that is killed loses the results that it has.
+        release(job.where, Path())
     return [folders[number] for number in range(len(jobs))]
 
 
 def _enter(channel: Any, parent: int) -> None:
-    """In a new worker: keep the progress channel, and die with the parent, so that no orphan goes on writing."""
+    """In a new worker: keep the progress channel, and die with the parent."""
     global _channel
     _channel = channel
-    if sys.platform == "linux":
-        death_signal = 1  # PR_SET_PDEATHSIG of prctl(2)
-        ctypes.CDLL(None).prctl(death_signal, signal.SIGKILL)
-        if os.getppid() != parent:
-            os._exit(1)
+    end_with(parent)
 
 
 def _work(number: int, job: Job) -> Path:

@@ -1,6 +1,6 @@
 """`train`, `pretrain`, `baseline`, `finetune`, `evaluate`, `tracking` and `base`."""
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -24,7 +24,12 @@ class BaseConfig(Section):
     threads: PositiveInt = 1
     """Threads of one training process; part of a result's identity, since it changes the order of sums."""
     jobs: Literal["auto"] | PositiveInt = "auto"
-    """Processes side by side (`auto`: cores / threads); never changes a result, so no stage depends on it."""
+    """Processes side by side (`auto`: cores / threads)."""
+    state_seconds: NonNegativeFloat = 60.0
+    """A training state is written after every epoch, and in the middle of one when the last is this old."""
+
+    EXECUTION: ClassVar = ("jobs", "state_seconds")
+    """What never changes a result, so that no stage depends on it and no identity holds it."""
 
     @model_validator(mode="after")
     def _distinct(self) -> "BaseConfig":

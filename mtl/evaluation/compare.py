@@ -16,7 +16,7 @@ from mtl.evaluation.advise import advice
 from mtl.evaluation.intervals import Interval, adjusted_intervals, spread, t_interval
 from mtl.evaluation.limits import MIN_GAP, MIN_SEEDS
 from mtl.evaluation.runs import Run, stage_of
-from mtl.types import RunPath
+from mtl.paths import RunPath
 
 
 class Comparison:

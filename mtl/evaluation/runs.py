@@ -9,7 +9,7 @@ from typing import Any
 
 from mtl.config import Config, Start
 from mtl.errors import UserError
-from mtl.types import RunPath
+from mtl.paths import RunPath, run_paths
 
 
 @dataclass(frozen=True)
@@ -39,25 +39,13 @@ class Run:
         return float(found)
 
 
-def expected_runs(config: Config) -> list[RunPath]:
-    """The runs that the config asks for: tasks × baseline.starts × seeds, then methods × seeds."""
-    seeds = config.base.seeds
-    baselines = [
-        RunPath("baseline", task, start.label, seed)
-        for task in config.tasks
-        for start in config.baseline.starts
-        for seed in seeds
-    ]
-    return baselines + [RunPath("finetune", method, None, seed) for method in config.finetune.methods for seed in seeds]
-
-
 def read_runs(config: Config, root: Path = Path(".")) -> list[Run]:
     """Reads the run.json files that the config names; whatever else lies in outputs/ is not looked at.
 
     Raises:
         UserError: one is missing, unreadable or of another run; the message says which stage to run.
     """
-    runs = [_read(path, root) for path in expected_runs(config)]
+    runs = [_read(path, root) for path in run_paths(config) if path.stage != "pretrain"]
     for run in runs:
         asked = run.path.start if run.path.start is not None else config.finetune.methods[str(run.path.name)].label
         found = Start(init=run.record["init"], freeze=run.record["freeze"]).label
@@ -75,8 +63,7 @@ def read_pretraining(config: Config, root: Path = Path(".")) -> list[Run]:
     """
     if config.pretrain.objective.kind == "none":
         return []
-    seeds = config.base.seeds[:1] if config.pretrain.shared else config.base.seeds
-    return [_read(RunPath("pretrain", None, None, seed), root) for seed in seeds]
+    return [_read(path, root) for path in run_paths(config) if path.stage == "pretrain"]
 
 
 def read_histories(runs: Iterable[Run], root: Path = Path(".")) -> list[tuple[Run, dict[str, Any]]]:

@@ -9,7 +9,8 @@ import pandas as pd
 
 from mtl.config import Config
 from mtl.evaluation.runs import Run
-from mtl.types import SPLITS, RunPath
+from mtl.paths import RunPath
+from mtl.types import SPLITS
 
 STL = "stl"
 """Name of the single-task baselines wherever methods are listed."""

@@ -1,4 +1,4 @@
-"""What a run's result depends on, as hashes: the settings, the prepared data and our own code."""
+"""What a run's result depends on, as hashes: the settings, the prepared data, our own code, torch and the device."""
 
 import hashlib
 import json
@@ -6,8 +6,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from mtl.config import Config
-from mtl.paths import PREPARED
+import torch
+
+from mtl.config import BaseConfig, Config, Method, Start
+from mtl.experiment.objects import pretrained_weights
+from mtl.paths import PREPARED, RunPath
+from mtl.seeding import resolve_device
 
 
 def digest(value: object) -> str:
@@ -16,14 +20,14 @@ def digest(value: object) -> str:
 
 
 @cache
-def code_digest() -> str:
-    """sha256 over the sources that results depend on: the same code gives the same digest on every machine."""
+def code_digest(root: Path) -> str:
+    """sha256 over the sources that results depend on, the user's plugins among them: the same on every machine."""
     package = Path(__file__).resolve().parent.parent
+    ours = [path for path in package.rglob("*.py") if path.relative_to(package).parts[0] not in ("tracking", "report")]
     found = hashlib.sha256()
-    for path in sorted(package.rglob("*.py")):
-        if path.is_relative_to(package / "tracking") or path.is_relative_to(package / "report"):
-            continue  # neither changes a result
-        found.update(path.relative_to(package).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    for folder, files in ((package, ours), (root / "plugins", (root / "plugins").rglob("*.py"))):
+        for path in sorted(files):
+            found.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
     return found.hexdigest()
 
 
@@ -36,6 +40,35 @@ def settings(config: Config, *sections: str) -> dict[str, Any]:
     """The named sections of a config as plain values; `base` without what never changes a result."""
     chosen = config.model_dump(mode="json", by_alias=True, include=set(sections))
     if "base" in chosen:
-        for harmless in ("jobs", "seeds"):
+        for harmless in (*BaseConfig.EXECUTION, "seeds"):
             chosen["base"].pop(harmless)
     return chosen
+
+
+def pretrain_identity(config: Config, names: list[str], root: Path) -> dict[str, str]:
+    """Hashes of what a pretraining on the sources `names` depends on, besides its seed and the code."""
+    chosen = digest(settings(config, "base", "encoder", "pretrain"))
+    chosen = digest([chosen, config.train.sampler.model_dump(mode="json")])
+    return {"config": chosen, "data": data_digest(names, root)}
+
+
+def run_identity(config: Config, method: Method | None, start: Start, seed: int, root: Path) -> dict[str, str]:
+    """Hashes of what a baseline (`method` None) or joint run depends on, besides its tasks, seed and the code.
+
+    Raises:
+        UserError: it starts from pretrained weights that are not there.
+    """
+    chosen = digest(settings(config, "base", "tasks", "encoder", "train"))
+    if method is not None:
+        chosen = digest([chosen, method.model_dump(mode="json", by_alias=True)])
+    if start.init == "pretrained":
+        weights = pretrained_weights(config, seed, root).read_bytes()
+        chosen = digest([chosen, hashlib.sha256(weights).hexdigest()])
+    sources = sorted({task.source for task in config.tasks.values()})
+    return {"config": digest([chosen, start.label]), "data": data_digest(sources, root)}
+
+
+def state_key(config: Config, where: RunPath, identity: dict[str, str], root: Path) -> str:
+    """What a training state must agree in to be gone on from."""
+    device = resolve_device(config.base.device).type
+    return digest([where.folder.as_posix(), identity, code_digest(root), torch.__version__, device])

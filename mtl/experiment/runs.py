@@ -1,100 +1,40 @@
-"""One run, from config to result files: pretraining, a single-task baseline, or a joint method."""
+"""One run of a single-task baseline or of a joint method, from config to result files."""
 
-import hashlib
 import json
-import resource
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from time import perf_counter
 from typing import Any, Literal
 
-import torch
-
 from mtl.balancing.build import build_balancer
-from mtl.config import Config, Method, NoObjective, SequentialMethod, Start, WeightedMethod
+from mtl.config import Config, Method, SequentialMethod, Start, WeightedMethod
 from mtl.data.sampling import JointPlan
-from mtl.data.tasks import TaskSet, unlabelled_pools
+from mtl.data.tasks import TaskSet
 from mtl.errors import UserError
-from mtl.experiment.identity import code_digest, data_digest, digest, settings
-from mtl.experiment.objects import build_optimiser, joint_plan, load_sources, load_tasks, pretrained_weights, start_from
+from mtl.experiment.execution import Tell, silent, write_timings
+from mtl.experiment.identity import run_identity, state_key
+from mtl.experiment.objects import build_optimiser, joint_plan, load_tasks, start_from
 from mtl.experiment.outcome import examples, optimum
+from mtl.experiment.states import held, note_finished, state_files
 from mtl.experiment.weights import write_weights
 from mtl.files import whole_folder, write_json
-from mtl.models.build import MultiTaskModel, build_model, build_pretrainer
+from mtl.models.build import MultiTaskModel, build_model
 from mtl.models.transfer import Transfer
-from mtl.paths import REFERENCE, TIMINGS, RunPath
+from mtl.paths import REFERENCE, RunPath
 from mtl.seeding import make_deterministic, resolve_device, stable_seed
 from mtl.training.checkpoint import Checkpoint
 from mtl.training.fit import Budget, Fitted, fit
 from mtl.training.measure import measure
-from mtl.training.optimiser import adamw
-from mtl.training.pretrain import pretext_loss, pretrain
 from mtl.training.stopping import Selector
 from mtl.types import Prepared
 
-STATES = Path(".mtl/state")
-Tell = Callable[[int, int], None]
-"""Told after every epoch: (epochs done, epochs at most)."""
 
-
-def _silent(done: int, total: int) -> None:
-    del done, total
-
-
-def run_pretrain(config: Config, seed: int, root: Path = Path(), tell: Tell = _silent) -> Path:
-    """Pretrains the encoder on the training windows of `pretrain.sources`; returns the run's folder."""
-    where = RunPath("pretrain", None, None, seed)
-    objective, section = config.pretrain.objective, config.pretrain
-    names = section.sources or list(config.prepare.sources)
-    sources = load_sources(names, root)
-    identity = _identity(config, names, root, "base", "encoder", "pretrain")
-    identity["config"] = digest([identity["config"], config.train.sampler.model_dump(mode="json")])
-    facts: dict[str, Any] = {"stage": "pretrain", "name": None, "seed": seed, "objective": objective.kind,
-                             "sources": names, "identity": identity}  # fmt: skip
-    if isinstance(objective, NoObjective):
-        with whole_folder(root / where.folder) as folder:
-            write_json(folder / "run.json", facts | {"val": {}, "parameters": {}})
-            write_json(folder / "history.json", {"epochs": []})
-        return root / where.folder
-    began, clock = datetime.now(UTC), perf_counter()
-    make_deterministic(stable_seed(seed, "pretrain"), config.base.threads)
-    device = resolve_device(config.base.device)
-    train, val = (
-        [pool.to(device) for pool in unlabelled_pools(sources, section.input_len, seed, split)]
-        for split in ("train", "val")
-    )
-    lengths = {pool.input_len for pool in train}
-    pretrainer = build_pretrainer(config.encoder, objective, lengths, seed).to(device)
-    optimiser = adamw([(list(pretrainer.parameters()), section.lr, section.weight_decay)])
-    plan = JointPlan({pool.name: len(pool) for pool in train}, section.batch_size, config.train.sampler, seed)
-    checkpoint = _checkpoint(where, identity, root)
-    history: list[dict[str, Any]] = []
-    for record in pretrain(
-        pretrainer, optimiser, train, val, plan, section.epochs, section.schedule, section.decay, section.clip, seed,
-        checkpoint, history,
-    ):  # fmt: skip
-        tell(record["epoch"], section.epochs)
-    losses = {"loss": pretext_loss(pretrainer, val, seed)}
-    if objective.kind == "diffusion":
-        losses |= {f"loss_step_{t}": pretext_loss(pretrainer, val, seed, t) for t in (0, objective.steps - 1)}
-    counts = {"total": sum(p.numel() for p in pretrainer.parameters()),
-              "encoder": sum(p.numel() for p in pretrainer.encoder.parameters())}  # fmt: skip
-    _write_timings(where, root, began, perf_counter() - clock, len(history), plan.steps_per_epoch * len(history))
-    with whole_folder(root / where.folder) as folder:
-        write_json(folder / "run.json", facts | {"val": losses, "parameters": counts})
-        write_json(folder / "history.json", {"epochs": history})
-        write_weights(folder / "weights.safetensors", pretrainer.transferable())
-    checkpoint.remove()
-    return root / where.folder
-
-
-def run_baseline(config: Config, task: str, start: Start, seed: int, root: Path = Path(), tell: Tell = _silent) -> Path:
+def run_baseline(config: Config, task: str, start: Start, seed: int, root: Path = Path(), tell: Tell = silent) -> Path:
     """Trains one task alone on its part of the joint plan; returns the run's folder."""
     return _run(config, RunPath("baseline", task, start.label, seed), [task], None, start, root, tell)
 
 
-def run_finetune(config: Config, name: str, seed: int, root: Path = Path(), tell: Tell = _silent) -> Path:
+def run_finetune(config: Config, name: str, seed: int, root: Path = Path(), tell: Tell = silent) -> Path:
     """Trains the tasks of a method together; returns the run's folder."""
     method = config.finetune.methods[name]
     where = RunPath("finetune", name, None, seed)
@@ -104,44 +44,40 @@ def run_finetune(config: Config, name: str, seed: int, root: Path = Path(), tell
 def _run(
     config: Config, where: RunPath, tasks: list[str], method: Method | None, start: Start, root: Path, tell: Tell
 ) -> Path:
-    began, clock = datetime.now(UTC), perf_counter()
-    make_deterministic(stable_seed(where.seed, "train"), config.base.threads)
-    device = resolve_device(config.base.device)
-    data, sources = load_tasks(config, where.seed, root)
-    plan = joint_plan(config, data, where.seed)
-    specs = {name: data.specs[name] for name in tasks}
-    model = build_model(config.encoder, list(specs.values()), where.seed)
-    transfer = start_from(model, start, config, where.seed, root)
-    model = model.to(device)
-    identity = _identity(config, list(sources), root, "base", "tasks", "encoder", "train")
-    if method is not None:
-        identity["config"] = digest([identity["config"], method.model_dump(mode="json", by_alias=True)])
-    if start.init == "pretrained":
-        weights = pretrained_weights(config, where.seed, root).read_bytes()
-        identity["config"] = digest([identity["config"], hashlib.sha256(weights).hexdigest()])
-    identity["config"] = digest([identity["config"], start.label])
-    fitted: list[Fitted] = []
-    phases: list[dict[str, Any]] = []
-    parts = _phases(method, specs)
-    checkpoints = [_checkpoint(where, identity, root, number) for number in range(len(parts))]
-    for number, part in enumerate(parts):
-        reference = _reference(config, where, start, part, root) if method is not None else None
+    with held(where, root):
+        began, clock = datetime.now(UTC), perf_counter()
+        make_deterministic(stable_seed(where.seed, "train"), config.base.threads)
+        device = resolve_device(config.base.device)
+        data, sources = load_tasks(config, where.seed, root)
+        plan = joint_plan(config, data, where.seed)
+        specs = {name: data.specs[name] for name in tasks}
+        model = build_model(config.encoder, list(specs.values()), where.seed)
+        transfer = start_from(model, start, config, where.seed, root)
+        model = model.to(device)
+        identity = run_identity(config, method, start, where.seed, root)
+        parts = _phases(method, specs)
+        states = state_files(
+            where, state_key(config, where, identity, root), len(parts), config.base.state_seconds, root
+        )
+        fitted: list[Fitted] = []
+        phases: list[dict[str, Any]] = []
+        for number, part in enumerate(parts):
+            reference = _reference(config, where, start, part, root) if method is not None else None
 
-        def tell_phase(done: int, total: int, before: int = number) -> None:
-            tell(before * total + done, len(parts) * total)
+            def tell_phase(done: int, total: int, before: int = number) -> None:
+                tell(before * total + done, len(parts) * total)
 
-        result = _fit(config, model, data, plan, part, method, reference, checkpoints[number], tell_phase)
-        fitted.append(result)
-        if len(parts) > 1:
-            tested, _ = measure(model, [p.to(device) for p in data.select(tasks, "test")], specs)
-            phases.append({"tasks": part, "test": tested})
-    seconds = perf_counter() - clock
-    folder = _write_run(
-        config, where, method, start, data, sources, specs, model, transfer, fitted, phases, identity, root
-    )
-    _write_timings(where, root, began, seconds, sum(len(f.epochs) for f in fitted), sum(f.steps for f in fitted))
-    for checkpoint in checkpoints:
-        checkpoint.remove()
+            result = _fit(config, model, data, plan, part, method, reference, states[number], tell_phase)
+            fitted.append(result)
+            if len(parts) > 1:
+                tested, _ = measure(model, [p.to(device) for p in data.select(tasks, "test")], specs)
+                phases.append({"tasks": part, "test": tested})
+        seconds = perf_counter() - clock + sum(state.spent for state in states)
+        folder = _write_run(
+            config, where, method, start, data, sources, specs, model, transfer, fitted, phases, identity, root
+        )
+        write_timings(where, root, began, seconds, sum(len(f.epochs) for f in fitted), sum(f.steps for f in fitted))
+        note_finished(where, states, root)
     return folder
 
 
@@ -249,25 +185,3 @@ def _write_run(
         write_json(folder / "examples.json", examples(model, data, specs) if first else {})
         write_weights(folder / "weights.safetensors", model.state_dict())
     return root / where.folder
-
-
-def _identity(config: Config, sources: list[str], root: Path, *sections: str) -> dict[str, str]:
-    return {"config": digest(settings(config, *sections)), "data": data_digest(sources, root)}
-
-
-def _checkpoint(where: RunPath, identity: dict[str, str], root: Path, phase: int = 0) -> Checkpoint:
-    key = digest([where.folder.as_posix(), identity, code_digest(), torch.__version__, phase])
-    return Checkpoint(root / STATES / f"{key[:32]}.safetensors")
-
-
-def _write_timings(where: RunPath, root: Path, began: datetime, seconds: float, epochs: int, steps: int) -> None:
-    """Facts of this execution, apart from the results: never compared, never a dependency."""
-    path = root / TIMINGS / where.folder.relative_to("outputs").with_suffix(".json")
-    write_json(path, {
-        "train_seconds": seconds,
-        "epochs": epochs,
-        "steps": steps,
-        "started": began.isoformat(),
-        "finished": datetime.now(UTC).isoformat(),
-        "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
-    })  # fmt: skip

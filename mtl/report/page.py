@@ -8,7 +8,7 @@ import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from mtl.config import Config
+from mtl.config import BaseConfig, Config
 from mtl.report import words
 from mtl.report.figures import draw_all
 from mtl.report.read import read_results
@@ -19,7 +19,7 @@ from mtl.report.words import Json, listed, rows_of, verdict_class
 PAGE = Path("report") / "report.html"
 TEMPLATE = "page.html.j2"
 SETTINGS = ("base", "prepare", "tasks", "encoder", "pretrain", "train", "baseline", "finetune", "evaluate")
-"""Sections of params.yaml that are shown; `base.jobs` is left out, since it changes no result."""
+"""Sections of params.yaml that are shown, without what changes no result."""
 
 
 def write_report(config: Config, verdicts: Json, root: Path = Path(".")) -> Path:
@@ -99,7 +99,8 @@ def _method(verdicts: Json, number: int, method: Json) -> Json:
 def _settings(config: Config) -> dict[str, str]:
     """Section → its YAML, as it was used, defaults included."""
     content = config.model_dump(mode="json", by_alias=True)
-    content["base"].pop("jobs", None)
+    for harmless in BaseConfig.EXECUTION:
+        content["base"].pop(harmless, None)
     return {
         name: yaml.safe_dump(content[name], sort_keys=False, allow_unicode=True, default_flow_style=False)
         for name in SETTINGS

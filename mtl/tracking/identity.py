@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from mtl.config import Config
+from mtl.config import BaseConfig, Config
 
 PREPARED = Path("data/prepared")
 CODE = ("mtl", "stages", "plugins")
@@ -21,7 +21,8 @@ def digest(value: object) -> str:
 def resolved(config: Config) -> dict[str, Any]:
     """The configuration with every default filled in, without what cannot change a result."""
     plain: dict[str, Any] = config.model_dump(mode="json", by_alias=True, exclude={"tracking"})
-    del plain["base"]["jobs"]
+    for harmless in BaseConfig.EXECUTION:
+        del plain["base"][harmless]
     return plain
 
 

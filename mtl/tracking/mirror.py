@@ -11,9 +11,10 @@ from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
 from mtl.config import Config
+from mtl.paths import run_paths
 from mtl.tracking.address import resolve_uri
 from mtl.tracking.identity import digest, flat, identity, resolved
-from mtl.tracking.records import Record, data_used, read_run, run_paths, summaries
+from mtl.tracking.records import Record, data_used, read_run, summaries
 from mtl.tracking.store import KEY, Store, locked, open_store
 
 LOG = logging.getLogger("mtl.tracking")

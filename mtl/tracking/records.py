@@ -62,16 +62,6 @@ class Record:
         return tuple(self.tags[key] for key in ("stage", "method", "task", "start", "seed"))
 
 
-def run_paths(config: Config) -> list[RunPath]:
-    """Where the runs of a configuration stand: only what it names, so a removed method does not haunt the store."""
-    seeds = config.base.seeds
-    pretraining = seeds[:1] if config.pretrain.shared else seeds
-    paths = [RunPath("pretrain", None, None, seed) for seed in pretraining]
-    starts = [start.label for start in config.baseline.starts]
-    paths += [RunPath("baseline", task, start, seed) for task in config.tasks for start in starts for seed in seeds]
-    return paths + [RunPath("finetune", method, None, seed) for method in config.finetune.methods for seed in seeds]
-
-
 def read_run(config: Config, path: RunPath, root: Path) -> Record | None:
     """The record of a training run, or None when it has not been computed."""
     folder = root / path.folder

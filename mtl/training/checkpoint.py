@@ -1,9 +1,18 @@
-"""The state of a run at the end of an epoch: one file, replaced atomically, from which it goes on bit for bit."""
+"""The state of a run: one file, replaced atomically, from which the run goes on bit for bit.
+
+It is written at the end of every epoch, and in the middle of one when the last is `seconds` old. When a state is
+written changes no result: it holds everything that a step depends on, torch's random numbers included.
+"""
 
 import json
+import logging
 import os
+import zlib
+from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import torch
@@ -13,7 +22,21 @@ from torch import Tensor, nn
 
 from mtl.errors import UserError
 
-State = dict[str, Any]
+LOG = logging.getLogger("mtl.training")
+UNUSABLE = ".unusable"
+"""Ending of a state file that was set aside."""
+Record = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Saved:
+    """What a state holds besides what `load` has put back."""
+
+    record: Record
+    best: dict[str, Tensor]
+    """Weights of the best epoch so far."""
+    tally: dict[str, Tensor]
+    """Sums of the epoch that was begun; empty at an epoch's end."""
 
 
 class Checkpoint:
@@ -21,23 +44,38 @@ class Checkpoint:
 
     Args:
         path: the file; None keeps nothing (tests, throw-away runs).
+        key: hash of what the run depends on; a file with another key is not this run's.
+        seconds: age of the last state at which another is due in the middle of an epoch.
     """
 
-    def __init__(self, path: Path | None) -> None:
-        self.path = path
+    def __init__(self, path: Path | None, key: str = "", seconds: float = 60.0) -> None:
+        self.path, self.key, self.seconds = path, key, seconds
+        self.last = self.born = monotonic()
+        self.spent = 0.0
+        """Seconds of training that went into the state before this process took it up."""
+
+    def due(self) -> bool:
+        """Whether a long epoch should save its state now."""
+        return self.path is not None and monotonic() - self.last >= self.seconds
 
     def save(
-        self, modules: dict[str, nn.Module], optimiser: torch.optim.Optimizer, best: dict[str, Tensor], record: State
+        self,
+        modules: Mapping[str, nn.Module],
+        optimiser: torch.optim.Optimizer,
+        record: Record,
+        best: Mapping[str, Tensor] | None = None,
+        tally: Mapping[str, Tensor] | None = None,
     ) -> None:
         """Writes everything to a temporary file beside `path` and puts it in place in one step.
 
         Raises:
-            UserError: the folder cannot be written (read-only, disk full).
+            UserError: the folder cannot be written (read-only, disk full); the state before stays.
         """
         if self.path is None:
             return
         tensors = {f"{label}/{name}": tensor for label, m in modules.items() for name, tensor in m.state_dict().items()}
-        tensors |= {f"best/{name}": tensor for name, tensor in best.items()}
+        tensors |= {f"best/{name}": tensor for name, tensor in (best or {}).items()}
+        tensors |= {f"tally/{name}": tensor for name, tensor in (tally or {}).items()}
         for index, values in optimiser.state_dict()["state"].items():
             tensors |= {f"optimiser/{index}/{key}": value for key, value in values.items()}
         tensors["random"] = torch.get_rng_state()
@@ -45,47 +83,100 @@ class Checkpoint:
             tensors["random_cuda"] = torch.cuda.get_rng_state()
         # Tensors that share memory (tied or expanded ones) would be refused.
         tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
+        spent = self.spent + monotonic() - self.born
+        header = {"key": self.key, "record": record, "seconds": spent, "checksum": _checksum(tensors)}
         temporary = self.path.with_suffix(f".{os.getpid()}.tmp")
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            save_file(tensors, temporary, metadata={"record": json.dumps(record, sort_keys=True)})
+            save_file(tensors, temporary, metadata={"state": json.dumps(header, sort_keys=True)})
             temporary.replace(self.path)
         except (OSError, SafetensorError) as error:  # a full disk is the latter
             with suppress(OSError):
                 temporary.unlink()
             reason = getattr(error, "strerror", None) or error
-            raise UserError(f"{self.path} cannot be written: {reason}.") from None
+            raise UserError(
+                f"{self.path} cannot be written: {reason}. What was saved before is whole, and the run goes on from "
+                "there when it is started again."
+            ) from None
+        self.last = monotonic()
 
-    def load(
-        self, modules: dict[str, nn.Module], optimiser: torch.optim.Optimizer
-    ) -> tuple[State, dict[str, Tensor]] | None:
-        """Restores the modules, the optimiser and the random state; returns (record, best weights).
+    def load(self, modules: Mapping[str, nn.Module], optimiser: torch.optim.Optimizer) -> Saved | None:
+        """Restores the modules, the optimiser and the random state; None when there is nothing to go on from.
 
-        None when there is no file. A file that cannot be read, or that does not fit, is an error that names it:
-        starting over silently would hide a broken disk or a clash of keys.
+        A file that cannot be read, that belongs to another run or does not fit is set aside under another name, with
+        a warning, and everything is left as it was: the run starts over.
         """
+        self.last = self.born = monotonic()
         if self.path is None or not self.path.exists():
             return None
+        before = {label: _copy(module.state_dict()) for label, module in modules.items()}
+        random = torch.get_rng_state()
+        fresh = optimiser.state_dict()
         try:
-            with safe_open(self.path, framework="pt") as file:
-                record: State = json.loads(file.metadata()["record"])
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            header, tensors = read_state(self.path)
+            if header["checksum"] != _checksum(tensors):
+                raise ValueError("its checksum is another than its tensors'")
+            if header["key"] != self.key:
+                raise ValueError(f"it belongs to a run with the key {str(header['key'])[:16]!r}")
             for label, module in modules.items():
                 module.load_state_dict(_below(tensors, f"{label}/"))
             _restore_optimiser(optimiser, _below(tensors, "optimiser/"))
             torch.set_rng_state(tensors["random"])
             if "random_cuda" in tensors:
                 torch.cuda.set_rng_state(tensors["random_cuda"])
+            self.spent = float(header["seconds"])
+            return Saved(header["record"], _below(tensors, "best/"), _below(tensors, "tally/"))
         except Exception as error:  # any damage of the file shows as one of many types
-            raise UserError(
-                f"{self.path} is not a usable training state ({error}); delete it to start over."
-            ) from error
-        return record, _below(tensors, "best/")
+            for label, module in modules.items():
+                module.load_state_dict(before[label])
+            optimiser.load_state_dict(fresh)
+            torch.set_rng_state(random)
+            self._set_aside(error)
+            return None
+
+    def _set_aside(self, error: Exception) -> None:
+        assert self.path is not None
+        aside = self.path.with_name(self.path.name + UNUSABLE)
+        try:
+            self.path.replace(aside)
+        except OSError as failure:
+            raise UserError(f"{self.path} is not a usable training state and cannot be moved: {failure}") from None
+        reason = " ".join(str(error).split())[:200]
+        LOG.warning(
+            "%s is not a usable training state (%s); it is kept as %s, and the run starts over.",
+            self.path, reason, aside.name,
+        )  # fmt: skip
 
     def remove(self) -> None:
         """Deletes the file, once the run's results are written."""
         if self.path is not None:
             self.path.unlink(missing_ok=True)
+
+
+def read_state(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """(header with `key` and `record`, tensors) of a state file; any error when it is none."""
+    with safe_open(path, framework="pt") as file:
+        return json.loads(file.metadata()["state"]), {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+
+
+def read_header(path: Path) -> dict[str, Any]:
+    """`key` and `record` of a state file, without its tensors; any error when it is none."""
+    with safe_open(path, framework="pt") as file:
+        header: dict[str, Any] = json.loads(file.metadata()["state"])
+    return header
+
+
+def _checksum(tensors: Mapping[str, Tensor]) -> int:
+    """Over names and bytes: safetensors itself notices a file that was cut, not one whose bits have changed."""
+    found = 0
+    for name in sorted(tensors):
+        found = zlib.crc32(name.encode() + b"\0", found)
+        found = zlib.crc32(tensors[name].reshape(-1).view(torch.uint8).numpy().tobytes(), found)
+    return found
+
+
+def _copy(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name: tensor.detach().clone() for name, tensor in state.items()}
 
 
 def _below(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -23,6 +23,7 @@ from mtl.training.losses import gradient_geometry, task_loss
 from mtl.training.measure import measure
 from mtl.training.optimiser import LrSchedule, lr_factor, set_lr
 from mtl.training.stopping import Selector
+from mtl.training.tally import Tally
 from mtl.types import TaskSpec
 
 CHECK_EVERY = 50
@@ -72,12 +73,12 @@ def fit(
 ) -> Iterator[Record]:
     """Trains `model` in place; yields each epoch's record and fills `fitted`.
 
-    Resumes after the last epoch that `checkpoint` holds. At the end the model carries the weights of the epoch that
-    `selector` chose.
+    Resumes where `checkpoint` stands, after an epoch or in the middle of one. At the end the model carries the weights
+    of the epoch that `selector` chose.
 
     Raises:
-        NonFiniteLossError: the checkpoint of the last good epoch is kept.
-        UserError: in some epoch the sampler draws nothing for this run.
+        NonFiniteLossError: the last good state is kept.
+        UserError: in some epoch the sampler draws nothing for this run, or the state cannot be written.
     """
     device = next(model.parameters()).device
     names = [pool.name for pool in train]
@@ -90,22 +91,25 @@ def fit(
         )
     shared = [p for p in model.shared_parameters() if p.requires_grad]
     trained = [p for group in optimiser.param_groups for p in group["params"]]
+    limit = torch.inf if budget.clip is None else budget.clip
     modules: dict[str, nn.Module] = {"model": model, "balancer": balancer}
-    done = _resume(checkpoint, modules, optimiser, selector, fitted)
-    step = sum(lengths[:done])
+    done, begun = _resume(checkpoint, modules, optimiser, selector, fitted)
+    step = fitted.steps
     for epoch, plan_steps in enumerate(plan.epochs(budget.epochs, first=done), start=done + 1):
         if fitted.stopped == "patience":
             break
         model.train()
         steps = [chosen for chosen in plan_steps if any(name in chosen for name in names)]
-        losses_seen = torch.full((len(steps), len(specs)), torch.nan, device=device)
-        drawn = torch.zeros(len(steps), len(specs), dtype=torch.bool)
-        norms = torch.zeros(len(steps), device=device)
-        probes = set(torch.linspace(0, len(steps) - 1, budget.probes + 2)[1:-1].round().int().tolist())
-        geometry: list[tuple[list[str], Tensor, Tensor]] = []
-        weight_sum = torch.zeros(len(specs), device=device)
+        probes = torch.linspace(0, len(steps) - 1, budget.probes + 2)[1:-1].round().int().tolist()
+        tally = Tally(list(specs), len(steps), len(probes), device)
+        first = 0
+        if begun is not None:
+            tally.restore(begun)
+            first = step - sum(lengths[:done])
+            begun = None
+        checked = first
         rate = 0.0
-        for i, chosen in enumerate(steps):
+        for i, chosen in enumerate(steps[first:], start=first):
             progress = step / total
             rate = set_lr(optimiser, lr_factor(budget.schedule, progress))
             losses: dict[str, Tensor] = {}
@@ -122,21 +126,23 @@ def fit(
             step += 1
             if losses:
                 losses = {name: losses[name] for name in specs if name in losses}
-                for k, name in enumerate(specs):
-                    if name in losses:
-                        losses_seen[i, k] = losses[name].detach()
-                        drawn[i, k] = True
+                tally.add_losses(i, losses)
                 if i in probes and shared and len(losses) > 1:
-                    geometry.append((list(losses), *gradient_geometry(losses, shared)))
+                    tally.add_geometry(probes.index(i), losses, *gradient_geometry(losses, shared))
                 optimiser.zero_grad(set_to_none=True)
                 weights = balancer.backward(losses, progress)
-                weight_sum += torch.stack([torch.as_tensor(weights[name], device=device) for name in specs])
-                limit = torch.inf if budget.clip is None else budget.clip
-                norms[i] = nn.utils.clip_grad_norm_(trained, limit)
+                tally.weights += torch.stack([torch.as_tensor(weights[name], device=device) for name in specs])
+                tally.norms[i] = nn.utils.clip_grad_norm_(trained, limit)
                 optimiser.step()
-            if (i + 1) % CHECK_EVERY == 0 or i + 1 == len(steps):
-                first = i - i % CHECK_EVERY
-                _check_finite(losses_seen[first : i + 1], drawn[first : i + 1], first, epoch, steps, train, list(specs))
+            last = i + 1 == len(steps)
+            due = not last and checkpoint.due()
+            if i + 1 - checked == CHECK_EVERY or last or due:
+                _check_finite(tally, checked, i + 1, epoch, steps, train)
+                checked = i + 1
+            # A gradient that is not finite has broken the weights; the next losses will say so.
+            if due and torch.isfinite(tally.norms[: i + 1]).all():
+                fitted.steps = step
+                checkpoint.save(modules, optimiser, _state(epoch - 1, selector, fitted), fitted.best, tally.state())
         metrics, _ = measure(model, val, specs)
         _check_weights(selector.score(metrics), epoch)
         better = selector.update(epoch, metrics)
@@ -150,17 +156,15 @@ def fit(
             "steps": len(steps),
             "lr": rate,
             "lambda": lam,
-            "weights": dict(zip(specs, (weight_sum / len(steps)).tolist(), strict=True)),
-            "train": {
-                name: {"loss": value} for name, value in zip(specs, _column_means(losses_seen, drawn), strict=True)
-            },
+            "weights": dict(zip(specs, (tally.weights / len(steps)).tolist(), strict=True)),
+            "train": {name: {"loss": value} for name, value in zip(specs, tally.loss_means(), strict=True)},
             "val": metrics,
             "score": selector.score(metrics)[0],
-            "grad_norm": norms.mean().item(),
-            "gradients": _geometry_means(geometry),
+            "grad_norm": tally.norms.mean().item(),
+            "gradients": tally.geometry_means(),
         }
         fitted.epochs.append(record)
-        checkpoint.save(modules, optimiser, fitted.best, _state(epoch, selector, fitted))
+        checkpoint.save(modules, optimiser, _state(epoch, selector, fitted), fitted.best)
         yield record
     model.load_state_dict(fitted.best)
 
@@ -183,32 +187,36 @@ def _resume(
     optimiser: torch.optim.Optimizer,
     selector: Selector,
     fitted: Fitted,
-) -> int:
-    """Puts everything back as it was at the end of the last saved epoch; returns that epoch's number, or 0."""
-    loaded = checkpoint.load(modules, optimiser)
-    if loaded is None:
-        return 0
-    record, fitted.best = loaded
+) -> tuple[int, dict[str, Tensor] | None]:
+    """Puts everything back as it was when the state was saved.
+
+    Returns:
+        How many epochs are whole, and the sums of the one that was begun (None: none was).
+    """
+    saved = checkpoint.load(modules, optimiser)
+    if saved is None:
+        return 0, None
+    record, fitted.best = saved.record, saved.best
     selector.best_epoch, selector.best = record["best_epoch"], tuple(record["best"])
     fitted.epochs, fitted.stopped = record["epochs"], record["stopped"]
     fitted.steps, fitted.samples = record["steps"], record["samples"]
-    return int(record["epoch"])
+    return int(record["epoch"]), saved.tally or None
 
 
-def _check_finite(
-    losses: Tensor, drawn: Tensor, first: int, epoch: int, steps: list[Any], train: list[Pool], names: list[str]
-) -> None:
-    bad = (~torch.isfinite(losses).cpu() & drawn).nonzero()
+def _check_finite(tally: Tally, first: int, end: int, epoch: int, steps: list[Any], train: list[Pool]) -> None:
+    """Looks at the losses of the steps [first, end)."""
+    bad = (~torch.isfinite(tally.losses[first:end]).cpu() & tally.drawn[first:end]).nonzero()
     if len(bad) == 0:
         return
     row, column = bad[0].tolist()
-    task = names[column]
+    row += first
+    task = tally.names[column]
     pool = next(pool for pool in train if task in pool.tasks)
-    samples = steps[first + row][pool.name].tolist()
+    samples = steps[row][pool.name].tolist()
     shown = ", ".join(map(str, samples[:8])) + (", …" if len(samples) > 8 else "")
     raise NonFiniteLossError(
-        f"the loss of task {task} became {losses[row, column].item()} at epoch {epoch}, step {first + row + 1} of "
-        f"{len(steps)} (pool {pool.name}, samples {shown}). The state of the last good epoch is kept. "
+        f"the loss of task {task} became {tally.losses[row, column].item()} at epoch {epoch}, step {row + 1} of "
+        f"{len(steps)} (pool {pool.name}, samples {shown}). The last good state is kept. "
         "A lower `train.lr` or `train.clip` often helps."
     )
 
@@ -218,29 +226,6 @@ def _check_weights(score: tuple[float, ...], epoch: int) -> None:
     bad = [value for value in score if not math.isfinite(value)]
     if bad:
         raise NonFiniteLossError(
-            f"the validation score became {bad[0]} at epoch {epoch}, though its training losses were finite. The state "
-            "of the last good epoch is kept. A lower `train.lr` or `train.clip` often helps."
+            f"the validation score became {bad[0]} at epoch {epoch}, though its training losses were finite. The "
+            "last good state is kept. A lower `train.lr` or `train.clip` often helps."
         )
-
-
-def _column_means(losses: Tensor, drawn: Tensor) -> list[float | None]:
-    """Mean of each task's loss over the steps that held a sample of it; None when none did."""
-    counts = drawn.sum(dim=0)
-    sums = torch.where(drawn.to(losses.device), losses, 0.0).sum(dim=0).cpu()
-    return [None if n == 0 else float(s / n) for s, n in zip(sums, counts, strict=True)]
-
-
-def _geometry_means(geometry: list[tuple[list[str], Tensor, Tensor]]) -> Record:
-    """Means over an epoch's probes of each task's gradient norm and each pair's cosine."""
-    norms: dict[str, list[float]] = {}
-    cosines: dict[str, list[float]] = {}
-    for names, norm, cosine in geometry:
-        norm_values, cosine_values = norm.tolist(), cosine.tolist()
-        for i, name in enumerate(names):
-            norms.setdefault(name, []).append(norm_values[i])
-            for j in range(i + 1, len(names)):
-                cosines.setdefault(f"{name}|{names[j]}", []).append(cosine_values[i][j])
-    return {
-        "norms": {name: sum(values) / len(values) for name, values in norms.items()},
-        "cosines": {pair: sum(values) / len(values) for pair, values in cosines.items()},
-    }

@@ -39,15 +39,21 @@ def pretrain(
     device = next(pretrainer.parameters()).device
     total = plan.steps_per_epoch * epochs
     modules: dict[str, nn.Module] = {"pretrainer": pretrainer}
-    loaded = checkpoint.load(modules, optimiser)
-    if loaded is not None:
-        history.extend(loaded[0]["epochs"])
-    step = plan.steps_per_epoch * len(history)
+    saved = checkpoint.load(modules, optimiser)
+    step = 0
+    if saved is not None:
+        history.extend(saved.record["epochs"])
+        step = saved.record["step"]
     for epoch, steps in enumerate(plan.epochs(epochs, first=len(history)), start=len(history) + 1):
         pretrainer.train()
         seen = torch.zeros(len(steps), device=device)
+        first = step - len(steps) * len(history)
+        if first:
+            assert saved is not None
+            seen.copy_(saved.tally["seen"])
+        checked = first
         rate = 0.0
-        for i, chosen in enumerate(steps):
+        for i, chosen in enumerate(steps[first:], start=first):
             factor = decay ** (epoch - 1) if schedule == "exponential" else lr_factor(schedule, step / total)
             rate = set_lr(optimiser, factor)
             optimiser.zero_grad(set_to_none=True)
@@ -58,16 +64,16 @@ def pretrain(
                     loss = pretrainer.loss(pool.batch(index.to(device)).x) * (len(index) / size)
                     loss.backward()
                     seen[i] += loss.detach()
-            nn.utils.clip_grad_norm_(pretrainer.parameters(), torch.inf if clip is None else clip)
+            norm = nn.utils.clip_grad_norm_(pretrainer.parameters(), torch.inf if clip is None else clip)
             optimiser.step()
             step += 1
-            if ((i + 1) % CHECK_EVERY == 0 or i + 1 == len(steps)) and not torch.isfinite(seen).all():
-                first = int((~torch.isfinite(seen)).nonzero()[0])
-                shown = {name: index.tolist()[:8] for name, index in steps[first].items()}
-                raise NonFiniteLossError(
-                    f"the pretraining loss became {seen[first].item()} at epoch {epoch}, step {first + 1} of "
-                    f"{len(steps)} (samples {shown} …). A lower `pretrain.lr` often helps."
-                )
+            last = i + 1 == len(steps)
+            due = not last and checkpoint.due()
+            if i + 1 - checked == CHECK_EVERY or last or due:
+                _check_finite(seen, checked, i + 1, epoch, steps)
+                checked = i + 1
+            if due and torch.isfinite(norm):  # else the weights are broken, as the next losses will say
+                checkpoint.save(modules, optimiser, {"epochs": history, "step": step}, tally={"seen": seen})
         held_out = pretext_loss(pretrainer, val, seed)
         if not math.isfinite(held_out):  # the last steps broke the weights: do not save them
             raise NonFiniteLossError(
@@ -81,8 +87,21 @@ def pretrain(
             "val": {"loss": held_out},
         }
         history.append(record)
-        checkpoint.save(modules, optimiser, {}, {"epochs": history})
+        checkpoint.save(modules, optimiser, {"epochs": history, "step": step})
         yield record
+
+
+def _check_finite(seen: Tensor, first: int, end: int, epoch: int, steps: list[dict[str, Tensor]]) -> None:
+    """Looks at the losses of the steps [first, end)."""
+    bad = (~torch.isfinite(seen[first:end])).nonzero()
+    if len(bad) == 0:
+        return
+    at = first + int(bad[0])
+    shown = {name: index.tolist()[:8] for name, index in steps[at].items()}
+    raise NonFiniteLossError(
+        f"the pretraining loss became {seen[at].item()} at epoch {epoch}, step {at + 1} of {len(steps)} (samples "
+        f"{shown} …). A lower `pretrain.lr` often helps."
+    )
 
 
 @torch.no_grad()

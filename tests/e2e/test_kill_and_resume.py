@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -15,6 +14,7 @@ from safetensors import safe_open
 from mtl.config import load_config
 from mtl.experiment import run_finetune
 from mtl.paths import RunPath
+from tests.e2e.killing import alive, until
 from tests.e2e.project import SEEDS, Project, settings
 
 EPOCHS = 80
@@ -33,25 +33,9 @@ def place(workspace: Project) -> Project:
     return workspace
 
 
-def until(found: Callable[[], object], seconds: float, what: str) -> None:
-    """Waits for something to become true."""
-    end = time.monotonic() + seconds
-    while not found():
-        assert time.monotonic() < end, f"waited {seconds} s for {what}"
-        time.sleep(0.002)
-
-
-def alive(process: psutil.Process) -> bool:
-    """A zombie is dead: nothing here inherits the workers of a killed parent."""
-    try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
-
-
 def epoch_of(state: Path) -> int:
     with safe_open(state, framework="pt") as file:
-        return int(json.loads(file.metadata()["record"])["epoch"])
+        return int(json.loads(file.metadata()["state"])["record"]["epoch"])
 
 
 def result(root: Path, seed: int) -> dict[str, bytes]:
@@ -68,23 +52,23 @@ def test_a_killed_stage_goes_on_bit_for_bit(place: Project, tmp_path: Path) -> N
         start_new_session=True,
     )  # fmt: skip
     try:
-        until(lambda: list(states.glob("*.safetensors")), 300, "the first epoch")
+        until(lambda: list(states.rglob("*.safetensors")), 300, "the first epoch")
         workers = psutil.Process(stage.pid).children(recursive=True)
     finally:
         stage.send_signal(signal.SIGKILL)  # The parent alone: that its workers end as well is the matter.
     stage.wait()
     assert len(workers) == 2
     until(lambda: not any(map(alive, workers)), 30, "the workers to end with their parent")
-    held = {path: path.read_bytes() for path in states.iterdir()}
+    held = {path: path.read_bytes() for path in states.rglob("*.*")}
     time.sleep(0.2)
-    assert {path: path.read_bytes() for path in states.iterdir()} == held, "something goes on writing"
-    reached = [epoch_of(path) for path in states.glob("*.safetensors")]
+    assert {path: path.read_bytes() for path in states.rglob("*.*")} == held, "something goes on writing"
+    reached = [epoch_of(path) for path in states.rglob("*.safetensors")]
     assert reached and all(1 <= epoch < EPOCHS for epoch in reached), reached
     assert [result(place.root, seed) for seed in SEEDS] == before, "half a result"
 
     resumed = place.run(*command).well()
     assert f"joint / seed 0: done, {EPOCHS} epochs" in resumed.out
-    assert not list(states.glob("*.safetensors"))
+    assert not list(states.rglob("*.safetensors"))
     timing = place.json("timings/finetune/joint/seed-0.json")
     assert timing["epochs"] == EPOCHS
 

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from mtl.config import Config, parse_config
-from mtl.evaluation.runs import Run, expected_runs
+from mtl.evaluation.runs import Run
 from mtl.evaluation.tables import write_json
-from mtl.types import RunPath
+from mtl.paths import RunPath, run_paths
 
 PARAMETERS = {"baseline": 1000, "finetune": 1500}
 Value = Callable[[RunPath, str], float]
@@ -37,7 +37,7 @@ def make_config(seeds: Iterable[int] = range(5), **sections: Any) -> Config:
 
 
 def make_runs(config: Config, value: Value, optimum: dict[str, float] | None = None) -> list[Run]:
-    return [make_run(config, path, value, optimum or {}) for path in expected_runs(config)]
+    return [make_run(config, path, value, optimum or {}) for path in run_paths(config) if path.stage != "pretrain"]
 
 
 def make_run(config: Config, path: RunPath, value: Value, optimum: dict[str, float]) -> Run:

@@ -14,7 +14,7 @@ from mtl.errors import UserError
 from mtl.evaluation.compare import compare, gap_closed, verdict, within
 from mtl.evaluation.intervals import Interval
 from mtl.evaluation.runs import Run, read_runs
-from mtl.types import RunPath
+from mtl.paths import RunPath
 
 from .simulated import Value, make_config, make_run, make_runs, write_runs
 

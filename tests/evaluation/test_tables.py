@@ -15,7 +15,7 @@ from mtl.evaluation.tables import (
     write_json,
     write_parquet,
 )
-from mtl.types import RunPath
+from mtl.paths import RunPath
 
 from .simulated import make_config, make_runs, write_runs
 from .test_compare import planted

@@ -13,9 +13,10 @@ from mtl.config import Config, Start
 from mtl.errors import UserError
 from mtl.experiment import run_baseline, run_finetune, run_pretrain
 from mtl.experiment.objects import load_tasks
+from mtl.experiment.states import list_states, release
 from mtl.files import write_json
 from mtl.models.build import MultiTaskModel, build_model
-from mtl.paths import REFERENCE
+from mtl.paths import REFERENCE, RunPath
 from tests.experiment.conftest import PRETRAINED, configure
 
 SEED = 3
@@ -89,7 +90,12 @@ def sane(folder: Path, config: Config) -> Any:
     assert counted["total"] == sum(parameter.numel() for parameter in model.parameters())
     assert set(counted["heads"]) == set(run["samples"]) == set(run["train_size"]) == set(run["tasks"])
     assert run["optimum"] == {}, "nobody knows the optimum of these data"
-    assert not list(root.glob(".mtl/state/*.safetensors")), "states"
+    where = RunPath(run["stage"], run["name"], run["start"] if run["stage"] == "baseline" else None, run["seed"])
+    assert [state.finished for state in list_states(root) if state.run == str(where.folder.relative_to("outputs"))]
+    release(where, root)
+    assert not any(
+        state.finished and state.run == str(where.folder.relative_to("outputs")) for state in list_states(root)
+    )
     return run
 
 

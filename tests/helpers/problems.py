@@ -120,6 +120,8 @@ class Run:
     stopping: StoppingConfig = field(default_factory=lambda: StoppingConfig(patience=None))
     sampler: SamplerConfig = field(default_factory=SamplerConfig)
     checkpoint: Path | None = None
+    seconds: float = 3600.0
+    """Age at which a state is due in the middle of an epoch."""
 
     def __post_init__(self) -> None:
         torch.manual_seed(self.seed)
@@ -145,8 +147,8 @@ class Run:
         yield from fit(
             self.model, self.balancer, self.optimiser, self.data.select(self.tasks, "train"),
             self.data.select(self.tasks, "val"), self.plan, self.specs,
-            Budget(self.epochs, "onecycle", self.clip, self.probes), self.selector, Checkpoint(self.checkpoint),
-            self.fitted,
+            Budget(self.epochs, "onecycle", self.clip, self.probes), self.selector,
+            Checkpoint(self.checkpoint, "", self.seconds), self.fitted,
         )  # fmt: skip
 
     def go(self) -> "Run":

@@ -11,6 +11,7 @@ from mtl.balancing.weighted import WeightedSum, scheduled
 from mtl.config import SamplerConfig, StoppingConfig, TimeDartEncoder
 from mtl.data.tasks import build_tasks
 from mtl.errors import UserError
+from mtl.training.checkpoint import read_header
 from mtl.training.fit import NonFiniteLossError
 from mtl.training.measure import measure, predict
 from tests.helpers.problems import (
@@ -64,6 +65,41 @@ def test_a_stopped_run_goes_on_bit_for_bit(tmp_path: Path, stop: int) -> None:
     assert whole.selector.best_epoch == resumed.selector.best_epoch
     first, second = (run.optimiser.state_dict()["state"] for run in (whole, resumed))
     assert first.keys() == second.keys() and len(first) > 0
+    assert all(same(first[parameter], second[parameter]) for parameter in first)
+
+
+@pytest.mark.parametrize("stop", [1, 8, 9, 13])
+def test_a_run_stopped_in_the_middle_of_an_epoch_goes_on_bit_for_bit(tmp_path: Path, stop: int) -> None:
+    """With a state after every step, an error at any of them loses that step alone."""
+    data = wave_tasks(tasks={**TASKS, "late": binary(label="up", input_len=20)})
+
+    class Failing(Uncertainty):
+        calls = 0
+
+        def backward(self, losses: dict[str, torch.Tensor], progress: float) -> dict[str, torch.Tensor | float]:
+            self.calls += 1
+            if self.calls == stop + 1:
+                raise KeyboardInterrupt
+            return super().backward(losses, progress)
+
+    def run(path: Path | None, kind: type[Uncertainty]) -> Run:
+        balancer = kind(list(data.specs.values()), "kendall")
+        sampler = SamplerConfig(kind="proportional", allocation="multinomial")
+        return Run(data, list(data.specs), epochs=3, batch_size=32, probes=3, balancer=balancer, sampler=sampler,
+                   checkpoint=path, seconds=0.0)  # fmt: skip
+
+    whole = run(None, Uncertainty).go()
+    assert whole.plan.steps_per_epoch == 7
+    state = tmp_path / "state"
+    with pytest.raises(KeyboardInterrupt):
+        run(state, Failing).go()
+    assert read_header(state)["record"]["steps"] == stop
+    torch.rand(7)  # another process would stand elsewhere in the random numbers
+    resumed = run(state, Uncertainty).go()
+    assert same(whole.model, resumed.model)
+    assert whole.fitted.epochs == resumed.fitted.epochs
+    assert (whole.fitted.steps, whole.fitted.samples) == (resumed.fitted.steps, resumed.fitted.samples)
+    first, second = (run.optimiser.state_dict()["state"] for run in (whole, resumed))
     assert all(same(first[parameter], second[parameter]) for parameter in first)
 
 

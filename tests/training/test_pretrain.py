@@ -12,7 +12,7 @@ from mtl.config.training import Objective
 from mtl.data.sampling import JointPlan
 from mtl.data.tasks import unlabelled_pools
 from mtl.models.build import build_pretrainer
-from mtl.training.checkpoint import Checkpoint
+from mtl.training.checkpoint import Checkpoint, read_header
 from mtl.training.fit import NonFiniteLossError
 from mtl.training.optimiser import LrSchedule, adamw
 from mtl.training.pretrain import pretext_loss, pretrain
@@ -33,6 +33,7 @@ class Pretraining:
     lr: float = 3e-3
     schedule: LrSchedule = "onecycle"
     path: Path | None = None
+    seconds: float = 3600.0
     history: list[dict[str, Any]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -43,7 +44,7 @@ class Pretraining:
         self.plan = JointPlan({pool.name: len(pool) for pool in self.train}, 16, SamplerConfig(kind="proportional"), 0)
         self.records = pretrain(
             self.pretrainer, self.optimiser, self.train, self.val, self.plan, self.epochs, self.schedule, 0.5, 1.0, 0,
-            Checkpoint(self.path), self.history,
+            Checkpoint(self.path, "", self.seconds), self.history,
         )  # fmt: skip
 
     def go(self) -> "Pretraining":
@@ -72,6 +73,35 @@ def test_a_stopped_pretraining_goes_on_bit_for_bit(tmp_path: Path, objective: Ob
     assert whole.history == resumed.history
     finished = Pretraining(objective, path=tmp_path / "state").go()
     assert finished.history == whole.history and same(finished.pretrainer, whole.pretrainer)
+
+
+@pytest.mark.parametrize("stop", [3, 16, 20])
+def test_a_pretraining_stopped_in_the_middle_of_an_epoch_goes_on_bit_for_bit(
+    tmp_path: Path, stop: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a state after every step, an error at any of them loses that step alone."""
+    whole = Pretraining(DIFFUSION).go()
+    steps = whole.plan.steps_per_epoch
+    assert 3 < steps < 16
+    begun = Pretraining(DIFFUSION, path=tmp_path / "state", seconds=0.0)
+    step, taken = begun.optimiser.step, 0
+
+    def failing(*arguments: Any) -> Any:
+        nonlocal taken
+        if taken == stop:
+            raise KeyboardInterrupt
+        taken += 1
+        return step(*arguments)
+
+    monkeypatch.setattr(begun.optimiser, "step", failing)
+    with pytest.raises(KeyboardInterrupt):
+        begun.go()
+    record = read_header(tmp_path / "state")["record"]
+    assert (record["step"], len(record["epochs"])) == (stop, stop // steps)
+    torch.rand(7)
+    resumed = Pretraining(DIFFUSION, path=tmp_path / "state").go()
+    assert same(whole.pretrainer, resumed.pretrainer)
+    assert whole.history == resumed.history
 
 
 @pytest.mark.parametrize("objective", [DENOISE, DIFFUSION], ids=["denoise", "diffusion"])

@@ -1,0 +1,74 @@
+"""One pretraining of the encoder, from config to result files."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from mtl.config import Config, NoObjective
+from mtl.data.sampling import JointPlan
+from mtl.data.tasks import unlabelled_pools
+from mtl.experiment.execution import Tell, silent, write_timings
+from mtl.experiment.identity import pretrain_identity, state_key
+from mtl.experiment.objects import load_sources
+from mtl.experiment.states import held, note_finished, state_files
+from mtl.experiment.weights import write_weights
+from mtl.files import whole_folder, write_json
+from mtl.models.build import build_pretrainer
+from mtl.paths import RunPath
+from mtl.seeding import make_deterministic, resolve_device, stable_seed
+from mtl.training.optimiser import adamw
+from mtl.training.pretrain import pretext_loss, pretrain
+
+
+def run_pretrain(config: Config, seed: int, root: Path = Path(), tell: Tell = silent) -> Path:
+    """Pretrains the encoder on the training windows of `pretrain.sources`; returns the run's folder."""
+    where = RunPath("pretrain", None, None, seed)
+    with held(where, root):
+        return _run_pretrain(config, where, root, tell)
+
+
+def _run_pretrain(config: Config, where: RunPath, root: Path, tell: Tell) -> Path:
+    objective, section, seed = config.pretrain.objective, config.pretrain, where.seed
+    names = section.sources or list(config.prepare.sources)
+    identity = pretrain_identity(config, names, root)
+    facts: dict[str, Any] = {"stage": "pretrain", "name": None, "seed": seed, "objective": objective.kind,
+                             "sources": names, "identity": identity}  # fmt: skip
+    if isinstance(objective, NoObjective):
+        with whole_folder(root / where.folder) as folder:
+            write_json(folder / "run.json", facts | {"val": {}, "parameters": {}})
+            write_json(folder / "history.json", {"epochs": []})
+        return root / where.folder
+    began, clock = datetime.now(UTC), perf_counter()
+    make_deterministic(stable_seed(seed, "pretrain"), config.base.threads)
+    device = resolve_device(config.base.device)
+    sources = load_sources(names, root)
+    train, val = (
+        [pool.to(device) for pool in unlabelled_pools(sources, section.input_len, seed, split)]
+        for split in ("train", "val")
+    )
+    lengths = {pool.input_len for pool in train}
+    pretrainer = build_pretrainer(config.encoder, objective, lengths, seed).to(device)
+    optimiser = adamw([(list(pretrainer.parameters()), section.lr, section.weight_decay)])
+    plan = JointPlan({pool.name: len(pool) for pool in train}, section.batch_size, config.train.sampler, seed)
+    (state,) = state_files(where, state_key(config, where, identity, root), 1, config.base.state_seconds, root)
+    history: list[dict[str, Any]] = []
+    for record in pretrain(
+        pretrainer, optimiser, train, val, plan, section.epochs, section.schedule, section.decay, section.clip, seed,
+        state, history,
+    ):  # fmt: skip
+        tell(record["epoch"], section.epochs)
+    losses = {"loss": pretext_loss(pretrainer, val, seed)}
+    if objective.kind == "diffusion":
+        losses |= {f"loss_step_{t}": pretext_loss(pretrainer, val, seed, t) for t in (0, objective.steps - 1)}
+    counts = {"total": sum(p.numel() for p in pretrainer.parameters()),
+              "encoder": sum(p.numel() for p in pretrainer.encoder.parameters())}  # fmt: skip
+    write_timings(
+        where, root, began, perf_counter() - clock + state.spent, len(history), plan.steps_per_epoch * len(history)
+    )
+    with whole_folder(root / where.folder) as folder:
+        write_json(folder / "run.json", facts | {"val": losses, "parameters": counts})
+        write_json(folder / "history.json", {"epochs": history})
+        write_weights(folder / "weights.safetensors", pretrainer.transferable())
+    note_finished(where, [state], root)
+    return root / where.folder

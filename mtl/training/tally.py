@@ -1,0 +1,88 @@
+"""What an epoch adds up step by step: kept on the device, saved with a state in the middle of an epoch.
+
+S steps of the epoch, K tasks, P probes.
+"""
+
+from typing import Any
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+
+class Tally:
+    """Losses, gradient norms, weights and gradient geometry of one epoch.
+
+    Args:
+        names: the tasks, in order.
+        steps: S.
+        probes: P, steps on which the geometry of the task gradients is measured.
+        device: where the losses come from.
+    """
+
+    def __init__(self, names: list[str], steps: int, probes: int, device: torch.device) -> None:
+        k = len(names)
+        self.names = names
+        self.losses: Float[Tensor, "S K"] = torch.full((steps, k), torch.nan, device=device)
+        self.drawn: Bool[Tensor, "S K"] = torch.zeros(steps, k, dtype=torch.bool)
+        """Which steps held a sample of which task; on the CPU."""
+        self.norms: Float[Tensor, " S"] = torch.zeros(steps, device=device)
+        """Of the combined gradient, before clipping."""
+        self.weights: Float[Tensor, " K"] = torch.zeros(k, device=device)
+        """Sum over steps of each task's weight in the objective."""
+        self.probed: Bool[Tensor, "P K"] = torch.zeros(probes, k, dtype=torch.bool)
+        self.task_norms: Float[Tensor, "P K"] = torch.zeros(probes, k, device=device)
+        self.cosines: Float[Tensor, "P K K"] = torch.zeros(probes, k, k, device=device)
+
+    def state(self) -> dict[str, Tensor]:
+        """Every tensor, by name."""
+        return {name: value for name, value in vars(self).items() if isinstance(value, Tensor)}
+
+    def restore(self, state: dict[str, Tensor]) -> None:
+        """Takes over what `state` gave."""
+        for name, mine in self.state().items():
+            mine.copy_(state[name])
+
+    def add_losses(self, step: int, losses: dict[str, Tensor]) -> None:
+        values = torch.stack(list(losses.values())).detach()
+        if len(losses) == len(self.names):
+            self.losses[step] = values
+            self.drawn[step] = True
+        else:
+            present = self._places(losses)
+            self.losses[step, present] = values
+            self.drawn[step, present] = True
+
+    def add_geometry(self, probe: int, losses: dict[str, Tensor], norms: Tensor, cosines: Tensor) -> None:
+        present = self._places(losses)
+        self.probed[probe, present] = True
+        self.task_norms[probe, present] = norms
+        self.cosines[probe, present[:, None], present] = cosines
+
+    def loss_means(self) -> list[float | None]:
+        """Mean of each task's loss over the steps that held a sample of it; None when none did."""
+        counts = self.drawn.sum(dim=0)
+        sums = torch.where(self.drawn.to(self.losses.device), self.losses, 0.0).sum(dim=0).cpu()
+        return [None if n == 0 else float(s / n) for s, n in zip(sums, counts, strict=True)]
+
+    def geometry_means(self) -> dict[str, Any]:
+        """Means over the epoch's probes of each task's gradient norm and each pair's cosine."""
+        norms: dict[str, list[float]] = {}
+        cosines: dict[str, list[float]] = {}
+        for present, norm, cosine in zip(
+            self.probed.tolist(), self.task_norms.tolist(), self.cosines.tolist(), strict=True
+        ):
+            for i, name in enumerate(self.names):
+                if not present[i]:
+                    continue
+                norms.setdefault(name, []).append(norm[i])
+                for j in range(i + 1, len(self.names)):
+                    if present[j]:
+                        cosines.setdefault(f"{name}|{self.names[j]}", []).append(cosine[i][j])
+        return {
+            "norms": {name: sum(values) / len(values) for name, values in norms.items()},
+            "cosines": {pair: sum(values) / len(values) for pair, values in cosines.items()},
+        }
+
+    def _places(self, losses: dict[str, Tensor]) -> Tensor:
+        return torch.tensor([self.names.index(name) for name in losses])

@@ -1,0 +1,126 @@
+"""`mtl runs`: the training states on disk, which of them a run can go on from, and their removal."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from mtl.checks import one_of
+from mtl.config import Config
+from mtl.errors import UserError
+from mtl.experiment.identity import pretrain_identity, run_identity, state_key
+from mtl.experiment.states import STATES, StateFile, drop, is_held, list_states
+from mtl.paths import RunPath, run_paths
+
+Status = Literal["running", "goes on", "finished", "other settings", "unusable"]
+MEANING: dict[Status, str] = {
+    "running": "its process trains now",
+    "goes on": "`mtl repro` goes on from here",
+    "finished": "its results are in place; the rest of its stage is not",
+    "other settings": "made with other settings, data, code or weights than those of now",
+    "unusable": "half written or damaged: nothing can go on from it",
+}
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A state file and what it is good for."""
+
+    state: StateFile
+    status: Status
+    process: str | None
+    """Who trains it now."""
+
+
+def list_runs(config: Config, root: Path = Path()) -> list[Listed]:
+    """Every state file with its status under the settings, data and code of now."""
+    found = list_states(root)
+    if not found:
+        return []
+    current = _current_keys(config, root)
+    listed = []
+    for state in found:
+        process = is_held(state.run, root)
+        status: Status
+        if process is not None:
+            status = "running"
+        elif state.key is None:
+            status = "unusable"
+        elif state.key.rpartition("-")[0] not in current.get(state.run, ()):
+            status = "other settings"
+        else:
+            status = "finished" if state.finished else "goes on"
+        listed.append(Listed(state, status, process))
+    return listed
+
+
+def clean(config: Config, runs: list[str], everything: bool, root: Path = Path()) -> list[Listed]:
+    """Deletes the states that nothing of now can go on from; with `runs` or `everything` those named or all.
+
+    Returns:
+        What was deleted; the states of runs that train now never are.
+
+    Raises:
+        UserError: a named run has no state.
+    """
+    listed = list_runs(config, root)
+    known = sorted({entry.state.run for entry in listed})
+    for name in runs:
+        if not known:
+            raise UserError(f"`RUN` should name a run that has a state, and none has one; found {name!r}.")
+        one_of("RUN", name, known)
+    chosen = [
+        entry
+        for entry in listed
+        if entry.status != "running"
+        and (everything or entry.state.run in runs or (not runs and entry.status in ("other settings", "unusable")))
+    ]
+    for entry in chosen:
+        drop(entry.state, root)
+    return chosen
+
+
+def show(config: Config, root: Path = Path()) -> None:
+    """Prints a table of the states."""
+    from datetime import datetime
+
+    from rich.console import Console
+    from rich.table import Table
+
+    listed = list_runs(config, root)
+    if not listed:
+        print(f"No training state in {STATES}: nothing was interrupted.")
+        return
+    table = Table("run", "epochs", "steps", "saved", "MB", "status", box=None, header_style="bold")
+    for entry in listed:
+        facts = entry.state.path.stat()
+        status = f"{entry.status} (process {entry.process})" if entry.process else entry.status
+        known = entry.state.key is not None
+        table.add_row(
+            entry.state.run, str(entry.state.epochs) if known else "–", str(entry.state.step) if known else "–",
+            f"{datetime.fromtimestamp(facts.st_mtime):%Y-%m-%d %H:%M:%S}", f"{facts.st_size / 1e6:.1f}", status,
+        )  # fmt: skip
+    Console().print(table)
+    for status in dict.fromkeys(entry.status for entry in listed):
+        print(f"{status}: {MEANING[status]}")
+
+
+def _current_keys(config: Config, root: Path) -> dict[str, set[str]]:
+    """Run → beginning of the keys that its states have now; a run whose data are not prepared has none."""
+    found: dict[str, set[str]] = {}
+    for where in run_paths(config):
+        try:
+            key = state_key(config, where, _identity(config, where, root), root)
+        except (UserError, FileNotFoundError):
+            continue
+        found.setdefault(where.folder.relative_to("outputs").as_posix(), set()).add(key)
+    return found
+
+
+def _identity(config: Config, where: RunPath, root: Path) -> dict[str, str]:
+    if where.stage == "pretrain":
+        return pretrain_identity(config, config.pretrain.sources or list(config.prepare.sources), root)
+    if where.stage == "baseline":
+        start = next(start for start in config.baseline.starts if start.label == where.start)
+        return run_identity(config, None, start, where.seed, root)
+    method = config.finetune.methods[str(where.name)]
+    return run_identity(config, method, method, where.seed, root)
