@@ -77,6 +77,24 @@ def show() -> None:
 
 
 @app.command()
+def check(
+    keep: Annotated[bool, typer.Option("--keep", help="Leave the second run's folder where it is.")] = False,
+    reference: Annotated[bool, typer.Option("--reference", help="Compare with reference/<preset>.json.")] = False,
+    write_reference: Annotated[bool, typer.Option("--write-reference", help="Write reference/<preset>.json.")] = False,
+) -> None:
+    """Run everything again in a copy of the project and compare every byte, or compare with a reference."""
+    from mtl.errors import UserError
+    from pipelines import check as checks
+
+    if keep + reference + write_reference > 1:
+        raise UserError("`check` should be given at most one of --keep, --reference, --write-reference.")
+    if write_reference:
+        checks.write_reference(ROOT)
+    else:
+        raise typer.Exit(checks.check_reference(ROOT) if reference else checks.check(ROOT, keep))
+
+
+@app.command()
 def ui(port: Annotated[int, typer.Option(min=1, max=65535, help="On 127.0.0.1.")] = 5000) -> None:
     """Open the runs in MLflow."""
     from mtl.config import load_config

@@ -14,6 +14,7 @@ import sys
 import time
 from pathlib import Path
 from types import FrameType
+from typing import IO
 
 import psutil
 
@@ -47,7 +48,7 @@ def repro(targets: list[str], force: bool, root: Path = Path()) -> int:
     preflight.check(config, targets, root)
     if config.tracking.enabled:
         tracking.resolve_uri(config, root)  # A wrong address is said now, not after hours.
-    _allow_without_git(root)
+    allow_without_git(root)
     code = run_dvc(["repro", *(["--force"] if force else []), *targets], root)
     if code == 0 and (not targets or "evaluate" in targets):
         publish(config, began, root)
@@ -58,13 +59,23 @@ def repro(targets: list[str], force: bool, root: Path = Path()) -> int:
     return code
 
 
-def run_dvc(arguments: list[str], root: Path = Path()) -> int:
-    """Runs DVC in a process of its own, which owns the terminal; its exit code, 2 for a mistake of the user's."""
-    environment = os.environ | {"DVC_NO_ANALYTICS": "1"}
+def run_dvc(
+    arguments: list[str], root: Path = Path(), changes: dict[str, str] | None = None, output: IO[bytes] | None = None
+) -> int:
+    """Runs DVC in a process of its own, which owns the terminal; its exit code, 2 for a mistake of the user's.
+
+    Args:
+        arguments: of `dvc`.
+        root: folder of the project.
+        changes: variables of its environment that differ from this process's.
+        output: what it prints goes to this file instead of the terminal.
+    """
+    environment = os.environ | {"DVC_NO_ANALYTICS": "1"} | (changes or {})
     # Stages are started by name: `python` should be this one, whether or not the environment is activated.
     environment["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
     # sys.path of the child begins with its folder, so the project's modules are found there as well.
-    child = subprocess.Popen([sys.executable, "-m", "pipelines.repro", *arguments], cwd=root, env=environment)
+    command = [sys.executable, "-m", "pipelines.repro", *arguments]
+    child = subprocess.Popen(command, cwd=root, env=environment, stdout=output)
 
     def stop(number: int, frame: FrameType | None) -> None:
         # As Ctrl-C does in a terminal: DVC leaves its stage alone and takes for granted that it was told as well.
@@ -118,7 +129,7 @@ def show(root: Path = Path()) -> None:
     print_verdicts(verdicts, collect_timings(root), root / REPORT)
 
 
-def _allow_without_git(root: Path) -> None:
+def allow_without_git(root: Path) -> None:
     """A project unpacked from an archive is no git repository: tells DVC, in its git-ignored local settings."""
     if any((folder / ".git").exists() for folder in [root.resolve(), *root.resolve().parents]):
         return

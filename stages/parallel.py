@@ -21,6 +21,7 @@ from mtl.config import BaseConfig
 from mtl.errors import UserError
 from mtl.experiment.states import release
 from mtl.paths import RunPath
+from stages.common import workers
 from stages.lifeline import end_with
 
 
@@ -46,8 +47,6 @@ def run_jobs(jobs: list[Job], base: BaseConfig) -> list[Path]:
     ends the others and is raised. This process and its workers end with the process that started it.
     """
     end_with(os.getppid())
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    workers = max(1, cores // base.threads) if base.jobs == "auto" else base.jobs
     # CUDA does not survive a fork; without it a fork saves every worker the seconds of importing torch.
     forks = base.device != "cuda" and not torch.cuda.is_available() and sys.platform == "linux"
     if forks:
@@ -59,7 +58,7 @@ def run_jobs(jobs: list[Job], base: BaseConfig) -> list[Path]:
     listener = threading.Thread(target=_listen, args=(channel, show), daemon=True)
     folders: dict[int, Path] = {}
     with ProcessPoolExecutor(
-        min(workers, len(jobs)), mp_context=context, initializer=_enter, initargs=(channel, os.getpid())
+        min(workers(base), len(jobs)), mp_context=context, initializer=_enter, initargs=(channel, os.getpid())
     ) as pool:
         waiting = {pool.submit(_work, number, job): number for number, job in enumerate(jobs)}
         listener.start()

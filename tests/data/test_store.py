@@ -1,11 +1,7 @@
-"""The store: the same bytes for the same data, whole or not at all, and what the meta tells."""
+"""The store: whole or not at all, and what the meta tells; tests/test_same_bytes.py compares its bytes."""
 
-import hashlib
 import json
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -16,31 +12,6 @@ from mtl.data.build import read_source
 from mtl.data.store import load_prepared, write_prepared
 from mtl.errors import DataError
 from tests.helpers.data_files import make_source
-
-WRITE = """
-import sys
-from pathlib import Path
-from mtl.data.build import read_source
-from mtl.data.store import write_prepared
-from tests.helpers.data_files import make_source
-root = Path(sys.argv[1])
-for kind in ("sensors", "series", "har", "arrays"):
-    write_prepared(read_source(kind, make_source(kind, root), root), root / "out" / kind, {"b": "2", "a": "1"})
-"""
-
-
-def test_two_processes_write_the_same_bytes(project: Path, tmp_path: Path) -> None:
-    runs = []
-    for seed in ("1", "2"):
-        env = os.environ | {"PYTHONHASHSEED": seed, "PYTHONPATH": str(project)}
-        runs.append(subprocess.Popen([sys.executable, "-c", WRITE, str(tmp_path / seed)], env=env, cwd=tmp_path))
-    assert [run.wait(timeout=120) for run in runs] == [0, 0]
-    digests = []
-    for root in (tmp_path / "1", tmp_path / "2"):
-        files = sorted(path for path in (root / "out").rglob("*") if path.is_file())
-        digests.append({str(p.relative_to(root)): hashlib.sha256(p.read_bytes()).hexdigest() for p in files})
-    assert len(digests[0]) == 8
-    assert digests[0] == digests[1]
 
 
 def test_meta_of_stored_windows(tmp_path: Path) -> None:

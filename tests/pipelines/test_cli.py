@@ -41,7 +41,7 @@ def test_help_names_every_command_and_is_there_at_once(project: Path) -> None:
     code = "import sys; sys.argv = ['mtl', '--help']; from pipelines.cli import main; main()"
     done = subprocess.run([sys.executable, "-c", code], cwd=project, capture_output=True, text=True, check=True)
     assert time.perf_counter() - began < 3  # Half a second alone; tests share the machine.
-    for command in ("validate", "repro", "show", "preset", "data", "ui", "sync"):
+    for command in ("validate", "repro", "show", "check", "preset", "data", "ui", "sync"):
         assert re.search(rf"^\W*{command}\s", done.stdout, re.MULTILINE), command
 
 

@@ -1,7 +1,5 @@
-"""The page stands alone, says what was found, holds no foreign markup, and is the same bytes every time."""
+"""The page stands alone, says what was found, holds no foreign markup; tests/test_same_bytes.py compares its bytes."""
 
-import hashlib
-import os
 import shutil
 import subprocess
 import sys
@@ -169,30 +167,6 @@ def test_settings_are_shown_as_yaml_that_reads_back(tmp_path: Path) -> None:
     part = shown.split("<summary>finetune</summary><pre>")[1].split("</pre>")[0]
     assert yaml.safe_load(part)["methods"]["joint"]["lambda"] == 0.2
     assert "jobs:" not in shown
-
-
-def test_two_processes_write_the_same_bytes(tmp_path: Path) -> None:
-    code = (
-        "import sys; from pathlib import Path; from tests.helpers.results import write_results\n"
-        "from mtl.report.page import write_report\n"
-        "root = Path(sys.argv[1]); write_report(*write_results(root, methods=('uncertainty',), seeds=2), root)"
-    )
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-c", code, str(tmp_path / name)],
-            env=os.environ | {"PYTHONHASHSEED": name, "OMP_NUM_THREADS": "1"},
-        )
-        for name in ("1", "2")
-    ]
-    assert [process.wait() for process in processes] == [0, 0]
-    first, second = (_digests(tmp_path / name / "report") for name in ("1", "2"))
-    assert first == second
-    assert len(first) > 8
-
-
-def _digests(folder: Path) -> dict[str, str]:
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    return {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
 def test_times_leave_the_page_as_it_is(tmp_path: Path) -> None:

@@ -1,0 +1,94 @@
+"""Everything that writes an output of the pipeline, called on small inputs; run as a program, in a process of its own.
+
+python -m tests.helpers.writers FOLDER
+"""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+from mtl.config.sources import SensorsSource
+from mtl.data.download import add
+from mtl.data.store import PREPARED
+from mtl.evaluation import tables
+from mtl.evaluation.compare import compare
+from mtl.evaluation.runs import read_histories, read_runs
+from mtl.experiment.weights import write_weights
+from mtl.files import write_json
+from mtl.models.build import build_model
+from mtl.report.page import write_report
+from stages.prepare import prepare
+from tests.helpers.data_files import make_source
+from tests.helpers.problems import ENCODER, spec
+from tests.helpers.results import write_results
+
+KINDS = ("sensors", "series", "har", "uea", "arrays", "python")
+NAMES = [f"task_{number}" for number in range(20)]
+
+
+def json_of_runs(folder: Path) -> None:
+    """Keys in an order that the hash seed decides, numbers with many digits, and a text that is not ASCII."""
+    write_json(folder / "run.json", {name: {"μ": [1 / 3, 1e-300, 0.1 + 0.2], "n": len(name)} for name in set(NAMES)})
+
+
+def weights(folder: Path) -> None:
+    """A model's, under names in an order that the hash seed decides."""
+    state = build_model(ENCODER, [spec("forecast", "ahead"), spec("binary", "fault")], seed=3).state_dict()
+    write_weights(folder / "weights.safetensors", {name: state[name] for name in set(state)})
+
+
+def prepared(folder: Path) -> None:
+    """Every kind of source, as the stage writes it."""
+    for kind in KINDS:
+        source = make_source(kind, folder)
+        path = None if isinstance(source, SensorsSource) else source.path
+        raw = sorted((folder / "data/raw").glob(f"{Path(path).name}*")) if path is not None else []
+        add(kind, raw[-1:], folder)
+        prepare({kind: source}, kind, folder)
+        assert sorted(file.name for file in (folder / PREPARED / kind).iterdir()) == ["arrays.safetensors", "meta.json"]
+
+
+def manifest(folder: Path) -> None:
+    """Of a folder with several files."""
+    (folder / "mine").mkdir()
+    for name in sorted(NAMES):
+        (folder / "mine" / name).write_text(name)
+    add("mine", [folder / "mine"], folder)
+
+
+def long_tables(folder: Path) -> None:
+    """Verdicts, metrics, runs and curves of invented results."""
+    config, _ = write_results(folder, methods=("uncertainty",), seeds=2)
+    runs = read_runs(config, folder)
+    tables.write_json(compare(config, runs), folder / "results/verdicts.json")
+    tables.write_json(tables.metrics_summary(config, runs), folder / "results/metrics.json")
+    tables.write_parquet(tables.runs_table(runs), folder / "results/runs.parquet")
+    tables.write_csv(tables.learning_curves(read_histories(runs, folder)), folder / "results/learning_curves.csv")
+
+
+def report(folder: Path) -> None:
+    """The page and its figures, of invented results."""
+    write_report(*write_results(folder, methods=("uncertainty",), seeds=2), folder)
+
+
+WRITERS: dict[str, Callable[[Path], None]] = {
+    "mtl/files.py:write_json": json_of_runs,
+    "mtl/experiment/weights.py:write_weights": weights,
+    "mtl/data/store.py:write_prepared": prepared,
+    "mtl/data/manifest.py:write_manifest": manifest,
+    "mtl/evaluation/tables.py:write_json": long_tables,
+    "mtl/evaluation/tables.py:write_csv": long_tables,
+    "mtl/evaluation/tables.py:write_parquet": long_tables,
+    "mtl/report/page.py:write_report": report,
+}
+"""File and function → what calls it."""
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    for call in dict.fromkeys(WRITERS.values()):
+        place = Path(sys.argv[1]) / call.__name__
+        place.mkdir(parents=True)
+        call(place)

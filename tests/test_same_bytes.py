@@ -1,0 +1,149 @@
+"""Whatever writes an output of the pipeline writes the same bytes twice, and nothing that writes is forgotten here."""
+
+import ast
+import hashlib
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.helpers.writers import KINDS, WRITERS
+
+PROJECT = Path(__file__).resolve().parent.parent
+SURROUNDINGS: list[tuple[str, int, dict[str, str]]] = [
+    ("here", 0o022, {"PYTHONHASHSEED": "1", "TZ": "UTC", "LC_ALL": "C"}),
+    ("another folder", 0o077, {"PYTHONHASHSEED": "2", "TZ": "Asia/Tokyo", "LC_ALL": "C.UTF-8"}),
+]
+"""Folder, umask and environment of two processes; the second starts seconds after the first."""
+
+WRITES = {
+    "write_text", "write_bytes", "to_csv", "to_parquet", "to_json", "savefig", "save_file", "write_table", "tofile",
+    "copyfile", "copytree", "symlink_to", "mkstemp", "fdopen", "ZipFile",
+}  # fmt: skip
+"""Calls that make a file's content, whatever they are called on; `open` counts when its mode can write."""
+WRITES_OF = {"save", "shutil.copy", "shutil.copy2", "np.save", "np.savez", "np.savetxt", "json.dump", "yaml.dump"}
+"""Calls of names that mean something else elsewhere (`checkpoint.save`, `array.copy`); `save` is safetensors'."""
+NO_OUTPUT = {
+    "mtl/data/archives.py:Archive.__init__": "only reads",
+    "mtl/data/download.py": "raw data as they are, and where they came from",
+    "mtl/experiment/states.py": "states of runs that have not ended",
+    "mtl/report/style.py:picture": "draws in memory, for write_report",
+    "mtl/report/timings.py": "measured times",
+    "mtl/tracking": "the mirror in MLflow",
+    "mtl/training/checkpoint.py": "states of runs that have not ended",
+    "pipelines/presets.py:_write": "params.yaml, whose bytes tests/pipelines/test_presets.py compares",
+    "pipelines/repro.py:allow_without_git": "DVC's settings on this machine",
+    "pipelines/second_run.py": "a copy of the project that goes again",
+}
+"""What writes and is no output of a stage: folder, file or function, and why."""
+
+JSON, WEIGHTS = "mtl/files.py:write_json", "mtl/experiment/weights.py:write_weights"
+TABLES = "mtl/evaluation/tables.py:"
+OUTPUTS = {
+    "data/prepared/${key}": {"mtl/data/store.py:write_prepared"},
+    "data/index.json": {JSON},
+    "outputs/pretrain": {JSON, WEIGHTS},
+    "outputs/baseline/${key}": {JSON, WEIGHTS},
+    "outputs/reference.json": {JSON},
+    "outputs/finetune/${key}": {JSON, WEIGHTS},
+    "results/verdicts.json": {TABLES + "write_json"},
+    "results/metrics.json": {TABLES + "write_json"},
+    "results/runs.parquet": {TABLES + "write_parquet"},
+    "results/learning_curves.csv": {TABLES + "write_csv"},
+    "report/report.html": {"mtl/report/page.py:write_report"},
+    "report/figures": {"mtl/report/page.py:write_report"},
+}
+"""Output of a stage → what writes it. `reference/*.json` are written by `write_json` too."""
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """What both processes wrote."""
+    folders = []
+    for name, umask, environment in SURROUNDINGS:
+        folder = tmp_path_factory.mktemp("written") / name
+        folder.mkdir()
+        environment = os.environ | {"PYTHONPATH": str(PROJECT), "OMP_NUM_THREADS": "1"} | environment
+        command = [sys.executable, "-m", "tests.helpers.writers", "."]
+        subprocess.run(command, cwd=folder, env=environment, umask=umask, check=True, timeout=300)
+        folders.append(folder)
+    return folders
+
+
+def contents(folder: Path) -> dict[str, str]:
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+    return {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+@pytest.mark.parametrize("writer", WRITERS)
+def test_two_processes_write_the_same_bytes(writer: str, written: list[Path]) -> None:
+    first, second = (contents(folder / WRITERS[writer].__name__) for folder in written)
+    # Where a user's own files came from is told by their paths.
+    for found in (first, second):
+        for name in [name for name in found if name.startswith("data/raw/.origins/")]:
+            del found[name]
+    assert first == second
+    assert first
+
+
+def test_what_was_compared_is_there(written: list[Path]) -> None:
+    names = {path.relative_to(written[0]).as_posix() for path in written[0].rglob("*") if path.is_file()}
+    assert {
+        f"prepared/data/prepared/{kind}/{file}" for kind in KINDS for file in ("arrays.safetensors", "meta.json")
+    } <= names
+    assert {"manifest/data/raw/mine.json", "report/report/report.html", "long_tables/results/runs.parquet"} <= names
+    assert len([name for name in names if name.startswith("report/report/figures/")]) > 5
+
+
+def test_every_function_that_writes_a_file_is_in_the_table() -> None:
+    found = {f"{path.relative_to(PROJECT).as_posix()}:{name}" for path in _sources() for name in _writing(path)}
+    assert not [name for name in WRITERS if name not in found], "no such function writes a file"
+    unknown = sorted(name for name in found if name not in WRITERS and not _excused(name))
+    where = "WRITERS (tests/helpers/writers.py), or with a reason to NO_OUTPUT"
+    assert not unknown, f"add to {where}: {', '.join(unknown)}"
+
+
+def test_every_output_of_the_pipeline_is_in_the_table() -> None:
+    stages: dict[str, Any] = yaml.safe_load((PROJECT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+    bodies = [stage.get("do", stage) for stage in stages.values()]
+    entries = [entry for body in bodies for kind in ("outs", "metrics", "plots") for entry in body.get(kind, [])]
+    assert set(OUTPUTS) == {path for entry in entries for path in ([entry] if isinstance(entry, str) else entry)}
+    assert {writer for writers in OUTPUTS.values() for writer in writers} <= set(WRITERS)
+
+
+def _sources() -> list[Path]:
+    return sorted(path for folder in ("mtl", "stages", "pipelines") for path in (PROJECT / folder).rglob("*.py"))
+
+
+def _excused(name: str) -> bool:
+    """Whether a function, its file or a folder of it is in NO_OUTPUT."""
+    file = name.partition(":")[0]
+    return bool({name, file, *(str(folder) for folder in Path(file).parents)} & set(NO_OUTPUT))
+
+
+def _writing(path: Path) -> Iterator[str]:
+    """Functions of a file that write files; `Class.method` for methods."""
+
+    def visit(node: ast.AST, inside: str) -> Iterator[str]:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            inside = f"{inside}.{node.name}" if inside else node.name
+        if isinstance(node, ast.Call) and _writes(node):
+            yield inside
+        for child in ast.iter_child_nodes(node):
+            yield from visit(child, inside)
+
+    yield from visit(ast.parse(path.read_text(encoding="utf-8")), "")
+
+
+def _writes(call: ast.Call) -> bool:
+    name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+    if name == "open":
+        modes = [*call.args, *(keyword.value for keyword in call.keywords if keyword.arg == "mode")]
+        texts = [mode.value for mode in modes if isinstance(mode, ast.Constant) and isinstance(mode.value, str)]
+        return any(set(text) <= set("rwaxbt+") and set(text) & set("wax+") for text in texts)
+    return name in WRITES or ast.unparse(call.func) in WRITES_OF
