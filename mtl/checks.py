@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable
 
-from mtl.errors import DataError, UserError
+from mtl.errors import DataError, UserError, shown
 
 
 def bad(name: str, should: str, found: object, error: type[UserError] = UserError) -> UserError:
     """The error for a value: "`name` should <should>, found <found>."."""
-    return error(f"`{name}` should {should}, found {found!r}.")
+    return error(f"`{name}` should {should}, found {shown(found)}.")
 
 
 def one_of(name: str, found: object, allowed: Iterable[object], error: type[UserError] = UserError) -> None:

@@ -18,6 +18,21 @@ class DataError(UserError):
 
 
 EXIT_CODE = 2
+LONGEST_VALUE = 200
+"""Characters of a wrong value that a message shows."""
+LONGEST_MESSAGE = 2000
+
+
+def shown(found: object) -> str:
+    """A wrong value as a message shows it: its repr, cut when it is long."""
+    text = repr(found)
+    return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}… ({len(text):,} characters)"
+
+
+def one_line(message: str) -> str:
+    """The message as it may stand in a terminal: names and cells of files can hold line ends and escape sequences."""
+    text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in message)
+    return text if len(text) <= LONGEST_MESSAGE else f"{text[:LONGEST_MESSAGE]}… ({len(text):,} characters)"
 
 
 @contextmanager
@@ -26,5 +41,5 @@ def exit_on_user_error() -> Iterator[None]:
     try:
         yield
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {one_line(str(error))}", file=sys.stderr)
         raise SystemExit(EXIT_CODE) from None

@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from mtl.config import PARAMS
+from mtl.config.yaml_file import read_yaml
 from pipelines.preflight import DVC_FILE, TEMPLATE
 
 ABSENT: Any = object()
@@ -27,8 +26,8 @@ def outputs(root: Path = Path()) -> dict[str, list[str]]:
     Args:
         root: folder of a project whose params.yaml and dvc.yaml were checked.
     """
-    stages: dict[str, Any] = yaml.safe_load((root / DVC_FILE).read_text(encoding="utf-8"))["stages"]
-    params: dict[str, Any] = yaml.safe_load((root / PARAMS).read_text(encoding="utf-8"))
+    stages: dict[str, Any] = read_yaml(root / DVC_FILE)["stages"]
+    params: dict[str, Any] = read_yaml(root / PARAMS)
     found: dict[str, list[str]] = {}
     for name, stage in stages.items():
         if "foreach" not in stage:

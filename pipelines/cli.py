@@ -107,14 +107,9 @@ def ui(port: Annotated[int, typer.Option(min=1, max=65535, help="On 127.0.0.1.")
 def sync() -> None:
     """Publish to MLflow what the result files hold and it does not."""
     from mtl.config import load_config
-    from mtl.tracking import publish
+    from pipelines.sync import sync as run
 
-    config = load_config()
-    done = publish(config, ROOT)
-    if not config.tracking.enabled:
-        print("tracking.enabled is false in params.yaml: nothing was published.")
-    elif done.problem is None:
-        print(f"{done.new} new runs, {done.present} were there.")
+    raise typer.Exit(run(load_config(), ROOT))
 
 
 @runs_app.command("list")

@@ -4,9 +4,8 @@ import re
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from mtl.config import PARAMS, Config
+from mtl.config.yaml_file import read_yaml
 from mtl.errors import ConfigError, UserError
 
 DVC_FILE = Path("dvc.yaml")
@@ -28,8 +27,8 @@ def check(config: Config, targets: list[str], root: Path = Path()) -> None:
     """
     if not (root / DVC_FILE).exists():
         raise UserError(f"{DVC_FILE} is missing; run this from the project's folder.")
-    stages: dict[str, Any] = yaml.safe_load((root / DVC_FILE).read_text(encoding="utf-8"))["stages"]
-    params: dict[str, Any] = yaml.safe_load((root / PARAMS).read_text(encoding="utf-8"))
+    stages: dict[str, Any] = read_yaml(root / DVC_FILE)["stages"]
+    params: dict[str, Any] = read_yaml(root / PARAMS)
     _check_targets(targets, stages, params, root)
     _check_watched(stages, params)
     _check_manifests(config, root)

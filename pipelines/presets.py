@@ -19,6 +19,7 @@ from ruamel.yaml.error import YAMLError
 from ruamel.yaml.representer import RoundTripRepresenter
 
 from mtl.config import PARAMS, parse_config
+from mtl.config.yaml_file import parse_yaml
 from mtl.errors import ConfigError, UserError
 
 FOLDER = Path("presets")
@@ -77,7 +78,7 @@ def use(name: str, root: Path = Path(), force: bool = False) -> Change:
     """
     new = render(name, root)
     target = root / PARAMS
-    old = target.read_text(encoding="utf-8") if target.exists() else ""
+    old = _read(target) if target.exists() else ""
     if old and not force and old != new and matching(root) is None:
         raise UserError(
             f"{PARAMS} holds edits that no preset has, which `preset use {name}` would overwrite: "
@@ -96,7 +97,7 @@ def matching(root: Path = Path()) -> str | None:
     target = root / PARAMS
     if not target.exists():
         return None
-    text = target.read_text(encoding="utf-8")
+    text = _read(target)
     for name in names(root):
         try:
             if render(name, root) == text:
@@ -110,13 +111,20 @@ def _text(name: str, root: Path) -> str:
     known = names(root)
     if name not in known:
         raise UserError(f"`preset` should be one of {', '.join(known)}, found {name!r}.")
-    return (root / FOLDER / f"{name}.yaml").read_text(encoding="utf-8")
+    return _read(root / FOLDER / f"{name}.yaml")
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} cannot be read: {error}") from None
 
 
 def _overlay(defaults: str, overlay: str, where: str) -> str:
     """Text of the defaults with an overlay's text laid over it, section by section."""
+    parse_yaml(overlay, where)
     base, over = _sections(defaults), _sections(overlay)
-    _load(overlay, where)
     result = []
     for section, (header, body) in base.items():
         if section not in over:

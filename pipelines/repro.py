@@ -11,12 +11,14 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from types import FrameType
 from typing import IO
 
 import psutil
 
+from mtl import tracking
 from mtl.config import PARAMS, Config, load_config
 from mtl.errors import EXIT_CODE, DataError
 from pipelines import preflight
@@ -41,12 +43,18 @@ def repro(targets: list[str], force: bool, root: Path = Path()) -> int:
     Raises:
         UserError: the configuration cannot be used, a target is no stage, or this is not the project's folder.
     """
+    began = time.time()
     config = load_config(root / PARAMS)
     preflight.check(config, targets, root)
+    if config.tracking.enabled:
+        tracking.resolve_uri(config, root)  # A wrong address is said now, not after hours.
     allow_without_git(root)
     code = run_dvc(["repro", *(["--force"] if force else []), *targets], root)
+    if code == 0 and (not targets or "evaluate" in targets):
+        publish(config, began, root)
+    elif code == 0:
+        tracking.settle(root)
     if code == 0 and (root / VERDICTS).exists():
-        publish(config, root)
         show(root)
     return code
 
@@ -86,11 +94,17 @@ def run_dvc(
         signal.signal(signal.SIGTERM, before)
 
 
-def publish(config: Config, root: Path = Path()) -> None:
-    """Mirrors in MLflow what is not there yet, and says so in a line."""
-    from mtl.tracking import publish as mirror
+def publish(config: Config, began: float, root: Path = Path()) -> None:
+    """Mirrors in MLflow what is not known to be there, and says so in a line; `evaluate` has done it if it ran.
 
-    done = mirror(config, root)
+    Args:
+        config: the whole configuration.
+        began: when the pipeline was started (seconds since 1970): it warns once.
+        root: folder of the project.
+    """
+    if tracking.warned_since(began, root):
+        return
+    done = tracking.publish(config, root)
     if done.new:
         print(f"MLflow: {done.new} new runs, {done.present} were there; `mtl ui` shows them.")
 
@@ -111,6 +125,7 @@ def show(root: Path = Path()) -> None:
     if (root / REPORT).exists():
         # The report is deterministic; this machine's times stand in a file beside it, which it reads when shown.
         write_timings_js(root, verdicts)
+    tracking.tell_problem(root)
     print_verdicts(verdicts, collect_timings(root), root / REPORT)
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import yaml
+from ruamel.yaml import YAML
 
 from mtl.config import PARAMS, Config
 from mtl.data.manifest import RAW, read_manifest
@@ -105,10 +105,11 @@ def _link_raw(config: Config, root: Path, copy: Path) -> None:
 
 def _settings(config: Config, copy: Path) -> None:
     """Another number of jobs, no tracking, and a DVC cache of the copy's own, whatever the user's DVC settings say."""
-    params = yaml.safe_load((copy / PARAMS).read_text(encoding="utf-8"))
+    file = YAML()  # Leaves every other value as it is written.
+    params = file.load(copy / PARAMS)
     params["base"]["jobs"] = jobs_of_copy(config)
     params["tracking"] = (params.get("tracking") or {}) | {"enabled": False}
-    (copy / PARAMS).write_text(yaml.safe_dump(params, sort_keys=False, allow_unicode=True), encoding="utf-8")
+    file.dump(params, copy / PARAMS)
     local = copy / ".dvc" / "config.local"
     local.parent.mkdir(exist_ok=True)
     local.write_text(f"[core]\n    no_scm = true\n[cache]\n    dir = {copy.resolve()}/.dvc/cache\n", encoding="utf-8")

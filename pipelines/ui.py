@@ -19,9 +19,10 @@ def serve(config: Config, port: int, root: Path = Path()) -> int:
     Raises:
         UserError: the port is taken.
     """
-    from mtl.tracking import open_store, resolve_uri
+    from mtl.tracking import TrackerError, open_database, resolve_uri, tell_problem
 
     uri = resolve_uri(config, root)
+    tell_problem(root)
     if uri.startswith(("http://", "https://")):
         print(f"The runs are at {uri}")
         return 0
@@ -31,7 +32,11 @@ def serve(config: Config, port: int, root: Path = Path()) -> int:
             probe.bind((HOST, port))
         except OSError:
             raise UserError(f"`--port` should be free on {HOST}, found {port} in use.") from None
-    open_store(config, root)  # The server should find a finished database, not make one beside us.
+    try:
+        open_database(config, root)  # The server should find a finished database, not make one beside us.
+    except TrackerError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
     print(f"http://{HOST}:{port}  (experiment {config.tracking.experiment}; Ctrl-C ends it)", flush=True)
     command = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", uri, "--host", HOST, "--port", str(port)]
     command += ["--workers", "1"]  # One reader: more of them only start later.

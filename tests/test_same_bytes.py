@@ -23,7 +23,7 @@ SURROUNDINGS: list[tuple[str, int, dict[str, str]]] = [
 
 WRITES = {
     "write_text", "write_bytes", "to_csv", "to_parquet", "to_json", "savefig", "save_file", "write_table", "tofile",
-    "copyfile", "copytree", "symlink_to", "mkstemp", "fdopen", "ZipFile",
+    "copyfile", "copytree", "symlink_to", "mkstemp", "fdopen", "ZipFile", "replace_text", "replaced",
 }  # fmt: skip
 """Calls that make a file's content, whatever they are called on; `open` counts when its mode can write."""
 WRITES_OF = {"save", "shutil.copy", "shutil.copy2", "np.save", "np.savez", "np.savetxt", "json.dump", "yaml.dump"}
@@ -32,6 +32,7 @@ NO_OUTPUT = {
     "mtl/data/archives.py:Archive.__init__": "only reads",
     "mtl/data/download.py": "raw data as they are, and where they came from",
     "mtl/experiment/states.py": "states of runs that have not ended",
+    "mtl/files.py:replaced": "whose callers write",
     "mtl/report/style.py:picture": "draws in memory, for write_report",
     "mtl/report/timings.py": "measured times",
     "mtl/tracking": "the mirror in MLflow",

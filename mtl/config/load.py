@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Annotated, Any
 
-import yaml
 from pydantic import Field, ValidationError
 
 from mtl.config.common import Name, Section
@@ -21,7 +20,8 @@ from mtl.config.training import (
     TrainConfig,
     WeightedMethod,
 )
-from mtl.errors import ConfigError
+from mtl.config.yaml_file import read_yaml
+from mtl.errors import ConfigError, shown
 
 PARAMS = Path("params.yaml")
 
@@ -52,17 +52,7 @@ def load_config(path: Path = PARAMS) -> Config:
     Raises:
         ConfigError: the file is missing, is not YAML, or holds a value that cannot be used.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise ConfigError(f"{path} is missing; run this from the project's folder.") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} cannot be read: {error}") from None
-    try:
-        raw = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from None
-    return parse_config(raw, str(path))
+    return parse_config(read_yaml(path), str(path))
 
 
 def parse_config(raw: object, where: str = str(PARAMS)) -> Config:
@@ -96,7 +86,7 @@ def _message(error: ValidationError, raw: Any, where: str) -> str:
             return f"{where}: `{path}` is missing."
         case "union_tag_invalid":
             context = first["ctx"]
-            return f"{where}: `{path}.kind` should be one of {context['expected_tags']}, found {context['tag']!r}."
+            return f"{where}: `{path}.kind` should be one of {context['expected_tags']}, found {shown(context['tag'])}."
         case "union_tag_not_found":
             return f"{where}: `{path}.kind` is missing."
         case "value_error":
@@ -104,8 +94,8 @@ def _message(error: ValidationError, raw: Any, where: str) -> str:
         case _:
             text = first["msg"].replace("Input should be", "should be").replace("Input should", "should")
             text = text[0].lower() + text[1:]
-            shown = "a section" if isinstance(found, dict) else repr(found)
-            return f"{where}: `{path}` {text}, found {shown}."
+            what = "a section" if isinstance(found, dict) else shown(found)
+            return f"{where}: `{path}` {text}, found {what}."
 
 
 def _path(location: tuple[int | str, ...], raw: Any) -> str:

@@ -7,13 +7,15 @@ from pydantic import Field, model_validator
 from mtl.config.common import (
     Fraction,
     Name,
-    NonNegativeFloat,
-    PositiveFloat,
+    Number,
     PositiveFraction,
     PositiveInt,
     Section,
     Seed,
 )
+
+MAX_OPTIMUM = 1 << 27
+"""Numbers of the best possible forecast: 1 GiB as float64."""
 
 
 class SensorsSource(Section):
@@ -21,18 +23,18 @@ class SensorsSource(Section):
 
     kind: Literal["sensors"]
     seed: Seed = 0
-    rows: PositiveInt = 4000
+    rows: Annotated[int, Field(gt=0, le=1_000_000, strict=True)] = 4000
     regimes: Annotated[int, Field(ge=2, le=8, strict=True)] = 4
     """Regimes of each chain, and so classes of `load_state`."""
     channels: Annotated[int, Field(ge=1, le=64, strict=True)] = 3
     """Channels that the first chain drives: vibration, temperature, flow, current, pressure, ..."""
     side_channels: Annotated[int, Field(ge=1, le=64, strict=True)] = 1
     """Channels that the second, independent chain drives: air_pressure, humidity, hall_temperature, ..."""
-    stay: Annotated[float, Field(gt=0, lt=1)] = 0.98
+    stay: Annotated[float, Field(gt=0, lt=1, strict=True)] = 0.98
     """Probability that the regime stays as it is from one hour to the next."""
-    noise: PositiveFloat = 0.5
+    noise: Annotated[float, Field(ge=1e-3, le=1e3, strict=True)] = 0.5
     """Spread of a channel around its regime's level; the levels lie within -contrast ... contrast."""
-    contrast: NonNegativeFloat = 1.0
+    contrast: Annotated[float, Field(ge=0, le=1e3, strict=True)] = 1.0
     """How far the regimes' levels lie apart; 0: the level tells nothing."""
     texture: Fraction = 0.6
     """How far the regimes differ in smoothness, swing and noise; 0: only the level tells them apart."""
@@ -40,7 +42,7 @@ class SensorsSource(Section):
     """Strength with which neighbouring channels of a chain drive each other."""
     relatedness: Fraction = 1.0
     """Share of the labels' information that lies in the regime that drives the forecasts."""
-    fault_flip: Annotated[float, Field(ge=0, le=0.5)] = 0.02
+    fault_flip: Annotated[float, Field(ge=0, le=0.5, strict=True)] = 0.02
     """Probability that a `fault` label is wrong; nobody can be right more often than 1 - fault_flip."""
     fault_labels: PositiveInt = 200
     """Rows of the training part (and of validation, if it has as many) whose `fault` label is known."""
@@ -61,6 +63,9 @@ class SensorsSource(Section):
         a, b, c = self.borders
         if min(a, b - a, c - b) < self.max_horizon:
             raise ValueError(f"rows should give each part at least max_horizon = {self.max_horizon} rows")
+        optimum = self.rows * self.max_horizon * (self.channels + self.side_channels)
+        if optimum > MAX_OPTIMUM:
+            raise ValueError(f"rows × max_horizon × channels should be at most {MAX_OPTIMUM:,}, found {optimum:,}")
         if self.fault_labels > a:
             raise ValueError(f"fault_labels should be at most the {a} rows of the training part")
         return self
@@ -110,8 +115,9 @@ class SeriesSource(Section):
     units: dict[str, str] = {}
     """Column → unit in words; a unit in brackets at the end of a column's name, as in `T (degC)`, is read by itself."""
     encoding: str = "utf-8"
-    separator: Annotated[str, Field(min_length=1, max_length=1)] = ","
-    missing_markers: list[float] = []
+    separator: Annotated[str, Field(pattern=r"^[\t !#-~]$")] = ","
+    """One ASCII character or tab, not a quotation mark."""
+    missing_markers: list[Number] = []
     """Numbers that stand for a missing value, for example -9999."""
     on_missing: Literal["error", "keep_markers", "interpolate", "ffill"] = "error"
     """`keep_markers` leaves the marker's number in the data, as the published benchmarks do."""

@@ -18,7 +18,7 @@ class TaskBase(Section):
     draw (by the run's seed) for labels."""
     dropout: DropRate | None = None
     """Dropout of this task's head and encoder pass; null takes `encoder.dropout`."""
-    weight: Annotated[float, Field(gt=0)] = 1.0
+    weight: Annotated[float, Field(gt=0, strict=True)] = 1.0
     """Relative weight among the tasks of its kind."""
 
 

@@ -126,7 +126,7 @@ class PretrainConfig(Section):
     lr: PositiveFloat = 1e-3
     weight_decay: NonNegativeFloat = 0.0
     schedule: Literal["constant", "onecycle", "cosine", "exponential"] = "onecycle"
-    decay: Annotated[float, Field(gt=0, le=1)] = 0.9
+    decay: Annotated[float, Field(gt=0, le=1, strict=True)] = 0.9
     """`exponential`: factor on the learning rate after each epoch."""
     clip: PositiveFloat | None = 1.0
 
@@ -158,7 +158,7 @@ class WeightedMethod(MethodBase):
     """(1 − λ(t)) · forecasts + λ(t) · labels."""
 
     kind: Literal["weighted"]
-    lam: Annotated[float, Field(ge=0, le=1, alias="lambda")]
+    lam: Annotated[float, Field(ge=0, le=1, alias="lambda", strict=True)]
     schedule: Literal["constant", "linear", "cosine", "warmup"] = "constant"
 
 
@@ -190,7 +190,7 @@ class FinetuneConfig(Section):
 class EvaluateConfig(Section):
     """`evaluate`: how results are compared and shown."""
 
-    confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
+    confidence: Annotated[float, Field(gt=0.5, lt=1, strict=True)] = 0.95
     tolerance: NonNegativeFloat = 0.05
     """A forecast counts as kept when its MSE is within this share of the single-task MSE."""
 

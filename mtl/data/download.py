@@ -6,6 +6,7 @@ data/raw/.origins/, which git ignores: it tells about this machine, not about th
 
 import json
 import shutil
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,10 +14,14 @@ from tempfile import TemporaryDirectory
 
 from mtl.config.sources import ArraysSource, HarSource, PythonSource, SensorsSource, SeriesSource, Source, UeaSource
 from mtl.data.content import file_sha256
-from mtl.data.manifest import RAW, Manifest, ManifestFile, read_manifest, write_manifest
-from mtl.errors import DataError
+from mtl.data.manifest import MAX_MANIFEST, MAX_NAME, RAW, Manifest, ManifestFile, read_manifest, write_manifest
+from mtl.data.reading import MAX_FILES, check_plain, read_bytes, reading, writing
+from mtl.errors import DataError, shown
+from mtl.files import replace_text, replaced
 
 SUMS = "SHA256SUMS"
+MAX_SUMS = 1 << 24
+"""Bytes; a hundred thousand names."""
 TIMEOUT_SECONDS = 60
 
 
@@ -58,19 +63,18 @@ def get(names: Sequence[str], root: Path, mirror: Path | None = None) -> list[Fe
             raise DataError(f"`{name}` is not a known data set; known: {', '.join(known) or 'none'}.")
     fetched = []
     for name in names:
-        origins: dict[str, str] = {}
+        _origins(name, root)
         for relative, entry in known[name].files.items():
             target = root / RAW / relative
             if target.exists():
-                if not entry.accepts(target):
+                if not target.is_file() or not entry.accepts(target):
                     raise DataError(
                         f"{RAW / relative} exists and is not what {RAW / name}.json expects: move it away, or keep it "
                         f"by `mtl data add {name} '{RAW / relative}'`."
                     )
                 fetched.append(Fetched(RAW / relative, "already there"))
                 continue
-            target.parent.mkdir(parents=True, exist_ok=True)
-            with TemporaryDirectory(dir=root / RAW, prefix=".fetch-") as folder:
+            with writing(target.parent), TemporaryDirectory(dir=root / RAW, prefix=".fetch-") as folder:
                 if mirror is None:
                     fresh, origin = _from_address(name, relative, entry, Path(folder)), str(entry.url)
                 else:
@@ -80,10 +84,10 @@ def get(names: Sequence[str], root: Path, mirror: Path | None = None) -> list[Fe
                         f"{relative} from {origin}: its sha256 {file_sha256(fresh)} is not among those of "
                         f"{RAW / name}.json; if you trust the file, `mtl data add {name} FILE` registers it."
                     )
+                target.parent.mkdir(parents=True, exist_ok=True)
                 fresh.replace(target)
-            origins[relative] = origin
+                _record(name, {relative: origin}, root)
             fetched.append(Fetched(RAW / relative, origin))
-        _record(name, origins, root)
     return fetched
 
 
@@ -93,11 +97,12 @@ def _from_mirror(relative: str, mirror: Path, folder: Path) -> Path:
     sums = _read_sums(mirror)
     source = mirror / name
     if name not in sums or not source.is_file():
-        raise DataError(f"{mirror}: has no {name}; found in its {SUMS}: {', '.join(sums) or 'nothing'}.")
+        raise DataError(f"{mirror}: has no {name}; found in its {SUMS}: {', '.join(list(sums)[:20]) or 'nothing'}.")
     fresh = folder / "file"
     # The name's ending tells `content_sha256` what it is.
     fresh = fresh.with_suffix(source.suffix)
-    shutil.copyfile(source, fresh)
+    with reading(str(source)):
+        shutil.copyfile(source, fresh)
     found = file_sha256(fresh)
     if found != sums[name]:
         raise DataError(f"{source} is damaged: its sha256 is {found}, {SUMS} says {sums[name]}.")
@@ -106,10 +111,10 @@ def _from_mirror(relative: str, mirror: Path, folder: Path) -> Path:
 
 def _read_sums(mirror: Path) -> dict[str, str]:
     """File name → sha256 of a mirror, from lines `HASH  NAME` as sha256sum writes them."""
-    try:
-        lines = (mirror / SUMS).read_text(encoding="utf-8").splitlines()
-    except FileNotFoundError:
-        raise DataError(f"{mirror} is no mirror: it has no {SUMS}.") from None
+    if not (mirror / SUMS).is_file():
+        raise DataError(f"{mirror} is no mirror: it has no {SUMS}.")
+    # Names that are not UTF-8 are none that we look for.
+    lines = read_bytes(mirror / SUMS, str(mirror / SUMS), MAX_SUMS).decode("utf-8", errors="replace").splitlines()
     pairs = (line.split(maxsplit=1) for line in lines if line.strip())
     return {pair[1].lstrip("*"): pair[0].lower() for pair in pairs if len(pair) == 2}
 
@@ -117,7 +122,6 @@ def _read_sums(mirror: Path) -> dict[str, str]:
 def _from_address(name: str, relative: str, entry: ManifestFile, folder: Path) -> Path:
     """A file fetched by pooch; with a single accepted hash, pooch checks it as well."""
     import logging
-    import sys
 
     import pooch
     import requests
@@ -154,36 +158,69 @@ def add(name: str, files: Sequence[Path], root: Path) -> Manifest:
         missing = sorted(set(old.files) - {relative for _, relative in pairs})
         if missing:
             raise DataError(f"`{name}` is a known data set and also needs {', '.join(missing)}.")
+    _check_places(pairs, raw)
+    _origins(name, root)  # Damage there is found before anything is copied.
     entries, origins = {}, {}
-    for source, relative in pairs:
-        target = raw / relative
-        if target.resolve() != source.resolve():
-            if target.exists() and file_sha256(target) != file_sha256(source):
-                raise DataError(f"{RAW / relative} exists and differs from {source}: move one of them away.")
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(source, target)
-        url = old.files[relative].url if old is not None and relative in old.files else None
-        entries[relative] = ManifestFile(sha256=[file_sha256(target)], url=url)
-        origins[relative] = f"added from {source.resolve()}"
-    title, licence = ("", "") if old is None else (old.title, old.licence)
-    manifest = Manifest(title=title, licence=licence, files=entries)
-    write_manifest(name, manifest, root)
-    _record(name, origins, root)
+    with writing(raw):
+        for source, relative in pairs:
+            target = raw / relative
+            if target.resolve() != source.resolve():
+                with replaced(target) as fresh:
+                    shutil.copyfile(source, fresh)
+            url = old.files[relative].url if old is not None and relative in old.files else None
+            entries[relative] = ManifestFile(sha256=[file_sha256(target)], url=url)
+            origins[relative] = f"added from {source.resolve()}"
+        title, licence = ("", "") if old is None else (old.title, old.licence)
+        manifest = Manifest(title=title, licence=licence, files=entries)
+        write_manifest(name, manifest, root)
+        _record(name, origins, root)
     return manifest
+
+
+def _check_places(pairs: Sequence[tuple[Path, str]], raw: Path) -> None:
+    """Raises a DataError before anything is copied if one of the files has no place of its own in data/raw/."""
+    seen: dict[str, Path] = {}
+    for source, relative in pairs:
+        check_plain(source, str(source), sys.maxsize)
+        if not relative.isprintable() or "\\" in relative or len(relative.encode()) > MAX_NAME:
+            should = f"be a name of at most {MAX_NAME} bytes, printable and without backslashes"
+            raise DataError(f"{shown(relative)} should {should}.")
+        if "/" not in relative and relative.endswith(".json"):
+            raise DataError(f"{source} should have another name: {RAW}/*.json are manifests.")
+        if relative.startswith("."):
+            raise DataError(f"{source} should have another name: those with a dot are not kept in {RAW}.")
+        if relative in seen:
+            raise DataError(f"{source} and {seen[relative]} have the same name: register one of them.")
+        seen[relative] = source
+        target = raw / relative
+        taken = [folder for folder in target.parents if folder.exists() and not folder.is_dir()]
+        if taken or target.is_dir():
+            raise DataError(f"{RAW / relative}: {taken[0] if taken else target} is in the way: move it away.")
+        same = target.resolve() == source.resolve()
+        if target.exists() and not same and file_sha256(target) != file_sha256(source):
+            raise DataError(f"{RAW / relative} exists and differs from {source}: move one of them away.")
 
 
 def _files_of(path: Path, raw: Path) -> list[tuple[Path, str]]:
     """(file, path below data/raw/) for a file, a pair of .ts files, or a folder."""
-    if path.is_dir():
-        inside = sorted(file for file in path.rglob("*") if not file.is_dir())
-        linked = [file for file in inside if file.is_symlink()]
-        if linked:
-            raise DataError(f"{linked[0]} is a link: only plain files are copied.")
+    with reading(str(path)):
+        is_folder = path.is_dir()
+    if is_folder:
+        if raw.resolve().is_relative_to(path.resolve()):
+            raise DataError(f"{path} should be a folder of data files, found one that {RAW} lies in.")
+        inside = []
+        for file in path.rglob("*"):
+            if file.is_symlink():
+                raise DataError(f"{file} is a link: only plain files are copied.")
+            if not file.is_dir():
+                inside.append(file)
+            if len(inside) > MAX_FILES:
+                raise DataError(f"{path} should hold at most {MAX_FILES:,} files, found more.")
+        inside.sort()
         if not inside:
             raise DataError(f"{path} is an empty folder.")
         return [(file, (Path(path.resolve().name) / file.relative_to(path)).as_posix()) for file in inside]
-    if not path.is_file():
-        raise DataError(f"{path} is missing.")
+    check_plain(path, str(path), sys.maxsize)
     if path.name.endswith("_TRAIN.ts"):
         other = path.with_name(path.name.removesuffix("_TRAIN.ts") + "_TEST.ts")
         if not other.is_file():
@@ -245,8 +282,23 @@ def _record(name: str, origins: dict[str, str], root: Path) -> None:
     """Adds to data/raw/.origins/NAME.json where files came from."""
     if not origins:
         return
-    path = root / RAW / ".origins" / f"{name}.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    known = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    text = json.dumps(known | origins, indent=1, sort_keys=True, ensure_ascii=False)
-    path.write_text(text + "\n", encoding="utf-8")
+    text = json.dumps(_origins(name, root) | origins, indent=1, sort_keys=True)
+    replace_text(_origins_path(name, root), text + "\n")
+
+
+def _origins_path(name: str, root: Path) -> Path:
+    return root / RAW / ".origins" / f"{name}.json"
+
+
+def _origins(name: str, root: Path) -> dict[str, str]:
+    """What is recorded; raises a DataError if that is damaged."""
+    path = _origins_path(name, root)
+    if not path.exists():
+        return {}
+    try:
+        known = json.loads(read_bytes(path, str(path), MAX_MANIFEST))
+        if not isinstance(known, dict):
+            raise ValueError
+        return known
+    except (ValueError, RecursionError):
+        raise DataError(f"{path} should hold JSON: delete it, it only tells where files came from.") from None

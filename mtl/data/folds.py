@@ -47,6 +47,8 @@ def stratified_folds(
             raise DataError(
                 f"{where}: class `{name}` has {count} training windows, too few for {folds} folds; lower `folds`."
             )
+    if not len(counts):
+        raise DataError(f"{where}: no training window has a label.")
     fold = np.zeros(len(labels), dtype=np.int64)
     known, unknown = np.flatnonzero(labels >= 0), np.flatnonzero(labels < 0)
     splitter = StratifiedKFold(n_splits=folds, shuffle=True, random_state=seed)

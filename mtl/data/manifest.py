@@ -13,9 +13,15 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from mtl.data.content import content_sha256, file_sha256
-from mtl.errors import DataError
+from mtl.data.reading import read_bytes
+from mtl.errors import DataError, shown
+from mtl.files import replace_text
 
 RAW = Path("data/raw")
+MAX_NAME = 255
+"""Bytes of a path below data/raw/, which is what common file systems take for one name."""
+MAX_MANIFEST = 1 << 24
+"""Bytes; a thousand files take 200 KB."""
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
@@ -59,23 +65,22 @@ def read_manifest(name: str, root: Path) -> Manifest | None:
         DataError: it is not a manifest, or names a path outside data/raw/.
     """
     path = manifest_path(name, root)
-    if not path.is_file():
+    where = RAW / path.name
+    if not path.exists():
         return None
-    shown = RAW / path.name
     try:
-        manifest = Manifest.model_validate_json(path.read_text(encoding="utf-8"))
-    except (ValidationError, UnicodeDecodeError) as error:
-        raise DataError(f"{shown} is not a manifest: {' '.join(str(error).split())}") from None
+        manifest = Manifest.model_validate_json(read_bytes(path, str(where), MAX_MANIFEST))
+    except ValidationError as error:
+        raise DataError(f"{where} is not a manifest: {' '.join(str(error).split())}") from None
     for relative in manifest.files:
         pure = PurePosixPath(relative)
-        if pure.is_absolute() or ".." in pure.parts or "\\" in relative or not pure.parts:
-            raise DataError(f"{shown}: `files` should name paths below {RAW}, found {relative!r}.")
+        odd = "\\" in relative or not relative.isprintable() or pure.as_posix() != relative
+        if pure.is_absolute() or ".." in pure.parts or odd or not pure.parts or len(relative.encode()) > MAX_NAME:
+            raise DataError(f"{where}: `files` should name paths below {RAW}, found {shown(relative)}.")
     return manifest
 
 
 def write_manifest(name: str, manifest: Manifest, root: Path) -> None:
-    """Writes data/raw/NAME.json, the same bytes for the same manifest."""
-    path = manifest_path(name, root)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Writes data/raw/NAME.json, the same bytes for the same manifest, whole or not at all."""
     text = json.dumps(manifest.model_dump(), indent=1, sort_keys=True, ensure_ascii=False)
-    path.write_text(text + "\n", encoding="utf-8")
+    replace_text(manifest_path(name, root), text + "\n")

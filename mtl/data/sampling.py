@@ -81,9 +81,8 @@ class JointPlan:
         drawn = [0] * len(names)
         for epoch in range(number):
             counts = self._counts(epoch, drawn)
-            begin = list(drawn)
-            for row in counts:
-                drawn = [have + more for have, more in zip(drawn, row, strict=True)]
+            begin = drawn
+            drawn = [have + sum(column) for have, column in zip(drawn, zip(*counts, strict=True), strict=True)]
             if epoch < first:
                 continue
             streams = {
@@ -97,7 +96,14 @@ class JointPlan:
 
     def active_steps(self, pools: list[str], number: int) -> list[int]:
         """For each epoch, how many steps hold a sample of one of `pools`: the length of that run's schedule."""
-        return [sum(any(name in step for name in pools) for step in steps) for steps in self.epochs(number)]
+        columns = [k for k, name in enumerate(self.sizes) if name in pools]
+        drawn = [0] * len(self.sizes)
+        lengths = []
+        for epoch in range(number):
+            counts = self._counts(epoch, drawn)
+            lengths.append(sum(any(row[k] > 0 for k in columns) for row in counts))
+            drawn = [have + sum(column) for have, column in zip(drawn, zip(*counts, strict=True), strict=True)]
+        return lengths
 
     def _counts(self, epoch: int, drawn: list[int]) -> list[list[int]]:
         """[steps][pools] how many samples of each pool each step of the epoch holds."""
@@ -118,8 +124,11 @@ class JointPlan:
         counts = []
         for step in range(epoch * self.steps_per_epoch, (epoch + 1) * self.steps_per_epoch):
             lag = [(step + 1) * quota - have for quota, have in zip(quotas, total, strict=True)]
-            row = [0] * len(lag)
-            for _ in range(self.batch_size):
+            # Lags of 1 and more are served first anyway, so their whole parts are given at once.
+            whole = [max(0, math.floor(value)) for value in lag]
+            row = whole if sum(whole) <= self.batch_size else [0] * len(lag)
+            lag = [value - given for value, given in zip(lag, row, strict=True)]
+            for _ in range(self.batch_size - sum(row)):
                 neediest = max(range(len(lag)), key=lag.__getitem__)
                 row[neediest] += 1
                 lag[neediest] -= 1

@@ -27,6 +27,9 @@ def fit_scaler(prepared: Prepared, fold: int) -> tuple[Float64[Tensor, " C"], Fl
         train = train.repeat_interleave(prepared.window)
     rows = prepared.values[train]
     mean, std = rows.mean(dim=0), rows.std(dim=0, unbiased=False)
-    # Rounding can leave a constant channel a deviation of 1e-17: compare the extremes instead.
-    std[rows.amax(dim=0) == rows.amin(dim=0)] = 1.0
+    # Rounding can leave a constant channel a mean that is not its value, and a deviation of 1e-17: compare the
+    # extremes instead. And the squares of deviations below 1e-162 are 0.
+    constant = rows.amax(dim=0) == rows.amin(dim=0)
+    mean[constant] = rows[0, constant]
+    std[constant | (std == 0)] = 1.0
     return mean, std

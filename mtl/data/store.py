@@ -11,6 +11,8 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import torch
+from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
@@ -22,6 +24,8 @@ from mtl.types import Prepared
 PREPARED = Path("data/prepared")
 ARRAYS, META = "arrays.safetensors", "meta.json"
 FORMAT = 1
+MAX_SCORE = 1e15
+"""A sum of 10^8 squares stays below float32's 3.4e38."""
 
 
 def write_prepared(prepared: Prepared, folder: Path, hashes: dict[str, str]) -> None:
@@ -51,9 +55,9 @@ def write_prepared(prepared: Prepared, folder: Path, hashes: dict[str, str]) -> 
         "source_files": hashes,
         "sha256": {ARRAYS: hashlib.sha256(arrays).hexdigest()},
     }
-    folder.parent.mkdir(parents=True, exist_ok=True)
     fresh, old = (folder.parent / f".{folder.name}.{word}-{os.getpid()}" for word in ("new", "old"))
     try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
         fresh.mkdir()
         (fresh / ARRAYS).write_bytes(arrays)
         text = json.dumps(meta, sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False)
@@ -61,6 +65,10 @@ def write_prepared(prepared: Prepared, folder: Path, hashes: dict[str, str]) -> 
         if folder.exists():
             folder.rename(old)
         fresh.rename(folder)
+    except OSError as error:
+        if old.exists():
+            old.rename(folder)
+        raise DataError(f"{folder} cannot be written: {error.strerror or error}.") from None
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
         shutil.rmtree(old, ignore_errors=True)
@@ -85,11 +93,19 @@ def load_prepared(name: str, root: Path = PREPARED) -> Prepared:
         arrays = (folder / ARRAYS).read_bytes()
     except FileNotFoundError as error:
         raise DataError(f"{error.filename} is missing: {again}.") from None
-    except ValueError as error:
+    except OSError as error:
+        raise DataError(f"{error.filename} cannot be read ({error.strerror}): {again}.") from None
+    except (ValueError, RecursionError) as error:
         raise DataError(f"{folder / META} is not valid JSON ({error}): {again}.") from None
-    if hashlib.sha256(arrays).hexdigest() != meta["sha256"][ARRAYS]:
-        raise DataError(f"{folder / ARRAYS} is damaged: its sha256 is not the one in {META}; {again}.")
-    tensors = load(arrays)
+    try:
+        if hashlib.sha256(arrays).hexdigest() != meta["sha256"][ARRAYS]:
+            raise DataError(f"{folder / ARRAYS} is damaged: its sha256 is not the one in {META}; {again}.")
+        return _from_meta(meta, load(arrays))
+    except (KeyError, TypeError, AttributeError, ValueError, SafetensorError) as error:
+        raise DataError(f"{folder} is not what `prepare` writes ({type(error).__name__}: {error}): {again}.") from None
+
+
+def _from_meta(meta: dict[str, Any], tensors: dict[str, Tensor]) -> Prepared:
     return Prepared(
         name=meta["name"],
         values=tensors["values"],
@@ -118,6 +134,7 @@ def describe_splits(prepared: Prepared) -> list[dict[str, Any]]:
     for fold in range(prepared.folds):
         masks = part_masks(prepared, fold)
         mean, std = fit_scaler(prepared, fold)
+        _check_scores(prepared, mean, std)
         size = {part: int(mask.sum()) for part, mask in masks.items()}
         total = prepared.rows if prepared.window is None else prepared.rows // prepared.window
         classes = {
@@ -132,6 +149,17 @@ def describe_splits(prepared: Prepared) -> list[dict[str, Any]]:
             }
         )
     return found
+
+
+def _check_scores(p: Prepared, mean: Tensor, std: Tensor) -> None:
+    """Raises a DataError if a z-score is so large that its square, in float32, is not finite."""
+    largest = torch.maximum(p.values.amax(dim=0) - mean, mean - p.values.amin(dim=0)) / std
+    if bool((largest > MAX_SCORE).any()):
+        column = int((largest > MAX_SCORE).nonzero()[0])
+        raise DataError(
+            f"prepare.sources.{p.name}: column `{p.columns[column]}` should have values within {MAX_SCORE:g} standard "
+            f"deviations of its training rows, found one {float(largest[column]):g} away."
+        )
 
 
 def _count(labels: Tensor, names: list[str]) -> dict[str, int]:

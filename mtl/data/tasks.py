@@ -63,10 +63,6 @@ def build_tasks(tasks: dict[str, Task], sources: dict[str, Prepared], seed: int)
     scalers = {name: fit_scaler(source, fold[name]) for name, source in sources.items()}
     longest = {name: max([t.horizon for t in tasks.values() if t.source == name and isinstance(t, ForecastTask)] or [0])
                for name in sources}  # fmt: skip
-    flats = {
-        name: pad_rows(((source.values - scalers[name][0]) / scalers[name][1]).float(), longest[name])
-        for name, source in sources.items()
-    }
     specs: dict[str, TaskSpec] = {}
     samples: dict[Split, dict[str, Tensor]] = {split: {} for split in SPLITS}
     for name, task in tasks.items():
@@ -83,6 +79,11 @@ def build_tasks(tasks: dict[str, Task], sources: dict[str, Prepared], seed: int)
                 )
             samples[split][name] = starts
         specs[name] = _spec(name, task, source, length, samples["train"][name])
+    # Only now: a horizon longer than the data would ask for as many rows of zeros.
+    flats = {
+        name: pad_rows(((source.values - scalers[name][0]) / scalers[name][1]).float(), longest[name])
+        for name, source in sources.items()
+    }
     pools = {split: _pools(specs, tasks, sources, flats, samples[split]) for split in SPLITS}
     units = {name: source.units for name, source in sources.items()}
     labels = {name: task.label for name, task in tasks.items() if not isinstance(task, ForecastTask)}

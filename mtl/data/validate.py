@@ -3,6 +3,8 @@
 R rows, C channels, W stored windows, F folds, k classes (see `mtl.types.Prepared`).
 """
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -10,6 +12,8 @@ from mtl.errors import DataError
 from mtl.types import NO_LABEL, Prepared
 
 PARTS = ("train", "val", "test")
+MAX_VALUE = 1e100
+"""The squares of larger ones, of which a standard deviation is made, are no numbers of float64."""
 
 
 def part_masks(prepared: Prepared, fold: int) -> dict[str, Tensor]:
@@ -78,11 +82,13 @@ def _shapes(p: Prepared) -> str | None:
 
 
 def _values(p: Prepared) -> str | None:
-    finite = torch.isfinite(p.values)
-    if bool(finite.all()):
+    usable = p.values.abs() <= MAX_VALUE  # False for NaN.
+    if bool(usable.all()):
         return None
-    row, column = (int(i) for i in torch.nonzero(~finite)[0])
-    return f"{place(p, row, column)}: should be a finite number, found {float(p.values[row, column])}."
+    row, column = (int(i) for i in torch.nonzero(~usable)[0])
+    found = float(p.values[row, column])
+    should = f"be at most {MAX_VALUE:g} in size" if math.isfinite(found) else "be a finite number"
+    return f"{place(p, row, column)}: should {should}, found {found}."
 
 
 def _parts(p: Prepared) -> str | None:

@@ -2,81 +2,226 @@
 
 One parent run for each resolved configuration, data and code; below it a run for each training run and a summary
 for each method. What is there already is recognised by a key, so publishing again adds nothing.
+
+Training stages leave a request and go on (`publish_stage`); a process in the background works through them. The last
+stage waits for it, within bounds (`publish`); `sync` does the same here, and takes the time it needs.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import logging
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from mtl.config import PARAMS, Config, load_config
-from mtl.tracking.address import resolve_uri
+from mtl.errors import ConfigError
+from mtl.tracking.address import database_file, resolve_uri, vanishes, without_password
+from mtl.tracking.job import Job, make
+from mtl.tracking.launch import ensure
+from mtl.tracking.ledger import Problem, forget, is_published, note_told, read_problem
+from mtl.tracking.owner import current_owner
+from mtl.tracking.spool import Answer, spool_of, wait_for
+from mtl.tracking.words import warning
 
-if TYPE_CHECKING:
-    from mtl.tracking.store import Store
+__all__ = [
+    "Published", "TrackerError", "open_database", "publish", "publish_stage", "resolve_uri", "settle", "sync",
+    "tell_problem", "warned_since",
+]  # fmt: skip
 
-__all__ = ["Published", "open_store", "publish", "publish_stage", "resolve_uri"]
+LOG = logging.getLogger("mtl.tracking")
+PATIENCE_SECONDS = 24.0
+"""How long the last stage waits for a server."""
+LOCAL_PATIENCE_SECONDS = 90.0
+"""And for a file: it is only as slow as this machine is busy, and one that cannot be used says so at once."""
+GRACE_SECONDS = 6.0
+"""And then for the publisher to stop between two calls."""
+MOST_STARTS = 2
+
+
+class TrackerError(Exception):
+    """The tracker cannot be had; the message says why."""
 
 
 @dataclass(frozen=True)
 class Published:
     """What publishing did."""
 
-    new: int
+    new: int = 0
     """Runs that were added."""
-    present: int
+    present: int = 0
     """Runs that were there."""
     problem: str | None = None
-    """Why nothing (or not all) could be published, when the tracker could not be reached."""
+    """The warning, when not everything could be published."""
 
 
-def open_store(config: Config, root: Path = Path()) -> "Store":
-    """Creates database and experiment unless they exist. Call it once before several processes publish.
+def publish_stage(stage: str, folders: Sequence[Path], root: Path = Path()) -> None:
+    """Asks for the runs that a stage has just computed to be published, and does not wait for it.
 
-    Raises:
-        UserError: the address is of a kind that cannot be used.
-    """
-    from mtl.tracking.store import open_store as open_it  # Importing MLflow takes a second: only when it is needed.
-
-    return open_it(config, root)
-
-
-def publish(config: Config | None = None, root: Path = Path()) -> Published:
-    """Mirrors every run, the summaries of the methods, and the report; whatever is there already is left alone.
-
-    A tracker that cannot be reached costs one warning, never the results.
-
-    Args:
-        config: the whole configuration; None reads it from params.yaml.
-        root: folder of the project.
-
-    Raises:
-        UserError: the address is of a kind that cannot be used.
-    """
-    return _publish(config or load_config(root / PARAMS), root, None)
-
-
-def publish_stage(stage: str, folders: Sequence[Path], root: Path = Path()) -> Published:
-    """Mirrors the runs that a stage has just computed.
-
-    A stage sees only its own sections of params.yaml, and tracking is none of them: the file is read here.
+    A stage sees only its own sections of params.yaml, and tracking is none of them: the file is read here. In a
+    temporary workspace of DVC's, which vanishes with its files, it waits as `publish` does.
 
     Args:
         stage: "pretrain", "baseline" or "finetune".
         folders: folders of its runs, as in `RunPath.folder`, below `root` or relative to it.
         root: folder of the project.
-
-    Raises:
-        UserError: the address is of a kind that cannot be used.
     """
     here = root.resolve()
     relative = {path.relative_to(here) if path.is_absolute() else path for path in folders}
-    return _publish(load_config(root / PARAMS), root, (stage, relative))
+    try:
+        job = _snapshot(None, root, relative)
+        if job is None or not job.contents:
+            return
+        tell_problem(root, of_others=True)
+        if not vanishes(root):
+            spool_of(root).put(job, current_owner(), None)
+            ensure(root)
+        elif not _was_told(root):
+            _ask(job, None)
+    except (ConfigError, OSError) as error:  # Hours of training should not fail for an address or a full disk.
+        _tell(root, f"The runs are not in MLflow: {error} Results are safe; `mtl sync` publishes them later.")
 
 
-def _publish(config: Config, root: Path, only: tuple[str, set[Path]] | None) -> Published:
+def publish(config: Config | None = None, root: Path = Path(), patience: float | None = None) -> Published:
+    """Mirrors every run, the summaries of the methods, and the report; whatever is there already is left alone.
+
+    A tracker that cannot be had costs one warning and some seconds, never the results.
+
+    Args:
+        config: the whole configuration; None reads it from params.yaml.
+        root: folder of the project.
+        patience: how long to wait for the tracker, in seconds; None is by its kind.
+    """
+    try:
+        job = _snapshot(config, root, None)
+        if job is None or is_published(job):
+            return Published()
+        return _ask(job, patience)
+    except (ConfigError, OSError) as error:
+        message = f"The runs are not in MLflow: {error} Results are safe; `mtl sync` publishes them later."
+        _tell(root, message)
+        return Published(problem=message)
+
+
+def settle(root: Path = Path(), patience: float = PATIENCE_SECONDS) -> None:
+    """Waits until the stages' requests are worked through, and says what came of it if it is a problem."""
+    spool = spool_of(root)
+    wait_for(lambda: not spool.names(), time.time() + patience, _starter(root))
+    tell_problem(root)
+
+
+def sync(
+    config: Config, root: Path = Path(), tell: Callable[[int, int], None] = lambda there, total: None
+) -> Published:
+    """Publishes, in this process and without a time limit, what the store does not hold; warns of nothing.
+
+    Args:
+        config: the whole configuration.
+        root: folder of the project.
+        tell: told after every run how many are there, and how many there should be.
+
+    Raises:
+        ConfigError: the address is of a kind that cannot be used.
+    """
     if not config.tracking.enabled:
-        return Published(0, 0)
+        return Published()
     from mtl.tracking.mirror import mirror
 
-    return Published(*mirror(config, root, only))
+    job = make(config, root)
+    done = mirror(job, lambda: None, lambda progress: tell(progress.there or 0, progress.total), set())
+    present = (done.there or 0) - done.new
+    if done.problem is None:
+        forget(root)
+        return Published(done.new, present)
+    answer = Answer(done.total, done.there, done.new, done.problem, True)
+    return Published(done.new, present, warning(job, answer))
+
+
+def open_database(config: Config, root: Path = Path()) -> str:
+    """Creates database and experiment unless they exist; returns the experiment's id.
+
+    Raises:
+        ConfigError: the address is of a kind that cannot be used.
+        TrackerError: it cannot be had.
+    """
+    from mtl.tracking.store import UNREACHABLE, locked, open_store, reason
+
+    uri = resolve_uri(config, root)
+    try:
+        with locked(uri, root, lambda: None):
+            return open_store(uri, config.tracking.experiment, lambda: None).experiment_id
+    except UNREACHABLE as error:
+        raise TrackerError(f"MLflow at {without_password(uri)} cannot be used: {reason(error)}.") from error
+
+
+def tell_problem(root: Path = Path(), of_others: bool = False) -> None:
+    """Says a problem that was noted and not said yet, once; `of_others`: unless it is of this pipeline run."""
+    problem, me = read_problem(root), current_owner()
+    if problem is None or problem.told_by is not None:
+        return
+    if of_others and (me.is_same(problem.owner) or problem.owner.alive):
+        return  # This run's last stage says it.
+    LOG.warning("%s", problem.message)
+    note_told(root, problem, me)
+
+
+def warned_since(moment: float, root: Path = Path()) -> bool:
+    """Whether the warning was given after a moment (seconds since 1970)."""
+    problem = read_problem(root)
+    return problem is not None and problem.told_at is not None and problem.told_at >= moment
+
+
+def _snapshot(config: Config | None, root: Path, folders: set[Path] | None) -> Job | None:
+    config = config or load_config(root / PARAMS)
+    return make(config, root, folders) if config.tracking.enabled else None
+
+
+def _tell(root: Path, message: str) -> None:
+    """Gives the one warning of this pipeline run, unless it was given."""
+    if not _was_told(root):
+        LOG.warning("%s", message)
+    with suppress(OSError):  # A full disk: then it is said again.
+        note_told(root, Problem(message, current_owner()), current_owner())
+
+
+def _was_told(root: Path) -> bool:
+    """Whether this pipeline run has given its one warning."""
+    problem = read_problem(root)
+    return problem is not None and current_owner().is_same(problem.told_by)
+
+
+def _starter(root: Path) -> Callable[[], None]:
+    """Starts the publisher when it is not alive, but not again and again: it may be broken."""
+    starts = 0
+
+    def start() -> None:
+        nonlocal starts
+        if starts < MOST_STARTS:
+            starts += ensure(root)
+
+    return start
+
+
+def _ask(job: Job, patience: float | None) -> Published:
+    """Leaves a request, waits for the answer, and warns if it is not that everything is there."""
+    if patience is None:
+        patience = PATIENCE_SECONDS if database_file(job.uri) is None else LOCAL_PATIENCE_SECONDS
+    spool, until = spool_of(job.root), time.time() + patience
+    name, start = spool.put(job, current_owner(), until), _starter(job.root)
+
+    def final() -> bool:
+        answer = spool.answered(name)
+        return answer is not None and answer.final
+
+    start()
+    wait_for(final, until + GRACE_SECONDS, start)
+    answer = spool.answered(name)
+    spool.close(name)
+    if answer is None or not answer.final:
+        answer = replace(answer or Answer(0, None, 0, None, False), problem=f"no answer within {patience:.0f} s")
+    present = (answer.there or 0) - answer.new
+    if answer.problem is None:
+        return Published(answer.new, present)
+    message = warning(job, answer)
+    _tell(job.root, message)
+    return Published(answer.new, present, message)

@@ -1,6 +1,7 @@
 """Where the runs are kept: MLFLOW_TRACKING_URI, else `tracking.uri`, else mlflow.db in the project's folder."""
 
 import os
+import re
 from pathlib import Path
 
 from mtl.config import Config
@@ -26,6 +27,11 @@ def resolve_uri(config: Config, root: Path = Path()) -> str:
     return uri
 
 
+def without_password(text: str) -> str:
+    """Addresses in a text, without the user and password that they may hold."""
+    return re.sub(r"://[^/@\s]+@", "://", text)
+
+
 def database_file(uri: str) -> Path | None:
     """The file of a SQLite address, or None."""
     return Path(uri.removeprefix(SQLITE)) if uri.startswith(SQLITE) else None
@@ -38,3 +44,13 @@ def project_folder(root: Path) -> Path:
         if folder.parts[-3:] == (".dvc", "tmp", "exps"):
             return folder.parents[2]
     return here
+
+
+def vanishes(root: Path) -> bool:
+    """Whether a folder is a temporary workspace of DVC's: what is not published before it is left cannot be later."""
+    return project_folder(root) != root.resolve()
+
+
+def state_folder(root: Path) -> Path:
+    """Where the mirror keeps its own notes: requests, locks, what was published where, the publisher's log."""
+    return project_folder(root) / ".mtl" / "tracking"

@@ -1,123 +1,208 @@
-"""Publishing: which records are missing in the store, and adding them, each whole."""
+"""Publishing: which records are missing in the store, and adding them, each whole and each once."""
 
 import hashlib
 import json
-import logging
-import os
+import platform
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
-from mlflow.exceptions import MlflowException
-from sqlalchemy.exc import SQLAlchemyError
+from mlflow.entities import Run
 
-from mtl.config import Config
 from mtl.paths import run_paths
-from mtl.tracking.address import resolve_uri
-from mtl.tracking.identity import digest, flat, identity, resolved
-from mtl.tracking.records import Record, data_used, read_run, summaries
-from mtl.tracking.store import KEY, Store, locked, open_store
+from mtl.tracking.address import database_file, project_folder
+from mtl.tracking.identity import digest, flat, resolved
+from mtl.tracking.job import Job
+from mtl.tracking.ledger import remember, shown_files, whole_state
+from mtl.tracking.records import Record, content_of, read_run, summaries
+from mtl.tracking.store import KEY, UNREACHABLE, Store, locked, open_store, reason
 
-LOG = logging.getLogger("mtl.tracking")
 VERDICTS = Path("results/verdicts.json")
-SHOWN = (Path("params.yaml"), Path("results"), Path("report/report.html"), Path("report/figures"))
-"""Files and folders that go with the parent run, as far as they are there."""
 CONTENT = "mtl.content"
 FILES = "mtl.files"
 SUPERSEDED = "mtl.superseded"
-UNREACHABLE = (MlflowException, SQLAlchemyError, OSError)
+PUBLISHER = "mtl.publisher"
+"""Who adds a run, and when it began (seconds since 1970)."""
+FOREIGN_SECONDS = 3600
+"""A run that another machine has not completed for this long is taken for cut off."""
+Place = tuple[str, ...]
+Seen = tuple[str, Place, str]
+"""Key of the parent, place and content of a run."""
 
 
-def mirror(config: Config, root: Path, only: tuple[str, set[Path]] | None) -> tuple[int, int, str | None]:
-    """Adds what is missing; `only` (a stage and its folders) leaves out other runs, the summaries and the report.
+class OutOfTime(Exception):
+    """There is no time left: the work stops between two calls."""
 
-    Returns:
-        How many runs were added, how many were there, and what kept the tracker from being reached.
+
+class Replaced(Exception):
+    """The result files of a run changed while it was being published: they are another run's now."""
+
+
+@dataclass
+class Progress:
+    """How far publishing has come."""
+
+    total: int
+    """Runs that should be there."""
+    there: int | None = None
+    """Runs that are, as far as it is known."""
+    new: int = 0
+    """Those of them that were added now."""
+    problem: str | None = None
+    """What kept the rest away."""
+
+
+def mirror(job: Job, check: Callable[[], None], tell: Callable[[Progress], None], seen: set[Seen]) -> Progress:
+    """Adds what is missing.
+
+    Args:
+        job: what should be there.
+        check: called between calls on the tracker; OutOfTime stops the work.
+        tell: told after every run.
+        seen: what this process knows to be there, and what it comes to know.
     """
-    uri = resolve_uri(config, root)
-    whole = only is None
-    paths = [path for path in run_paths(config) if only is None or (path.stage == only[0] and path.folder in only[1])]
-    records = [record for path in paths if (record := read_run(config, path, root)) is not None]
-    if whole and (root / VERDICTS).exists():
-        records += summaries(records, json.loads((root / VERDICTS).read_text(encoding="utf-8")))
+    state = whole_state(job)  # First: what changes from now on is then not taken for published.
+    records = _records(job)
+    there = sum((job.key, record.place, record.content) in seen for record in records)
+    done = Progress(len(records), there or None)
+    tell(done)
     if not records:
-        return 0, 0, None
-    new = present = 0
+        return done
     try:
-        store = open_store(config, root)
-        with locked(uri, root):
-            parent = _parent(store, config, root)
-            known = _known(store, parent)
-            for record in records:
-                if known.get(record.place, ("", ""))[1] == record.content:
-                    present += 1
-                    continue
-                if record.place in known:
-                    store.tag(known[record.place][0], {SUPERSEDED: "true"})
-                summary = record.tags["stage"] == "summary"  # computed by what publishes it
-                _add(store, record, parent, root, "computed" if summary or not whole else "cached")
-                new += 1
-            if whole:
-                _show(store, parent, root)
-            store.end(parent)
+        with locked(job.uri, job.root, check):
+            store = open_store(job.uri, job.config.tracking.experiment, check)
+            _publish(store, job, records, done, tell, seen)
+            if job.contents is None and done.there == done.total:
+                remember(job, state)
+    except OutOfTime as stop:
+        done.problem = str(stop)
     except UNREACHABLE as error:
-        problem = " ".join(str(error).split()) or type(error).__name__
-        LOG.warning(
-            "MLflow at %s cannot be reached: %s. Results are safe; `mtl sync` publishes them later.", uri, problem
-        )
-        return new, present, problem
-    return new, present, None
+        done.problem = reason(error)
+    return done
 
 
-def _parent(store: Store, config: Config, root: Path) -> str:
-    """The parent run of this configuration, data and code; made if it is not there."""
-    parts = identity(config, root)
-    key = digest(parts)
-    found = store.find(key)
-    if found is not None:
-        return str(found.info.run_id)
-    experiment = os.environ.get("DVC_EXP_NAME", "")
-    tags = {KEY: key, "stage": "pipeline", "execution": experiment or "workspace"}
-    tags |= {f"mtl.{part}": value for part, value in parts.items()}
-    parent = store.start(f"{experiment or 'pipeline'} {key[:8]}", tags)
-    store.log(parent, [], flat(resolved(config)))
-    store.log_data(parent, data_used(list(config.prepare.sources), root))
-    return parent
-
-
-def _known(store: Store, parent: str) -> dict[tuple[str, ...], tuple[str, str]]:
-    """Place → (run id, content) of the complete runs below a parent; what was cut off while publishing is removed."""
-    found = {}
-    for run in store.children(parent):
-        tags = run.data.tags
-        if run.info.status != "FINISHED":
-            store.client.delete_run(run.info.run_id)
-        elif SUPERSEDED not in tags:
-            place = tuple(tags[key] for key in ("stage", "method", "task", "start", "seed"))
-            found[place] = (run.info.run_id, tags[CONTENT])
+def _records(job: Job) -> list[Record]:
+    """What is there to be shown; a stage's run that was replaced since is no longer what the job is about."""
+    wanted = job.contents
+    found = []
+    for path in run_paths(job.config):
+        if wanted is None or str(path.folder) in wanted:
+            record = read_run(job.config, path, job.root)
+            if record is not None and (wanted is None or record.content == wanted[str(path.folder)]):
+                found.append(record)
+    if wanted is None and (job.root / VERDICTS).exists():
+        found += summaries(found, json.loads((job.root / VERDICTS).read_text(encoding="utf-8")))
     return found
 
 
-def _add(store: Store, record: Record, parent: str, root: Path, execution: str) -> None:
+def _publish(
+    store: Store, job: Job, records: list[Record], done: Progress, tell: Callable[[Progress], None], seen: set[Seen]
+) -> None:
+    parent = _parent(store, job)
+    known = _known(store, parent, job)
+    seen -= {known_before for known_before in seen if known_before[0] == job.key}
+    seen |= {(job.key, place, run.data.tags[CONTENT]) for place, run in known.items()}
+    missing = [record for record in records if (job.key, record.place, record.content) not in seen]
+    done.there = len(records) - len(missing)
+    tell(done)
+    for record in missing:
+        if record.place in known:
+            store.tag(known[record.place].info.run_id, {SUPERSEDED: "true"})
+            seen.discard((job.key, record.place, known[record.place].data.tags[CONTENT]))
+        try:
+            _add(store, record, parent, job)
+        except Replaced:
+            done.total -= 1
+            continue
+        seen.add((job.key, record.place, record.content))
+        done.there, done.new = done.there + 1, done.new + 1
+        tell(done)
+    if job.contents is None:
+        _show(store, parent, job.root)
+    store.end(parent)
+    if done.new:
+        _known(store, _parent(store, job), job)  # An answer that was lost, and a call repeated, leave a run too many.
+
+
+def _parent(store: Store, job: Job) -> str:
+    """The parent run of this configuration, data and code; made if it is not there, completed if it is half there."""
+    found = store.with_key(job.key)
+    if not found:
+        tags = {KEY: job.key, "stage": "pipeline", "execution": job.execution}
+        tags |= {f"mtl.{part}": value for part, value in job.identity.items()}
+        name = "pipeline" if job.execution == "workspace" else job.execution
+        store.start(f"{name} {job.key[:8]}", tags)
+        found = store.with_key(job.key)
+    first, *others = found
+    for other in others:  # Made at the same moment by another machine, or by a call whose answer was lost.
+        for child in store.children(other.info.run_id):
+            store.tag(child.info.run_id, {"mlflow.parentRunId": first.info.run_id})
+        store.delete(other.info.run_id)
+    parent = str(first.info.run_id)
+    if first.info.status != "FINISHED":
+        store.log(parent, [], flat(resolved(job.config)))
+        store.log_data(parent, list(job.data.values()))
+    return parent
+
+
+def _known(store: Store, parent: str, job: Job) -> dict[Place, Run]:
+    """The complete runs below a parent by their place; what was cut off while publishing or is there twice goes."""
+    found: dict[Place, Run] = {}
+    for run in store.children(parent):
+        tags = run.data.tags
+        place = tuple(tags[key] for key in ("stage", "method", "task", "start", "seed"))
+        if run.info.status != "FINISHED":
+            who, _, since = tags.get(PUBLISHER, "").partition(":")
+            if who in ("", _myself(job)) or time.time() - float(since) > FOREIGN_SECONDS:
+                store.delete(run.info.run_id)
+        elif SUPERSEDED not in tags:
+            if place in found and found[place].data.tags[CONTENT] == tags[CONTENT]:
+                store.delete(run.info.run_id)
+            else:
+                found[place] = run
+    return found
+
+
+def _myself(job: Job) -> str:
+    """Who shares the lock with us: of those, only one publishes at a time, so what it finds half done is cut off."""
+    shared = job.uri if database_file(job.uri) else [platform.node(), str(project_folder(job.root))]
+    return digest(shared)[:16]
+
+
+def _add(store: Store, record: Record, parent: str, job: Job) -> None:
     """One run below the parent; marked as finished last, so that half a run is recognised."""
-    tags = record.tags | {CONTENT: record.content, "execution": execution}
+    # A stage publishes what it computed, and a summary is computed by what publishes it.
+    computed = job.contents is not None or record.tags["stage"] == "summary"
+    tags = record.tags | {CONTENT: record.content, "execution": "computed" if computed else "cached"}
+    tags[PUBLISHER] = f"{_myself(job)}:{int(time.time())}"
     run_id = store.start(record.title, tags, parent, record.started)
     store.log(run_id, record.points, record.params)
-    store.log_data(run_id, data_used(record.sources, root))
-    store.log_files(run_id, record.files)
+    store.log_data(run_id, [job.data[name] for name in record.sources if name in job.data])
+    try:
+        store.log_files(run_id, record.files)
+    except FileNotFoundError as error:
+        if not _replaced(record):
+            raise
+        store.delete(run_id)
+        raise Replaced from error
+    if _replaced(record):
+        store.delete(run_id)
+        raise Replaced
     store.end(run_id, time.time() if record.finished is None else record.finished)
+
+
+def _replaced(record: Record) -> bool:
+    return record.folder is not None and content_of(record.folder) != record.content
 
 
 def _show(store: Store, parent: str, root: Path) -> None:
     """Report, figures and tables go with the parent, again when they changed."""
-    files: dict[Path, str | None] = {}
-    for shown in SHOWN:
-        path = root / shown
-        for file in [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file()):
-            folder = file.relative_to(root).parent.as_posix()
-            files[file] = None if folder == "." else folder
+    files = shown_files(root)
     content = digest(
         {file.relative_to(root).as_posix(): hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
     )
+    store.check()
     if store.client.get_run(parent).data.tags.get(FILES) != content:
         store.log_files(parent, files)
         store.tag(parent, {FILES: content})

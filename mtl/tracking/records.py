@@ -55,6 +55,8 @@ class Record:
     files: dict[Path, str | None] = field(default_factory=dict)
     started: float | None = None
     finished: float | None = None
+    folder: Path | None = None
+    """Where it was read, if from one folder."""
 
     @property
     def place(self) -> tuple[str, ...]:
@@ -65,11 +67,11 @@ class Record:
 def read_run(config: Config, path: RunPath, root: Path) -> Record | None:
     """The record of a training run, or None when it has not been computed."""
     folder = root / path.folder
-    if not (folder / "run.json").exists() or not (folder / "history.json").exists():
+    texts = _texts(folder)
+    if texts is None:
         return None
-    texts = {name: (folder / name).read_bytes() for name in ("run.json", "history.json")}
     run, history = (json.loads(text) for text in texts.values())
-    content = hashlib.sha256(b"\0".join(texts.values())).hexdigest()
+    content = _content(texts)
     plain = resolved(config)
     params: dict[str, object] = {"seed": path.seed} | flat(plain["encoder"], "encoder")
     if path.stage == "pretrain":
@@ -98,7 +100,24 @@ def read_run(config: Config, path: RunPath, root: Path) -> Record | None:
     started, finished = (
         datetime.fromisoformat(timing[k]).timestamp() if timing else None for k in ("started", "finished")
     )
-    return Record(title, content, tags, points, params, sources, files, started, finished)
+    return Record(title, content, tags, points, params, sources, files, started, finished, folder)
+
+
+def content_of(folder: Path) -> str | None:
+    """sha256 of what a run's record is made from, or None when there is no run."""
+    texts = _texts(folder)
+    return None if texts is None else _content(texts)
+
+
+def _texts(folder: Path) -> dict[str, bytes] | None:
+    try:
+        return {name: (folder / name).read_bytes() for name in ("run.json", "history.json")}
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def _content(texts: dict[str, bytes]) -> str:
+    return hashlib.sha256(b"\0".join(texts.values())).hexdigest()
 
 
 def summaries(records: Sequence[Record], verdicts: dict[str, Any]) -> list[Record]:
@@ -198,6 +217,9 @@ def _timing(run: dict[str, Any], path: RunPath, root: Path) -> dict[str, Any] | 
     file = root / TIMINGS / path.folder.relative_to(OUTPUTS).with_suffix(".json")
     if path.stage == "pretrain" or not file.exists():
         return None
-    timing: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    try:
+        timing: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    except (FileNotFoundError, json.JSONDecodeError):
+        return None  # A run of the same name is ending at this moment: its times are not those of this one.
     same = (timing["epochs"], timing["steps"]) == (run["epochs_run"], run["steps"])
     return timing if same else None

@@ -3,24 +3,28 @@
 import json
 import logging
 import os
+import sqlite3
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 # A server that is away should cost seconds: results do not depend on it.
-os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
 
-from filelock import FileLock
+import requests
+from filelock import FileLock, Timeout
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run, RunStatus, RunTag, ViewType
+from mlflow.exceptions import MlflowException
+from sqlalchemy.exc import SQLAlchemyError
+from urllib3.exceptions import ResponseError
 
-from mtl.config import Config
-from mtl.tracking.address import database_file, project_folder, resolve_uri
+from mtl.tracking.address import database_file, state_folder, without_password
 from mtl.tracking.records import DataUsed, Point
 
 METRICS_A_BATCH = 1000
@@ -29,6 +33,22 @@ LONGEST_VALUE = 6000
 """Limits of MLflow's log_batch and of a parameter's length."""
 KEY = "mtl.key"
 LOCK_SECONDS = 600
+BUSY_SECONDS = 5
+"""How long a database may be locked by another program before it counts as not to be had."""
+LONGEST_REASON = 240
+UNREACHABLE = (MlflowException, SQLAlchemyError, sqlite3.Error, requests.RequestException, OSError)
+"""What the tracker is to blame for."""
+
+
+def reason(error: BaseException) -> str:
+    """Why the tracker cannot be had, in a line: MLflow wraps what the system said in several messages."""
+    shown, inner = error, error.__cause__ or error.__context__
+    while inner is not None:
+        if isinstance(inner, ConnectionError | TimeoutError | sqlite3.Error | ResponseError):
+            shown = inner
+        inner = inner.__cause__ or inner.__context__
+    text = without_password(" ".join(str(shown).split())) or type(shown).__name__
+    return text if len(text) <= LONGEST_REASON else f"{text[:LONGEST_REASON]}…"
 
 
 @dataclass(frozen=True)
@@ -38,26 +58,32 @@ class Store:
     client: MlflowClient
     experiment_id: str
     uri: str
+    check: Callable[[], None]
+    """Called between calls; what it raises stops the work there."""
 
-    def find(self, key: str) -> Run | None:
-        """The run with a key, unless it was deleted."""
-        found = self.client.search_runs([self.experiment_id], f"tags.`{KEY}` = '{key}'", max_results=1)
-        return found[0] if found else None
+    def with_key(self, key: str) -> list[Run]:
+        """The runs with a key that were not deleted, oldest first: for whoever looks, the first one is the same."""
+        found = self._search(f"tags.`{KEY}` = '{key}'")
+        return sorted(found, key=lambda run: (int(run.info.start_time), str(run.info.run_id)))
 
     def children(self, parent: str) -> list[Run]:
-        """Every run below a parent."""
-        query = f"tags.`mlflow.parentRunId` = '{parent}'"
+        """Every run below a parent, always in the same order."""
+        return self._search(f"tags.`mlflow.parentRunId` = '{parent}'")
+
+    def _search(self, query: str) -> list[Run]:
         found: list[Run] = []
         token: str | None = None
         while True:
+            self.check()
             page = self.client.search_runs([self.experiment_id], query, ViewType.ACTIVE_ONLY, 1000, page_token=token)
             found += page
             token = page.token
             if not token:
-                return found
+                return sorted(found, key=lambda run: str(run.info.run_id))
 
     def start(self, name: str, tags: Mapping[str, str], parent: str | None = None, started: float | None = None) -> str:
         """Creates a run and returns its id; `started` in seconds since 1970."""
+        self.check()
         below = {} if parent is None else {"mlflow.parentRunId": parent}
         moment = int(1000 * (started if started is not None else time.time()))
         run = self.client.create_run(self.experiment_id, moment, dict(tags) | below, name)
@@ -66,17 +92,25 @@ class Store:
 
     def end(self, run_id: str, finished: float | None = None) -> None:
         """Marks a run as complete: one that is not was cut off while being published."""
+        self.check()
         moment = None if finished is None else int(1000 * finished)
         self.client.set_terminated(run_id, RunStatus.to_string(RunStatus.FINISHED), moment)
+
+    def delete(self, run_id: str) -> None:
+        """Moves a run to MLflow's bin."""
+        self.check()
+        self.client.delete_run(run_id)
 
     def log(self, run_id: str, points: Sequence[Point], params: Mapping[str, object]) -> None:
         """Metrics and parameters, in as few calls as MLflow's limits admit."""
         now = int(1000 * time.time())
         metrics = [Metric(point.name, point.value, now, point.step) for point in points]
         for start in range(0, len(metrics), METRICS_A_BATCH):
+            self.check()
             self.client.log_batch(run_id, metrics=metrics[start : start + METRICS_A_BATCH])
         entries = [Param(name, str(value)[:LONGEST_VALUE]) for name, value in params.items()]
         for start in range(0, len(entries), PARAMS_A_BATCH):
+            self.check()
             self.client.log_batch(run_id, params=entries[start : start + PARAMS_A_BATCH])
 
     def log_data(self, run_id: str, used: Sequence[DataUsed]) -> None:
@@ -89,48 +123,74 @@ class Store:
             for data in used
         ]
         if inputs:
+            self.check()
             self.client.log_inputs(run_id, inputs)
 
     def log_files(self, run_id: str, files: Mapping[Path, str | None]) -> None:
         """Copies files into a run: path → folder in the run, or None for its top."""
         for path, folder in files.items():
+            self.check()
             self.client.log_artifact(run_id, str(path), folder)
 
     def tag(self, run_id: str, tags: Mapping[str, str]) -> None:
+        """Sets tags of a run."""
+        self.check()
         self.client.log_batch(run_id, tags=[RunTag(name, value) for name, value in tags.items()])
 
 
-def open_store(config: Config, root: Path) -> Store:
-    """Creates database and experiment unless they exist, under the lock."""
-    uri = resolve_uri(config, root)
-    with locked(uri, root):
-        return _open(config, uri)
-
-
 @contextmanager
-def locked(uri: str, root: Path) -> Iterator[None]:
+def locked(uri: str, root: Path, check: Callable[[], None]) -> Iterator[None]:
     """One process at a time: two that create a fresh SQLite database break it for good, and two that look for the
-    same key would both add it."""
+    same key would both add it. `check` is called while another one is at it."""
     database = database_file(uri)
-    if database is None:
-        path = project_folder(root) / ".mtl" / "tracking.lock"
-    else:
-        path = database.with_name(database.name + ".lock")
+    path = state_folder(root) / "store.lock" if database is None else database.with_name(database.name + ".lock")
     path.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(path, timeout=LOCK_SECONDS):
+    lock, end = FileLock(path), time.monotonic() + LOCK_SECONDS
+    while not lock.is_locked:
+        check()
+        with suppress(Timeout):
+            lock.acquire(timeout=0.2)
+        if not lock.is_locked and time.monotonic() > end:
+            raise TimeoutError(f"{path} is held by another process")
+    try:
         yield
+    finally:
+        lock.release()
 
 
-def _open(config: Config, uri: str) -> Store:
-    for noisy in ("alembic", "mlflow.store.db.utils"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
+def open_store(uri: str, experiment: str, check: Callable[[], None]) -> Store:
+    """Creates database and experiment unless they exist; call it under the lock.
+
+    Raises:
+        one of UNREACHABLE.
+    """
+    # What they say of every attempt is said once, when the last one has failed.
+    for noisy in ("alembic", "mlflow.store.db.utils", "urllib3.connectionpool"):
+        logging.getLogger(noisy).setLevel(logging.ERROR)
+    database = database_file(uri)
+    if database is not None:
+        _probe(database)
+    check()
     client = MlflowClient(tracking_uri=uri)
-    name = config.tracking.experiment
-    experiment: Any = client.get_experiment_by_name(name)
-    if experiment is None:
-        database = database_file(uri)
+    found: Any = client.get_experiment_by_name(experiment)
+    check()
+    if found is None:
         place = None if database is None else (database.parent / "mlartifacts").as_uri()
-        return Store(client, client.create_experiment(name, artifact_location=place), uri)
-    if experiment.lifecycle_stage == "deleted":
-        client.restore_experiment(experiment.experiment_id)
-    return Store(client, experiment.experiment_id, uri)
+        try:
+            return Store(client, client.create_experiment(experiment, artifact_location=place), uri, check)
+        except MlflowException:
+            found = client.get_experiment_by_name(experiment)
+            if found is None:  # Else another made it, or we did and the answer was lost.
+                raise
+    if found.lifecycle_stage == "deleted":
+        client.restore_experiment(found.experiment_id)
+    return Store(client, found.experiment_id, uri, check)
+
+
+def _probe(database: Path) -> None:
+    """SQLite says at once what MLflow would only say after minutes of trying: locked, read-only or no database."""
+    database.parent.mkdir(parents=True, exist_ok=True)
+    with closing(sqlite3.connect(database, timeout=BUSY_SECONDS, isolation_level=None)) as connection:
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        connection.execute("ROLLBACK")

@@ -60,7 +60,7 @@ def test_writing_again_replaces_all_and_leaves_nothing_beside(stored: Path, tmp_
 def test_a_failed_write_leaves_the_old_one(stored: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = load_prepared("own", stored)
     monkeypatch.setattr(store, "META", "no-such-folder/meta.json")
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(DataError, match="cannot be written"):
         write_prepared(read_source("own", make_source("arrays", tmp_path), tmp_path), stored / "own", {})
     monkeypatch.undo()
     assert torch.equal(load_prepared("own", stored).values, before.values)

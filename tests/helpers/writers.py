@@ -77,6 +77,7 @@ WRITERS: dict[str, Callable[[Path], None]] = {
     "mtl/files.py:write_json": json_of_runs,
     "mtl/experiment/weights.py:write_weights": weights,
     "mtl/data/store.py:write_prepared": prepared,
+    "mtl/files.py:replace_text": manifest,
     "mtl/data/manifest.py:write_manifest": manifest,
     "mtl/evaluation/tables.py:write_json": long_tables,
     "mtl/evaluation/tables.py:write_csv": long_tables,

@@ -11,13 +11,17 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 import yaml
 
 from mtl.config import load_config
+from mtl.data.download import add
 from mtl.errors import UserError
 from pipelines import artefacts, second_run
 from pipelines.check import check, check_reference, write_reference
+from stages.prepare import prepare
 from tests.e2e.project import Done, Project, settings
+from tests.helpers.data_files import make_source
 
 STAGES = """
 stages:
@@ -258,6 +262,27 @@ def test_the_copy_has_what_git_knows_or_would_take(place: Place) -> None:
         assert (place.root / "plugins/mine.py").read_text() == "untracked"
         assert (place.root / "data/raw/mine.csv").read_text() == "1,2\n"
         assert "mine.csv" in (place.root / "data/raw/sensors.json").read_text()
+
+
+@pytest.mark.parametrize("kind", ["series", "har", "uea", "arrays"])
+def test_raw_data_can_be_read_through_their_links(kind: str, tmp_path: Path) -> None:
+    source = make_source(kind, tmp_path)
+    add(kind, sorted((tmp_path / "data/raw").iterdir())[-1:], tmp_path)
+    (tmp_path / "dvc.yaml").write_text("")
+    (tmp_path / ".gitignore").write_text("data/raw/*\n!data/raw/*.json\ndata/prepared/\n")
+    params = settings()
+    params["prepare"]["sources"] = {kind: source.model_dump(mode="json")}
+    params["tasks"] = {"label": {"kind": "classification", "source": kind, "label": "any", "input_len": 4}}
+    params["pretrain"] = {"objective": {"kind": "none"}}
+    params["baseline"] = {"starts": [{"init": "random"}]}
+    params["finetune"]["methods"] = {"joint": {"kind": "uncertainty"}}
+    Project(tmp_path).use(params)
+    first = prepare({kind: source}, kind, tmp_path)
+    with second_run.copied(load_config(tmp_path / "params.yaml"), tmp_path) as copy:
+        second = prepare({kind: source}, kind, copy)
+        assert (copy / "data/prepared" / kind).is_dir()
+        assert any(path.is_symlink() for path in (copy / "data/raw").rglob("*"))
+    assert torch.equal(first.values, second.values)
 
 
 @pytest.mark.parametrize(

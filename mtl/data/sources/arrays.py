@@ -5,8 +5,7 @@ no label) or of class names, and `y_classes` [k], names in the order of the numb
 the channels, if wanted; for groups with stem `subject`: `subject_train` [N], and `subject_test` if it is known.
 """
 
-import zipfile
-import zlib
+import io
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -14,8 +13,10 @@ import numpy as np
 import torch
 
 from mtl.config.sources import ArraysSource
+from mtl.data.archives import Archive
 from mtl.data.folds import group_folds, stratified_folds
-from mtl.errors import DataError
+from mtl.data.reading import MAX_VALUES
+from mtl.errors import DataError, shown
 from mtl.types import NO_LABEL, Prepared
 
 SPLITS = ("train", "test")
@@ -50,9 +51,7 @@ def read(config: ArraysSource, name: str, root: Path) -> Prepared:
         # No classes to spread: every window is a group of its own.
         fold[: counts[0]] = group_folds(np.arange(counts[0]), config.folds, config.split_seed, where)
     channels = x[0].shape[2]
-    columns = [f"channel_{n + 1}" for n in range(channels)]
-    if "columns" in arrays:
-        columns = [str(c) for c in arrays["columns"]]
+    columns = _names(arrays, "columns", where) or [f"channel_{n + 1}" for n in range(channels)]
     return Prepared(
         name=name,
         values=torch.from_numpy(np.concatenate(x).reshape(-1, channels)),
@@ -69,16 +68,23 @@ def read(config: ArraysSource, name: str, root: Path) -> Prepared:
 
 def _load(path: Path, where: str) -> Mapping[str, np.ndarray]:
     """Every array; Python objects are refused, for reading them would run code from the file."""
-    if not path.is_file():
-        raise DataError(f"{where} is missing.")
+    if path.is_file():
+        with path.open("rb") as file:
+            if file.read(6) == np.lib.format.MAGIC_PREFIX:
+                raise DataError(f"{where}: should be an .npz of several arrays, found a single array.")
+    archive = Archive(path, where, MAX_VALUES * 8)
+    return {name.removesuffix(".npy"): _array(archive.read(name), f"{where}: {name}") for name in archive.names}
+
+
+def _array(data: bytes, where: str) -> np.ndarray:
     try:
-        file = np.load(path, allow_pickle=False)
-        if isinstance(file, np.ndarray):
-            raise DataError(f"{where}: should be an .npz of several arrays, found a single array.")
-        with file:
-            return {key: file[key] for key in file.files}
-    except (ValueError, OSError, zipfile.BadZipFile, zlib.error, EOFError) as error:
-        raise DataError(f"{where} is not an .npz that can be read without running code in it: {error}") from None
+        array = np.lib.format.read_array(io.BytesIO(data), allow_pickle=False)
+    # The header is text that may lead NumPy to almost any failure, among them one for want of memory.
+    except Exception as error:
+        raise DataError(f"{where} is not an array that can be read without running code in it: {error}") from None
+    if array.size > len(data):  # Values of no bytes each: a header of 128 bytes can promise any number of them.
+        raise DataError(f"{where} should hold {array.size:,} values, found {len(data):,} bytes.")
+    return array
 
 
 def _get(arrays: Mapping[str, np.ndarray], key: str, where: str) -> np.ndarray:
@@ -112,6 +118,8 @@ def _stacked(arrays: Mapping[str, np.ndarray], stem: str, counts: list[int], whe
         if part.shape != (count,) or part.dtype.kind not in "iuUb":
             found = f"{part.dtype} {list(part.shape)}"
             raise DataError(f"{where}: `{stem}_{split}` should be {count} whole numbers or names, found {found}.")
+        if part.dtype.kind == "u" and part.max() > np.iinfo(np.int64).max:
+            raise DataError(f"{where}: `{stem}_{split}` should hold numbers below 2^63, found {part.max()}.")
     if (parts[0].dtype.kind == "U") != (parts[1].dtype.kind == "U"):
         raise DataError(f"{where}: `{stem}_train` and `{stem}_test` should both be numbers or both names.")
     return np.concatenate([part if part.dtype.kind == "U" else part.astype(np.int64) for part in parts])
@@ -120,13 +128,13 @@ def _stacked(arrays: Mapping[str, np.ndarray], stem: str, counts: list[int], whe
 def _label(arrays: Mapping[str, np.ndarray], stem: str, counts: list[int], where: str) -> tuple[np.ndarray, list[str]]:
     """Class numbers [W] and class names."""
     found = _stacked(arrays, stem, counts, where)
-    given = [str(c) for c in arrays[f"{stem}_classes"]] if f"{stem}_classes" in arrays else None
+    given = _names(arrays, f"{stem}_classes", where)
     if found.dtype.kind == "U":
         names = given or sorted(set(found.tolist()))
         unknown = np.flatnonzero(~np.isin(found, names))
         if len(unknown):
             place = f"{where}: {_place(stem, unknown[0], counts)}"
-            raise DataError(f"{place} should be one of {names}, found {str(found[unknown[0]])!r}.")
+            raise DataError(f"{place} should be one of {shown(names)}, found {shown(str(found[unknown[0]]))}.")
         number = {name: i for i, name in enumerate(names)}
         return np.array([number[name] for name in found.tolist()], dtype=np.int64), names
     highest = len(given) - 1 if given else min(int(found.max()), MAX_CLASSES - 1)
@@ -137,6 +145,17 @@ def _label(arrays: Mapping[str, np.ndarray], stem: str, counts: list[int], where
             f"found {found[wrong[0]]}."
         )
     return found, given or [str(n) for n in range(highest + 1)]
+
+
+def _names(arrays: Mapping[str, np.ndarray], key: str, where: str) -> list[str] | None:
+    """The texts or numbers of an array [k]; None if there is no such array."""
+    if key not in arrays:
+        return None
+    array = arrays[key]
+    if array.ndim != 1 or not 0 < len(array) <= MAX_CLASSES or array.dtype.kind not in "iufUb":
+        found = f"{array.dtype} {list(array.shape)}"
+        raise DataError(f"{where}: `{key}` should be 1 to {MAX_CLASSES:,} names, found {found}.")
+    return [str(name) for name in array]
 
 
 def _place(stem: str, window: np.intp, counts: list[int]) -> str:

@@ -14,8 +14,9 @@ import pandas as pd
 import torch
 
 from mtl.config.sources import HarSource
-from mtl.data.archives import Archive
+from mtl.data.archives import MAX_UNPACKED, Archive
 from mtl.data.folds import group_folds
+from mtl.data.reading import read_bytes
 from mtl.errors import DataError
 from mtl.types import Prepared
 
@@ -108,10 +109,7 @@ def read(config: HarSource, name: str, root: Path) -> Prepared:
 
 def _in_folder(base: Path, where: str) -> HarFiles:
     def read_file(relative: str) -> bytes:
-        try:
-            return (base / relative).read_bytes()
-        except FileNotFoundError:
-            raise DataError(f"{where}: {relative} is missing.") from None
+        return read_bytes(base / relative, f"{where}: {relative}", MAX_UNPACKED)
 
     return HarFiles(where, read_file)
 
@@ -168,7 +166,8 @@ def _locate(data: bytes, where: str, reason: str) -> DataError:
 
 def _integers(files: HarFiles, relative: str) -> np.ndarray:
     table = _table(files, relative)
-    wrong = np.flatnonzero(table[:, 0] != np.round(table[:, 0]))
+    # Beyond 2^53, whole numbers are not told apart.
+    wrong = np.flatnonzero((table[:, 0] != np.round(table[:, 0])) | (np.abs(table[:, 0]) > 2**53))
     if table.shape[1] != 1 or len(wrong):
         line = int(wrong[0]) + 1 if len(wrong) else 1
         raise DataError(f"{files.label(relative)}, line {line}: should be one whole number.")

@@ -11,10 +11,14 @@ import pandas as pd
 import torch
 
 from mtl.config.sources import FractionBorders, RowBorders, SeriesSource
+from mtl.data.reading import check_count
 from mtl.data.sources.tables import Table, read_table
 from mtl.data.sources.timeline import order_in_time
-from mtl.errors import DataError
+from mtl.errors import DataError, shown
 from mtl.types import NO_LABEL, Prepared
+
+NUMBER = r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?"
+"""As class names that sort as numbers are written."""
 
 
 def read(config: SeriesSource, name: str, root: Path) -> Prepared:
@@ -27,6 +31,7 @@ def read(config: SeriesSource, name: str, root: Path) -> Prepared:
     columns = config.values or [c for c in table.frame.columns if c != config.date and c not in config.labels]
     if not columns:
         raise DataError(f"{config.path}: there are no value columns.")
+    check_count(len(table.frame) * len(columns), config.path)
     notes: list[str] = []
     values = np.stack([_numbers(table, column) for column in columns], axis=1)
     marked = np.isin(values, config.missing_markers) if config.missing_markers else np.zeros(values.shape, dtype=bool)
@@ -62,11 +67,17 @@ def _numbers(table: Table, column: str) -> np.ndarray:
     if pd.api.types.is_bool_dtype(cells) or not pd.api.types.is_numeric_dtype(cells):
         # to_numeric would take True for 1.
         text = cells.astype(object).map(lambda cell: str(cell) if isinstance(cell, bool) else cell)
-        numbers = pd.to_numeric(text, errors="coerce")
+        try:
+            numbers = pd.to_numeric(text, errors="coerce")
+        except TypeError:  # Lists, maps and dates of a Parquet file.
+            place = f"{table.path}, column `{column}`"
+            raise DataError(
+                f"{place}: should hold numbers, found {cells.dtype} such as {shown(cells.iloc[0])}."
+            ) from None
         wrong = np.flatnonzero(numbers.isna().to_numpy() & cells.notna().to_numpy())
         if len(wrong):
             row = int(wrong[0])
-            raise DataError(f"{table.at(row, column)}: should be a number, found {cells.iloc[row]!r}.")
+            raise DataError(f"{table.at(row, column)}: should be a number, found {shown(cells.iloc[row])}.")
         cells = numbers
     values: np.ndarray = cells.to_numpy(dtype=np.float64, na_value=np.nan).copy()
     infinite = np.flatnonzero(np.isinf(values))
@@ -153,15 +164,20 @@ def _classes(cells: pd.Series) -> tuple[torch.Tensor, list[str]]:
     known = cells.notna().to_numpy()
     numeric = pd.api.types.is_numeric_dtype(cells) and not pd.api.types.is_bool_dtype(cells)
     # A label with gaps reads as 0.0, 1.0 from Parquet: call its classes 0 and 1.
-    text = [f"{float(cell):g}" if numeric else str(cell) for cell in cells[known]]
-    try:
-        names = sorted(set(text), key=float)
-    except ValueError:
-        names = sorted(set(text))
+    text = [_shortest(float(cell)) if numeric else str(cell) for cell in cells[known]]
+    names = sorted(set(text))
+    if all(re.fullmatch(NUMBER, name) for name in names):
+        # `1` and `1.0` are two texts of one number: their order must not depend on that of a set.
+        names.sort(key=float)
     number = {name: i for i, name in enumerate(names)}
     labels = np.full(len(cells), NO_LABEL, dtype=np.int64)
     labels[known] = [number[cell] for cell in text]
     return torch.from_numpy(labels), names
+
+
+def _shortest(number: float) -> str:
+    """1 for 1.0; else every digit, so that no two numbers share a name."""
+    return str(int(number)) if number.is_integer() and abs(number) < 2**53 else repr(number)
 
 
 def _units(config: SeriesSource, columns: list[str], all_columns: list[str]) -> dict[str, str]:

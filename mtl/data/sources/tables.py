@@ -1,7 +1,10 @@
 """One table from a .csv, .csv.gz or .parquet file, with the line that each row came from."""
 
+import csv
 import gzip
+import io
 import warnings
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,8 +12,11 @@ import numpy as np
 import pandas as pd
 
 from mtl.config.sources import SeriesSource
+from mtl.data.reading import MAX_BYTES, check_count, check_plain, size
 from mtl.errors import DataError
 
+PARQUET_BATCH = 1024
+"""Rows that are looked at together to learn how large a table is."""
 EMPTY = ["", "NaN", "nan", "-nan", "NA", "N/A", "n/a", "#N/A", "<NA>", "null", "NULL", "None"]
 """Cells of a value or date column that hold nothing. A label may well be called `None`: only the first three count."""
 
@@ -42,8 +48,7 @@ def read_table(config: SeriesSource, root: Path) -> Table:
             that is missing or there twice.
     """
     path = root / config.path
-    if not path.is_file():
-        raise DataError(f"{config.path} is missing.")
+    check_plain(path, config.path)
     if path.suffix == ".parquet":
         table = _read_parquet(path, config)
     elif path.name.endswith((".csv", ".csv.gz")):
@@ -60,20 +65,44 @@ def read_table(config: SeriesSource, root: Path) -> Table:
 
 
 def _read_parquet(path: Path, config: SeriesSource) -> Table:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     try:
+        with pq.ParquetFile(path) as file:
+            check_count(file.metadata.num_rows * file.metadata.num_columns, config.path)
+            unpacked = 0
+            # A cell of text that a thousand rows share is stored once: what they take is seen only by reading on.
+            for batch in file.iter_batches(batch_size=PARQUET_BATCH):
+                unpacked += batch.nbytes
+                if unpacked > MAX_BYTES:
+                    raise DataError(f"{config.path} should be at most {size(MAX_BYTES)} unpacked, found more.")
         frame = pd.read_parquet(path)
-    except (ValueError, OSError) as error:
+    # pyarrow's own errors are ValueErrors, KeyErrors, TypeErrors and NotImplementedErrors, and MemoryErrors.
+    except (pa.ArrowException, ValueError, OSError, KeyError, TypeError, NotImplementedError, MemoryError) as error:
         raise DataError(f"{config.path} is not a Parquet file that can be read: {error}") from None
     if config.date is not None and frame.index.name == config.date:
         frame = frame.reset_index()
     frame.columns = frame.columns.map(str)
+    twice = frame.columns[frame.columns.duplicated()]
+    if len(twice):
+        raise DataError(f"{config.path}: column `{twice[0]}` is there more than once.")
     return Table(config.path, frame.reset_index(drop=True), np.arange(1, len(frame) + 1), "row")
 
 
 def _read_csv(path: Path, config: SeriesSource) -> Table:
     sep, encoding = config.separator, config.encoding
+    unpacked = _unzipped(path, config.path) if path.suffix == ".gz" else None
+
+    def source() -> io.BytesIO | Path:
+        return path if unpacked is None else io.BytesIO(unpacked)
+
     try:
-        head = pd.read_csv(path, sep=sep, encoding=encoding, header=None, nrows=1, dtype=str, keep_default_na=False)
+        "".encode(encoding)
+    except (LookupError, ValueError):
+        raise DataError(f"{config.path}: `encoding` should be one that Python knows, found {encoding!r}.") from None
+    try:
+        head = pd.read_csv(source(), sep=sep, encoding=encoding, header=None, nrows=1, dtype=str, keep_default_na=False)
         names = [str(name) for name in head.iloc[0]]
         twice = [name for name in names if names.count(name) > 1]
         if twice:
@@ -83,7 +112,7 @@ def _read_csv(path: Path, config: SeriesSource) -> Table:
             # pandas only warns when every row has more cells than the header, and drops the last ones.
             warnings.simplefilter("error", pd.errors.ParserWarning)
             frame = pd.read_csv(
-                path,
+                source(),
                 sep=sep,
                 encoding=encoding,
                 header=None,
@@ -100,46 +129,56 @@ def _read_csv(path: Path, config: SeriesSource) -> Table:
     except pd.errors.EmptyDataError:
         raise DataError(f"{config.path} is empty.") from None
     except (pd.errors.ParserError, pd.errors.ParserWarning):
-        raise DataError(f"{config.path}, {_uneven_line(path, config)}") from None
-    except LookupError:
+        raise DataError(f"{config.path}, {_uneven_line(_whole(path, unpacked), config)}") from None
+    except UnicodeError:
+        line, reason = _undecodable(_whole(path, unpacked), encoding)
         raise DataError(
-            f"{config.path}: `encoding` should be one that Python knows, found {config.encoding!r}."
+            f"{config.path}, line {line}: is not {encoding} ({reason}); set `encoding`, for example latin-1."
         ) from None
-    except UnicodeDecodeError as error:
-        line = _undecodable_line(path, config.encoding)
-        raise DataError(
-            f"{config.path}, line {line}: is not {encoding} ({error.reason}); set `encoding`, for example latin-1."
-        ) from None
-    except OSError as error:
-        raise DataError(f"{config.path} cannot be read: {error}") from None
+    except (OSError, ValueError) as error:
+        raise DataError(f"{config.path} cannot be read: {error}.") from None
     # Blank lines at the end of a file are no rows.
     filled = np.flatnonzero(frame.notna().any(axis=1).to_numpy())
     frame = frame.iloc[: filled[-1] + 1 if len(filled) else 0]
     return Table(config.path, frame, np.arange(2, len(frame) + 2), "line")
 
 
-def _lines(path: Path) -> list[bytes]:
-    opener = gzip.open if path.suffix == ".gz" else open
-    with opener(path, "rb") as file:
-        return file.read().splitlines()
+def _unzipped(path: Path, where: str) -> bytes:
+    """Contents of a .gz."""
+    try:
+        with gzip.open(path) as file:
+            data = file.read(MAX_BYTES + 1)
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(f"{where} is not a gzip file that can be read: {error}.") from None
+    if len(data) > MAX_BYTES:
+        raise DataError(f"{where} should be at most {size(MAX_BYTES)} unpacked, found more.")
+    return data
 
 
-def _undecodable_line(path: Path, encoding: str) -> int:
-    for number, line in enumerate(_lines(path), 1):
-        try:
-            line.decode(encoding)
-        except UnicodeDecodeError:
-            return number
-    return 1
+def _whole(path: Path, unpacked: bytes | None) -> bytes:
+    return path.read_bytes() if unpacked is None else unpacked
 
 
-def _uneven_line(path: Path, config: SeriesSource) -> str:
+def _undecodable(data: bytes, encoding: str) -> tuple[int, str]:
+    """Line and nature of the first bytes that are not of this encoding."""
+    try:
+        data.decode(encoding)
+    except UnicodeDecodeError as error:
+        return data[: error.start].decode(encoding, errors="replace").count("\n") + 1, error.reason
+    except UnicodeError as error:
+        return 1, str(error)
+    return 1, "it ends in the middle of a character"
+
+
+def _uneven_line(data: bytes, config: SeriesSource) -> str:
     """The first line with more cells than the header; quoted separators are told apart by the csv module."""
-    import csv
-
-    rows = csv.reader((line.decode(config.encoding) for line in _lines(path)), delimiter=config.separator)
-    width = len(next(rows))
-    for number, row in enumerate(rows, 2):
-        if len(row) > width:
-            return f"line {number}: should have {width} cells as the header has, found {len(row)}."
+    text = io.StringIO(data.decode(config.encoding, errors="replace"), newline="")
+    rows = csv.reader(text, delimiter=config.separator)
+    try:
+        width = len(next(rows))
+        for row in rows:
+            if len(row) > width:
+                return f"line {rows.line_num}: should have {width} cells as the header has, found {len(row)}."
+    except csv.Error as error:
+        return f"line {rows.line_num}: {error}."
     return f"line 1: cannot be split at {config.separator!r} into the same number of cells in every line."

@@ -1,13 +1,17 @@
 """Time stamps of a table: read, put in order, freed of duplicates."""
 
+import re
 import warnings
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 
 from mtl.config.sources import SeriesSource
 from mtl.data.sources.tables import Table
-from mtl.errors import DataError
+from mtl.errors import DataError, shown
+
+Unit = Literal["s", "ms", "us", "ns"]
 
 
 def order_in_time(
@@ -20,7 +24,7 @@ def order_in_time(
     """
     if config.date is None:
         return table, values, marked
-    when = _stamps(table, config)
+    when, unit = _stamps(table, config)
     backwards = np.flatnonzero(np.diff(when) < 0) + 1
     if len(backwards):
         row = int(backwards[0])
@@ -35,7 +39,7 @@ def order_in_time(
     repeats = np.flatnonzero(np.diff(when) == 0) + 1
     if len(repeats):
         table, values, marked, when = _merge(table, values, marked, when, repeats, config, notes)
-    _note_gaps(when, config.date, notes)
+    _note_gaps(when, unit, config.date, notes)
     return table, values, marked
 
 
@@ -73,8 +77,8 @@ def _merge(
     return table.take(starts), values[starts], marked[starts], when[starts]
 
 
-def _stamps(table: Table, config: SeriesSource) -> np.ndarray:
-    """Time of each row as float64 or int64 numbers that can be compared [R]."""
+def _stamps(table: Table, config: SeriesSource) -> tuple[np.ndarray, Unit]:
+    """Time of each row as float64 or int64 numbers that can be compared [R], and the unit of the latter."""
     column = str(config.date)
     cells = table.frame[column]
     empty = np.flatnonzero(cells.isna().to_numpy())
@@ -84,22 +88,35 @@ def _stamps(table: Table, config: SeriesSource) -> np.ndarray:
         # Seconds, or the number of a step.
         numbers = pd.to_numeric(cells, errors="coerce")
         if numbers.notna().all():
-            return numbers.to_numpy(dtype=np.float64)
+            stamps = numbers.to_numpy(dtype=np.float64)
+            infinite = np.flatnonzero(~np.isfinite(stamps))
+            if len(infinite):
+                row = int(infinite[0])
+                place = table.at(row, column)
+                raise DataError(f"{place}: should be a finite time stamp, found {shown(cells.iloc[row])}.")
+            return stamps, "s"
     with warnings.catch_warnings():
         # pandas warns when it reads a day first, or cannot work out one format: what it cannot read is found below.
         warnings.simplefilter("ignore", UserWarning)
-        when = pd.to_datetime(cells, errors="coerce", utc=True, format=config.date_format)
-        if config.date_format is None and when.isna().any():
-            when = pd.to_datetime(cells, errors="coerce", utc=True, format="ISO8601").fillna(when)
+        try:
+            when = pd.to_datetime(cells, errors="coerce", utc=True, format=config.date_format)
+            if config.date_format is None and when.isna().any():
+                when = pd.to_datetime(cells, errors="coerce", utc=True, format="ISO8601").fillna(when)
+        except (ValueError, TypeError, OverflowError, re.error) as error:
+            # A directive that strftime does not know, or cells of a Parquet file that are no dates.
+            form = "" if config.date_format is None else f" in the form {shown(config.date_format)} of `date_format`"
+            place = f"{config.path}, column `{column}`"
+            raise DataError(f"{place}: the time stamps cannot be read{form}: {error}.") from None
     wrong = np.flatnonzero(when.isna().to_numpy())
     if len(wrong):
         row = int(wrong[0])
         form = config.date_format or "the form of the first one; `date_format` can name it"
-        raise DataError(f"{table.at(row, column)}: should be a time stamp in {form}, found {cells.iloc[row]!r}.")
-    return when.dt.as_unit("ns").astype("int64").to_numpy()
+        raise DataError(f"{table.at(row, column)}: should be a time stamp in {form}, found {shown(cells.iloc[row])}.")
+    # In the unit that pandas chose: nanoseconds end in 2262, and some calendars are there already.
+    return when.astype("int64").to_numpy(), when.dt.unit
 
 
-def _note_gaps(when: np.ndarray, column: str, notes: list[str]) -> None:
+def _note_gaps(when: np.ndarray, unit: Unit, column: str, notes: list[str]) -> None:
     """Uneven steps are no error (clocks change, loggers stop), but a forecaster should know of them."""
     steps = np.diff(when)
     if not len(steps):
@@ -108,5 +125,5 @@ def _note_gaps(when: np.ndarray, column: str, notes: list[str]) -> None:
     uneven = len(steps) - int(times.max())
     if uneven:
         step = usual[times.argmax()]
-        shown = str(pd.Timedelta(int(step), unit="ns")) if when.dtype == np.int64 else f"{step:g}"
+        shown = str(pd.Timedelta(int(step), unit=unit)) if when.dtype == np.int64 else f"{step:g}"
         notes.append(f"{column}: {uneven} of {len(steps)} steps differ from the usual {shown}.")

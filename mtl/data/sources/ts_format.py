@@ -4,12 +4,14 @@ A case is its channels, parted by `:`, each a list of numbers parted by `,`, and
 Lengths may differ between cases, not between the channels of one; `?` is a missing value.
 """
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from mtl.errors import DataError
+from mtl.data.reading import read_bytes
+from mtl.errors import DataError, shown
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,8 @@ class _Header:
     length: int | None = None
     equal: bool | None = None
     missing: bool | None = None
+    first: int | None = None
+    """Length of the cases so far, which `@equalLength true` makes that of all."""
 
 
 def parse_ts(path: Path, where: str) -> TsFile:
@@ -38,10 +42,8 @@ def parse_ts(path: Path, where: str) -> TsFile:
     Raises:
         DataError: a header tag that is missing, unsupported or belied by the data; a cell that is no number.
     """
-    try:
-        text = path.read_text(encoding="utf-8", errors="replace")
-    except FileNotFoundError:
-        raise DataError(f"{where} is missing.") from None
+    # Comments are in any encoding.
+    text = read_bytes(path, where).decode("utf-8-sig", errors="replace")
     header, found, in_data = _Header(), TsFile(where, [], [], [], []), False
     for number, raw in enumerate(text.split("\n"), 1):
         line, place = raw.strip(), f"{where}, line {number}"
@@ -78,8 +80,9 @@ def _tag(line: str, place: str, header: _Header) -> None:
     elif tag == "@equallength":
         header.equal = _flag(tag, words, place)
     elif tag in ("@dimensions", "@dimension", "@serieslength"):
-        if len(words) != 1 or not words[0].isdigit() or int(words[0]) < 1:
-            raise DataError(f"{place}: `{tag}` should be followed by a positive number, found {' '.join(words)!r}.")
+        if len(words) != 1 or not re.fullmatch(r"0*[1-9][0-9]{0,8}", words[0]):
+            found = shown(" ".join(words))
+            raise DataError(f"{place}: `{tag}` should be followed by a positive number, found {found}.")
         if tag == "@serieslength":
             header.length = int(words[0])
         else:
@@ -111,18 +114,24 @@ def _case(line: str, place: str, header: _Header) -> tuple[np.ndarray, str]:
     for number, row in enumerate(rows, 1):
         if len(row) != len(rows[0]):
             raise DataError(f"{place}, channel {number}: has {len(row)} values, channel 1 has {len(rows[0])}.")
-    if header.equal and header.length is not None and len(rows[0]) != header.length:
-        raise DataError(f"{place}: should have {header.length} values a channel (@seriesLength), found {len(rows[0])}.")
+    if header.equal:
+        tag, length = ("@seriesLength", header.length) if header.length else ("@equalLength true", header.first)
+        if length is not None and len(rows[0]) != length:
+            raise DataError(f"{place}: should have {length} values a channel ({tag}), found {len(rows[0])}.")
+        header.first = len(rows[0])
     return np.stack(rows), label
 
 
 def _numbers(text: str, place: str, header: _Header) -> np.ndarray:
     cells = text.split(",")
     try:
+        if "_" in text:
+            raise ValueError  # Python reads 1_0 as 10.
         row = np.array([np.nan if cell.strip() == "?" else float(cell) for cell in cells], dtype=np.float64)
     except ValueError:
         wrong = next(n for n, cell in enumerate(cells) if not _is_number(cell))
-        raise DataError(f"{place}, value {wrong + 1}: should be a number, found {cells[wrong].strip()!r}.") from None
+        found = shown(cells[wrong].strip())
+        raise DataError(f"{place}, value {wrong + 1}: should be a number, found {found}.") from None
     for wrong in np.flatnonzero(~np.isfinite(row)).tolist():
         cell = cells[wrong].strip()
         if cell != "?":
@@ -137,4 +146,4 @@ def _is_number(cell: str) -> bool:
         float(cell)
     except ValueError:
         return cell.strip() == "?"
-    return True
+    return "_" not in cell

@@ -10,6 +10,7 @@ import torch
 
 from mtl.config.sources import UeaSource
 from mtl.data.folds import stratified_folds
+from mtl.data.reading import check_count
 from mtl.data.sources.ts_format import TsFile, parse_ts
 from mtl.errors import DataError
 from mtl.types import Prepared
@@ -86,6 +87,8 @@ def _of_one_length(
     """The cases [C, L] with L the longest length of both files."""
     lengths = [case.shape[1] for case in cases]
     longest = max(lengths)
+    # One long case stretches all the others.
+    check_count(longest * sum(len(case) for case in cases), f"{config.path}, with every case of {longest} values,")
     other = [n for n, length in enumerate(lengths) if length != longest]
     if not other:
         return cases

@@ -1,0 +1,163 @@
+"""One training step of TimeDART in the form its authors published against ours, in one process on one thread.
+
+    python -m benchmarks.step                        # about two minutes on an idle machine
+
+The sizes are the published ones for ETTh1: 16 windows of 336 rows and 7 channels, width 32, 16 heads, feed-forward
+64, 2 encoder blocks and 1 decoder block, dropout .2, the head that flattens, patches of 2 and of 8 rows; fine-tuning
+forecasts 96 rows. A step is: read a batch, forward, backward, update. Both networks have the same weights' shapes and
+compute the same losses (tests/benchmarks/test_reference.py). Ours does not drop attention weights unless asked to.
+Times are CPU seconds, medians of steps that take turns; peak memory is of a process that does nothing else.
+"""
+
+import argparse
+import resource
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+
+from benchmarks.machine import Result, interleaved, report
+from benchmarks.reference_timedart import Reference, Windows
+from mtl.config import DiffusionObjective, TimeDartEncoder
+from mtl.data.windows import Pool, Target
+from mtl.models.build import build_model, build_pretrainer
+from mtl.training.losses import task_loss
+from mtl.training.optimiser import adamw
+from mtl.types import TaskSpec
+
+BATCH, CHANNELS, LENGTH, HORIZON = 16, 7, 336, 96
+PUBLISHED_HEADS, DEFAULT_HEADS = 16, 4
+ROWS = 8640
+"""Training rows of ETTh1."""
+PEER_SECONDS = {("pretrain", 2): (6.8, 7.1), ("pretrain", 8): (0.29, 0.39), ("finetune", 2): (2.85, 2.85),
+                ("finetune", 8): (0.19, 0.19)}  # fmt: skip
+"""CPU seconds a step of the authors' own code, on a like machine."""
+ASKED = {("pretrain", 2): 8.0, ("pretrain", 8): 2.5, ("finetune", 2): 4.0, ("finetune", 8): 2.2}
+ASKED_DEFAULT = {2: 15.0, 8: 4.5}
+MEMORY_GB = 0.7
+
+
+def series() -> Tensor:
+    """A random walk as long as ETTh1's training part, z-scored."""
+    walk = torch.randn(ROWS, CHANNELS, generator=torch.Generator().manual_seed(0)).cumsum(0)
+    return (walk - walk.mean(0)) / walk.std(0)
+
+
+def reference_step(kind: str, patch_len: int) -> Callable[[], object]:
+    """A step of the published form, with its per-sample loader and Adam."""
+    horizon = None if kind == "pretrain" else HORIZON
+    network = Reference(LENGTH, horizon, patch_len, 32, PUBLISHED_HEADS, 2, 1, 64, 0.2, 1000).train()
+    optimiser = torch.optim.Adam(network.parameters(), lr=1e-4)
+    loader = DataLoader(Windows(series(), LENGTH, HORIZON), batch_size=BATCH, shuffle=True, drop_last=True)
+
+    def endless() -> Iterator[tuple[Tensor, Tensor]]:
+        while True:
+            yield from loader
+
+    batches = endless()
+
+    def step() -> None:
+        past, future = next(batches)
+        optimiser.zero_grad()
+        network.loss(past, future).backward()
+        optimiser.step()
+
+    return step
+
+
+def our_step(kind: str, patch_len: int, heads: int, attention_dropout: float = 0.0) -> Callable[[], object]:
+    """A step of ours, as the training loops take it."""
+    config = TimeDartEncoder(
+        kind="timedart", patch_len=patch_len, d_model=32, heads=heads, layers=2, d_ff=64, dropout=0.2,
+        attention_dropout=attention_dropout, recipe="published",
+    )  # fmt: skip
+    columns = [f"column {i}" for i in range(CHANNELS)]
+    spec = TaskSpec("etth1", "forecast", "etth1", LENGTH, columns, list(range(CHANNELS)), horizon=HORIZON)
+    starts = torch.arange(ROWS - LENGTH - HORIZON + 1)
+    pool = Pool("etth1", "etth1", series(), LENGTH, starts, {"etth1": Target(None, HORIZON, None, None)})
+    network: nn.Module
+    if kind == "pretrain":
+        objective = DiffusionObjective(kind="diffusion", head="flatten", condition_on_step=False)
+        pretrainer = build_pretrainer(config, objective, [LENGTH], 0)
+        network = pretrainer
+    else:
+        model = build_model(config, [spec], 0)
+        network = model
+    network.train()
+    optimiser = adamw([(list(network.parameters()), 1e-4, 0.0)])
+
+    def loss() -> Tensor:
+        batch = pool.batch(torch.randint(len(pool), (BATCH,)))
+        if kind == "pretrain":
+            return pretrainer.loss(batch.x)
+        value = task_loss(spec, model(batch.x, ["etth1"])["etth1"], batch.targets["etth1"])
+        assert value is not None
+        return value
+
+    def step() -> None:
+        optimiser.zero_grad(set_to_none=True)
+        loss().backward()
+        nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+        optimiser.step()
+
+    return step
+
+
+def peak_memory(who: str) -> float:
+    """GB at the peak of a process that takes two pretraining steps at patch 2."""
+    command = [sys.executable, "-m", "benchmarks.step", "--memory", who]
+    return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+
+def print_memory(who: str) -> None:
+    """The child's part of `peak_memory`."""
+    step = reference_step("pretrain", 2) if who == "reference" else our_step("pretrain", 2, PUBLISHED_HEADS)
+    for _ in range(2):
+        step()
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6)
+
+
+def main(rounds: dict[int, int]) -> None:
+    """Times every pair and reports."""
+    results: list[Result] = []
+    for (kind, patch_len), (low, high) in PEER_SECONDS.items():
+        works = {
+            "published form": reference_step(kind, patch_len),
+            "ours": our_step(kind, patch_len, PUBLISHED_HEADS),
+            "ours, 4 heads": our_step(kind, patch_len, DEFAULT_HEADS),
+        }
+        if patch_len == 8:
+            works["ours, dropping weights"] = our_step(kind, patch_len, PUBLISHED_HEADS, 0.2)
+        seconds = interleaved(works, rounds[patch_len])
+        reference = seconds["published form"]
+        name = f"{kind}, patch {patch_len}"
+        off = reference / high - 1 if reference > high else min(reference / low - 1, 0.0)
+        peers = f"{low:g}" if low == high else f"{low:g}–{high:g}"
+        results.append(Result(f"{name}: published form", reference, "CPU s a step",
+                              note=f"authors' code {peers}: {100 * off:+.0f} %"))  # fmt: skip
+        results.append(Result(f"{name}: ours", seconds["ours"], "CPU s a step"))
+        results.append(Result(f"{name}: times as fast", reference / seconds["ours"], "×", ASKED[kind, patch_len], True))
+        asked = ASKED_DEFAULT[patch_len] if kind == "pretrain" else None
+        ratio = reference / seconds["ours, 4 heads"]
+        results.append(Result(f"{name}: with 4 heads of width 8", ratio, "×", asked, True))
+        if patch_len == 8:
+            ratio = reference / seconds["ours, dropping weights"]
+            results.append(Result(f"{name}: with dropout on attention weights", ratio, "×"))
+    results.append(Result("peak memory, pretrain, patch 2: published form", peak_memory("reference"), "GB"))
+    results.append(Result("peak memory, pretrain, patch 2: ours", peak_memory("ours"), "GB", MEMORY_GB))
+    report("step", results)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description="Time a step of the published form against ours.")
+    parser.add_argument("--rounds", type=int, nargs=2, default=[3, 15], help="timed steps at patch 2 and at patch 8")
+    parser.add_argument("--memory", choices=["reference", "ours"], help="print the peak memory of one of them")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    if options.memory:
+        print_memory(options.memory)
+    else:
+        main(dict(zip((2, 8), options.rounds, strict=True)))

@@ -1,0 +1,84 @@
+"""What is to be mirrored, as a snapshot: settings, hashes and data may have changed when its turn comes."""
+
+import json
+import os
+from collections.abc import Collection
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from mtl.config import Config, parse_config
+from mtl.paths import run_paths
+from mtl.tracking.address import resolve_uri
+from mtl.tracking.identity import digest, identity
+from mtl.tracking.records import DataUsed, content_of, data_used
+
+
+@dataclass(frozen=True)
+class Job:
+    """Some runs of one configuration, data and code, or all of them."""
+
+    root: Path
+    """Folder with the results, absolute."""
+    uri: str
+    config: Config
+    identity: dict[str, str]
+    """Hashes of `config`, `data` and `code`."""
+    data: dict[str, DataUsed]
+    """The prepared sources."""
+    execution: str
+    """Name of the DVC experiment, or `workspace`."""
+    contents: dict[str, str] | None
+    """Folder → content, of the runs that a stage has just computed; None is every run, summaries and report too."""
+
+    @property
+    def key(self) -> str:
+        """Key of the parent run."""
+        return digest(self.identity)
+
+    def dump(self) -> dict[str, Any]:
+        """As JSON."""
+        return {
+            "root": str(self.root), "uri": self.uri, "identity": self.identity, "execution": self.execution,
+            "config": self.config.model_dump(mode="json", by_alias=True), "contents": self.contents,
+            "data": {name: asdict(used) for name, used in self.data.items()},
+        }  # fmt: skip
+
+
+def load(plain: dict[str, Any]) -> Job:
+    """The inverse of `Job.dump`."""
+    data = {name: DataUsed(**used) for name, used in plain["data"].items()}
+    return Job(
+        Path(plain["root"]), plain["uri"], parse_config(plain["config"]), plain["identity"], data,
+        plain["execution"], plain["contents"],
+    )  # fmt: skip
+
+
+def make(config: Config, root: Path, folders: Collection[Path] | None = None) -> Job:
+    """A snapshot of what stands in `root` now.
+
+    Args:
+        config: the whole configuration.
+        root: folder of the project.
+        folders: folders of the runs to mirror, relative to `root`; None is everything.
+
+    Raises:
+        ConfigError: the address is of a kind that cannot be used.
+    """
+    here = root.resolve()
+    contents = None
+    if folders is not None:
+        known = [path.folder for path in run_paths(config) if path.folder in folders]
+        contents = {str(folder): content for folder in known if (content := content_of(here / folder)) is not None}
+    data = {used.name: used for used in data_used(list(config.prepare.sources), here)}
+    execution = os.environ.get("DVC_EXP_NAME") or "workspace"
+    return Job(here, resolve_uri(config, root), config, identity(config, here), data, execution, contents)
+
+
+def write_whole(path: Path, value: object) -> None:
+    """JSON that appears at once or not at all, for this user's eyes only: addresses may hold a password."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+        json.dump(value, file)
+    temporary.replace(path)

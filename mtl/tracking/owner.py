@@ -1,0 +1,45 @@
+"""The process on whose behalf runs are published: while it lives, more of them may come."""
+
+import os
+from dataclasses import dataclass
+
+import psutil
+
+CLOCK_SECONDS = 2.0
+"""How far two readings of one process's start may be apart, when the clock is set in between."""
+
+
+@dataclass(frozen=True)
+class Owner:
+    """A process; numbers are used again, so its start belongs to it."""
+
+    pid: int
+    created: float
+    """Seconds since 1970."""
+    pipeline: bool
+    """Whether it runs stages, so that more is to be expected of it."""
+
+    def is_same(self, other: "Owner | None") -> bool:
+        return other is not None and self.pid == other.pid and abs(self.created - other.created) < CLOCK_SECONDS
+
+    @property
+    def alive(self) -> bool:
+        try:
+            process = psutil.Process(self.pid)
+            gone = process.status() == psutil.STATUS_ZOMBIE
+            return not gone and self.is_same(Owner(process.pid, process.create_time(), False))
+        except psutil.NoSuchProcess:
+            return False
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether more is to be expected of it."""
+        return self.pipeline and self.alive
+
+
+def current_owner() -> Owner:
+    """DVC, for a stage that it runs; otherwise this process."""
+    mine = psutil.Process()
+    parent = mine.parent() if "DVC_STAGE" in os.environ else None
+    process = parent or mine
+    return Owner(process.pid, process.create_time(), parent is not None)

@@ -1,0 +1,218 @@
+"""What the mirror adds to a real SQLite store, from a small tree of result files."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from mlflow import MlflowClient
+from mlflow.entities import Run
+
+from mtl.config import Config
+from mtl.errors import ConfigError
+from mtl.paths import RunPath
+from mtl.tracking import open_database, publish, publish_stage, resolve_uri, settle, sync
+from tests.tracking.results import SEEDS, make_config, runs_of, write_results, write_run
+
+
+@pytest.fixture
+def config(database: str, request: pytest.FixtureRequest) -> Config:
+    return make_config(database, request.node.name)
+
+
+@pytest.fixture(scope="module")
+def published(database: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[Config, Path]:
+    """Results that are in the store, for tests that only look."""
+    config, root = make_config(database, "looked at"), tmp_path_factory.mktemp("results")
+    write_results(root, config)
+    sync(config, root)
+    return config, root
+
+
+@pytest.fixture
+def root(tmp_path: Path, config: Config) -> Iterator[Path]:
+    write_results(tmp_path, config)
+    yield tmp_path
+
+
+def _named(config: Config) -> dict[str, Run]:
+    return {run.info.run_name: run for run in runs_of(config)}
+
+
+def test_publishing_twice_adds_nothing(config: Config, root: Path) -> None:
+    first = sync(config, root)
+    again = sync(config, root)
+
+    # 2 seeds × (pretraining, 2 tasks alone, 1 method) and two summaries.
+    assert (first.new, first.present, first.problem) == (10, 0, None)
+    assert (again.new, again.present) == (0, 10)
+    assert len(runs_of(config)) == 11
+
+
+def test_runs_are_nested_named_and_tagged(published: tuple[Config, Path]) -> None:
+    config, _ = published
+
+    runs = _named(config)
+    parents = [run for run in runs.values() if "mlflow.parentRunId" not in run.data.tags]
+    assert len(parents) == 1
+    assert all(
+        r.data.tags["mlflow.parentRunId"] == parents[0].info.run_id for r in runs.values() if r is not parents[0]
+    )
+    assert {run.info.status for run in runs.values()} == {"FINISHED"}
+    assert {
+        "pretraining / seed 0", "stl / ahead / seed 0", "stl / fault / seed 1", "joint / seed 1",
+        "joint (mean of 2 seeds)", "stl (mean of 2 seeds)",
+    } <= set(runs)  # fmt: skip
+    tags = runs["stl / fault / seed 1"].data.tags
+    expected = {"stage": "baseline", "method": "stl", "task": "fault", "seed": "1", "execution": "cached"}
+    assert expected.items() <= tags.items()
+
+
+def test_metrics_follow_the_epochs(published: tuple[Config, Path]) -> None:
+    config, _ = published
+
+    run = _named(config)["joint / seed 1"]
+    client = MlflowClient(tracking_uri=config.tracking.uri)
+    history = client.get_metric_history(run.info.run_id, "val/ahead/mse")
+    assert [(point.step, point.value) for point in history] == [(1, 1.4), (2, 1.4)]
+    assert run.data.metrics["test/ahead/mse"] == 1.4
+    assert run.data.metrics["best_val/fault/accuracy"] == 0.9
+    assert run.data.metrics["gradient_cosine/ahead-fault"] == -0.1
+    assert run.data.metrics["time/train_seconds"] == 7.5
+    assert run.info.end_time - run.info.start_time == 8000
+    assert "lambda" not in run.data.metrics
+    assert run.data.params["method.lambda"] == "0.2"
+    pretraining = _named(config)["pretraining / seed 0"]
+    assert pretraining.data.metrics["val/pretrain/loss"] == 0.6
+
+
+def test_summaries_hold_every_task_also_for_stl(published: tuple[Config, Path]) -> None:
+    config, _ = published
+
+    runs = _named(config)
+    stl, joint = runs["stl (mean of 2 seeds)"].data.metrics, runs["joint (mean of 2 seeds)"].data.metrics
+    names = {"test/ahead/mse", "test/ahead/mae", "test/fault/loss", "test/fault/accuracy"}
+    assert set(stl) == names
+    assert stl["test/ahead/mse"] == pytest.approx(1.0)
+    assert joint["test/ahead/mse"] == pytest.approx(0.9)
+    assert set(joint) == names | {"delta/ahead", "delta/fault", "delta_m", "delta_m_low", "delta_m_high"}
+    assert joint["delta/ahead"] == 12.0
+
+
+def test_data_weights_and_report_go_along(published: tuple[Config, Path]) -> None:
+    config, _ = published
+
+    client = MlflowClient(tracking_uri=config.tracking.uri)
+    runs = _named(config)
+    run = runs["joint / seed 0"]
+    assert [used.dataset.name for used in run.inputs.dataset_inputs] == ["plant"]
+    assert len(run.inputs.dataset_inputs[0].dataset.digest) == 36
+    assert {file.path for file in client.list_artifacts(run.info.run_id)} == {"history.json", "run.json", "weights"}
+    parent = run.data.tags["mlflow.parentRunId"]
+    assert {file.path for file in client.list_artifacts(parent)} == {"params.yaml", "report", "results"}
+
+
+def test_weights_stay_away_when_not_asked_for(database: str, tmp_path: Path) -> None:
+    tracking = {"uri": database, "experiment": "no weights", "log_weights": False}
+    config = make_config(database, "no weights", tracking=tracking)
+    write_results(tmp_path, config)
+    sync(config, tmp_path)
+
+    run = _named(config)["joint / seed 0"]
+    files = MlflowClient(tracking_uri=database).list_artifacts(run.info.run_id)
+    assert {file.path for file in files} == {"history.json", "run.json"}
+
+
+def test_a_stage_publishes_its_own_and_the_rest_follows(config: Config, root: Path) -> None:
+    folders = [RunPath("baseline", "fault", "random", seed).folder for seed in SEEDS]
+    publish_stage("baseline", folders, root)
+    settle(root, patience=120.0)
+    rest = sync(config, root)
+
+    assert (rest.new, rest.present) == (8, 2)
+    runs = _named(config)
+    assert runs["stl / fault / seed 0"].data.tags["execution"] == "computed"
+    assert runs["joint / seed 0"].data.tags["execution"] == "cached"
+
+
+def test_a_new_result_supersedes_the_old_one(config: Config, root: Path) -> None:
+    sync(config, root)
+    write_run(root, RunPath("finetune", "joint", None, 0), ["ahead", "fault"], 0.3)
+    again = sync(config, root)
+
+    assert again.new == 2  # The run and the summary of its method.
+    marked = [run.info.run_name for run in runs_of(config) if "mtl.superseded" in run.data.tags]
+    assert sorted(marked) == ["joint (mean of 2 seeds)", "joint / seed 0"]
+    assert sync(config, root).new == 0
+
+
+def test_a_run_that_was_cut_off_while_published_is_published_again(config: Config, root: Path) -> None:
+    sync(config, root)
+    client = MlflowClient(tracking_uri=config.tracking.uri)
+    client.update_run(_named(config)["joint / seed 0"].info.run_id, status="RUNNING")
+
+    assert sync(config, root).new == 1
+    assert len(runs_of(config)) == 11
+
+
+def test_another_configuration_has_a_parent_of_its_own(config: Config, root: Path) -> None:
+    sync(config, root)
+    other = config.model_copy(update={"train": config.train.model_copy(update={"lr": 0.5})})
+    parallel = config.model_copy(update={"base": config.base.model_copy(update={"jobs": 1})})
+
+    assert sync(other, root).new == 10
+    assert sync(parallel, root).new == 0  # The number of processes changes no result.
+
+
+def test_removed_methods_are_not_published(config: Config, root: Path) -> None:
+    write_run(root, RunPath("finetune", "gone", None, 0), ["ahead", "fault"], 0.3)
+    sync(config, root)
+    assert not any("gone" in name for name in _named(config))
+
+
+def test_an_experiment_in_the_bin_is_taken_out_of_it(config: Config, root: Path) -> None:
+    MlflowClient(tracking_uri=config.tracking.uri).delete_experiment(open_database(config, root))
+    assert sync(config, root).new == 10
+
+
+def test_switched_off_means_nothing_is_written(tmp_path: Path) -> None:
+    config = make_config(None, "off", tracking={"enabled": False})
+    write_results(tmp_path, config)
+    before = sorted(tmp_path.rglob("*"))
+    assert publish(config, tmp_path).new == 0
+    assert sync(config, tmp_path).new == 0
+    publish_stage("baseline", [RunPath("baseline", "fault", "random", 0).folder], tmp_path)
+    settle(tmp_path)
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = make_config(None, "x")
+    assert resolve_uri(plain, tmp_path) == f"sqlite:///{tmp_path}/mlflow.db"
+    assert resolve_uri(make_config("sqlite:////else/where.db", "x"), tmp_path) == "sqlite:////else/where.db"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://tracker:5000")
+    assert resolve_uri(make_config("sqlite:///own.db", "x"), tmp_path) == "http://tracker:5000"
+
+
+@pytest.mark.parametrize("copy", [".dvc/tmp/exps/standalone/tmpab12", ".dvc/tmp/exps/tmpab12", ".dvc/tmp/exps/t/sub"])
+def test_a_temporary_workspace_uses_the_database_of_the_project(tmp_path: Path, copy: str) -> None:
+    assert resolve_uri(make_config(None, "x"), tmp_path / copy) == f"sqlite:///{tmp_path}/mlflow.db"
+
+
+@pytest.mark.parametrize("uri", ["file:///tmp/mlruns", "mlruns", "ftp://host/x"])
+def test_an_address_that_mlflow_cannot_use_is_named(tmp_path: Path, uri: str) -> None:
+    with pytest.raises(ConfigError, match=r"`tracking\.uri` should start with one of sqlite://.*found"):
+        resolve_uri(make_config(uri, "x"), tmp_path)
+
+
+def test_processes_that_meet_on_a_fresh_database_do_not_break_it(tmp_path: Path) -> None:
+    """Two processes that both create a SQLite store break it for good, unless the lock holds."""
+    code = (
+        "from pathlib import Path; from mtl.config import load_config; from mtl.tracking import open_database;"
+        f"print(open_database(load_config(), Path({str(tmp_path)!r})))"
+    )
+    children = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    found = [child.communicate()[0].strip() for child in children]
+    assert [child.returncode for child in children] == [0, 0, 0]
+    assert len(set(found)) == 1
