@@ -178,6 +178,19 @@ def test_what_cannot_part_cells(separator: str) -> None:
         parse_config(params({"kind": "series", "path": "x.csv", "separator": separator}))
 
 
+@pytest.mark.parametrize("end", ["", "\n\n", ",\n,\n", '""\n', "\r\n\r\n"])
+def test_blank_lines_at_the_end_are_no_rows(end: str, tmp_path: Path) -> None:
+    text = "a,b\n" + "".join(f"{n},{-n}\n" for n in range(20)) + end
+    assert series(tmp_path, text, date=None).rows == 20
+
+
+def test_missing_values_at_the_end_are_not_cut_off(tmp_path: Path) -> None:
+    text = "a,b\n" + "".join(f"{n},{-n}\n" for n in range(20)) + "NaN,null\n\n"
+    with pytest.raises(DataError, match=r"line 22, column `a`: the value is missing"):
+        series(tmp_path, text, date=None)
+    assert series(tmp_path, text, date=None, on_missing="ffill").values[-1].tolist() == [19, -19]
+
+
 def test_an_infinite_time_is_refused(tmp_path: Path) -> None:
     text = "date,a\n" + "".join(f"{n},{n}\n" for n in range(20))
     with pytest.raises(DataError, match=r"line 6, column `date`: should be a finite time stamp, found '1e400'"):

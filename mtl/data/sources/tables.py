@@ -137,9 +137,12 @@ def _read_csv(path: Path, config: SeriesSource) -> Table:
         ) from None
     except (OSError, ValueError) as error:
         raise DataError(f"{config.path} cannot be read: {error}.") from None
-    # Blank lines at the end of a file are no rows.
+    # Blank lines at the end of a file are no rows; a line of `NaN` is one whose values are missing.
     filled = np.flatnonzero(frame.notna().any(axis=1).to_numpy())
-    frame = frame.iloc[: filled[-1] + 1 if len(filled) else 0]
+    empty = len(frame) - (int(filled[-1]) + 1 if len(filled) else 0)
+    if empty:
+        empty = min(empty, _blank_lines(_whole(path, unpacked), config))
+    frame = frame.iloc[: len(frame) - empty]
     return Table(config.path, frame, np.arange(2, len(frame) + 2), "line")
 
 
@@ -157,6 +160,14 @@ def _unzipped(path: Path, where: str) -> bytes:
 
 def _whole(path: Path, unpacked: bytes | None) -> bytes:
     return path.read_bytes() if unpacked is None else unpacked
+
+
+def _blank_lines(data: bytes, config: SeriesSource) -> int:
+    """How many lines at the end hold nothing but separators and blanks."""
+    text = data.decode(config.encoding).replace("\r\n", "\n").replace("\r", "\n").removesuffix("\n")
+    lines = text.split("\n")
+    filled = [number for number, line in enumerate(lines, 1) if line.strip(config.separator + ' \t"')]
+    return len(lines) - (filled[-1] if filled else 0)
 
 
 def _undecodable(data: bytes, encoding: str) -> tuple[int, str]:
