@@ -9,7 +9,6 @@ stage and its children (pages that forked processes share count once), looked at
 """
 
 import argparse
-import os
 import subprocess
 import sys
 import tempfile
@@ -30,18 +29,14 @@ MAIN = "from pipelines.cli import main; main()"
 
 def repro(root: Path) -> dict[str, float]:
     """Runs the pipeline; stage → GB at its peak, its children included."""
-    child = subprocess.Popen([sys.executable, "-c", MAIN, "repro"], cwd=root, env=environment(),
-                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)  # fmt: skip
     peaks: dict[str, float] = {}
     with tempfile.TemporaryFile("w+") as log:
-        assert child.stdout is not None
-        os.set_blocking(child.stdout.fileno(), False)
+        child = subprocess.Popen([sys.executable, "-c", MAIN, "repro"], cwd=root, env=environment(),
+                                 stdout=log, stderr=subprocess.STDOUT)  # fmt: skip
         while child.poll() is None:
-            log.write(child.stdout.read() or "")
             for stage, gigabytes in _stages(child.pid):
                 peaks[stage] = max(peaks.get(stage, 0.0), gigabytes)
             time.sleep(EVERY)
-        log.write(child.stdout.read() or "")
         if child.returncode != 0:
             log.seek(0)
             raise RuntimeError(f"`mtl repro` ended with {child.returncode}:\n{log.read()[-4000:]}")
@@ -112,7 +107,7 @@ def main(project: Path | None) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         if project is None:
             root = make_project(Path(scratch) / "project", "sensors")
-            config = change(root, {"epochs: 8 ": "epochs: 1 ", "epochs: 10 ": "epochs: 1 "})
+            config = change(root, {"epochs: 8\n": "epochs: 1\n", "epochs: 10\n": "epochs: 1\n"})
             print("running the pipeline …", flush=True)
             began = time.perf_counter()
             peaks = repro(root)

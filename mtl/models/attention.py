@@ -15,6 +15,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 FEW_TOKENS = 64
+SCORES = 2**18
+"""Weights computed at once: 1 MB stays in the cache, and larger blocks go back to the system after every use."""
 
 
 def attend(qkv: Float[Tensor, "S N Q"], heads: int, causal: bool, dropout: float) -> Float[Tensor, "S N D"]:
@@ -26,21 +28,21 @@ def attend(qkv: Float[Tensor, "S N Q"], heads: int, causal: bool, dropout: float
         causal: whether later tokens are hidden.
         dropout: rate at which weights are dropped (0 outside training).
     """
-    s, n, _ = qkv.shape
-    q, k, v = qkv.unflatten(-1, (3, heads, -1)).permute(2, 0, 3, 1, 4)
+    n = qkv.shape[1]
     if dropout == 0 and n <= FEW_TOKENS and qkv.requires_grad and qkv.device.type == "cpu":
-        y = _kept_weights(q.flatten(0, 1), k.flatten(0, 1), v.flatten(0, 1), causal).unflatten(0, (s, heads))
-    else:
-        # Dropping weights loses the fused kernel, so it happens only where it is asked for.
-        y = F.scaled_dot_product_attention(q, k, v, dropout_p=dropout, is_causal=causal)
+        parts = qkv.split(max(1, SCORES // (heads * n * n)))
+        return torch.cat([_kept_weights(part, heads, causal) for part in parts])
+    q, k, v = qkv.unflatten(-1, (3, heads, -1)).permute(2, 0, 3, 1, 4)
+    # Dropping weights loses the fused kernel, so it happens only where it is asked for.
+    y = F.scaled_dot_product_attention(q, k, v, dropout_p=dropout, is_causal=causal)
     return y.transpose(1, 2).flatten(-2)
 
 
-def _kept_weights(
-    q: Float[Tensor, "G N W"], k: Float[Tensor, "G N W"], v: Float[Tensor, "G N W"], causal: bool
-) -> Float[Tensor, "G N W"]:
+def _kept_weights(qkv: Float[Tensor, "S N Q"], heads: int, causal: bool) -> Float[Tensor, "S N D"]:
+    q, k, v = qkv.unflatten(-1, (3, heads, -1)).permute(2, 0, 3, 1, 4).flatten(1, 2)
     n, width = q.shape[1:]
     # With beta = 0 the first argument is not read; the scale costs no pass of its own over the scores.
     hidden = q.new_full((n, n), -math.inf).triu(1) if causal else q.new_zeros(())
     scores = torch.baddbmm(hidden, q, k.transpose(1, 2), beta=float(causal), alpha=width**-0.5)
-    return torch.bmm(torch.softmax(scores, dim=-1), v)
+    y = torch.bmm(torch.softmax(scores, dim=-1), v)
+    return y.unflatten(0, (-1, heads)).transpose(1, 2).flatten(-2)
