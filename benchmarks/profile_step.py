@@ -32,8 +32,8 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "attention: products and softmax": ("aten::bmm", "aten::baddbmm", "aten::baddbmm_", "aten::_softmax",
                                         "aten::_softmax_backward_data"),
     "dropout and other elementwise": ("aten::random_", "aten::ge", "aten::mul", "aten::mul_", "aten::add", "aten::add_",
-                                      "aten::sub", "aten::div", "aten::addcmul", "aten::sum", "aten::randn",
-                                      "aten::normal_", "aten::pow", "aten::neg"),
+                                      "aten::sub", "aten::div", "aten::addcmul", "aten::addcmul_", "aten::sum",
+                                      "aten::randn", "aten::normal_", "aten::pow", "aten::neg"),
     "norms and GELU": ("aten::native_layer_norm", "aten::native_layer_norm_backward", "aten::gelu",
                        "aten::gelu_backward", "aten::var_mean", "aten::native_batch_norm",
                        "aten::native_batch_norm_backward"),
@@ -115,6 +115,9 @@ def profiled(name: str, step: Callable[[], object], rounds: int, gflops: float, 
         rest -= share
         if share >= 0.5:
             results.append(Result(f"{name}: {group}", share, "%"))
+    narrow = sum(e.cpu_time_total for e in events if e.key in ("NarrowAttention", "NarrowAttentionBackward"))
+    if narrow:
+        results.append(Result(f"{name}: of all these, attention of narrow heads", 100 * narrow / total, "%"))
     results.append(Result(f"{name}: everything else (Python, autograd, views)", rest, "%"))
     return results
 

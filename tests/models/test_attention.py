@@ -1,10 +1,11 @@
-"""Both ways of computing attention against torch's own, values and gradients."""
+"""The three ways of computing attention against torch's own, values and gradients."""
 
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from mtl.models import narrow_attention
 from mtl.models.attention import FEW_TOKENS, attend
 
 
@@ -31,6 +32,17 @@ def test_equals_torch_in_value_and_gradient(n: int, heads: int, causal: bool) ->
 def test_training_and_evaluation_agree(causal: bool) -> None:
     qkv = torch.randn(5, 9, 48)
     torch.testing.assert_close(attend(qkv.clone().requires_grad_(), 4, causal, 0.0), attend(qkv, 4, causal, 0.0))
+
+
+def test_narrow_heads_in_several_portions(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(narrow_attention, "SIDE_BY_SIDE", 5)
+    qkv = torch.randn(3, 6, 48, dtype=torch.float64)
+    ours, theirs = qkv.clone().requires_grad_(), qkv.clone().requires_grad_()
+    y, expected = attend(ours, 4, True, 0.0), by_torch(theirs, 4, True)
+    torch.testing.assert_close(y, expected)
+    y.square().sum().backward()
+    expected.square().sum().backward()
+    torch.testing.assert_close(ours.grad, theirs.grad)
 
 
 def test_gradient_against_finite_differences() -> None:
