@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader
 
-from benchmarks.machine import Result, cpu_seconds, report, wall_seconds
+from benchmarks.machine import Result, cpu_seconds, report
 from benchmarks.project import change, last_json, make_project, run_in, with_data
 from benchmarks.reference_timedart import Windows
 from mtl import tracking
