@@ -22,7 +22,7 @@ from mtl.tracking.launch import ensure
 from mtl.tracking.ledger import Problem, forget, is_published, note_told, read_problem
 from mtl.tracking.owner import current_owner
 from mtl.tracking.spool import Answer, spool_of, wait_for
-from mtl.tracking.words import warning
+from mtl.tracking.words import SLOW, warning
 
 __all__ = [
     "Published", "TrackerError", "open_database", "publish", "publish_stage", "resolve_uri", "settle", "sync",
@@ -30,11 +30,11 @@ __all__ = [
 ]  # fmt: skip
 
 LOG = logging.getLogger("mtl.tracking")
-PATIENCE_SECONDS = 24.0
+PATIENCE_SECONDS = 18.0
 """How long the last stage waits for a server."""
 LOCAL_PATIENCE_SECONDS = 90.0
 """And for a file: it is only as slow as this machine is busy, and one that cannot be used says so at once."""
-GRACE_SECONDS = 6.0
+GRACE_SECONDS = 12.0
 """And then for the publisher to stop between two calls."""
 MOST_STARTS = 2
 
@@ -128,7 +128,7 @@ def sync(
     from mtl.tracking.mirror import mirror
 
     job = make(config, root)
-    done = mirror(job, lambda: None, lambda progress: tell(progress.there or 0, progress.total), set())
+    done = mirror(job, lambda: None, lambda progress: tell(progress.there or 0, progress.total), {})
     present = (done.there or 0) - done.new
     if done.problem is None:
         forget(root)
@@ -218,7 +218,9 @@ def _ask(job: Job, patience: float | None) -> Published:
     answer = spool.answered(name)
     spool.close(name)
     if answer is None or not answer.final:
-        answer = replace(answer or Answer(0, None, 0, None, False), problem=f"no answer within {patience:.0f} s")
+        answers = answer is not None and answer.there is not None
+        problem = SLOW if answers else f"no answer within {patience:.0f} s"
+        answer = replace(answer or Answer(0, None, 0, None, False), problem=problem)
     present = (answer.there or 0) - answer.new
     if answer.problem is None:
         return Published(answer.new, present)

@@ -27,8 +27,8 @@ PUBLISHER = "mtl.publisher"
 FOREIGN_SECONDS = 3600
 """A run that another machine has not completed for this long is taken for cut off."""
 Place = tuple[str, ...]
-Seen = tuple[str, Place, str]
-"""Key of the parent, place and content of a run."""
+Seen = dict[str, set[tuple[Place, str]]]
+"""Key of a parent run → place and content of the runs below it, for the parents that were asked for."""
 
 
 class OutOfTime(Exception):
@@ -53,7 +53,7 @@ class Progress:
     """What kept the rest away."""
 
 
-def mirror(job: Job, check: Callable[[], None], tell: Callable[[Progress], None], seen: set[Seen]) -> Progress:
+def mirror(job: Job, check: Callable[[], None], tell: Callable[[Progress], None], seen: Seen) -> Progress:
     """Adds what is missing.
 
     Args:
@@ -64,8 +64,7 @@ def mirror(job: Job, check: Callable[[], None], tell: Callable[[Progress], None]
     """
     state = whole_state(job)  # First: what changes from now on is then not taken for published.
     records = _records(job)
-    there = sum((job.key, record.place, record.content) in seen for record in records)
-    done = Progress(len(records), there or None)
+    done = _progress(job, records, seen)
     tell(done)
     if not records:
         return done
@@ -80,6 +79,18 @@ def mirror(job: Job, check: Callable[[], None], tell: Callable[[Progress], None]
     except UNREACHABLE as error:
         done.problem = reason(error)
     return done
+
+
+def progress(job: Job, seen: Seen) -> Progress:
+    """How much of a job is known to be there, without asking the tracker."""
+    return _progress(job, _records(job), seen)
+
+
+def _progress(job: Job, records: list[Record], seen: Seen) -> Progress:
+    there = None
+    if job.key in seen:
+        there = sum((record.place, record.content) in seen[job.key] for record in records)
+    return Progress(len(records), there)
 
 
 def _records(job: Job) -> list[Record]:
@@ -97,25 +108,24 @@ def _records(job: Job) -> list[Record]:
 
 
 def _publish(
-    store: Store, job: Job, records: list[Record], done: Progress, tell: Callable[[Progress], None], seen: set[Seen]
+    store: Store, job: Job, records: list[Record], done: Progress, tell: Callable[[Progress], None], seen: Seen
 ) -> None:
     parent = _parent(store, job)
     known = _known(store, parent, job)
-    seen -= {known_before for known_before in seen if known_before[0] == job.key}
-    seen |= {(job.key, place, run.data.tags[CONTENT]) for place, run in known.items()}
-    missing = [record for record in records if (job.key, record.place, record.content) not in seen]
+    below = seen[job.key] = {(place, run.data.tags[CONTENT]) for place, run in known.items()}
+    missing = [record for record in records if (record.place, record.content) not in below]
     done.there = len(records) - len(missing)
     tell(done)
     for record in missing:
         if record.place in known:
             store.tag(known[record.place].info.run_id, {SUPERSEDED: "true"})
-            seen.discard((job.key, record.place, known[record.place].data.tags[CONTENT]))
+            below.discard((record.place, known[record.place].data.tags[CONTENT]))
         try:
             _add(store, record, parent, job)
         except Replaced:
             done.total -= 1
             continue
-        seen.add((job.key, record.place, record.content))
+        below.add((record.place, record.content))
         done.there, done.new = done.there + 1, done.new + 1
         tell(done)
     if job.contents is None:

@@ -31,10 +31,13 @@ IDLE_SECONDS = 600.0
 """And while the pipeline lives."""
 AFTER_OWNER_SECONDS = 60.0
 """How long it goes on publishing for a pipeline that is gone."""
+STUCK_SECONDS = 11.0
+"""How long a call may take on when nobody waits for it any more."""
 HANGS_SECONDS = 300.0
 """A call that takes longer never ends."""
 BACKOFF_SECONDS = (5.0, 10.0, 20.0, 40.0, 60.0)
 """Pauses after failures in a row."""
+TELL_SECONDS = 2.0
 LONGEST_LOG = 1_000_000
 EX_TEMPFAIL = 75
 """Exit code of sysexits.h; nobody reads it."""
@@ -52,9 +55,11 @@ class Publisher:
     lost: bool = False
     """Whether runs were given up that no later success has published."""
     not_before: float = 0.0
+    told: dict[str, float] = field(default_factory=dict)
+    """Request in the queue → when its asker was last told how things stand."""
     gone_since: dict[Owner, float] = field(default_factory=dict)
     known: dict[str, Request] = field(default_factory=dict)
-    seen: set[tuple[str, tuple[str, ...], str]] = field(default_factory=set)
+    seen: dict[str, set[tuple[tuple[str, ...], str]]] = field(default_factory=dict)
     """What it knows to be in the store: `mirror.Seen`."""
     opened: dict[str, int | None] = field(default_factory=dict)
     """Address → inode of its database file, when it was first used."""
@@ -165,9 +170,16 @@ class Publisher:
 
     def check(self) -> None:
         """Called between two calls on the tracker: stops when somebody has waited long enough, or nobody is left."""
-        from mtl.tracking.mirror import OutOfTime
+        from mtl.tracking.mirror import OutOfTime, progress
 
         self.beat = time.monotonic()
+        for request in self.requests():  # Who waits in the queue should know how things stand, come what may.
+            told = self.told.get(request.name, 0.0)
+            waits = request.until is not None and request is not self.current and not request.expired
+            if waits and time.monotonic() - told > TELL_SECONDS:
+                self.told[request.name] = time.monotonic()
+                done = progress(request.job, self.seen)
+                self.spool.answer(request.name, Answer(done.total, done.there, done.new, None, False))
         expired = next((request for request in self.requests() if request.expired), None)
         if expired is not None:
             raise OutOfTime(SLOW)
@@ -184,7 +196,7 @@ class Publisher:
             time.sleep(1)
             hangs = time.monotonic() - self.beat
             current = self.current
-            if hangs > LINGER_SECONDS and any(request.expired for request in list(self.known.values())):
+            if hangs > STUCK_SECONDS and any(request.expired for request in list(self.known.values())):
                 os._exit(EX_TEMPFAIL)  # Who waited says it.
             if hangs > HANGS_SECONDS:
                 if current is not None:

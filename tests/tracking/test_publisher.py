@@ -128,6 +128,7 @@ def test_a_publisher_that_is_killed_leaves_nothing_that_sync_does_not_repair(
         until(lambda: len([call for call in proxy.calls if "log-batch" in call]) > 1)
         for process in publishers(results):
             process.kill()
+            process.wait()
     proxy.well()
     assert sync(remote, results).problem is None
     assert_complete(remote)
