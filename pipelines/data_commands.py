@@ -37,6 +37,9 @@ def add(
     files: Annotated[
         list[Path] | None, typer.Argument(help="Its file or files; none for a source that needs no file.")
     ] = None,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Put a newer file in the place of one of the same name.")
+    ] = False,
 ) -> None:
     """Register your own file: copy it into data/raw/ and write its manifest data/raw/NAME.json."""
     with exit_on_user_error():
@@ -48,8 +51,8 @@ def add(
 
         if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
             raise bad("NAME", "be lower-case letters, digits and _, and start with a letter", name)
-        manifest = register(name, files or [], Path("."))
-        print(f"{RAW / name}.json: {len(manifest.files)} files registered")
+        manifest = register(name, files or [], Path("."), replace)
+        print(f"{RAW / name}.json: {len(manifest.files)} file{'' if len(manifest.files) == 1 else 's'} registered")
         for relative in manifest.files:
             print(f"  {RAW / relative}")
 

@@ -22,8 +22,8 @@ def check(config: Config, targets: list[str], root: Path = Path()) -> None:
         root: folder of the project.
 
     Raises:
-        UserError: dvc.yaml is missing, a target is no stage, a value that a stage watches is not written out, or a
-            source has no manifest.
+        UserError: dvc.yaml is missing, a target is no stage, a value that a stage watches is not written out, a
+            source has no manifest, or one of its files is missing or another than the manifest means.
     """
     if not (root / DVC_FILE).exists():
         raise UserError(f"{DVC_FILE} is missing; run this from the project's folder.")
@@ -31,7 +31,7 @@ def check(config: Config, targets: list[str], root: Path = Path()) -> None:
     params: dict[str, Any] = read_yaml(root / PARAMS)
     _check_targets(targets, stages, params, root)
     _check_watched(stages, params)
-    _check_manifests(config, root)
+    _check_files(config, root)
 
 
 def _check_targets(targets: list[str], stages: dict[str, Any], params: dict[str, Any], root: Path) -> None:
@@ -58,12 +58,12 @@ def _check_watched(stages: dict[str, Any], params: dict[str, Any]) -> None:
                 )
 
 
-def _check_manifests(config: Config, root: Path) -> None:
-    for name, source in config.prepare.sources.items():
-        if not (root / "data" / "raw" / f"{name}.json").exists():
-            from mtl.data.download import verify
+def _check_files(config: Config, root: Path) -> None:
+    """A raw file that was changed in place: DVC looks at the manifest alone, and would call its results up to date."""
+    from mtl.data.download import verify
 
-            verify(name, source, root)  # Says how to register or fetch it.
+    for name, source in config.prepare.sources.items():
+        verify(name, source, root)  # Says how to register or fetch it.
 
 
 _ABSENT: Any = object()

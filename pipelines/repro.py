@@ -27,6 +27,9 @@ VERDICTS = Path("results/verdicts.json")
 REPORT = Path("report/report.html")
 USER_ERROR = re.compile(rf"exited with {EXIT_CODE}\b|is busy, it is being blocked by|Unable to acquire lock")
 """A stage's own, or a pipeline that another DVC is running in this folder."""
+ANOTHER = re.compile(r"is busy, it is being blocked by|Unable to acquire lock")
+INTERRUPTED = re.compile(r"exited with (130|-2)\b")
+INTERRUPTED_CODE = 130
 
 
 def repro(targets: list[str], force: bool, root: Path = Path()) -> int:
@@ -54,7 +57,9 @@ def repro(targets: list[str], force: bool, root: Path = Path()) -> int:
         publish(config, began, root)
     elif code == 0:
         tracking.settle(root)
-    if code == 0 and (root / VERDICTS).exists():
+    if code == 0 and targets and "evaluate" not in targets:
+        print("`mtl repro` without a stage evaluates; `mtl show` prints the verdicts of the last evaluation.")
+    elif code == 0 and (root / VERDICTS).exists():
         show(root)
     return code
 
@@ -140,16 +145,18 @@ def allow_without_git(root: Path) -> None:
 
 
 class _Reason(logging.Handler):
-    """Remembers whether DVC gave up because of something in the user's hands."""
+    """Remembers why DVC gave up, where that is in the user's hands."""
 
     def __init__(self) -> None:
         super().__init__(logging.ERROR)
-        self.user_error = False
+        self.user_error = self.another = self.interrupted = False
 
     def emit(self, record: logging.LogRecord) -> None:
         error: BaseException | None = record.exc_info[1] if record.exc_info else None
         while error is not None:
             self.user_error |= bool(USER_ERROR.search(str(error)))
+            self.another |= bool(ANOTHER.search(str(error)))
+            self.interrupted |= bool(INTERRUPTED.search(str(error)))
             error = error.__cause__ or error.__context__
 
 
@@ -159,6 +166,11 @@ def _dvc(arguments: list[str]) -> int:
     reason = _Reason()
     logging.getLogger("dvc").addHandler(reason)
     code = int(main(arguments))
+    if code and reason.another:
+        print("error: another `mtl repro` or `dvc` works in this folder: wait until it is done.", file=sys.stderr)
+    if code and reason.interrupted:
+        print("Interrupted; `mtl repro` goes on from the last states.", file=sys.stderr)
+        return INTERRUPTED_CODE
     return EXIT_CODE if code and reason.user_error else code
 
 

@@ -16,8 +16,8 @@ MEANING: dict[Status, str] = {
     "running": "the process in brackets trains it now",
     "goes on": "`mtl repro` goes on from here",
     "finished": "its results are in place; the rest of its stage is not",
-    "other settings": "made with other settings, data, code or weights than those of now",
-    "unusable": "half written or damaged: nothing can go on from it",
+    "other settings": "made with other settings, data, code or weights than those of now; `mtl runs clean` deletes it",
+    "unusable": "half written or damaged: nothing can go on from it; `mtl runs clean` deletes it",
 }
 
 
@@ -84,13 +84,15 @@ def show(config: Config, root: Path = Path()) -> None:
     from datetime import datetime
 
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
 
     listed = list_runs(config, root)
     if not listed:
         print(f"No training state in {STATES}: nothing was interrupted.")
         return
-    table = Table("run", "epochs", "steps", "saved", "MB", "status", box=None, header_style="bold")
+    table = Table(
+        Column("run", overflow="fold"), "epochs", "steps", "saved", "MB", "status", box=None, header_style="bold"
+    )
     for entry in listed:
         facts = entry.state.path.stat()
         status = f"{entry.status} ({entry.process})" if entry.process else entry.status
@@ -99,7 +101,10 @@ def show(config: Config, root: Path = Path()) -> None:
             entry.state.run, str(entry.state.epochs) if known else "–", str(entry.state.step) if known else "–",
             f"{datetime.fromtimestamp(facts.st_mtime):%Y-%m-%d %H:%M:%S}", f"{facts.st_size / 1e6:.1f}", status,
         )  # fmt: skip
-    Console().print(table)
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=200)  # Names are for copying: nothing is cut where nobody looks.
+    console.print(table)
     for status in dict.fromkeys(entry.status for entry in listed):
         print(f"{status}: {MEANING[status]}")
 

@@ -8,12 +8,19 @@ from mtl.config import BaseConfig, Config, load_config
 from mtl.config.training import FinetuneConfig
 from mtl.errors import UserError, exit_on_user_error
 
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as a shell has it."""
+
 
 @contextmanager
 def stage(sections: tuple[str, ...]) -> Iterator[Config]:
-    """The declared sections of params.yaml; a wrong value anywhere in the file ends with exit code 2."""
+    """The declared sections of params.yaml; a wrong value anywhere in the file ends with exit code 2,
+    Ctrl-C with 130."""
     with exit_on_user_error():
-        yield narrowed(load_config(), sections)
+        try:
+            yield narrowed(load_config(), sections)
+        except KeyboardInterrupt:
+            raise SystemExit(INTERRUPTED) from None  # `mtl repro` says what that means
 
 
 def narrowed(config: Config, sections: tuple[str, ...]) -> Config:

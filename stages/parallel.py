@@ -3,6 +3,7 @@
 import importlib
 import multiprocessing
 import os
+import signal
 import sys
 import threading
 from collections.abc import Callable
@@ -89,7 +90,8 @@ def run_jobs(jobs: list[Job], base: BaseConfig) -> list[Path]:
 
 
 def _enter(channel: Any, parent: int) -> None:
-    """In a new worker: keep the progress channel, and die with the parent."""
+    """In a new worker: keep the progress channel, leave Ctrl-C to the parent, and die with it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     global _channel
     _channel = channel
     end_with(parent)
@@ -133,7 +135,8 @@ class _Display:
         if done is None:
             if number in self.bars:
                 self.progress.remove_task(self.bars.pop(number))
-            epochs = f", {self.last[number]} epochs" if number in self.last else ""
+            done_epochs = self.last.get(number)
+            epochs = "" if done_epochs is None else f", {done_epochs} epoch{'' if done_epochs == 1 else 's'}"
             self.console.print(f"{label}: done{epochs}", highlight=False)
             return
         self.last[number] = done

@@ -139,15 +139,15 @@ def _from_address(name: str, relative: str, entry: ManifestFile, folder: Path) -
         ) from None
 
 
-def add(name: str, files: Sequence[Path], root: Path) -> Manifest:
+def add(name: str, files: Sequence[Path], root: Path, replace: bool = False) -> Manifest:
     """Registers a user's own files as source `name`: copies them into data/raw/ and writes data/raw/NAME.json.
 
     A `_TRAIN.ts` brings its `_TEST.ts`; a folder brings every file in it. For a known set of one file, a file with
     the same ending takes that file's place under its name, and its hash becomes the accepted one. No files: an empty
-    manifest, as a synthetic source needs it.
+    manifest, as a synthetic source needs it. `replace`: a file of that name in data/raw/ may be another one so far.
 
     Raises:
-        DataError: a file is missing, is a link, or would overwrite another file in data/raw/.
+        DataError: a file is missing, is a link, or would overwrite another file in data/raw/ without `replace`.
     """
     raw = root / RAW
     old = read_manifest(name, root)
@@ -158,7 +158,7 @@ def add(name: str, files: Sequence[Path], root: Path) -> Manifest:
         missing = sorted(set(old.files) - {relative for _, relative in pairs})
         if missing:
             raise DataError(f"`{name}` is a known data set and also needs {', '.join(missing)}.")
-    _check_places(pairs, raw)
+    _check_places(pairs, raw, replace)
     _origins(name, root)  # Damage there is found before anything is copied.
     entries, origins = {}, {}
     with writing(raw):
@@ -177,7 +177,7 @@ def add(name: str, files: Sequence[Path], root: Path) -> Manifest:
     return manifest
 
 
-def _check_places(pairs: Sequence[tuple[Path, str]], raw: Path) -> None:
+def _check_places(pairs: Sequence[tuple[Path, str]], raw: Path, replace: bool) -> None:
     """Raises a DataError before anything is copied if one of the files has no place of its own in data/raw/."""
     seen: dict[str, Path] = {}
     for source, relative in pairs:
@@ -197,8 +197,10 @@ def _check_places(pairs: Sequence[tuple[Path, str]], raw: Path) -> None:
         if taken or target.is_dir():
             raise DataError(f"{RAW / relative}: {taken[0] if taken else target} is in the way: move it away.")
         same = target.resolve() == source.resolve()
-        if target.exists() and not same and file_sha256(target) != file_sha256(source):
-            raise DataError(f"{RAW / relative} exists and differs from {source}: move one of them away.")
+        if target.exists() and not (same or replace) and file_sha256(target) != file_sha256(source):
+            raise DataError(
+                f"{RAW / relative} exists and differs from {source}: `--replace` puts this one in its place."
+            )
 
 
 def _files_of(path: Path, raw: Path) -> list[tuple[Path, str]]:

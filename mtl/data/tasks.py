@@ -7,6 +7,7 @@ from jaxtyping import Bool, Int
 from torch import Tensor
 
 from mtl.config import BinaryTask, ClassificationTask, ForecastTask, Task
+from mtl.data.names import check_names
 from mtl.data.scaling import fit_scaler
 from mtl.data.windows import Pool, Target, pad_rows
 from mtl.errors import ConfigError, DataError
@@ -67,6 +68,7 @@ def build_tasks(tasks: dict[str, Task], sources: dict[str, Prepared], seed: int)
     samples: dict[Split, dict[str, Tensor]] = {split: {} for split in SPLITS}
     for name, task in tasks.items():
         source = sources[task.source]
+        check_names(name, task, source.columns, source.classes)
         length = _input_len(name, task, source)
         for split in SPLITS:
             starts = _starts(task, source, length, split, fold[task.source])
@@ -115,7 +117,7 @@ def _starts(task: Task, source: Prepared, length: int, split: Split, fold: int) 
         chosen = {"test": test, "val": held_out & ~test, "train": ~test & ~held_out}[split]
         windows = chosen.nonzero().squeeze(1)
         if not isinstance(task, ForecastTask):
-            windows = windows[source.labels[_label(task, source)][windows] != NO_LABEL]
+            windows = windows[source.labels[task.label][windows] != NO_LABEL]
         return windows * source.window + (source.window - length - horizon)
     assert source.borders is not None
     first, second, end = source.borders
@@ -126,18 +128,11 @@ def _starts(task: Task, source: Prepared, length: int, split: Split, fold: int) 
         return torch.arange(earliest, max(earliest, stop - length - horizon + 1))
     # A label belongs to the last row of its window.
     starts = torch.arange(max(0, begin - length + 1), max(0, stop - length + 1))
-    return starts[source.labels[_label(task, source)][starts + length - 1] != NO_LABEL]
-
-
-def _label(task: ClassificationTask | BinaryTask, source: Prepared) -> str:
-    if task.label not in source.labels:
-        known = ", ".join(source.labels) or "none"
-        raise ConfigError(f"params.yaml: label {task.label!r} is not in {source.name}; its labels: {known}.")
-    return task.label
+    return starts[source.labels[task.label][starts + length - 1] != NO_LABEL]
 
 
 def _sample_labels(task: ClassificationTask | BinaryTask, source: Prepared, length: int, starts: Tensor) -> Tensor:
-    labels = source.labels[_label(task, source)]
+    labels = source.labels[task.label]
     rows = starts // source.window if source.window is not None else starts + length - 1
     return labels[rows]
 
@@ -165,19 +160,11 @@ def _fraction(name: str, task: Task, source: Prepared, length: int, starts: Tens
 def _spec(name: str, task: Task, source: Prepared, length: int, starts: Tensor) -> TaskSpec:
     match task:
         case ForecastTask():
-            unknown = [column for column in task.targets or [] if column not in source.columns]
-            if unknown:
-                raise ConfigError(f"params.yaml: `tasks.{name}.targets` should be among {', '.join(source.columns)}, "
-                                  f"found {unknown[0]!r}.")  # fmt: skip
             targets = [source.columns.index(column) for column in task.targets or source.columns]
             return TaskSpec(name, "forecast", source.name, length, source.columns, targets, task.horizon,
                             role=task.role, weight=task.weight, dropout=task.dropout)  # fmt: skip
         case ClassificationTask() | BinaryTask():
-            label = _label(task, source)
-            classes = source.classes[label]
-            if isinstance(task, BinaryTask) and len(classes) != 2:
-                raise ConfigError(f"params.yaml: `tasks.{name}.kind` binary needs a label with 2 classes; {label} has "
-                                  f"{len(classes)}: {', '.join(classes)}.")  # fmt: skip
+            classes = source.classes[task.label]
             counts = torch.bincount(_sample_labels(task, source, length, starts), minlength=len(classes))
             absent = [classes[i] for i in (counts == 0).nonzero().squeeze(1).tolist()]
             if absent:

@@ -21,6 +21,7 @@ from mtl.report.words import (
     tolerance_text,
     value_text,
     verdict_class,
+    verdict_text,
 )
 
 STYLES = {"helped": "bold green", "hurt": "bold red", "undecided": "yellow", "none": "dim"}
@@ -105,7 +106,7 @@ def _cells(verdicts: Json, method: Json, narrow: bool) -> list[list[str]]:
     rows = []
     for row in rows_of(verdicts, method["name"]):
         unit = metric_label(row["metric"], tasks[row["task"]].get("unit"))
-        verdict = row["verdict"]
+        verdict = verdict_text(row)
         if narrow:
             unit = unit.replace("balanced", "bal.").replace("accuracy", "acc.").removesuffix(" z-scored")
             verdict = verdict.removesuffix(" shown")

@@ -81,6 +81,18 @@ def share_text(statistic: Mapping[str, Any] | None) -> str:
     return f"{signed(100 * statistic['mean'], 0).removeprefix('+')} %"
 
 
+NOTHING = "no difference shown"
+"""Verdict where the widened interval holds zero."""
+
+
+def verdict_text(row: Json) -> str:
+    """The verdict, and where the interval alone would have said more than it does, that."""
+    low, high = row["change"]["low"], row["change"]["high"]
+    if row["verdict"] != NOTHING or low is None or low <= 0 <= high:
+        return str(row["verdict"])
+    return "gain, not after Holm" if low > 0 else "loss, not after Holm"
+
+
 def verdict_class(verdict: str) -> str:
     """`helped`, `hurt`, `undecided` or `none` (no difference shown)."""
     word = verdict.split()[0].lower() if verdict else ""

@@ -141,7 +141,8 @@ def _parent(store: Store, job: Job) -> str:
     if not found:
         tags = {KEY: job.key, "stage": "pipeline", "execution": job.execution}
         tags |= {f"mtl.{part}": value for part, value in job.identity.items()}
-        name = "pipeline" if job.execution == "workspace" else job.execution
+        what = f"{'+'.join(job.config.prepare.sources)}: {len(job.config.tasks)} tasks"
+        name = what if job.execution == "workspace" else f"{job.execution} ({what})"
         store.start(f"{name} {job.key[:8]}", tags)
         found = store.with_key(job.key)
     first, *others = found

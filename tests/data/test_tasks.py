@@ -218,8 +218,13 @@ def few(present: list[int]) -> Prepared:
 @pytest.mark.parametrize(
     ("source", "task", "error", "message"),
     [
-        (line(), classification(label="mood"), ConfigError, "label 'mood' is not in line; its labels: state."),
-        (series(counting(80), BORDERS), binary(), ConfigError, "label 'label' is not in line; its labels: none."),
+        (line(), classification(label="mood"), ConfigError, "`tasks.t.label` should be one of state; found"),
+        (
+            series(counting(80), BORDERS),
+            binary(),
+            ConfigError,
+            "`tasks.t.label` should be a label of line, which has none;",
+        ),
         (line(), forecast(targets=["c1", "c7"]), ConfigError, "`tasks.t.targets` should be among c0, c1, found 'c7'"),
         (line(), binary(label="state"), ConfigError, "binary needs a label with 2 classes; state has 3: k0, k1, k2"),
         (few([0, 2]), classification(label="state"), DataError, "tasks.t: no training sample of class 'k1'"),

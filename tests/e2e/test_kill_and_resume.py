@@ -1,6 +1,7 @@
 """A stage that is killed in the middle goes on where it was, bit for bit, and leaves no process behind."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -81,6 +82,27 @@ def test_a_killed_stage_goes_on_bit_for_bit(place: Project, tmp_path: Path) -> N
         run_finetune(config, "joint", seed, untouched.root)
         assert result(place.root, seed) == result(untouched.root, seed)
         assert len(json.loads(result(place.root, seed)["history.json"])["epochs"]) == EPOCHS
+
+
+def test_ctrl_c_ends_in_one_line_and_the_run_goes_on(place: Project) -> None:
+    """As a terminal does it: every process of the group is told at once."""
+    params = yaml.safe_load((place.root / "params.yaml").read_text())
+    params["train"]["epochs"] = 5000  # it is ended long before
+    place.use(params)
+    running = subprocess.Popen(
+        (sys.executable, "-m", "pipelines", "repro"), cwd=place.root, env=place.environment(),
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+    )  # fmt: skip
+    until(lambda: list((place.root / ".mtl/state").rglob("*.safetensors")), 300, "the first epoch")
+    members = family(running.pid)
+    os.killpg(running.pid, signal.SIGINT)
+    _, said = running.communicate(timeout=120)
+    assert running.returncode == 130, said
+    assert "Interrupted; `mtl repro` goes on from the last states." in said
+    assert "Traceback" not in said
+    until(lambda: not any(map(alive, members)), 30, "everything that it started to end")
+    listed = place.mtl("runs", "list").well().out
+    assert "goes on" in listed and "baseline/ahead/random/seed-0" in listed
 
 
 def test_a_second_pipeline_in_the_same_folder_is_refused(place: Project) -> None:

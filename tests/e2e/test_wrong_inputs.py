@@ -111,6 +111,50 @@ def test_a_target_that_is_no_stage(target: str, place: Project) -> None:
     assert place.contents() == before
 
 
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        (("fault", "label"), "falt", "`tasks.fault.label` should be one of "),
+        (("ahead", "targets"), ["vibration", "temprature"], "`tasks.ahead.targets` should be among vibration, "),
+        (("fault", "kind"), "forecast", "`tasks.fault.horizon` is missing"),
+    ],
+)
+def test_a_name_that_the_source_does_not_hold_stops_before_any_training(
+    path: tuple[str, str], value: object, message: str, place: Project
+) -> None:
+    params = settings()
+    params["tasks"][path[0]][path[1]] = value
+    place.use(params)
+    done = place.mtl("repro")
+    assert done.code == 2
+    assert done.trained == []
+    assert f"error: params.yaml: {message}" in done.err
+    assert "Traceback" not in done.err
+    assert not (place.root / "outputs").exists()
+
+
+def test_a_raw_file_that_was_changed_in_place_is_not_taken_for_computed(own: Project, tmp_path: Path) -> None:
+    copy = own.copy(tmp_path / "project")
+    file = copy.root / "data/raw/mine.csv"
+    file.write_text("\n".join(file.read_text().splitlines()[:-3]) + "\n")
+    done = copy.mtl("repro")
+    assert done.code == 2
+    refused(done.err, "data/raw/mine.csv is not the file that data/raw/mine.json means: its sha256 is ")
+    assert done.out == ""
+    newer = tmp_path / "mine.csv"
+    newer.write_text(own_csv(305))
+    kept = file.read_text()
+    done = copy.mtl("data", "add", "mine", str(newer))
+    assert done.code == 2
+    refused(done.err, f"data/raw/mine.csv exists and differs from {newer}: `--replace` puts this one in its place.")
+    assert file.read_text() == kept
+    copy.mtl("data", "add", "mine", str(newer), "--replace").well()
+    assert file.read_text() == newer.read_text()
+    done = copy.mtl("repro", "index").well()
+    assert done.ran == ["prepare@mine", "index"]
+    assert "verdicts of the last evaluation" in done.out and "Advice" not in done.out
+
+
 def test_a_stage_before_what_it_needs(place: Project) -> None:
     done = place.run(sys.executable, "-m", "stages.finetune", "joint")
     assert done.code == 2

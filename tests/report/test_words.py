@@ -11,6 +11,7 @@ from mtl.report.words import (
     signed,
     value_text,
     verdict_class,
+    verdict_text,
 )
 
 
@@ -44,6 +45,22 @@ def test_names() -> None:
     assert metric_label("balanced_accuracy") == "balanced accuracy %"
     assert listed(["a", "b", "c"]) == "a, b and c"
     assert listed([]) == ""
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "verdict", "said"),
+    [
+        (1.0, 2.0, "HELPED", "HELPED"),
+        (1.0, 2.0, "no difference shown", "gain, not after Holm"),
+        (-2.0, -1.0, "no difference shown", "loss, not after Holm"),
+        (-1.0, 1.0, "no difference shown", "no difference shown"),
+        (None, None, "undecided (3 seeds)", "undecided (3 seeds)"),
+    ],
+)
+def test_a_verdict_never_seems_to_contradict_its_interval(
+    low: float | None, high: float | None, verdict: str, said: str
+) -> None:
+    assert verdict_text({"verdict": verdict, "change": {"low": low, "high": high}}) == said
 
 
 @pytest.mark.parametrize(
