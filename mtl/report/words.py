@@ -83,6 +83,8 @@ def share_text(statistic: Mapping[str, Any] | None) -> str:
 
 NOTHING = "no difference shown"
 """Verdict where the widened interval holds zero."""
+UNSURE = "unsure"
+"""Said where the interval that is shown does not hold zero all the same."""
 
 
 def verdict_text(row: Json) -> str:
@@ -90,7 +92,7 @@ def verdict_text(row: Json) -> str:
     low, high = row["change"]["low"], row["change"]["high"]
     if row["verdict"] != NOTHING or low is None or low <= 0 <= high:
         return str(row["verdict"])
-    return "gain, not after Holm" if low > 0 else "loss, not after Holm"
+    return f"gain, {UNSURE}" if low > 0 else f"loss, {UNSURE}"
 
 
 def verdict_class(verdict: str) -> str:

@@ -1,5 +1,6 @@
 """`mtl check` on a pipeline of small scripts, which are as reproducible as a test makes them."""
 
+import hashlib
 import json
 import os
 import re
@@ -90,7 +91,7 @@ class Place(Project):
 def fresh(tmp_path_factory: pytest.TempPathFactory) -> Place:
     """No git checkout, nothing has run; its DVC cache is one that projects share."""
     made = Place(tmp_path_factory.mktemp("fresh") / "project")
-    manifest = {"files": {"mine.csv": {"sha256": ["0" * 64]}}}
+    manifest = {"files": {"mine.csv": {"sha256": [hashlib.sha256(b"1,2\n").hexdigest()]}}}
     for name, text in {
         "work.py": WORK,
         "data/raw/sensors.json": json.dumps(manifest),

@@ -51,8 +51,8 @@ def test_names() -> None:
     ("low", "high", "verdict", "said"),
     [
         (1.0, 2.0, "HELPED", "HELPED"),
-        (1.0, 2.0, "no difference shown", "gain, not after Holm"),
-        (-2.0, -1.0, "no difference shown", "loss, not after Holm"),
+        (1.0, 2.0, "no difference shown", "gain, unsure"),
+        (-2.0, -1.0, "no difference shown", "loss, unsure"),
         (-1.0, 1.0, "no difference shown", "no difference shown"),
         (None, None, "undecided (3 seeds)", "undecided (3 seeds)"),
     ],
