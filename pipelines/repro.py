@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 from typing import IO
@@ -30,6 +31,7 @@ USER_ERROR = re.compile(rf"exited with {EXIT_CODE}\b|is busy, it is being blocke
 ANOTHER = re.compile(r"is busy, it is being blocked by|Unable to acquire lock")
 INTERRUPTED = re.compile(r"exited with (130|-2)\b")
 INTERRUPTED_CODE = 130
+ASK_AGAIN_SECONDS = 10.0
 
 
 def repro(targets: list[str], force: bool, root: Path = Path()) -> int:
@@ -82,21 +84,36 @@ def run_dvc(
     command = [sys.executable, "-m", "pipelines.repro", *arguments]
     child = subprocess.Popen(command, cwd=root, env=environment, stdout=output)
 
+    asked: float | None = None
+    """When it was asked to end."""
+
     def stop(number: int, frame: FrameType | None) -> None:
-        # As Ctrl-C does in a terminal: DVC leaves its stage alone and takes for granted that it was told as well.
-        dvc = psutil.Process(child.pid)
-        for process in [*dvc.children(recursive=True), dvc]:
-            process.send_signal(signal.SIGINT)
+        nonlocal asked
+        asked = time.monotonic()
+        _interrupt(child.pid)
 
     before = signal.signal(signal.SIGTERM, stop)
     try:
         while True:
             try:
-                return child.wait()
-            except KeyboardInterrupt:
-                continue  # The terminal told DVC as well: let it end its stage and say so.
+                return child.wait(timeout=1)
+            except subprocess.TimeoutExpired:
+                # A process that imports can lose the exception that an interrupt raises: ask again.
+                if asked is not None and time.monotonic() - asked > ASK_AGAIN_SECONDS:
+                    stop(signal.SIGTERM, None)
+            except KeyboardInterrupt:  # The terminal told DVC and its stage as well.
+                asked = time.monotonic()
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def _interrupt(process: int) -> None:
+    """As Ctrl-C does in a terminal: DVC leaves its stage alone and takes for granted that it was told as well."""
+    with suppress(psutil.NoSuchProcess):
+        dvc = psutil.Process(process)
+        for one in [*dvc.children(recursive=True), dvc]:
+            with suppress(psutil.NoSuchProcess):
+                one.send_signal(signal.SIGINT)
 
 
 def publish(config: Config, began: float, root: Path = Path()) -> None:

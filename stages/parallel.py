@@ -58,32 +58,35 @@ def run_jobs(jobs: list[Job], base: BaseConfig) -> list[Path]:
     show = _Display([job.label for job in jobs])
     listener = threading.Thread(target=_listen, args=(channel, show), daemon=True)
     folders: dict[int, Path] = {}
-    with ProcessPoolExecutor(
+    pool = ProcessPoolExecutor(
         min(workers(base), len(jobs)), mp_context=context, initializer=_enter, initargs=(channel, os.getpid())
-    ) as pool:
+    )
+    try:
         waiting = {pool.submit(_work, number, job): number for number, job in enumerate(jobs)}
         listener.start()
-        try:
-            for future in as_completed(waiting):
-                number = waiting[future]
-                folders[number] = future.result()
-                channel.put((number, None, None))
-        except BaseException as error:
-            # Their states are on disk: ending them now loses an epoch at most, waiting could take hours.
-            for worker in multiprocessing.active_children():
-                worker.terminate()
-            pool.shutdown(wait=False, cancel_futures=True)
-            if isinstance(error, BrokenProcessPool):
-                raise UserError(
-                    "a training process was ended from outside (killed, or the machine is out of memory: fewer "
-                    "`base.jobs` need less). Run it again: it goes on from the last states."
-                ) from None
-            raise
-        finally:
-            channel.put(None)
-            # A worker that was killed while it wrote holds the channel's lock for ever: do not wait for that.
+        for future in as_completed(waiting):
+            number = waiting[future]
+            folders[number] = future.result()
+            channel.put((number, None, None))
+        pool.shutdown()
+    except BaseException as error:
+        # Their states are on disk: ending them now loses an epoch at most, waiting could take hours. Nor is there
+        # anything to wait for afterwards: whoever was ended may hold a lock of the pool's.
+        for worker in multiprocessing.active_children():
+            worker.kill()
+        pool.shutdown(wait=False, cancel_futures=True)
+        if isinstance(error, BrokenProcessPool):
+            raise UserError(
+                "a training process was ended from outside (killed, or the machine is out of memory: fewer "
+                "`base.jobs` need less). Run it again: it goes on from the last states."
+            ) from None
+        raise
+    finally:
+        channel.put(None)
+        if listener.ident is not None:
+            # A worker that was ended while it wrote holds the channel's lock for ever: do not wait for that.
             listener.join(PATIENCE)
-            channel.cancel_join_thread()
+        channel.cancel_join_thread()
     for job in jobs:  # Not before all are done: a stage that is killed loses the results that it has.
         release(job.where, Path())
     return [folders[number] for number in range(len(jobs))]

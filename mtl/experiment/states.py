@@ -7,7 +7,7 @@ runs of it that had finished are then written again from their last state instea
 import json
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,12 +62,16 @@ def held(where: RunPath, root: Path, patience: float = PATIENCE) -> Iterator[Non
 def _probe(folder: Path) -> None:
     """Finds out before hours of training, not after, that results cannot be written."""
     probe = folder / f".probe-{os.getpid()}"
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
     try:
         folder.mkdir(parents=True, exist_ok=True)
         probe.touch()
         probe.unlink()
     except OSError as error:
         raise UserError(f"{folder} cannot be written: {error.strerror}.") from None
+    with suppress(OSError):  # another run may have put something there
+        for path in missing:
+            path.rmdir()
 
 
 def _lock_file(where: RunPath, root: Path) -> Path:
