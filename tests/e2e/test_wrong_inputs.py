@@ -116,7 +116,6 @@ def test_a_target_that_is_no_stage(target: str, place: Project) -> None:
     [
         (("fault", "label"), "falt", "`tasks.fault.label` should be one of "),
         (("ahead", "targets"), ["vibration", "temprature"], "`tasks.ahead.targets` should be among vibration, "),
-        (("fault", "kind"), "forecast", "`tasks.fault.horizon` is missing"),
     ],
 )
 def test_a_name_that_the_source_does_not_hold_stops_before_any_training(
