@@ -20,7 +20,7 @@ def advice(verdicts: dict[str, Any]) -> str:
         count = f"{seeds} seed is" if seeds == 1 else f"{seeds} seeds are"
         return (
             f"Undecided: {count} too few for a verdict ({MIN_SEEDS} are needed). "
-            f"So far {best['name']} has the best mean change over tasks, {best['delta_m']['mean']:+.1f} %."
+            f"So far {best['name']} has the best mean change over tasks, {_signed(best['delta_m']['mean'])} %."
         )
     helpful = [m for m in ranked if _judged(verdicts, m["name"], "HELPED")]
     return _joint(verdicts, helpful[0]) if helpful else _separate(verdicts, ranked)
@@ -29,7 +29,9 @@ def advice(verdicts: dict[str, Any]) -> str:
 def _joint(verdicts: dict[str, Any], best: dict[str, Any]) -> str:
     helped, hurt = (_judged(verdicts, best["name"], word) for word in ("HELPED", "HURT"))
     delta = best["delta_m"]
-    mean = f"{delta['mean']:+.1f} % over the main tasks, interval {delta['low']:+.1f} to {delta['high']:+.1f}"
+    mean = (
+        f"{_signed(delta['mean'])} % over the main tasks, interval {_signed(delta['low'])} to {_signed(delta['high'])}"
+    )
     effects = f"helped {_listed(helped)}" + (f" and hurt {_listed(hurt)}" if hurt else " and hurt no task measurably")
     cost = _cost(verdicts, best)
     if delta["low"] > 0:
@@ -53,7 +55,12 @@ def _judged(verdicts: dict[str, Any], method: str, word: str) -> list[dict[str, 
 
 
 def _listed(rows: list[dict[str, Any]]) -> str:
-    return ", ".join(f"{row['task']} ({row['change']['mean']:+.1f} %)" for row in rows)
+    return ", ".join(f"{row['task']} ({_signed(row['change']['mean'])} %)" for row in rows)
+
+
+def _signed(value: float) -> str:
+    """With a true minus, as tables have it."""
+    return f"{value:+.1f}".replace("-", "−")
 
 
 def _names(rows: list[dict[str, Any]]) -> str:
