@@ -31,6 +31,7 @@ USER_ERROR = re.compile(rf"exited with {EXIT_CODE}\b|is busy, it is being blocke
 ANOTHER = re.compile(r"is busy, it is being blocked by|Unable to acquire lock")
 INTERRUPTED = re.compile(r"exited with (130|-2)\b")
 INTERRUPTED_CODE = 130
+INTERRUPTED_MESSAGE = "Interrupted; `mtl repro` goes on from the last states."
 ASK_AGAIN_SECONDS = 10.0
 
 
@@ -84,36 +85,41 @@ def run_dvc(
     command = [sys.executable, "-m", "pipelines.repro", *arguments]
     child = subprocess.Popen(command, cwd=root, env=environment, stdout=output)
 
-    asked: float | None = None
+    asked: list[float] = []
     """When it was asked to end."""
 
     def stop(number: int, frame: FrameType | None) -> None:
-        nonlocal asked
-        asked = time.monotonic()
-        _interrupt(child.pid)
+        # Where interrupts are ignored (a job in the background of a script), or one got lost in an import, end them.
+        gently = not asked and signal.getsignal(signal.SIGINT) != signal.SIG_IGN
+        asked.append(time.monotonic())
+        _send(child.pid, signal.SIGINT if gently else signal.SIGTERM)
 
     before = signal.signal(signal.SIGTERM, stop)
     try:
         while True:
             try:
-                return child.wait(timeout=1)
+                code = child.wait(timeout=1)
             except subprocess.TimeoutExpired:
-                # A process that imports can lose the exception that an interrupt raises: ask again.
-                if asked is not None and time.monotonic() - asked > ASK_AGAIN_SECONDS:
+                if asked and time.monotonic() - asked[-1] > ASK_AGAIN_SECONDS:
                     stop(signal.SIGTERM, None)
             except KeyboardInterrupt:  # The terminal told DVC and its stage as well.
-                asked = time.monotonic()
+                asked.append(time.monotonic())
+            else:
+                if code < 0 and asked:
+                    print(INTERRUPTED_MESSAGE, file=sys.stderr)
+                    return INTERRUPTED_CODE
+                return code
     finally:
         signal.signal(signal.SIGTERM, before)
 
 
-def _interrupt(process: int) -> None:
-    """As Ctrl-C does in a terminal: DVC leaves its stage alone and takes for granted that it was told as well."""
+def _send(process: int, number: signal.Signals) -> None:
+    """To DVC and all that it started, as Ctrl-C does in a terminal: DVC takes for granted that its stage was told."""
     with suppress(psutil.NoSuchProcess):
         dvc = psutil.Process(process)
         for one in [*dvc.children(recursive=True), dvc]:
             with suppress(psutil.NoSuchProcess):
-                one.send_signal(signal.SIGINT)
+                one.send_signal(number)
 
 
 def publish(config: Config, began: float, root: Path = Path()) -> None:
@@ -186,7 +192,7 @@ def _dvc(arguments: list[str]) -> int:
     if code and reason.another:
         print("error: another `mtl repro` or `dvc` works in this folder: wait until it is done.", file=sys.stderr)
     if code and reason.interrupted:
-        print("Interrupted; `mtl repro` goes on from the last states.", file=sys.stderr)
+        print(INTERRUPTED_MESSAGE, file=sys.stderr)
         return INTERRUPTED_CODE
     return EXIT_CODE if code and reason.user_error else code
 

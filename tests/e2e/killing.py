@@ -1,9 +1,18 @@
 """Ending processes at bad moments, and waiting for what they leave."""
 
+import sys
 import time
 from collections.abc import Callable
 
 import psutil
+
+LISTEN = "import os, signal, sys; signal.signal(signal.SIGINT, signal.{}); os.execv(sys.executable, sys.argv[1:])"
+
+
+def interruptible(*arguments: str, ignored: bool = False) -> list[str]:
+    """`python …` that hears Ctrl-C, also where the tests run in the background of a script, which ignores it;
+    with `ignored` it never does."""
+    return [sys.executable, "-c", LISTEN.format("SIG_IGN" if ignored else "SIG_DFL"), sys.executable, *arguments]
 
 
 def until(found: Callable[[], object], seconds: float, what: str) -> None:

@@ -16,7 +16,7 @@ from safetensors import safe_open
 from mtl.config import load_config
 from mtl.experiment import run_finetune
 from mtl.paths import RunPath
-from tests.e2e.killing import alive, family, until
+from tests.e2e.killing import alive, family, interruptible, until
 from tests.e2e.project import SEEDS, Project, settings
 
 EPOCHS = 80
@@ -90,7 +90,7 @@ def test_ctrl_c_ends_in_one_line_and_the_run_goes_on(place: Project) -> None:
     params["train"]["epochs"] = 5000  # it is ended long before
     place.use(params)
     running = subprocess.Popen(
-        (sys.executable, "-m", "pipelines", "repro"), cwd=place.root, env=place.environment(),
+        interruptible("-m", "pipelines", "repro"), cwd=place.root, env=place.environment(),
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
     )  # fmt: skip
     until(lambda: list((place.root / ".mtl/state").rglob("*.safetensors")), 300, "the first epoch")
@@ -105,13 +105,14 @@ def test_ctrl_c_ends_in_one_line_and_the_run_goes_on(place: Project) -> None:
     assert "goes on" in listed and "baseline/ahead/random/seed-0" in listed
 
 
-def test_a_second_pipeline_in_the_same_folder_is_refused(place: Project) -> None:
+@pytest.mark.parametrize("hears", [True, False], ids=["in the foreground", "where interrupts are ignored"])
+def test_a_second_pipeline_in_the_same_folder_is_refused(place: Project, hears: bool) -> None:
     """DVC's word for it, with our exit code; the first goes on until it is asked to end, and leaves nothing running."""
     params = yaml.safe_load((place.root / "params.yaml").read_text())
     params["train"]["epochs"] = 5000  # it is ended long before
     place.use(params)
     first = subprocess.Popen(
-        (sys.executable, "-m", "pipelines", "repro"), cwd=place.root, env=place.environment(),
+        interruptible("-m", "pipelines", "repro", ignored=not hears), cwd=place.root, env=place.environment(),
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
     )  # fmt: skip
     states = place.root / ".mtl/state"
@@ -123,7 +124,7 @@ def test_a_second_pipeline_in_the_same_folder_is_refused(place: Project) -> None
         assert all(map(alive, members)) and len(members) >= 4
     finally:
         first.send_signal(signal.SIGTERM)
-        first.wait(60)
+        assert first.wait(60) == 130
     until(lambda: not any(map(alive, members)), 30, "everything that it started to end")
     assert second.code == 2, second.err
     assert "is being blocked by" in second.err and str(members[1].pid) in second.err

@@ -7,7 +7,6 @@ import re
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from mtl.errors import UserError
 from pipelines import artefacts, second_run
 from pipelines.check import check, check_reference, write_reference
 from stages.prepare import prepare
+from tests.e2e.killing import interruptible
 from tests.e2e.project import Done, Project, settings
 from tests.helpers.data_files import make_source
 
@@ -209,7 +209,7 @@ def test_a_second_run_that_fails_is_no_result(ran: Place) -> None:
 
 def test_ctrl_c_ends_the_second_run_and_clears_up(ran: Place) -> None:
     environment = ran.environment(**ran.beside(), THEN="__import__('time').sleep(600)")
-    command = [sys.executable, "-m", "pipelines", "check"]
+    command = interruptible("-m", "pipelines", "check")
     child = subprocess.Popen(
         command, cwd=ran.root, env=environment, stdout=subprocess.PIPE, text=True,
         stderr=subprocess.DEVNULL, start_new_session=True,
