@@ -6,8 +6,9 @@ runs of it that had finished are then written again from their last state instea
 
 import json
 import os
+import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,17 +62,12 @@ def held(where: RunPath, root: Path, patience: float = PATIENCE) -> Iterator[Non
 
 def _probe(folder: Path) -> None:
     """Finds out before hours of training, not after, that results cannot be written."""
-    probe = folder / f".probe-{os.getpid()}"
-    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    existing = next(path for path in (folder, *folder.parents) if path.exists())
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        probe.touch()
-        probe.unlink()
+        with tempfile.TemporaryFile(dir=existing):  # it has no name: nothing is left, whenever this is killed
+            pass
     except OSError as error:
         raise UserError(f"{folder} cannot be written: {error.strerror}.") from None
-    with suppress(OSError):  # another run may have put something there
-        for path in missing:
-            path.rmdir()
 
 
 def _lock_file(where: RunPath, root: Path) -> Path:

@@ -17,7 +17,7 @@ def advise(effects: dict[tuple[str, str], float]) -> str:
 def test_the_best_method_with_its_gains_losses_and_cost() -> None:
     text = advise({("joint", "fault"): 0.3, ("joint", "long"): 0.05, ("learned", "fault"): 0.1})
     assert text.startswith("Train jointly with joint (+")
-    assert "helped fault (+" in text and "hurt long (-" in text
+    assert "helped fault (+" in text and "hurt long (−" in text
     assert "38 % of the separate models' parameters" in text
     assert text.endswith("Keep separate models for long if it matters.")
 
