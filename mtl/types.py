@@ -1,13 +1,14 @@
 """What the rooms hand to each other, and the legend of dimension names.
 
-B batch, C channels, L input length, H horizon, N tokens, D width, K tasks, R rows of a series, W windows.
+B batch, C channels, L input length, H horizon, N tokens, D width, K tasks, R rows of a series, W windows,
+S images, Y × X pixels of an image.
 """
 
 from dataclasses import dataclass, field
 from typing import Literal
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor
 
 Kind = Literal["forecast", "classification", "binary"]
@@ -59,6 +60,31 @@ class Prepared:
 
 
 @dataclass(frozen=True)
+class ImageSet:
+    """One source of images, as `prepare` writes it and `mtl.data.store` reads it back; pixels stay uint8."""
+
+    name: str
+    images: UInt8[Tensor, "S C Y X"]
+    columns: list[str]
+    """Channels: `grey`, or `red`, `green`, `blue`."""
+    fold: Int[Tensor, " S"]
+    """-1 is a test image, else the training image's fold; seed s validates on fold s mod F."""
+    folds: int
+    labels: dict[str, Int[Tensor, " S"]]
+    """Label name → class of each image; NO_LABEL is missing. Every source has `classes`."""
+    classes: dict[str, list[str]]
+    """Label name → class names in the order of the numbers."""
+    mean: tuple[float, ...] | None = None
+    """Of each channel, in shares of full brightness, as the config gives it; None: taken from the training images."""
+    std: tuple[float, ...] | None = None
+    notes: list[str] = field(default_factory=list)
+    """What was replaced, dropped or skipped while reading, in words."""
+
+
+SourceData = Prepared | ImageSet
+
+
+@dataclass(frozen=True)
 class TaskSpec:
     """One task, resolved against its source."""
 
@@ -66,6 +92,7 @@ class TaskSpec:
     kind: Kind
     source: str
     input_len: int
+    """Rows of a window; 0 for images."""
     columns: list[str]
     """Input channels, in order (C of them)."""
     targets: list[int]
@@ -77,6 +104,15 @@ class TaskSpec:
     dropout: float | None = None
     class_weights: tuple[float, ...] | None = None
     """Classification: weight of each class. Binary: (pos_weight,)."""
+    image: tuple[int, int] | None = None
+    """Y × X pixels; None for windows."""
+    head_lr: float | None = None
+    """Learning rate of the task's head; None takes that of the run."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of one sample: (C, L), or (C, Y, X)."""
+        return (len(self.columns), *(self.image or (self.input_len,)))
 
     @property
     def outputs(self) -> int:

@@ -1,14 +1,53 @@
-"""The one interface of the loop to balancing: losses in, gradients set, weights out for the log."""
+"""The one interface of the loop to balancing: a step's losses in, gradients set, weights out for the log.
+
+K tasks of the run, k ≤ K of them with a sample in the step, B samples of a pass, D width of the features.
+"""
 
 from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from mtl.types import TaskSpec
 
 
+@dataclass(frozen=True)
+class Pass:
+    """What one pool's pass through the network left: the tensors between its shared part and its heads."""
+
+    tasks: tuple[int, ...]
+    """Positions, among the run's tasks, of those that the pass served."""
+    features: tuple[Tensor, ...]
+    """All tensors (with their graph) through which the losses depend on the shared parameters: one [B, …] that every
+    head reads under hard sharing, one a task when each has a trunk of its own."""
+    outputs: Mapping[int, Tensor]
+    """Position → what the task's head gave: [B, T, H], [B, k] logits or [B] one logit."""
+    linear: Mapping[int, Float[Tensor, "o D"]]
+    """Position → weight of the task's head, where that is one linear layer on features [B, D]; others are absent."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One joint step, after the forward pass and before any backward pass."""
+
+    losses: Float[Tensor, " k"]
+    """Loss of each task that has a sample in the step, with its graph."""
+    present: tuple[int, ...]
+    """Position of each of them among the run's K tasks, ascending."""
+    progress: float
+    """∈ [0, 1) of the training."""
+    passes: Sequence[Pass] = ()
+    shared: Sequence[nn.Parameter] = ()
+    """What all tasks train together; empty when the encoder is frozen or each task has a network of its own."""
+    heads: Sequence[nn.Parameter] = ()
+    """Every other parameter of the network; each depends on the loss of one task, row by row if heads are stacked."""
+
+
 class Balancer(nn.Module):
-    """Turns the task losses of a step into gradients.
+    """Turns the task losses of a step into gradients. What it learns or remembers are parameters and buffers, so that
+    a saved state restores it.
 
     Args:
         specs: the tasks of the run, in order.
@@ -16,22 +55,26 @@ class Balancer(nn.Module):
 
     def __init__(self, specs: list[TaskSpec]) -> None:
         super().__init__()
-        self.specs = {spec.name: spec for spec in specs}
+        self.specs = specs
 
     @abstractmethod
-    def combine(self, losses: dict[str, Tensor], progress: float) -> tuple[Tensor, dict[str, Tensor | float]]:
-        """(objective, weight of each task) of a step at `progress` ∈ [0, 1] of the training.
-
-        A task that has no sample in the step is absent from `losses`.
-        """
-
-    def backward(self, losses: dict[str, Tensor], progress: float) -> dict[str, Tensor | float]:
+    def backward(self, step: Step) -> Float[Tensor, " K"]:
         """Sets the gradients of every parameter; returns each task's weight, for the log."""
-        objective, weights = self.combine(losses, progress)
-        objective.backward()
-        return weights
 
     def share(self, progress: float) -> float | None:
         """λ at `progress`, the share of the labels; None for methods that have none."""
         del progress
         return None
+
+
+class LossWeighting(Balancer):
+    """Methods that need nothing but the losses: one weighted sum, one backward pass."""
+
+    @abstractmethod
+    def combine(self, step: Step) -> tuple[Float[Tensor, ""], Float[Tensor, " K"]]:
+        """(objective, weight of each task)."""
+
+    def backward(self, step: Step) -> Float[Tensor, " K"]:
+        objective, weights = self.combine(step)
+        objective.backward()
+        return weights.detach()

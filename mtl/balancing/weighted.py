@@ -6,9 +6,11 @@ With several tasks of a kind, the kind's share is split in proportion to the tas
 import math
 from typing import Literal
 
+import torch
+from jaxtyping import Float
 from torch import Tensor
 
-from mtl.balancing.base import Balancer
+from mtl.balancing.base import LossWeighting, Step
 from mtl.types import TaskSpec
 
 Schedule = Literal["constant", "linear", "cosine", "warmup"]
@@ -40,26 +42,36 @@ def task_weights(specs: list[TaskSpec], lam: float) -> dict[str, float]:
     }
 
 
-class WeightedSum(Balancer):
+class WeightedSum(LossWeighting):
     """λ weighting with a schedule per optimiser step."""
 
     def __init__(self, specs: list[TaskSpec], lam: float, schedule: Schedule) -> None:
         super().__init__(specs)
         self.lam, self.schedule = lam, schedule
+        self.parts: Tensor  # [2, K]: each task's weight at λ = 0, and what λ = 1 adds to it
+        at = [list(task_weights(specs, lam).values()) for lam in (0.0, 1.0)]
+        self.register_buffer("parts", torch.tensor([at[0], [b - a for a, b in zip(*at, strict=True)]]), persistent=False)
 
-    def combine(self, losses: dict[str, Tensor], progress: float) -> tuple[Tensor, dict[str, Tensor | float]]:
-        weights = task_weights(list(self.specs.values()), self.share(progress))
-        terms = [weights[name] * loss for name, loss in losses.items()]
-        return sum(terms[1:], terms[0]), {**weights}
+    def combine(self, step: Step) -> tuple[Float[Tensor, ""], Float[Tensor, " K"]]:
+        weights = self.parts[0] + self.share(step.progress) * self.parts[1]
+        return (chosen(weights, step) * step.losses).sum(), weights
 
     def share(self, progress: float) -> float:
         return scheduled(self.lam, self.schedule, progress)
 
 
-class PlainSum(Balancer):
-    """Every loss with weight 1: a single task, or the tasks of one kind in a sequential run."""
+class FixedWeights(LossWeighting):
+    """Σ w_k · L_k; with weights of 1 it is a single task, equal weighting, or a phase of a sequential run."""
 
-    def combine(self, losses: dict[str, Tensor], progress: float) -> tuple[Tensor, dict[str, Tensor | float]]:
-        del progress
-        terms = list(losses.values())
-        return sum(terms[1:], terms[0]), dict.fromkeys(self.specs, 1.0)
+    def __init__(self, specs: list[TaskSpec], weights: list[float] | None = None) -> None:
+        super().__init__(specs)
+        self.weights: Tensor
+        self.register_buffer("weights", torch.tensor(weights or [1.0] * len(specs)), persistent=False)
+
+    def combine(self, step: Step) -> tuple[Float[Tensor, ""], Float[Tensor, " K"]]:
+        return (chosen(self.weights, step) * step.losses).sum(), self.weights
+
+
+def chosen(weights: Float[Tensor, " K"], step: Step) -> Float[Tensor, " k"]:
+    """The weights of the tasks that are present; without a copy when all are."""
+    return weights if len(step.present) == len(weights) else weights[list(step.present)]
