@@ -50,10 +50,11 @@ class WeightedSum(LossWeighting):
         self.lam, self.schedule = lam, schedule
         self.parts: Tensor  # [2, K]: each task's weight at λ = 0, and what λ = 1 adds to it
         at = [list(task_weights(specs, lam).values()) for lam in (0.0, 1.0)]
-        self.register_buffer("parts", torch.tensor([at[0], [b - a for a, b in zip(*at, strict=True)]]), persistent=False)
+        parts = torch.tensor([at[0], [b - a for a, b in zip(*at, strict=True)]], dtype=torch.float64)
+        self.register_buffer("parts", parts, persistent=False)
 
     def combine(self, step: Step) -> tuple[Float[Tensor, ""], Float[Tensor, " K"]]:
-        weights = self.parts[0] + self.share(step.progress) * self.parts[1]
+        weights = (self.parts[0] + self.share(step.progress) * self.parts[1]).float()
         return (chosen(weights, step) * step.losses).sum(), weights
 
     def share(self, progress: float) -> float:
