@@ -1,10 +1,15 @@
 """The models of params.yaml and the one function that reads it; imports no torch."""
 
 from mtl.config.encoder import EncoderConfig, LinearEncoder, PythonEncoder, TimeDartEncoder
+from mtl.config.labels import EVEN, Label, LabelRule
 from mtl.config.load import PARAMS, Config, load_config, parse_config
 from mtl.config.sources import (
     ArraysSource,
+    Cifar10Source,
+    Cifar100Source,
+    DigitsSource,
     HarSource,
+    MnistSource,
     PrepareConfig,
     PythonSource,
     RowBorders,
@@ -35,22 +40,29 @@ from mtl.config.training import (
 )
 
 __all__ = [
+    "EVEN",
     "PARAMS",
     "ArraysSource",
     "BaseConfig",
     "BaselineConfig",
     "BinaryTask",
+    "Cifar10Source",
+    "Cifar100Source",
     "ClassificationTask",
     "Config",
     "DenoiseObjective",
     "DiffusionObjective",
+    "DigitsSource",
     "EncoderConfig",
     "EvaluateConfig",
     "FinetuneConfig",
     "ForecastTask",
     "HarSource",
+    "Label",
+    "LabelRule",
     "LinearEncoder",
     "Method",
+    "MnistSource",
     "NoObjective",
     "PrepareConfig",
     "PretrainConfig",
