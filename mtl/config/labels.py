@@ -50,6 +50,9 @@ def _one_rule(label: str | LabelRule) -> str | LabelRule:
             raise ValueError(f"a rule should have exactly one of {', '.join(known)}, found {found}")
         if label.of is not None and label.rules[0] in ("coin", "flipped"):
             raise ValueError(f"`of` should be left out of {label.rules[0]}, which is made from no label")
+        twice = [name for name in label.any_of or () if (label.any_of or ()).count(name) > 1]
+        if twice:
+            raise ValueError(f"`any_of` should name each class once, found {twice[0]} more than once")
     return label
 
 

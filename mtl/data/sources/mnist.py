@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from mtl.config.images import MnistSource
-from mtl.data.reading import check_count, read_gzip
+from mtl.data.reading import MAX_BYTES, check_count, read_gzip
 from mtl.data.sources.images import CLASSES, Images, image_set
 from mtl.errors import DataError
 from mtl.types import ImageSet
@@ -58,7 +58,7 @@ def read(config: MnistSource, name: str, root: Path) -> ImageSet:
 
 def _idx(path: Path, where: str, dimensions: int) -> np.ndarray:
     """The uint8 array of a file with that many dimensions."""
-    data = read_gzip(path, where)
+    data = read_gzip(path, where, MAX_BYTES)
     magic = bytes([0, 0, UINT8, dimensions])
     if data[:4] != magic:
         what = "images" if dimensions == 3 else "labels"
