@@ -18,7 +18,7 @@ from mtl.errors import DataError
 from mtl.types import ImageSet, SourceData
 from stages.prepare import prepare
 from tests.helpers import bad_images
-from tests.helpers.bad_images import ImageCase
+from tests.helpers.bad_images import ImageCase, linked_cifar10
 from tests.helpers.cases import Refusal, attempt, few_and_many, for_all, params, place
 from tests.helpers.image_files import (
     SIZE,
@@ -27,7 +27,6 @@ from tests.helpers.image_files import (
     counting_pixels,
     idx,
     mnist_parts,
-    pack,
     tar_gz,
     write_mnist,
 )
@@ -140,13 +139,10 @@ def test_cifar100_needs_records_of_two_labels(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.FIFOTYPE])
 def test_links_and_devices_are_refused(kind: bytes, tmp_path: Path) -> None:
-    info = tarfile.TarInfo(f"{TEN}/data_batch_3.bin")
-    info.type, info.linkname = kind, "/etc/passwd"
-    members = [*((tarfile.TarInfo(name), data) for name, data in cifar10_members().items()), (info, b"")]
     with pytest.raises(
         DataError, match=r"'.*/data_batch_3\.bin' should be a plain file or a folder, found another kind"
     ):
-        cifar(tmp_path, pack(members))
+        cifar(tmp_path, linked_cifar10(kind))
 
 
 def test_no_batch_is_lost_in_silence(tmp_path: Path) -> None:

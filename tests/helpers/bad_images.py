@@ -71,6 +71,13 @@ def idx_files(draw: st.DrawFn) -> ImageCase:
             return ImageCase(gzip.compress(mnist_parts()[other], mtime=0), name, refused=True)
 
 
+def linked_cifar10(kind: bytes = tarfile.SYMTYPE) -> bytes:
+    """The small archive with a link (or another kind of file) where a third batch would be."""
+    info = tarfile.TarInfo("cifar-10-batches-bin/data_batch_3.bin")
+    info.type, info.linkname = kind, "/etc/passwd"
+    return pack([*_members(), (info, b"")])
+
+
 def _members() -> list[tuple[tarfile.TarInfo, bytes]]:
     return [(tarfile.TarInfo(name), data) for name, data in cifar10_members().items()]
 
