@@ -1,6 +1,6 @@
 """The models of params.yaml and the one function that reads it; imports no torch."""
 
-from mtl.config.encoder import EncoderConfig, LinearEncoder, PythonEncoder, TimeDartEncoder
+from mtl.config.encoder import CnnEncoder, EncoderConfig, LinearEncoder, MlpEncoder, PythonEncoder, TimeDartEncoder
 from mtl.config.labels import EVEN, Label, LabelRule
 from mtl.config.load import PARAMS, Config, load_config, parse_config
 from mtl.config.sources import (
@@ -24,6 +24,7 @@ from mtl.config.training import (
     BaselineConfig,
     DenoiseObjective,
     DiffusionObjective,
+    EqualMethod,
     EvaluateConfig,
     FinetuneConfig,
     Method,
@@ -49,11 +50,13 @@ __all__ = [
     "Cifar10Source",
     "Cifar100Source",
     "ClassificationTask",
+    "CnnEncoder",
     "Config",
     "DenoiseObjective",
     "DiffusionObjective",
     "DigitsSource",
     "EncoderConfig",
+    "EqualMethod",
     "EvaluateConfig",
     "FinetuneConfig",
     "ForecastTask",
@@ -62,6 +65,7 @@ __all__ = [
     "LabelRule",
     "LinearEncoder",
     "Method",
+    "MlpEncoder",
     "MnistSource",
     "NoObjective",
     "PrepareConfig",

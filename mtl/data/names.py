@@ -51,6 +51,8 @@ def check_names(
             a binary task's label has not two classes.
     """
     where = f"params.yaml: `tasks.{name}"
+    if images and task.input_len is not None:
+        raise ConfigError(f"{where}.input_len` is for windows, and {task.source} holds images: leave it out.")
     if isinstance(task, ForecastTask):
         if images:
             raise ConfigError(f"{where}.kind` should be binary or classification: {task.source} holds images, "

@@ -5,11 +5,12 @@ from jaxtyping import Float64
 from torch import Tensor
 
 from mtl.checks import bad
+from mtl.data.images import FULL
 from mtl.data.validate import part_masks
 from mtl.types import ImageSet, SourceData
 
-BRIGHT = 255
-"""Full brightness of a pixel."""
+LEVELS = 256
+"""Values that a pixel can have."""
 CHUNK = 4096
 """Images that are counted together."""
 
@@ -50,12 +51,12 @@ def fit_scaler(prepared: SourceData, fold: int) -> tuple[Float64[Tensor, " C"], 
 def _of_pixels(source: ImageSet, train: Tensor) -> tuple[Float64[Tensor, " C"], Float64[Tensor, " C"]]:
     """From how often each channel has each of the 256 values: exact, and no pixel becomes a float."""
     channels = source.images.shape[1]
-    counts = torch.zeros(channels, BRIGHT + 1, dtype=torch.int64)
+    counts = torch.zeros(channels, LEVELS, dtype=torch.int64)
     for chosen in train.nonzero().squeeze(1).split(CHUNK):
         images = source.images[chosen]
         for channel in range(channels):
-            counts[channel] += torch.bincount(images[:, channel].reshape(-1), minlength=BRIGHT + 1)
-    value = torch.arange(BRIGHT + 1, dtype=torch.float64) / BRIGHT
+            counts[channel] += torch.bincount(images[:, channel].reshape(-1), minlength=LEVELS)
+    value = torch.arange(LEVELS, dtype=torch.float64) / FULL
     share = counts.double() / counts.sum(dim=1, keepdim=True)
     mean = share @ value
     std = (share * (value - mean[:, None]) ** 2).sum(dim=1).sqrt()

@@ -183,12 +183,14 @@ def test_rules_that_fit_no_number() -> None:
         derive(pictures(["2", "4"]), t="even")
 
 
-def test_what_windows_cannot_do() -> None:
+def test_what_windows_cannot_do_and_images_cannot() -> None:
     with pytest.raises(ConfigError, match=r"`tasks\.t\.label\.flipped` is for images; own holds none"):
         derive(stored([0, 1, 2]), t={"flipped": 0})
     with pytest.raises(ConfigError, match=r"`tasks\.ahead\.kind` should be binary or classification: own holds images"):
         derive_labels({"ahead": TypeAdapter(Task).validate_python({"kind": "forecast", "source": "own", "horizon": 1})},
                       {"own": pictures()})  # fmt: skip
+    with pytest.raises(ConfigError, match=r"`tasks\.t\.input_len` is for windows, and own holds images"):
+        derive_labels({"t": task("even", input_len=8)}, {"own": pictures()})
 
 
 def test_a_source_with_several_labels_needs_to_know_which() -> None:
