@@ -1,7 +1,6 @@
 """Sweeps that a configuration holds: of the encoder's width, and of the share of one task's labels."""
 
 import json
-import os
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
@@ -110,7 +109,8 @@ def _common_name(names: Sequence[str]) -> str:
     """What the names of alike methods begin with: `joint` for joint_05 and joint_20."""
     if len(names) == 1:
         return names[0]
-    return os.path.commonprefix(list(names)).rstrip("_-.0123456789") or names[0]
+    same = next(n for n in range(len(names[0]), -1, -1) if all(name.startswith(names[0][:n]) for name in names))
+    return names[0][:same].rstrip("_-.0123456789") or names[0]
 
 
 def _width_point(made: Comparison, task: str, width: float, runs: list[Run]) -> dict[str, Any]:
