@@ -110,7 +110,7 @@ def _common_name(names: Sequence[str]) -> str:
     if len(names) == 1:
         return names[0]
     same = next(n for n in range(len(names[0]), -1, -1) if all(name.startswith(names[0][:n]) for name in names))
-    return names[0][:same].rstrip("_-.0123456789") or names[0]
+    return names[0][:same].rstrip("_0123456789") or names[0]
 
 
 def _width_point(made: Comparison, task: str, width: float, runs: list[Run]) -> dict[str, Any]:

@@ -14,8 +14,8 @@ SHARES = {"few": 0.05, "some": 0.2, "all": 1.0}
 
 
 def test_a_curve_of_capacity_holds_what_differs_in_width_alone() -> None:
-    methods: dict[str, Any] = {f"joint_{width:g}": {"kind": "equal", "width": width} for width in WIDTHS}
-    methods |= {"learned": {"kind": "uncertainty"}, "narrow": {"kind": "uncertainty", "width": 0.5}}
+    methods: dict[str, Any] = {f"joint_{100 * width:g}": {"kind": "equal", "width": width} for width in WIDTHS}
+    methods |= {"learned": {"kind": "uncertainty"}, "learned_half": {"kind": "uncertainty", "width": 0.5}}
     methods |= {"lone": {"kind": "equal", "sharing": {"kind": "separate"}}}
     config = make_config(baseline={"starts": [{"width": width} for width in WIDTHS]}, finetune={"methods": methods})
     found = compare(config, make_runs(config, lambda path, task: 0.5 + 0.01 * path.seed))
@@ -24,11 +24,11 @@ def test_a_curve_of_capacity_holds_what_differs_in_width_alone() -> None:
     assert (stl["name"], joint["name"], learned["name"]) == (None, "joint", "learned")
     assert [point["parameters"] for point in stl["points"]] == [500, 1000, 2000]
     assert [point["parameters"] for point in joint["points"]] == [750, 1500, 3000]
-    assert joint["methods"] == ["joint_0.5", "joint_1", "joint_2"]
+    assert joint["methods"] == ["joint_50", "joint_100", "joint_200"]
     assert joint["points"][0]["mean"] == pytest.approx(0.52) and joint["points"][0]["low"] < 0.52
     # A method is compared with single-task models of its own width, in size as well.
     assert found["costs"]["parameters"]["stl_by_start"]["random-width0.5"]["short"] == 500
-    assert {row["start"] for row in found["rows"] if row["method"] == "joint_0.5"} == {"random-width0.5"}
+    assert {row["start"] for row in found["rows"] if row["method"] == "joint_50"} == {"random-width0.5"}
 
 
 def test_one_width_is_no_sweep() -> None:
