@@ -34,9 +34,7 @@ def draw_all(results: Results) -> dict[str, Section]:
             Section("curves", "Learning curves", "Learning curves", [learning_curves(results)]),
             Section("weights", "λ and learned weights", "Weights", [weights_over_time(results)]),
             *_if_any("stitches", "Cross-stitch units", "Cross-stitch", stitches(results)),
-            Section(
-                "forecasts", "Forecasts against truth", "Forecasts", [*forecasts(results), error_by_horizon(results)]
-            ),
+            *_if_any("forecasts", "Forecasts against truth", "Forecasts", _forecast_figures(results)),
             Section("confusion", "Confusion matrices", "Confusion", confusions(results)),
             Section("gaps", "Train–test gaps", "Train–test gaps", [train_test_gaps(results)]),
             Section("gradients", "Gradients", "Gradients", [gradients(results)]),
@@ -44,7 +42,13 @@ def draw_all(results: Results) -> dict[str, Section]:
     return {section.key: section for section in sections}
 
 
-def _if_any(key: str, title: str, short: str, figures: Sequence[Picture | None]) -> list[Section]:
+def _if_any(key: str, title: str, short: str, figures: Sequence[Picture | Missing | None]) -> list[Section]:
     """The section, or nothing where there is nothing of its kind in the configuration."""
-    there: list[Picture | Missing] = [figure for figure in figures if figure is not None]
+    there = [figure for figure in figures if figure is not None]
     return [Section(key, title, short, there)] if there else []
+
+
+def _forecast_figures(results: Results) -> list[Picture | Missing]:
+    if not any(task["kind"] == "forecast" for task in results.verdicts["tasks"]):
+        return []
+    return [*forecasts(results), error_by_horizon(results)]
