@@ -153,9 +153,9 @@ def main() -> None:
     per_second = {name: EPOCH_IMAGES / value for name, value in seconds.items()}
     report("images", [
         Result("images a second, 2 tasks, hard sharing: ours", per_second["ours"], "1/CPU s"),
-        Result("the same network behind a DataLoader over the usual per-sample Dataset", per_second["usual"], "1/CPU s"),
+        Result("the same network, DataLoader, the usual Dataset", per_second["usual"], "1/CPU s"),
         Result("ours against it", seconds["usual"] / seconds["ours"], "×", 5.0, True),
-        Result("ours against a DataLoader over the leanest per-sample Dataset", seconds["lean"] / seconds["ours"], "×"),
+        Result("ours against a DataLoader, the leanest Dataset", seconds["lean"] / seconds["ours"], "×"),
         Result("gathering and normalising alone: ours against the DataLoader",
                seconds["batches loader"] / seconds["batches ours"], "×"),
         Result("the loop against forward, backward and optimiser alone", seconds["ours"] / seconds["network"], "×"),
