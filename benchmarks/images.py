@@ -147,7 +147,8 @@ def main() -> None:
     make_deterministic(0, 1)
     two, one, hundred = Load(2), Load(1), Load(100)
     seconds = interleaved({
-        "ours": two.ours(), "usual": two.plain(Usual), "lean": two.plain(Lean), "one head": one.ours(), "100 heads": hundred.ours(),
+        "ours": two.ours(), "usual": two.plain(Usual), "lean": two.plain(Lean),
+        "one head": one.ours(), "100 heads": hundred.ours(),
         "network": network_alone(two), **{f"batches {k}": work for k, work in gathering(two).items()},
     }, rounds=7)  # fmt: skip
     per_second = {name: EPOCH_IMAGES / value for name, value in seconds.items()}
