@@ -50,7 +50,7 @@ class JacobianDescent(Balancer):
             self._at_once.append(rows_at_once(step.losses))
         if self.surrogate and isinstance(self.method, Weigher):
             gramian = self._on_features(step)
-            weights = self._weigh(self.method, gramian, step.present).to(step.losses)
+            weights = self._weigh(self.method, gramian, step).to(step.losses)
             torch.autograd.backward(step.losses, weights, inputs=list(step.shared))
             return placed(weights, step, len(self.specs))
         if step.heads:
@@ -68,26 +68,26 @@ class JacobianDescent(Balancer):
     def agreement(
         self, gramian: Float[Tensor, "k k"], weights: Float[Tensor, " K"], present: Sequence[int]
     ) -> float | None:
-        if not self.surrogate or not isinstance(self.method, Weigher):
+        if not self.surrogate or not isinstance(self.method, Weigher) or gramian.trace() == 0:
             return None
         g = gramian.double().cpu()
         used = weights.detach().double().cpu()[list(present)]
         # A copy: what the method remembers and draws is left to the training.
-        exact = self._weigh(copy.deepcopy(self.method), g, present)
+        exact = copy.deepcopy(self.method)(g, list(present))
         squares = float((used @ g @ used) * (exact @ g @ exact))
         return float(used @ g @ exact) / math.sqrt(squares) if squares > 0 else None
 
-    def _weigh(self, method: Weigher, gramian: Float[Tensor, "k k"], present: Sequence[int]) -> Float64[Tensor, " k"]:
+    def _weigh(self, method: Weigher, gramian: Float[Tensor, "k k"], step: Step) -> Float64[Tensor, " k"]:
         """The method's weights; the same for all when no task has a gradient."""
         g = gramian.detach().double().cpu()
-        self._check(g.diagonal(), present)
+        self._check(g.diagonal(), step)
         if g.trace() == 0:
             return torch.full((len(g),), 1 / len(g), dtype=torch.float64)
-        return method(g, list(present))
+        return method(g, list(step.present))
 
     def _descend(self, method: Weigher, step: Step) -> Float[Tensor, " k"]:
         """Sets the shared gradients from the exact Gramian."""
-        weighting = _Called(lambda gramian: self._weigh(method, gramian, step.present).to(gramian))
+        weighting = _Called(lambda gramian: self._weigh(method, gramian, step).to(gramian))
         backward(step.losses, inputs=step.shared, parallel_chunk_size=self._at_once[0])
         return jac_to_grad(step.shared, GramianWeightedAggregator(weighting), optimize_gramian_computation=True)
 
@@ -95,7 +95,7 @@ class JacobianDescent(Balancer):
         """Sets the shared gradients from the exact Jacobian."""
         blocks = jac(step.losses, step.shared, parallel_chunk_size=self._at_once[0])
         jacobian = torch.cat([block.flatten(1) for block in blocks], dim=1)
-        self._check(jacobian.norm(dim=1), step.present)
+        self._check(jacobian.norm(dim=1), step)
         direction, weights = method(jacobian, list(step.present))
         parts = direction.split([parameter.numel() for parameter in step.shared])
         for parameter, part in zip(step.shared, parts, strict=True):
@@ -120,27 +120,34 @@ class JacobianDescent(Balancer):
         own = [task for task in only.predictions.own if task in number]
         binary = [task for task in only.predictions.binary if task in number]
         outputs = [only.predictions.own[task] for task in own]
-        if only.predictions.logits is not None:
+        if binary and only.predictions.logits is not None:
             outputs.append(only.predictions.logits)
         heads = list(step.heads)
-        found = torch.autograd.grad(step.losses, [*outputs, *heads], ones, retain_graph=True)
+        found = torch.autograd.grad(step.losses, [*outputs, *heads], ones, retain_graph=True, allow_unused=True)
         for parameter, gradient in zip(heads, found[len(outputs) :], strict=True):
             parameter.grad = gradient
         deltas = [gradient.flatten(1) for gradient in found[: len(outputs)]]
-        if len(binary) < len(only.predictions.binary):
+        if 0 < len(binary) < len(only.predictions.binary):
             deltas[-1] = deltas[-1][:, [only.predictions.binary.index(task) for task in binary]]
         weight = torch.cat([only.linear[task].detach() for task in (*own, *binary)])
         task = [number[name] for name, delta in zip(own, deltas, strict=False) for _ in range(delta.shape[1])]
         task += [number[name] for name in binary]
         return feature_gramian(torch.cat(deltas, dim=1), weight, task, len(step.losses))
 
-    def _check(self, sizes: Float[Tensor, " k"], present: Sequence[int]) -> None:
-        bad = (~torch.isfinite(sizes)).nonzero().flatten().tolist()
-        if bad:
-            raise NonFiniteGradientError(
-                f"the gradient of task {self.specs[present[bad[0]]].name} became {float(sizes[bad[0]])}, so that it "
-                "cannot be combined with the others'. The last good state is kept. A lower `train.lr` often helps."
-            )
+    def _check(self, sizes: Float[Tensor, " k"], step: Step) -> None:
+        """Raises if a task's gradient, of which `sizes` holds a measure, is not finite."""
+        if bool(torch.isfinite(sizes).all()):
+            return
+        # One loss that is not finite spoils the gradients of all tasks, so it is named first.
+        for what, values in (("loss", step.losses.detach()), ("gradient", sizes)):
+            bad = (~torch.isfinite(values)).nonzero().flatten().tolist()
+            if bad:
+                tasks = [self.specs[step.present[place]].name for place in bad]
+                named = f"task {tasks[0]}" if len(tasks) == 1 else f"tasks {', '.join(tasks[:5])}"
+                raise NonFiniteGradientError(
+                    f"the {what} of {named} became {float(values[bad[0]])} in epoch {step.epoch}. The last good state "
+                    "is kept. A lower `train.lr` or `train.clip` often helps."
+                )
 
 
 class _Called(Weighting):

@@ -68,7 +68,7 @@ def solve_rows(matrix: Float[Tensor, "K K"], slopes: Float[Tensor, "R K"]) -> Fl
         slopes: R rows, float64 on the CPU.
     """
     if len(matrix) <= SMALL:
-        return _one_by_one(matrix, slopes)
+        return one_by_one(matrix, slopes)
     a, b = matrix.float(), slopes.float()
     step = 1 / _largest_eigenvalue(a)
     contraction = torch.eye(len(a)) - step * a
@@ -90,7 +90,7 @@ def solve_rows(matrix: Float[Tensor, "K K"], slopes: Float[Tensor, "R K"]) -> Fl
         pace = faster.masked_fill_(uphill, 1)
         ahead = torch.addcmul(new, momentum, moved)
     result = z.double()
-    result[open_rows] = _one_by_one(matrix, slopes[open_rows])
+    result[open_rows] = one_by_one(matrix, slopes[open_rows])
     return result
 
 
@@ -102,7 +102,8 @@ def kkt_residual(
     return torch.where(z > 0, slope, slope.clamp(max=0)).norm(dim=1)
 
 
-def _one_by_one(matrix: Tensor, slopes: Tensor) -> Tensor:
+def one_by_one(matrix: Float[Tensor, "K K"], slopes: Float[Tensor, "R K"]) -> Float[Tensor, "R K"]:
+    """As `solve_rows`, each row exactly."""
     a = matrix.numpy()
     return torch.from_numpy(np.stack([solve(a, row) for row in slopes.numpy()]))
 

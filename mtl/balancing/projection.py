@@ -10,9 +10,12 @@ from jaxtyping import Float64
 from torch import Tensor
 
 from mtl.balancing.aggregation import Weigher, preferences, unit_trace
-from mtl.balancing.nonnegative import solve, solve_rows
+from mtl.balancing.nonnegative import one_by_one, solve, solve_rows
 
 REGULARISATION = 1e-4
+CANCELLED = 1e-2
+"""Length of UPGrad's direction relative to the gradients', under which the programs are solved exactly: it is then
+the small difference of large numbers."""
 
 
 class DualProj(Weigher):
@@ -38,7 +41,12 @@ class UpGrad(DualProj):
     def forward(self, gramian: Float64[Tensor, "k k"], present: list[int]) -> Float64[Tensor, " k"]:
         u = self.preferences[present]
         regular, scale, matrix = scaled(gramian)
-        return u + scale * solve_rows(matrix, u[:, None] * regular * scale).sum(dim=0)
+        slopes = u[:, None] * regular * scale
+        weights = u + scale * solve_rows(matrix, slopes).sum(dim=0)
+        square = weights @ regular @ weights - REGULARISATION * weights @ weights
+        if square < (CANCELLED * (u @ regular.diagonal().sqrt())).square():
+            return u + scale * one_by_one(matrix, slopes).sum(dim=0)
+        return weights
 
 
 def scaled(gramian: Float64[Tensor, "k k"]) -> tuple[Tensor, Tensor, Tensor]:

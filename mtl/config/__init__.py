@@ -1,7 +1,9 @@
 """The models of params.yaml and the one function that reads it; imports no torch."""
 
+from mtl.config.balancing import Method, SequentialMethod, UncertaintyMethod, WeightedMethod
 from mtl.config.encoder import EncoderConfig, LinearEncoder, PythonEncoder, TimeDartEncoder
 from mtl.config.load import PARAMS, Config, load_config, parse_config
+from mtl.config.methods import Start
 from mtl.config.sources import (
     ArraysSource,
     HarSource,
@@ -21,17 +23,12 @@ from mtl.config.training import (
     DiffusionObjective,
     EvaluateConfig,
     FinetuneConfig,
-    Method,
     NoObjective,
     PretrainConfig,
     SamplerConfig,
-    SequentialMethod,
-    Start,
     StoppingConfig,
     TrackingConfig,
     TrainConfig,
-    UncertaintyMethod,
-    WeightedMethod,
 )
 
 __all__ = [

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, ValidationError
 
+from mtl.config.balancing import SequentialMethod, WeightedMethod
 from mtl.config.common import Name, Section
 from mtl.config.encoder import EncoderConfig, TimeDartEncoder
 from mtl.config.sources import PrepareConfig, SensorsSource, SeriesSource
@@ -15,10 +16,8 @@ from mtl.config.training import (
     EvaluateConfig,
     FinetuneConfig,
     PretrainConfig,
-    SequentialMethod,
     TrackingConfig,
     TrainConfig,
-    WeightedMethod,
 )
 from mtl.config.yaml_file import read_yaml
 from mtl.errors import ConfigError, shown

@@ -4,6 +4,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
+from mtl.config.balancing import Method
 from mtl.config.common import (
     Count,
     Fraction,
@@ -14,6 +15,7 @@ from mtl.config.common import (
     Section,
     Seed,
 )
+from mtl.config.methods import Start
 
 
 class BaseConfig(Section):
@@ -131,54 +133,10 @@ class PretrainConfig(Section):
     clip: PositiveFloat | None = 1.0
 
 
-class Start(Section):
-    """What a run starts from and what of it is trained."""
-
-    init: Literal["random", "pretrained"] = "random"
-    freeze: Literal["none", "encoder"] = "none"
-
-    @property
-    def label(self) -> str:
-        """Folder and display name, e.g. `pretrained-frozen`."""
-        return self.init + ("-frozen" if self.freeze == "encoder" else "")
-
-
 class BaselineConfig(Section):
     """`baseline`: single-task runs of every task; one set for every start."""
 
     starts: Annotated[list[Start], Field(min_length=1)] = [Start()]
-
-
-class MethodBase(Start):
-    tasks: Annotated[list[Name], Field(min_length=1)] | None = None
-    """Tasks trained together; null takes all."""
-
-
-class WeightedMethod(MethodBase):
-    """(1 − λ(t)) · forecasts + λ(t) · labels."""
-
-    kind: Literal["weighted"]
-    lam: Annotated[float, Field(ge=0, le=1, alias="lambda", strict=True)]
-    schedule: Literal["constant", "linear", "cosine", "warmup"] = "constant"
-
-
-class UncertaintyMethod(MethodBase):
-    """Homoscedastic uncertainty weighting (Kendall, Gal, Cipolla 2018, arXiv 1705.07115)."""
-
-    kind: Literal["uncertainty"]
-    form: Literal["kendall", "half"] = "kendall"
-    lr: PositiveFloat = 1e-2
-    """Learning rate of the log variances."""
-
-
-class SequentialMethod(MethodBase):
-    """One kind of task after the other, each for a whole budget: the forgetting baseline."""
-
-    kind: Literal["sequential"]
-    first: Literal["forecast", "labels"]
-
-
-Method = Annotated[WeightedMethod | UncertaintyMethod | SequentialMethod, Field(discriminator="kind")]
 
 
 class FinetuneConfig(Section):
