@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from mtl.balancing.base import Balancer, Step
-from mtl.balancing.gradients import rows_at_once, task_gradients
+from mtl.balancing.gradients import look, task_gradients
 from mtl.types import TaskSpec
 
 SMALLEST = 1e-3
@@ -19,7 +19,8 @@ SMALLEST = 1e-3
 class GradNorm(Balancer):
     """Costs a backward pass of the heads and of the last shared layer for every task.
 
-    The last shared layer is the last matrix among the shared parameters. A task without a sample in the step rests.
+    The last shared layer is the last matrix among the shared parameters that the losses depend on. A task without a
+    sample in the step rests.
 
     Args:
         specs: the tasks.
@@ -41,8 +42,9 @@ class GradNorm(Balancer):
             self.weights.mul_(len(self.weights) / self.weights.sum())
             self.initial[present] = torch.where(self.initial[present].isnan(), losses, self.initial[present])
             weights = self.weights[present].clone()
-        layer = next(p for p in reversed(step.shared) if p.ndim > 1)
-        lengths = task_gradients(step.losses, layer, rows_at_once(step.losses)).flatten(1).norm(dim=1)
+        reach = look(step.losses)
+        layer = next(p for p in reversed(reach.reached(list(step.shared))) if p.ndim > 1)
+        lengths = task_gradients(step.losses, layer, reach.at_once).flatten(1).norm(dim=1)
         scaled = weights * lengths
         rates = losses / self.initial[present]
         target = scaled.mean() * (rates / rates.mean()) ** self.alpha

@@ -20,7 +20,7 @@ from torchjd.autojac import backward, jac, jac_to_grad
 from mtl.balancing.aggregation import Direction, Weigher
 from mtl.balancing.base import Balancer, Step, placed
 from mtl.balancing.feature_gramian import feature_gramian
-from mtl.balancing.gradients import rows_at_once, task_gradients
+from mtl.balancing.gradients import look, task_gradients
 from mtl.errors import UserError
 from mtl.types import TaskSpec
 
@@ -42,12 +42,8 @@ class JacobianDescent(Balancer):
         super().__init__(specs)
         self.method, self.surrogate = method, surrogate
         self.needs_passes = surrogate
-        self._at_once: list[int | None] = []
-        """Found out in the first step: the graph has the same functions in all."""
 
     def backward(self, step: Step) -> Float[Tensor, " K"]:
-        if not self._at_once:
-            self._at_once.append(rows_at_once(step.losses))
         if self.surrogate and isinstance(self.method, Weigher):
             gramian = self._on_features(step)
             weights = self._weigh(self.method, gramian, step).to(step.losses)
@@ -88,18 +84,22 @@ class JacobianDescent(Balancer):
     def _descend(self, method: Weigher, step: Step) -> Float[Tensor, " k"]:
         """Sets the shared gradients from the exact Gramian."""
         weighting = _Called(lambda gramian: self._weigh(method, gramian, step).to(gramian))
-        backward(step.losses, inputs=step.shared, parallel_chunk_size=self._at_once[0])
-        return jac_to_grad(step.shared, GramianWeightedAggregator(weighting), optimize_gramian_computation=True)
+        reach = look(step.losses)
+        shared = reach.reached(list(step.shared))
+        backward(step.losses, inputs=shared, parallel_chunk_size=reach.at_once)
+        return jac_to_grad(shared, GramianWeightedAggregator(weighting), optimize_gramian_computation=True)
 
     def _follow(self, method: Direction, step: Step) -> Float[Tensor, " k"]:
         """Sets the shared gradients from the exact Jacobian."""
-        blocks = jac(step.losses, step.shared, parallel_chunk_size=self._at_once[0])
+        reach = look(step.losses)
+        blocks = jac(step.losses, step.shared, parallel_chunk_size=reach.at_once)
         jacobian = torch.cat([block.flatten(1) for block in blocks], dim=1)
         self._check(jacobian.norm(dim=1), step)
         direction, weights = method(jacobian, list(step.present))
         parts = direction.split([parameter.numel() for parameter in step.shared])
         for parameter, part in zip(step.shared, parts, strict=True):
-            parameter.grad = part.view_as(parameter).clone()
+            if id(parameter) in reach.leaves:
+                parameter.grad = part.view_as(parameter).clone()
         return weights
 
     def _on_features(self, step: Step) -> Float[Tensor, "k k"]:
@@ -115,7 +115,7 @@ class JacobianDescent(Balancer):
         ones = torch.ones_like(step.losses)
         if any(task not in only.linear for task in number):
             torch.autograd.backward(step.losses, ones, inputs=list(step.heads), retain_graph=True)
-            rows = task_gradients(step.losses, only.predictions.features[0], self._at_once[0]).flatten(1)
+            rows = task_gradients(step.losses, only.predictions.features[0], look(step.losses).at_once).flatten(1)
             return rows @ rows.T
         own = [task for task in only.predictions.own if task in number]
         binary = [task for task in only.predictions.binary if task in number]

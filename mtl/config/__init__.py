@@ -1,12 +1,17 @@
 """The models of params.yaml and the one function that reads it; imports no torch."""
 
-from mtl.config.balancing import Method, SequentialMethod, UncertaintyMethod, WeightedMethod
-from mtl.config.encoder import EncoderConfig, LinearEncoder, PythonEncoder, TimeDartEncoder
+from mtl.config.balancing import EqualMethod, Method, SequentialMethod, UncertaintyMethod, WeightedMethod
+from mtl.config.encoder import CnnEncoder, EncoderConfig, LinearEncoder, MlpEncoder, PythonEncoder, TimeDartEncoder
+from mtl.config.labels import EVEN, Label, LabelRule
 from mtl.config.load import PARAMS, Config, load_config, parse_config
 from mtl.config.methods import Start
 from mtl.config.sources import (
     ArraysSource,
+    Cifar10Source,
+    Cifar100Source,
+    DigitsSource,
     HarSource,
+    MnistSource,
     PrepareConfig,
     PythonSource,
     RowBorders,
@@ -32,22 +37,32 @@ from mtl.config.training import (
 )
 
 __all__ = [
+    "EVEN",
     "PARAMS",
     "ArraysSource",
     "BaseConfig",
     "BaselineConfig",
     "BinaryTask",
+    "Cifar10Source",
+    "Cifar100Source",
     "ClassificationTask",
+    "CnnEncoder",
     "Config",
     "DenoiseObjective",
     "DiffusionObjective",
+    "DigitsSource",
     "EncoderConfig",
+    "EqualMethod",
     "EvaluateConfig",
     "FinetuneConfig",
     "ForecastTask",
     "HarSource",
+    "Label",
+    "LabelRule",
     "LinearEncoder",
     "Method",
+    "MlpEncoder",
+    "MnistSource",
     "NoObjective",
     "PrepareConfig",
     "PretrainConfig",

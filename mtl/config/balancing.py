@@ -1,6 +1,6 @@
 """`finetune.methods.<name>`: how losses are weighed or gradients combined; one class a method."""
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field
 
@@ -23,6 +23,12 @@ class Balanced(MethodBase):
 
     normalise: Literal["none", "initial", "log_classes", "ema"] = "none"
     """Divides each loss by its first value, by log k of a task with k classes, or by its running mean."""
+    title: ClassVar[str]
+
+    @property
+    def words(self) -> str:
+        """The method as tables and legends call it."""
+        return self.title + ("" if self.normalise == "none" else f", losses normalised ({self.normalise})")
 
 
 class Learnt(Balanced):
@@ -43,16 +49,22 @@ class Surrogate(Aggregated):
     """`exact`: gradients on the shared weights, a backward pass for each task. `features`: gradients on the features,
     one backward pass for any number of tasks, which must read the same samples."""
 
+    @property
+    def words(self) -> str:
+        return super().words + (" (on the features)" if self.features == "features" else "")
+
 
 class EqualMethod(Balanced):
     """Every loss with weight 1."""
 
+    title: ClassVar = "equal weights"
     kind: Literal["equal"]
 
 
 class FixedMethod(Balanced):
     """Σ w_k · L_k."""
 
+    title: ClassVar = "fixed weights"
     kind: Literal["fixed"]
     weights: Shares
 
@@ -64,6 +76,10 @@ class WeightedMethod(Balanced):
     lam: Annotated[float, Field(ge=0, le=1, alias="lambda", strict=True)]
     schedule: Literal["constant", "linear", "cosine", "warmup"] = "constant"
 
+    @property
+    def title(self) -> str:  # type: ignore[override]
+        return f"λ = {self.lam:g}, {self.schedule}"
+
 
 class UncertaintyMethod(Learnt):
     """Homoscedastic uncertainty weighting (Kendall, Gal, Cipolla 2018, arXiv 1705.07115)."""
@@ -71,10 +87,15 @@ class UncertaintyMethod(Learnt):
     kind: Literal["uncertainty"]
     form: Literal["kendall", "half"] = "kendall"
 
+    @property
+    def title(self) -> str:  # type: ignore[override]
+        return f"learned weights ({self.form})"
+
 
 class DwaMethod(Balanced):
     """Dynamic weight average (Liu 2019, arXiv 1803.10704): tasks whose loss falls slowly gain weight."""
 
+    title: ClassVar = "dynamic weight average"
     kind: Literal["dwa"]
     temperature: PositiveFloat = 2.0
 
@@ -82,6 +103,7 @@ class DwaMethod(Balanced):
 class GradNormMethod(Learnt):
     """Learns weights at which tasks train at similar rates (Chen 2018, arXiv 1711.02257)."""
 
+    title: ClassVar = "GradNorm"
     kind: Literal["gradnorm"]
     alpha: NonNegativeFloat = 1.5
     """How strongly the rates are pulled together."""
@@ -90,24 +112,28 @@ class GradNormMethod(Learnt):
 class RlwMethod(Balanced):
     """Random weights in every step (Lin 2021, arXiv 2111.10603)."""
 
+    title: ClassVar = "random weights"
     kind: Literal["rlw"]
 
 
 class ImtlLMethod(Learnt):
     """Learnt scales that bring all losses to one size (Liu 2021, ICLR, impartial multi-task learning)."""
 
+    title: ClassVar = "IMTL-L"
     kind: Literal["imtl_l"]
 
 
 class GeometricMeanMethod(Balanced):
     """The geometric mean of the losses (Chennupati 2019, GLS)."""
 
+    title: ClassVar = "geometric mean"
     kind: Literal["geometric_mean"]
 
 
 class StchMethod(Balanced):
     """A smooth maximum of the losses (Lin 2024, arXiv 2402.19078)."""
 
+    title: ClassVar = "smooth Tchebycheff"
     kind: Literal["stch"]
     mu: PositiveFloat = 0.1
     """Smaller is closer to the maximum."""
@@ -117,6 +143,7 @@ class StchMethod(Balanced):
 class FamoMethod(Balanced):
     """All losses fall at one relative rate (Liu 2023, arXiv 2306.03792)."""
 
+    title: ClassVar = "FAMO"
     kind: Literal["famo"]
     lr: PositiveFloat = 0.025
     """Of the weights, which have an Adam of their own."""
@@ -127,6 +154,7 @@ class FamoMethod(Balanced):
 class UpGradMethod(Surrogate):
     """Each gradient projected so that it harms no task, then summed (Quinton & Rey 2024, arXiv 2406.16232)."""
 
+    title: ClassVar = "UPGrad"
     kind: Literal["upgrad"]
     preferences: Shares | None = None
 
@@ -134,6 +162,7 @@ class UpGradMethod(Surrogate):
 class DualProjMethod(Surrogate):
     """The mean gradient projected so that it harms no task (Lopez-Paz & Ranzato 2017, arXiv 1706.08840)."""
 
+    title: ClassVar = "DualProj"
     kind: Literal["dualproj"]
     preferences: Shares | None = None
 
@@ -141,18 +170,21 @@ class DualProjMethod(Surrogate):
 class MgdaMethod(Surrogate):
     """The shortest convex combination of the gradients (Désidéri 2012)."""
 
+    title: ClassVar = "MGDA"
     kind: Literal["mgda"]
 
 
 class PcGradMethod(Surrogate):
     """Conflicting gradients projected onto each other's normal plane (Yu 2020, arXiv 2001.06782)."""
 
+    title: ClassVar = "PCGrad"
     kind: Literal["pcgrad"]
 
 
 class GradVacMethod(Surrogate):
     """Cosines of gradients raised to their running mean (Wang 2021, arXiv 2010.05874)."""
 
+    title: ClassVar = "GradVac"
     kind: Literal["gradvac"]
     beta: Fraction = 0.5
     """Share of the newest cosine in the running mean."""
@@ -161,6 +193,7 @@ class GradVacMethod(Surrogate):
 class CaGradMethod(Surrogate):
     """Near the mean gradient, what is best for the worst-off task (Liu 2021, arXiv 2110.14048)."""
 
+    title: ClassVar = "CAGrad"
     kind: Literal["cagrad"]
     c: NonNegativeFloat = 0.5
     """How far from the mean gradient, relative to its length."""
@@ -169,6 +202,7 @@ class CaGradMethod(Surrogate):
 class NashMtlMethod(Surrogate):
     """Nash's bargaining solution (Navon 2022, arXiv 2202.01017)."""
 
+    title: ClassVar = "Nash-MTL"
     kind: Literal["nash_mtl"]
     max_norm: PositiveFloat = 1.0
     """Of the combined gradient."""
@@ -177,12 +211,14 @@ class NashMtlMethod(Surrogate):
 class ImtlGMethod(Surrogate):
     """Equal projections onto every gradient (Liu 2021, ICLR, impartial multi-task learning)."""
 
+    title: ClassVar = "IMTL-G"
     kind: Literal["imtl_g"]
 
 
 class AlignedMtlMethod(Surrogate):
     """Aligned principal components of the gradients (Senushkin 2023, CVPR)."""
 
+    title: ClassVar = "Aligned-MTL"
     kind: Literal["aligned_mtl"]
     preferences: Shares | None = None
 
@@ -190,12 +226,14 @@ class AlignedMtlMethod(Surrogate):
 class GradDropMethod(Aggregated):
     """Each number of the gradient follows one sign (Chen 2020, arXiv 2010.06808)."""
 
+    title: ClassVar = "GradDrop"
     kind: Literal["graddrop"]
 
 
 class ConFigMethod(Surrogate):
     """The direction with the same cosine to every gradient (Liu 2024, arXiv 2408.11104)."""
 
+    title: ClassVar = "ConFIG"
     kind: Literal["config"]
     preferences: Shares | None = None
 
@@ -203,6 +241,7 @@ class ConFigMethod(Surrogate):
 class FairGradMethod(Surrogate):
     """α-fair gains of the tasks (Ban & Ji 2024, arXiv 2402.15638)."""
 
+    title: ClassVar = "FairGrad"
     kind: Literal["fairgrad"]
     alpha: PositiveFloat = 1.0
 
@@ -210,6 +249,7 @@ class FairGradMethod(Surrogate):
 class ExcessMtlMethod(Aggregated):
     """Weights grow with a task's excess risk (He 2024, ICML)."""
 
+    title: ClassVar = "ExcessMTL"
     kind: Literal["excess_mtl"]
     step_size: PositiveFloat = 0.01
     warmup_steps: Count = 30
@@ -219,18 +259,21 @@ class ExcessMtlMethod(Aggregated):
 class MeanMethod(Aggregated):
     """The mean of the gradients; heads as in all methods that combine gradients."""
 
+    title: ClassVar = "mean gradient"
     kind: Literal["mean"]
 
 
 class SumMethod(Aggregated):
     """The sum of the gradients; heads as in all methods that combine gradients."""
 
+    title: ClassVar = "sum of gradients"
     kind: Literal["sum"]
 
 
 class RandomMethod(Aggregated):
     """A random convex combination of the gradients in every step (Lin 2021, arXiv 2111.10603)."""
 
+    title: ClassVar = "random combination of gradients"
     kind: Literal["random"]
 
 
@@ -239,6 +282,12 @@ class SequentialMethod(MethodBase):
 
     kind: Literal["sequential"]
     first: Literal["forecast", "labels"]
+
+    @property
+    def words(self) -> str:
+        """The method as tables and legends call it."""
+        order = "forecasts before labels" if self.first == "forecast" else "labels before forecasts"
+        return f"sequential, {order}"
 
 
 LossMethod = (

@@ -4,7 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from mtl.config.common import DropRate, Name, PositiveFraction, PositiveInt, Section
+from mtl.config.common import DropRate, Name, PositiveFloat, PositiveFraction, PositiveInt, Section
+from mtl.config.labels import Label
 
 
 class TaskBase(Section):
@@ -18,6 +19,8 @@ class TaskBase(Section):
     draw (by the run's seed) for labels."""
     dropout: DropRate | None = None
     """Dropout of this task's head and encoder pass; null takes `encoder.dropout`."""
+    head_lr: PositiveFloat | None = None
+    """Learning rate of this task's head; null takes `train.head_lr`."""
     weight: Annotated[float, Field(gt=0, strict=True)] = 1.0
     """Relative weight among the tasks of its kind."""
 
@@ -35,7 +38,7 @@ class ClassificationTask(TaskBase):
     """One of two or more classes; cross-entropy."""
 
     kind: Literal["classification"]
-    label: str = "label"
+    label: Label = "label"
     class_weights: Literal["none", "balanced"] = "none"
     """`balanced` weighs class c by n / (k · n_c)."""
 
@@ -44,7 +47,7 @@ class BinaryTask(TaskBase):
     """Yes or no; one logit, binary cross-entropy."""
 
     kind: Literal["binary"]
-    label: str = "label"
+    label: Label = "label"
     class_weights: Literal["none", "balanced"] = "none"
     """`balanced` sets pos_weight to negatives / positives."""
 

@@ -80,6 +80,9 @@ class TrainConfig(Section):
     """Global norm of the combined gradient; null does not clip."""
     sampler: SamplerConfig = SamplerConfig()
     stopping: StoppingConfig = StoppingConfig()
+    watch_test: bool = False
+    """Also measure the test part after every epoch, for the optimistic row of published protocols that pick the best
+    epoch there; nothing is selected by it."""
     gradient_probes: Count = 2
     """Steps an epoch on which each task's gradient on the shared parameters is measured."""
 
@@ -134,9 +137,11 @@ class PretrainConfig(Section):
 
 
 class BaselineConfig(Section):
-    """`baseline`: single-task runs of every task; one set for every start."""
+    """`baseline`: single-task runs; one set for every start."""
 
     starts: Annotated[list[Start], Field(min_length=1)] = [Start()]
+    tasks: Annotated[list[Name], Field(min_length=1)] | None = None
+    """Tasks that are trained alone; null takes all. Without one a task has no verdict."""
 
 
 class FinetuneConfig(Section):

@@ -8,12 +8,14 @@ from typing import Any, Literal
 
 from mtl.balancing.build import build_balancer
 from mtl.config import Config, Method, SequentialMethod, Start, WeightedMethod
+from mtl.config.balancing import GradientMethod
+from mtl.config.sharing import HardSharing
 from mtl.data.sampling import JointPlan
 from mtl.data.tasks import TaskSet
 from mtl.errors import UserError
 from mtl.experiment.execution import Tell, silent, write_timings
 from mtl.experiment.identity import run_identity, state_key
-from mtl.experiment.objects import build_optimiser, joint_plan, load_tasks, start_from
+from mtl.experiment.objects import build_optimiser, joint_plan, load_tasks, run_encoder, start_from
 from mtl.experiment.outcome import examples, optimum
 from mtl.experiment.states import held, note_finished, state_files
 from mtl.experiment.weights import write_weights
@@ -26,7 +28,7 @@ from mtl.training.checkpoint import Checkpoint
 from mtl.training.fit import Budget, Fitted, fit
 from mtl.training.measure import measure
 from mtl.training.stopping import Selector
-from mtl.types import Prepared
+from mtl.types import SourceData
 
 
 def run_baseline(config: Config, task: str, start: Start, seed: int, root: Path = Path(), tell: Tell = silent) -> Path:
@@ -51,7 +53,8 @@ def _run(
         data, sources = load_tasks(config, where.seed, root)
         plan = joint_plan(config, data, where.seed)
         specs = {name: data.specs[name] for name in tasks}
-        model = build_model(config.encoder, list(specs.values()), where.seed)
+        sharing = HardSharing() if method is None else method.sharing
+        model = build_model(run_encoder(config, start), list(specs.values()), where.seed, sharing)
         transfer = start_from(model, start, config, where.seed, root)
         model = model.to(device)
         identity = run_identity(config, method, start, where.seed, root)
@@ -97,7 +100,9 @@ def _fit(
     """One phase of training on `model`, in place."""
     device = next(model.parameters()).device
     specs = {name: data.specs[name] for name in tasks}
-    balancer = build_balancer(method, list(specs.values())).to(device)
+    if isinstance(method, GradientMethod):
+        _all_in_every_step(plan, [pool.name for pool in data.select(tasks, "train")], config.train.epochs)
+    balancer = build_balancer(method, list(specs.values()), plan.seed).to(device)
     optimiser = build_optimiser(config, model, tasks, balancer, method)
     lam = method.lam if isinstance(method, WeightedMethod) else None
     selector = Selector(config.train.stopping, list(specs.values()), lam, reference)
@@ -113,6 +118,21 @@ def _fit(
     return fitted
 
 
+def _all_in_every_step(plan: JointPlan, pools: list[str], epochs: int) -> None:
+    """Refuses a plan in which a method that combines gradients would not see those of all tasks.
+
+    Raises:
+        UserError: names the first step without a sample of one of the pools.
+    """
+    gap = plan.first_gap(pools, epochs)
+    if gap is not None:
+        epoch, step, pool = gap
+        raise UserError(
+            "a method that combines gradients needs samples of all tasks in every step; `train.sampler` gives step "
+            f"{step} of epoch {epoch} none of {pool}. A larger `train.batch_size` or `kind: uniform` does."
+        )
+
+
 def _reference(config: Config, where: RunPath, start: Start, tasks: list[str], root: Path) -> dict[str, float] | None:
     """Forecast → validation MSE of the single-task run with the same seed and start, for `constrained`."""
     if config.train.stopping.criterion != "constrained":
@@ -125,7 +145,7 @@ def _reference(config: Config, where: RunPath, start: Start, tasks: list[str], r
 
 
 def _write_run(
-    config: Config, where: RunPath, method: Method | None, start: Start, data: TaskSet, sources: dict[str, Prepared],
+    config: Config, where: RunPath, method: Method | None, start: Start, data: TaskSet, sources: dict[str, SourceData],
     specs: dict[str, Any], model: MultiTaskModel, transfer: Transfer | None, fitted: list[Fitted],
     phases: list[dict[str, Any]], identity: dict[str, str], root: Path,
 ) -> Path:  # fmt: skip

@@ -33,6 +33,8 @@ class Tally:
         self.probed: Bool[Tensor, "P K"] = torch.zeros(probes, k, dtype=torch.bool)
         self.task_norms: Float[Tensor, "P K"] = torch.zeros(probes, k, device=device)
         self.cosines: Float[Tensor, "P K K"] = torch.zeros(probes, k, k, device=device)
+        self.agreement: Float[Tensor, " P"] = torch.full((probes,), torch.nan)
+        """Cosine of a surrogate's direction with the exact one; NaN where there is none. On the CPU."""
 
     def state(self) -> dict[str, Tensor]:
         """Every tensor, by name."""
@@ -43,21 +45,26 @@ class Tally:
         for name, mine in self.state().items():
             mine.copy_(state[name])
 
-    def add_losses(self, step: int, losses: dict[str, Tensor]) -> None:
-        values = torch.stack(list(losses.values())).detach()
-        if len(losses) == len(self.names):
-            self.losses[step] = values
+    def add_losses(self, step: int, losses: Float[Tensor, " k"], present: tuple[int, ...]) -> None:
+        """Losses of the tasks at the positions `present` in one step."""
+        if len(present) == len(self.names):
+            self.losses[step] = losses.detach()
             self.drawn[step] = True
         else:
-            present = self._places(losses)
-            self.losses[step, present] = values
-            self.drawn[step, present] = True
+            self.losses[step, list(present)] = losses.detach()
+            self.drawn[step, list(present)] = True
 
-    def add_geometry(self, probe: int, losses: dict[str, Tensor], norms: Tensor, cosines: Tensor) -> None:
-        present = self._places(losses)
-        self.probed[probe, present] = True
-        self.task_norms[probe, present] = norms
-        self.cosines[probe, present[:, None], present] = cosines
+    def add_geometry(self, probe: int, present: tuple[int, ...], norms: Tensor, cosines: Tensor) -> None:
+        """Norms [k] and cosines [k, k] of the gradients of the tasks at the positions `present`."""
+        places = torch.tensor(present)
+        self.probed[probe, places] = True
+        self.task_norms[probe, places] = norms
+        self.cosines[probe, places[:, None], places] = cosines
+
+    def add_agreement(self, probe: int, cosine: float | None) -> None:
+        """Of the surrogate with the exact method; None for methods without a surrogate."""
+        if cosine is not None:
+            self.agreement[probe] = cosine
 
     def loss_means(self) -> list[float | None]:
         """Mean of each task's loss over the steps that held a sample of it; None when none did."""
@@ -66,7 +73,8 @@ class Tally:
         return [None if n == 0 else float(s / n) for s, n in zip(sums, counts, strict=True)]
 
     def geometry_means(self) -> dict[str, Any]:
-        """Means over the epoch's probes of each task's gradient norm and each pair's cosine."""
+        """Means over the epoch's probes of each task's gradient norm and each pair's cosine; with `surrogate`, the
+        cosine of a surrogate's direction with the exact one, where there is a surrogate."""
         norms: dict[str, list[float]] = {}
         cosines: dict[str, list[float]] = {}
         for present, norm, cosine in zip(
@@ -79,10 +87,10 @@ class Tally:
                 for j in range(i + 1, len(self.names)):
                     if present[j]:
                         cosines.setdefault(f"{name}|{self.names[j]}", []).append(cosine[i][j])
-        return {
+        means: dict[str, Any] = {
             "norms": {name: sum(values) / len(values) for name, values in norms.items()},
             "cosines": {pair: sum(values) / len(values) for pair, values in cosines.items()},
         }
-
-    def _places(self, losses: dict[str, Tensor]) -> Tensor:
-        return torch.tensor([self.names.index(name) for name in losses])
+        if not self.agreement.isnan().all():
+            means["surrogate"] = float(self.agreement.nanmean())
+        return means

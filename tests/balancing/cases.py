@@ -79,7 +79,7 @@ CASES = [
          peer=lambda k: PCGrad()),
     Case({"kind": "gradvac"}, [1 + 22 / 18, 1 + 22 / 38], "as PCGrad, since the running means start at 0",
          {"permutes": ORDER}),
-    Case({"kind": "cagrad", "c": 0.5}, [0.70412, 0.5], TORCHJD, 
+    Case({"kind": "cagrad", "c": 0.5}, [0.70412, 0.5], TORCHJD,
          {"alone": "it adds c times the gradient", "moves": "a common direction of 1e-8 of the gradients counts as 0"},
          peer=lambda k: CAGrad(c=0.5)),
     Case({"kind": "nash_mtl"}, [0.41823, 0.28784], TORCHJD, {"alone": "it has a length of 1"},

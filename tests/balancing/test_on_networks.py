@@ -12,7 +12,7 @@ from torchjd.autojac import jac_to_grad, mtl_backward
 
 from mtl.balancing.base import Balancer, Step
 from mtl.balancing.feature_gramian import feature_gramian
-from mtl.balancing.gradients import rows_at_once
+from mtl.balancing.gradients import look
 from mtl.balancing.jacobian import JacobianDescent, NonFiniteGradientError
 from mtl.errors import UserError
 from tests.balancing.cases import CASES, Case
@@ -100,7 +100,7 @@ def test_a_gradient_that_is_not_finite_names_its_task(config: dict[str, Any]) ->
     step = net.step()
     # A loss of 0 whose slope is infinite: √x at 0.
     parts = [(loss - loss.detach()).sqrt() if k == 3 else loss for k, loss in enumerate(step.losses.unbind())]
-    with pytest.raises(NonFiniteGradientError, match="the gradient of tasks? .*b1.* became (inf|nan)"):
+    with pytest.raises(NonFiniteGradientError, match=r"the gradient of tasks? .*b1.* became (inf|nan)"):
         balancer(config, net.specs).backward(dataclasses.replace(step, losses=torch.stack(parts)))
 
 
@@ -141,7 +141,7 @@ def test_functions_in_python_are_differentiated_row_by_row() -> None:
     plain, custom = network(), network()
     custom.trunk = nn.Sequential(custom.trunk, Doubling())
     plain.trunk = nn.Sequential(plain.trunk, nn.Identity())
-    assert rows_at_once(plain.step().losses) is None and rows_at_once(custom.step().losses) == 1
+    assert look(plain.step().losses).at_once is None and look(custom.step().losses).at_once == 1
     for kind in ("upgrad", "graddrop", "gradnorm"):
         assert torch.isfinite(directions(custom, kind)[0]).all()
     net = network()
