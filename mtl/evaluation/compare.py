@@ -9,6 +9,7 @@ from dataclasses import asdict
 from typing import Any, assert_never
 
 from mtl.config import Config, ForecastTask, SequentialMethod, Start, WeightedMethod
+from mtl.config.balancing import Method
 from mtl.config.sharing import (
     BranchedSharing,
     CrossStitchSharing,
@@ -18,7 +19,6 @@ from mtl.config.sharing import (
     SoftSharing,
 )
 from mtl.config.tasks import Task
-from mtl.config.training import Method
 from mtl.errors import UserError
 from mtl.evaluation.advise import advice
 from mtl.evaluation.intervals import Interval, adjusted_intervals, spread, t_interval
