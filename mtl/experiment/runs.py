@@ -131,7 +131,7 @@ def _fit(
     device = next(model.parameters()).device
     specs = {name: data.specs[name] for name in tasks}
     if isinstance(method, GradientMethod):
-        _all_in_every_step(plan, [pool.name for pool in data.select(tasks, "train")], config.train.epochs)
+        all_in_every_step(plan, [pool.name for pool in data.select(tasks, "train")], config.train.epochs)
     balancer = build_balancer(method, list(specs.values()), plan.seed).to(device)
     optimiser = build_optimiser(config, model, tasks, balancer, method)
     lam = method.lam if isinstance(method, WeightedMethod) else None
@@ -152,7 +152,7 @@ def _fit(
     return fitted
 
 
-def _all_in_every_step(plan: JointPlan, pools: list[str], epochs: int) -> None:
+def all_in_every_step(plan: JointPlan, pools: list[str], epochs: int) -> None:
     """Refuses a plan in which a method that combines gradients would not see those of all tasks.
 
     Raises:
