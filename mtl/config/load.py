@@ -5,9 +5,12 @@ from typing import Annotated, Any
 
 from pydantic import Field, ValidationError
 
+from mtl.config.balancing import Method, SequentialMethod, WeightedMethod
+from mtl.config.balancing_checks import balancing_problems
 from mtl.config.common import Name, Section
 from mtl.config.encoder import EncoderConfig, TimeDartEncoder
 from mtl.config.labels import LabelRule
+from mtl.config.methods import Start
 from mtl.config.sharing import BranchedSharing
 from mtl.config.sources import PrepareConfig, SensorsSource, SeriesSource
 from mtl.config.tasks import ForecastTask, Task
@@ -16,13 +19,9 @@ from mtl.config.training import (
     BaselineConfig,
     EvaluateConfig,
     FinetuneConfig,
-    Method,
     PretrainConfig,
-    SequentialMethod,
-    Start,
     TrackingConfig,
     TrainConfig,
-    WeightedMethod,
 )
 from mtl.config.yaml_file import read_yaml
 from mtl.errors import ConfigError, shown
@@ -215,6 +214,10 @@ def _contradictions(config: Config) -> list[tuple[str, str]]:
             message = "needs tasks of both kinds, a forecast and a label; all tasks here are of one kind."
             found.append((f"{path}.{key}", message))
         found += _sharing(config, path, method, tasks)
+        problems = balancing_problems(
+            method, tasks, [config.tasks[task].source for task in tasks], config.train.sampler
+        )
+        found += [(f"{path}.{key}", message) for key, message in problems]
     if config.train.stopping.criterion in ("forecast", "constrained") and "forecast" not in kinds.values():
         found.append(("train.stopping.criterion", "should be combined when no task is a forecast, "
                       f"found {config.train.stopping.criterion!r}."))  # fmt: skip

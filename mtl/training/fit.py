@@ -128,12 +128,19 @@ def fit(
             step += 1
             if found.losses is not None:
                 tally.add_losses(i, found.losses, found.places)
+                geometry = None
                 if i in probes and shared and len(found.places) > 1:
-                    tally.add_geometry(probes.index(i), found.places, *gradient_geometry(found.losses, shared))
+                    geometry = gradient_geometry(found.losses, shared)
+                    tally.add_geometry(probes.index(i), found.places, *geometry)
                 optimiser.zero_grad(set_to_none=True)
-                tally.weights += balancer.backward(
-                    Step(found.losses, found.places, progress, found.passes, shared, heads)
+                weights = balancer.backward(
+                    Step(found.losses, found.places, progress, found.passes, shared, heads, epoch)
                 )
+                tally.weights += weights
+                if geometry is not None:
+                    norms, cosines = geometry
+                    gramian = cosines * norms[:, None] * norms
+                    tally.add_agreement(probes.index(i), balancer.agreement(gramian, weights, found.places))
                 penalty = model.trunk.penalty()
                 if penalty is not None:
                     penalty.backward()
