@@ -9,6 +9,8 @@ from mtl.config import Config
 PREPARED = Path("data/prepared")
 REFERENCE = Path("outputs/reference.json")
 """Forecast → start → seed → validation MSE of the single-task run; written by the stage `reference`."""
+GROUPS = Path("outputs/cluster/groups.json")
+"""Which tasks belong together; written by the stage `cluster`."""
 TIMINGS = Path("timings")
 """Facts of one execution: never compared, never a dependency of a result."""
 

@@ -11,7 +11,7 @@ from mtl.report.page import write_report
 from mtl.report.timings import write_timings_js
 from stages.common import stage
 
-SECTIONS = ("base", "prepare", "tasks", "encoder", "train", "pretrain", "baseline", "finetune", "evaluate")
+SECTIONS = ("base", "prepare", "tasks", "encoder", "train", "pretrain", "baseline", "finetune", "cluster", "evaluate")
 
 
 def main() -> None:

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from mtl.config.common import Name, PositiveInt, Section, Seed
+from mtl.config.common import Count, Name, PositiveInt, Section, Seed
 
 Fuzzifier = Annotated[float, Field(gt=1, strict=True)]
 
@@ -91,3 +91,17 @@ class ClusterConfig(Section):
     choose_by: Literal["silhouette", "partition_coefficient"] = "silhouette"
     """`auto` only."""
     seed: Seed = 0
+
+
+class SpecialiseConfig(Section):
+    """`specialise`: a model for each cluster, and the groupings that it has to beat."""
+
+    weights: Literal["raw", "mean_one"] | None = None
+    """Column c of the memberships weights the losses of model c: as it is, or scaled to a mean of 1 over the model's
+    tasks, so that learning rates stay comparable. Null trains no model."""
+    random_draws: Count = 5
+    """Random groupings into as many models."""
+    every_partition: bool = True
+    """With five tasks or fewer: every grouping into as many models."""
+    branched_stages: PositiveInt | None = None
+    """Also one network whose first stages are shared by all and whose others by the tasks of a cluster."""

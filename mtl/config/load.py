@@ -7,6 +7,7 @@ from pydantic import Field, ValidationError
 
 from mtl.config.common import Name, Section
 from mtl.config.encoder import EncoderConfig, TimeDartEncoder
+from mtl.config.grouping import ClusterConfig, CosineAffinity
 from mtl.config.sources import PrepareConfig, SensorsSource, SeriesSource
 from mtl.config.tasks import ForecastTask, Task
 from mtl.config.training import (
@@ -37,6 +38,7 @@ class Config(Section):
     pretrain: PretrainConfig = PretrainConfig()
     baseline: BaselineConfig = BaselineConfig()
     finetune: FinetuneConfig
+    cluster: ClusterConfig = ClusterConfig()
     evaluate: EvaluateConfig = EvaluateConfig()
     tracking: TrackingConfig = TrackingConfig()
 
@@ -192,7 +194,49 @@ def _contradictions(config: Config) -> list[tuple[str, str]]:
             key = "lambda" if isinstance(method, WeightedMethod) else "first"
             message = "needs tasks of both kinds, a forecast and a label; all tasks here are of one kind."
             found.append((f"{path}.{key}", message))
+    found += _grouping(config)
     if config.train.stopping.criterion in ("forecast", "constrained") and "forecast" not in kinds.values():
         found.append(("train.stopping.criterion", "should be combined when no task is a forecast, "
                       f"found {config.train.stopping.criterion!r}."))  # fmt: skip
+    return found
+
+
+def _grouping(config: Config) -> list[tuple[str, str]]:
+    """What is recorded of tasks, and how they are grouped by it."""
+    found: list[tuple[str, str]] = []
+    methods, source, relation = config.finetune.methods, config.cluster.source, config.cluster.relation
+    for name, method in methods.items():
+        if method.datamap is None:
+            continue
+        path = f"finetune.methods.{name}.datamap"
+        if isinstance(method, SequentialMethod):
+            found.append((path, "should be null for a sequential method, which trains no tasks together."))
+        late = [epoch for epoch in method.datamap.snapshots if epoch > config.train.epochs]
+        if late:
+            message = f"should be epochs up to train.epochs ({config.train.epochs}), found {late[0]}."
+            found.append((f"{path}.snapshots", message))
+    if source is None:
+        return found
+    if source not in methods:
+        return [*found, ("cluster.source", f"should be one of {', '.join(methods)}, found {source!r}.")]
+    tasks = config.method_tasks(source)
+    if config.cluster.clusters != "auto" and config.cluster.clusters > len(tasks):
+        message = f"should be at most the {len(tasks)} tasks of {source}, found {config.cluster.clusters}."
+        found.append(("cluster.clusters", message))
+    if isinstance(relation, CosineAffinity):
+        if config.train.gradient_probes == 0:
+            found.append(("train.gradient_probes", "should be at least 1 for `cluster.relation` gradient_cosine."))
+        return found
+    recorded = methods[source].datamap
+    if recorded is None:
+        message = f"should be a method with a `datamap` for `cluster.relation` {relation.kind}; {source!r} has none."
+        return [*found, ("cluster.source", message)]
+    if config.train.epochs < 2:
+        message = "should be at least 2 for a data map: nothing varies over one epoch; found 1."
+        found.append(("train.epochs", message))
+    kept = [*recorded.snapshots, config.train.epochs]
+    absent = [epoch for epoch in relation.epochs or [] if epoch not in kept]
+    if absent:
+        message = f"should be epochs that {source} keeps ({', '.join(map(str, kept))}), found {absent[0]}."
+        found.append(("cluster.relation.epochs", message))
     return found

@@ -14,6 +14,7 @@ from mtl.config.common import (
     Section,
     Seed,
 )
+from mtl.config.grouping import DataMapConfig
 
 
 class BaseConfig(Section):
@@ -152,6 +153,8 @@ class BaselineConfig(Section):
 class MethodBase(Start):
     tasks: Annotated[list[Name], Field(min_length=1)] | None = None
     """Tasks trained together; null takes all."""
+    datamap: DataMapConfig | None = None
+    """What is noted of every training sample; null notes nothing."""
 
 
 class WeightedMethod(MethodBase):

@@ -1,12 +1,14 @@
 """All figures of the report, in its order."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from mtl.report.plot_groups import group_tables, groups
+from mtl.report.plot_maps import data_maps, map_tables
 from mtl.report.plot_predictions import confusions, error_by_horizon, forecasts
 from mtl.report.plot_training import gradients, learning_curves, weights_over_time
 from mtl.report.plot_verdicts import change_forest, parameter_counts, train_test_gaps
 from mtl.report.read import Results
-from mtl.report.style import Missing, Picture, styled
+from mtl.report.style import Missing, Picture, Table, styled
 
 
 @dataclass(frozen=True)
@@ -18,6 +20,7 @@ class Section:
     short: str
     """Name in the table of contents."""
     figures: list[Picture | Missing]
+    tables: list[Table] = field(default_factory=list)
 
 
 def draw_all(results: Results) -> dict[str, Section]:
@@ -35,4 +38,11 @@ def draw_all(results: Results) -> dict[str, Section]:
             Section("gaps", "Train–test gaps", "Train–test gaps", [train_test_gaps(results)]),
             Section("gradients", "Gradients", "Gradients", [gradients(results)]),
         ]
+        for method, (seed, maps) in results.maps.items():
+            title = f"Data maps of {method}"
+            figures, tables = data_maps(method, seed, maps), map_tables(method, maps)
+            sections.append(Section(f"maps-{method}", title, title, figures, tables))
+        if results.groups is not None:
+            title = "Which tasks belong together"
+            sections.append(Section("groups", title, "Groups", groups(results.groups), group_tables(results.groups)))
     return {section.key: section for section in sections}
