@@ -7,7 +7,7 @@ from pydantic import Field, ValidationError
 
 from mtl.config.common import Name, Section
 from mtl.config.encoder import EncoderConfig, TimeDartEncoder
-from mtl.config.grouping import ClusterConfig, CosineAffinity
+from mtl.config.grouping import ClusterConfig, CosineAffinity, SpecialiseConfig
 from mtl.config.sources import PrepareConfig, SensorsSource, SeriesSource
 from mtl.config.tasks import ForecastTask, Task
 from mtl.config.training import (
@@ -39,6 +39,7 @@ class Config(Section):
     baseline: BaselineConfig = BaselineConfig()
     finetune: FinetuneConfig
     cluster: ClusterConfig = ClusterConfig()
+    specialise: SpecialiseConfig = SpecialiseConfig()
     evaluate: EvaluateConfig = EvaluateConfig()
     tracking: TrackingConfig = TrackingConfig()
 
@@ -216,6 +217,8 @@ def _grouping(config: Config) -> list[tuple[str, str]]:
             message = f"should be epochs up to train.epochs ({config.train.epochs}), found {late[0]}."
             found.append((f"{path}.snapshots", message))
     if source is None:
+        if config.specialise.weights is not None:
+            found.append(("cluster.source", "should be a method while `specialise.weights` is set, found null."))
         return found
     if source not in methods:
         return [*found, ("cluster.source", f"should be one of {', '.join(methods)}, found {source!r}.")]

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from mtl.report.plot_groups import group_tables, groups
+from mtl.report.plot_groups import group_tables, grouping_figure, grouping_table, groups
 from mtl.report.plot_maps import data_maps, map_tables
 from mtl.report.plot_predictions import confusions, error_by_horizon, forecasts
 from mtl.report.plot_training import gradients, learning_curves, weights_over_time
@@ -44,5 +44,10 @@ def draw_all(results: Results) -> dict[str, Section]:
             sections.append(Section(f"maps-{method}", title, title, figures, tables))
         if results.groups is not None:
             title = "Which tasks belong together"
-            sections.append(Section("groups", title, "Groups", groups(results.groups), group_tables(results.groups)))
+            pictures, tables = groups(results.groups), group_tables(results.groups)
+            compared = results.verdicts.get("grouping")
+            if compared is not None:
+                pictures.append(grouping_figure(compared))
+                tables.append(grouping_table(compared, results.verdicts))
+            sections.append(Section("groups", title, "Groups", pictures, tables))
     return {section.key: section for section in sections}

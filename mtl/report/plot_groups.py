@@ -1,10 +1,24 @@
 """Groups of tasks: memberships as a heat map, and the tree of their distances."""
 
 import numpy as np
+from matplotlib.ticker import MaxNLocator
 from scipy.cluster.hierarchy import dendrogram
 
-from mtl.report.style import INK, MUTED, TASK_COLOURS, Missing, Picture, Table, canvas, picture
-from mtl.report.words import Json, listed
+from mtl.report.style import (
+    INK,
+    MARKERS,
+    METHOD_COLOURS,
+    MUTED,
+    STL_COLOUR,
+    TASK_COLOURS,
+    Missing,
+    Picture,
+    Table,
+    canvas,
+    legend_below,
+    picture,
+)
+from mtl.report.words import DASH, Json, change_text, confidence_text, count_text, known, listed, signed, value_text
 
 RELATIONS = {
     "map": "data maps, sample by sample",
@@ -92,3 +106,55 @@ def group_tables(found: Json) -> list[Table]:
         Table(caption, ["cluster", "tasks", "members"], members),
         Table("Number of clusters", ["clusters", "silhouette", "partition coefficient"], scores),
     ]
+
+
+def grouping_figure(compared: Json) -> Picture:
+    """Mean change over the main tasks against the number of models; intervals over seeds."""
+    figure, axes = canvas(6.4, 3.4)
+    ax = axes[0]
+    named = [row for row in compared["rows"] if row["kind"] not in ("random", "partition")]
+    for row in compared["rows"]:
+        if row["kind"] in ("random", "partition"):
+            ax.plot(row["models"], row["delta_m"]["mean"], ".", color=STL_COLOUR, markersize=4, alpha=0.7)
+    counts = [row["models"] for row in named]
+    for number, row in enumerate(named):
+        beside = counts[:number].count(row["models"])  # candidates of one size stand side by side
+        x, delta = row["models"] + 0.12 * beside, row["delta_m"]
+        colour = METHOD_COLOURS[number % len(METHOD_COLOURS)]
+        if known(delta["low"]) and known(delta["high"]):
+            ax.plot([x, x], [delta["low"], delta["high"]], color=colour, linewidth=1.4)
+        ax.plot(x, delta["mean"], MARKERS[number % len(MARKERS)], color=colour, markersize=6, label=row["name"])
+    ax.axhline(0, color=INK, linewidth=0.8)
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.set_xlabel("number of models")
+    ax.set_ylabel("Δm against STL, %")
+    legend_below(figure, axes)
+    return picture(
+        figure, "groupings", "Mean change against number of models",
+        "Mean change of the main tasks against single-task models, with intervals over seeds; grey points are the "
+        "single random groupings and partitions. A grouping is worth its name when it lies above them at its number.",
+        "; ".join(f"{row['name']}: {row['models']} models, {signed(row['delta_m']['mean'])} %" for row in named) + ".",
+    )  # fmt: skip
+
+
+def grouping_table(compared: Json, verdicts: Json) -> Table:
+    """The candidates with their costs."""
+    metrics = {task["name"]: task["metric"] for task in verdicts["tasks"]}
+    tasks = list(compared["rows"][0]["metrics"])
+    rows = [
+        [
+            row["name"], str(row["models"]), f"{row['passes_a_task']} / {row['passes_all_tasks']}",
+            count_text(round(row["parameters"])), change_text(row["delta_m"]),
+            *(value_text(metrics[task], row["metrics"][task]) for task in tasks),
+            "; ".join(listed(group) for group in row["groups"]) or DASH,
+        ]
+        for row in compared["rows"]
+    ]  # fmt: skip
+    return Table(
+        "Groupings at their number of models: test metrics (MSE of forecasts, accuracy of labels in percent), means "
+        "over seeds. Passes: through networks, for one task and for all tasks of a sample. `clusters` asks the model of a "
+        "task's cluster (hard), `ensemble` asks all, weighted by membership (soft). Weights of the losses: "
+        f"{compared['weights'].replace('_', ' ')}.",
+        ["grouping", "models", "passes", "parameters", f"Δm % [{confidence_text(verdicts)}]", *tasks, "groups"],
+        rows,
+    )

@@ -33,8 +33,9 @@ def data_maps(method: str, seed: int, maps: RunMaps) -> list[Picture | Missing]:
         ax.set_title(found.task)
         ax.set_ylim(-0.02, 1.02)
         ax.set_xlim(-0.01, 0.51)
-    for ax in axes[-columns:]:
+    for ax in axes[max(0, len(shown) - columns) : len(shown)]:  # the lowest panel of each column
         ax.set_xlabel("variability")
+        ax.tick_params(labelbottom=True)
     for ax in axes[::columns]:
         ax.set_ylabel("confidence")
     blank_rest(axes, len(shown))
