@@ -152,8 +152,8 @@ def grouping_table(compared: Json, verdicts: Json) -> Table:
     ]  # fmt: skip
     return Table(
         "Groupings at their number of models: test metrics (MSE of forecasts, accuracy of labels in percent), means "
-        "over seeds. Passes: through networks, for one task and for all tasks of a sample. `clusters` asks the model of a "
-        "task's cluster (hard), `ensemble` asks all, weighted by membership (soft). Weights of the losses: "
+        "over seeds. Passes: through networks, for one task and for all tasks of a sample. `clusters` asks the model "
+        "of a task's cluster (hard), `ensemble` asks all, weighted by membership (soft). Weights of the losses: "
         f"{compared['weights'].replace('_', ' ')}.",
         ["grouping", "models", "passes", "parameters", f"Δm % [{confidence_text(verdicts)}]", *tasks, "groups"],
         rows,
