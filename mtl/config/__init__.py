@@ -1,6 +1,6 @@
 """The models of params.yaml and the one function that reads it; imports no torch."""
 
-from mtl.config.encoder import EncoderConfig, LinearEncoder, PythonEncoder, TimeDartEncoder
+from mtl.config.encoder import CnnEncoder, EncoderConfig, LinearEncoder, MlpEncoder, PythonEncoder, TimeDartEncoder
 from mtl.config.load import PARAMS, Config, load_config, parse_config
 from mtl.config.sources import (
     ArraysSource,
@@ -19,8 +19,10 @@ from mtl.config.training import (
     BaselineConfig,
     DenoiseObjective,
     DiffusionObjective,
+    EqualMethod,
     EvaluateConfig,
     FinetuneConfig,
+    FixedMethod,
     Method,
     NoObjective,
     PretrainConfig,
@@ -41,16 +43,20 @@ __all__ = [
     "BaselineConfig",
     "BinaryTask",
     "ClassificationTask",
+    "CnnEncoder",
     "Config",
     "DenoiseObjective",
     "DiffusionObjective",
     "EncoderConfig",
+    "EqualMethod",
     "EvaluateConfig",
     "FinetuneConfig",
+    "FixedMethod",
     "ForecastTask",
     "HarSource",
     "LinearEncoder",
     "Method",
+    "MlpEncoder",
     "NoObjective",
     "PrepareConfig",
     "PretrainConfig",

@@ -105,6 +105,11 @@ class JointPlan:
             drawn = [have + sum(column) for have, column in zip(drawn, zip(*counts, strict=True), strict=True)]
         return lengths
 
+    def first_draws(self) -> dict[str, int]:
+        """How many samples of each pool the first epoch holds."""
+        counts = self._counts(0, [0] * len(self.sizes))
+        return {name: sum(column) for name, column in zip(self.sizes, zip(*counts, strict=True), strict=True)}
+
     def _counts(self, epoch: int, drawn: list[int]) -> list[list[int]]:
         """[steps][pools] how many samples of each pool each step of the epoch holds."""
         expected = shares(list(self.sizes.values()), self.sampler)

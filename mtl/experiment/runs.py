@@ -8,16 +8,18 @@ from typing import Any, Literal
 
 from mtl.balancing.build import build_balancer
 from mtl.config import Config, Method, SequentialMethod, Start, WeightedMethod
+from mtl.config.sharing import HardSharing
 from mtl.data.sampling import JointPlan
 from mtl.data.tasks import TaskSet
 from mtl.errors import UserError
 from mtl.experiment.execution import Tell, silent, write_timings
 from mtl.experiment.identity import run_identity, state_key
-from mtl.experiment.objects import build_optimiser, joint_plan, load_tasks, start_from
+from mtl.experiment.objects import build_optimiser, joint_plan, load_tasks, run_encoder, start_from
 from mtl.experiment.outcome import examples, optimum
 from mtl.experiment.states import held, note_finished, state_files
 from mtl.experiment.weights import write_weights
 from mtl.files import whole_folder, write_json
+from mtl.grouping.maps import FILE
 from mtl.models.build import MultiTaskModel, build_model
 from mtl.models.transfer import Transfer
 from mtl.paths import REFERENCE, RunPath
@@ -25,8 +27,9 @@ from mtl.seeding import make_deterministic, resolve_device, stable_seed
 from mtl.training.checkpoint import Checkpoint
 from mtl.training.fit import Budget, Fitted, fit
 from mtl.training.measure import measure
+from mtl.training.recording import Recorder
 from mtl.training.stopping import Selector
-from mtl.types import Prepared
+from mtl.types import SourceData
 
 
 def run_baseline(config: Config, task: str, start: Start, seed: int, root: Path = Path(), tell: Tell = silent) -> Path:
@@ -38,7 +41,14 @@ def run_finetune(config: Config, name: str, seed: int, root: Path = Path(), tell
     """Trains the tasks of a method together; returns the run's folder."""
     method = config.finetune.methods[name]
     where = RunPath("finetune", name, None, seed)
-    return _run(config, where, config.method_tasks(name), method, method, root, tell)
+    return run_method(config, where, config.method_tasks(name), method, root, tell)
+
+
+def run_method(
+    config: Config, where: RunPath, tasks: list[str], method: Method, root: Path = Path(), tell: Tell = silent
+) -> Path:
+    """Trains `tasks` together as `method` says; returns the run's folder."""
+    return _run(config, where, tasks, method, method, root, tell)
 
 
 def _run(
@@ -51,7 +61,8 @@ def _run(
         data, sources = load_tasks(config, where.seed, root)
         plan = joint_plan(config, data, where.seed)
         specs = {name: data.specs[name] for name in tasks}
-        model = build_model(config.encoder, list(specs.values()), where.seed)
+        sharing = HardSharing() if method is None else method.sharing
+        model = build_model(run_encoder(config, start), list(specs.values()), where.seed, sharing)
         transfer = start_from(model, start, config, where.seed, root)
         model = model.to(device)
         identity = run_identity(config, method, start, where.seed, root)
@@ -105,6 +116,8 @@ def _fit(
     budget = Budget(train.epochs, train.schedule, train.clip, train.gradient_probes)
     pools = {split: [pool.to(device) for pool in data.select(tasks, split)] for split in ("train", "val")}
     fitted = Fitted()
+    if method is not None and method.datamap is not None:
+        fitted.recorder = Recorder(method.datamap, pools["train"], specs, plan.first_draws()).to(device)
     for record in fit(
         model, balancer, optimiser, pools["train"], pools["val"], plan, specs, budget, selector, checkpoint, fitted
     ):
@@ -125,7 +138,7 @@ def _reference(config: Config, where: RunPath, start: Start, tasks: list[str], r
 
 
 def _write_run(
-    config: Config, where: RunPath, method: Method | None, start: Start, data: TaskSet, sources: dict[str, Prepared],
+    config: Config, where: RunPath, method: Method | None, start: Start, data: TaskSet, sources: dict[str, SourceData],
     specs: dict[str, Any], model: MultiTaskModel, transfer: Transfer | None, fitted: list[Fitted],
     phases: list[dict[str, Any]], identity: dict[str, str], root: Path,
 ) -> Path:  # fmt: skip
@@ -184,4 +197,7 @@ def _write_run(
         first = where.seed == config.base.seeds[0]
         write_json(folder / "examples.json", examples(model, data, specs) if first else {})
         write_weights(folder / "weights.safetensors", model.state_dict())
+        for phase in fitted:
+            if phase.recorder is not None:
+                phase.recorder.write(folder / FILE, data.select(tasks, "train"), len(phase.epochs))
     return root / where.folder

@@ -7,8 +7,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from mtl.config import Config
-from mtl.config.grouping import SpecialisedMethod
+from mtl.config import Config, FixedMethod
 from mtl.evaluation.metrics import forecast_metrics, label_metrics
 from mtl.experiment.execution import Tell, silent
 from mtl.experiment.objects import load_tasks, run_encoder
@@ -27,16 +26,16 @@ def model_path(name: str, seed: int) -> RunPath:
     return RunPath("specialise", name, None, seed)
 
 
-def specialised_method(config: Config, model: Model, branched_stages: int | None) -> SpecialisedMethod:
+def model_method(config: Config, model: Model, branched_stages: int | None) -> FixedMethod:
     """How a model is trained: from the start of `cluster.source`, each loss with its weight."""
     assert config.cluster.source is not None
     source = config.finetune.methods[config.cluster.source]
     sharing: dict[str, Any] = {"kind": "hard"}
     if model.groups is not None:
         sharing = {"kind": "branched", "groups": model.groups, "shared_stages": branched_stages}
-    return SpecialisedMethod.model_validate({
-        "kind": "specialised", "init": source.init, "freeze": source.freeze, "width": source.width,
-        "tasks": model.tasks, "weights": dict(zip(model.tasks, model.weights, strict=True)), "sharing": sharing,
+    return FixedMethod.model_validate({
+        "kind": "fixed", "init": source.init, "freeze": source.freeze, "width": source.width,
+        "tasks": model.tasks, "weights": model.weights, "sharing": sharing,
     })  # fmt: skip
 
 
@@ -44,7 +43,7 @@ def run_specialised(
     config: Config, name: str, model: Model, seed: int, root: Path = Path(), tell: Tell = silent
 ) -> Path:
     """Trains one model on its tasks; returns the run's folder."""
-    method = specialised_method(config, model, config.specialise.branched_stages)
+    method = model_method(config, model, config.specialise.branched_stages)
     return run_method(config, model_path(name, seed), model.tasks, method, root, tell)
 
 
@@ -58,7 +57,7 @@ def ensemble_metrics(
     found: dict[Split, dict[str, dict[str, tuple[Tensor, Tensor]]]] = {split: {} for split in splits}
     for name in asked:
         tasks = models[name].tasks
-        method = specialised_method(config, models[name], None)
+        method = model_method(config, models[name], None)
         network = build_model(run_encoder(config, method), [data.specs[t] for t in tasks], seed, method.sharing)
         network.load_state_dict(load_file(root / model_path(name, seed).folder / "weights.safetensors"))
         for split in splits:
