@@ -1,10 +1,15 @@
 """The models of params.yaml and the one function that reads it; imports no torch."""
 
 from mtl.config.encoder import CnnEncoder, EncoderConfig, LinearEncoder, MlpEncoder, PythonEncoder, TimeDartEncoder
+from mtl.config.labels import EVEN, Label, LabelRule
 from mtl.config.load import PARAMS, Config, load_config, parse_config
 from mtl.config.sources import (
     ArraysSource,
+    Cifar10Source,
+    Cifar100Source,
+    DigitsSource,
     HarSource,
+    MnistSource,
     PrepareConfig,
     PythonSource,
     RowBorders,
@@ -37,16 +42,20 @@ from mtl.config.training import (
 )
 
 __all__ = [
+    "EVEN",
     "PARAMS",
     "ArraysSource",
     "BaseConfig",
     "BaselineConfig",
     "BinaryTask",
+    "Cifar10Source",
+    "Cifar100Source",
     "ClassificationTask",
     "CnnEncoder",
     "Config",
     "DenoiseObjective",
     "DiffusionObjective",
+    "DigitsSource",
     "EncoderConfig",
     "EqualMethod",
     "EvaluateConfig",
@@ -54,9 +63,12 @@ __all__ = [
     "FixedMethod",
     "ForecastTask",
     "HarSource",
+    "Label",
+    "LabelRule",
     "LinearEncoder",
     "Method",
     "MlpEncoder",
+    "MnistSource",
     "NoObjective",
     "PrepareConfig",
     "PretrainConfig",

@@ -230,7 +230,9 @@ class SequentialMethod(MethodBase):
     first: Literal["forecast", "labels"]
 
 
-Method = Annotated[EqualMethod | FixedMethod | WeightedMethod | UncertaintyMethod | SequentialMethod, Field(discriminator="kind")]
+Method = Annotated[
+    EqualMethod | FixedMethod | WeightedMethod | UncertaintyMethod | SequentialMethod, Field(discriminator="kind")
+]
 
 
 class FinetuneConfig(Section):

@@ -8,7 +8,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any, assert_never
 
-from mtl.config import Config, EqualMethod, ForecastTask, SequentialMethod, Start, UncertaintyMethod, WeightedMethod
+from mtl.config import (
+    Config,
+    EqualMethod,
+    FixedMethod,
+    ForecastTask,
+    SequentialMethod,
+    Start,
+    UncertaintyMethod,
+    WeightedMethod,
+)
 from mtl.config.sharing import (
     BranchedSharing,
     CrossStitchSharing,
@@ -238,6 +247,8 @@ def _weighing(method: Method) -> str:
     match method:
         case EqualMethod():
             return "equal weights"
+        case FixedMethod():
+            return f"weights {', '.join(f'{weight:g}' for weight in method.weights)}"
         case WeightedMethod():
             return f"λ = {method.lam:g}, {method.schedule}"
         case UncertaintyMethod():

@@ -140,7 +140,7 @@ def _balance(config: Config, made: Comparison, verdicts: Json) -> list[Json]:
             continue
         skew = max(counts) / min(counts)
         spec = config.tasks[task["name"]]
-        weighted = not isinstance(spec, ForecastTask) and spec.class_weights is not None
+        weighted = not isinstance(spec, ForecastTask) and spec.class_weights != "none"
         measured = f"test classes {max(counts):,} against {min(counts):,}, {skew:.1f} : 1"
         rule = f"above {UNEVEN:g} : 1 without class weights: `class_weights: balanced`"
         says = f"tasks.{task['name']}.class_weights: balanced" if skew > UNEVEN and not weighted else None
@@ -208,7 +208,7 @@ def _remedy(config: Config, row: Json, method: Json) -> str:
         return ", ".join([*tries, "a gradient method"])
     if method["lambda"] is not None:
         tries.append(f"a λ above {method['lambda']:g}")
-    if task.class_weights is None:
+    if task.class_weights == "none":
         tries.append("`class_weights: balanced`")
     if isinstance(encoder, TimeDartEncoder | LinearEncoder) and not encoder.classification.amplitude:
         tries.append("`encoder.classification.amplitude: true`")

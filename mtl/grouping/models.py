@@ -68,7 +68,7 @@ def plan_models(groups: dict[str, Any], settings: SpecialiseConfig, baselines: S
     plan = Plan()
 
     def grouping(name: str, kind: str, partition: Partition) -> None:
-        serve = {}
+        serve: dict[str, dict[str, float]] = {}
         for members in partition:
             alone = len(members) == 1 and members[0] in baselines
             model = BASELINE + members[0] if alone else _add(plan, Model(members, [1.0] * len(members)))

@@ -69,9 +69,10 @@ def _dendrogram(found: Json) -> Picture | Missing:
     ax = axes[0]
     for heights, places in zip(tree["dcoord"], tree["icoord"], strict=True):
         ax.plot(heights, places, color=MUTED, linewidth=1.3)
-    names = [found["tasks"][leaf] for leaf in tree["leaves"]]
+    leaves: list[int] = list(tree["leaves"] or [])
+    names = [found["tasks"][leaf] for leaf in leaves]
     ax.set_yticks(5 + 10 * np.arange(len(names)), names)
-    for label, leaf in zip(ax.get_yticklabels(), tree["leaves"], strict=True):
+    for label, leaf in zip(ax.get_yticklabels(), leaves, strict=True):
         label.set_color(TASK_COLOURS[found["labels"][leaf] % len(TASK_COLOURS)])
     ax.tick_params(axis="y", length=0)
     ax.set_xlim(left=0)

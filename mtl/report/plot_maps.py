@@ -42,7 +42,7 @@ def data_maps(method: str, seed: int, maps: RunMaps) -> list[Picture | Missing]:
     assert colours is not None
     bar = figure.colorbar(colours, ax=axes, fraction=0.03, pad=0.02)
     bar.set_label("correctness", color=MUTED)
-    bar.outline.set_edgecolor(INK)  # type: ignore[operator]
+    bar.outline.set_edgecolor(INK)
     rest = len(maps.last) - len(shown)
     return [picture(
         figure, key, title,

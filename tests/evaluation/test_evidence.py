@@ -70,7 +70,10 @@ def test_help_and_harm_with_what_is_left_to_try() -> None:
     found = lines({("joint", "fault"): 0.3, ("joint", "long"): 0.4, ("learned", "fault"): -0.3})
     assert said(found, "transfer", "joint: fault") == "train together"
     assert said(found, "transfer", "joint: long") == "train long separately, or try a λ below 0.2, a gradient method"
-    assert said(found, "transfer", "learned: fault") == "train fault separately, or try a larger `weight` of the task"
+    assert (
+        said(found, "transfer", "learned: fault")
+        == "train fault separately, or try `class_weights: balanced`, a larger `weight` of the task"
+    )
     assert said(found, "transfer", "joint: short") is None
 
 
