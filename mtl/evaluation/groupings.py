@@ -10,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from mtl.config import Config
 from mtl.errors import UserError
 from mtl.evaluation.compare import Comparison, lower_is_better, primary_metric
 from mtl.evaluation.runs import Run, read_run
@@ -18,39 +19,38 @@ from mtl.paths import GROUPS, MODELS, RunPath
 BASELINE = "baseline/"
 
 
-def read_plan(root: Path = Path()) -> dict[str, Any] | None:
-    """Content of models.json; None when no models were asked for.
+def read_groups(config: Config, root: Path = Path()) -> dict[str, Any] | None:
+    """Content of groups.json; None when no groups were asked for.
 
     Raises:
         UserError: it is missing or damaged.
     """
-    try:
-        found: dict[str, Any] = json.loads((root / MODELS).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(f"{MODELS} is missing; run `dvc repro specialise`.") from None
-    except ValueError as error:
-        raise UserError(f"{MODELS} cannot be read ({error}); run `dvc repro --force specialise`.") from None
-    return found if found.get("candidates") else None
+    return None if config.cluster.source is None else _read(root / GROUPS, "cluster")
 
 
-def compare_groupings(made: Comparison, plan: dict[str, Any], start: str, root: Path = Path()) -> dict[str, Any]:
+def compare_groupings(config: Config, finished: Sequence[Run], root: Path = Path()) -> dict[str, Any] | None:
     """What the report shows of the groupings.
 
     Args:
-        made: the comparison, with the single-task runs.
-        plan: content of models.json.
-        start: label of the start that all its models have.
+        config: the settings.
+        finished: the config's runs, with those of single tasks.
         root: folder of the project.
 
     Returns:
         `rows`, one a candidate (of random groupings and of all partitions, summaries too): number of models, passes,
-        parameters, mean metric of each task, Δm on test data with its interval over seeds.
+        parameters, mean metric of each task, Δm on test data with its interval over seeds. None when no model was
+        asked for.
+
+    Raises:
+        UserError: a file is missing or damaged.
     """
-    runs = {
-        name: [read_run(RunPath("specialise", name, None, seed), root) for seed in made.seeds]
-        for name in plan["models"]
-    }
-    table = _Table(made, plan, start, runs)
+    if config.specialise.weights is None or config.cluster.source is None:
+        return None
+    plan = _read(root / MODELS, "specialise")
+    made = Comparison(config, finished)
+    paths = {name: [RunPath("specialise", name, None, seed) for seed in made.seeds] for name in plan["models"]}
+    runs = {name: [read_run(path, root) for path in found] for name, found in paths.items()}
+    table = _Table(made, plan, config.finetune.methods[config.cluster.source].label, runs)
     rows = [table.row(candidate) for candidate in plan["candidates"]]
     for kind, name in (("random", "random, mean of draws"), ("partition", "every partition, mean")):
         some = [row for row in rows if row["kind"] == kind]
@@ -60,14 +60,24 @@ def compare_groupings(made: Comparison, plan: dict[str, Any], start: str, root: 
     if partitions:
         best = max(partitions, key=lambda row: sum(row["per_seed_val"]))
         rows.append(best | {"name": "best partition, chosen on validation data", "kind": "best"})
-    return {"rows": rows, "weights": plan["weights"], "groups": json.loads((root / GROUPS).read_text())["groups"]}
+    return {"rows": rows, "weights": plan["weights"]}
+
+
+def _read(path: Path, stage: str) -> dict[str, Any]:
+    try:
+        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{path} is missing; run `dvc repro {stage}`.") from None
+    except ValueError as error:
+        raise UserError(f"{path} cannot be read ({error}); run `dvc repro --force {stage}`.") from None
+    return found
 
 
 class _Table:
     def __init__(self, made: Comparison, plan: dict[str, Any], start: str, runs: dict[str, list[Run]]) -> None:
         self.made, self.plan, self.start, self.runs = made, plan, start, runs
-        counted = plan["tasks"]
-        self.main = [task for task in counted if made.config.tasks[task].role == "main"] or counted
+        alone = [task for task in plan["tasks"] if task in made.config.baseline_tasks]
+        self.main = [task for task in alone if made.config.tasks[task].role == "main"] or alone
 
     def row(self, candidate: dict[str, Any]) -> dict[str, Any]:
         serve: dict[str, dict[str, float]] = candidate["serve"]
@@ -103,9 +113,9 @@ class _Table:
 
     def _of(self, model: str) -> list[Run]:
         """The model's runs, in the order of the seeds."""
-        return (
-            self.made.stl(model.removeprefix(BASELINE), self.start) if model.startswith(BASELINE) else self.runs[model]
-        )
+        if model.startswith(BASELINE):
+            return self.made.stl(model.removeprefix(BASELINE), self.start)
+        return self.runs[model]
 
     def _values(self, candidate: dict[str, Any], task: str, split: str) -> list[float]:
         """The task's primary metric in each seed."""

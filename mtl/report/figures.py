@@ -9,6 +9,7 @@ from mtl.report.plot_training import gradients, learning_curves, weights_over_ti
 from mtl.report.plot_verdicts import change_forest, parameter_counts, train_test_gaps
 from mtl.report.read import Results
 from mtl.report.style import Missing, Picture, Table, styled
+from mtl.report.words import Json
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,19 @@ class Section:
     """Name in the table of contents."""
     figures: list[Picture | Missing]
     tables: list[Table] = field(default_factory=list)
+
+
+def evidence_tables(lines: list[Json]) -> list[Table]:
+    """What recommends something, then what was looked at and is fine."""
+    head = ["aspect", "about", "measured", "rule", "how sure", "recommendation"]
+    keys = ("aspect", "about", "measured", "rule", "sure", "says")
+    captions = {True: "Recommended, by what was measured", False: "Looked at, nothing to change"}
+    tables = []
+    for part, caption in captions.items():
+        rows = [[line[key] or "–" for key in keys] for line in lines if (line["says"] is not None) == part]
+        if rows:
+            tables.append(Table(caption, head, rows))
+    return tables
 
 
 def draw_all(results: Results) -> dict[str, Section]:
@@ -50,4 +64,8 @@ def draw_all(results: Results) -> dict[str, Section]:
                 pictures.append(grouping_figure(compared))
                 tables.append(grouping_table(compared, results.verdicts))
             sections.append(Section("groups", title, "Groups", pictures, tables))
+        lines = results.verdicts.get("evidence")
+        if lines:
+            title = "What the advice rests on"
+            sections.append(Section("evidence", title, "Evidence", [], evidence_tables(lines)))
     return {section.key: section for section in sections}
