@@ -12,7 +12,7 @@ from typing import Any
 from mtl.config import Config, ForecastTask, LinearEncoder, TimeDartEncoder
 from mtl.evaluation.compare import Comparison
 from mtl.evaluation.intervals import Interval
-from mtl.evaluation.limits import BURST, CONFLICT, MIN_SEEDS, RELATED, TIGHT, UNEVEN
+from mtl.evaluation.limits import AGREED, BURST, CONFLICT, MIN_SEEDS, RELATED, TIGHT, UNEVEN
 from mtl.evaluation.runs import Run
 
 Json = dict[str, Any]
@@ -36,7 +36,9 @@ def evidence(
     """
     made = Comparison(config, runs)
     joint = [(run, history["epochs"]) for run, history in histories if run.path.stage == "finetune"]
-    lines = [*_relatedness(made, joint, groups), *_balance(config, made, verdicts)]
+    lines = [*_relatedness(made, joint), *_balance(config, made, verdicts)]
+    if groups is not None:
+        lines += _grouping(groups)
     for method in verdicts["methods"]:
         if method["kind"] == "sequential":
             continue
@@ -68,13 +70,24 @@ def _decided(found: Interval) -> bool:
     return found.n >= MIN_SEEDS and found.low is not None
 
 
-def _relatedness(made: Comparison, joint: list[tuple[Run, list[Json]]], groups: Json | None) -> list[Json]:
-    """For each pair of tasks: gradient cosine and conflict, and how alike their maps are where tasks were grouped."""
+def _grouping(groups: Json) -> list[Json]:
+    """The clusters found, and whether single seeds agree with each other."""
+    agreed = groups["stability"]["runs"]
+    sure = "one seed" if agreed is None else f"groupings of single seeds agree with {agreed:.2f} (adjusted Rand index)"
+    rule = f"one model a cluster; agreement of {AGREED:g} or more"
     lines = []
-    near: dict[tuple[str, str], bool] = {}
-    if groups is not None:
-        label = dict(zip(groups["tasks"], groups["labels"], strict=True))
-        near = {(a, b): label[a] == label[b] for a, b in combinations(groups["tasks"], 2)}
+    for names in groups["groups"]:
+        measured = f"one of {groups['clusters']} clusters by {groups['relation']['kind'].replace('_', ' ')}"
+        says = None
+        if agreed is not None and agreed >= AGREED:
+            says = "one model for these" if len(names) > 1 else "a model of its own"
+        lines.append(_line("grouping", ", ".join(names), measured, rule, says, sure))
+    return lines
+
+
+def _relatedness(made: Comparison, joint: list[tuple[Run, list[Json]]]) -> list[Json]:
+    """For each pair of tasks: gradient cosine and conflict."""
+    lines = []
     for one, other in combinations(made.config.tasks, 2):
         seeds: dict[int, list[float]] = {}
         for run, epochs in joint:
@@ -111,12 +124,6 @@ def _relatedness(made: Comparison, joint: list[tuple[Run, list[Json]]], groups: 
                     f"{len(means)} seeds",
                 )
             )
-        if (one, other) in near and groups is not None:
-            together, agreed = near[one, other], groups["stability"]["runs"]
-            measured = f"{'the same cluster' if together else 'different clusters'} by {groups['relation']['kind']}"
-            says = f"group as one of {groups['clusters']} models" if together else "separate models"
-            sure = "one seed" if agreed is None else f"groupings of single seeds agree with {agreed:.2f} (ARI)"
-            lines.append(_line("grouping", about, measured, "the same cluster: one model", says, sure))
     return lines
 
 

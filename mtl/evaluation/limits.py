@@ -14,3 +14,5 @@ TIGHT = 1.05
 """Joint over single-task training loss from which the shared network counts as too small."""
 BURST = 5.0
 """Largest over median gradient norm of the epochs from which training counts as unstable."""
+AGREED = 0.8
+"""Mean adjusted Rand index between the groupings of single seeds from which groups are recommended."""

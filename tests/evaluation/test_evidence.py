@@ -97,13 +97,14 @@ def test_bursts_of_the_gradient_are_unstable() -> None:
     assert said(lines(), "stability", "joint") is None
 
 
-def test_groups_say_which_tasks_share_a_model() -> None:
-    groups: Json = {"tasks": ["short", "long", "fault"], "labels": [0, 0, 1], "clusters": 2,
-                    "relation": {"kind": "map"}, "stability": {"runs": 0.8, "starts": 1.0}}  # fmt: skip
+def test_groups_are_recommended_when_seeds_agree_on_them() -> None:
+    groups: Json = {"groups": [["short", "long"], ["fault"]], "clusters": 2, "relation": {"kind": "map"},
+                    "stability": {"runs": 0.9, "starts": 1.0}}  # fmt: skip
     found = lines(groups=groups)
-    assert said(found, "grouping", "short | long") == "group as one of 2 models"
-    assert said(found, "grouping", "short | fault") == "separate models"
-    assert not [line for line in found if line["aspect"] == "grouping" and "coin" in line["about"]]
+    assert said(found, "grouping", "short, long") == "one model for these"
+    assert said(found, "grouping", "fault") == "a model of its own"
+    unsure = lines(groups=groups | {"stability": {"runs": 0.3, "starts": 1.0}})
+    assert said(unsure, "grouping", "short, long") is None
 
 
 @pytest.mark.parametrize("aspect", ["relatedness", "conflict", "data balance", "capacity", "transfer", "stability"])
