@@ -8,7 +8,7 @@ from mtl.config import Config
 
 PREPARED = Path("data/prepared")
 REFERENCE = Path("outputs/reference.json")
-"""Forecast → start → seed → validation MSE of the single-task run; written by the stage `reference`."""
+"""What joint runs take from single-task runs; written by the stage `reference`."""
 GROUPS = Path("outputs/cluster/groups.json")
 """Which tasks belong together; written by the stage `cluster`."""
 MODELS = Path("outputs/specialise/models.json")

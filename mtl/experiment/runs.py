@@ -1,10 +1,11 @@
 """One run of a single-task baseline or of a joint method, from config to result files."""
 
 import json
+from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 from time import perf_counter
-from typing import Any, Literal
+from typing import Any
 
 from mtl.balancing.build import build_balancer
 from mtl.config import Config, Method, SequentialMethod, Start, WeightedMethod
@@ -12,10 +13,11 @@ from mtl.config.sharing import HardSharing
 from mtl.data.sampling import JointPlan
 from mtl.data.tasks import TaskSet
 from mtl.errors import UserError
-from mtl.experiment.execution import Tell, silent, write_timings
-from mtl.experiment.identity import run_identity, state_key
+from mtl.experiment.easing import curriculum_digests, eased_plan
+from mtl.experiment.execution import OnEpoch, Tell, silent, unheard, write_timings
+from mtl.experiment.identity import digest, run_identity, state_key
 from mtl.experiment.objects import build_optimiser, joint_plan, load_tasks, run_encoder, start_from
-from mtl.experiment.outcome import examples, optimum
+from mtl.experiment.outcome import examples, optimum, stitches
 from mtl.experiment.states import held, note_finished, state_files
 from mtl.experiment.weights import write_weights
 from mtl.files import whole_folder, write_json
@@ -29,46 +31,69 @@ from mtl.training.fit import Budget, Fitted, fit
 from mtl.training.measure import measure
 from mtl.training.recording import Recorder
 from mtl.training.stopping import Selector
-from mtl.types import SourceData
+from mtl.types import SPLITS, SourceData
 
 
-def run_baseline(config: Config, task: str, start: Start, seed: int, root: Path = Path(), tell: Tell = silent) -> Path:
-    """Trains one task alone on its part of the joint plan; returns the run's folder."""
-    return _run(config, RunPath("baseline", task, start.label, seed), [task], None, start, root, tell)
+def run_baseline(
+    config: Config, task: str, start: Start, seed: int, root: Path = Path(), tell: Tell = silent,
+    out: Path | None = None, on_epoch: OnEpoch = unheard,
+) -> Path:  # fmt: skip
+    """Trains one task alone on its part of the joint plan; returns the run's folder.
+
+    Args:
+        config: the whole configuration.
+        task: name of the task.
+        start: where the encoder starts.
+        seed: of this run.
+        root: folder of the project: prepared data and pretrained weights are read below it.
+        tell: told the progress.
+        out: folder below which results, states and times are written; None: `root`.
+        on_epoch: given the record of every epoch that is trained; what it raises ends the run, whose state stays.
+    """
+    where = RunPath("baseline", task, start.label, seed)
+    return _run(config, where, [task], None, start, root, tell, root if out is None else out, on_epoch)
 
 
-def run_finetune(config: Config, name: str, seed: int, root: Path = Path(), tell: Tell = silent) -> Path:
-    """Trains the tasks of a method together; returns the run's folder."""
+def run_finetune(
+    config: Config, name: str, seed: int, root: Path = Path(), tell: Tell = silent,
+    out: Path | None = None, on_epoch: OnEpoch = unheard,
+) -> Path:  # fmt: skip
+    """Trains the tasks of the method `name` together; returns the run's folder. Arguments as in `run_baseline`."""
     method = config.finetune.methods[name]
     where = RunPath("finetune", name, None, seed)
-    return run_method(config, where, config.method_tasks(name), method, root, tell)
+    out = root if out is None else out
+    return run_method(config, where, config.method_tasks(name), method, root, tell, out, on_epoch)
 
 
 def run_method(
-    config: Config, where: RunPath, tasks: list[str], method: Method, root: Path = Path(), tell: Tell = silent
-) -> Path:
-    """Trains `tasks` together as `method` says; returns the run's folder."""
-    return _run(config, where, tasks, method, method, root, tell)
+    config: Config, where: RunPath, tasks: list[str], method: Method, root: Path = Path(), tell: Tell = silent,
+    out: Path | None = None, on_epoch: OnEpoch = unheard,
+) -> Path:  # fmt: skip
+    """Trains `tasks` together as `method` says; returns the run's folder, `where`. Arguments as in `run_baseline`."""
+    return _run(config, where, tasks, method, method, root, tell, root if out is None else out, on_epoch)
 
 
 def _run(
-    config: Config, where: RunPath, tasks: list[str], method: Method | None, start: Start, root: Path, tell: Tell
-) -> Path:
-    with held(where, root):
+    config: Config, where: RunPath, tasks: list[str], method: Method | None, start: Start, root: Path, tell: Tell,
+    out: Path, on_epoch: OnEpoch,
+) -> Path:  # fmt: skip
+    with held(where, out):
         began, clock = datetime.now(UTC), perf_counter()
         make_deterministic(stable_seed(where.seed, "train"), config.base.threads)
         device = resolve_device(config.base.device)
         data, sources = load_tasks(config, where.seed, root)
-        plan = joint_plan(config, data, where.seed)
+        plan = eased_plan(config, method, tasks, data, joint_plan(config, data, where.seed), where.seed, root)
         specs = {name: data.specs[name] for name in tasks}
         sharing = HardSharing() if method is None else method.sharing
         model = build_model(run_encoder(config, start), list(specs.values()), where.seed, sharing)
         transfer = start_from(model, start, config, where.seed, root)
         model = model.to(device)
         identity = run_identity(config, method, start, where.seed, root)
+        if eased := curriculum_digests(method, tasks, where.seed, root):
+            identity["curriculum"] = digest(eased)
         parts = _phases(method, specs)
         states = state_files(
-            where, state_key(config, where, identity, root), len(parts), config.base.state_seconds, root
+            where, state_key(config, where, identity, root), len(parts), config.base.state_seconds, out
         )
         fitted: list[Fitted] = []
         phases: list[dict[str, Any]] = []
@@ -78,22 +103,28 @@ def _run(
             def tell_phase(done: int, total: int, before: int = number) -> None:
                 tell(before * total + done, len(parts) * total)
 
-            result = _fit(config, model, data, plan, part, method, reference, states[number], tell_phase)
+            # A target's own phase weighs its one loss by 1, as the single-task run does.
+            weighing = None if method is not None and part == [method.target] and number else method
+            result = _fit(config, model, data, plan, part, weighing, reference, states[number], tell_phase, on_epoch)
             fitted.append(result)
             if len(parts) > 1:
                 tested, _ = measure(model, [p.to(device) for p in data.select(tasks, "test")], specs)
                 phases.append({"tasks": part, "test": tested})
         seconds = perf_counter() - clock + sum(state.spent for state in states)
+        if method is not None and method.target is not None:
+            specs = {method.target: specs[method.target]}
         folder = _write_run(
-            config, where, method, start, data, sources, specs, model, transfer, fitted, phases, identity, root
+            config, where, method, start, data, sources, specs, model, transfer, fitted, phases, identity, out
         )
-        write_timings(where, root, began, seconds, sum(len(f.epochs) for f in fitted), sum(f.steps for f in fitted))
-        note_finished(where, states, root)
+        write_timings(where, out, began, seconds, sum(len(f.epochs) for f in fitted), sum(f.steps for f in fitted))
+        note_finished(where, states, out)
     return folder
 
 
 def _phases(method: Method | None, specs: dict[str, Any]) -> list[list[str]]:
-    """Task names of each phase: one phase, or two for a sequential method."""
+    """Task names of each phase: one phase, two for a sequential method or one with a target."""
+    if method is not None and method.target is not None:
+        return [list(specs), [method.target]]
     if not isinstance(method, SequentialMethod):
         return [list(specs)]
     forecasts = [name for name, spec in specs.items() if spec.kind == "forecast"]
@@ -104,6 +135,7 @@ def _phases(method: Method | None, specs: dict[str, Any]) -> list[list[str]]:
 def _fit(
     config: Config, model: MultiTaskModel, data: TaskSet, plan: JointPlan, tasks: list[str], method: Method | None,
     reference: dict[str, float] | None, checkpoint: Checkpoint, tell: Tell,
+    on_epoch: OnEpoch,
 ) -> Fitted:  # fmt: skip
     """One phase of training on `model`, in place."""
     device = next(model.parameters()).device
@@ -113,17 +145,29 @@ def _fit(
     lam = method.lam if isinstance(method, WeightedMethod) else None
     selector = Selector(config.train.stopping, list(specs.values()), lam, reference)
     train = config.train
-    budget = Budget(train.epochs, train.schedule, train.clip, train.gradient_probes)
-    pools = {split: [pool.to(device) for pool in data.select(tasks, split)] for split in ("train", "val")}
+    starts = {} if method is None or method.curriculum is None else method.curriculum.start_epoch
+    budget = Budget(train.epochs, train.schedule, train.clip, train.gradient_probes, starts)
+    pools = {split: [pool.to(device) for pool in data.select(tasks, split)] for split in SPLITS}
+    watched = pools["test"] if train.watch_test else []
     fitted = Fitted()
     if method is not None and method.datamap is not None:
-        fitted.recorder = Recorder(method.datamap, pools["train"], specs, plan.first_draws()).to(device)
+        fitted.recorder = Recorder(method.datamap, pools["train"], specs, _first_draws(plan)).to(device)
     for record in fit(
-        model, balancer, optimiser, pools["train"], pools["val"], plan, specs, budget, selector, checkpoint, fitted
-    ):
+        model, balancer, optimiser, pools["train"], pools["val"], plan, specs, budget, selector, checkpoint, fitted,
+        watched,
+    ):  # fmt: skip
+        on_epoch(record)
         tell(record["epoch"], train.epochs)
     fitted.best_epoch = selector.best_epoch
     return fitted
+
+
+def _first_draws(plan: JointPlan) -> dict[str, int]:
+    """Pool → how many samples of it the first epoch holds."""
+    counts: Counter[str] = Counter()
+    for step in next(iter(plan.epochs(1))):
+        counts.update({name: len(index) for name, index in step.items()})
+    return counts
 
 
 def _reference(config: Config, where: RunPath, start: Start, tasks: list[str], root: Path) -> dict[str, float] | None:
@@ -133,24 +177,23 @@ def _reference(config: Config, where: RunPath, start: Start, tasks: list[str], r
     path = root / REFERENCE
     if not path.exists():
         raise UserError(f"{REFERENCE} is missing; run `dvc repro reference`.")
-    known = json.loads(path.read_text())
+    known = json.loads(path.read_text())["mse"]
     return {name: known[name][start.label][str(where.seed)] for name in tasks if config.tasks[name].kind == "forecast"}
 
 
 def _write_run(
     config: Config, where: RunPath, method: Method | None, start: Start, data: TaskSet, sources: dict[str, SourceData],
     specs: dict[str, Any], model: MultiTaskModel, transfer: Transfer | None, fitted: list[Fitted],
-    phases: list[dict[str, Any]], identity: dict[str, str], root: Path,
+    phases: list[dict[str, Any]], identity: dict[str, str], out: Path,
 ) -> Path:  # fmt: skip
     """Measures the selected model on every part and writes the run's folder, whole or not at all."""
     device = next(model.parameters()).device
     tasks = list(specs)
     measured: dict[str, Any] = {}
     std = {name: scale for name, (_, scale) in data.scalers.items()}
-    splits: tuple[Literal["train", "val", "test"], ...] = ("train", "val", "test")
     detail: dict[str, Any] = {}
     held = sum(len(pool) for pool in data.pools["test"])
-    for split in splits:
+    for split in SPLITS:
         pools = [pool.to(device) for pool in data.select(tasks, split)]
         if split == "train":
             pools = [pool.at_most(held) for pool in pools]
@@ -180,6 +223,9 @@ def _write_run(
         "samples": {name: sum(phase.samples.get(name, 0) for phase in fitted) for name in tasks},
         "train_size": {name: data.train_sizes()[name] for name in tasks},
         "parameters": counts,
+        "sharing": {"kind": "hard" if method is None else method.sharing.kind},
+        "width": start.width,
+        "stitches": stitches(model),
         "transfer": None if transfer is None else {"handed_over": transfer.handed_over, "fresh": transfer.fresh},
         "train": measured["train"],
         "val": measured["val"],
@@ -189,7 +235,7 @@ def _write_run(
         "phases": phases or None,
         "identity": identity,
     }
-    with whole_folder(root / where.folder) as folder:
+    with whole_folder(out / where.folder) as folder:
         write_json(folder / "run.json", run)
         write_json(
             folder / "history.json", {"epochs": epochs, "best_epoch": run["best_epoch"], "stopped": run["stopped"]}
@@ -200,4 +246,4 @@ def _write_run(
         for phase in fitted:
             if phase.recorder is not None:
                 phase.recorder.write(folder / FILE, data.select(tasks, "train"), len(phase.epochs))
-    return root / where.folder
+    return out / where.folder

@@ -132,6 +132,8 @@ def test_a_second_pipeline_in_the_same_folder_is_refused(place: Project, hears: 
     assert second.code == 2, second.err
     assert "is being blocked by" in second.err and str(members[1].pid) in second.err
     assert by_hand.code == 2, by_hand.err
-    held = r"error: outputs/baseline/ahead/random/seed-[01] is being computed by another process \("  # either comes first
+    held = (
+        r"error: outputs/baseline/ahead/random/seed-[01] is being computed by another process \("  # either comes first
+    )
     assert re.match(held, by_hand.err), by_hand.err
     assert "Traceback" not in second.err + by_hand.err
