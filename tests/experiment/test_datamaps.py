@@ -108,7 +108,7 @@ def _samples(settings: Config, root: Path, task: str) -> list[int]:
 
 
 @pytest.mark.parametrize(
-    ("record", "stop"), [("training", 2), ("training", 12), ("training", 18), ("evaluation", 2), ("evaluation", 6)]
+    ("record", "stop"), [("training", 2), ("training", 12), ("training", 18), ("evaluation", 1), ("evaluation", 3)]
 )
 def test_a_stopped_run_ends_with_the_same_map(
     root: Path, folder: Path, record: str, stop: int, monkeypatch: pytest.MonkeyPatch
