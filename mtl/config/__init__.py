@@ -1,6 +1,6 @@
 """The models of params.yaml and the one function that reads it; imports no torch."""
 
-from mtl.config.balancing import EqualMethod, Method, SequentialMethod, UncertaintyMethod, WeightedMethod
+from mtl.config.balancing import EqualMethod, FixedMethod, Method, SequentialMethod, UncertaintyMethod, WeightedMethod
 from mtl.config.encoder import CnnEncoder, EncoderConfig, LinearEncoder, MlpEncoder, PythonEncoder, TimeDartEncoder
 from mtl.config.labels import EVEN, Label, LabelRule
 from mtl.config.load import PARAMS, Config, load_config, parse_config
@@ -55,6 +55,7 @@ __all__ = [
     "EqualMethod",
     "EvaluateConfig",
     "FinetuneConfig",
+    "FixedMethod",
     "ForecastTask",
     "HarSource",
     "Label",
