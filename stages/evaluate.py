@@ -19,11 +19,11 @@ def main() -> None:
     with stage(SECTIONS) as config:
         results = Path("results")
         runs = read_runs(config)
-        verdicts = compare(config, runs)
+        histories = read_histories(read_pretraining(config) + runs)
+        verdicts = compare(config, runs, histories)
         write_json(verdicts, results / "verdicts.json")
         write_json(metrics_summary(config, runs), results / "metrics.json")
         write_parquet(runs_table(runs), results / "runs.parquet")
-        histories = read_histories(read_pretraining(config) + runs)
         write_csv(learning_curves(histories), results / "learning_curves.csv")
         measure_latency(config)
         write_report(config, verdicts)

@@ -100,7 +100,6 @@ def fit(
     together = {id(p) for p in shared}
     heads = [p for p in model.parameters() if p.requires_grad and id(p) not in together]
     forward = Forward(model, train, specs, budget.starts, balancer.needs_passes)
-    limit = torch.inf if budget.clip is None else budget.clip
     modules: dict[str, nn.Module] = {"model": model, "balancer": balancer}
     done, begun = _resume(checkpoint, modules, optimiser, selector, fitted)
     step = fitted.steps
@@ -145,7 +144,10 @@ def fit(
                 penalty = model.trunk.penalty()
                 if penalty is not None:
                     penalty.backward()
-                tally.norms[i] = nn.utils.clip_grad_norm_(trained, limit)
+                gradients = [p.grad for p in trained if p.grad is not None]
+                tally.norms[i] = norm = nn.utils.get_total_norm(gradients)
+                if budget.clip is not None:
+                    nn.utils.clip_grads_with_norm_(trained, budget.clip, norm)
                 optimiser.step()
             last = i + 1 == len(steps)
             due = not last and checkpoint.due()
