@@ -23,8 +23,9 @@ class Pass:
     """`features`: all tensors (with their graph) through which the losses depend on the shared parameters, one [B, …]
     that every head reads under hard sharing, one a task when each has a trunk of its own. `logits` [B, J] of the
     `binary` tasks in one matrix, `own` of the others."""
-    linear: Mapping[str, Float[Tensor, "o D"]]
-    """Task → weight of its head, where that is one linear layer on features [B, …] of D numbers; others are absent."""
+    linear: Mapping[tuple[str, ...], Float[Tensor, "o D"]]
+    """Tasks → weight of their heads, where these are one linear layer on features [B, …] of D numbers: of a single task
+    with o outputs, or of o binary tasks with a row each. Tasks with other heads are absent."""
 
 
 @dataclass(frozen=True)

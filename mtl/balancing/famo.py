@@ -6,6 +6,8 @@ task gradients sum to 1. Then w is moved by Adam against how much better each ta
 needed; the published code measures it on the same batch. Torchjd's keeps Adam's moments out of its state.
 """
 
+import math
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -40,26 +42,32 @@ class Famo(LossWeighting):
         self.register_buffer("before", torch.full((count,), torch.nan))
 
     def combine(self, step: Step) -> tuple[Float[Tensor, ""], Float[Tensor, " K"]]:
-        present = list(step.present)
-        losses = step.losses.detach()
-        now = torch.full_like(self.before, torch.nan)
-        now[present] = (losses + EPS).log()
+        losses = step.losses.detach() + EPS
+        now = losses.log()
+        if len(losses) < len(self.specs):
+            everyone = torch.full_like(self.before, torch.nan)
+            everyone[list(step.present)] = now
+            now = everyone
         self._learn(self.before - now)
         self.before = now
-        z = torch.softmax(self.logits[present], dim=0) / (losses + EPS)
-        weights = z / z.sum()
+        z = torch.softmax(self.logits, dim=0)
+        weights = (z if len(losses) == len(z) else z[list(step.present)]) / losses
+        weights = weights / weights.sum()
         return (weights * step.losses).sum(), placed(weights, step, len(self.specs))
 
     def _learn(self, gained: Float[Tensor, " K"]) -> None:
-        known = ~gained.isnan()
-        if not known.any():
+        """Adam against softmax's slope at what each task gained; NaN where that is not known."""
+        known = gained == gained
+        z = torch.softmax(self.logits, dim=0) * known
+        total = float(z.sum())
+        if total == 0:
             return
-        z = torch.softmax(self.logits, dim=0)
-        share = torch.where(known, z, 0)
-        mean = (share * gained.nan_to_num(nan=0.0)).sum() / share.sum()
-        slope = z * torch.where(known, gained - mean, 0) + self.decay * self.logits
+        gained = gained.nan_to_num_(nan=0.0)
+        slope = torch.addcmul(self.decay * self.logits, z, gained - (z @ gained) / total)
         self.updates += 1
-        for moment, value, beta in zip(self.moments, (slope, slope.square()), BETAS, strict=True):
-            moment.mul_(beta).add_(value, alpha=1 - beta)
-        first, second = (m / (1 - b ** int(self.updates)) for m, b in zip(self.moments, BETAS, strict=True))
-        self.logits -= self.lr * first / (second.sqrt() + EPS)
+        first, second = self.moments
+        first.lerp_(slope, 1 - BETAS[0])
+        second.mul_(BETAS[1]).addcmul_(slope, slope, value=1 - BETAS[1])
+        count = int(self.updates)
+        scale = math.sqrt(1 - BETAS[1] ** count)
+        self.logits.addcdiv_(first, second.sqrt().div_(scale).add_(EPS), value=-self.lr / (1 - BETAS[0] ** count))

@@ -113,26 +113,31 @@ class JacobianDescent(Balancer):
         place = {position: number for number, position in enumerate(step.present)}
         number = {task: place[position] for task, position in only.places.items()}
         ones = torch.ones_like(step.losses)
-        if any(task not in only.linear for task in number):
+        if sum(len(tasks) for tasks in only.linear) < len(number):
             torch.autograd.backward(step.losses, ones, inputs=list(step.heads), retain_graph=True)
-            rows = task_gradients(step.losses, only.predictions.features[0], look(step.losses).at_once).flatten(1)
+            at_once = look(step.losses).at_once
+            rows = task_gradients(step.losses, only.predictions.features[0], at_once).flatten(1)
             return rows @ rows.T
-        own = [task for task in only.predictions.own if task in number]
-        binary = [task for task in only.predictions.binary if task in number]
+        own = [tasks[0] for tasks in only.linear if tasks[0] in only.predictions.own]
+        stacked = [tasks for tasks in only.linear if tasks[0] not in only.predictions.own]
         outputs = [only.predictions.own[task] for task in own]
-        if binary and only.predictions.logits is not None:
+        if stacked and only.predictions.logits is not None:
             outputs.append(only.predictions.logits)
         heads = list(step.heads)
         found = torch.autograd.grad(step.losses, [*outputs, *heads], ones, retain_graph=True, allow_unused=True)
         for parameter, gradient in zip(heads, found[len(outputs) :], strict=True):
             parameter.grad = gradient
         deltas = [gradient.flatten(1) for gradient in found[: len(outputs)]]
-        if 0 < len(binary) < len(only.predictions.binary):
-            deltas[-1] = deltas[-1][:, [only.predictions.binary.index(task) for task in binary]]
-        weight = torch.cat([only.linear[task].detach() for task in (*own, *binary)])
         task = [number[name] for name, delta in zip(own, deltas, strict=False) for _ in range(delta.shape[1])]
-        task += [number[name] for name in binary]
-        return feature_gramian(torch.cat(deltas, dim=1), weight, task, len(step.losses))
+        if stacked:
+            binary = [name for tasks in stacked for name in tasks]
+            if binary != list(only.predictions.binary):
+                deltas[-1] = deltas[-1][:, [only.predictions.binary.index(name) for name in binary]]
+            task += [number[name] for name in binary]
+        weights = [only.linear[name,] for name in own] + [only.linear[tasks] for tasks in stacked]
+        delta = deltas[0] if len(deltas) == 1 else torch.cat(deltas, dim=1)
+        weight = weights[0] if len(weights) == 1 else torch.cat(weights)
+        return feature_gramian(delta, weight, task, len(step.losses))
 
     def _check(self, sizes: Float[Tensor, " k"], step: Step) -> None:
         """Raises if a task's gradient, of which `sizes` holds a measure, is not finite."""

@@ -55,12 +55,13 @@ class Stch(Scalarised):
 
     def __init__(self, specs: list[TaskSpec], mu: float, given: list[float] | None) -> None:
         super().__init__(specs)
-        self.mu = mu
+        self.inner = STCH(mu)
         self.given: Tensor
         self.register_buffer("given", preferences(given, len(specs)).float(), persistent=False)
 
     def scalar(self, losses: Float[Tensor, " k"], step: Step) -> Float[Tensor, ""]:
-        return STCH(self.mu, self.given[list(step.present)])(losses)
+        self.inner.weights = self.given if len(losses) == len(self.specs) else self.given[list(step.present)]
+        return self.inner(losses)
 
 
 class ImtlL(Scalarised):

@@ -49,10 +49,11 @@ class Network:
         losses |= {f"b{k}": binary[k] for k in range(BINARY)}
         names = [spec.name for spec in self.specs]
         places = {name: place for place, name in enumerate(names) if name != absent}
-        weights = {f"b{k}": self.binary.weight[k : k + 1] for k in range(BINARY)} | {"many": self.many.weight}
-        if isinstance(self.ahead, nn.Linear):
-            weights["next"] = self.ahead.weight
-        linear = {name: weight for name, weight in weights.items() if name in places}
+        rows = [k for k in range(BINARY) if f"b{k}" in places]
+        linear = {tuple(f"b{k}" for k in rows): self.binary.weight.detach()[rows]}
+        for name, head in (("many", self.many), ("next", self.ahead)):
+            if name in places and isinstance(head, nn.Linear):
+                linear[name,] = head.weight.detach()
         predictions = Predictions(own, tuple(f"b{k}" for k in range(BINARY)), logits, (features,))
         vector = torch.stack([losses[name] for name in places])
         passes = [Pass(places, predictions, linear)]
