@@ -78,6 +78,16 @@ def show() -> None:
 
 
 @app.command()
+def advise(
+    everything: Annotated[bool, typer.Option("--all", help="Also what was looked at and is fine.")] = False,
+) -> None:
+    """Print what the results recommend, and what each line rests on."""
+    from pipelines.advise import advise as run
+
+    run(ROOT, everything)
+
+
+@app.command()
 def check(
     keep: Annotated[bool, typer.Option("--keep", help="Leave the second run's folder where it is.")] = False,
     reference: Annotated[bool, typer.Option("--reference", help="Compare with reference/<preset>.json.")] = False,

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any, assert_never
 
-from mtl.config import Config, EqualMethod, ForecastTask, SequentialMethod, Start, UncertaintyMethod, WeightedMethod
+from mtl.config import Config, ForecastTask, SequentialMethod, Start, WeightedMethod
+from mtl.config.balancing import Method
 from mtl.config.sharing import (
     BranchedSharing,
     CrossStitchSharing,
@@ -17,7 +18,6 @@ from mtl.config.sharing import (
     Sharing,
     SoftSharing,
 )
-from mtl.config.training import Method
 from mtl.errors import UserError
 from mtl.evaluation.advise import advice
 from mtl.evaluation.comparison import Comparison, lower_is_better, primary_metric
@@ -202,27 +202,12 @@ def _method(made: Comparison, name: str, changes: dict[tuple[str, str], list[flo
 
 def describe(name: str, method: Method) -> str:
     """A method in a few words, for tables and legends."""
-    words = [_weighing(method), *_sharing(method.sharing)]
+    words = [method.words, *_sharing(method.sharing)]
     if method.curriculum is not None:
         words.append("curriculum")
     if method.target is not None:
         words.append(f"then {method.target} alone (a second budget)")
     return f"{name}: {', '.join(words)}"
-
-
-def _weighing(method: Method) -> str:
-    match method:
-        case EqualMethod():
-            return "equal weights"
-        case WeightedMethod():
-            return f"λ = {method.lam:g}, {method.schedule}"
-        case UncertaintyMethod():
-            return f"learned weights ({method.form})"
-        case SequentialMethod():
-            order = "forecasts before labels" if method.first == "forecast" else "labels before forecasts"
-            return f"sequential, {order}"
-        case _:
-            assert_never(method)
 
 
 def _sharing(sharing: Sharing) -> list[str]:
