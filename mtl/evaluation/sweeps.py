@@ -25,7 +25,7 @@ def capacity(made: Comparison) -> list[dict[str, Any]]:
     """
     starts = [list(group) for group in _alike(made.config.baseline.starts, _but_width)]
     methods = [[name for name, _ in group] for group in _alike(_methods(made), lambda item: _but_width(item[1]))]
-    found = []
+    found: list[dict[str, Any]] = []
     for task in made.config.tasks:
         curves: list[dict[str, Any]] = []
         if made.alone(task):

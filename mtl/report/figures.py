@@ -14,6 +14,9 @@ from mtl.report.read import Results
 from mtl.report.style import Missing, Picture, Table, styled
 from mtl.report.words import Json
 
+MOST_LINES = 100
+"""Of a table of evidence, which has lines for every pair of tasks."""
+
 
 @dataclass(frozen=True)
 class Section:
@@ -36,7 +39,9 @@ def evidence_tables(lines: list[Json]) -> list[Table]:
     for part, caption in captions.items():
         rows = [[line[key] or "–" for key in keys] for line in lines if (line["says"] is not None) == part]
         if rows:
-            tables.append(Table(caption, head, rows))
+            left = len(rows) - MOST_LINES
+            more = f"; {left:,} further lines are in results/verdicts.json" if left > 0 else ""
+            tables.append(Table(caption + more, head, rows[:MOST_LINES]))
     return tables
 
 

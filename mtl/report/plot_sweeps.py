@@ -59,7 +59,7 @@ def _panels(
             texts = [f"{value_text(entry['metric'], point['mean'])} at {count_text(place(point))}"
                      for point in curve["points"]]  # fmt: skip
             said.append(f"{name} with {label}: {', '.join(texts)}")
-        _ticks(ax, sorted({place(point) for curve in entry["curves"] for point in curve["points"]}))
+        _ticks(ax, sorted({float(place(point)) for curve in entry["curves"] for point in curve["points"]}))
         ax.set_title(name)
         ax.set_xlabel(across)
         ax.set_ylabel(f"test {metric_label(entry['metric'])}")

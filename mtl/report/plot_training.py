@@ -124,7 +124,7 @@ def weights_over_time(results: Results) -> Picture | Missing:
     names = [method["name"] for method in methods]
     lambdas = {name: _means(results.methods.get(name, []), "lambda") for name in names}
     lambdas = {name: values for name, values in lambdas.items() if values.size}
-    fixed = ("equal", "weighted", "sequential")
+    fixed = ("equal", "fixed", "weighted", "sequential")
     learned = [m for m in methods if m["kind"] not in fixed and results.methods.get(m["name"])]
     count = bool(lambdas) + len(learned)
     if not count:
