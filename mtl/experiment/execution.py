@@ -4,6 +4,7 @@ import resource
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from mtl.files import write_json
 from mtl.paths import TIMINGS, RunPath
@@ -11,10 +12,18 @@ from mtl.paths import TIMINGS, RunPath
 Tell = Callable[[int, int], None]
 """Told after every epoch: (epochs done, epochs at most)."""
 
+OnEpoch = Callable[[dict[str, Any]], None]
+"""Given the record of every epoch that is trained, as it stands in history.json."""
+
 
 def silent(done: int, total: int) -> None:
     """Tells nobody."""
     del done, total
+
+
+def unheard(record: dict[str, Any]) -> None:
+    """Hears no record."""
+    del record
 
 
 def write_timings(where: RunPath, root: Path, began: datetime, seconds: float, epochs: int, steps: int) -> None:

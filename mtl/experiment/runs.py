@@ -11,7 +11,7 @@ from mtl.config import Config, Method, SequentialMethod, Start, WeightedMethod
 from mtl.data.sampling import JointPlan
 from mtl.data.tasks import TaskSet
 from mtl.errors import UserError
-from mtl.experiment.execution import Tell, silent, write_timings
+from mtl.experiment.execution import OnEpoch, Tell, silent, unheard, write_timings
 from mtl.experiment.identity import run_identity, state_key
 from mtl.experiment.objects import build_optimiser, joint_plan, load_tasks, start_from
 from mtl.experiment.outcome import examples, optimum
@@ -29,22 +29,42 @@ from mtl.training.stopping import Selector
 from mtl.types import Prepared
 
 
-def run_baseline(config: Config, task: str, start: Start, seed: int, root: Path = Path(), tell: Tell = silent) -> Path:
-    """Trains one task alone on its part of the joint plan; returns the run's folder."""
-    return _run(config, RunPath("baseline", task, start.label, seed), [task], None, start, root, tell)
+def run_baseline(
+    config: Config, task: str, start: Start, seed: int, root: Path = Path(), tell: Tell = silent,
+    out: Path | None = None, on_epoch: OnEpoch = unheard,
+) -> Path:  # fmt: skip
+    """Trains one task alone on its part of the joint plan; returns the run's folder.
+
+    Args:
+        config: the whole configuration.
+        task: name of the task.
+        start: where the encoder starts.
+        seed: of this run.
+        root: folder of the project: prepared data and pretrained weights are read below it.
+        tell: told the progress.
+        out: folder below which results, states and times are written; None: `root`.
+        on_epoch: given the record of every epoch that is trained; what it raises ends the run, whose state stays.
+    """
+    where = RunPath("baseline", task, start.label, seed)
+    return _run(config, where, [task], None, start, root, tell, root if out is None else out, on_epoch)
 
 
-def run_finetune(config: Config, name: str, seed: int, root: Path = Path(), tell: Tell = silent) -> Path:
-    """Trains the tasks of a method together; returns the run's folder."""
+def run_finetune(
+    config: Config, name: str, seed: int, root: Path = Path(), tell: Tell = silent,
+    out: Path | None = None, on_epoch: OnEpoch = unheard,
+) -> Path:  # fmt: skip
+    """Trains the tasks of the method `name` together; returns the run's folder. Arguments as in `run_baseline`."""
     method = config.finetune.methods[name]
     where = RunPath("finetune", name, None, seed)
-    return _run(config, where, config.method_tasks(name), method, method, root, tell)
+    tasks = config.method_tasks(name)
+    return _run(config, where, tasks, method, method, root, tell, root if out is None else out, on_epoch)
 
 
 def _run(
-    config: Config, where: RunPath, tasks: list[str], method: Method | None, start: Start, root: Path, tell: Tell
-) -> Path:
-    with held(where, root):
+    config: Config, where: RunPath, tasks: list[str], method: Method | None, start: Start, root: Path, tell: Tell,
+    out: Path, on_epoch: OnEpoch,
+) -> Path:  # fmt: skip
+    with held(where, out):
         began, clock = datetime.now(UTC), perf_counter()
         make_deterministic(stable_seed(where.seed, "train"), config.base.threads)
         device = resolve_device(config.base.device)
@@ -57,7 +77,7 @@ def _run(
         identity = run_identity(config, method, start, where.seed, root)
         parts = _phases(method, specs)
         states = state_files(
-            where, state_key(config, where, identity, root), len(parts), config.base.state_seconds, root
+            where, state_key(config, where, identity, root), len(parts), config.base.state_seconds, out
         )
         fitted: list[Fitted] = []
         phases: list[dict[str, Any]] = []
@@ -67,17 +87,17 @@ def _run(
             def tell_phase(done: int, total: int, before: int = number) -> None:
                 tell(before * total + done, len(parts) * total)
 
-            result = _fit(config, model, data, plan, part, method, reference, states[number], tell_phase)
+            result = _fit(config, model, data, plan, part, method, reference, states[number], tell_phase, on_epoch)
             fitted.append(result)
             if len(parts) > 1:
                 tested, _ = measure(model, [p.to(device) for p in data.select(tasks, "test")], specs)
                 phases.append({"tasks": part, "test": tested})
         seconds = perf_counter() - clock + sum(state.spent for state in states)
         folder = _write_run(
-            config, where, method, start, data, sources, specs, model, transfer, fitted, phases, identity, root
+            config, where, method, start, data, sources, specs, model, transfer, fitted, phases, identity, out
         )
-        write_timings(where, root, began, seconds, sum(len(f.epochs) for f in fitted), sum(f.steps for f in fitted))
-        note_finished(where, states, root)
+        write_timings(where, out, began, seconds, sum(len(f.epochs) for f in fitted), sum(f.steps for f in fitted))
+        note_finished(where, states, out)
     return folder
 
 
@@ -93,6 +113,7 @@ def _phases(method: Method | None, specs: dict[str, Any]) -> list[list[str]]:
 def _fit(
     config: Config, model: MultiTaskModel, data: TaskSet, plan: JointPlan, tasks: list[str], method: Method | None,
     reference: dict[str, float] | None, checkpoint: Checkpoint, tell: Tell,
+    on_epoch: OnEpoch,
 ) -> Fitted:  # fmt: skip
     """One phase of training on `model`, in place."""
     device = next(model.parameters()).device
@@ -108,6 +129,7 @@ def _fit(
     for record in fit(
         model, balancer, optimiser, pools["train"], pools["val"], plan, specs, budget, selector, checkpoint, fitted
     ):
+        on_epoch(record)
         tell(record["epoch"], train.epochs)
     fitted.best_epoch = selector.best_epoch
     return fitted
@@ -127,7 +149,7 @@ def _reference(config: Config, where: RunPath, start: Start, tasks: list[str], r
 def _write_run(
     config: Config, where: RunPath, method: Method | None, start: Start, data: TaskSet, sources: dict[str, Prepared],
     specs: dict[str, Any], model: MultiTaskModel, transfer: Transfer | None, fitted: list[Fitted],
-    phases: list[dict[str, Any]], identity: dict[str, str], root: Path,
+    phases: list[dict[str, Any]], identity: dict[str, str], out: Path,
 ) -> Path:  # fmt: skip
     """Measures the selected model on every part and writes the run's folder, whole or not at all."""
     device = next(model.parameters()).device
@@ -176,7 +198,7 @@ def _write_run(
         "phases": phases or None,
         "identity": identity,
     }
-    with whole_folder(root / where.folder) as folder:
+    with whole_folder(out / where.folder) as folder:
         write_json(folder / "run.json", run)
         write_json(
             folder / "history.json", {"epochs": epochs, "best_epoch": run["best_epoch"], "stopped": run["stopped"]}
@@ -184,4 +206,4 @@ def _write_run(
         first = where.seed == config.base.seeds[0]
         write_json(folder / "examples.json", examples(model, data, specs) if first else {})
         write_weights(folder / "weights.safetensors", model.state_dict())
-    return root / where.folder
+    return out / where.folder
