@@ -20,6 +20,7 @@ from mtl.config.training import (
     TrainConfig,
     WeightedMethod,
 )
+from mtl.config.tune import TuneConfig
 from mtl.config.yaml_file import read_yaml
 from mtl.errors import ConfigError, shown
 
@@ -39,6 +40,7 @@ class Config(Section):
     finetune: FinetuneConfig
     evaluate: EvaluateConfig = EvaluateConfig()
     tracking: TrackingConfig = TrackingConfig()
+    tune: TuneConfig = TuneConfig()
 
     def method_tasks(self, method: str) -> list[str]:
         """Names of the tasks that `method` trains together, in the order of the file."""
@@ -192,6 +194,14 @@ def _contradictions(config: Config) -> list[tuple[str, str]]:
             key = "lambda" if isinstance(method, WeightedMethod) else "first"
             message = "needs tasks of both kinds, a forecast and a label; all tasks here are of one kind."
             found.append((f"{path}.{key}", message))
+    methods, tune = config.finetune.methods, config.tune
+    if tune.method is not None and tune.method not in methods:
+        found.append(("tune.method", f"should be one of {', '.join(methods)}, found {tune.method!r}."))
+    found += [
+        ("tune.seeds", f"should be among base.seeds ({', '.join(map(str, config.base.seeds))}), found {seed}.")
+        for seed in tune.seeds or []
+        if seed not in config.base.seeds
+    ]
     if config.train.stopping.criterion in ("forecast", "constrained") and "forecast" not in kinds.values():
         found.append(("train.stopping.criterion", "should be combined when no task is a forecast, "
                       f"found {config.train.stopping.criterion!r}."))  # fmt: skip
