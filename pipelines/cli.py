@@ -48,8 +48,10 @@ app.add_typer(
 def validate() -> None:
     """Check params.yaml; exit code 2 and one message when a value cannot be used."""
     from mtl.config import load_config
+    from pipelines.search_space import check as check_tuning
 
     config = load_config()
+    check_tuning(config, every=False)
     runs = len(config.base.seeds) * (len(config.tasks) * len(config.baseline.starts) + len(config.finetune.methods))
     print(
         f"params.yaml is fine: {len(config.tasks)} tasks, {len(config.finetune.methods)} methods, "
@@ -92,6 +94,22 @@ def check(
         checks.write_reference(ROOT)
     else:
         raise typer.Exit(checks.check_reference(ROOT) if reference else checks.check(ROOT, keep))
+
+
+@app.command()
+def tune(
+    trials: Annotated[int | None, typer.Option(min=1, help="Finished trials of each arm; else tune.trials.")] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Processes side by side; else base.jobs.")] = None,
+    timeout: Annotated[float | None, typer.Option(min=0, help="Seconds after which no trial is begun.")] = None,
+    storage: Annotated[str | None, typer.Option(help="sqlite:///FILE or postgresql://…; else a file in .mtl.")] = None,
+    study: Annotated[str, typer.Option(help="Its name.")] = "study",
+    arms: Annotated[bool, typer.Option("--arms", help="Tune every method and STL, with equal budgets.")] = False,
+) -> None:
+    """Search λ, its schedule, the learning rate, … by Optuna; the section `tune` of params.yaml says what."""
+    from mtl.config import load_config
+    from pipelines.tune import tune as run
+
+    raise typer.Exit(run(load_config(), study, trials, workers, timeout, storage, arms, ROOT))
 
 
 @app.command()
