@@ -183,14 +183,14 @@ def _check_value(config: Config, path: str, value: Scalar) -> None:
         raise ConfigError(f"{PARAMS}: `tune.space.{path}` holds a value that cannot be used: {reason}") from None
 
 
-def check(config: Config, every: bool) -> dict[str, Space]:
-    """Arm → its space, when the whole section `tune` can be used.
+def check(config: Config, chosen: list[str]) -> dict[str, Space]:
+    """Arm → its space for the chosen arms, when the whole section `tune` can be used.
 
     Raises:
         ConfigError: it cannot.
         UserError: an objective needs tasks that there are not.
     """
-    found = {arm: space_of(config, arm) for arm in arms(config, every)}
+    found = {arm: space_of(config, arm) for arm in chosen}
     kinds = {task.kind == "forecast" for task in config.tasks.values() if task.role == "main"}
     for objective, forecast in (("forecast_mse", True), ("accuracy", False)):
         if objective in config.tune.objectives and forecast not in kinds:

@@ -15,8 +15,8 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from mtl.errors import UserError, shown
+from pipelines.tuned import STUDIES
 
-STUDIES = Path(".mtl/studies")
 DATABASE = STUDIES / "studies.db"
 HEARTBEAT_SECONDS = 20
 GRACE_SECONDS = 90

@@ -29,7 +29,8 @@ from mtl.seeding import resolve_device, stable_seed
 from pipelines import search_space
 from pipelines.objective import Goal, goal_of
 from pipelines.search_space import STL, Space, start_of
-from pipelines.storage import MOST_RETRIES, STUDIES, Store
+from pipelines.storage import MOST_RETRIES, Store
+from pipelines.tuned import STUDIES
 
 SPEC = "mtl"
 """User attribute of a study: everything that its trials' values depend on."""
@@ -37,6 +38,8 @@ WORKER = "worker"
 """User attribute of a trial: the process that has it, as machine:number:start."""
 ERROR = "error"
 """User attribute of a trial: why it failed, when the reason is its own."""
+ALONE = "alone"
+"""User attribute of a trial: whether no other was under way when it was drawn, so that it can be drawn again."""
 VAL = "val"
 """User attribute of a trial: task → metric → mean over seeds, on validation data."""
 
@@ -83,13 +86,19 @@ class Plan:
             "sampler_seed": tune.sampler_seed,
             "pruner": tune.pruner.model_dump(mode="json"),
             "seeds": self.seeds,
-            "settings": _settings_digest(self.config, arm, self.spaces[arm]),
-            "data": data_digest(sorted({task.source for task in self.config.tasks.values()}), self.root),
-            "pretrained": _pretrained(self.config, arm, self.seeds, self.root),
-            "code": code_digest(self.root),
-            "torch": torch.__version__,
-            "device": resolve_device(self.config.base.device).type,
-        }
+        } | conditions(self.config, arm, self.spaces[arm], self.seeds, self.root)
+
+
+def conditions(config: Config, arm: str, space: Space, seeds: list[int], root: Path) -> dict[str, Any]:
+    """The part of a spec that says by what, and from what, the runs of an arm are computed."""
+    return {
+        "settings": _settings_digest(config, arm, space),
+        "data": data_digest(sorted({task.source for task in config.tasks.values()}), root),
+        "pretrained": _pretrained(config, arm, seeds, root),
+        "code": code_digest(root),
+        "torch": torch.__version__,
+        "device": resolve_device(config.base.device).type,
+    }
 
 
 MEANS = {
@@ -101,14 +110,14 @@ MEANS = {
 }  # fmt: skip
 
 
-def plan_of(config: Config, name: str, trials: int | None, every: bool, parallel: bool, root: Path) -> Plan:
+def plan_of(config: Config, name: str, trials: int | None, arms: list[str], parallel: bool, root: Path) -> Plan:
     """Checks everything that a study needs before any of it is stored.
 
     Args:
         config: the whole configuration.
         name: of the study.
         trials: finished trials of each arm; None: as the configuration says.
-        every: all methods and STL are arms.
+        arms: what is tuned.
         parallel: more than one worker.
         root: folder of the project.
 
@@ -117,7 +126,7 @@ def plan_of(config: Config, name: str, trials: int | None, every: bool, parallel
     """
     if not name or not all(c.isascii() and (c.isalnum() or c in "-_.") for c in name) or name.startswith("."):
         raise UserError(f"`--study` should be of letters, digits, '-', '_' and '.', found {name!r}.")
-    spaces = search_space.check(config, every)
+    spaces = search_space.check(config, arms)
     seeds = config.tune.seeds or config.base.seeds[:1]
     wanted = config.tune.trials if trials is None else trials
     if config.tune.sampler == "grid":
@@ -231,6 +240,12 @@ def is_finished(trial: FrozenTrial) -> bool:
     if trial.state == TrialState.FAIL:
         return ERROR in trial.user_attrs or len(attempts(trial)) >= MOST_RETRIES
     return trial.state in (TrialState.COMPLETE, TrialState.PRUNED)
+
+
+def is_alone(study: optuna.Study, number: int) -> bool:
+    """Whether no other trial is under way or waits."""
+    unfinished = study.get_trials(deepcopy=False, states=(TrialState.RUNNING, TrialState.WAITING))
+    return all(trial.number == number for trial in unfinished)
 
 
 def me() -> str:

@@ -8,7 +8,9 @@ from rich.console import Console
 
 from mtl.config import Config
 from pipelines import study
+from pipelines.search_space import arms
 from pipelines.storage import Store
+from pipelines.study_file import export
 from pipelines.study_table import Display, summary
 from pipelines.workers import run
 from stages.common import INTERRUPTED
@@ -41,7 +43,7 @@ def tune(
     """
     optuna.logging.set_verbosity(optuna.logging.ERROR)  # The table says it.
     count = workers_of(config.base) if count is None else count
-    plan = study.plan_of(config, name, trials, every, count > 1, root)
+    plan = study.plan_of(config, name, trials, arms(config, every), count > 1, root)
     store = Store(url, root)
     study.create(plan, store)
     # Left by a former run of this command: what its workers were at waits for ours.
@@ -53,6 +55,7 @@ def tune(
             complete = study.is_done(plan, store) or run(plan, store, count, timeout, display.show)
     except KeyboardInterrupt:
         code = INTERRUPTED
+    export(plan, store)
     summary(plan, store, Console())
     done = study.count_finished(plan, store)
     counted = ", ".join(f"{number} of {plan.trials} trials of {arm}" for arm, number in done.items())

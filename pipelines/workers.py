@@ -28,12 +28,14 @@ from pipelines.objective import Metrics, mean_metrics, train
 from pipelines.search_space import overlaid, start_of
 from pipelines.storage import MOST_RETRIES, Store
 from pipelines.study import (
+    ALONE,
     ERROR,
     VAL,
     WORKER,
     Plan,
     count_finished,
     first_number,
+    is_alone,
     is_done,
     load,
     me,
@@ -100,6 +102,8 @@ def _one_trial(plan: Plan, store: Store, arm: str, turn: ExitStack, tell: Tell) 
         nonlocal over
         taken.append(trial)
         trial.set_user_attr(WORKER, me())
+        if ALONE not in trial.user_attrs:
+            trial.set_user_attr(ALONE, is_alone(study, trial.number))
         folder.append(plan.folder(arm, first_number(frozen(trial))))
         values = suggest(trial, plan.spaces[arm])
         turn.close()

@@ -109,7 +109,7 @@ class TuneConfig(Section):
         return self
 
 
-def _check_range(low: float, high: float, log: bool) -> None:
+def _check_range(low: int | float, high: int | float, log: bool) -> None:
     if low >= high:
         raise ValueError(f"low should be below high, found {low} and {high}: the range is empty")
     if log and low <= 0:
