@@ -19,13 +19,13 @@ from torch.utils.data import DataLoader
 
 from benchmarks.machine import Result, cpu_seconds, report
 from benchmarks.project import change, last_json, make_project, run_in, with_data
-from benchmarks.reference_timedart import Windows
 from mtl import tracking
 from mtl.balancing.build import build_balancer
 from mtl.balancing.weighted import WeightedSum
 from mtl.config import Config, SamplerConfig, StoppingConfig, TimeDartEncoder, load_config
+from mtl.data.pools import Pool, Target
 from mtl.data.sampling import JointPlan
-from mtl.data.windows import Pool, Target
+from mtl.data.windows import Windows
 from mtl.experiment import run_finetune
 from mtl.experiment.objects import build_optimiser, joint_plan, load_tasks
 from mtl.models.build import build_model
@@ -74,7 +74,7 @@ def loading(config: Config, method: str, root: Path) -> list[Result]:
     share = 100 * cpu_seconds(load) / whole
     values = torch.randn(8640, 7)
     starts = torch.arange(8640 - 336 - 96 + 1)
-    ours = Pool("p", "p", values, 336, starts, {"t": Target(None, 96, None, None)})
+    ours = Pool("p", "p", Windows(values, 336, starts), {"t": Target(None, 96, None, None)})
     batches = torch.randint(len(ours), (200, 16))
     fast = cpu_seconds(lambda: [ours.batch(index) for index in batches]) / 200
     loader = DataLoader(Windows(values, 336, 96), batch_size=16, sampler=batches.flatten().tolist())
@@ -138,7 +138,7 @@ class Load:
                 else Target(None, 0, torch.randint(3, (windows,)), None)
                 for spec in group
             }
-            found.append(Pool(group[0].name, group[0].name, flat, self.length, torch.arange(windows), targets))
+            found.append(Pool(group[0].name, group[0].name, Windows(flat, self.length, torch.arange(windows)), targets))
         return found
 
     def seconds(self) -> float:

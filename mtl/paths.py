@@ -33,11 +33,13 @@ class RunPath:
 def run_paths(config: Config) -> list[RunPath]:
     """Where the runs of a configuration stand: only what it names, so that a removed method haunts nothing.
 
-    Pretraining (with the objective `none` a summary), then tasks × baseline.starts × seeds, then methods × seeds.
+    Pretraining (with the objective `none` a summary), then baseline.tasks × baseline.starts × seeds, then methods ×
+    seeds.
     """
     seeds = config.base.seeds
     pretraining = seeds[:1] if config.pretrain.shared else seeds
     paths = [RunPath("pretrain", None, None, seed) for seed in pretraining]
     starts = [start.label for start in config.baseline.starts]
-    paths += [RunPath("baseline", task, start, seed) for task in config.tasks for start in starts for seed in seeds]
+    alone = config.baseline_tasks
+    paths += [RunPath("baseline", task, start, seed) for task in alone for start in starts for seed in seeds]
     return paths + [RunPath("finetune", method, None, seed) for method in config.finetune.methods for seed in seeds]

@@ -7,7 +7,6 @@ S images, Y × X pixels of an image.
 from dataclasses import dataclass, field
 from typing import Literal
 
-import torch
 from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor
 
@@ -131,24 +130,48 @@ class TaskSpec:
 
 @dataclass(frozen=True)
 class Batch:
-    """Samples of one pool: tasks that share them share one pass through the encoder."""
+    """Samples of one pool: tasks that share them share one pass through the network."""
 
     pool: str
-    x: Float[Tensor, "B C L"]
-    """Inputs, z-scored."""
-    targets: dict[str, Tensor]
-    """Task → [B, T, H] (T target channels, z-scored) for a forecast, [B] class numbers otherwise."""
-    valid: dict[str, Bool[Tensor, " B"]]
-    """Task → which samples have a target; a task that is absent here has them all."""
+    index: Int[Tensor, " B"]
+    """Numbers of the samples in their pool."""
+    x: Float[Tensor, "B C *S"]
+    """Inputs, z-scored: windows [B, C, L] or images [B, C, Y, X]."""
+    forecasts: dict[str, Float[Tensor, "B _ _"]]
+    """Forecast → its targets [B, T, H] (T target channels), z-scored."""
+    label_tasks: tuple[str, ...]
+    labels: Int[Tensor, "B J"] | None
+    """Class number of every sample for each of the J `label_tasks`; None when there is none."""
+    valid: Bool[Tensor, "B K"] | None
+    """Which samples have a target, for each of the K tasks of the pool, in its order; None: all have."""
 
-    def to(self, device: torch.device) -> "Batch":
-        return Batch(
-            self.pool,
-            self.x.to(device),
-            {k: v.to(device) for k, v in self.targets.items()},
-            {k: v.to(device) for k, v in self.valid.items()},
-        )
+    def target(self, task: str) -> Tensor:
+        """Of one task: [B, T, H] z-scored, or [B] class numbers."""
+        if task in self.forecasts:
+            return self.forecasts[task]
+        assert self.labels is not None
+        return self.labels[:, self.label_tasks.index(task)]
 
 
-Predictions = dict[str, Tensor]
-"""Task → [B, T, H] z-scored forecast, [B, k] logits, or [B] one logit (binary)."""
+@dataclass(frozen=True)
+class Predictions:
+    """What a network says of a batch, and the tensors between its shared part and its heads."""
+
+    own: dict[str, Tensor]
+    """Forecast → [B, T, H] z-scored; classification → [B, k] logits."""
+    binary: tuple[str, ...]
+    logits: Float[Tensor, "B J"] | None
+    """One logit for each of the J `binary` tasks, in one matrix; None when there is none."""
+    features: tuple[Tensor, ...]
+    """All tensors that heads read: one under hard sharing, one a task when each has a trunk of its own."""
+
+    def __getitem__(self, task: str) -> Tensor:
+        """Prediction of one task: [B, T, H], [B, k] or [B]."""
+        if task in self.own:
+            return self.own[task]
+        assert self.logits is not None
+        return self.logits[:, self.binary.index(task)]
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        return (*self.own, *self.binary)

@@ -7,7 +7,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any, Literal
 
-from mtl.config import Config, Objective
+from mtl.config import Config, TuneObjective
 from mtl.errors import UserError
 from mtl.experiment import run_baseline, run_finetune
 from mtl.experiment.identity import run_identity
@@ -18,14 +18,14 @@ Metrics = dict[str, dict[str, float]]
 """Task → metric → value, on validation data."""
 Report = Callable[[int, Metrics], None]
 """Told after every epoch: how many epochs of the trial are done, and the metrics of this one."""
-MAXIMISED: tuple[Objective, ...] = ("accuracy",)
+MAXIMISED: tuple[TuneObjective, ...] = ("accuracy",)
 
 
 @dataclass(frozen=True)
 class Goal:
     """What the trials of one arm are judged by; taken from the configuration before any trial changes it."""
 
-    objectives: tuple[Objective, ...]
+    objectives: tuple[TuneObjective, ...]
     forecasts: tuple[str, ...]
     """Main tasks of the arm that are forecasts."""
     labels: tuple[str, ...]
@@ -85,7 +85,7 @@ def goal_of(config: Config, arm: str, seeds: list[int], root: Path) -> Goal:
         UserError: the arm trains no task that an objective is about, or a tolerance is given and a single-task run is
             missing or was made with other settings, data or code.
     """
-    tasks = list(config.tasks) if arm == STL else config.method_tasks(arm)
+    tasks = config.baseline_tasks if arm == STL else config.judged_tasks(arm)
     main = [name for name in tasks if config.tasks[name].role == "main"] or tasks
     forecasts = tuple(name for name in main if config.tasks[name].kind == "forecast")
     labels = tuple(name for name in main if name not in forecasts)
@@ -98,7 +98,7 @@ def goal_of(config: Config, arm: str, seeds: list[int], root: Path) -> Goal:
         raise UserError(f"`tune.tolerance` should be null: {arm} trains no main task that is a forecast.")
     baseline: dict[str, dict[str, float]] = {}
     if tune.tolerance is not None:
-        moved = {f"finetune.methods.{arm}.{key}" for key in ("init", "freeze")} & set(tune.space or {})
+        moved = {f"finetune.methods.{arm}.{key}" for key in ("init", "freeze", "width")} & set(tune.space or {})
         starts = config.baseline.starts if moved else [start_of(config, arm)]
         for start in starts:
             baseline[start.label] = {

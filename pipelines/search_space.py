@@ -20,7 +20,7 @@ Values = Mapping[str, Scalar]
 
 SEARCHED = ("train", "encoder", "finetune", "tasks")
 """Sections that training reads after its data and pretrained weights are there."""
-OF_A_TASK = ("weight", "dropout", "class_weights")
+OF_A_TASK = ("weight", "dropout", "head_lr", "class_weights")
 """The others change what is measured, or on which samples."""
 MOST_POINTS = 10_000
 

@@ -10,22 +10,21 @@ from dataclasses import dataclass
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from mtl.types import TaskSpec
+from mtl.types import Predictions, TaskSpec
 
 
 @dataclass(frozen=True)
 class Pass:
     """What one pool's pass through the network left: the tensors between its shared part and its heads."""
 
-    tasks: tuple[int, ...]
-    """Positions, among the run's tasks, of those that the pass served."""
-    features: tuple[Tensor, ...]
-    """All tensors (with their graph) through which the losses depend on the shared parameters: one [B, …] that every
-    head reads under hard sharing, one a task when each has a trunk of its own."""
-    outputs: Mapping[int, Tensor]
-    """Position → what the task's head gave: [B, T, H], [B, k] logits or [B] one logit."""
-    linear: Mapping[int, Float[Tensor, "o D"]]
-    """Position → weight of the task's head, where that is one linear layer on features [B, D]; others are absent."""
+    places: Mapping[str, int]
+    """Task → its position among the run's, of those that the pass served."""
+    predictions: Predictions
+    """`features`: all tensors (with their graph) through which the losses depend on the shared parameters, one [B, …]
+    that every head reads under hard sharing, one a task when each has a trunk of its own. `logits` [B, J] of the
+    `binary` tasks in one matrix, `own` of the others."""
+    linear: Mapping[str, Float[Tensor, "o D"]]
+    """Task → weight of its head, where that is one linear layer on features [B, …] of D numbers; others are absent."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +51,9 @@ class Balancer(nn.Module):
     Args:
         specs: the tasks of the run, in order.
     """
+
+    needs_passes = False
+    """Whether `Step.passes` is read."""
 
     def __init__(self, specs: list[TaskSpec]) -> None:
         super().__init__()

@@ -1,6 +1,6 @@
 """The models of params.yaml and the one function that reads it; imports no torch."""
 
-from mtl.config.encoder import EncoderConfig, LinearEncoder, PythonEncoder, TimeDartEncoder
+from mtl.config.encoder import CnnEncoder, EncoderConfig, LinearEncoder, MlpEncoder, PythonEncoder, TimeDartEncoder
 from mtl.config.load import PARAMS, Config, load_config, parse_config
 from mtl.config.sources import (
     ArraysSource,
@@ -19,6 +19,7 @@ from mtl.config.training import (
     BaselineConfig,
     DenoiseObjective,
     DiffusionObjective,
+    EqualMethod,
     EvaluateConfig,
     FinetuneConfig,
     Method,
@@ -33,7 +34,7 @@ from mtl.config.training import (
     UncertaintyMethod,
     WeightedMethod,
 )
-from mtl.config.tune import Choice, Dimension, FloatRange, IntRange, MedianPruner, NoPruner, Objective, TuneConfig
+from mtl.config.tune import Choice, Dimension, FloatRange, IntRange, MedianPruner, NoPruner, TuneConfig, TuneObjective
 
 __all__ = [
     "PARAMS",
@@ -43,11 +44,13 @@ __all__ = [
     "BinaryTask",
     "Choice",
     "ClassificationTask",
+    "CnnEncoder",
     "Config",
     "DenoiseObjective",
     "DiffusionObjective",
     "Dimension",
     "EncoderConfig",
+    "EqualMethod",
     "EvaluateConfig",
     "FinetuneConfig",
     "FloatRange",
@@ -57,9 +60,9 @@ __all__ = [
     "LinearEncoder",
     "MedianPruner",
     "Method",
+    "MlpEncoder",
     "NoObjective",
     "NoPruner",
-    "Objective",
     "PrepareConfig",
     "PretrainConfig",
     "PythonEncoder",
@@ -77,6 +80,7 @@ __all__ = [
     "TrackingConfig",
     "TrainConfig",
     "TuneConfig",
+    "TuneObjective",
     "UeaSource",
     "UncertaintyMethod",
     "WeightedMethod",

@@ -74,6 +74,31 @@ class LinearEncoder(Section):
     """Only `amplitude` applies: the linear encoder's head is a small convolutional network."""
 
 
+class ImageEncoder(Section):
+    """What the encoders of images share."""
+
+    in_channels: PositiveInt | None = None
+    """Channels of an image (1 grey, 3 red, green and blue); null takes them from the data."""
+    dropout: DropRate = 0.0
+
+
+class MlpEncoder(ImageEncoder):
+    """Linear layers over all pixels of an image, each with ReLU and dropout."""
+
+    kind: Literal["mlp"]
+    sizes: Annotated[list[PositiveInt], Field(min_length=1)] = [64, 32]
+    """Widths of the hidden layers; each is a stage."""
+
+
+class CnnEncoder(ImageEncoder):
+    """3×3 convolutions with batch norm; a stage for each width, halved by a pool, averaged at the end."""
+
+    kind: Literal["cnn"]
+    widths: Annotated[list[PositiveInt], Field(min_length=1)] = [32, 64, 128]
+    depth: PositiveInt = 1
+    """Convolutions in a stage."""
+
+
 class PythonEncoder(Section):
     """A user's own encoder under plugins/: `target: module:callable` returns an `mtl.models.base.Encoder`."""
 
@@ -84,4 +109,33 @@ class PythonEncoder(Section):
     options: dict[str, str | int | float | bool | None] = {}
 
 
-EncoderConfig = Annotated[TimeDartEncoder | LinearEncoder | PythonEncoder, Field(discriminator="kind")]
+EncoderConfig = Annotated[
+    TimeDartEncoder | LinearEncoder | MlpEncoder | CnnEncoder | PythonEncoder, Field(discriminator="kind")
+]
+
+
+def widened(encoder: EncoderConfig, factor: float) -> EncoderConfig:
+    """The encoder with its widths multiplied; a Transformer's stay multiples of what its heads and positions need.
+
+    Raises:
+        ValueError: a user's own encoder, whose widths are not known here.
+    """
+    if factor == 1:
+        return encoder
+
+    def wide(width: int, multiple: int = 1) -> int:
+        return max(multiple, multiple * round(width * factor / multiple))
+
+    match encoder:
+        case TimeDartEncoder():
+            least = encoder.heads * (8 if encoder.recipe == "default" else 2)
+            width = max(least, wide(encoder.d_model, 2 * encoder.heads))
+            return encoder.model_copy(update={"d_model": width, "d_ff": wide(encoder.d_ff)})
+        case LinearEncoder():
+            return encoder.model_copy(update={"width": max(16, wide(encoder.width))})
+        case MlpEncoder():
+            return encoder.model_copy(update={"sizes": [wide(size) for size in encoder.sizes]})
+        case CnnEncoder():
+            return encoder.model_copy(update={"widths": [wide(width) for width in encoder.widths]})
+        case PythonEncoder():
+            raise ValueError("width should be 1 for an encoder of kind python, whose sizes stand in its options")

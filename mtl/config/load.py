@@ -7,6 +7,7 @@ from pydantic import Field, ValidationError
 
 from mtl.config.common import Name, Section
 from mtl.config.encoder import EncoderConfig, TimeDartEncoder
+from mtl.config.sharing import BranchedSharing
 from mtl.config.sources import PrepareConfig, SensorsSource, SeriesSource
 from mtl.config.tasks import ForecastTask, Task
 from mtl.config.training import (
@@ -14,8 +15,10 @@ from mtl.config.training import (
     BaselineConfig,
     EvaluateConfig,
     FinetuneConfig,
+    Method,
     PretrainConfig,
     SequentialMethod,
+    Start,
     TrackingConfig,
     TrainConfig,
     WeightedMethod,
@@ -46,6 +49,16 @@ class Config(Section):
         """Names of the tasks that `method` trains together, in the order of the file."""
         chosen = self.finetune.methods[method].tasks
         return [name for name in self.tasks if chosen is None or name in chosen]
+
+    def judged_tasks(self, method: str) -> list[str]:
+        """Those that `method` is judged by: its target alone where it has one."""
+        target = self.finetune.methods[method].target
+        return self.method_tasks(method) if target is None else [target]
+
+    @property
+    def baseline_tasks(self) -> list[str]:
+        """Tasks that are trained alone, in the order of the file."""
+        return [name for name in self.tasks if self.baseline.tasks is None or name in self.baseline.tasks]
 
 
 def load_config(path: Path = PARAMS) -> Config:
@@ -167,11 +180,12 @@ def _contradictions(config: Config) -> list[tuple[str, str]]:
         for name in config.pretrain.sources or []
         if name not in sources
     ]
+    unknown = [name for name in config.baseline.tasks or [] if name not in config.tasks]
+    if unknown:
+        found.append(("baseline.tasks", f"should name tasks among {', '.join(config.tasks)}, found {unknown[0]!r}."))
     no_weights = config.pretrain.objective.kind == "none"
     for number, start in enumerate(config.baseline.starts):
-        if start.init == "pretrained" and no_weights:
-            message = "should be random while pretrain.objective is `none`, found 'pretrained'."
-            found.append((f"baseline.starts.{number}.init", message))
+        found += _start(config, f"baseline.starts.{number}", start)
     if not no_weights:
         used = config.pretrain.sources or list(sources)
         series = [n for n in used if n in sources and isinstance(sources[n], SeriesSource | SensorsSource)]
@@ -180,29 +194,87 @@ def _contradictions(config: Config) -> list[tuple[str, str]]:
     kinds = {name: "forecast" if isinstance(task, ForecastTask) else "label" for name, task in config.tasks.items()}
     for name, method in config.finetune.methods.items():
         path = f"finetune.methods.{name}"
-        if method.init == "pretrained" and no_weights:
-            found.append((f"{path}.init", "should be random while pretrain.objective is `none`, found 'pretrained'."))
-        if not any((s.init, s.freeze) == (method.init, method.freeze) for s in config.baseline.starts):
+        found += _start(config, path, method)
+        if method.label not in [start.label for start in config.baseline.starts]:
             message = f"has no single-task baseline from the same start ({method.label}): add it to baseline.starts."
             found.append((path, message))
         unknown = [task for task in method.tasks or [] if task not in config.tasks]
         if unknown:
             found.append((f"{path}.tasks", f"should name tasks among {', '.join(config.tasks)}, found {unknown[0]!r}."))
             continue
-        both = {kinds[task] for task in config.method_tasks(name)} == {"forecast", "label"}
+        tasks = config.method_tasks(name)
+        both = {kinds[task] for task in tasks} == {"forecast", "label"}
         if isinstance(method, WeightedMethod | SequentialMethod) and not both:
             key = "lambda" if isinstance(method, WeightedMethod) else "first"
             message = "needs tasks of both kinds, a forecast and a label; all tasks here are of one kind."
             found.append((f"{path}.{key}", message))
-    methods, tune = config.finetune.methods, config.tune
-    if tune.method is not None and tune.method not in methods:
-        found.append(("tune.method", f"should be one of {', '.join(methods)}, found {tune.method!r}."))
-    found += [
-        ("tune.seeds", f"should be among base.seeds ({', '.join(map(str, config.base.seeds))}), found {seed}.")
-        for seed in tune.seeds or []
-        if seed not in config.base.seeds
-    ]
+        found += _sharing(config, path, method, tasks)
+    found += _tune(config)
     if config.train.stopping.criterion in ("forecast", "constrained") and "forecast" not in kinds.values():
         found.append(("train.stopping.criterion", "should be combined when no task is a forecast, "
                       f"found {config.train.stopping.criterion!r}."))  # fmt: skip
+    return found
+
+
+def _start(config: Config, path: str, start: Start) -> list[tuple[str, str]]:
+    """What is wrong with a start."""
+    found = []
+    if start.init == "pretrained" and config.pretrain.objective.kind == "none":
+        found.append((f"{path}.init", "should be random while pretrain.objective is `none`, found 'pretrained'."))
+    if start.width != 1:
+        if start.init == "pretrained":
+            found.append((f"{path}.width", f"should be 1 for a pretrained start, found {start.width:g}."))
+        elif config.encoder.kind == "python":
+            found.append((f"{path}.width", "should be 1 for an encoder of kind python, whose sizes are its options."))
+    return found
+
+
+def _sharing(config: Config, path: str, method: Method, tasks: list[str]) -> list[tuple[str, str]]:
+    """What is wrong with how a method shares its network, its target or its curriculum."""
+    found = []
+    sharing = method.sharing
+    if sharing.kind != "hard" and method.freeze == "encoder":
+        found.append((f"{path}.freeze", f"should be none for `sharing: {sharing.kind}`: a frozen encoder is one."))
+    if sharing.kind in ("cross_stitch", "soft", "separate") and len(tasks) < 2:
+        found.append((f"{path}.sharing.kind", f"{sharing.kind} needs two tasks or more, found {tasks[0]!r} alone."))
+    if isinstance(sharing, BranchedSharing):
+        listed = [name for group in sharing.groups for name in group]
+        for name in listed:
+            if name not in tasks:
+                found.append((f"{path}.sharing.groups", f"should name tasks of the method, found {name!r}."))
+        found += [
+            (f"{path}.sharing.groups", f"should hold every task of the method; {name!r} is in none.")
+            for name in tasks
+            if name not in listed
+        ]
+    if method.target is not None:
+        if method.target not in tasks:
+            found.append((f"{path}.target", f"should be one of {', '.join(tasks)}, found {method.target!r}."))
+        if method.kind == "sequential":
+            found.append((f"{path}.target", "does not go with `kind: sequential`, which has two phases of its own."))
+    if method.curriculum is not None:
+        for name, epoch in method.curriculum.start_epoch.items():
+            where = f"{path}.curriculum.start_epoch"
+            if name not in tasks:
+                found.append((where, f"should name tasks of the method, found {name!r}."))
+            elif epoch > config.train.epochs:
+                message = f"should be at most train.epochs = {config.train.epochs}, found {epoch} for {name}."
+                found.append((where, message))
+        alone = [name for name in tasks if name not in config.baseline_tasks]
+        if method.curriculum.samples and alone:
+            message = f"needs the single-task model of every task; {alone[0]} is not among baseline.tasks."
+            found.append((f"{path}.curriculum", message))
+    return found
+
+
+def _tune(config: Config) -> list[tuple[str, str]]:
+    """What the study would tune, and with which seeds."""
+    methods, tune, seeds = config.finetune.methods, config.tune, config.base.seeds
+    found = [
+        ("tune.seeds", f"should be among base.seeds ({', '.join(map(str, seeds))}), found {seed}.")
+        for seed in tune.seeds or []
+        if seed not in seeds
+    ]
+    if tune.method is not None and tune.method not in methods:
+        found.append(("tune.method", f"should be one of {', '.join(methods)}, found {tune.method!r}."))
     return found

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from mtl.config.common import DropRate, Name, PositiveFraction, PositiveInt, Section
+from mtl.config.common import DropRate, Name, PositiveFloat, PositiveFraction, PositiveInt, Section
 
 
 class TaskBase(Section):
@@ -18,6 +18,8 @@ class TaskBase(Section):
     draw (by the run's seed) for labels."""
     dropout: DropRate | None = None
     """Dropout of this task's head and encoder pass; null takes `encoder.dropout`."""
+    head_lr: PositiveFloat | None = None
+    """Learning rate of this task's head; null takes `train.head_lr`."""
     weight: Annotated[float, Field(gt=0, strict=True)] = 1.0
     """Relative weight among the tasks of its kind."""
 

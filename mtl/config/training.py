@@ -10,10 +10,12 @@ from mtl.config.common import (
     Name,
     NonNegativeFloat,
     PositiveFloat,
+    PositiveFraction,
     PositiveInt,
     Section,
     Seed,
 )
+from mtl.config.sharing import HardSharing, Sharing
 
 
 class BaseConfig(Section):
@@ -78,6 +80,9 @@ class TrainConfig(Section):
     """Global norm of the combined gradient; null does not clip."""
     sampler: SamplerConfig = SamplerConfig()
     stopping: StoppingConfig = StoppingConfig()
+    watch_test: bool = False
+    """Also measure the test part after every epoch, for the optimistic row of published protocols that pick the best
+    epoch there; nothing is selected by it."""
     gradient_probes: Count = 2
     """Steps an epoch on which each task's gradient on the shared parameters is measured."""
 
@@ -136,22 +141,58 @@ class Start(Section):
 
     init: Literal["random", "pretrained"] = "random"
     freeze: Literal["none", "encoder"] = "none"
+    width: PositiveFloat = 1.0
+    """Factor on the encoder's widths, for a sweep of capacity."""
 
     @property
     def label(self) -> str:
-        """Folder and display name, e.g. `pretrained-frozen`."""
-        return self.init + ("-frozen" if self.freeze == "encoder" else "")
+        """Folder and display name, e.g. `pretrained-frozen` or `random-width0.5`."""
+        wide = "" if self.width == 1 else f"-width{self.width:g}"
+        return self.init + ("-frozen" if self.freeze == "encoder" else "") + wide
 
 
 class BaselineConfig(Section):
-    """`baseline`: single-task runs of every task; one set for every start."""
+    """`baseline`: single-task runs; one set for every start."""
 
     starts: Annotated[list[Start], Field(min_length=1)] = [Start()]
+    tasks: Annotated[list[Name], Field(min_length=1)] | None = None
+    """Tasks that are trained alone; null takes all. Without one a task has no verdict."""
+
+
+class Curriculum(Section):
+    """Easy samples first, tasks one after the other (Bengio 2009).
+
+    A sample's difficulty is its loss under the single-task model of the same seed and start, as a rank among the
+    samples of its task, averaged over its tasks.
+    """
+
+    samples: bool = True
+    """False: only `start_epoch` applies."""
+    pacing: Literal["linear", "root", "step"] = "linear"
+    """How the share of the samples that are in use grows from `start` to 1."""
+    start: PositiveFraction = 0.3
+    full: PositiveFraction = 0.5
+    """Share of the epochs after which all samples are in use."""
+    levels: PositiveInt = 3
+    """`step`: in how many equal steps."""
+    start_epoch: dict[Name, PositiveInt] = {}
+    """Task → first epoch that trains it."""
 
 
 class MethodBase(Start):
     tasks: Annotated[list[Name], Field(min_length=1)] | None = None
     """Tasks trained together; null takes all."""
+    sharing: Sharing = HardSharing()
+    """How they share the network."""
+    target: Name | None = None
+    """After the joint training, this task alone is trained on for another whole budget, and judged alone."""
+    curriculum: Curriculum | None = None
+
+
+class EqualMethod(MethodBase):
+    """Every loss with weight 1."""
+
+    kind: Literal["equal"]
 
 
 class WeightedMethod(MethodBase):
@@ -178,7 +219,7 @@ class SequentialMethod(MethodBase):
     first: Literal["forecast", "labels"]
 
 
-Method = Annotated[WeightedMethod | UncertaintyMethod | SequentialMethod, Field(discriminator="kind")]
+Method = Annotated[EqualMethod | WeightedMethod | UncertaintyMethod | SequentialMethod, Field(discriminator="kind")]
 
 
 class FinetuneConfig(Section):

@@ -74,7 +74,7 @@ class MedianPruner(Section):
 
 
 Pruner = Annotated[NoPruner | MedianPruner, Field(discriminator="kind")]
-Objective = Literal["combined", "forecast_mse", "accuracy"]
+TuneObjective = Literal["combined", "forecast_mse", "accuracy"]
 
 
 class TuneConfig(Section):
@@ -86,7 +86,7 @@ class TuneConfig(Section):
     """Finished trials of each arm."""
     seeds: Annotated[list[Seed], Field(min_length=1)] | None = None
     """Seeds of a trial, among base.seeds; null: the first. The objective is the mean over them."""
-    objectives: Annotated[list[Objective], Field(min_length=1, max_length=2)] = ["combined"]
+    objectives: Annotated[list[TuneObjective], Field(min_length=1, max_length=2)] = ["combined"]
     """`forecast_mse` and `accuracy` are means over the main tasks of the kind; `combined` is
     (1 − λ₀) · MSE + λ₀ · error rate with λ₀ = train.stopping.default_lambda, whatever λ a trial has."""
     tolerance: NonNegativeFloat | None = None

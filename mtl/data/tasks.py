@@ -6,13 +6,16 @@ import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
-from mtl.config import BinaryTask, ClassificationTask, ForecastTask, Task
+from mtl.config import BinaryTask, ForecastTask, Task
+from mtl.data.images import channel_statistics, image_samples
+from mtl.data.labels import derive_labels
 from mtl.data.names import check_names
+from mtl.data.pools import Pool, Target
 from mtl.data.scaling import fit_scaler
-from mtl.data.windows import Pool, Target, pad_rows
+from mtl.data.windows import Windows, pad_rows
 from mtl.errors import ConfigError, DataError
 from mtl.seeding import generator
-from mtl.types import NO_LABEL, SPLITS, Prepared, Split, TaskSpec
+from mtl.types import NO_LABEL, SPLITS, ImageSet, Prepared, SourceData, Split, TaskSpec
 
 SHARED_SAMPLES = 0.5
 """A task joins a pool when it has a target for at least this share of the pool's samples. Below it (few labels),
@@ -26,7 +29,7 @@ class TaskSet:
     specs: dict[str, TaskSpec]
     pools: dict[Split, list[Pool]]
     scalers: dict[str, tuple[Tensor, Tensor]]
-    """Source → (mean [C], std [C]) of its training rows, original units."""
+    """Source → (mean [C], std [C]) of its training rows, original units; of images, in shares of full brightness."""
     fold: dict[str, int]
     """Source → the fold that is held out for validation."""
     units: dict[str, dict[str, str]]
@@ -48,7 +51,7 @@ class TaskSet:
         return {name: sizes[name] for name in self.specs}
 
 
-def build_tasks(tasks: dict[str, Task], sources: dict[str, Prepared], seed: int) -> TaskSet:
+def build_tasks(tasks: dict[str, Task], sources: dict[str, SourceData], seed: int) -> TaskSet:
     """Resolves every task against its source, for one seed.
 
     Args:
@@ -60,40 +63,51 @@ def build_tasks(tasks: dict[str, Task], sources: dict[str, Prepared], seed: int)
         ConfigError: a task asks for a column, label or length that its source does not have.
         DataError: a part has no sample for a task, or a class is missing from its training samples.
     """
+    for name, task in tasks.items():
+        check_names(name, task, sources[task.source].columns, sources[task.source].classes)
+    labels, sources = derive_labels(tasks, sources)
     fold = {name: seed % source.folds for name, source in sources.items()}
-    scalers = {name: fit_scaler(source, fold[name]) for name, source in sources.items()}
-    longest = {name: max([t.horizon for t in tasks.values() if t.source == name and isinstance(t, ForecastTask)] or [0])
-               for name in sources}  # fmt: skip
+    scalers = {name: _statistics(source, fold[name]) for name, source in sources.items()}
     specs: dict[str, TaskSpec] = {}
     samples: dict[Split, dict[str, Tensor]] = {split: {} for split in SPLITS}
     for name, task in tasks.items():
         source = sources[task.source]
-        check_names(name, task, source.columns, source.classes)
-        length = _input_len(name, task, source)
+        place = _Place(name, task, source, labels.get(name), _input_len(name, task, source))
         for split in SPLITS:
-            starts = _starts(task, source, length, split, fold[task.source])
+            starts = place.samples(split, fold[task.source])
             if split == "train":
-                starts = _fraction(name, task, source, length, starts, seed)
+                starts = place.fraction(starts, seed)
             if len(starts) == 0:
                 wanted = f" and {task.horizon} rows to forecast" if isinstance(task, ForecastTask) else ""
-                raise DataError(
-                    f"tasks.{name}: {task.source} has no {split} sample with {length} rows of input{wanted}."
-                )
+                size = "" if isinstance(source, ImageSet) else f" with {place.length} rows of input{wanted}"
+                raise DataError(f"tasks.{name}: {task.source} has no {split} sample{size}.")
             samples[split][name] = starts
-        specs[name] = _spec(name, task, source, length, samples["train"][name])
+        specs[name] = place.spec(samples["train"][name])
     # Only now: a horizon longer than the data would ask for as many rows of zeros.
+    horizons = {name: max((spec.horizon for spec in specs.values() if spec.source == name), default=0)
+                for name in sources}  # fmt: skip
     flats = {
-        name: pad_rows(((source.values - scalers[name][0]) / scalers[name][1]).float(), longest[name])
+        name: pad_rows(((source.values - scalers[name][0]) / scalers[name][1]).float(), horizons[name])
         for name, source in sources.items()
+        if isinstance(source, Prepared)
     }
-    pools = {split: _pools(specs, tasks, sources, flats, samples[split]) for split in SPLITS}
-    units = {name: source.units for name, source in sources.items()}
-    labels = {name: task.label for name, task in tasks.items() if not isinstance(task, ForecastTask)}
+    pools = {split: _pools(specs, labels, sources, flats, scalers, samples[split]) for split in SPLITS}
+    units = {name: source.units if isinstance(source, Prepared) else {} for name, source in sources.items()}
     return TaskSet(specs, pools, scalers, fold, units, labels)
 
 
-def _input_len(name: str, task: Task, source: Prepared) -> int:
+def _statistics(source: SourceData, fold: int) -> tuple[Tensor, Tensor]:
+    return channel_statistics(source, fold) if isinstance(source, ImageSet) else fit_scaler(source, fold)
+
+
+def _input_len(name: str, task: Task, source: SourceData) -> int:
     wanted = task.horizon if isinstance(task, ForecastTask) else 0
+    if isinstance(source, ImageSet):
+        if isinstance(task, ForecastTask):
+            raise ConfigError(f"params.yaml: `tasks.{name}.kind` forecast needs windows; {task.source} holds images.")
+        if task.input_len is not None:
+            raise ConfigError(f"params.yaml: `tasks.{name}.input_len` is for windows; {task.source} holds images.")
+        return 0
     if source.window is None:
         if task.input_len is None:
             raise ConfigError(f"params.yaml: `tasks.{name}.input_len` is missing: {task.source} is a series.")
@@ -107,89 +121,114 @@ def _input_len(name: str, task: Task, source: Prepared) -> int:
     return length
 
 
-def _starts(task: Task, source: Prepared, length: int, split: Split, fold: int) -> Int[Tensor, " n"]:
-    """First rows of a task's windows in one part; those without a label left out."""
-    horizon = task.horizon if isinstance(task, ForecastTask) else 0
-    if source.window is not None:
-        assert source.fold is not None
-        test = source.fold == -1
-        held_out = source.fold == fold
-        chosen = {"test": test, "val": held_out & ~test, "train": ~test & ~held_out}[split]
-        windows = chosen.nonzero().squeeze(1)
-        if not isinstance(task, ForecastTask):
-            windows = windows[source.labels[task.label][windows] != NO_LABEL]
-        return windows * source.window + (source.window - length - horizon)
-    assert source.borders is not None
-    first, second, end = source.borders
-    begin, stop = {"train": (0, first), "val": (first, second), "test": (second, end)}[split]
-    if isinstance(task, ForecastTask):
-        # The first target row is the part's first row, so validation and test windows start L rows before it.
-        earliest = max(0, begin - length)
-        return torch.arange(earliest, max(earliest, stop - length - horizon + 1))
-    # A label belongs to the last row of its window.
-    starts = torch.arange(max(0, begin - length + 1), max(0, stop - length + 1))
-    return starts[source.labels[task.label][starts + length - 1] != NO_LABEL]
+def _folded(fold: Int[Tensor, " n"], split: Split, held_out: int) -> Int[Tensor, " m"]:
+    """Numbers of the stored windows or images that belong to a part."""
+    test, val = fold == -1, fold == held_out
+    return {"test": test, "val": val & ~test, "train": ~test & ~val}[split].nonzero().squeeze(1)
 
 
-def _sample_labels(task: ClassificationTask | BinaryTask, source: Prepared, length: int, starts: Tensor) -> Tensor:
-    labels = source.labels[task.label]
-    rows = starts // source.window if source.window is not None else starts + length - 1
-    return labels[rows]
+@dataclass(frozen=True)
+class _Place:
+    """A task at its source. A sample is known by the row at which its window starts, or by its image's number."""
 
+    name: str
+    task: Task
+    source: SourceData
+    label: str | None
+    length: int
 
-def _fraction(name: str, task: Task, source: Prepared, length: int, starts: Tensor, seed: int) -> Int[Tensor, " m"]:
-    """`train_fraction` of the samples: the latest of a series' forecast, else a draw stratified by class."""
-    if task.train_fraction == 1 or len(starts) == 0:
-        return starts
-    if isinstance(task, ForecastTask) and source.window is None:
-        return starts[-max(1, round(task.train_fraction * len(starts))) :]
-    strata = (
-        torch.zeros(len(starts), dtype=torch.int64)
-        if isinstance(task, ForecastTask)
-        else _sample_labels(task, source, length, starts)
-    )
-    drawer = generator(seed, name, "train_fraction")
-    kept = []
-    for stratum in strata.unique():
-        members = (strata == stratum).nonzero().squeeze(1)
-        count = max(1, round(task.train_fraction * len(members)))
-        kept.append(members[torch.randperm(len(members), generator=drawer)[:count]])
-    return starts[torch.cat(kept).sort().values]
+    def samples(self, split: Split, fold: int) -> Int[Tensor, " n"]:
+        """Those of one part; without a label, left out."""
+        source, length = self.source, self.length
+        horizon = self.task.horizon if isinstance(self.task, ForecastTask) else 0
+        if source.fold is not None:
+            stored = _folded(source.fold, split, fold)
+            if self.label is not None:
+                stored = stored[source.labels[self.label][stored] != NO_LABEL]
+            if isinstance(source, ImageSet):
+                return stored
+            assert source.window is not None
+            return stored * source.window + (source.window - length - horizon)
+        assert isinstance(source, Prepared) and source.borders is not None
+        first, second, end = source.borders
+        begin, stop = {"train": (0, first), "val": (first, second), "test": (second, end)}[split]
+        if self.label is None:
+            # The first target row is the part's first row, so validation and test windows start L rows before it.
+            earliest = max(0, begin - length)
+            return torch.arange(earliest, max(earliest, stop - length - horizon + 1))
+        # A label belongs to the last row of its window.
+        starts = torch.arange(max(0, begin - length + 1), max(0, stop - length + 1))
+        return starts[source.labels[self.label][starts + length - 1] != NO_LABEL]
 
+    def labels(self, starts: Int[Tensor, " n"]) -> Int[Tensor, " n"]:
+        """Class numbers of samples."""
+        assert self.label is not None
+        return _labels_at(self.source, self.label, self.length, starts)
 
-def _spec(name: str, task: Task, source: Prepared, length: int, starts: Tensor) -> TaskSpec:
-    match task:
-        case ForecastTask():
+    def fraction(self, starts: Int[Tensor, " n"], seed: int) -> Int[Tensor, " m"]:
+        """`train_fraction` of the samples: the latest of a series' forecast, else a draw stratified by class."""
+        share = self.task.train_fraction
+        if share == 1 or len(starts) == 0:
+            return starts
+        if self.label is None and self.source.fold is None:
+            return starts[-max(1, round(share * len(starts))) :]
+        strata = torch.zeros(len(starts), dtype=torch.int64) if self.label is None else self.labels(starts)
+        drawer = generator(seed, self.name, "train_fraction")
+        kept = []
+        for stratum in strata.unique():
+            members = (strata == stratum).nonzero().squeeze(1)
+            count = max(1, round(share * len(members)))
+            kept.append(members[torch.randperm(len(members), generator=drawer)[:count]])
+        return starts[torch.cat(kept).sort().values]
+
+    def spec(self, starts: Int[Tensor, " n"]) -> TaskSpec:
+        """The task, resolved; `starts` are its training samples."""
+        task, source = self.task, self.source
+        if isinstance(task, ForecastTask):
             targets = [source.columns.index(column) for column in task.targets or source.columns]
-            return TaskSpec(name, "forecast", source.name, length, source.columns, targets, task.horizon,
-                            role=task.role, weight=task.weight, dropout=task.dropout)  # fmt: skip
-        case ClassificationTask() | BinaryTask():
-            classes = source.classes[task.label]
-            counts = torch.bincount(_sample_labels(task, source, length, starts), minlength=len(classes))
-            absent = [classes[i] for i in (counts == 0).nonzero().squeeze(1).tolist()]
-            if absent:
-                raise DataError(f"tasks.{name}: no training sample of class {absent[0]!r}.")
-            weights: tuple[float, ...] | None = None
-            if task.class_weights == "balanced":
-                balanced = counts.sum() / (len(classes) * counts)
-                weights = (float(counts[0] / counts[1]),) if isinstance(task, BinaryTask) else tuple(balanced.tolist())
-            return TaskSpec(name, task.kind, source.name, length, source.columns, [], classes=classes, role=task.role,
-                            weight=task.weight, dropout=task.dropout, class_weights=weights)  # fmt: skip
+            return TaskSpec(self.name, "forecast", source.name, self.length, source.columns, targets, task.horizon,
+                            role=task.role, weight=task.weight, dropout=task.dropout, head_lr=task.head_lr)  # fmt: skip
+        assert self.label is not None
+        classes = source.classes[self.label]
+        counts = torch.bincount(self.labels(starts), minlength=len(classes))
+        absent = [classes[i] for i in (counts == 0).nonzero().squeeze(1).tolist()]
+        if absent:
+            raise DataError(f"tasks.{self.name}: no training sample of class {absent[0]!r}.")
+        weights: tuple[float, ...] | None = None
+        if task.class_weights == "balanced":
+            balanced = counts.sum() / (len(classes) * counts)
+            weights = (float(counts[0] / counts[1]),) if isinstance(task, BinaryTask) else tuple(balanced.tolist())
+        image = (source.images.shape[2], source.images.shape[3]) if isinstance(source, ImageSet) else None
+        return TaskSpec(self.name, task.kind, source.name, self.length, source.columns, [], classes=classes,
+                        role=task.role, weight=task.weight, dropout=task.dropout, class_weights=weights,
+                        image=image, head_lr=task.head_lr)  # fmt: skip
+
+
+def _labels_at(source: SourceData, label: str, length: int, starts: Int[Tensor, " n"]) -> Int[Tensor, " n"]:
+    """Class numbers of the samples that start at `starts`."""
+    if isinstance(source, ImageSet):
+        return source.labels[label][starts]
+    return source.labels[label][starts // source.window if source.window is not None else starts + length - 1]
 
 
 def _pools(
     specs: dict[str, TaskSpec],
-    tasks: dict[str, Task],
-    sources: dict[str, Prepared],
+    label_of: dict[str, str],
+    sources: dict[str, SourceData],
     flats: dict[str, Tensor],
+    scalers: dict[str, tuple[Tensor, Tensor]],
     samples: dict[str, Tensor],
 ) -> list[Pool]:
-    """Tasks with windows of one length on one source share a pool when their samples overlap (SHARED_SAMPLES)."""
+    """Tasks on images, or on windows of one length, of one source share a pool when their samples overlap
+    (SHARED_SAMPLES)."""
     groups: dict[tuple[str, int], list[tuple[list[str], Tensor]]] = {}
     for name in sorted(specs, key=lambda task: -len(samples[task])):
         spec = specs[name]
         shelves = groups.setdefault((spec.source, spec.input_len), [])
         for position, (members, union) in enumerate(shelves):
+            if torch.equal(samples[name], union):
+                members.append(name)
+                break
             common = int(torch.isin(samples[name], union, assume_unique=True).sum())
             if common >= SHARED_SAMPLES * len(union):
                 shelves[position] = ([*members, name], torch.cat([union, samples[name]]).unique())
@@ -203,23 +242,31 @@ def _pools(
         for members, union in shelves:
             targets = {}
             for name in sorted(members, key=order.index):
-                task, spec = tasks[name], specs[name]
-                mask: Bool[Tensor, " n"] = torch.isin(union, samples[name], assume_unique=True)
-                valid = None if bool(mask.all()) else mask
-                if isinstance(task, ForecastTask):
+                spec = specs[name]
+                whole = torch.equal(samples[name], union)
+                mask: Bool[Tensor, " n"] | None = None
+                if not whole:
+                    mask = torch.isin(union, samples[name], assume_unique=True)
+                if spec.kind == "forecast":
                     every = spec.targets == list(range(len(spec.columns)))
                     channels = None if every else torch.tensor(spec.targets)
-                    targets[name] = Target(channels, spec.horizon, None, valid)
+                    targets[name] = Target(channels, spec.horizon, None, mask)
                 else:
                     labels = torch.full((len(union),), NO_LABEL)
-                    labels[mask] = _sample_labels(task, source, length, union[mask])
-                    targets[name] = Target(None, 0, labels, valid)
+                    known = slice(None) if mask is None else mask
+                    labels[known] = _labels_at(source, label_of[name], length, union[known])
+                    targets[name] = Target(None, 0, labels, mask)
             first = min(members, key=order.index)
-            pools.append(Pool(f"{source_name}/{first}", source_name, flats[source_name], length, union, targets))
+            if isinstance(source, ImageSet):
+                pool = Pool(f"{source_name}/{first}", source_name, image_samples(source, union, *scalers[source_name]),
+                            targets)  # fmt: skip
+            else:
+                pool = Pool(f"{source_name}/{first}", source_name, Windows(flats[source_name], length, union), targets)
+            pools.append(pool)
     return sorted(pools, key=lambda pool: order.index(pool.tasks[0]))
 
 
-def unlabelled_pools(sources: dict[str, Prepared], input_len: int | None, seed: int, split: Split) -> list[Pool]:
+def unlabelled_pools(sources: dict[str, SourceData], input_len: int | None, seed: int, split: Split) -> list[Pool]:
     """Windows without targets for pretraining: every source's own part, never its other parts.
 
     Args:
@@ -230,14 +277,14 @@ def unlabelled_pools(sources: dict[str, Prepared], input_len: int | None, seed: 
     """
     pools = []
     for name, source in sources.items():
+        if isinstance(source, ImageSet):
+            raise ConfigError(f"params.yaml: `pretrain.sources` should name sources of windows; {name} holds images.")
         fold = seed % source.folds
         mean, std = fit_scaler(source, fold)
         flat = ((source.values - mean) / std).float()
         if source.window is not None:
             assert source.fold is not None
-            test, held_out = source.fold == -1, source.fold == fold
-            chosen = {"test": test, "val": held_out & ~test, "train": ~test & ~held_out}[split]
-            length, starts = source.window, chosen.nonzero().squeeze(1) * source.window
+            length, starts = source.window, _folded(source.fold, split, fold) * source.window
         else:
             assert source.borders is not None
             if input_len is None:
@@ -248,5 +295,5 @@ def unlabelled_pools(sources: dict[str, Prepared], input_len: int | None, seed: 
             starts = torch.arange(begin, max(begin, stop - length + 1))
         if len(starts) == 0:
             raise DataError(f"pretrain: {name} has no {split} window of {length} rows.")
-        pools.append(Pool(name, name, flat, length, starts, {"": Target(None, 0, None, None)}))
+        pools.append(Pool(name, name, Windows(flat, length, starts), {"": Target(None, 0, None, None)}))
     return pools

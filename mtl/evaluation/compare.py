@@ -8,7 +8,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any, assert_never
 
-from mtl.config import Config, ForecastTask, SequentialMethod, Start, UncertaintyMethod, WeightedMethod
+from mtl.config import Config, EqualMethod, ForecastTask, SequentialMethod, Start, UncertaintyMethod, WeightedMethod
+from mtl.config.sharing import (
+    BranchedSharing,
+    CrossStitchSharing,
+    HardSharing,
+    SeparateSharing,
+    Sharing,
+    SoftSharing,
+)
 from mtl.config.tasks import Task
 from mtl.config.training import Method
 from mtl.errors import UserError
@@ -218,16 +226,44 @@ def _method(made: Comparison, name: str, changes: dict[tuple[str, str], list[flo
 
 def describe(name: str, method: Method) -> str:
     """A method in a few words, for tables and legends."""
+    words = [_weighing(method), *_sharing(method.sharing)]
+    if method.curriculum is not None:
+        words.append("curriculum")
+    if method.target is not None:
+        words.append(f"then {method.target} alone (a second budget)")
+    return f"{name}: {', '.join(words)}"
+
+
+def _weighing(method: Method) -> str:
     match method:
+        case EqualMethod():
+            return "equal weights"
         case WeightedMethod():
-            return f"{name}: λ = {method.lam:g}, {method.schedule}"
+            return f"λ = {method.lam:g}, {method.schedule}"
         case UncertaintyMethod():
-            return f"{name}: learned weights ({method.form})"
+            return f"learned weights ({method.form})"
         case SequentialMethod():
             order = "forecasts before labels" if method.first == "forecast" else "labels before forecasts"
-            return f"{name}: sequential, {order}"
+            return f"sequential, {order}"
         case _:
             assert_never(method)
+
+
+def _sharing(sharing: Sharing) -> list[str]:
+    """Nothing for hard sharing, which is what a method does unless it says otherwise."""
+    match sharing:
+        case HardSharing():
+            return []
+        case SeparateSharing():
+            return ["separate networks"]
+        case SoftSharing():
+            return [f"soft sharing ({sharing.penalty:g})"]
+        case CrossStitchSharing():
+            return [f"cross-stitch ({sharing.units})"]
+        case BranchedSharing():
+            return [f"{len(sharing.groups)} branches after stage {sharing.shared_stages}"]
+        case _:
+            assert_never(sharing)
 
 
 def _forgetting(made: Comparison, name: str) -> list[dict[str, Any]]:

@@ -1,5 +1,6 @@
 """How long a prediction of every task takes: one joint pass against the sum of the single-task passes."""
 
+import json
 from pathlib import Path
 from statistics import median
 from time import perf_counter
@@ -8,8 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mtl.config import Config
-from mtl.experiment.objects import load_tasks
+from mtl.config import Config, Start
+from mtl.config.sharing import HardSharing, Sharing
+from mtl.data.tasks import TaskSet
+from mtl.experiment.objects import load_tasks, run_encoder
 from mtl.files import write_json
 from mtl.models.build import MultiTaskModel, build_model
 from mtl.seeding import resolve_device
@@ -21,7 +24,7 @@ REPEATS = 9
 
 @torch.no_grad()
 def measure_latency(config: Config, root: Path = Path()) -> None:
-    """Writes timings/latency.json: milliseconds for BATCH windows of every source, medians of REPEATS rounds.
+    """Writes timings/latency.json: milliseconds for BATCH samples of every source, medians of REPEATS rounds.
 
     The networks are timed in turn, round by round, so that a slow moment of the machine meets all of them alike.
     Fresh weights do: the time does not depend on their values.
@@ -29,41 +32,56 @@ def measure_latency(config: Config, root: Path = Path()) -> None:
     torch.set_num_threads(config.base.threads)
     device = resolve_device(config.base.device)
     data, _ = load_tasks(config, config.base.seeds[0], root)
-    groups = {f"stl/{name}": [name] for name in data.specs}
-    groups |= {f"method/{name}": config.method_tasks(name) for name in config.finetune.methods}
-    models: dict[tuple[str, ...], MultiTaskModel] = {}
-    seconds: dict[tuple[str, ...], list[float]] = {}
-    for tasks in groups.values():
-        specs = [data.specs[name] for name in tasks]
-        models.setdefault(tuple(tasks), build_model(config.encoder, specs, 0).eval().to(device))
-    inputs = {
-        _shape(spec): torch.randn(BATCH, len(spec.columns), spec.input_len, device=device)
-        for spec in data.specs.values()
-    }
+    seed = config.base.seeds[0]
+    models: dict[str, MultiTaskModel] = {}
+    wanted: dict[str, tuple[str, list[str]]] = {}  # what is reported → (its network, the tasks that it predicts)
+    for name in config.baseline_tasks:
+        start = config.baseline.starts[0]
+        wanted[f"stl/{name}"] = _network(config, data, start, HardSharing(), [name], seed, models), [name]
+    for name, method in config.finetune.methods.items():
+        network = _network(config, data, method, method.sharing, config.method_tasks(name), seed, models)
+        wanted[f"method/{name}"] = network, config.judged_tasks(name)
+    models = {key: model.eval().to(device) for key, model in models.items()}
+    inputs = {_shape(spec): torch.randn(BATCH, *spec.shape, device=device) for spec in data.specs.values()}
+    timed = {(network, tuple(tasks)) for network, tasks in wanted.values()}
+    seconds: dict[tuple[str, tuple[str, ...]], list[float]] = {key: [] for key in sorted(timed)}
     for turn in range(REPEATS + 1):
-        for tasks_of, model in models.items():
+        for (network, tasks_of), found in seconds.items():
             began = perf_counter()
-            _predict_all(model, [data.specs[name] for name in tasks_of], inputs)
+            _predict_all(models[network], [data.specs[name] for name in tasks_of], inputs)
             if device.type == "cuda":
                 torch.cuda.synchronize()
             if turn > 0:  # the first round warms up
-                seconds.setdefault(tasks_of, []).append(perf_counter() - began)
-    found: dict[str, Any] = {"batch": BATCH, "stl": {}}
-    for key, tasks in groups.items():
+                found.append(perf_counter() - began)
+    report: dict[str, Any] = {"batch": BATCH, "stl": {}}
+    for key, (network, tasks) in wanted.items():
         kind, name = key.split("/")
-        value = 1000 * median(seconds[tuple(tasks)])
+        value = 1000 * median(seconds[network, tuple(tasks)])
         if kind == "stl":
-            found["stl"][name] = value
+            report["stl"][name] = value
         else:
-            found[name] = value
-    write_json(root / "timings" / "latency.json", found)
+            report[name] = value
+    write_json(root / "timings" / "latency.json", report)
 
 
-def _shape(spec: TaskSpec) -> tuple[str, int]:
-    return spec.source, spec.input_len
+def _network(
+    config: Config, data: TaskSet, start: Start, sharing: Sharing, tasks: list[str], seed: int,
+    models: dict[str, MultiTaskModel],
+) -> str:  # fmt: skip
+    """Key in `models` of the network of some tasks, built if it is not there: methods of one network share it."""
+    key = json.dumps([tasks, start.width, sharing.model_dump(mode="json")])
+    if key not in models:
+        models[key] = build_model(run_encoder(config, start), [data.specs[name] for name in tasks], seed, sharing)
+    return key
 
 
-def _predict_all(model: MultiTaskModel, specs: list[TaskSpec], inputs: dict[tuple[str, int], Tensor]) -> None:
-    """One pass for each window shape: tasks on the same windows share it."""
+def _shape(spec: TaskSpec) -> tuple[str, tuple[int, ...]]:
+    return spec.source, spec.shape
+
+
+def _predict_all(
+    model: MultiTaskModel, specs: list[TaskSpec], inputs: dict[tuple[str, tuple[int, ...]], Tensor]
+) -> None:
+    """One pass for each shape of sample: tasks on the same samples share it."""
     for shape in {_shape(spec): None for spec in specs}:
         model(inputs[shape], [spec.name for spec in specs if _shape(spec) == shape])

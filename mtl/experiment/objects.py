@@ -6,7 +6,9 @@ import torch
 from safetensors.torch import load_file
 
 from mtl.balancing.base import Balancer
-from mtl.config import Config, Start, UncertaintyMethod
+from mtl.config import Config, Method, Start, UncertaintyMethod
+from mtl.config.encoder import EncoderConfig, widened
+from mtl.config.sharing import CrossStitchSharing
 from mtl.data.sampling import JointPlan
 from mtl.data.store import load_prepared
 from mtl.data.tasks import TaskSet, build_tasks
@@ -15,15 +17,15 @@ from mtl.models.build import MultiTaskModel
 from mtl.models.transfer import Transfer, hand_over
 from mtl.paths import PREPARED, RunPath
 from mtl.training.optimiser import adamw
-from mtl.types import Prepared
+from mtl.types import SourceData
 
 
-def load_sources(names: list[str], root: Path) -> dict[str, Prepared]:
+def load_sources(names: list[str], root: Path) -> dict[str, SourceData]:
     """The prepared sources, by name."""
     return {name: load_prepared(name, root / PREPARED) for name in dict.fromkeys(names)}
 
 
-def load_tasks(config: Config, seed: int, root: Path) -> tuple[TaskSet, dict[str, Prepared]]:
+def load_tasks(config: Config, seed: int, root: Path) -> tuple[TaskSet, dict[str, SourceData]]:
     """Every configured task with its samples, for one seed. All of them, since the sampling plan is drawn for all."""
     sources = load_sources([task.source for task in config.tasks.values()], root)
     return build_tasks(config.tasks, sources, seed), sources
@@ -60,22 +62,38 @@ def start_from(model: MultiTaskModel, start: Start, config: Config, seed: int, r
     """
     transfer = None
     if start.init == "pretrained":
-        transfer = hand_over(model.encoder, load_file(pretrained_weights(config, seed, root)))
+        transfer = hand_over(model.trunk.encoders(), load_file(pretrained_weights(config, seed, root)))
     if start.freeze == "encoder":
         model.freeze_encoder()
     return transfer
 
 
+def run_encoder(config: Config, start: Start) -> EncoderConfig:
+    """The encoder of runs with this start: `encoder`, widened where the start says so."""
+    return widened(config.encoder, start.width)
+
+
 def build_optimiser(
-    config: Config, model: MultiTaskModel, tasks: list[str], balancer: Balancer, method: object
+    config: Config, model: MultiTaskModel, tasks: list[str], balancer: Balancer, method: Method | None
 ) -> torch.optim.AdamW:
-    """AdamW with groups for the encoder, the heads and learnt loss weights (never decayed)."""
+    """AdamW with groups for the trunk, units that mix its columns, heads and learnt loss weights (never decayed)."""
     train = config.train
-    heads = [parameter for name in tasks for parameter in model.head_parameters(name)]
+    units = [] if model.frozen else model.trunk.units()
+    mixing = {id(p) for p in units}
+    trunk = [] if model.frozen else [p for p in model.trunk.parameters() if id(p) not in mixing]
+    sharing = None if method is None else method.sharing
+    factor = sharing.lr_factor if isinstance(sharing, CrossStitchSharing) else 1.0
+    heads: dict[float, list[torch.nn.Parameter]] = {}
+    common = train.lr if train.head_lr is None else train.head_lr
+    for name in tasks:
+        rate = model.tasks[name].head_lr or common
+        known = {id(p) for parameters in heads.values() for p in parameters}
+        heads.setdefault(rate, []).extend(p for p in model.head_parameters([name]) if id(p) not in known)
     learnt = [p for p in balancer.parameters() if p.requires_grad]
     weights_lr = method.lr if isinstance(method, UncertaintyMethod) else train.lr
     return adamw([
-        (model.shared_parameters(), train.lr, train.weight_decay),
-        (heads, train.lr if train.head_lr is None else train.head_lr, train.weight_decay),
+        (trunk, train.lr, train.weight_decay),
+        (units, train.lr * factor, 0.0),
+        *((parameters, rate, train.weight_decay) for rate, parameters in heads.items()),
         (learnt, weights_lr, 0.0),
     ])  # fmt: skip

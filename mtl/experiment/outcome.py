@@ -4,30 +4,32 @@ from typing import Any
 
 import torch
 
+from mtl.data.pools import Pool
 from mtl.data.tasks import TaskSet
-from mtl.data.windows import Pool
+from mtl.data.windows import Windows
 from mtl.evaluation.oracle import forecast_optimum, label_optimum
 from mtl.models.build import MultiTaskModel
 from mtl.training.measure import predict
-from mtl.types import Prepared, TaskSpec
+from mtl.types import Prepared, SourceData, TaskSpec
 
 EXAMPLES = 3
 
 
-def optimum(data: TaskSet, sources: dict[str, Prepared], tasks: list[str]) -> dict[str, dict[str, float]]:
+def optimum(data: TaskSet, sources: dict[str, SourceData], tasks: list[str]) -> dict[str, dict[str, float]]:
     """Task → metrics of the optimal predictor on the task's own test samples, where the source knows it."""
     found: dict[str, dict[str, float]] = {}
     for pool in data.select(tasks, "test"):
         source = sources[pool.source]
-        if source.oracle_forecast is None:
+        if not isinstance(source, Prepared) or source.oracle_forecast is None:
             continue
+        assert isinstance(pool.samples, Windows)
         mean, std = data.scalers[pool.source]
         batch = pool.batch(torch.arange(len(pool)))
-        last_rows = pool.starts + pool.input_len - 1
-        for name in pool.tasks:
+        last_rows = pool.samples.starts + pool.samples.input_len - 1
+        for number, name in enumerate(pool.tasks):
             spec = data.specs[name]
-            chosen = batch.valid.get(name, torch.ones(len(pool), dtype=torch.bool))
-            rows, target = last_rows[chosen], batch.targets[name][chosen]
+            chosen = torch.ones(len(pool), dtype=torch.bool) if batch.valid is None else batch.valid[:, number]
+            rows, target = last_rows[chosen], batch.target(name)[chosen]
             if spec.kind == "forecast":
                 found[name] = forecast_optimum(
                     source.oracle_forecast, source.oracle_from, rows, target, spec.targets, mean, std
@@ -57,14 +59,14 @@ def examples(model: MultiTaskModel, data: TaskSet, specs: dict[str, TaskSpec]) -
 
 def _windows(model: MultiTaskModel, pool: Pool, data: TaskSet, spec: TaskSpec) -> dict[str, Any]:
     prediction, target = predict(model, [pool])[spec.name]
-    batch = pool.batch(torch.arange(len(pool), device=pool.starts.device))
+    assert isinstance(pool.samples, Windows)
+    batch = pool.batch(torch.arange(len(pool), device=pool.samples.starts.device))
     mean, std = (part[spec.targets].float()[:, None] for part in data.scalers[spec.source])
 
     def original(values: torch.Tensor) -> Any:
         return (values.cpu() * std + mean).tolist()
 
-    valid = batch.valid.get(spec.name)
-    x = batch.x[:, spec.targets] if valid is None else batch.x[valid][:, spec.targets]
+    x = batch.x[:, spec.targets] if batch.valid is None else batch.x[batch.valid[:, 0]][:, spec.targets]
     columns = [spec.columns[i] for i in spec.targets]
     units = {c: u for c, u in data.units[spec.source].items() if c in columns}
     windows = [

@@ -8,6 +8,7 @@ from typing import Any
 from mtl.config import Config, NoObjective
 from mtl.data.sampling import JointPlan
 from mtl.data.tasks import unlabelled_pools
+from mtl.data.windows import Windows
 from mtl.experiment.execution import Tell, silent, write_timings
 from mtl.experiment.identity import pretrain_identity, state_key
 from mtl.experiment.objects import load_sources
@@ -47,7 +48,7 @@ def _run_pretrain(config: Config, where: RunPath, root: Path, tell: Tell) -> Pat
         [pool.to(device) for pool in unlabelled_pools(sources, section.input_len, seed, split)]
         for split in ("train", "val")
     )
-    lengths = {pool.input_len for pool in train}
+    lengths = {pool.samples.input_len for pool in train if isinstance(pool.samples, Windows)}
     pretrainer = build_pretrainer(config.encoder, objective, lengths, seed).to(device)
     optimiser = adamw([(list(pretrainer.parameters()), section.lr, section.weight_decay)])
     plan = JointPlan({pool.name: len(pool) for pool in train}, section.batch_size, config.train.sampler, seed)

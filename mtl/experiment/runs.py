@@ -8,12 +8,13 @@ from typing import Any, Literal
 
 from mtl.balancing.build import build_balancer
 from mtl.config import Config, Method, SequentialMethod, Start, WeightedMethod
+from mtl.config.sharing import HardSharing
 from mtl.data.sampling import JointPlan
 from mtl.data.tasks import TaskSet
 from mtl.errors import UserError
 from mtl.experiment.execution import OnEpoch, Tell, silent, unheard, write_timings
 from mtl.experiment.identity import run_identity, state_key
-from mtl.experiment.objects import build_optimiser, joint_plan, load_tasks, start_from
+from mtl.experiment.objects import build_optimiser, joint_plan, load_tasks, run_encoder, start_from
 from mtl.experiment.outcome import examples, optimum
 from mtl.experiment.states import held, note_finished, state_files
 from mtl.experiment.weights import write_weights
@@ -26,7 +27,7 @@ from mtl.training.checkpoint import Checkpoint
 from mtl.training.fit import Budget, Fitted, fit
 from mtl.training.measure import measure
 from mtl.training.stopping import Selector
-from mtl.types import Prepared
+from mtl.types import SourceData
 
 
 def run_baseline(
@@ -71,7 +72,8 @@ def _run(
         data, sources = load_tasks(config, where.seed, root)
         plan = joint_plan(config, data, where.seed)
         specs = {name: data.specs[name] for name in tasks}
-        model = build_model(config.encoder, list(specs.values()), where.seed)
+        sharing = HardSharing() if method is None else method.sharing
+        model = build_model(run_encoder(config, start), list(specs.values()), where.seed, sharing)
         transfer = start_from(model, start, config, where.seed, root)
         model = model.to(device)
         identity = run_identity(config, method, start, where.seed, root)
@@ -147,7 +149,7 @@ def _reference(config: Config, where: RunPath, start: Start, tasks: list[str], r
 
 
 def _write_run(
-    config: Config, where: RunPath, method: Method | None, start: Start, data: TaskSet, sources: dict[str, Prepared],
+    config: Config, where: RunPath, method: Method | None, start: Start, data: TaskSet, sources: dict[str, SourceData],
     specs: dict[str, Any], model: MultiTaskModel, transfer: Transfer | None, fitted: list[Fitted],
     phases: list[dict[str, Any]], identity: dict[str, str], out: Path,
 ) -> Path:  # fmt: skip

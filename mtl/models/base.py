@@ -1,6 +1,6 @@
-"""The contract of an encoder: windows in, tokens and the windows' statistics out.
+"""The contract of an encoder: windows or images in, tokens and the windows' statistics out.
 
-B samples, C channels, L rows of a window, N tokens of a channel, D width of a token.
+B samples, C channels, L rows of a window, N tokens of a channel, D width of a token. An image is one token.
 """
 
 from abc import ABC, abstractmethod
@@ -15,9 +15,10 @@ class Features:
     """What heads read: tokens of the normalised window, and what normalisation took away."""
 
     tokens: Float[Tensor, "B C N D"]
-    mean: Float[Tensor, "B C"]
-    """Mean of each channel over the window, z-scored units, no gradient."""
-    std: Float[Tensor, "B C"]
+    """Of images: [B, 1, 1, D]."""
+    mean: Float[Tensor, "B C"] | None = None
+    """Mean of each channel over the window, z-scored units, no gradient; images have none."""
+    std: Float[Tensor, "B C"] | None = None
     """Standard deviation of each channel over the window (positive), z-scored units, no gradient."""
 
 
@@ -42,8 +43,8 @@ class Encoder(nn.Module, ABC):
         """
 
     @abstractmethod
-    def forward(self, x: Float[Tensor, "B C L"], dropout: float | None = None) -> Features:
-        """Encodes z-scored windows; `dropout` replaces the encoder's own rate, and none applies in eval mode."""
+    def forward(self, x: Float[Tensor, "B C *S"], dropout: float | None = None) -> Features:
+        """Encodes z-scored samples; `dropout` replaces the encoder's own rate, and none applies in eval mode."""
 
     def rate(self, dropout: float | None) -> float:
         """The dropout rate in effect now."""
@@ -54,3 +55,53 @@ class Encoder(nn.Module, ABC):
     def transferable(self) -> dict[str, Tensor]:
         """Name → tensor of what pretraining hands over (detached, not copied)."""
         return {k: v for k, v in self.state_dict().items() if not k.startswith(self.fine_tuning_only)}
+
+
+@dataclass(frozen=True)
+class Window:
+    """What an encoder with stages keeps of a batch while its stages run."""
+
+    shape: tuple[int, ...]
+    """Of the batch: (B, C, …)."""
+    mean: Tensor | None = None
+    std: Tensor | None = None
+
+
+class StagedEncoder(Encoder):
+    """An encoder that is a row of stages, each a module that turns one tensor into the next.
+
+    Sharing architectures work on the tensors between stages: they run stages of several copies of the encoder side by
+    side, mix what they give, or share the lower ones.
+    """
+
+    channel_dim: int = -1
+    """Of the tensors between stages: where their channels lie."""
+
+    @property
+    @abstractmethod
+    def stage_widths(self) -> tuple[int, ...]:
+        """Channels of what each stage gives."""
+
+    @abstractmethod
+    def begin(self, x: Float[Tensor, "B C *S"]) -> tuple[Tensor, Window]:
+        """What the first stage reads; without weights."""
+
+    @property
+    @abstractmethod
+    def stages(self) -> tuple[str, ...]:
+        """Names of the submodules that hold the weights of each stage, in order; other weights belong to the end."""
+
+    @abstractmethod
+    def stage(self, number: int, tensor: Tensor, rate: float) -> Tensor:
+        """One stage, from 0, with the dropout rate in effect."""
+
+    @abstractmethod
+    def end(self, tensor: Tensor, window: Window) -> Features:
+        """Features of what the last stage gave."""
+
+    def forward(self, x: Float[Tensor, "B C *S"], dropout: float | None = None) -> Features:
+        rate = self.rate(dropout)
+        tensor, window = self.begin(x)
+        for number in range(len(self.stages)):
+            tensor = self.stage(number, tensor, rate)
+        return self.end(tensor, window)

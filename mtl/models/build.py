@@ -13,28 +13,50 @@ from typing import assert_never
 import torch
 from torch import nn
 
+from mtl.checks import bad
 from mtl.config import (
+    CnnEncoder,
     DenoiseObjective,
     DiffusionObjective,
     EncoderConfig,
     LinearEncoder,
+    MlpEncoder,
     NoObjective,
     PythonEncoder,
     TimeDartEncoder,
 )
+from mtl.config.sharing import (
+    BranchedSharing,
+    CrossStitchSharing,
+    HardSharing,
+    SeparateSharing,
+    Sharing,
+    SoftSharing,
+)
 from mtl.config.training import Objective
 from mtl.errors import UserError
-from mtl.models.base import Encoder
+from mtl.models.base import Encoder, StagedEncoder
+from mtl.models.cnn import Cnn
 from mtl.models.diffusion import DiffusionPretrainer
-from mtl.models.heads import ConvClassifier, FlatForecastHead, PooledClassifier, WideForecastHead
+from mtl.models.heads import (
+    ConvClassifier,
+    FlatForecastHead,
+    LinearHead,
+    PooledClassifier,
+    StackedHeads,
+    WideForecastHead,
+)
 from mtl.models.linear import LinearBackbone
+from mtl.models.mlp import Mlp
 from mtl.models.multitask import MultiTaskModel
 from mtl.models.plugins import check_contract, load_encoder
 from mtl.models.pretraining import DenoisePretrainer, Pretrainer
+from mtl.models.sharing import BranchedTrunk, CrossStitchTrunk, HardTrunk, SeparateTrunk, Trunk
 from mtl.models.timedart import TimeDart
 from mtl.types import TaskSpec
 
 _TRIAL_CHANNELS = 2
+HARD = HardSharing()
 
 
 @contextmanager
@@ -46,14 +68,34 @@ def _seeded(seed: int, part: str) -> Iterator[None]:
         yield
 
 
-def build_encoder(config: EncoderConfig, shapes: Iterable[tuple[int, int]], seed: int) -> Encoder:
-    """The encoder with its first weights; a user's own is tried on inputs of (channels, rows) in `shapes`."""
+def build_encoder(config: EncoderConfig, shapes: Iterable[tuple[int, ...]], seed: int) -> Encoder:
+    """The encoder with its first weights.
+
+    Args:
+        config: section `encoder`.
+        shapes: of the samples it will see, (C, L) or (C, Y, X); a user's own encoder is tried on each.
+        seed: of its first weights.
+
+    Raises:
+        UserError: it cannot take samples of those shapes.
+    """
     with _seeded(seed, "encoder"):
         match config:
             case TimeDartEncoder():
+                _windows_only(config.kind, shapes)
                 return TimeDart(config)
             case LinearEncoder():
+                _windows_only(config.kind, shapes)
                 return LinearBackbone(config)
+            case MlpEncoder():
+                channels, height, width = _image_shape(config, shapes)
+                return Mlp(config, channels * height * width)
+            case CnnEncoder():
+                channels, height, width = _image_shape(config, shapes)
+                if min(height, width) < 2 ** len(config.widths):
+                    raise bad("encoder.widths", f"be few enough to halve images of {height} × {width} pixels each time",
+                              config.widths)  # fmt: skip
+                return Cnn(config, channels)
             case PythonEncoder():
                 encoder = load_encoder(config)
                 check_contract(encoder, config.target, shapes)
@@ -62,11 +104,36 @@ def build_encoder(config: EncoderConfig, shapes: Iterable[tuple[int, int]], seed
                 assert_never(config)
 
 
+def _windows_only(kind: str, shapes: Iterable[tuple[int, ...]]) -> None:
+    images = [shape for shape in shapes if len(shape) == 3]
+    if images:
+        found = " × ".join(map(str, images[0]))
+        raise UserError(f"`encoder.kind` should be mlp or cnn for images of {found} (channels, rows, columns), "
+                        f"found {kind}.")  # fmt: skip
+
+
+def _image_shape(config: MlpEncoder | CnnEncoder, shapes: Iterable[tuple[int, ...]]) -> tuple[int, ...]:
+    """The one shape (C, Y, X) of all images."""
+    found = sorted(set(shapes))
+    windows = [shape for shape in found if len(shape) != 3]
+    if windows:
+        raise UserError(f"`encoder.kind` should be timedart, linear or python for windows of {windows[0][1]} rows, "
+                        f"found {config.kind}.")  # fmt: skip
+    if len(found) > 1:
+        shown = " and ".join(" × ".join(map(str, shape)) for shape in found)
+        raise UserError(f"`encoder.kind` {config.kind} should see images of one shape, found {shown}.")
+    if config.in_channels not in (None, found[0][0]):
+        raise bad("encoder.in_channels", f"be {found[0][0]}, the channels of the images", config.in_channels)
+    return found[0]
+
+
 def build_head(config: EncoderConfig, encoder: Encoder, task: TaskSpec) -> nn.Module:
     """The head of one task; its shapes follow from the task's own channels and length."""
     channels, tokens = len(task.columns), encoder.count_tokens(task.input_len)
     rate = encoder.dropout if task.dropout is None else task.dropout
     match config, task.kind:
+        case ((MlpEncoder() | CnnEncoder()), _):
+            return LinearHead(encoder.width, task.outputs)
         case LinearEncoder(), "forecast":
             return WideForecastHead(encoder.width, task.horizon, task.targets, channels, rate)
         case LinearEncoder(), _:
@@ -77,18 +144,69 @@ def build_head(config: EncoderConfig, encoder: Encoder, task: TaskSpec) -> nn.Mo
             return PooledClassifier(config.classification, channels, encoder.width, task.outputs, rate)
 
 
-def build_model(encoder: EncoderConfig, tasks: Sequence[TaskSpec], seed: int) -> MultiTaskModel:
+def build_trunk(sharing: Sharing, encoder: Encoder, tasks: Sequence[str]) -> Trunk:
+    """How `tasks` share copies of an encoder.
+
+    Raises:
+        UserError: the form needs stages and the encoder has none, or more tasks, or other groups.
+    """
+    match sharing:
+        case HardSharing():
+            return HardTrunk(encoder)
+        case SeparateSharing():
+            return SeparateTrunk(encoder, tasks)
+        case SoftSharing():
+            return SeparateTrunk(encoder, tasks, sharing.penalty)
+        case CrossStitchSharing():
+            if len(tasks) < 2:
+                raise UserError(f"`sharing.kind` cross_stitch needs two tasks or more, found {', '.join(tasks)}.")
+            return CrossStitchTrunk(_staged(sharing.kind, encoder), tasks, sharing.units == "channel",
+                                    sharing.init == "lean")  # fmt: skip
+        case BranchedSharing():
+            staged = _staged(sharing.kind, encoder)
+            listed = [name for group in sharing.groups for name in group]
+            if set(listed) != set(tasks):
+                odd = sorted(set(listed) ^ set(tasks))[0]
+                what = "a task of the method" if odd in listed else "left out"
+                raise UserError(f"`sharing.groups` should hold every task of the method once: {odd} is "
+                                f"{'not ' if odd in listed else ''}{what}.")  # fmt: skip
+            if sharing.shared_stages > len(staged.stages):
+                raise bad("sharing.shared_stages", f"be at most the encoder's {len(staged.stages)} stages",
+                          sharing.shared_stages)  # fmt: skip
+            return BranchedTrunk(staged, sharing.groups, sharing.shared_stages)
+        case _:
+            assert_never(sharing)
+
+
+def _staged(kind: str, encoder: Encoder) -> StagedEncoder:
+    if not isinstance(encoder, StagedEncoder):
+        raise UserError(f"`sharing.kind` {kind} needs an encoder with stages (mtl.models.base.StagedEncoder), found "
+                        f"{type(encoder).__name__}; hard, separate and soft go with every encoder.")  # fmt: skip
+    return encoder
+
+
+def build_model(
+    encoder: EncoderConfig, tasks: Sequence[TaskSpec], seed: int, sharing: Sharing = HARD
+) -> MultiTaskModel:
     """The network of `tasks`, on the CPU, in train mode.
 
     Raises:
-        UserError: A task's windows do not fit the encoder, or a user's own encoder breaks its contract.
+        UserError: A task's samples do not fit the encoder, a user's own encoder breaks its contract, or the encoder
+            cannot be shared as asked.
     """
-    network = build_encoder(encoder, {(len(task.columns), task.input_len) for task in tasks}, seed)
+    network = build_encoder(encoder, {task.shape for task in tasks}, seed)
     heads: dict[str, nn.Module] = {}
+    stacks: dict[float | None, dict[str, nn.Linear]] = {}
     for task in tasks:
         with _seeded(seed, f"head/{task.name}"):
-            heads[task.name] = build_head(encoder, network, task)
-    return MultiTaskModel(network, heads, tasks)
+            head = build_head(encoder, network, task)
+        if isinstance(head, LinearHead) and task.kind == "binary":
+            # A stack has one learning rate.
+            stacks.setdefault(task.head_lr, {})[task.name] = head.linear
+        else:
+            heads[task.name] = head
+    trunk = build_trunk(sharing, network, [task.name for task in tasks])
+    return MultiTaskModel(trunk, heads, [StackedHeads(stack) for stack in stacks.values()], tasks)
 
 
 def build_pretrainer(encoder: EncoderConfig, objective: Objective, input_lens: Iterable[int], seed: int) -> Pretrainer:

@@ -4,10 +4,11 @@ B samples, C channels, T target channels, N tokens of a channel, D width, H hori
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from mtl.config.encoder import ClassificationHead
@@ -33,6 +34,7 @@ class ForecastHead(nn.Module, ABC):
 
     def forward(self, features: Features) -> Float[Tensor, "B T H"]:
         tokens, mean, std = features.tokens, features.mean, features.std
+        assert mean is not None and std is not None, "a forecast is made of windows"
         if self.targets is not None:
             tokens, mean, std = tokens[:, self.targets], mean[:, self.targets], std[:, self.targets]
         return denormalise(self.predict(tokens), mean, std)
@@ -73,6 +75,7 @@ class Amplitude(nn.Module):
         self.second = nn.Linear(AMPLITUDE_WIDTH, AMPLITUDE_WIDTH)
 
     def forward(self, features: Features) -> Float[Tensor, "B A"]:
+        assert features.mean is not None and features.std is not None, "amplitude is a window's"
         x = torch.cat([features.mean, features.std.log()], dim=-1)
         norm = self.norm
         if self.training and len(x) == 1:  # one sample has no variance: the running statistics stand in
@@ -134,3 +137,43 @@ class ConvClassifier(nn.Module):
         if self.amplitude is not None:
             x = torch.cat([x, self.amplitude(features)], dim=-1)
         return self.out(x)
+
+
+class LinearHead(nn.Module):
+    """Of an image's features: one linear layer."""
+
+    def __init__(self, width: int, outputs: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(width, outputs)
+
+    def forward(self, features: Features) -> Float[Tensor, "B k"]:
+        return self.linear(features.tokens.flatten(1))
+
+
+class StackedHeads(nn.Module):
+    """The binary heads of J tasks as one linear layer: a row of weights and a bias each.
+
+    Args:
+        heads: task → its layer, whose first weights become the task's row.
+    """
+
+    def __init__(self, heads: Mapping[str, nn.Linear]) -> None:
+        super().__init__()
+        self.tasks = tuple(heads)
+        self.weight = nn.Parameter(torch.cat([head.weight.detach() for head in heads.values()]))
+        self.bias = nn.Parameter(torch.cat([head.bias.detach() for head in heads.values()]))
+
+    def forward(self, features: Sequence[Features], rows: Int[Tensor, " j"] | None) -> Float[Tensor, "B j"]:
+        """Logits of some of the tasks.
+
+        Args:
+            features: of each of them; one and the same where they share a trunk.
+            rows: theirs; None for all of them in order.
+        """
+        weight = self.weight if rows is None else self.weight.index_select(0, rows)
+        bias = self.bias if rows is None else self.bias.index_select(0, rows)
+        first = features[0].tokens
+        if all(part.tokens is first for part in features):
+            return F.linear(first.flatten(1), weight, bias)
+        tokens = torch.stack([part.tokens.flatten(1) for part in features])
+        return torch.einsum("jbd,jd->bj", tokens, weight) + bias

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from mtl.checks import bad
 from mtl.config import LinearEncoder
 from mtl.config.encoder import ActivationForgetting
-from mtl.models.base import Encoder, Features
+from mtl.models.base import Features, StagedEncoder, Window
 from mtl.models.dropout import drop
 from mtl.models.normalisation import normalise
 
@@ -29,7 +29,7 @@ class ActivationGate(nn.Module):
         return x * (1 - self.rate * self.up(F.relu(self.down(x))).sigmoid())
 
 
-class LinearBackbone(Encoder):
+class LinearBackbone(StagedEncoder):
     """Linear(L→D) → ReLU → dropout → Linear(D→D) → ReLU → half the dropout."""
 
     fine_tuning_only = ("forgetting.",)
@@ -64,11 +64,24 @@ class LinearBackbone(Encoder):
             return F.pad(x, (self.input_len - x.shape[-1], 0))
         return F.interpolate(x, size=self.input_len, mode="linear", align_corners=True)
 
-    def forward(self, x: Float[Tensor, "B C L"], dropout: float | None = None) -> Features:
-        rate = self.rate(dropout)
+    @property
+    def stages(self) -> tuple[str, ...]:
+        return "first", "second"
+
+    @property
+    def stage_widths(self) -> tuple[int, ...]:
+        return self.width, self.width
+
+    def begin(self, x: Float[Tensor, "B C L"]) -> tuple[Float[Tensor, "B C M"], Window]:
         normalised, mean, std = normalise(x)
-        features = drop(F.relu(self.first(self.resize(normalised))), rate)
-        features = drop(F.relu(self.second(features)), rate / 2)
+        return self.resize(normalised), Window(tuple(x.shape), mean, std)
+
+    def stage(self, number: int, tensor: Float[Tensor, "B C _"], rate: float) -> Float[Tensor, "B C D"]:
+        if number == 0:
+            return drop(F.relu(self.first(tensor)), rate)
+        return drop(F.relu(self.second(tensor)), rate / 2)
+
+    def end(self, tensor: Float[Tensor, "B C D"], window: Window) -> Features:
         if self.forgetting is not None and not self.pretraining:
-            features = self.forgetting(features)
-        return Features(features.unsqueeze(2), mean, std)
+            tensor = self.forgetting(tensor)
+        return Features(tensor.unsqueeze(2), window.mean, window.std)

@@ -1,66 +1,158 @@
-"""One encoder, a head a task (hard sharing, Caruana 1997); a single-task network is the same with one head."""
+"""A trunk and a head a task; a single-task network is the same with one head."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from mtl.models.base import Encoder
+from mtl.models.heads import LinearHead, StackedHeads
+from mtl.models.sharing import Trunk
 from mtl.types import Predictions, TaskSpec
 
 
-class MultiTaskModel(nn.Module):
-    """Encodes a batch once for all the tasks that share its samples."""
+@dataclass(frozen=True)
+class _Route:
+    """What a pass over some of the tasks calls, worked out once for each set of tasks."""
 
-    def __init__(self, encoder: Encoder, heads: Mapping[str, nn.Module], tasks: Sequence[TaskSpec]) -> None:
+    rates: dict[str, float]
+    own: tuple[str, ...]
+    """Tasks with a module of their own as head."""
+    stacks: tuple[tuple[int, tuple[str, ...], Int[Tensor, " J"] | None], ...]
+    """(stack, its tasks among those asked for, their rows; None when they are all of its rows)."""
+    binary: tuple[str, ...]
+
+
+class MultiTaskModel(nn.Module):
+    """Passes a batch once through the trunk for all the tasks that share its samples.
+
+    Args:
+        trunk: from a batch to each task's features.
+        heads: task → head, for all tasks but those of `stacks`.
+        stacks: binary heads that are one linear layer together.
+        tasks: the tasks of the run, in order.
+    """
+
+    def __init__(
+        self, trunk: Trunk, heads: Mapping[str, nn.Module], stacks: Sequence[StackedHeads], tasks: Sequence[TaskSpec]
+    ) -> None:
         super().__init__()
-        self.encoder = encoder
+        self.trunk = trunk
         self.heads = nn.ModuleDict()
         # Entered directly: ModuleDict refuses names of its own methods, and a task may be called `keys` or `type`.
         self.heads._modules.update(heads)
+        self._stacks = list(stacks)
+        self.stacks = nn.ModuleList(self._stacks)
         self.tasks = {task.name: task for task in tasks}
         self.frozen = False
+        self._routes: dict[tuple[tuple[str, ...], tuple[str, ...] | None], _Route] = {}
 
     def dropout_of(self, task: str) -> float:
         """The task's own dropout rate, else the encoder's."""
         own = self.tasks[task].dropout
-        return self.encoder.dropout if own is None else own
+        return self.trunk.encoders()[0].dropout if own is None else own
 
-    def forward(self, x: Float[Tensor, "B C L"], tasks: Sequence[str]) -> Predictions:
-        """Predictions of `tasks` for windows they share; the encoder drops at the largest of their rates."""
+    def forward(
+        self, x: Float[Tensor, "B C *S"], tasks: Sequence[str], asked: Sequence[str] | None = None
+    ) -> Predictions:
+        """Predictions for samples that `tasks` share.
+
+        Args:
+            x: the samples.
+            tasks: all that share them; they set the dropout rate of a common encoder.
+            asked: whose predictions are wanted; None for all. The heads of the others are not called.
+        """
+        route = self._route(tuple(tasks), None if asked is None else tuple(asked))
         with torch.set_grad_enabled(torch.is_grad_enabled() and not self.frozen):
-            features = self.encoder(x, max(self.dropout_of(task) for task in tasks))
-        predictions = {task: self.heads[task](features) for task in tasks}
-        return {t: y.squeeze(-1) if self.tasks[t].kind == "binary" else y for t, y in predictions.items()}
+            found = self.trunk(x, route.rates)
+        own = {task: self.heads[task](found[task]) for task in route.own}
+        parts: list[Tensor] = []
+        names: list[str] = []
+        for number, chosen, rows in route.stacks:
+            parts.append(self._stacks[number]([found[task] for task in chosen], rows))
+            names += chosen
+        for task in route.own:
+            if self.tasks[task].kind == "binary":
+                parts.append(own.pop(task))
+                names.append(task)
+        logits = None if not parts else parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
+        if logits is not None and tuple(names) != route.binary:
+            order = torch.tensor([names.index(task) for task in route.binary], device=logits.device)
+            logits = logits.index_select(1, order)
+        features = tuple({id(f.tokens): f.tokens for f in found.values()}.values())
+        return Predictions(own, route.binary, logits, features)
+
+    def _route(self, tasks: tuple[str, ...], asked: tuple[str, ...] | None) -> _Route:
+        key = (tasks, asked)
+        if key not in self._routes:
+            device = next(self.parameters()).device
+            rates = {task: self.dropout_of(task) for task in tasks}
+            tasks = tasks if asked is None else asked
+            stacks = []
+            for number, stack in enumerate(self._stacks):
+                chosen = tuple(task for task in tasks if task in stack.tasks)
+                rows = [stack.tasks.index(task) for task in chosen]
+                if chosen:
+                    whole = rows == list(range(len(stack.tasks)))
+                    stacks.append((number, chosen, None if whole else torch.tensor(rows, device=device)))
+            self._routes[key] = _Route(
+                rates,
+                tuple(task for task in tasks if task in self.heads),
+                tuple(stacks),
+                tuple(task for task in tasks if self.tasks[task].kind == "binary"),
+            )
+        return self._routes[key]
+
+    def _apply(self, fn: Any, recurse: bool = True) -> "MultiTaskModel":
+        self._routes.clear()  # they hold indices on the device that is left
+        super()._apply(fn, recurse)
+        return self
 
     def freeze_encoder(self) -> None:
         """From now on the encoder has no gradient and stays in eval mode: a probe of what it already knows."""
         self.frozen = True
-        self.encoder.requires_grad_(False).eval()
+        self.trunk.requires_grad_(False).eval()
 
     def train(self, mode: bool = True) -> "MultiTaskModel":
         super().train(mode)
         if self.frozen:
-            self.encoder.eval()
+            self.trunk.eval()
         return self
 
     def shared_parameters(self) -> list[nn.Parameter]:
-        """What all tasks train together: the encoder, or nothing once it is frozen."""
-        return [] if self.frozen else list(self.encoder.parameters())
+        """What several tasks train together; nothing once the encoder is frozen."""
+        return [] if self.frozen else self.trunk.shared_parameters()
 
-    def head_parameters(self, task: str) -> list[nn.Parameter]:
-        """What `task` alone trains."""
-        return list(self.heads[task].parameters())
+    def head_parameters(self, tasks: Sequence[str]) -> list[nn.Parameter]:
+        """What the heads of `tasks` alone train; a stack of heads belongs to all its tasks."""
+        own = [p for task in tasks if task in self.heads for p in self.heads[task].parameters()]
+        return own + [p for stack in self._stacks if set(stack.tasks) & set(tasks) for p in stack.parameters()]
+
+    def linear_heads(self, tasks: Sequence[str]) -> dict[str, Float[Tensor, "o D"]]:
+        """Weights of those of the tasks' heads that are one linear layer on the features."""
+        found: dict[str, Tensor] = {}
+        for stack in self._stacks:
+            found |= {task: stack.weight[k : k + 1] for k, task in enumerate(stack.tasks) if task in tasks}
+        for task in tasks:
+            head = self.heads._modules.get(task)
+            if isinstance(head, LinearHead):
+                found[task] = head.linear.weight
+        return {task: found[task] for task in tasks if task in found}
 
     def parameter_counts(self) -> dict[str, Any]:
-        """Numbers of weights: `total`, `shared`, `heads` (by task) and `trainable`."""
-        heads = {task: sum(p.numel() for p in self.head_parameters(task)) for task in self.tasks}
-        shared = sum(p.numel() for p in self.encoder.parameters())
+        """Numbers of weights: `total`, `shared`, `trunk`, `heads` (by task) and `trainable`."""
+        heads = {
+            task: sum(p.numel() for p in self.heads[task].parameters())
+            if task in self.heads
+            else next(stack.weight.shape[1] + 1 for stack in self._stacks if task in stack.tasks)
+            for task in self.tasks
+        }
         return {
-            "total": shared + sum(heads.values()),
-            "shared": shared,
+            "total": sum(p.numel() for p in self.parameters()),
+            "shared": sum(p.numel() for p in self.trunk.shared_parameters()),
+            "trunk": sum(p.numel() for p in self.trunk.parameters()),
             "heads": heads,
             "trainable": sum(p.numel() for p in self.parameters() if p.requires_grad),
         }

@@ -76,8 +76,8 @@ def load_encoder(config: PythonEncoder) -> Encoder:
     return encoder
 
 
-def check_contract(encoder: Encoder, target: str, shapes: Iterable[tuple[int, int]]) -> None:
-    """A trial forward pass for each (channels C, rows L).
+def check_contract(encoder: Encoder, target: str, shapes: Iterable[tuple[int, ...]]) -> None:
+    """A trial forward pass for each (channels C, rows L) or (C, Y, X).
 
     Raises:
         UserError: It fails, or what it returns has other types or shapes than the contract names.
@@ -90,8 +90,9 @@ def check_contract(encoder: Encoder, target: str, shapes: Iterable[tuple[int, in
             )
     was_training = encoder.training
     encoder.eval()
-    for channels, rows in sorted(set(shapes)):
-        x = torch.randn(_TRIAL_BATCH, channels, rows, generator=torch.Generator().manual_seed(0))
+    for shape in sorted(set(shapes)):
+        channels, rows = (1, 0) if len(shape) == 3 else shape  # an image is one token of one channel
+        x = torch.randn(_TRIAL_BATCH, *shape, generator=torch.Generator().manual_seed(0))
         try:
             with torch.no_grad():
                 tokens = encoder.count_tokens(rows)
@@ -100,21 +101,19 @@ def check_contract(encoder: Encoder, target: str, shapes: Iterable[tuple[int, in
             raise
         except Exception as error:  # the user's code may fail in any way
             raise UserError(
-                f"`encoder.target` {target} failed on a trial input [B, C, L] = {list(x.shape)} "
+                f"`encoder.target` {target} failed on a trial input [B, C, …] = {list(x.shape)} "
                 f"({type(error).__name__}: {error})."
             ) from error
-        _check_features(features, target, channels, tokens, encoder.width)
+        _check_features(features, target, channels, tokens, encoder.width, len(shape) == 2)
     encoder.train(was_training)
 
 
-def _check_features(features: object, target: str, channels: int, tokens: int, width: int) -> None:
+def _check_features(features: object, target: str, channels: int, tokens: int, width: int, windows: bool) -> None:
     if not isinstance(features, Features):
         raise UserError(f"`encoder.target` {target} should return Features, found {type(features).__name__}.")
-    wanted = {
-        "tokens": (_TRIAL_BATCH, channels, tokens, width),
-        "mean": (_TRIAL_BATCH, channels),
-        "std": (_TRIAL_BATCH, channels),
-    }
+    wanted: dict[str, tuple[int, ...]] = {"tokens": (_TRIAL_BATCH, channels, tokens, width)}
+    if windows:
+        wanted |= {"mean": (_TRIAL_BATCH, channels), "std": (_TRIAL_BATCH, channels)}
     for name, shape in wanted.items():
         tensor = vars(features)[name]
         found = tuple(tensor.shape) if isinstance(tensor, Tensor) else type(tensor).__name__
@@ -122,7 +121,7 @@ def _check_features(features: object, target: str, channels: int, tokens: int, w
             raise UserError(f"`encoder.target` {target}: Features.{name} should have the shape {shape}, found {found}.")
         if not bool(tensor.isfinite().all()):
             raise UserError(f"`encoder.target` {target}: Features.{name} should be finite, found NaN or infinity.")
-    if not bool((features.std > 0).all()):
+    if features.std is not None and not bool((features.std > 0).all()):
         raise UserError(
             f"`encoder.target` {target}: Features.std should be positive, found {float(features.std.min())}."
         )

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from mtl.config import TimeDartEncoder
 from mtl.models.attention import attend
-from mtl.models.base import Encoder, Features
+from mtl.models.base import Features, StagedEncoder, Window
 from mtl.models.dropout import drop
 from mtl.models.normalisation import normalise
 from mtl.models.patching import count_patches, patchify, position_encoding
@@ -40,7 +40,7 @@ class Block(nn.Module):
         return self.norm2(x + drop(self.down(drop(F.gelu(self.up(x)), rate)), rate))
 
 
-class TimeDart(Encoder):
+class TimeDart(StagedEncoder):
     """Instance normalisation, patches, Transformer; in pretraining always causal."""
 
     def __init__(self, config: TimeDartEncoder) -> None:
@@ -66,9 +66,23 @@ class TimeDart(Encoder):
             tokens = block(tokens, causal, rate)
         return self.norm(tokens)
 
-    def forward(self, x: Float[Tensor, "B C L"], dropout: float | None = None) -> Features:
-        rate = self.rate(dropout)
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """The embedding with its positions, then the blocks."""
+        return ("embedding", *(f"blocks.{number}" for number in range(len(self.blocks))))
+
+    @property
+    def stage_widths(self) -> tuple[int, ...]:
+        return (self.width,) * (len(self.blocks) + 1)
+
+    def begin(self, x: Float[Tensor, "B C L"]) -> tuple[Float[Tensor, "S N P"], Window]:
         normalised, mean, std = normalise(x)
-        tokens = self.embedding(patchify(normalised, self.patch_len).flatten(0, 1))
-        tokens = self.mix(self.place(tokens, rate), self.causal or self.pretraining, rate)
-        return Features(tokens.unflatten(0, x.shape[:2]), mean, std)
+        return patchify(normalised, self.patch_len).flatten(0, 1), Window(tuple(x.shape), mean, std)
+
+    def stage(self, number: int, tensor: Float[Tensor, "S N _"], rate: float) -> Float[Tensor, "S N D"]:
+        if number == 0:
+            return self.place(self.embedding(tensor), rate)
+        return self.blocks[number - 1](tensor, self.causal or self.pretraining, rate)
+
+    def end(self, tensor: Float[Tensor, "S N D"], window: Window) -> Features:
+        return Features(self.norm(tensor).unflatten(0, window.shape[:2]), window.mean, window.std)

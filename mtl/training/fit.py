@@ -1,25 +1,26 @@
 """The one training loop: joint steps over pools of samples, top to bottom.
 
 It receives built objects and yields a record an epoch; whoever iterates shows progress. Per step: one pass of the
-encoder for each pool, one loss a task, one balanced backward pass, clipping, one AdamW step. The device is read
+network for each pool, one vector of losses, one balanced backward pass, clipping, one AdamW step. The device is read
 back (synchronised) only every `CHECK_EVERY` steps, for the check that losses are finite, and at an epoch's end.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from mtl.balancing.base import Balancer
+from mtl.balancing.base import Balancer, Step
+from mtl.data.pools import Pool
 from mtl.data.sampling import JointPlan
-from mtl.data.windows import Pool
 from mtl.errors import UserError
 from mtl.models.build import MultiTaskModel
 from mtl.training.checkpoint import Checkpoint
-from mtl.training.losses import gradient_geometry, task_loss
+from mtl.training.forward import Forward
+from mtl.training.losses import gradient_geometry
 from mtl.training.measure import measure
 from mtl.training.optimiser import LrSchedule, lr_factor, set_lr
 from mtl.training.stopping import Selector
@@ -43,6 +44,8 @@ class Budget:
     clip: float | None
     probes: int
     """Steps an epoch on which the geometry of the task gradients is measured."""
+    starts: Mapping[str, int] = field(default_factory=dict)
+    """Task → first epoch that trains it, from 1; a task that is absent starts at once."""
 
 
 @dataclass
@@ -91,6 +94,9 @@ def fit(
         )
     shared = [p for p in model.shared_parameters() if p.requires_grad]
     trained = [p for group in optimiser.param_groups for p in group["params"]]
+    together = {id(p) for p in shared}
+    heads = [p for p in model.parameters() if p.requires_grad and id(p) not in together]
+    forward = Forward(model, train, specs, budget.starts, balancer.needs_passes)
     limit = torch.inf if budget.clip is None else budget.clip
     modules: dict[str, nn.Module] = {"model": model, "balancer": balancer}
     done, begun = _resume(checkpoint, modules, optimiser, selector, fitted)
@@ -112,26 +118,23 @@ def fit(
         for i, chosen in enumerate(steps[first:], start=first):
             progress = step / total
             rate = set_lr(optimiser, lr_factor(budget.schedule, progress))
-            losses: dict[str, Tensor] = {}
             for pool in train:
-                if pool.name not in chosen:
-                    continue
-                batch = pool.batch(chosen[pool.name].to(device))
-                predictions = model(batch.x, pool.tasks)
-                for name in pool.tasks:
-                    loss = task_loss(specs[name], predictions[name], batch.targets[name], batch.valid.get(name))
-                    if loss is not None:
-                        losses[name] = loss
-                    fitted.samples[name] = fitted.samples.get(name, 0) + len(batch.x)
+                if pool.name in chosen:
+                    for name in pool.tasks:
+                        fitted.samples[name] = fitted.samples.get(name, 0) + len(chosen[pool.name])
+            found = forward(chosen, epoch)
             step += 1
-            if losses:
-                losses = {name: losses[name] for name in specs if name in losses}
-                tally.add_losses(i, losses)
-                if i in probes and shared and len(losses) > 1:
-                    tally.add_geometry(probes.index(i), losses, *gradient_geometry(losses, shared))
+            if found.losses is not None:
+                tally.add_losses(i, found.losses, found.places)
+                if i in probes and shared and len(found.places) > 1:
+                    tally.add_geometry(probes.index(i), found.places, *gradient_geometry(found.losses, shared))
                 optimiser.zero_grad(set_to_none=True)
-                weights = balancer.backward(losses, progress)
-                tally.weights += torch.stack([torch.as_tensor(weights[name], device=device) for name in specs])
+                tally.weights += balancer.backward(
+                    Step(found.losses, found.places, progress, found.passes, shared, heads)
+                )
+                penalty = model.trunk.penalty()
+                if penalty is not None:
+                    penalty.backward()
                 tally.norms[i] = nn.utils.clip_grad_norm_(trained, limit)
                 optimiser.step()
             last = i + 1 == len(steps)

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from mtl.data.windows import Pool
+from mtl.data.pools import Pool
 from mtl.evaluation.metrics import forecast_metrics, label_metrics
 from mtl.models.build import MultiTaskModel
 from mtl.types import TaskSpec
@@ -18,18 +18,36 @@ def predict(model: MultiTaskModel, pools: list[Pool]) -> dict[str, tuple[Tensor,
     """Task → (predictions, targets) on the CPU, over all samples of the pools that have a target, in order."""
     model.eval()
     device = next(model.parameters()).device
-    collected: dict[str, tuple[list[Tensor], list[Tensor]]] = {}
+    found: dict[str, tuple[Tensor, Tensor]] = {}
     for pool in pools:
+        own: dict[str, tuple[list[Tensor], list[Tensor]]] = {}
+        logits: list[Tensor] = []
+        binary: tuple[str, ...] = ()
         for index in torch.arange(len(pool)).split(CHUNK):
             batch = pool.batch(index.to(device))
-            for name, prediction in model(batch.x, pool.tasks).items():
-                target, valid = batch.targets[name], batch.valid.get(name)
-                if valid is not None:
-                    prediction, target = prediction[valid], target[valid]
-                predictions, targets = collected.setdefault(name, ([], []))
-                predictions.append(prediction.cpu())
-                targets.append(target.cpu())
-    return {name: (torch.cat(p), torch.cat(t)) for name, (p, t) in collected.items()}
+            predictions = model(batch.x, pool.tasks)
+            for name, prediction in predictions.own.items():
+                outputs, targets = own.setdefault(name, ([], []))
+                outputs.append(prediction.cpu())
+                if name in batch.forecasts:
+                    targets.append(batch.forecasts[name].cpu())
+            if predictions.logits is not None:
+                binary = predictions.binary
+                logits.append(predictions.logits.cpu())
+        labels = (
+            {} if pool.labels is None else dict(zip(pool.label_tasks, pool.labels.cpu().long().unbind(1), strict=True))
+        )
+        masks = {} if pool.valid_on_cpu is None else dict(zip(pool.tasks, pool.valid_on_cpu.unbind(1), strict=True))
+        columns = torch.cat(logits).t().contiguous() if logits else ()
+        whole = {name: torch.cat(outputs) for name, (outputs, _) in own.items()} | dict(
+            zip(binary, columns, strict=True)
+        )
+        for name in pool.tasks:
+            target = labels[name] if name in labels else torch.cat(own[name][1])
+            mask = masks.get(name)
+            every = mask is None or bool(mask.all())
+            found[name] = (whole[name], target) if every else (whole[name][mask], target[mask])
+    return found
 
 
 def measure(

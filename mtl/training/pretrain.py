@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from mtl.data.pools import Pool
 from mtl.data.sampling import JointPlan
-from mtl.data.windows import Pool
 from mtl.models.build import Pretrainer
 from mtl.seeding import stable_seed
 from mtl.training.checkpoint import Checkpoint

@@ -43,21 +43,21 @@ class Tally:
         for name, mine in self.state().items():
             mine.copy_(state[name])
 
-    def add_losses(self, step: int, losses: dict[str, Tensor]) -> None:
-        values = torch.stack(list(losses.values())).detach()
-        if len(losses) == len(self.names):
-            self.losses[step] = values
+    def add_losses(self, step: int, losses: Float[Tensor, " k"], present: tuple[int, ...]) -> None:
+        """Losses of the tasks at the positions `present` in one step."""
+        if len(present) == len(self.names):
+            self.losses[step] = losses.detach()
             self.drawn[step] = True
         else:
-            present = self._places(losses)
-            self.losses[step, present] = values
-            self.drawn[step, present] = True
+            self.losses[step, list(present)] = losses.detach()
+            self.drawn[step, list(present)] = True
 
-    def add_geometry(self, probe: int, losses: dict[str, Tensor], norms: Tensor, cosines: Tensor) -> None:
-        present = self._places(losses)
-        self.probed[probe, present] = True
-        self.task_norms[probe, present] = norms
-        self.cosines[probe, present[:, None], present] = cosines
+    def add_geometry(self, probe: int, present: tuple[int, ...], norms: Tensor, cosines: Tensor) -> None:
+        """Norms [k] and cosines [k, k] of the gradients of the tasks at the positions `present`."""
+        places = torch.tensor(present)
+        self.probed[probe, places] = True
+        self.task_norms[probe, places] = norms
+        self.cosines[probe, places[:, None], places] = cosines
 
     def loss_means(self) -> list[float | None]:
         """Mean of each task's loss over the steps that held a sample of it; None when none did."""
@@ -83,6 +83,3 @@ class Tally:
             "norms": {name: sum(values) / len(values) for name, values in norms.items()},
             "cosines": {pair: sum(values) / len(values) for pair, values in cosines.items()},
         }
-
-    def _places(self, losses: dict[str, Tensor]) -> Tensor:
-        return torch.tensor([self.names.index(name) for name in losses])

@@ -11,7 +11,7 @@ from torch import Tensor
 from mtl.balancing.base import Balancer
 from mtl.balancing.build import build_balancer
 from mtl.balancing.uncertainty import Uncertainty
-from mtl.balancing.weighted import PlainSum, WeightedSum, scheduled, task_weights
+from mtl.balancing.weighted import FixedWeights, WeightedSum, scheduled, task_weights
 from mtl.config import SequentialMethod, UncertaintyMethod, WeightedMethod
 from mtl.types import TaskSpec
 from tests.helpers.problems import spec
@@ -80,7 +80,7 @@ def test_a_task_missing_from_a_step_leaves_the_others_weights_as_they_are() -> N
 
 
 def test_a_plain_sum_weighs_by_one_and_has_no_share() -> None:
-    balancer = PlainSum([F, G])
+    balancer = FixedWeights([F, G])
     objective, weights = balancer.combine(tensors("fg"), 0.3)
     assert (objective.item(), weights) == (2.5, {"f": 1.0, "g": 1.0})
     assert gradients(balancer, tensors("g"), 0.3) == {"g": 1.0}
@@ -134,7 +134,7 @@ def test_uncertainty_of_a_missing_task_rests_and_order_does_not_matter() -> None
 
 
 @pytest.mark.parametrize(
-    "make", [lambda s: PlainSum(s), lambda s: WeightedSum(s, 0.3, "cosine"), lambda s: Uncertainty(s, "kendall")]
+    "make", [lambda s: FixedWeights(s), lambda s: WeightedSum(s, 0.3, "cosine"), lambda s: Uncertainty(s, "kendall")]
 )
 def test_the_gradient_of_shared_weights_is_that_of_the_formula(make: object) -> None:
     balancer: Balancer = make([F, C])  # type: ignore[operator]
@@ -150,8 +150,8 @@ def test_the_gradient_of_shared_weights_is_that_of_the_formula(make: object) -> 
 
 def methods() -> list[tuple[object, type[Balancer]]]:
     return [
-        (None, PlainSum),
-        (SequentialMethod(kind="sequential", first="labels"), PlainSum),
+        (None, FixedWeights),
+        (SequentialMethod(kind="sequential", first="labels"), FixedWeights),
         (WeightedMethod.model_validate({"kind": "weighted", "lambda": 0.2, "schedule": "linear"}), WeightedSum),
         (UncertaintyMethod(kind="uncertainty", form="half"), Uncertainty),
     ]

@@ -47,11 +47,13 @@ def test_pretraining_loss_and_gradients_are_equal(patch_len: int, heads: int) ->
     torch.testing.assert_close(loss, expected, rtol=0, atol=1e-5)
     loss.backward()
     expected.backward()
-    first = ours.encoder.blocks[0]
+    first = ours.trunk.encoder.blocks[0]
     torch.testing.assert_close(
         first.qkv.weight.grad, theirs.blocks[0].attention.in_proj_weight.grad, rtol=1e-4, atol=1e-5
     )
-    torch.testing.assert_close(ours.encoder.embedding.weight.grad, theirs.embedding.weight.grad, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(
+        ours.trunk.encoder.embedding.weight.grad, theirs.embedding.weight.grad, rtol=1e-4, atol=1e-5
+    )
 
 
 @pytest.mark.parametrize("heads", [1, 8])
@@ -69,7 +71,7 @@ def test_fine_tuning_loss_and_gradients_are_equal(patch_len: int, heads: int) ->
     torch.testing.assert_close(loss, expected, rtol=0, atol=1e-5)
     loss.backward()
     expected.backward()
-    first = ours.encoder.get_submodule("blocks.0.qkv").weight.grad
+    first = ours.trunk.encoder.get_submodule("blocks.0.qkv").weight.grad
     torch.testing.assert_close(first, theirs.blocks[0].attention.in_proj_weight.grad, rtol=1e-4, atol=1e-5)
 
 

@@ -11,7 +11,7 @@ from mtl.config import Task
 from mtl.data.tasks import TaskSet, build_tasks, unlabelled_pools
 from mtl.errors import ConfigError, DataError
 from mtl.types import NO_LABEL, SPLITS, Prepared, Split
-from tests.helpers.problems import binary, classification, counting, forecast, series, stored
+from tests.helpers.problems import binary, classification, counting, forecast, series, stored, windows
 
 BORDERS = (40, 60, 80)
 
@@ -30,7 +30,7 @@ def starts(data: TaskSet, task: str, split: Split) -> list[int]:
     """First rows of the windows that have a target of a task."""
     (pool,) = data.select([task], split)
     valid = pool.targets[task].valid
-    return (pool.starts if valid is None else pool.starts[valid]).tolist()
+    return (windows(pool).starts if valid is None else windows(pool).starts[valid]).tolist()
 
 
 def test_etth_counts_of_the_published_split() -> None:
@@ -48,7 +48,7 @@ def test_forecast_windows_meet_the_borders_exactly() -> None:
     for split, (begin, end) in zip(SPLITS, [(8, 40), (40, 60), (60, 80)], strict=True):
         (pool,) = data.pools[split]
         batch = pool.batch(torch.arange(len(pool)))
-        rows = (batch.targets["f"][:, 0].double() * std[0] + mean[0]).round().long()
+        rows = (batch.target("f")[:, 0].double() * std[0] + mean[0]).round().long()
         assert rows.unique().tolist() == list(range(begin, end)), "every row of the part is forecast, and no other"
         assert rows[0, 0] == begin and rows[-1, -1] == end - 1
 
@@ -66,7 +66,7 @@ def test_training_windows_never_see_a_later_row() -> None:
     data = build(line(), f=forecast(), c=classification(label="state"), g=forecast(input_len=3, horizon=9))
     for pool in data.pools["train"]:
         for name in pool.tasks:
-            reach = max(starts(data, name, "train")) + pool.input_len + data.specs[name].horizon
+            reach = max(starts(data, name, "train")) + windows(pool).input_len + data.specs[name].horizon
             assert reach == 40
 
 
@@ -115,12 +115,12 @@ def test_stored_windows_take_turns_as_validation_and_people_stay_together() -> N
     source = stored(10, 6, fold, {"state": torch.arange(10) % 2}, groups=groups)
     for seed in range(6):
         data = build(source, seed, c=binary(label="state", input_len=None))
-        windows = {split: torch.tensor(starts(data, "c", split)) // 6 for split in SPLITS}
+        drawn = {split: torch.tensor(starts(data, "c", split)) // 6 for split in SPLITS}
         assert data.fold == {"cuts": seed % 3}
-        assert windows["val"].tolist() == (fold == seed % 3).nonzero().squeeze(1).tolist()
-        assert windows["test"].tolist() == [8, 9]
-        assert sorted(torch.cat(list(windows.values())).tolist()) == list(range(10))
-        people = [set(groups[windows[split]].tolist()) for split in SPLITS]
+        assert drawn["val"].tolist() == (fold == seed % 3).nonzero().squeeze(1).tolist()
+        assert drawn["test"].tolist() == [8, 9]
+        assert sorted(torch.cat(list(drawn.values())).tolist()) == list(range(10))
+        people = [set(groups[drawn[split]].tolist()) for split in SPLITS]
         assert not people[0] & people[1] and not people[0] & people[2] and not people[1] & people[2]
 
 
@@ -134,7 +134,7 @@ def test_stored_windows_give_their_latest_rows() -> None:
     mean, std = data.scalers["cuts"]
     batch = pool.batch(torch.tensor([0]))
     assert (batch.x[0, 0].double() * std[0] + mean[0]).round().tolist() == list(range(30, 37))
-    assert (batch.targets["f"][0, 0].double() * std[0] + mean[0]).round().tolist() == [37, 38, 39]
+    assert (batch.target("f")[0, 0].double() * std[0] + mean[0]).round().tolist() == [37, 38, 39]
 
 
 def test_scalers_use_training_rows_only() -> None:
@@ -145,8 +145,8 @@ def test_scalers_use_training_rows_only() -> None:
     torch.testing.assert_close(mean, wild.values[:40].mean(0))
     torch.testing.assert_close(std, wild.values[:40].std(0, correction=0))
     (pool,) = data.pools["train"]
-    torch.testing.assert_close(pool.flat[:40].mean(0), torch.zeros(2), atol=1e-6, rtol=0)
-    torch.testing.assert_close(pool.flat[:40].std(0, correction=0), torch.ones(2))
+    torch.testing.assert_close(windows(pool).flat[:40].mean(0), torch.zeros(2), atol=1e-6, rtol=0)
+    torch.testing.assert_close(windows(pool).flat[:40].std(0, correction=0), torch.ones(2))
     source = stored(6, 4, torch.tensor([0, 1, 2, 0, 1, -1]), {"state": torch.arange(6) % 2})
     mean, _ = build(source, 1, c=binary(label="state", input_len=None)).scalers["cuts"]
     kept = [w * 4 + r for w in (0, 2, 3) for r in range(4)]
@@ -161,13 +161,13 @@ def test_tasks_on_the_same_windows_share_a_pool_and_others_do_not() -> None:
         "g": forecast(horizon=9),
     }
     data = build(line(), **tasks)
-    assert [(pool.name, pool.tasks, pool.input_len) for pool in data.pools["train"]] == [
+    assert [(pool.name, pool.tasks, windows(pool).input_len) for pool in data.pools["train"]] == [
         ("line/f", ("f", "c", "g"), 8),
         ("line/short", ("short",), 4),
     ]
     (shared,) = data.select(["c", "g"], "train")
     assert shared.tasks == ("c", "g") and shared.name == "line/f"
-    assert {id(pool.flat) for pool in data.pools["train"] + data.pools["test"]} == {id(shared.flat)}
+    assert {id(windows(pool).flat) for pool in data.pools["train"] + data.pools["test"]} == {id(windows(shared).flat)}
     # 33 windows end in the training part; 29 and 24 of them also have the rows to forecast.
     assert len(shared) == 33
     assert data.train_sizes() == {"f": 29, "c": 33, "short": 33, "g": 24}
@@ -200,7 +200,7 @@ def test_specs_carry_what_the_task_asked_for() -> None:
     assert (f.targets, f.role, f.weight, f.dropout, f.horizon) == ([2, 0], "auxiliary", 2.0, 0.3, 4)
     (pool,) = data.select(["f"], "test")
     batch = pool.batch(torch.tensor([0]))
-    assert torch.equal(batch.targets["f"][0], pool.flat[60:64, [2, 0]].T)
+    assert torch.equal(batch.target("f")[0], windows(pool).flat[60:64, [2, 0]].T)
     # Rows 7…39 are labelled: 8 of the 33 are positive (n / (k · n_c); negatives / positives).
     assert data.specs["c"].class_weights == pytest.approx((33 / (2 * 25), 33 / (2 * 8)))
     assert data.specs["b"].class_weights == pytest.approx((25 / 8,))
@@ -264,11 +264,11 @@ def test_unlabelled_windows_stay_inside_their_part() -> None:
     }
     for split, (line_starts, cut_starts) in expected.items():
         pools = {pool.name: pool for pool in unlabelled_pools(sources, 10, 4, split)}
-        assert pools["line"].starts.tolist() == line_starts and pools["line"].input_len == 10
-        assert pools["cuts"].starts.tolist() == cut_starts and pools["cuts"].input_len == 4
+        assert windows(pools["line"]).starts.tolist() == line_starts and windows(pools["line"]).input_len == 10
+        assert windows(pools["cuts"]).starts.tolist() == cut_starts and windows(pools["cuts"]).input_len == 4
         batch = pools["line"].batch(torch.tensor([3]))
         first = line_starts[3]
-        assert torch.equal(batch.x[0], pools["line"].flat[first : first + 10].T)
+        assert torch.equal(batch.x[0], windows(pools["line"]).flat[first : first + 10].T)
     with pytest.raises(ConfigError, match=r"`pretrain.input_len` is missing: line is a series"):
         unlabelled_pools(sources, None, 0, "train")
     with pytest.raises(DataError, match="pretrain: line has no val window of 21 rows"):

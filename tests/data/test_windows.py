@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from mtl.data.windows import Pool, Target, pad_rows
+from mtl.data.pools import Pool, Target
+from mtl.data.windows import Windows, pad_rows
 from tests.helpers.problems import counting
 
 ROWS, LENGTH = 30, 5
@@ -23,9 +24,7 @@ def pool() -> Pool:
     return Pool(
         "line/all",
         "line",
-        pad_rows(FLAT, 4),
-        LENGTH,
-        starts,
+        Windows(pad_rows(FLAT, 4), LENGTH, starts),
         {
             "all": Target(None, 4, None, whole),
             "some": Target(torch.tensor([2, 0]), 2, None, starts <= ROWS - LENGTH - 2),
@@ -42,13 +41,13 @@ def test_a_batch_is_what_slicing_gives(numbers: list[int]) -> None:
     for k, start in enumerate(numbers):
         end = start + LENGTH
         assert torch.equal(batch.x[k], FLAT[start:end].T)
-        assert torch.equal(batch.targets["all"][k], padded[end : end + 4].T)
-        assert torch.equal(batch.targets["some"][k], padded[end : end + 2, [2, 0]].T)
-        assert batch.targets["label"][k] == LABELS[end - 1], "a label belongs to the last row of its window"
-        assert batch.valid["all"][k] == (end + 4 <= ROWS)
-        assert batch.valid["some"][k] == (end + 2 <= ROWS)
+        assert torch.equal(batch.target("all")[k], padded[end : end + 4].T)
+        assert torch.equal(batch.target("some")[k], padded[end : end + 2, [2, 0]].T)
+        assert batch.target("label")[k] == LABELS[end - 1], "a label belongs to the last row of its window"
+        assert batch.valid is not None
+        assert batch.valid[k].tolist() == [end + 4 <= ROWS, end + 2 <= ROWS, True]
     assert batch.pool == "line/all"
-    assert batch.valid.keys() == {"all", "some"}, "a task without a mask has all its targets"
+    assert batch.label_tasks == ("label",) and torch.equal(batch.index, torch.tensor(numbers))
 
 
 def test_only_narrows_tasks_and_keeps_samples() -> None:
@@ -56,7 +55,7 @@ def test_only_narrows_tasks_and_keeps_samples() -> None:
     assert kept is not None and kept.tasks == ("some", "label") and len(kept) == len(pool())
     batch = kept.batch(torch.tensor([0, 25]))
     whole = pool().batch(torch.tensor([0, 25]))
-    assert torch.equal(batch.x, whole.x) and torch.equal(batch.targets["some"], whole.targets["some"])
+    assert torch.equal(batch.x, whole.x) and torch.equal(batch.target("some"), whole.target("some"))
     assert pool().only(["unknown"]) is None
 
 
@@ -64,16 +63,16 @@ def test_only_narrows_tasks_and_keeps_samples() -> None:
 def test_at_most_spreads_evenly_and_carries_targets_along(count: int) -> None:
     few = pool().at_most(count)
     assert len(few) == count
-    starts = few.starts.tolist()
+    starts = few.samples.starts.tolist()
     assert starts == sorted(set(starts)) and starts[0] == 0
     if count > 1:
         gaps = torch.tensor(starts).diff()
         assert starts[-1] == 25 and gaps.max() - gaps.min() <= 1
-    batch, whole = few.batch(torch.arange(count)), pool().batch(few.starts)
+    batch, whole = few.batch(torch.arange(count)), pool().batch(few.samples.starts)
     assert torch.equal(batch.x, whole.x)
-    for name in whole.targets:
-        assert torch.equal(batch.targets[name], whole.targets[name])
-    assert all(torch.equal(batch.valid[name], whole.valid[name]) for name in ("all", "some"))
+    for name in few.tasks:
+        assert torch.equal(batch.target(name), whole.target(name))
+    assert batch.valid is not None and whole.valid is not None and torch.equal(batch.valid, whole.valid)
 
 
 def test_at_most_leaves_a_small_pool_alone() -> None:
@@ -83,8 +82,8 @@ def test_at_most_leaves_a_small_pool_alone() -> None:
 
 def test_at_most_is_exact_beyond_the_integers_of_float32() -> None:
     count = 2**24 + 2
-    huge = replace(pool(), starts=torch.arange(count), targets={})
-    assert huge.at_most(3).starts.tolist() == [0, 2**23, 2**24 + 1]
+    huge = replace(pool(), samples=Windows(FLAT, LENGTH, torch.arange(count)), targets={})
+    assert huge.at_most(3).samples.starts.tolist() == [0, 2**23, 2**24 + 1]
 
 
 @pytest.mark.parametrize("rows", [0, 3])
@@ -96,9 +95,12 @@ def test_padding_appends_zeros(rows: int) -> None:
 
 def test_a_pool_moves_with_everything_it_holds() -> None:
     moved = pool().to(torch.device("meta"))
-    tensors = [moved.flat, moved.starts]
+    assert isinstance(moved.samples, Windows)
+    tensors = [moved.samples.flat, moved.samples.starts]
     for target in moved.targets.values():
         tensors += [t for t in (target.channels, target.labels, target.valid) if t is not None]
     assert len(tensors) == 6 and {t.device.type for t in tensors} == {"meta"}
     here = pool()
-    assert here.to(torch.device("cpu")).flat is here.flat, "no copy of what is there already"
+    there = here.to(torch.device("cpu"))
+    assert isinstance(there.samples, Windows) and isinstance(here.samples, Windows)
+    assert there.samples.flat is here.samples.flat, "no copy of what is there already"

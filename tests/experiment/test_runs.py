@@ -60,7 +60,7 @@ def build(config: Config, tasks: list[str], root: Path) -> MultiTaskModel:
 
 
 def initial_encoder(config: Config, tasks: list[str], root: Path) -> dict[str, Tensor]:
-    return dict(build(config, tasks, root).encoder.state_dict())
+    return dict(build(config, tasks, root).trunk.encoders()[0].state_dict())
 
 
 def sane(folder: Path, config: Config) -> Any:
@@ -119,15 +119,15 @@ def test_a_joint_run_and_its_baselines_are_paired(root: Path) -> None:
         finetune={"methods": {"joint": {"kind": "weighted", "lambda": 0.3, "freeze": "encoder"}}},
     )
     joint = run_finetune(config, "joint", SEED, root)
-    start = weights(joint, "encoder.")
+    start = weights(joint, "trunk.encoder.")
     assert equal(start, initial_encoder(config, ["next", "phase", "up"], root))
     for task in config.tasks:
         single = run_baseline(config, task, Start(freeze="encoder"), SEED, root)
-        assert equal(weights(single, "encoder."), start)
+        assert equal(weights(single, "trunk.encoder."), start)
         assert read(single)["samples"][task] == read(joint)["samples"][task] > 0
         assert read(single)["train_size"][task] == read(joint)["train_size"][task]
     other = run_baseline(config, "next", Start(freeze="encoder"), SEED + 1, root)
-    assert not equal(weights(other, "encoder."), start)
+    assert not equal(weights(other, "trunk.encoder."), start)
 
 
 def test_a_run_repeats_bit_for_bit_wherever_it_is(root: Path, folder: Path) -> None:
@@ -241,32 +241,32 @@ class TestPretrained:
         run = sane(folder, config)
         assert run["start"] == "pretrained-frozen"
         assert run["parameters"]["trainable"] == sum(run["parameters"]["heads"].values())
-        found, handed = weights(folder, "encoder."), self.handed(place)
+        found, handed = weights(folder, "trunk.encoder."), self.handed(place)
         assert sorted(run["transfer"]["handed_over"]) == sorted(handed)
         assert equal({name: found[name] for name in handed}, handed)
         random = initial_encoder(config, ["next", "phase", "up"], place)
         assert not equal({name: random[name] for name in handed}, handed)
         single = run_baseline(config, "next", Start(init="pretrained", freeze="encoder"), SEED, place)
-        assert equal(weights(single, "encoder."), found)
+        assert equal(weights(single, "trunk.encoder."), found)
 
     def test_a_pretrained_encoder_is_trained_on(self, place: Path) -> None:
         """With a learning rate next to nothing the first epoch ends where the pretraining did."""
         still = self.config(train={"epochs": 1, "batch_size": 16, "lr": 1e-12, "weight_decay": 0.0,
                                    "stopping": {"patience": None}})  # fmt: skip
         folder = run_baseline(still, "phase", Start(init="pretrained"), SEED, place)
-        found, handed = weights(folder, "encoder."), self.handed(place)
+        found, handed = weights(folder, "trunk.encoder."), self.handed(place)
         assert all(torch.allclose(found[name], handed[name], rtol=0, atol=1e-9) for name in handed)
         moved = run_baseline(self.config(), "phase", Start(init="pretrained"), SEED, place)
         run = sane(moved, self.config())
         assert run["parameters"]["trainable"] == run["parameters"]["total"]
-        assert not equal({name: weights(moved, "encoder.")[name] for name in handed}, handed)
+        assert not equal({name: weights(moved, "trunk.encoder.")[name] for name in handed}, handed)
 
     def test_one_pretraining_for_all_seeds(self, place: Path) -> None:
         shared = self.config()
         shared = shared.model_copy(update={"pretrain": shared.pretrain.model_copy(update={"shared": True})})
         folder = run_baseline(shared, "phase", Start(init="pretrained", freeze="encoder"), 4, place)
         handed = self.handed(place)
-        assert equal({name: weights(folder, "encoder.")[name] for name in handed}, handed)
+        assert equal({name: weights(folder, "trunk.encoder.")[name] for name in handed}, handed)
 
     def test_a_seed_without_its_pretraining_says_what_to_run(self, place: Path) -> None:
         with pytest.raises(UserError, match=r"outputs/pretrain/seed-4/weights\.safetensors is missing; run `dvc repro"):

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from mtl.balancing.base import Balancer
-from mtl.balancing.weighted import PlainSum, WeightedSum
+from mtl.balancing.weighted import FixedWeights, WeightedSum
 from mtl.config import (
     BinaryTask,
     ClassificationTask,
@@ -19,9 +19,10 @@ from mtl.config import (
     Task,
     TimeDartEncoder,
 )
+from mtl.data.pools import Pool, Target
 from mtl.data.sampling import JointPlan
 from mtl.data.tasks import TaskSet, build_tasks
-from mtl.data.windows import Pool, Target
+from mtl.data.windows import Windows
 from mtl.models.build import MultiTaskModel, build_model
 from mtl.training.checkpoint import Checkpoint
 from mtl.training.fit import Budget, Fitted, Record, fit
@@ -129,8 +130,8 @@ class Run:
         self.model: MultiTaskModel = build_model(self.encoder, list(self.specs.values()), self.seed)
         if self.frozen:
             self.model.freeze_encoder()
-        self.balancer = self.balancer or PlainSum(list(self.specs.values()))
-        heads = [p for name in self.tasks for p in self.model.head_parameters(name)]
+        self.balancer = self.balancer or FixedWeights(list(self.specs.values()))
+        heads = self.model.head_parameters(self.tasks)
         self.optimiser = adamw([
             (self.model.shared_parameters(), self.lr, 0.01),
             (heads, self.lr, 0.01),
@@ -175,4 +176,10 @@ def same(left: nn.Module | dict[str, Tensor], right: nn.Module | dict[str, Tenso
 def unlabelled(flat: Tensor, length: int, name: str = "line") -> Pool:
     """Every window of a z-scored series."""
     starts = torch.arange(len(flat) - length + 1)
-    return Pool(name, name, flat, length, starts, {"": Target(None, 0, None, None)})
+    return Pool(name, name, Windows(flat, length, starts), {"": Target(None, 0, None, None)})
+
+
+def windows(pool: Pool) -> Windows:
+    """The samples of a pool of windows."""
+    assert isinstance(pool.samples, Windows)
+    return pool.samples

@@ -2,10 +2,15 @@
 
 from pathlib import Path
 
-from mtl.config import EncoderConfig, LinearEncoder, PythonEncoder, TimeDartEncoder
+import torch
+from torch import Tensor
+
+from mtl.config import CnnEncoder, EncoderConfig, LinearEncoder, MlpEncoder, PythonEncoder, TimeDartEncoder
 from mtl.types import Kind, TaskSpec
 
 LENGTH, CHANNELS = 32, 3
+IMAGE = (8, 10)
+"""Rows and columns of the images."""
 
 PLUGIN = '''
 """A user's encoder: two rows a token, one linear layer."""
@@ -33,8 +38,20 @@ class Pairs(Encoder):
 ENCODERS: dict[str, EncoderConfig] = {
     "timedart": TimeDartEncoder(kind="timedart", patch_len=8, d_model=16, heads=2, layers=1, d_ff=32, dropout=0.0),
     "linear": LinearEncoder(kind="linear", input_len=LENGTH, width=32, dropout=0.0),
+    "mlp": MlpEncoder(kind="mlp", sizes=[24, 16]),
+    "cnn": CnnEncoder(kind="cnn", widths=[8, 16], depth=2),
     "python": PythonEncoder(kind="python", target="mtl_test_pairs:Pairs", dropout=0.0, options={"width": 8}),
 }
+
+
+def on_images(encoder: EncoderConfig) -> bool:
+    """Whether it reads images instead of windows."""
+    return encoder.kind in ("mlp", "cnn")
+
+
+def inputs(encoder: EncoderConfig, n: int) -> Tensor:
+    """n random samples of what the encoder reads."""
+    return torch.randn(n, CHANNELS, *(IMAGE if on_images(encoder) else (LENGTH,)))
 
 
 def write_plugin(folder: Path, text: str = PLUGIN, name: str = "mtl_test_pairs") -> None:
@@ -56,3 +73,14 @@ def task(kind: Kind = "forecast", name: str = "task", **changes: object) -> Task
         "classes": {"forecast": [], "classification": ["a", "b", "c"], "binary": ["no", "yes"]}[kind],
     }
     return TaskSpec(**{**values, **changes})  # type: ignore[arg-type]
+
+
+def task_for(encoder: EncoderConfig, kind: Kind, name: str = "task", **changes: object) -> TaskSpec:
+    """A task on what the encoder reads."""
+    image = {"input_len": 0, "image": IMAGE} if on_images(encoder) else {}
+    return task(kind, name, **{**image, **changes})
+
+
+def kinds(encoder: EncoderConfig) -> list[Kind]:
+    """What can be learnt from what the encoder reads."""
+    return ["classification", "binary"] if on_images(encoder) else ["forecast", "classification", "binary"]

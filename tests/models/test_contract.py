@@ -14,11 +14,15 @@ from mtl.config import DenoiseObjective, EncoderConfig
 from mtl.models.build import build_model, build_pretrainer
 from mtl.models.transfer import hand_over
 from mtl.types import Kind
-from tests.models.cases import CHANNELS, ENCODERS, LENGTH, task
+from tests.models.cases import CHANNELS, ENCODERS, LENGTH, inputs, kinds, on_images, task, task_for
 
-KINDS: list[Kind] = ["forecast", "classification", "binary"]
 every_encoder = pytest.mark.parametrize("encoder", ENCODERS.values(), ids=ENCODERS.keys())
-every_kind = pytest.mark.parametrize("kind", KINDS)
+of_windows = {name: encoder for name, encoder in ENCODERS.items() if not on_images(encoder)}
+every_encoder_of_windows = pytest.mark.parametrize("encoder", of_windows.values(), ids=of_windows.keys())
+every_kind = pytest.mark.parametrize(
+    ("encoder", "kind"),
+    [pytest.param(encoder, kind, id=f"{name}-{kind}") for name, encoder in ENCODERS.items() for kind in kinds(encoder)],
+)
 
 
 def wanted(kind: Kind, n: int) -> Tensor:
@@ -40,26 +44,24 @@ def test_table_holds_every_encoder() -> None:
     assert {type(config) for config in ENCODERS.values()} == set(get_args(get_args(EncoderConfig)[0]))
 
 
-@every_encoder
 @every_kind
 def test_shapes_and_gradients(encoder: EncoderConfig, kind: Kind) -> None:
-    model = build_model(encoder, [task(kind)], seed=0)
+    model = build_model(encoder, [task_for(encoder, kind)], seed=0)
     for batch in (5, 1):
-        predicted = model(torch.randn(batch, CHANNELS, LENGTH), ["task"])["task"]
+        predicted = model(inputs(encoder, batch), ["task"])["task"]
         assert predicted.shape == {"forecast": (batch, 2, 4), "classification": (batch, 3), "binary": (batch,)}[kind]
     model.zero_grad()
-    loss(kind, model(torch.randn(16, CHANNELS, LENGTH), ["task"])["task"], wanted(kind, 16)).backward()
+    loss(kind, model(inputs(encoder, 16), ["task"])["task"], wanted(kind, 16)).backward()
     for name, parameter in model.named_parameters():
         assert parameter.grad is not None and parameter.grad.isfinite().all(), name
         if "bias" not in name:  # the bias of keys has none by softmax's invariance
             assert parameter.grad.abs().max() > 0, name
 
 
-@every_encoder
 @every_kind
 def test_memorises_a_batch(encoder: EncoderConfig, kind: Kind) -> None:
-    model = build_model(encoder, [task(kind)], seed=0)
-    x, target = torch.randn(12, CHANNELS, LENGTH), wanted(kind, 12)
+    model = build_model(encoder, [task_for(encoder, kind)], seed=0)
+    x, target = inputs(encoder, 12), wanted(kind, 12)
     optimiser = torch.optim.Adam(model.parameters(), lr=0.01)
     losses = []
     for _ in range(120):
@@ -74,24 +76,24 @@ def test_memorises_a_batch(encoder: EncoderConfig, kind: Kind) -> None:
 @every_encoder
 def test_weights_depend_on_seed_and_task_name_alone(encoder: EncoderConfig) -> None:
     def state(names: list[Kind], seed: int) -> dict[str, Tensor]:
-        return build_model(encoder, [task(kind, name=kind) for kind in names], seed).state_dict()
+        return build_model(encoder, [task_for(encoder, kind, kind) for kind in names], seed).state_dict()
 
     before = torch.get_rng_state()
-    alone, joint, other = state(["binary"], 1), state(KINDS, 1), state(["binary"], 2)
+    alone, joint, other = state(["binary"], 1), state(kinds(encoder), 1), state(["binary"], 2)
     assert torch.equal(torch.get_rng_state(), before)
     assert alone.keys() < joint.keys()
     assert all(torch.equal(alone[name], joint[name]) for name in alone)
     assert any(not torch.equal(alone[name], other[name]) for name in alone)
-    twins = build_model(encoder, [task(name="one"), task(name="two")], seed=1)
-    assert not torch.equal(twins.head_parameters("one")[0], twins.head_parameters("two")[0])
+    twins = build_model(encoder, [task_for(encoder, "classification", name) for name in ("one", "two")], seed=1)
+    assert not torch.equal(twins.head_parameters(["one"])[-1], twins.head_parameters(["two"])[-1])
 
 
-@every_encoder
+@every_encoder_of_windows
 def test_pretraining_starts_from_the_same_encoder_and_hands_it_over(encoder: EncoderConfig) -> None:
     model = build_model(encoder, [task()], seed=3)
     pretrainer = build_pretrainer(encoder, DenoiseObjective(kind="denoise"), {LENGTH}, seed=3)
     first = pretrainer.transferable()
-    assert all(torch.equal(first[name], tensor) for name, tensor in model.encoder.state_dict().items())
+    assert all(torch.equal(first[name], tensor) for name, tensor in model.trunk.encoder.state_dict().items())
     optimiser = torch.optim.Adam(pretrainer.parameters(), lr=0.01)
     x = torch.randn(8, CHANNELS, LENGTH)
     losses = []
@@ -102,29 +104,29 @@ def test_pretraining_starts_from_the_same_encoder_and_hands_it_over(encoder: Enc
         optimiser.step()
         losses.append(value.item())
     assert losses[-1] < 0.7 * losses[0]
-    transfer = hand_over(model.encoder, pretrainer.transferable())
-    assert transfer.handed_over == list(model.encoder.state_dict()) and transfer.fresh == []
+    transfer = hand_over([model.trunk.encoder], pretrainer.transferable())
+    assert transfer.handed_over == list(model.trunk.encoder.state_dict()) and transfer.fresh == []
     trained = pretrainer.encoder.state_dict()
-    assert all(torch.equal(trained[name], tensor) for name, tensor in model.encoder.state_dict().items())
+    assert all(torch.equal(trained[name], tensor) for name, tensor in model.trunk.encoder.state_dict().items())
     assert any(not torch.equal(first[name], tensor) for name, tensor in trained.items())
 
 
 @every_encoder
 def test_frozen_encoder_stays_as_it_is(encoder: EncoderConfig) -> None:
-    model = build_model(encoder, [task(dropout=0.5)], seed=0)
+    model = build_model(encoder, [task_for(encoder, "classification", dropout=0.5)], seed=0)
     model.freeze_encoder()
     model.train()
-    assert not model.encoder.training and model.heads.training
+    assert not model.trunk.encoder.training and model.heads.training
     assert model.shared_parameters() == []
     counts = model.parameter_counts()
     assert counts["total"] == counts["shared"] + counts["heads"]["task"]
     assert counts["trainable"] == counts["heads"]["task"]
-    model(torch.randn(4, CHANNELS, LENGTH), ["task"])["task"].sum().backward()
-    assert all(p.grad is None for p in model.encoder.parameters())
-    assert all(p.grad is not None for p in model.head_parameters("task"))
+    model(inputs(encoder, 4), ["task"])["task"].sum().backward()
+    assert all(p.grad is None for p in model.trunk.encoder.parameters())
+    assert all(p.grad is not None for p in model.head_parameters(["task"]))
 
 
-@every_encoder
+@every_encoder_of_windows
 def test_forecast_follows_shift_and_scale_of_its_window(encoder: EncoderConfig) -> None:
     model = build_model(encoder, [task()], seed=0).eval()
     x = torch.randn(4, CHANNELS, LENGTH)

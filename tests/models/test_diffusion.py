@@ -155,7 +155,7 @@ def test_gradients_reach_everything_and_hand_over_is_the_encoder_alone() -> None
     p = pretrainer()
     p.loss(torch.randn(8, 2, 24)).backward()
     assert all(q.grad is not None and q.grad.isfinite().all() for q in p.parameters())
-    transfer = hand_over(p.encoder, p.transferable())
+    transfer = hand_over([p.encoder], p.transferable())
     assert set(transfer.handed_over) == set(p.encoder.state_dict()) and not transfer.fresh
     assert {name.split(".")[0] for name in transfer.handed_over} == {"embedding", "blocks", "norm"}
 

@@ -98,8 +98,8 @@ def test_a_task_may_carry_the_name_of_a_method() -> None:
     tasks = [task(name=name) for name in ("keys", "type", "train", "forward", "items")]
     model = build_model(encoder("timedart"), tasks, seed=0)
     found = model(torch.randn(2, CHANNELS, LENGTH), [t.name for t in tasks])
-    assert list(found) == [t.name for t in tasks]
+    assert list(found.own) == [t.name for t in tasks]
     assert any(name.startswith("heads.keys.") for name in model.state_dict())
-    assert sum(len(model.head_parameters(t.name)) for t in tasks) + len(model.shared_parameters()) == len(
+    assert sum(len(model.head_parameters([t.name])) for t in tasks) + len(model.shared_parameters()) == len(
         list(model.parameters())
     )

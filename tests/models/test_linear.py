@@ -88,12 +88,12 @@ def test_forgetting_is_not_handed_over() -> None:
     pretrainer = build_pretrainer(config, DENOISE, {9}, seed=0)
     assert pretrainer.encoder.pretraining
     model = build_model(config, [task(input_len=9)], seed=1)
-    assert not model.encoder.pretraining
-    before = {k: v.clone() for k, v in model.encoder.state_dict().items()}
-    transfer = hand_over(model.encoder, pretrainer.transferable())
+    assert not model.trunk.encoder.pretraining
+    before = {k: v.clone() for k, v in model.trunk.encoder.state_dict().items()}
+    transfer = hand_over([model.trunk.encoder], pretrainer.transferable())
     assert transfer.handed_over == ["first.weight", "first.bias", "second.weight", "second.bias"]
     assert transfer.fresh and all(name.startswith("forgetting.") for name in transfer.fresh)
-    after = model.encoder.state_dict()
+    after = model.trunk.encoder.state_dict()
     assert all(torch.equal(after[name], before[name]) for name in transfer.fresh)
     pretrainer.loss(torch.randn(4, 2, 9)).backward()
     grads = {name: p.grad for name, p in pretrainer.encoder.named_parameters()}

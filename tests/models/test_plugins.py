@@ -13,7 +13,7 @@ from tests.models.cases import PLUGIN, task, write_plugin
 
 def build(target: str, **options: str | int | float | bool | None) -> Encoder:
     config = PythonEncoder(kind="python", target=target, dropout=0.25, options=options)
-    return build_model(config, [task()], seed=0).encoder
+    return build_model(config, [task()], seed=0).trunk.encoders()[0]
 
 
 def test_gets_options_and_dropout() -> None:
@@ -51,7 +51,7 @@ def test_target_that_cannot_be_used(target: str, message: str) -> None:
             "8.0, dropout\n        return",
             "attribute `width` should be of type int, found 8.0",
         ),
-        ("nn.Linear(2,", "nn.Linear(3,", r"failed on a trial input \[B, C, L\] = \[2, 3, 32\].*RuntimeError"),
+        ("nn.Linear(2,", "nn.Linear(3,", r"failed on a trial input \[B, C, …\] = \[2, 3, 32\].*RuntimeError"),
         ("Features(tokens, mean", "Features(tokens / 0, mean", "Features.tokens should be finite"),
         ("mean, std)\n", "mean, -std)\n", "Features.std should be positive"),
         ("return Features(tokens, mean, std)", "return tokens", "should return Features, found Tensor"),

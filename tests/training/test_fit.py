@@ -6,10 +6,12 @@ from pathlib import Path
 import pytest
 import torch
 
+from mtl.balancing.base import Step
 from mtl.balancing.uncertainty import Uncertainty
 from mtl.balancing.weighted import WeightedSum, scheduled
 from mtl.config import SamplerConfig, StoppingConfig, TimeDartEncoder
 from mtl.data.tasks import build_tasks
+from mtl.data.windows import Windows
 from mtl.errors import UserError
 from mtl.training.checkpoint import read_header
 from mtl.training.fit import NonFiniteLossError
@@ -76,11 +78,11 @@ def test_a_run_stopped_in_the_middle_of_an_epoch_goes_on_bit_for_bit(tmp_path: P
     class Failing(Uncertainty):
         calls = 0
 
-        def backward(self, losses: dict[str, torch.Tensor], progress: float) -> dict[str, torch.Tensor | float]:
+        def backward(self, step: Step) -> torch.Tensor:
             self.calls += 1
             if self.calls == stop + 1:
                 raise KeyboardInterrupt
-            return super().backward(losses, progress)
+            return super().backward(step)
 
     def run(path: Path | None, kind: type[Uncertainty]) -> Run:
         balancer = kind(list(data.specs.values()), "kendall")
@@ -140,7 +142,7 @@ def test_a_forecast_whose_partners_weigh_nothing_trains_as_if_alone() -> None:
     joint = Run(data, list(data.specs), encoder=STILL, epochs=2, stopping=kept, clip=None,
                 balancer=WeightedSum(list(data.specs.values()), 0.0, "constant")).go()  # fmt: skip
     alone = Run(data, ["next"], encoder=STILL, epochs=2, clip=None).go()
-    assert same(joint.model.encoder, alone.model.encoder)
+    assert same(joint.model.trunk.encoder, alone.model.trunk.encoder)
     assert same(joint.model.heads["next"], alone.model.heads["next"])
     losses = [[epoch["train"]["next"]["loss"] for epoch in run.fitted.epochs] for run in (joint, alone)]
     assert losses[0] == pytest.approx(losses[1], rel=1e-6)
@@ -151,9 +153,9 @@ def test_a_frozen_encoder_does_not_move_and_heads_do() -> None:
     data = wave_tasks()
     run = Run(data, list(data.specs), frozen=True)
     encoder, heads = ({name: tensor.clone() for name, tensor in part.state_dict().items()}
-                      for part in (run.model.encoder, run.model.heads))  # fmt: skip
+                      for part in (run.model.trunk.encoder, run.model.heads))  # fmt: skip
     run.go()
-    assert same(run.model.encoder, encoder)
+    assert same(run.model.trunk.encoder, encoder)
     assert not same(run.model.heads, heads)
     assert all(epoch["gradients"] == {"norms": {}, "cosines": {}} for epoch in run.fitted.epochs)
 
@@ -256,9 +258,12 @@ def test_a_broken_loss_names_step_task_and_samples_and_the_last_state_stays(tmp_
     saved = state.read_bytes()
     # In the second epoch row 50 is infinite. It is a row to forecast, or an input, of the windows that start at 39…50.
     (pool,) = data.pools["train"]
-    pool.flat[50] = torch.inf
+    assert isinstance(pool.samples, Windows)
+    pool.samples.flat[50] = torch.inf
     second = [step[pool.name].tolist() for step in list(run.plan.epochs(2))[1]]
-    broken = next(number for number, samples in enumerate(second) if any(39 <= pool.starts[i] <= 50 for i in samples))
+    broken = next(
+        number for number, samples in enumerate(second) if any(39 <= pool.samples.starts[i] <= 50 for i in samples)
+    )
     assert broken > 0
     samples = ", ".join(map(str, second[broken]))
     expected = (

@@ -7,8 +7,39 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from mtl.training.losses import gradient_geometry, task_loss
+from mtl.data.pools import Pool, Target
+from mtl.data.windows import Windows
+from mtl.training.losses import PoolLosses, gradient_geometry
+from mtl.types import Predictions, TaskSpec
 from tests.helpers.problems import spec
+
+
+def task_loss(
+    task: TaskSpec, prediction: torch.Tensor, target: torch.Tensor, valid: torch.Tensor | None = None
+) -> torch.Tensor | None:
+    """The loss of one task of a pool of windows; None when no sample of the batch has a target."""
+    n = len(prediction)
+    if task.kind == "forecast":
+        rows = 8 + target.shape[2]  # inputs of 8 rows, then those to forecast
+        flat = torch.zeros(n * rows, 2)
+        flat.view(n, rows, 2)[:, 8:] = target.transpose(1, 2)
+        samples, wanted = Windows(flat, 8, rows * torch.arange(n)), Target(None, rows - 8, None, valid)
+    else:
+        samples, wanted = Windows(torch.zeros(n + 8, 2), 8, torch.arange(n)), Target(None, 0, target, valid)
+    pool = Pool("p", "line", samples, {task.name: wanted})
+    present = pool.present(torch.arange(n))
+    if not present:
+        return None
+    binary = task.kind == "binary"
+    predictions = Predictions(
+        {} if binary else {task.name: prediction},
+        (task.name,) if binary else (),
+        prediction[:, None] if binary else None,
+        (),
+    )
+    names, losses = PoolLosses(pool, {task.name: task})(predictions, pool.batch(torch.arange(n)), present)
+    assert names == (task.name,)
+    return losses[0]
 
 
 def drawer() -> torch.Generator:
@@ -73,29 +104,29 @@ def test_geometry_is_that_of_separate_backward_passes() -> None:
     x = torch.randn(7, 3)
     shared = list(trunk.parameters())
 
-    def losses() -> dict[str, torch.Tensor]:
+    def losses() -> torch.Tensor:
         z = trunk(x)
-        return {name: (head(z) - k).square().mean() for k, (name, head) in enumerate(zip("abc", heads, strict=True))}
+        return torch.stack([(head(z) - k).square().mean() for k, head in enumerate(heads)])
 
     norms, cosines = gradient_geometry(found := losses(), shared)
     rows = []
-    for name in "abc":
+    for number in range(3):
         trunk.zero_grad()
-        losses()[name].backward()
+        losses()[number].backward()
         rows.append(torch.cat([p.grad.flatten() for p in shared if p.grad is not None]))
     for i, row in enumerate(rows):
         torch.testing.assert_close(norms[i], row.norm())
         for j, other in enumerate(rows):
             torch.testing.assert_close(cosines[i, j], functional.cosine_similarity(row, other, dim=0))
     trunk.zero_grad()
-    sum(found.values(), torch.zeros(())).backward()  # the graph is still there
+    found.sum().backward()  # the graph is still there
     assert all(p.grad is not None for p in shared)
 
 
 def test_opposite_equal_and_independent_tasks() -> None:
     left, right = nn.Parameter(torch.tensor([1.0, 2.0])), nn.Parameter(torch.tensor([3.0]))
     up = left.sum()
-    losses = {"up": up, "down": -3 * up, "twice": 2 * up, "elsewhere": right.sum()}
+    losses = torch.stack([up, -3 * up, 2 * up, right.sum()])
     norms, cosines = gradient_geometry(losses, [left, right])
     root = math.sqrt(2)
     torch.testing.assert_close(norms, torch.tensor([root, 3 * root, 2 * root, 1.0]))
@@ -105,5 +136,33 @@ def test_opposite_equal_and_independent_tasks() -> None:
 
 def test_a_task_without_gradient_has_norm_and_cosines_zero() -> None:
     weight = nn.Parameter(torch.tensor([1.0, 2.0]))
-    norms, cosines = gradient_geometry({"a": weight.sum(), "flat": 0 * weight.sum()}, [weight])
+    norms, cosines = gradient_geometry(torch.stack([weight.sum(), 0 * weight.sum()]), [weight])
     assert norms[1] == 0 and cosines[0, 1] == 0 and torch.isfinite(cosines).all()
+
+
+def test_binary_tasks_of_a_pool_are_worked_out_together_as_if_each_were_alone() -> None:
+    """Eleven tasks: some with a pos_weight, some masked, one without a sample in the batch, a class task between."""
+    drawn = drawer()
+    n, names = 12, [f"t{k}" for k in range(10)]
+    specs = {
+        name: spec("binary", name, class_weights=(1.0 + k,) if k % 3 == 0 else None) for k, name in enumerate(names)
+    }
+    specs["classes"] = spec("classification", "classes")
+    labels = {name: torch.randint(3 if name == "classes" else 2, (n,), generator=drawn) for name in specs}
+    masks: dict[str, torch.Tensor | None] = dict.fromkeys(specs)
+    masks["t2"], masks["t7"] = torch.rand(n, generator=drawn) < 0.5, torch.zeros(n, dtype=torch.bool)
+    order = [*names[:4], "classes", *names[4:]]
+    windows = Windows(torch.zeros(n + 8, 2), 8, torch.arange(n))
+    pool = Pool("p", "line", windows, {name: Target(None, 0, labels[name], masks[name]) for name in order})
+    index = torch.randperm(n, generator=drawn)[:9]
+    present = pool.present(index)
+    assert set(present) == set(order) - {"t7"}
+    own, logits = torch.randn(9, 3, generator=drawn), torch.randn(9, 9, generator=drawn)
+    binary = tuple(name for name in present if name != "classes")
+    found = PoolLosses(pool, specs)(Predictions({"classes": own}, binary, logits, ()), pool.batch(index), present)
+    for name, loss in zip(*found, strict=True):
+        prediction = own if name == "classes" else logits[:, binary.index(name)]
+        mask = masks[name]
+        alone = task_loss(specs[name], prediction, labels[name][index], None if mask is None else mask[index])
+        torch.testing.assert_close(loss, alone)
+    assert set(found[0]) == set(present)

@@ -11,6 +11,7 @@ from mtl.config import DenoiseObjective, DiffusionObjective, SamplerConfig
 from mtl.config.training import Objective
 from mtl.data.sampling import JointPlan
 from mtl.data.tasks import unlabelled_pools
+from mtl.data.windows import Windows
 from mtl.models.build import build_pretrainer
 from mtl.training.checkpoint import Checkpoint, read_header
 from mtl.training.fit import NonFiniteLossError
@@ -146,7 +147,8 @@ def test_a_broken_loss_names_epoch_step_and_samples(tmp_path: Path) -> None:
     next(run.records)
     saved = (tmp_path / "state").read_bytes()
     (line,) = (pool for pool in run.train if pool.name == "line")
-    line.flat[30] = torch.inf
+    assert isinstance(line.samples, Windows)
+    line.samples.flat[30] = torch.inf
     second = list(run.plan.epochs(2))[1]
     step = next(n for n, chosen in enumerate(second) if any(23 <= i <= 30 for i in chosen["line"].tolist()))
     sample = second[step]["line"].tolist()[0]

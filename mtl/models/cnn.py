@@ -1,0 +1,74 @@
+"""A small convolutional network: (3×3 convolution → batch norm → ReLU) × depth → 2×2 max pool, once for each width.
+
+B samples, C channels, Y × X pixels, D width of the last stage. The last stage is averaged over its pixels.
+"""
+
+from itertools import pairwise
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from mtl.config.encoder import CnnEncoder
+from mtl.models.base import Features, StagedEncoder, Window
+from mtl.models.dropout import drop
+
+
+class ConvStage(nn.Module):
+    """`depth` convolutions of one width, then the pool that halves both sides."""
+
+    def __init__(self, inputs: int, width: int, depth: int) -> None:
+        super().__init__()
+        sizes = [inputs] + [width] * depth
+        # The norm brings a bias of its own.
+        self.convolutions = nn.ModuleList(nn.Conv2d(a, b, 3, padding=1, bias=False) for a, b in pairwise(sizes))
+        self.norms = nn.ModuleList(nn.BatchNorm2d(width) for _ in range(depth))
+
+    def forward(self, x: Float[Tensor, "B _ Y X"], rate: float) -> Float[Tensor, "B _ y x"]:
+        # Channels last: the layout in which a CPU convolves fastest, and the same for every form of sharing.
+        x = x.contiguous(memory_format=torch.channels_last)
+        for convolution, norm in zip(self.convolutions, self.norms, strict=True):
+            x = F.relu(norm(convolution(x)))
+        return drop(F.max_pool2d(x, 2), rate)
+
+
+class Cnn(StagedEncoder):
+    """Each width is a stage.
+
+    Args:
+        config: widths, depth and dropout.
+        channels: C of an image.
+    """
+
+    channel_dim = 1
+
+    def __init__(self, config: CnnEncoder, channels: int) -> None:
+        super().__init__()
+        self.width = config.widths[-1]
+        self.widths = tuple(config.widths)
+        self.dropout = config.dropout
+        widths = [channels, *config.widths]
+        self.blocks = nn.ModuleList(ConvStage(a, b, config.depth) for a, b in pairwise(widths))
+
+    def count_tokens(self, input_len: int) -> int:
+        del input_len
+        return 1
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        return tuple(f"blocks.{number}" for number in range(len(self.blocks)))
+
+    @property
+    def stage_widths(self) -> tuple[int, ...]:
+        return self.widths
+
+    def begin(self, x: Float[Tensor, "B C Y X"]) -> tuple[Float[Tensor, "B C Y X"], Window]:
+        return x, Window(tuple(x.shape))
+
+    def stage(self, number: int, tensor: Float[Tensor, "B _ Y X"], rate: float) -> Float[Tensor, "B _ y x"]:
+        return self.blocks[number](tensor, rate)
+
+    def end(self, tensor: Float[Tensor, "B D Y X"], window: Window) -> Features:
+        del window
+        return Features(tensor.mean(dim=(2, 3))[:, None, None])

@@ -1,0 +1,53 @@
+"""A multilayer perceptron over the pixels of an image: Linear → ReLU → dropout, once for each hidden size.
+
+B samples, C channels, Y × X pixels, D width of the last layer. Bits per image are small, so everything is one matrix.
+"""
+
+from itertools import pairwise
+
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from mtl.config.encoder import MlpEncoder
+from mtl.models.base import Features, StagedEncoder, Window
+from mtl.models.dropout import drop
+
+
+class Mlp(StagedEncoder):
+    """Each layer is a stage.
+
+    Args:
+        config: sizes and dropout.
+        pixels: C · Y · X of an image.
+    """
+
+    def __init__(self, config: MlpEncoder, pixels: int) -> None:
+        super().__init__()
+        self.width = config.sizes[-1]
+        self.sizes = tuple(config.sizes)
+        self.dropout = config.dropout
+        widths = [pixels, *config.sizes]
+        self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(widths))
+
+    def count_tokens(self, input_len: int) -> int:
+        del input_len
+        return 1
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        return tuple(f"layers.{number}" for number in range(len(self.layers)))
+
+    @property
+    def stage_widths(self) -> tuple[int, ...]:
+        return self.sizes
+
+    def begin(self, x: Float[Tensor, "B C Y X"]) -> tuple[Float[Tensor, "B P"], Window]:
+        return x.flatten(1), Window(tuple(x.shape))
+
+    def stage(self, number: int, tensor: Float[Tensor, "B _"], rate: float) -> Float[Tensor, "B _"]:
+        return drop(F.relu(self.layers[number](tensor)), rate)
+
+    def end(self, tensor: Float[Tensor, "B D"], window: Window) -> Features:
+        del window
+        return Features(tensor[:, None, None])
