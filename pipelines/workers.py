@@ -108,7 +108,7 @@ def _one_trial(plan: Plan, store: Store, arm: str, turn: ExitStack, tell: Tell) 
         values = suggest(trial, plan.spaces[arm])
         turn.close()
         try:
-            result = _trained(plan, arm, trial, values, folder[0], tell)
+            result = _trained(plan, arm, trial, values, folder[0], set(frozen(trial).intermediate_values), tell)
         except (optuna.TrialPruned, TrialFailed, UpdateFinishedTrialError):
             over = True
             raise
@@ -131,8 +131,19 @@ def _one_trial(plan: Plan, store: Store, arm: str, turn: ExitStack, tell: Tell) 
     shutil.rmtree(folder[0] / ".mtl", ignore_errors=True)  # Its states; the results stay.
 
 
-def _trained(plan: Plan, arm: str, trial: Trial, values: dict[str, Scalar], out: Path, tell: Tell) -> list[float]:
+def _trained(
+    plan: Plan, arm: str, trial: Trial, values: dict[str, Scalar], out: Path, known: set[int], tell: Tell
+) -> list[float]:
     """The objectives of a trial.
+
+    Args:
+        plan: of the study.
+        arm: of the trial.
+        trial: its number, and where it is reported.
+        values: path → value.
+        out: its folder.
+        known: epochs that were reported before its worker was lost.
+        tell: told after every epoch.
 
     Raises:
         TrialPruned: it is worse than others were at this point.
@@ -148,7 +159,7 @@ def _trained(plan: Plan, arm: str, trial: Trial, values: dict[str, Scalar], out:
 
     def report(step: int, val: Metrics) -> None:
         tell(News(arm, trial.number, step, total))
-        if len(goal.objectives) == 1:
+        if len(goal.objectives) == 1 and step not in known:
             trial.report(goal.values(val)[0], step)
             if trial.should_prune():
                 raise optuna.TrialPruned

@@ -70,7 +70,7 @@ class MedianPruner(Section):
     startup_trials: Count = 5
     """Trials that train to their end before any is ended."""
     warmup_epochs: Count = 1
-    """Epochs before which no trial is ended."""
+    """Epochs that every trial is trained for."""
 
 
 Pruner = Annotated[NoPruner | MedianPruner, Field(discriminator="kind")]

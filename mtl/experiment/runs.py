@@ -44,7 +44,8 @@ def run_baseline(
         root: folder of the project: prepared data and pretrained weights are read below it.
         tell: told the progress.
         out: folder below which results, states and times are written; None: `root`.
-        on_epoch: given the record of every epoch that is trained; what it raises ends the run, whose state stays.
+        on_epoch: given the record of every epoch, also of those that a state holds; what it raises ends the run, whose
+            state stays.
     """
     where = RunPath("baseline", task, start.label, seed)
     return _run(config, where, [task], None, start, root, tell, root if out is None else out, on_epoch)
@@ -128,13 +129,22 @@ def _fit(
     budget = Budget(train.epochs, train.schedule, train.clip, train.gradient_probes)
     pools = {split: [pool.to(device) for pool in data.select(tasks, split)] for split in ("train", "val")}
     fitted = Fitted()
+    heard = 0
     for record in fit(
         model, balancer, optimiser, pools["train"], pools["val"], plan, specs, budget, selector, checkpoint, fitted
     ):
-        on_epoch(record)
+        heard = _hear(fitted, heard, on_epoch)
         tell(record["epoch"], train.epochs)
+    _hear(fitted, heard, on_epoch)
     fitted.best_epoch = selector.best_epoch
     return fitted
+
+
+def _hear(fitted: Fitted, heard: int, on_epoch: OnEpoch) -> int:
+    """Hands over the records after the first `heard`: the last one, and those that a state held; how many there are."""
+    for record in fitted.epochs[heard:]:
+        on_epoch(record)
+    return len(fitted.epochs)
 
 
 def _reference(config: Config, where: RunPath, start: Start, tasks: list[str], root: Path) -> dict[str, float] | None:

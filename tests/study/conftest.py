@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import optuna
 import pytest
 import torch
 
@@ -27,6 +28,12 @@ def _leave_torch_as_it_was() -> Iterator[None]:
     before = torch.are_deterministic_algorithms_enabled()
     yield
     torch.use_deterministic_algorithms(before)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _quiet() -> None:
+    """As the command has it: its table says what Optuna would log."""
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
 
 
 @pytest.fixture(scope="session")
