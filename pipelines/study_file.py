@@ -5,17 +5,19 @@ from pathlib import Path
 from typing import Any
 
 import optuna
-from optuna.trial import FrozenTrial
+from optuna.trial import FrozenTrial, TrialState
 
 import mtl
 from mtl.errors import UserError
 from mtl.files import write_json
 from pipelines.storage import Store
-from pipelines.study import ALONE, ERROR, VAL, Plan, attempts, first_number, trials_of
+from pipelines.study import ALONE, ERROR, VAL, Plan, attempts, first_number, load, trials_of
 from pipelines.study_table import state_of
 
 FOLDER = Path("studies")
 FILE = "study.json"
+FEWEST = 4
+"""Complete trials from which importances are computed."""
 
 
 def file_of(name: str, root: Path) -> Path:
@@ -30,6 +32,7 @@ def export(plan: Plan, store: Store) -> dict[str, Any]:
         arm: {
             "spec": plan.spec(arm),
             "trials": [described(trial) for trial in trials_of(plan, store, arm)],
+            "importances": importances(plan, store, arm),
         }
         for arm in plan.arms
     }
@@ -43,6 +46,21 @@ def export(plan: Plan, store: Store) -> dict[str, Any]:
     }
     write_json(file_of(plan.name, plan.root), content)
     return content
+
+
+def importances(plan: Plan, store: Store, arm: str) -> dict[str, float] | None:
+    """Parameter → share of the first objective's variance (fANOVA); None where trials cannot tell."""
+    trials = [trial for trial in trials_of(plan, store, arm) if trial.state == TrialState.COMPLETE]
+    differ = len({trial.values[0] for trial in trials}) > 1
+    if len(trials) < FEWEST or not differ or len(plan.spaces[arm]) < 2:
+        return None
+    evaluator = optuna.importance.FanovaImportanceEvaluator(seed=0)
+    try:
+        return optuna.importance.get_param_importances(
+            load(plan, store, arm), evaluator=evaluator, target=lambda trial: float(trial.values[0])
+        )
+    except RuntimeError:  # No tree of the forest finds any variance.
+        return None
 
 
 def described(trial: FrozenTrial) -> dict[str, Any]:

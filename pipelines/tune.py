@@ -7,10 +7,11 @@ import optuna
 from rich.console import Console
 
 from mtl.config import Config
+from mtl.report.study_page import write_study_page
 from pipelines import study
 from pipelines.search_space import arms
 from pipelines.storage import Store
-from pipelines.study_file import export
+from pipelines.study_file import export, file_of
 from pipelines.study_table import Display, summary
 from pipelines.workers import run
 from stages.common import INTERRUPTED
@@ -55,7 +56,7 @@ def tune(
             complete = study.is_done(plan, store) or run(plan, store, count, timeout, display.show)
     except KeyboardInterrupt:
         code = INTERRUPTED
-    export(plan, store)
+    page = write_study_page(export(plan, store), file_of(name, root).parent)
     summary(plan, store, Console())
     done = study.count_finished(plan, store)
     counted = ", ".join(f"{number} of {plan.trials} trials of {arm}" for arm, number in done.items())
@@ -64,5 +65,7 @@ def tune(
     elif not complete:
         print(f"The time is up: {counted} are finished; the same command goes on.")
     else:
-        print(f"The study {name!r} is complete; `mtl tune --apply best` writes its best values into params.yaml.")
+        print(
+            f"The study {name!r} is complete ({page}); `mtl tune --apply best` writes its best values into params.yaml."
+        )
     return code
