@@ -8,7 +8,11 @@ from mtl.config import Config
 
 PREPARED = Path("data/prepared")
 REFERENCE = Path("outputs/reference.json")
-"""Forecast → start → seed → validation MSE of the single-task run; written by the stage `reference`."""
+"""What joint runs take from single-task runs; written by the stage `reference`."""
+STUDIES = Path("studies")
+"""NAME/study.json: what a study came to; written by `mtl tune`."""
+TRIALS = Path(".mtl/studies")
+"""NAME/ARM/trial-N: the runs of a study's trials, below each of them as below the project's folder."""
 TIMINGS = Path("timings")
 """Facts of one execution: never compared, never a dependency of a result."""
 

@@ -142,13 +142,16 @@ def train(
         UserError: as a stage would.
     """
     found: list[Metrics] = []
+    heard = 0
 
     def on_epoch(record: dict[str, Any]) -> None:
+        nonlocal heard
         if goal.measurable(record["val"]):
-            step = len(found) * config.train.epochs + record["epoch"]
-            report(step, mean_metrics([*found, record["val"]]))
+            heard += 1
+            report(len(found) * epochs_of(config, arm) + heard, mean_metrics([*found, record["val"]]))
 
     for seed in seeds:
+        heard = 0
         if arm == STL:
             start = start_of(config, arm)
             folders = [
@@ -159,6 +162,12 @@ def train(
         runs = [json.loads((folder / "run.json").read_text(encoding="utf-8")) for folder in folders]
         found.append({task: metrics for run in runs for task, metrics in run["val"].items()})
     return found
+
+
+def epochs_of(config: Config, arm: str) -> int:
+    """Epochs of one run at most: a target is trained on for another whole budget."""
+    twice = arm != STL and config.finetune.methods[arm].target is not None
+    return config.train.epochs * (1 + twice)
 
 
 def mean_metrics(several: list[Metrics]) -> Metrics:

@@ -9,12 +9,12 @@ import optuna
 
 from mtl.config import Config, parse_config
 from mtl.errors import UserError
+from mtl.paths import TRIALS
 from pipelines import study
 from pipelines.artefacts import differences
 from pipelines.storage import Store
 from pipelines.study import MEANS, Plan
 from pipelines.study_file import described, file_of, read
-from pipelines.tuned import STUDIES
 from pipelines.workers import run
 
 DIFFERENT = 1
@@ -51,7 +51,7 @@ def replay(name: str, root: Path = Path()) -> int:
         _compare_conditions(held["spec"], plan.spec(arm), str(label))
     drawn = {arm: all(trial["alone"] for trial in lasting(held["trials"])) for arm, held in arms.items()}
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    folder = root / STUDIES / again
+    folder = root / TRIALS / again
     shutil.rmtree(folder, ignore_errors=True)
     store = Store(f"sqlite:///{(folder / 'replay.db').resolve()}", root)
     study.create(plan, store)

@@ -15,9 +15,9 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from mtl.errors import UserError, shown
-from pipelines.tuned import STUDIES
+from mtl.paths import TRIALS
 
-DATABASE = STUDIES / "studies.db"
+DATABASE = TRIALS / "studies.db"
 HEARTBEAT_SECONDS = 20
 GRACE_SECONDS = 90
 """A trial on another machine whose worker was not heard of for this long is taken from it."""

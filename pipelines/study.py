@@ -25,12 +25,12 @@ from mtl.config.tune import Scalar
 from mtl.errors import UserError
 from mtl.experiment.identity import code_digest, data_digest, digest, settings
 from mtl.experiment.objects import pretrained_weights
+from mtl.paths import TRIALS
 from mtl.seeding import resolve_device, stable_seed
 from pipelines import search_space
 from pipelines.objective import Goal, goal_of
 from pipelines.search_space import STL, Space, start_of
 from pipelines.storage import MOST_RETRIES, Store
-from pipelines.tuned import STUDIES
 
 SPEC = "mtl"
 """User attribute of a study: everything that its trials' values depend on."""
@@ -71,7 +71,7 @@ class Plan:
 
     def folder(self, arm: str, number: int) -> Path:
         """Where a trial's runs stand; one that is tried again keeps the folder of its first attempt."""
-        return self.root / STUDIES / self.name / arm / f"trial-{number}"
+        return self.root / TRIALS / self.name / arm / f"trial-{number}"
 
     def spec(self, arm: str) -> dict[str, Any]:
         """What the values of an arm's trials depend on, as JSON."""

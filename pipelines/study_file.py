@@ -10,11 +10,11 @@ from optuna.trial import FrozenTrial, TrialState
 import mtl
 from mtl.errors import UserError
 from mtl.files import write_json
+from mtl.paths import STUDIES
 from pipelines.storage import Store
 from pipelines.study import ALONE, ERROR, VAL, Plan, attempts, first_number, load, trials_of
 from pipelines.study_table import state_of
 
-FOLDER = Path("studies")
 FILE = "study.json"
 FEWEST = 4
 """Complete trials from which importances are computed."""
@@ -22,7 +22,7 @@ FEWEST = 4
 
 def file_of(name: str, root: Path) -> Path:
     """Where a study is written, below the project's folder."""
-    return root / FOLDER / name / FILE
+    return root / STUDIES / name / FILE
 
 
 def export(plan: Plan, store: Store) -> dict[str, Any]:

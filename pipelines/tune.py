@@ -1,11 +1,13 @@
 """`mtl tune`: makes a study, or goes on with it."""
 
 import sys
+import time
 from pathlib import Path
 
 import optuna
 from rich.console import Console
 
+from mtl import tracking
 from mtl.config import Config
 from mtl.report.study_page import write_study_page
 from pipelines import study
@@ -13,11 +15,11 @@ from pipelines.search_space import arms
 from pipelines.storage import Store
 from pipelines.study_file import export, file_of
 from pipelines.study_table import Display, summary
-from pipelines.workers import run
+from pipelines.workers import News, run
 from stages.common import INTERRUPTED
 from stages.common import workers as workers_of
 
-DEFAULT_NAME = "study"
+MIRROR_SECONDS = 15.0
 
 
 def tune(
@@ -50,13 +52,20 @@ def tune(
     # Left by a former run of this command: what its workers were at waits for ours.
     with store.turn(plan.name):
         study.reap_all(plan, store)
+    mirror = _Mirror(plan, store)
     complete, code = False, 0
     try:
         with Display(plan, store) as display:
-            complete = study.is_done(plan, store) or run(plan, store, count, timeout, display.show)
+
+            def show(under_way: list[News], last: bool) -> None:
+                display.show(under_way, last)
+                mirror.look()
+
+            complete = study.is_done(plan, store) or run(plan, store, count, timeout, show)
     except KeyboardInterrupt:
         code = INTERRUPTED
     page = write_study_page(export(plan, store), file_of(name, root).parent)
+    mirrored = tracking.publish_study(config, name, root, wait=True)
     summary(plan, store, Console())
     done = study.count_finished(plan, store)
     counted = ", ".join(f"{number} of {plan.trials} trials of {arm}" for arm, number in done.items())
@@ -68,4 +77,26 @@ def tune(
         print(
             f"The study {name!r} is complete ({page}); `mtl tune --apply best` writes its best values into params.yaml."
         )
+    if mirrored.new + mirrored.present and mirrored.problem is None:
+        print("`mtl ui` shows its trials in MLflow, `mtl ui --study` in Optuna's dashboard.")
     return code
+
+
+class _Mirror:
+    """Has what is finished published while the study goes on, from time to time."""
+
+    def __init__(self, plan: study.Plan, store: Store) -> None:
+        self.plan, self.store = plan, store
+        self.there = self._finished()
+        self.last = time.monotonic()
+
+    def _finished(self) -> int:
+        return sum(study.count_finished(self.plan, self.store).values())
+
+    def look(self) -> None:
+        """Publishes if something was finished since, and the last time was a while ago."""
+        if time.monotonic() - self.last < MIRROR_SECONDS or self._finished() == self.there:
+            return
+        self.there, self.last = self._finished(), time.monotonic()
+        export(self.plan, self.store)
+        tracking.publish_study(self.plan.config, self.plan.name, self.plan.root)

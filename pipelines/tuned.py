@@ -7,10 +7,10 @@ from pathlib import Path
 from mtl.config import Config
 from mtl.config.tune import Scalar
 from mtl.files import write_json
+from mtl.paths import TRIALS
 from pipelines.search_space import STL, overlaid
 
-STUDIES = Path(".mtl/studies")
-APPLIED = STUDIES / "applied.json"
+APPLIED = TRIALS / "applied.json"
 
 
 def note_applied(root: Path, study: str, values: Mapping[str, Scalar], budgets: Mapping[str, int]) -> None:

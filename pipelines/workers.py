@@ -24,7 +24,7 @@ from optuna.trial import FrozenTrial, Trial
 from mtl.config.tune import Scalar
 from mtl.errors import ConfigError, UserError
 from mtl.training.fit import NonFiniteLossError
-from pipelines.objective import Metrics, mean_metrics, train
+from pipelines.objective import Metrics, epochs_of, mean_metrics, train
 from pipelines.search_space import overlaid, start_of
 from pipelines.storage import MOST_RETRIES, Store
 from pipelines.study import (
@@ -155,7 +155,7 @@ def _trained(
         config = overlaid(plan.config, values)
     except ConfigError as error:
         raise _failed(trial, error) from None
-    total = config.train.epochs * len(plan.seeds)
+    total = epochs_of(config, arm) * len(plan.seeds)
 
     def report(step: int, val: Metrics) -> None:
         tell(News(arm, trial.number, step, total))

@@ -31,7 +31,7 @@ def main() -> None:
             held = json.loads(text)
             for task_name, task in config.tasks.items():
                 if task.source == name:
-                    check_names(task_name, task, held["columns"], held["classes"])
+                    check_names(task_name, task, held["columns"], held["classes"], held.get("kind") == "images")
         write_json(Path("data/index.json"), found)
 
 

@@ -7,15 +7,15 @@ from mtl.checks import one_of
 from mtl.config import Source
 from mtl.data.build import read_source
 from mtl.data.download import verify
-from mtl.data.store import PREPARED, describe_splits, write_prepared
+from mtl.data.store import PREPARED, describe_splits, size_of, write_prepared
 from mtl.errors import ConfigError
-from mtl.types import Prepared
+from mtl.types import ImageSet, SourceData
 from stages.common import stage
 
 SECTIONS = ("prepare",)
 
 
-def prepare(sources: dict[str, Source], name: str, root: Path = Path(".")) -> Prepared:
+def prepare(sources: dict[str, Source], name: str, root: Path = Path(".")) -> SourceData:
     """Checks the raw files of source `name`, reads them, and writes data/prepared/NAME."""
     one_of("prepare.sources", name, sources, ConfigError)
     hashes = verify(name, sources[name], root)
@@ -24,14 +24,18 @@ def prepare(sources: dict[str, Source], name: str, root: Path = Path(".")) -> Pr
     return prepared
 
 
-def describe(prepared: Prepared) -> str:
+def describe(prepared: SourceData) -> str:
     """One line of sizes, then one for each note."""
-    what = "rows" if prepared.window is None else f"windows of {prepared.window} rows"
+    if isinstance(prepared, ImageSet):
+        y, x = prepared.images.shape[2:]
+        what = f"images of {y} × {x} pixels ({', '.join(prepared.columns)})"
+    else:
+        what = "rows" if prepared.window is None else f"windows of {prepared.window} rows"
+        what += f" × {len(prepared.columns)} columns"
     counts = describe_splits(prepared)[0]["count"]
     parts = ", ".join(f"{part} {count:,}" for part, count in counts.items() if count)
     folds = f" (fold 0 of {prepared.folds} held out)" if prepared.folds > 1 else ""
-    size = prepared.rows if prepared.window is None else prepared.rows // prepared.window
-    head = f"{prepared.name}: {size:,} {what} × {len(prepared.columns)} columns; {parts}{folds}"
+    head = f"{prepared.name}: {size_of(prepared):,} {what}; {parts}{folds}"
     return "\n".join([head, *(f"  note: {note}" for note in prepared.notes)])
 
 

@@ -1,10 +1,15 @@
 """The models of params.yaml and the one function that reads it; imports no torch."""
 
 from mtl.config.encoder import CnnEncoder, EncoderConfig, LinearEncoder, MlpEncoder, PythonEncoder, TimeDartEncoder
+from mtl.config.labels import EVEN, Label, LabelRule
 from mtl.config.load import PARAMS, Config, load_config, parse_config
 from mtl.config.sources import (
     ArraysSource,
+    Cifar10Source,
+    Cifar100Source,
+    DigitsSource,
     HarSource,
+    MnistSource,
     PrepareConfig,
     PythonSource,
     RowBorders,
@@ -37,17 +42,21 @@ from mtl.config.training import (
 from mtl.config.tune import Choice, Dimension, FloatRange, IntRange, MedianPruner, NoPruner, TuneConfig, TuneObjective
 
 __all__ = [
+    "EVEN",
     "PARAMS",
     "ArraysSource",
     "BaseConfig",
     "BaselineConfig",
     "BinaryTask",
     "Choice",
+    "Cifar100Source",
+    "Cifar10Source",
     "ClassificationTask",
     "CnnEncoder",
     "Config",
     "DenoiseObjective",
     "DiffusionObjective",
+    "DigitsSource",
     "Dimension",
     "EncoderConfig",
     "EqualMethod",
@@ -57,10 +66,13 @@ __all__ = [
     "ForecastTask",
     "HarSource",
     "IntRange",
+    "Label",
+    "LabelRule",
     "LinearEncoder",
     "MedianPruner",
     "Method",
     "MlpEncoder",
+    "MnistSource",
     "NoObjective",
     "NoPruner",
     "PrepareConfig",

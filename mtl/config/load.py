@@ -7,6 +7,7 @@ from pydantic import Field, ValidationError
 
 from mtl.config.common import Name, Section
 from mtl.config.encoder import EncoderConfig, TimeDartEncoder
+from mtl.config.labels import LabelRule
 from mtl.config.sharing import BranchedSharing
 from mtl.config.sources import PrepareConfig, SensorsSource, SeriesSource
 from mtl.config.tasks import ForecastTask, Task
@@ -161,6 +162,7 @@ def _contradictions(config: Config) -> list[tuple[str, str]]:
     """Pairs (path, message) of settings that are each fine and together are not."""
     found: list[tuple[str, str]] = []
     sources = config.prepare.sources
+    coins: dict[str, int] = {}
     for name, task in config.tasks.items():
         source = sources.get(task.source)
         if source is None:
@@ -171,6 +173,12 @@ def _contradictions(config: Config) -> list[tuple[str, str]]:
         if isinstance(source, SensorsSource) and isinstance(task, ForecastTask) and task.horizon > source.max_horizon:
             message = f"should be at most {task.source}'s max_horizon of {source.max_horizon}, found {task.horizon}."
             found.append((f"tasks.{name}.horizon", message))
+        rule = None if isinstance(task, ForecastTask) else task.label
+        if isinstance(rule, LabelRule) and rule.flipped is not None:
+            first = coins.setdefault(task.source, rule.flipped)
+            if rule.flipped != first:
+                message = f"should be {first}, the coin that flips the images of {task.source}, found {rule.flipped}."
+                found.append((f"tasks.{name}.label.flipped", message))
         length = task.input_len
         if isinstance(config.encoder, TimeDartEncoder) and length is not None and config.encoder.patch_len > length:
             message = f"should be at most the window of tasks.{name} ({length}), found {config.encoder.patch_len}."

@@ -1,4 +1,4 @@
-"""`prepare.sources`: where windows, series and labels come from; one class a kind of source."""
+"""`prepare.sources`: where windows, series, images and labels come from; one class a kind of source."""
 
 from typing import Annotated, Literal
 
@@ -13,6 +13,7 @@ from mtl.config.common import (
     Section,
     Seed,
 )
+from mtl.config.images import Cifar10Source, Cifar100Source, DigitsSource, MnistSource
 
 MAX_OPTIMUM = 1 << 27
 """Numbers of the best possible forecast: 1 GiB as float64."""
@@ -165,7 +166,8 @@ class ArraysSource(Section):
 
 
 class PythonSource(Section):
-    """A user's own source under plugins/: `target: module:callable` returns an `mtl.types.Prepared`."""
+    """A user's own source under plugins/: `target: module:callable` returns an `mtl.types.Prepared` or an
+    `mtl.types.ImageSet`."""
 
     kind: Literal["python"]
     target: Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")]
@@ -174,8 +176,10 @@ class PythonSource(Section):
 
 
 Source = Annotated[
-    SensorsSource | SeriesSource | HarSource | UeaSource | ArraysSource | PythonSource, Field(discriminator="kind")
-]
+    SensorsSource | SeriesSource | HarSource | UeaSource | ArraysSource | PythonSource
+    | DigitsSource | MnistSource | Cifar10Source | Cifar100Source,
+    Field(discriminator="kind"),
+]  # fmt: skip
 
 
 class PrepareConfig(Section):
@@ -185,6 +189,6 @@ class PrepareConfig(Section):
 
 
 __all__ = [
-    "ArraysSource", "FractionBorders", "HarSource", "PrepareConfig", "PythonSource",
-    "RowBorders", "SensorsSource", "SeriesSource", "Source", "UeaSource",
+    "ArraysSource", "Cifar100Source", "Cifar10Source", "DigitsSource", "FractionBorders", "HarSource", "MnistSource",
+    "PrepareConfig", "PythonSource", "RowBorders", "SensorsSource", "SeriesSource", "Source", "UeaSource",
 ]  # fmt: skip

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from mtl.config.common import DropRate, Name, PositiveFloat, PositiveFraction, PositiveInt, Section
+from mtl.config.labels import Label
 
 
 class TaskBase(Section):
@@ -37,7 +38,7 @@ class ClassificationTask(TaskBase):
     """One of two or more classes; cross-entropy."""
 
     kind: Literal["classification"]
-    label: str = "label"
+    label: Label = "label"
     class_weights: Literal["none", "balanced"] = "none"
     """`balanced` weighs class c by n / (k · n_c)."""
 
@@ -46,7 +47,7 @@ class BinaryTask(TaskBase):
     """Yes or no; one logit, binary cross-entropy."""
 
     kind: Literal["binary"]
-    label: str = "label"
+    label: Label = "label"
     class_weights: Literal["none", "balanced"] = "none"
     """`balanced` sets pos_weight to negatives / positives."""
 

@@ -1,11 +1,15 @@
-"""A source of the config → `Prepared`: the only place that knows every kind of source."""
+"""A source of the config → `Prepared` or `ImageSet`: the only place that knows every kind of source."""
 
 from pathlib import Path
 from typing import assert_never
 
 from mtl.config.sources import (
     ArraysSource,
+    Cifar10Source,
+    Cifar100Source,
+    DigitsSource,
     HarSource,
+    MnistSource,
     PythonSource,
     SensorsSource,
     SeriesSource,
@@ -13,10 +17,10 @@ from mtl.config.sources import (
     UeaSource,
 )
 from mtl.data.validate import check_prepared
-from mtl.types import Prepared
+from mtl.types import SourceData
 
 
-def read_source(name: str, source: Source, root: Path = Path(".")) -> Prepared:
+def read_source(name: str, source: Source, root: Path = Path(".")) -> SourceData:
     """Reads and checks one source; each reader is imported only when its kind is used.
 
     Args:
@@ -48,6 +52,22 @@ def read_source(name: str, source: Source, root: Path = Path(".")) -> Prepared:
             from mtl.data.sources import arrays
 
             return check_prepared(arrays.read(source, name, root), source.path)
+        case DigitsSource():
+            from mtl.data.sources import digits
+
+            return check_prepared(digits.read(source, name, root), f"prepare.sources.{name}")
+        case MnistSource():
+            from mtl.data.sources import mnist
+
+            return check_prepared(mnist.read(source, name, root), source.path)
+        case Cifar10Source():
+            from mtl.data.sources import cifar
+
+            return check_prepared(cifar.read_cifar10(source, name, root), source.path)
+        case Cifar100Source():
+            from mtl.data.sources import cifar
+
+            return check_prepared(cifar.read_cifar100(source, name, root), source.path)
         case PythonSource():
             from mtl.data.sources import python
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from mtl.data.reading import reading
+from mtl.data.sources.cifar import cifar_files
 from mtl.data.sources.har import open_har, signal_files
 from mtl.data.sources.ts_format import parse_ts
 from mtl.errors import DataError
@@ -26,10 +27,10 @@ def file_sha256(path: Path) -> str:
 
 
 def content_sha256(path: Path) -> str | None:
-    """sha256 of a HAR zip's files that are read, or of a .ts file's cases; None for anything else.
+    """sha256 of what is read of a HAR zip, a CIFAR tar.gz or a .ts file; None for anything else.
 
-    HAR: the bytes of every signal, label and person file, line ends as \\n. .ts: for each case the class name, the
-    shape and the values as little-endian float32.
+    HAR: the bytes of every signal, label and person file, line ends as \\n. CIFAR: the bytes of every .bin and .txt
+    file, sorted by name. .ts: for each case the class name, the shape and the values as little-endian float32.
     """
     digest = hashlib.sha256()
     try:
@@ -38,6 +39,10 @@ def content_sha256(path: Path) -> str | None:
             for relative in signal_files():
                 text = files.read(relative).replace(b"\r\n", b"\n")
                 digest.update(f"{relative} {len(text)}\n".encode() + text)
+        elif path.suffix == ".gz":
+            for name, data in cifar_files(path, path.name).items():
+                digest.update(f"{name} {len(data)}\n".encode())
+                digest.update(data)
         elif path.suffix == ".ts":
             ts = parse_ts(path, path.name)
             for case, label in zip(ts.cases, ts.labels, strict=True):

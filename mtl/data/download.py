@@ -12,10 +12,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from mtl.config.sources import ArraysSource, HarSource, PythonSource, SensorsSource, SeriesSource, Source, UeaSource
+from mtl.config.sources import (
+    ArraysSource,
+    Cifar10Source,
+    Cifar100Source,
+    DigitsSource,
+    HarSource,
+    MnistSource,
+    PythonSource,
+    SensorsSource,
+    SeriesSource,
+    Source,
+    UeaSource,
+)
 from mtl.data.content import file_sha256
 from mtl.data.manifest import MAX_MANIFEST, MAX_NAME, RAW, Manifest, ManifestFile, read_manifest, write_manifest
 from mtl.data.reading import MAX_FILES, check_plain, read_bytes, reading, writing
+from mtl.data.sources.mnist import idx_names
 from mtl.errors import DataError, shown
 from mtl.files import replace_text, replaced
 
@@ -142,8 +155,9 @@ def _from_address(name: str, relative: str, entry: ManifestFile, folder: Path) -
 def add(name: str, files: Sequence[Path], root: Path, replace: bool = False) -> Manifest:
     """Registers a user's own files as source `name`: copies them into data/raw/ and writes data/raw/NAME.json.
 
-    A `_TRAIN.ts` brings its `_TEST.ts`; a folder brings every file in it. For a known set of one file, a file with
-    the same ending takes that file's place under its name, and its hash becomes the accepted one. No files: an empty
+    A `_TRAIN.ts` brings its `_TEST.ts`; a folder brings every file in it. For a known set, a file of the name of one of
+    its files takes that one's place, and its hash becomes the accepted one; if the set has one file only, the same
+    ending is enough. Files of a known set that lie in data/raw/ already need not be named. No files: an empty
     manifest, as a synthetic source needs it. `replace`: a file of that name in data/raw/ may be another one so far.
 
     Raises:
@@ -152,15 +166,20 @@ def add(name: str, files: Sequence[Path], root: Path, replace: bool = False) -> 
     raw = root / RAW
     old = read_manifest(name, root)
     pairs = [pair for path in files for pair in _files_of(path, raw)]
+    entries: dict[str, ManifestFile] = {}
     if old is not None and old.known:
+        places = {Path(relative).name: relative for relative in old.files}
+        pairs = [(source, places.get(Path(relative).name, relative)) for source, relative in pairs]
         if len(old.files) == 1 and len(pairs) == 1 and Path(pairs[0][1]).suffix == Path(next(iter(old.files))).suffix:
             pairs = [(pairs[0][0], next(iter(old.files)))]
-        missing = sorted(set(old.files) - {relative for _, relative in pairs})
+        given = {relative for _, relative in pairs}
+        entries = {relative: entry for relative, entry in old.files.items() if relative not in given}
+        missing = sorted(relative for relative in entries if not (raw / relative).is_file())
         if missing:
             raise DataError(f"`{name}` is a known data set and also needs {', '.join(missing)}.")
     _check_places(pairs, raw, replace)
     _origins(name, root)  # Damage there is found before anything is copied.
-    entries, origins = {}, {}
+    origins = {}
     with writing(raw):
         for source, relative in pairs:
             target = raw / relative
@@ -270,11 +289,13 @@ def verify(name: str, source: Source, root: Path) -> dict[str, str]:
 def _needed(source: Source) -> list[str]:
     """Files or folders that the source reads, as its config names them."""
     match source:
-        case SensorsSource():
+        case SensorsSource() | DigitsSource():
             return []
+        case MnistSource():
+            return [f"{source.path}/{name}" for name in idx_names()]
         case UeaSource():
             return [f"{source.path}_TRAIN.ts", f"{source.path}_TEST.ts"]
-        case SeriesSource() | HarSource() | ArraysSource():
+        case SeriesSource() | HarSource() | ArraysSource() | Cifar10Source() | Cifar100Source():
             return [source.path]
         case PythonSource():
             return [] if source.path is None else [source.path]

@@ -1,6 +1,6 @@
-"""Dealing training windows into folds, so that validation never touches the test part.
+"""Dealing training windows or images into folds, so that validation never touches the test part.
 
-W windows, F folds. Neighbouring windows of one person overlap: people are held out whole (methods 1.3).
+W windows or images, F folds. Neighbouring windows of one person overlap: people are held out whole (methods 1.3).
 """
 
 import numpy as np
@@ -34,10 +34,10 @@ def group_folds(groups: Int64[ndarray, " W"], folds: int, seed: int, where: str)
 def stratified_folds(
     labels: Int64[ndarray, " W"], classes: list[str], folds: int, seed: int, where: str
 ) -> Int64[ndarray, " W"]:
-    """Fold of each window, every class spread evenly; windows without a label (-1) are dealt out in turn.
+    """Fold of each window or image, every class spread evenly; those without a label (-1) are dealt out in turn.
 
     Raises:
-        DataError: a class has fewer training windows than there are folds.
+        DataError: a class has fewer training samples than there are folds.
     """
     from sklearn.model_selection import StratifiedKFold
 
@@ -45,10 +45,10 @@ def stratified_folds(
     for name, count in zip(classes, counts, strict=True):
         if count < folds:
             raise DataError(
-                f"{where}: class `{name}` has {count} training windows, too few for {folds} folds; lower `folds`."
+                f"{where}: class `{name}` has {count} training samples, too few for {folds} folds; lower `folds`."
             )
     if not len(counts):
-        raise DataError(f"{where}: no training window has a label.")
+        raise DataError(f"{where}: no training sample has a label.")
     fold = np.zeros(len(labels), dtype=np.int64)
     known, unknown = np.flatnonzero(labels >= 0), np.flatnonzero(labels < 0)
     splitter = StratifiedKFold(n_splits=folds, shuffle=True, random_state=seed)

@@ -4,7 +4,9 @@ The limits keep a small file from standing for more than a machine can hold (a z
 the size of its array); all the public sets that this project knows stay far below them.
 """
 
+import gzip
 import stat
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -61,6 +63,23 @@ def read_bytes(path: Path, where: str, most: int = MAX_BYTES) -> bytes:
     check_plain(path, where, most)
     with reading(where):
         return path.read_bytes()
+
+
+def read_gzip(path: Path, where: str, most: int = MAX_BYTES) -> bytes:
+    """The contents of a .gz; its checksum is checked.
+
+    Raises:
+        DataError: it is missing, no plain file, no gzip, cut off, damaged, or larger than `most` bytes unpacked.
+    """
+    check_plain(path, where, most)
+    try:
+        with gzip.open(path) as file:
+            data = file.read(most + 1)
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(f"{where} is not a gzip file that can be read: {error}.") from None
+    if len(data) > most:
+        raise DataError(f"{where} should be at most {size(most)} unpacked, found more.")
+    return data
 
 
 def check_count(values: int, where: str) -> None:

@@ -5,14 +5,15 @@ So a single-task run sees the same samples, in the same number and order, as eve
 """
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
 import torch
 from jaxtyping import Int
 from torch import Tensor
 
 from mtl.config import SamplerConfig
+from mtl.data.curriculum import Easing
 from mtl.errors import ConfigError
 from mtl.seeding import generator
 
@@ -43,13 +44,16 @@ class JointPlan:
     `largest_remainder` spreads the quotas B·p_k over the steps: each step gives the places to the pools that lag
     most behind their quota, so after every step each pool's total is within about one sample of its share and no
     pool, however small, starves. `multinomial` draws the b_k at random. A pool is passed through in a fresh
-    permutation each time it is used up, across epochs.
+    permutation each time it is used up, across epochs; one with an `easing` passes, in each epoch anew, through the
+    samples that are in use in it. The numbers b_k are the same with and without.
     """
 
     sizes: dict[str, int]
     batch_size: int
     sampler: SamplerConfig
     seed: int
+    easing: Mapping[str, Easing] = field(default_factory=dict)
+    """Pool → the order in which its samples come into use."""
 
     @property
     def steps_per_epoch(self) -> int:
@@ -86,7 +90,7 @@ class JointPlan:
             if epoch < first:
                 continue
             streams = {
-                name: torch.split(self._stream(name, begin[k], drawn[k]), [row[k] for row in counts])
+                name: torch.split(self._drawn(name, epoch, begin[k], drawn[k]), [row[k] for row in counts])
                 for k, name in enumerate(names)
             }
             yield [
@@ -135,6 +139,15 @@ class JointPlan:
             counts.append(row)
             total = [have + more for have, more in zip(total, row, strict=True)]
         return counts
+
+    def _drawn(self, name: str, epoch: int, begin: int, end: int) -> Int[Tensor, " n"]:
+        """The samples of one epoch."""
+        if name not in self.easing:
+            return self._stream(name, begin, end)
+        used = self.easing[name].in_use(epoch)
+        turns = range(max(1, math.ceil((end - begin) / len(used))))
+        dice = [generator(self.seed, name, "eased", epoch, turn) for turn in turns]
+        return torch.cat([used[torch.randperm(len(used), generator=die)] for die in dice])[: end - begin]
 
     def _stream(self, name: str, begin: int, end: int) -> Int[Tensor, " n"]:
         """Samples `begin` to `end` of the endless shuffled passes through a pool."""

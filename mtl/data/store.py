@@ -1,4 +1,4 @@
-"""`Prepared` on disk: arrays.safetensors and meta.json, the same bytes for the same data.
+"""`Prepared` or `ImageSet` on disk: arrays.safetensors and meta.json, the same bytes for the same data.
 
 safetensors is byte-stable with at most one metadata key (here: none), JSON with sorted keys. The folder is
 written beside its place and renamed, so that a stopped run leaves the old one or the new one, never half.
@@ -19,16 +19,18 @@ from torch import Tensor
 from mtl.data.scaling import fit_scaler
 from mtl.data.validate import part_masks
 from mtl.errors import DataError
-from mtl.types import Prepared
+from mtl.types import ImageSet, Prepared, SourceData
 
 PREPARED = Path("data/prepared")
 ARRAYS, META = "arrays.safetensors", "meta.json"
 FORMAT = 1
+IMAGES = "images"
+"""The `kind` in the meta of a set of images; that of a series or of stored windows has none."""
 MAX_SCORE = 1e15
 """A sum of 10^8 squares stays below float32's 3.4e38."""
 
 
-def write_prepared(prepared: Prepared, folder: Path, hashes: dict[str, str]) -> None:
+def write_prepared(prepared: SourceData, folder: Path, hashes: dict[str, str]) -> None:
     """Writes `folder`/arrays.safetensors and `folder`/meta.json, replacing what was there as a whole.
 
     Args:
@@ -37,20 +39,15 @@ def write_prepared(prepared: Prepared, folder: Path, hashes: dict[str, str]) -> 
         hashes: source file → sha256, kept in the meta.
     """
     arrays = save(_tensors(prepared))
-    meta = {
+    meta = _meta_of_images(prepared) if isinstance(prepared, ImageSet) else _meta(prepared)
+    meta |= {
         "format": FORMAT,
         "name": prepared.name,
         "columns": prepared.columns,
-        "units": prepared.units,
-        "window": prepared.window,
-        "borders": prepared.borders,
         "folds": prepared.folds,
         "labels": list(prepared.labels),
         "classes": prepared.classes,
-        "oracle_from": prepared.oracle_from,
-        "oracle_labels": list(prepared.oracle_labels),
         "notes": prepared.notes,
-        "rows": prepared.rows,
         "splits": describe_splits(prepared),
         "source_files": hashes,
         "sha256": {ARRAYS: hashlib.sha256(arrays).hexdigest()},
@@ -74,7 +71,7 @@ def write_prepared(prepared: Prepared, folder: Path, hashes: dict[str, str]) -> 
         shutil.rmtree(old, ignore_errors=True)
 
 
-def load_prepared(name: str, root: Path = PREPARED) -> Prepared:
+def load_prepared(name: str, root: Path = PREPARED) -> SourceData:
     """The source `name` as `prepare` wrote it.
 
     Args:
@@ -100,9 +97,25 @@ def load_prepared(name: str, root: Path = PREPARED) -> Prepared:
     try:
         if hashlib.sha256(arrays).hexdigest() != meta["sha256"][ARRAYS]:
             raise DataError(f"{folder / ARRAYS} is damaged: its sha256 is not the one in {META}; {again}.")
-        return _from_meta(meta, load(arrays))
+        tensors = load(arrays)
+        return _images_from_meta(meta, tensors) if meta.get("kind") == IMAGES else _from_meta(meta, tensors)
     except (KeyError, TypeError, AttributeError, ValueError, SafetensorError) as error:
         raise DataError(f"{folder} is not what `prepare` writes ({type(error).__name__}: {error}): {again}.") from None
+
+
+def _meta(p: Prepared) -> dict[str, Any]:
+    return {
+        "units": p.units,
+        "window": p.window,
+        "borders": p.borders,
+        "oracle_from": p.oracle_from,
+        "oracle_labels": list(p.oracle_labels),
+        "rows": p.rows,
+    }
+
+
+def _meta_of_images(p: ImageSet) -> dict[str, Any]:
+    return {"kind": IMAGES, "rows": len(p.images), "shape": list(p.images.shape[1:]), "mean": p.mean, "std": p.std}
 
 
 def _from_meta(meta: dict[str, Any], tensors: dict[str, Tensor]) -> Prepared:
@@ -125,25 +138,45 @@ def _from_meta(meta: dict[str, Any], tensors: dict[str, Tensor]) -> Prepared:
     )
 
 
-def describe_splits(prepared: Prepared) -> list[dict[str, Any]]:
+def _images_from_meta(meta: dict[str, Any], tensors: dict[str, Tensor]) -> ImageSet:
+    return ImageSet(
+        name=meta["name"],
+        images=tensors["images"],
+        columns=meta["columns"],
+        fold=tensors["fold"],
+        folds=meta["folds"],
+        labels={label: tensors[f"labels.{label}"] for label in meta["labels"]},
+        classes={label: meta["classes"][label] for label in meta["labels"]},
+        mean=None if meta["mean"] is None else tuple(meta["mean"]),
+        std=None if meta["std"] is None else tuple(meta["std"]),
+        notes=meta["notes"],
+    )
+
+
+def size_of(prepared: SourceData) -> int:
+    """Rows of a series, stored windows, or images."""
+    return len(prepared.fold) if prepared.fold is not None else prepared.rows
+
+
+def describe_splits(prepared: SourceData) -> list[dict[str, Any]]:
     """For each fold: size and class counts of every part, and the scaler of its training rows.
 
-    Sizes count rows for a series and windows for stored windows; `unused` are a series' rows after the test part.
+    Sizes count rows of a series, stored windows, or images; `unused` are a series' rows after the test part.
     """
     found = []
     for fold in range(prepared.folds):
         masks = part_masks(prepared, fold)
         mean, std = fit_scaler(prepared, fold)
-        _check_scores(prepared, mean, std)
+        if isinstance(prepared, Prepared):
+            _check_scores(prepared, mean, std)
         size = {part: int(mask.sum()) for part, mask in masks.items()}
-        total = prepared.rows if prepared.window is None else prepared.rows // prepared.window
         classes = {
             label: {part: _count(values[masks[part]], prepared.classes[label]) for part in masks}
             for label, values in prepared.labels.items()
         }
         found.append(
             {
-                "count": size | {"unused": total - sum(size.values())},
+                "count": size | {"unused": size_of(prepared) - sum(size.values())},
                 "classes": classes,
                 "scaler": {"mean": mean.tolist(), "std": std.tolist()},
             }
@@ -168,13 +201,17 @@ def _count(labels: Tensor, names: list[str]) -> dict[str, int]:
     return counts | {"": int((labels < 0).sum())}
 
 
-def _tensors(p: Prepared) -> dict[str, Tensor]:
-    optional = {"fold": p.fold, "groups": p.groups, "oracle_forecast": p.oracle_forecast}
-    named = {f"labels.{k}": v for k, v in p.labels.items()}
-    named |= {f"oracle_labels.{k}": v for k, v in p.oracle_labels.items()}
-    present = {name: tensor for name, tensor in optional.items() if tensor is not None}
+def _tensors(p: SourceData) -> dict[str, Tensor]:
+    labels = {f"labels.{k}": v for k, v in p.labels.items()}
+    if isinstance(p, ImageSet):
+        found = {"images": p.images, "fold": p.fold} | labels
+    else:
+        optional = {"fold": p.fold, "groups": p.groups, "oracle_forecast": p.oracle_forecast}
+        optimum = {f"oracle_labels.{k}": v for k, v in p.oracle_labels.items()}
+        present = {name: tensor for name, tensor in optional.items() if tensor is not None}
+        found = {"values": p.values} | present | labels | optimum
     # Own copies: safetensors refuses tensors that share memory (a label used twice, a view of a larger array).
-    return {k: v.detach().contiguous().clone() for k, v in ({"values": p.values} | present | named).items()}
+    return {k: v.detach().contiguous().clone() for k, v in found.items()}
 
 
-__all__ = ["PREPARED", "describe_splits", "load_prepared", "write_prepared"]
+__all__ = ["IMAGES", "PREPARED", "describe_splits", "load_prepared", "size_of", "write_prepared"]

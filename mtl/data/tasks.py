@@ -7,9 +7,8 @@ from jaxtyping import Bool, Int
 from torch import Tensor
 
 from mtl.config import BinaryTask, ForecastTask, Task
-from mtl.data.images import channel_statistics, image_samples
+from mtl.data.images import image_samples
 from mtl.data.labels import derive_labels
-from mtl.data.names import check_names
 from mtl.data.pools import Pool, Target
 from mtl.data.scaling import fit_scaler
 from mtl.data.windows import Windows, pad_rows
@@ -63,11 +62,9 @@ def build_tasks(tasks: dict[str, Task], sources: dict[str, SourceData], seed: in
         ConfigError: a task asks for a column, label or length that its source does not have.
         DataError: a part has no sample for a task, or a class is missing from its training samples.
     """
-    for name, task in tasks.items():
-        check_names(name, task, sources[task.source].columns, sources[task.source].classes)
     labels, sources = derive_labels(tasks, sources)
     fold = {name: seed % source.folds for name, source in sources.items()}
-    scalers = {name: _statistics(source, fold[name]) for name, source in sources.items()}
+    scalers = {name: fit_scaler(source, fold[name]) for name, source in sources.items()}
     specs: dict[str, TaskSpec] = {}
     samples: dict[Split, dict[str, Tensor]] = {split: {} for split in SPLITS}
     for name, task in tasks.items():
@@ -96,17 +93,9 @@ def build_tasks(tasks: dict[str, Task], sources: dict[str, SourceData], seed: in
     return TaskSet(specs, pools, scalers, fold, units, labels)
 
 
-def _statistics(source: SourceData, fold: int) -> tuple[Tensor, Tensor]:
-    return channel_statistics(source, fold) if isinstance(source, ImageSet) else fit_scaler(source, fold)
-
-
 def _input_len(name: str, task: Task, source: SourceData) -> int:
     wanted = task.horizon if isinstance(task, ForecastTask) else 0
     if isinstance(source, ImageSet):
-        if isinstance(task, ForecastTask):
-            raise ConfigError(f"params.yaml: `tasks.{name}.kind` forecast needs windows; {task.source} holds images.")
-        if task.input_len is not None:
-            raise ConfigError(f"params.yaml: `tasks.{name}.input_len` is for windows; {task.source} holds images.")
         return 0
     if source.window is None:
         if task.input_len is None:

@@ -1,6 +1,6 @@
 """What holds for every source, checked in one place: shapes, finite values, labels in range, no empty part.
 
-R rows, C channels, W stored windows, F folds, k classes (see `mtl.types.Prepared`).
+R rows, C channels, W stored windows, S images, F folds, k classes (see `mtl.types.Prepared` and `ImageSet`).
 """
 
 import math
@@ -9,15 +9,16 @@ import torch
 from torch import Tensor
 
 from mtl.errors import DataError
-from mtl.types import NO_LABEL, Prepared
+from mtl.types import NO_LABEL, ImageSet, Prepared, SourceData
 
 PARTS = ("train", "val", "test")
 MAX_VALUE = 1e100
 """The squares of larger ones, of which a standard deviation is made, are no numbers of float64."""
 
 
-def part_masks(prepared: Prepared, fold: int) -> dict[str, Tensor]:
-    """Split name → which rows (series) or stored windows belong to it when `fold` is held out; bool [R] or [W]."""
+def part_masks(prepared: SourceData, fold: int) -> dict[str, Tensor]:
+    """Split name → which rows (series), stored windows or images belong to it when `fold` is held out; bool [R], [W]
+    or [S]."""
     if prepared.fold is not None:
         held_out, test = prepared.fold == fold, prepared.fold == -1
         return {"train": ~(held_out | test), "val": held_out, "test": test}
@@ -28,8 +29,8 @@ def part_masks(prepared: Prepared, fold: int) -> dict[str, Tensor]:
     return {"train": row < a, "val": (row >= a) & (row < b), "test": (row >= b) & (row < c)}
 
 
-def check_prepared(prepared: object, where: str) -> Prepared:
-    """The argument, if it keeps the contract of `Prepared`.
+def check_prepared(prepared: object, where: str) -> SourceData:
+    """The argument, if it keeps the contract of `Prepared` or of `ImageSet`.
 
     Args:
         prepared: what a source's reader returned.
@@ -38,13 +39,18 @@ def check_prepared(prepared: object, where: str) -> Prepared:
     Raises:
         DataError: the first thing that is wrong, and where.
     """
-    if not isinstance(prepared, Prepared):
-        raise DataError(f"{where}: should return an mtl.types.Prepared, found {type(prepared).__name__}.")
-    # In this order: each check may rely on those before it.
-    for check in (_shapes, _values, _parts, _labels, _optimum):
-        message = check(prepared)
-        if message is not None:
-            raise DataError(f"{where}: {message}")
+    # `or` in this order: each check may rely on those before it.
+    match prepared:
+        case Prepared():
+            message = _shapes(prepared) or _values(prepared) or _parts(prepared)
+            message = message or _labels(prepared) or _optimum(prepared)
+        case ImageSet():
+            message = _images(prepared) or _folds(prepared) or _labels(prepared)
+        case _:
+            found = type(prepared).__name__
+            raise DataError(f"{where}: should return an mtl.types.Prepared or an mtl.types.ImageSet, found {found}.")
+    if message is not None:
+        raise DataError(f"{where}: {message}")
     return prepared
 
 
@@ -81,6 +87,26 @@ def _shapes(p: Prepared) -> str | None:
     return None
 
 
+def _images(p: ImageSet) -> str | None:
+    if not isinstance(p.images, Tensor) or p.images.ndim != 4 or p.images.dtype != torch.uint8 or not p.images.numel():
+        found = f"{p.images.dtype} {list(p.images.shape)}" if isinstance(p.images, Tensor) else type(p.images).__name__
+        return f"`images` should be a uint8 tensor of images × channels × rows × columns, found {found}."
+    count, channels = p.images.shape[:2]
+    if len(p.columns) != channels or len(set(p.columns)) != channels:
+        return f"`columns` should be {channels} different names, found {p.columns}."
+    if not isinstance(p.fold, Tensor) or p.fold.dtype != torch.int64 or list(p.fold.shape) != [count]:
+        return f"`fold` should be an int64 tensor with one number for each of the {count} images."
+    if p.folds < 2:
+        return f"`folds` should be at least 2 for images, found {p.folds}."
+    if (p.mean is None) != (p.std is None):
+        return "`mean` and `std` should be given together, or neither of them."
+    for name, given in (("mean", p.mean), ("std", p.std)):
+        least = 0 if name == "mean" else 1e-6
+        if given is not None and (len(given) != channels or not all(least <= number <= 1 for number in given)):
+            return f"`{name}` should be {channels} shares of full brightness, from {least:g} to 1, found {given}."
+    return None
+
+
 def _values(p: Prepared) -> str | None:
     usable = p.values.abs() <= MAX_VALUE  # False for NaN.
     if bool(usable.all()):
@@ -102,18 +128,31 @@ def _parts(p: Prepared) -> str | None:
                 f"of {p.rows} rows."
             )
         return None
+    return _folds(p)
+
+
+def _folds(p: SourceData) -> str | None:
+    """Of stored windows or images."""
+    assert p.fold is not None
+    what = _unit(p)
     outside = torch.nonzero((p.fold < -1) | (p.fold >= p.folds))
     if len(outside):
         number = int(outside[0])
-        return f"`fold` of window {number} should be -1 (test) or 0 to {p.folds - 1}, found {int(p.fold[number])}."
+        return f"`fold` of {what} {number} should be -1 (test) or 0 to {p.folds - 1}, found {int(p.fold[number])}."
     if not bool((p.fold == -1).any()):
-        return "too few windows: the test part is empty."
+        return f"too few {what}s: the test part is empty."
     empty = [f for f in range(p.folds) if not bool((p.fold == f).any())]
-    return f"too few training windows: fold {empty[0]} of {p.folds} is empty." if empty else None
+    return f"too few training {what}s: fold {empty[0]} of {p.folds} is empty." if empty else None
 
 
-def _labels(p: Prepared) -> str | None:
-    count, what = (p.rows, "row") if p.fold is None else (len(p.fold), "window")
+def _unit(p: SourceData) -> str:
+    """What a label belongs to."""
+    return "image" if isinstance(p, ImageSet) else "row" if p.fold is None else "window"
+
+
+def _labels(p: SourceData) -> str | None:
+    what = _unit(p)
+    count = len(p.fold) if p.fold is not None else p.rows
     if set(p.labels) != set(p.classes):
         return f"`labels` and `classes` should have the same names, found {sorted(p.labels)} and {sorted(p.classes)}."
     for name, label in p.labels.items():

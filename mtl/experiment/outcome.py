@@ -9,6 +9,7 @@ from mtl.data.tasks import TaskSet
 from mtl.data.windows import Windows
 from mtl.evaluation.oracle import forecast_optimum, label_optimum
 from mtl.models.build import MultiTaskModel
+from mtl.models.sharing import CrossStitchTrunk
 from mtl.training.measure import predict
 from mtl.types import Prepared, SourceData, TaskSpec
 
@@ -39,6 +40,19 @@ def optimum(data: TaskSet, sources: dict[str, SourceData], tasks: list[str]) -> 
                 if label in source.oracle_labels:
                     found[name] = label_optimum(source.oracle_labels[label], source.oracle_from, rows, target)
     return found
+
+
+def stitches(model: MultiTaskModel) -> dict[str, Any] | None:
+    """The units of a cross-stitched model: `tasks`, and for each stage α [K, K], the mean over channels where each
+    has its own. None for other forms of sharing."""
+    trunk = model.trunk
+    if not isinstance(trunk, CrossStitchTrunk):
+        return None
+    units = [unit.detach().cpu() for unit in trunk.stitches]
+    return {
+        "tasks": list(trunk.place),
+        "stages": [(unit if unit.ndim == 2 else unit.mean(dim=2)).tolist() for unit in units],
+    }
 
 
 def examples(model: MultiTaskModel, data: TaskSet, specs: dict[str, TaskSpec]) -> dict[str, Any]:

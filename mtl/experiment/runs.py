@@ -4,7 +4,7 @@ import json
 from datetime import UTC, datetime
 from pathlib import Path
 from time import perf_counter
-from typing import Any, Literal
+from typing import Any
 
 from mtl.balancing.build import build_balancer
 from mtl.config import Config, Method, SequentialMethod, Start, WeightedMethod
@@ -12,10 +12,11 @@ from mtl.config.sharing import HardSharing
 from mtl.data.sampling import JointPlan
 from mtl.data.tasks import TaskSet
 from mtl.errors import UserError
+from mtl.experiment.easing import curriculum_digests, eased_plan
 from mtl.experiment.execution import OnEpoch, Tell, silent, unheard, write_timings
-from mtl.experiment.identity import run_identity, state_key
+from mtl.experiment.identity import digest, run_identity, state_key
 from mtl.experiment.objects import build_optimiser, joint_plan, load_tasks, run_encoder, start_from
-from mtl.experiment.outcome import examples, optimum
+from mtl.experiment.outcome import examples, optimum, stitches
 from mtl.experiment.states import held, note_finished, state_files
 from mtl.experiment.weights import write_weights
 from mtl.files import whole_folder, write_json
@@ -27,7 +28,7 @@ from mtl.training.checkpoint import Checkpoint
 from mtl.training.fit import Budget, Fitted, fit
 from mtl.training.measure import measure
 from mtl.training.stopping import Selector
-from mtl.types import SourceData
+from mtl.types import SPLITS, SourceData
 
 
 def run_baseline(
@@ -44,8 +45,7 @@ def run_baseline(
         root: folder of the project: prepared data and pretrained weights are read below it.
         tell: told the progress.
         out: folder below which results, states and times are written; None: `root`.
-        on_epoch: given the record of every epoch, also of those that a state holds; what it raises ends the run, whose
-            state stays.
+        on_epoch: given the record of every epoch that is trained; what it raises ends the run, whose state stays.
     """
     where = RunPath("baseline", task, start.label, seed)
     return _run(config, where, [task], None, start, root, tell, root if out is None else out, on_epoch)
@@ -71,13 +71,15 @@ def _run(
         make_deterministic(stable_seed(where.seed, "train"), config.base.threads)
         device = resolve_device(config.base.device)
         data, sources = load_tasks(config, where.seed, root)
-        plan = joint_plan(config, data, where.seed)
+        plan = eased_plan(config, method, tasks, data, joint_plan(config, data, where.seed), where.seed, root)
         specs = {name: data.specs[name] for name in tasks}
         sharing = HardSharing() if method is None else method.sharing
         model = build_model(run_encoder(config, start), list(specs.values()), where.seed, sharing)
         transfer = start_from(model, start, config, where.seed, root)
         model = model.to(device)
         identity = run_identity(config, method, start, where.seed, root)
+        if eased := curriculum_digests(method, tasks, where.seed, root):
+            identity["curriculum"] = digest(eased)
         parts = _phases(method, specs)
         states = state_files(
             where, state_key(config, where, identity, root), len(parts), config.base.state_seconds, out
@@ -90,12 +92,16 @@ def _run(
             def tell_phase(done: int, total: int, before: int = number) -> None:
                 tell(before * total + done, len(parts) * total)
 
-            result = _fit(config, model, data, plan, part, method, reference, states[number], tell_phase, on_epoch)
+            # A target's own phase weighs its one loss by 1, as the single-task run does.
+            weighing = None if method is not None and part == [method.target] and number else method
+            result = _fit(config, model, data, plan, part, weighing, reference, states[number], tell_phase, on_epoch)
             fitted.append(result)
             if len(parts) > 1:
                 tested, _ = measure(model, [p.to(device) for p in data.select(tasks, "test")], specs)
                 phases.append({"tasks": part, "test": tested})
         seconds = perf_counter() - clock + sum(state.spent for state in states)
+        if method is not None and method.target is not None:
+            specs = {method.target: specs[method.target]}
         folder = _write_run(
             config, where, method, start, data, sources, specs, model, transfer, fitted, phases, identity, out
         )
@@ -105,7 +111,9 @@ def _run(
 
 
 def _phases(method: Method | None, specs: dict[str, Any]) -> list[list[str]]:
-    """Task names of each phase: one phase, or two for a sequential method."""
+    """Task names of each phase: one phase, two for a sequential method or one with a target."""
+    if method is not None and method.target is not None:
+        return [list(specs), [method.target]]
     if not isinstance(method, SequentialMethod):
         return [list(specs)]
     forecasts = [name for name, spec in specs.items() if spec.kind == "forecast"]
@@ -126,13 +134,16 @@ def _fit(
     lam = method.lam if isinstance(method, WeightedMethod) else None
     selector = Selector(config.train.stopping, list(specs.values()), lam, reference)
     train = config.train
-    budget = Budget(train.epochs, train.schedule, train.clip, train.gradient_probes)
-    pools = {split: [pool.to(device) for pool in data.select(tasks, split)] for split in ("train", "val")}
+    starts = {} if method is None or method.curriculum is None else method.curriculum.start_epoch
+    budget = Budget(train.epochs, train.schedule, train.clip, train.gradient_probes, starts)
+    pools = {split: [pool.to(device) for pool in data.select(tasks, split)] for split in SPLITS}
+    watched = pools["test"] if train.watch_test else []
     fitted = Fitted()
     heard = 0
     for record in fit(
-        model, balancer, optimiser, pools["train"], pools["val"], plan, specs, budget, selector, checkpoint, fitted
-    ):
+        model, balancer, optimiser, pools["train"], pools["val"], plan, specs, budget, selector, checkpoint, fitted,
+        watched,
+    ):  # fmt: skip
         heard = _hear(fitted, heard, on_epoch)
         tell(record["epoch"], train.epochs)
     _hear(fitted, heard, on_epoch)
@@ -154,7 +165,7 @@ def _reference(config: Config, where: RunPath, start: Start, tasks: list[str], r
     path = root / REFERENCE
     if not path.exists():
         raise UserError(f"{REFERENCE} is missing; run `dvc repro reference`.")
-    known = json.loads(path.read_text())
+    known = json.loads(path.read_text())["mse"]
     return {name: known[name][start.label][str(where.seed)] for name in tasks if config.tasks[name].kind == "forecast"}
 
 
@@ -168,10 +179,9 @@ def _write_run(
     tasks = list(specs)
     measured: dict[str, Any] = {}
     std = {name: scale for name, (_, scale) in data.scalers.items()}
-    splits: tuple[Literal["train", "val", "test"], ...] = ("train", "val", "test")
     detail: dict[str, Any] = {}
     held = sum(len(pool) for pool in data.pools["test"])
-    for split in splits:
+    for split in SPLITS:
         pools = [pool.to(device) for pool in data.select(tasks, split)]
         if split == "train":
             pools = [pool.at_most(held) for pool in pools]
@@ -201,6 +211,9 @@ def _write_run(
         "samples": {name: sum(phase.samples.get(name, 0) for phase in fitted) for name in tasks},
         "train_size": {name: data.train_sizes()[name] for name in tasks},
         "parameters": counts,
+        "sharing": {"kind": "hard" if method is None else method.sharing.kind},
+        "width": start.width,
+        "stitches": stitches(model),
         "transfer": None if transfer is None else {"handed_over": transfer.handed_over, "fresh": transfer.fresh},
         "train": measured["train"],
         "val": measured["val"],

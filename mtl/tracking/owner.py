@@ -1,6 +1,7 @@
 """The process on whose behalf runs are published: while it lives, more of them may come."""
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 
 import psutil
@@ -38,8 +39,18 @@ class Owner:
 
 
 def current_owner() -> Owner:
-    """DVC, for a stage that it runs; otherwise this process."""
-    mine = psutil.Process()
-    parent = mine.parent() if "DVC_STAGE" in os.environ else None
-    process = parent or mine
-    return Owner(process.pid, process.create_time(), parent is not None)
+    """DVC, for a stage that it runs; otherwise this process.
+
+    DVC starts a stage through a shell, which may or may not stay between them; both it and the stage have DVC's
+    variable, DVC has not.
+    """
+    process = psutil.Process()
+    pipeline = "DVC_STAGE" in os.environ
+    if pipeline:
+        for ancestor in process.parents():
+            process = ancestor
+            with suppress(psutil.Error):  # one that may not be looked at is none of DVC's children
+                if "DVC_STAGE" in ancestor.environ():
+                    continue
+            break
+    return Owner(process.pid, process.create_time(), pipeline)

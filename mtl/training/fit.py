@@ -6,7 +6,7 @@ back (synchronised) only every `CHECK_EVERY` steps, for the check that losses ar
 """
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -73,8 +73,11 @@ def fit(
     selector: Selector,
     checkpoint: Checkpoint,
     fitted: Fitted,
+    watched: Sequence[Pool] = (),
 ) -> Iterator[Record]:
     """Trains `model` in place; yields each epoch's record and fills `fitted`.
+
+    `watched` pools are measured after every epoch as well and recorded as `test`; nothing is selected by them.
 
     Resumes where `checkpoint` stands, after an epoch or in the middle of one. At the end the model carries the weights
     of the epoch that `selector` chose.
@@ -166,6 +169,8 @@ def fit(
             "grad_norm": tally.norms.mean().item(),
             "gradients": tally.geometry_means(),
         }
+        if watched:
+            record["test"] = measure(model, list(watched), specs)[0]
         fitted.epochs.append(record)
         checkpoint.save(modules, optimiser, _state(epoch, selector, fitted), fitted.best)
         yield record

@@ -94,10 +94,10 @@ BAD: list[tuple[dict[str, Any], dict[str, Any], str]] = [
     (changed(y_train=np.where(Y == 2, -2, Y)), {}, r"`y_train`\[2\] should be a class from 0 to 2, or -1 .*found -2"),
     (changed(y_classes=np.array(["a", "b"])), {}, r"`y_train`\[2\] should be a class from 0 to 1"),
     (changed(y_test=np.array([0, 1, 2, 10**12])), {}, r"`y_test`\[3\] should be a class"),
-    (changed(y_test=np.array([0, 1, 2, 3])), {}, r"class `3` has 0 training windows"),
+    (changed(y_test=np.array([0, 1, 2, 3])), {}, r"class `3` has 0 training samples"),
     (changed(y_test=np.array(["a"] * 4)), {}, r"should both be numbers or both names"),
     (changed(), {"groups": "person"}, r"there is no array `person_train`"),
-    (changed(), {"folds": 5}, r"class `0` has 4 training windows, too few for 5 folds"),
+    (changed(), {"folds": 5}, r"class `0` has 4 training samples, too few for 5 folds"),
     (changed(), {"folds": 5, "groups": "subject"}, r"5 folds need at least as many groups in train, found 4"),
     (changed(columns=np.array(["a", "a"])), {}, r"`columns` should be 2 different names"),
 ]

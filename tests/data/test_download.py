@@ -217,6 +217,27 @@ def test_add_takes_the_place_of_a_known_file(root: Path, tmp_path: Path) -> None
     assert (manifest.licence, manifest.files["toy.csv"].url) == ("CC0", "http://127.0.0.1:9/toy.csv")
 
 
+def test_add_takes_the_places_of_known_files_by_their_names(root: Path, tmp_path: Path) -> None:
+    """As of MNIST: four files, which may come as a folder of any name, or one after the other."""
+    files = {f"toy/{name}": ManifestFile(sha256=[sha(TEXT)], url="https://x") for name in ("a.gz", "b.gz")}
+    write_manifest("toy", Manifest(files=files), root)
+    own = tmp_path / "downloads"
+    own.mkdir()
+    (own / "a.gz").write_bytes(OTHER)
+    with pytest.raises(DataError, match=r"`toy` is a known data set and also needs toy/b\.gz"):
+        add("toy", [own / "a.gz"], root)
+    (own / "b.gz").write_bytes(TEXT)
+    added = add("toy", [own], root)
+    assert {name: entry.sha256 for name, entry in added.files.items()} == {
+        "toy/a.gz": [sha(OTHER)], "toy/b.gz": [sha(TEXT)],
+    }  # fmt: skip
+    assert added.known and (root / "data/raw/toy/a.gz").read_bytes() == OTHER
+    # The other file lies in its place by now.
+    (root / "data/raw/toy/a.gz").write_bytes(TEXT)
+    again = add("toy", [root / "data/raw/toy/a.gz"], root)
+    assert [entry.sha256 for entry in again.files.values()] == [[sha(TEXT)]] * 2
+
+
 def test_add_brings_both_ts_files_and_whole_folders(root: Path, tmp_path: Path) -> None:
     (tmp_path / "T_TRAIN.ts").write_text(ts_text(ts_cases(10)))
     with pytest.raises(DataError, match=r"T_TEST\.ts is missing"):
@@ -273,10 +294,14 @@ def test_sources_without_files(root: Path) -> None:
 
 
 def test_the_committed_manifests(project: Path) -> None:
-    assert {"etth1", "ettm1", "weather", "har", "basicmotions"} <= set(known_sets(project))
+    assert {"etth1", "ettm1", "weather", "har", "basicmotions", "mnist", "cifar10", "cifar100"} <= set(
+        known_sets(project)
+    )
     assert read_manifest("sensors", project) == Manifest(
         title="Embedded synthetic sensors", licence="none needed: generated", files={}
     )
+    digits = read_manifest("digits", project)
+    assert digits is not None and digits.files == {} and digits.licence
     for name, manifest in known_sets(project).items():
         assert manifest.licence and manifest.title, name
         assert all(str(file.url).startswith("https://") for file in manifest.files.values()), name

@@ -125,7 +125,7 @@ def test_names_that_are_none(key: str, names: np.ndarray, tmp_path: Path) -> Non
 
 
 def test_no_label_at_all_in_train(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="no training window has a label"):
+    with pytest.raises(DataError, match="no training sample has a label"):
         arrays(tmp_path, y_train=np.full(12, -1), y_test=np.full(4, -1))
 
 

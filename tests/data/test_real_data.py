@@ -1,5 +1,6 @@
-"""The public data sets, from a mirror: known row counts, borders, scaler, people."""
+"""The public data sets, from a mirror: known row counts, borders, scaler, people, pixels."""
 
+import hashlib
 import shutil
 from pathlib import Path
 
@@ -8,11 +9,20 @@ import pandas as pd
 import pytest
 import torch
 
-from mtl.config.sources import HarSource, RowBorders, SeriesSource, UeaSource
+from mtl.config.sources import (
+    Cifar10Source,
+    Cifar100Source,
+    HarSource,
+    MnistSource,
+    RowBorders,
+    SeriesSource,
+    UeaSource,
+)
 from mtl.data.build import read_source
 from mtl.data.download import get, verify
 from mtl.data.scaling import fit_scaler
 from mtl.data.store import describe_splits
+from mtl.types import ImageSet
 
 pytestmark = pytest.mark.real_data
 
@@ -96,3 +106,83 @@ def test_basicmotions(root: Path, mirror: Path) -> None:
     assert prepared.classes == {"label": ["Standing", "Running", "Walking", "Badminton"]}
     counts = describe_splits(prepared)[0]["classes"]["label"]
     assert set(counts["train"].values()) == {8, 0} and set(counts["val"].values()) == {2, 0}
+
+
+def pixels_sha256(source: ImageSet, first: int, count: int) -> str:
+    """Of images as rows of pixels with their three colours beside each other."""
+    chosen = source.images[first : first + count].permute(0, 2, 3, 1).contiguous()
+    return hashlib.sha256(chosen.numpy().tobytes()).hexdigest()
+
+
+def needs(mirror: Path, name: str) -> None:
+    """Skips where the mirror was made without the (large) sets of images."""
+    if not (mirror / name).is_file():
+        pytest.skip(f"the mirror has no {name}")
+
+
+def test_mnist(root: Path, mirror: Path) -> None:
+    needs(mirror, "train-images-idx3-ubyte.gz")
+    get(["mnist"], root, mirror)
+    source = MnistSource(kind="mnist")
+    verify("mnist", source, root)
+    found = read_source("mnist", source, root)
+    assert isinstance(found, ImageSet)
+    labels, test = found.labels["classes"], found.fold == -1
+    assert list(found.images.shape) == [70_000, 1, 28, 28] and int(test.sum()) == 10_000
+    assert torch.bincount(labels[~test]).tolist() == [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]
+    assert torch.bincount(labels[test]).tolist() == [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
+    assert labels[:10].tolist() == [5, 0, 4, 1, 9, 2, 1, 3, 1, 4]
+    # The mean and deviation that everybody uses are those of the whole training part.
+    pixels = found.images[~test].double() / 255
+    assert pixels.mean().item() == pytest.approx(0.1307, abs=5e-5)
+    assert pixels.std().item() == pytest.approx(0.3081, abs=5e-5)
+
+
+CIFAR10_PIXELS = [
+    "a777917b42bf49a60916b0919b7c33ef4e8a1ddb4b6a3365b6d1da58aedd0486",
+    "9f03a47b1ad3fc7ca4f14963627eb761f59db1c87d5e859610deafc1a86fa648",
+    "87c0227d456b8832996c9c8d37fa4f33e85d75d4893b244ae90ec9a4b7078c90",
+]
+CIFAR100_PIXELS = [
+    "2af5014ff4c135c0f5568dc98ea19ac1af880ab75edd1a4354b7cc0705780069",
+    "a3a6394ae56432573f5c54a01f8eb80263cd2239726890761255153ee6308e4e",
+    "306e0bd4e11706510566809409206d5bd89279f910d8ea86ba590d854c9c3e24",
+    "46beefec8c6a1de1fe68454961f043da8297c93985034e28b66210c04c58631e",
+    "f8a8a1b398279d052eb8be4e7d730e666c6ab944e193cf8164a94aeef55bd9d1",
+    "a984eb35a73c4a42ac3ff8c43608a7be009695a30edbd97483dd360980149e99",
+]
+"""Of every ten thousand images of the repacked archives, training images first."""
+
+
+@pytest.mark.slow
+def test_cifar10(root: Path, mirror: Path) -> None:
+    needs(mirror, "cifar-10-binary.tar.gz")
+    get(["cifar10"], root, mirror)
+    source = Cifar10Source(kind="cifar10")
+    verify("cifar10", source, root)
+    found = read_source("cifar10", source, root)
+    assert isinstance(found, ImageSet)
+    assert list(found.images.shape) == [30_000, 3, 32, 32]
+    assert [pixels_sha256(found, first, 10_000) for first in range(0, 30_000, 10_000)] == CIFAR10_PIXELS
+    assert found.classes["classes"][0] == "airplane" and found.classes["classes"][-1] == "truck"
+    assert torch.bincount(found.labels["classes"]).tolist() == [3000] * 10
+    assert found.notes == ["2 of the 5 training batches are there: 20,000 training images."]
+
+
+@pytest.mark.slow
+def test_cifar100(root: Path, mirror: Path) -> None:
+    needs(mirror, "cifar-100-binary.tar.gz")
+    get(["cifar100"], root, mirror)
+    source = Cifar100Source(kind="cifar100")
+    verify("cifar100", source, root)
+    found = read_source("cifar100", source, root)
+    assert isinstance(found, ImageSet)
+    assert list(found.images.shape) == [60_000, 3, 32, 32]
+    assert [pixels_sha256(found, first, 10_000) for first in range(0, 60_000, 10_000)] == CIFAR100_PIXELS
+    assert torch.bincount(found.labels["classes"]).tolist() == [600] * 100
+    fine, coarse = found.classes["classes"], found.classes["coarse"]
+    pairs = set(zip(found.labels["classes"].tolist(), found.labels["coarse"].tolist(), strict=True))
+    people = {fine[f] for f, c in pairs if coarse[c] == "people"}
+    assert len(pairs) == 100 and people == {"baby", "boy", "girl", "man", "woman"}
+    for fold in range(found.folds):
+        assert set(torch.bincount(found.labels["classes"][found.fold == fold]).tolist()) == {100}

@@ -84,5 +84,5 @@ def test_stratified_folds_spread_every_class(counts: list[int], folds: int, seed
 def test_too_few_to_deal() -> None:
     with pytest.raises(DataError, match="3 folds need at least as many groups in train, found 2"):
         group_folds(np.array([1, 1, 2]), 3, 0, "here")
-    with pytest.raises(DataError, match="class `b` has 1 training windows, too few for 2 folds"):
+    with pytest.raises(DataError, match="class `b` has 1 training samples, too few for 2 folds"):
         stratified_folds(np.array([0, 0, 1]), ["a", "b"], 2, 0, "here")

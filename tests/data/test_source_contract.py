@@ -1,4 +1,4 @@
-"""Every kind of source keeps the contract of `Prepared`; a kind without a row here fails."""
+"""Every kind of source keeps the contract of `Prepared` or `ImageSet`; a kind without a row here fails."""
 
 import typing
 from pathlib import Path
@@ -11,8 +11,9 @@ from mtl.data.build import read_source
 from mtl.data.download import add, verify
 from mtl.data.store import describe_splits, load_prepared, write_prepared
 from mtl.data.validate import part_masks
-from mtl.types import Prepared
+from mtl.types import ImageSet, SourceData
 from tests.helpers.data_files import make_source
+from tests.helpers.image_files import mnist_parts
 
 # kind → rows or windows, columns, rows of a window, folds, labels
 TABLE = {
@@ -24,6 +25,14 @@ TABLE = {
     "python": (12, 1, None, 1, ["odd"]),
 }
 
+# kind → images, channels, rows and columns of pixels, folds, labels
+IMAGES = {
+    "digits": (1797, 1, 8, 8, 5, ["classes"]),
+    "mnist": (50, 1, 3, 4, 3, ["classes"]),
+    "cifar10": (50, 3, 32, 32, 4, ["classes"]),
+    "cifar100": (300, 3, 32, 32, 2, ["coarse", "classes"]),
+}
+
 
 def members() -> set[str]:
     union = typing.get_args(Source)[0]
@@ -31,25 +40,30 @@ def members() -> set[str]:
 
 
 def test_the_table_has_a_row_for_every_kind_of_source() -> None:
-    assert set(TABLE) == members()
+    assert set(TABLE) | set(IMAGES) == members()
 
 
-@pytest.fixture(params=sorted(TABLE))
-def case(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, Source, Prepared, Path]:
+@pytest.fixture(params=sorted([*TABLE, *IMAGES]))
+def case(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, Source, SourceData, Path]:
     source = make_source(request.param, tmp_path)
     return request.param, source, read_source("own", source, tmp_path), tmp_path
 
 
-def test_sizes_and_names(case: tuple[str, Source, Prepared, Path]) -> None:
+def test_sizes_and_names(case: tuple[str, Source, SourceData, Path]) -> None:
     kind, _, prepared, _ = case
-    size, columns, window, folds, labels = TABLE[kind]
     assert prepared.name == "own"
+    if isinstance(prepared, ImageSet):
+        *shape, folds, labels = IMAGES[kind]
+        assert list(prepared.images.shape) == shape and prepared.images.dtype == torch.uint8
+        assert (len(prepared.columns), prepared.folds, list(prepared.labels)) == (shape[1], folds, labels)
+        return
+    size, columns, window, folds, labels = TABLE[kind]
     assert prepared.values.shape == (size * (window or 1), columns)
     assert (prepared.window, prepared.folds) == (window, folds)
     assert sorted(prepared.labels) == sorted(labels)
 
 
-def test_parts_cover_everything_once_and_none_is_empty(case: tuple[str, Source, Prepared, Path]) -> None:
+def test_parts_cover_everything_once_and_none_is_empty(case: tuple[str, Source, SourceData, Path]) -> None:
     prepared = case[2]
     for fold in range(prepared.folds):
         masks = part_masks(prepared, fold)
@@ -61,15 +75,18 @@ def test_parts_cover_everything_once_and_none_is_empty(case: tuple[str, Source, 
         assert torch.equal(held_out, (prepared.fold >= 0).int())
 
 
-def test_reading_again_gives_the_same(case: tuple[str, Source, Prepared, Path]) -> None:
+def test_reading_again_gives_the_same(case: tuple[str, Source, SourceData, Path]) -> None:
     _, source, first, root = case
     again = read_source("own", source, root)
-    assert torch.equal(first.values, again.values)
+    if isinstance(first, ImageSet):
+        assert torch.equal(first.images, again.images)
+    else:
+        assert torch.equal(first.values, again.values)
     assert first.fold is None or torch.equal(first.fold, again.fold)
     assert describe_splits(first) == describe_splits(again)
 
 
-def test_survives_the_store(case: tuple[str, Source, Prepared, Path]) -> None:
+def test_survives_the_store(case: tuple[str, Source, SourceData, Path]) -> None:
     _, _, prepared, root = case
     write_prepared(prepared, root / "prepared" / "own", {})
     back = load_prepared("own", root / "prepared")
@@ -84,11 +101,13 @@ def test_survives_the_store(case: tuple[str, Source, Prepared, Path]) -> None:
             assert before == after, name
 
 
-def test_a_registered_source_passes_its_manifest(case: tuple[str, Source, Prepared, Path]) -> None:
+def test_a_registered_source_passes_its_manifest(case: tuple[str, Source, SourceData, Path]) -> None:
     kind, source, _, root = case
     files = {
         "series": ["own.csv"], "har": ["har.zip"], "uea": ["Toy_TRAIN.ts"], "arrays": ["own.npz"],
+        "mnist": ["mnist"], "cifar10": ["own.tar.gz"], "cifar100": ["own.tar.gz"],
     }.get(kind, [])  # fmt: skip
     add("own", [root / "data" / "raw" / file for file in files], root)
-    expected = {"uea": ["Toy_TEST.ts", "Toy_TRAIN.ts"]}.get(kind, files)
+    mnist = [f"mnist/{name}" for name in sorted(mnist_parts())]
+    expected = {"uea": ["Toy_TEST.ts", "Toy_TRAIN.ts"], "mnist": mnist}.get(kind, files)
     assert sorted(verify("own", source, root)) == expected

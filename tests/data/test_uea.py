@@ -86,7 +86,7 @@ BAD = [
     ("@data\n" + "\n".join(GOOD), r"line 1: the header should name its classes"),
     (ts_text([]), r"Toy_TRAIN\.ts: there are no cases"),
     ("@problemName Toy\n", r"there are no cases: @data is missing"),
-    (ts_text(GOOD[:3]), r"class `walk` has 2 training windows, too few for 5 folds"),
+    (ts_text(GOOD[:3]), r"class `walk` has 2 training samples, too few for 5 folds"),
 ]
 
 

@@ -13,8 +13,10 @@ from tests.e2e.project import Project, settings
 from tests.helpers import bad_params
 from tests.helpers.bad_archives import members, nested, pack
 from tests.helpers.bad_arrays import Trap, header, npy, npz
+from tests.helpers.bad_images import linked_cifar10
 from tests.helpers.cases import check_refusal, tree
 from tests.helpers.data_files import array_parts, har_files, series_text, ts_cases, ts_text
+from tests.helpers.image_files import cifar10_members, tar_gz
 
 
 @pytest.fixture
@@ -90,6 +92,11 @@ FILES: dict[str, Callable[[], tuple[bytes, dict[str, Any]]]] = {
     "another file than the registered one": lambda: _series(series_text().encode(), path="../outside.csv"),
     "an absolute path": lambda: _series(series_text().encode(), path="/etc/passwd"),
     "an empty table": lambda: _series(b""),
+    "a tar.gz with a link": lambda: (linked_cifar10(), {"kind": "cifar10", "path": "data/raw/own.gz"}),
+    "a tar.gz that is cut off": lambda: (
+        tar_gz(cifar10_members())[:-9],
+        {"kind": "cifar10", "path": "data/raw/own.gz"},
+    ),
     "one stamp for all": lambda: _series(b"date,a\n" + b"2020-01-01,1\n" * 20),
 }
 

@@ -22,7 +22,8 @@ from tests.experiment.conftest import PRETRAINED, configure
 SEED = 3
 KEYS = {
     "stage", "name", "start", "init", "freeze", "seed", "fold", "method_kind", "tasks", "device", "threads",
-    "epochs_run", "best_epoch", "stopped", "steps", "samples", "train_size", "parameters", "transfer", "val", "train",
+    "epochs_run", "best_epoch", "stopped", "steps", "samples", "train_size", "parameters", "sharing", "stitches",
+    "width", "transfer", "val", "train",
     "test", "detail", "optimum", "phases", "identity",
 }  # fmt: skip
 METRICS = {
@@ -176,7 +177,7 @@ class TestConstrainedStopping:
         )  # fmt: skip
 
     def run(self, mse: float, root: Path) -> Any:
-        write_json(root / REFERENCE, {"next": {"random": {str(SEED): mse, "4": 0.0001}}})
+        write_json(root / REFERENCE, {"mse": {"next": {"random": {str(SEED): mse, "4": 0.0001}}}})
         folder = run_finetune(self.config(), "joint", SEED, root)
         return sane(folder, self.config()), read(folder, "history")["epochs"]
 

@@ -10,13 +10,18 @@ import numpy as np
 
 from mtl.config.sources import (
     ArraysSource,
+    Cifar10Source,
+    Cifar100Source,
+    DigitsSource,
     HarSource,
+    MnistSource,
     PythonSource,
     SensorsSource,
     SeriesSource,
     Source,
     UeaSource,
 )
+from tests.helpers.image_files import cifar10_members, cifar100_members, mnist_parts, tar_gz, write_mnist
 
 ACTIVITIES = ["WALKING", "SITTING", "LAYING"]
 CHANNELS = [f"{s}_{a}" for s in ("body_acc", "body_gyro", "total_acc") for a in "xyz"]
@@ -123,6 +128,17 @@ def make_source(kind: str, root: Path) -> Source:
         case "arrays":
             np.savez(raw / "own.npz", **array_parts())
             return ArraysSource(kind="arrays", path="data/raw/own.npz", folds=3)
+        case "digits":
+            return DigitsSource(kind="digits")
+        case "mnist":
+            write_mnist(raw / "mnist", mnist_parts())
+            return MnistSource(kind="mnist", folds=3)
+        case "cifar10":
+            (raw / "own.tar.gz").write_bytes(tar_gz(cifar10_members()))
+            return Cifar10Source(kind="cifar10", path="data/raw/own.tar.gz", folds=4)
+        case "cifar100":
+            (raw / "own.tar.gz").write_bytes(tar_gz(cifar100_members()))
+            return Cifar100Source(kind="cifar100", path="data/raw/own.tar.gz", folds=2)
         case "python":
             (root / "plugins").mkdir(exist_ok=True)
             # Python imports a module of one name once a process: each test's folder gets its own name.

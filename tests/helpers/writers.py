@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from mtl.config.sources import SensorsSource
+from mtl.config.sources import DigitsSource, SensorsSource
 from mtl.data.download import add
 from mtl.data.store import PREPARED
 from mtl.evaluation import tables
@@ -24,7 +24,7 @@ from tests.helpers.data_files import make_source
 from tests.helpers.problems import ENCODER, spec
 from tests.helpers.results import write_results
 
-KINDS = ("sensors", "series", "har", "uea", "arrays", "python")
+KINDS = ("sensors", "series", "har", "uea", "arrays", "python", "digits", "mnist", "cifar10", "cifar100")
 NAMES = [f"task_{number}" for number in range(20)]
 
 
@@ -43,7 +43,7 @@ def prepared(folder: Path) -> None:
     """Every kind of source, as the stage writes it."""
     for kind in KINDS:
         source = make_source(kind, folder)
-        path = None if isinstance(source, SensorsSource) else source.path
+        path = None if isinstance(source, SensorsSource | DigitsSource) else source.path
         raw = sorted((folder / "data/raw").glob(f"{Path(path).name}*")) if path is not None else []
         add(kind, raw[-1:], folder)
         prepare({kind: source}, kind, folder)

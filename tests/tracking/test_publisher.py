@@ -1,5 +1,6 @@
 """The process in the background: nobody waits for it, there is one, it ends, and what it is told of may change."""
 
+import os
 import socket
 import subprocess
 import sys
@@ -175,3 +176,13 @@ def test_a_temporary_workspace_is_published_before_it_vanishes(
     for _ in range(2):
         publish_stage("finetune", JOINT, workspace.with_name("tmpcd34"))
     assert len(warnings_of) == 1 and "`dvc exp apply" in warnings_of[0]
+
+
+@pytest.mark.parametrize("shell", ["exec {}", "{}; exit $?"], ids=["a shell that is replaced", "a shell that stays"])
+def test_the_owner_of_a_stage_is_dvc_whatever_shell_stands_between(shell: str) -> None:
+    code = "from mtl.tracking.owner import current_owner; print(current_owner().pid, current_owner().pipeline)"
+    command = shell.format(f'"{sys.executable}" -c "{code}"')
+    done = subprocess.run(
+        ["/bin/sh", "-c", command], env={**os.environ, "DVC_STAGE": "x"}, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == [str(os.getpid()), "True"]

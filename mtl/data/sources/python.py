@@ -1,7 +1,8 @@
 """`kind: python`: a user's own source under `plugins/`, `target: module:callable`.
 
 The callable is called as `callable(name, path, **options)`: the source's name, its file (a `Path`, or None) and the
-section's `options`; it returns an `mtl.types.Prepared`, which is checked against the contract like any other.
+section's `options`; it returns an `mtl.types.Prepared` or `ImageSet`, which is checked against the contract like any
+other.
 """
 
 import importlib
@@ -15,12 +16,12 @@ from typing import Any
 from mtl.config.sources import PythonSource
 from mtl.data.validate import check_prepared
 from mtl.errors import DataError
-from mtl.types import Prepared
+from mtl.types import SourceData
 
 PLUGINS = "plugins"
 
 
-def read(config: PythonSource, name: str, root: Path) -> Prepared:
+def read(config: PythonSource, name: str, root: Path) -> SourceData:
     """What the user's callable returns, checked.
 
     Raises:

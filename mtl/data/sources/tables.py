@@ -1,10 +1,8 @@
 """One table from a .csv, .csv.gz or .parquet file, with the line that each row came from."""
 
 import csv
-import gzip
 import io
 import warnings
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from mtl.config.sources import SeriesSource
-from mtl.data.reading import MAX_BYTES, check_count, check_plain, size
+from mtl.data.reading import MAX_BYTES, check_count, check_plain, read_gzip, size
 from mtl.errors import DataError
 
 PARQUET_BATCH = 1024
@@ -92,7 +90,7 @@ def _read_parquet(path: Path, config: SeriesSource) -> Table:
 
 def _read_csv(path: Path, config: SeriesSource) -> Table:
     sep, encoding = config.separator, config.encoding
-    unpacked = _unzipped(path, config.path) if path.suffix == ".gz" else None
+    unpacked = read_gzip(path, config.path, MAX_BYTES) if path.suffix == ".gz" else None
 
     def source() -> io.BytesIO | Path:
         return path if unpacked is None else io.BytesIO(unpacked)
@@ -144,18 +142,6 @@ def _read_csv(path: Path, config: SeriesSource) -> Table:
         empty = min(empty, _blank_lines(_whole(path, unpacked), config))
     frame = frame.iloc[: len(frame) - empty]
     return Table(config.path, frame, np.arange(2, len(frame) + 2), "line")
-
-
-def _unzipped(path: Path, where: str) -> bytes:
-    """Contents of a .gz."""
-    try:
-        with gzip.open(path) as file:
-            data = file.read(MAX_BYTES + 1)
-    except (OSError, EOFError, zlib.error) as error:
-        raise DataError(f"{where} is not a gzip file that can be read: {error}.") from None
-    if len(data) > MAX_BYTES:
-        raise DataError(f"{where} should be at most {size(MAX_BYTES)} unpacked, found more.")
-    return data
 
 
 def _whole(path: Path, unpacked: bytes | None) -> bytes:

@@ -1,0 +1,72 @@
+"""What a task learns: a label that its source has, or a rule that makes a label of two classes from it."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag
+
+from mtl.config.common import Section, Seed
+from mtl.errors import shown
+
+EVEN = "even"
+
+
+def _class_name(found: Any) -> str:
+    if isinstance(found, bool) or not isinstance(found, str | int):
+        raise ValueError(f"should be the name of a class, found {shown(found)}")
+    return str(found)
+
+
+ClassName = Annotated[str, BeforeValidator(_class_name)]
+"""A class as the source names it; `3` and "3" are the same one."""
+
+
+class LabelRule(Section):
+    """Exactly one of the rules; `of` is the label that it is made from."""
+
+    even: Literal[True] | None = None
+    """Classes that are even numbers, against the odd ones. Also as a text: `label: even`."""
+    multiple_of: Annotated[int, Field(ge=2, strict=True)] | None = None
+    """Classes that are multiples of this number, 0 not among them."""
+    one_vs_rest: ClassName | None = None
+    any_of: Annotated[tuple[ClassName, ...], Field(min_length=1)] | None = None
+    coin: Seed | None = None
+    """A fair coin for every sample, drawn by this seed: nothing can be learnt."""
+    flipped: Seed | None = None
+    """A fair coin for every image, drawn by this seed; where it says so, the image is turned upside down."""
+    of: str | None = None
+    """null takes `classes` where the source has such a label, else the only one that it has."""
+
+    @property
+    def rules(self) -> list[str]:
+        """Those that are given."""
+        return list(self.model_dump(exclude_none=True, exclude={"of"}))
+
+
+def _one_rule(label: str | LabelRule) -> str | LabelRule:
+    if isinstance(label, LabelRule):
+        known = [name for name in LabelRule.model_fields if name != "of"]
+        if len(label.rules) != 1:
+            found = " and ".join(label.rules) or "none"
+            raise ValueError(f"a rule should have exactly one of {', '.join(known)}, found {found}")
+        if label.of is not None and label.rules[0] in ("coin", "flipped"):
+            raise ValueError(f"`of` should be left out of {label.rules[0]}, which is made from no label")
+        twice = [name for name in label.any_of or () if (label.any_of or ()).count(name) > 1]
+        if twice:
+            raise ValueError(f"`any_of` should name each class once, found {twice[0]} more than once")
+    return label
+
+
+def _form(label: Any) -> str | None:
+    return "name" if isinstance(label, str) else "rule" if isinstance(label, dict | LabelRule) else None
+
+
+Label = Annotated[
+    Annotated[str, Tag("name")] | Annotated[LabelRule, Tag("rule")],
+    Discriminator(
+        _form,
+        custom_error_type="label",
+        custom_error_message="should be the name of a label, even, or a rule such as {one_vs_rest: cat}",
+    ),
+    AfterValidator(_one_rule),
+]
+"""The name of a label of the source, `even`, or a rule."""

@@ -1,0 +1,64 @@
+"""What every reader of images ends with: its training and test images, dealt into folds, as one `ImageSet`.
+
+S images, Y × X pixels, C channels.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import UInt8
+from numpy import ndarray
+
+from mtl.config.images import ImageSource
+from mtl.data.folds import stratified_folds
+from mtl.types import ImageSet
+
+CLASSES = "classes"
+"""The label that every set of images has; folds are stratified by it."""
+GREY, COLOURS = ["grey"], ["red", "green", "blue"]
+
+
+@dataclass(frozen=True)
+class Images:
+    """Images of one part and their labels."""
+
+    pixels: UInt8[ndarray, "S C Y X"]
+    labels: dict[str, ndarray]
+    """Label name → int64 class numbers [S]."""
+
+
+def image_set(
+    config: ImageSource, name: str, where: str, train: Images, test: Images, classes: dict[str, list[str]],
+    notes: list[str],
+) -> ImageSet:  # fmt: skip
+    """Training images, then test images, in the order given.
+
+    Args:
+        config: section of the source.
+        name: its key.
+        where: the file to name in messages.
+        train: to be dealt into folds.
+        test: as many channels and pixels.
+        classes: label name → class names in the order of the numbers.
+        notes: what the reader has to say.
+
+    Raises:
+        DataError: a class has fewer training images than there are folds.
+    """
+    fold = np.full(len(train.pixels) + len(test.pixels), -1, dtype=np.int64)
+    fold[: len(train.pixels)] = stratified_folds(
+        train.labels[CLASSES], classes[CLASSES], config.folds, config.split_seed, where
+    )
+    return ImageSet(
+        name=name,
+        images=torch.from_numpy(np.concatenate([train.pixels, test.pixels])),
+        columns=GREY if config.channels == 1 else COLOURS,
+        fold=torch.from_numpy(fold),
+        folds=config.folds,
+        labels={key: torch.from_numpy(np.concatenate([train.labels[key], test.labels[key]])) for key in classes},
+        classes=classes,
+        mean=config.mean,
+        std=config.std,
+        notes=notes,
+    )

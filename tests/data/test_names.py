@@ -1,0 +1,60 @@
+"""Stage `index` looks up what the tasks name, so that a wrong name is known before anything is trained."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from mtl.data.build import read_source
+from mtl.data.store import PREPARED, write_prepared
+from stages import index
+from tests.helpers.cases import Refusal, attempt, params
+from tests.helpers.data_files import make_source
+
+
+def look_up(kind: str, task: dict[str, Any], root: Path, monkeypatch: pytest.MonkeyPatch) -> Refusal | None:
+    source = make_source(kind, root)
+    write_prepared(read_source("own", source, root), root / PREPARED / "own", {})
+    raw = params(source.model_dump(mode="json", exclude_none=True)) | {"tasks": {"t": {"source": "own"} | task}}
+    (root / "params.yaml").write_text(yaml.safe_dump(raw))
+    monkeypatch.chdir(root)
+    return attempt(index.main, root, "`tasks.t.")
+
+
+GOOD: list[tuple[str, dict[str, Any]]] = [
+    ("cifar10", {"kind": "binary", "label": {"one_vs_rest": "cat"}}),
+    ("cifar10", {"kind": "binary", "label": {"flipped": 0}}),
+    ("cifar100", {"kind": "classification", "label": "coarse"}),
+    ("cifar100", {"kind": "binary", "label": {"one_vs_rest": "coarse_3", "of": "coarse"}}),
+    ("mnist", {"kind": "binary", "label": "even"}),
+    ("har", {"kind": "binary", "label": {"any_of": ["WALKING", "SITTING"]}}),
+    ("series", {"kind": "binary", "input_len": 2, "label": {"coin": 5}}),
+]
+
+
+@pytest.mark.parametrize(("kind", "task"), GOOD)
+def test_what_a_source_can_give(
+    kind: str, task: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert look_up(kind, task, tmp_path, monkeypatch) is None
+    assert list(json.loads((tmp_path / "data/index.json").read_text())) == ["own"]
+
+
+WRONG: list[tuple[str, dict[str, Any], str]] = [
+    ("cifar10", {"kind": "binary", "label": {"one_vs_rest": "pony"}}, "found 'pony'"),
+    ("cifar10", {"kind": "binary", "label": "even"}, "even needs classes that are whole numbers"),
+    ("cifar10", {"kind": "binary", "label": "label"}, "should be one of classes; found 'label'"),
+    ("mnist", {"kind": "binary", "label": {"multiple_of": 10}}, "holds for none of 0, 1, 2"),
+    ("mnist", {"kind": "forecast", "horizon": 1}, "own holds images"),
+    ("har", {"kind": "binary", "label": {"flipped": 0}}, "is for images"),
+]
+
+
+@pytest.mark.parametrize(("kind", "task", "message"), WRONG)
+def test_what_it_cannot(
+    kind: str, task: dict[str, Any], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = look_up(kind, task, tmp_path, monkeypatch)
+    assert isinstance(found, Refusal) and message in found.message
