@@ -15,6 +15,10 @@ GROUPS = Path("outputs/cluster/groups.json")
 """Which tasks belong together; written by the stage `cluster`."""
 MODELS = Path("outputs/specialise/models.json")
 """Which models serve which tasks in each grouping that is compared; written by the stage `specialise`."""
+STUDIES = Path("studies")
+"""NAME/study.json: what a study came to; written by `mtl tune`."""
+TRIALS = Path(".mtl/studies")
+"""NAME/ARM/trial-N: the runs of a study's trials, below each of them as below the project's folder."""
 TIMINGS = Path("timings")
 """Facts of one execution: never compared, never a dependency of a result."""
 

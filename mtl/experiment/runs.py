@@ -155,12 +155,14 @@ def _fit(
     fitted = Fitted()
     if method is not None and method.datamap is not None:
         fitted.recorder = Recorder(method.datamap, pools["train"], specs, _first_draws(plan)).to(device)
+    heard = 0
     for record in fit(
         model, balancer, optimiser, pools["train"], pools["val"], plan, specs, budget, selector, checkpoint, fitted,
         watched,
     ):  # fmt: skip
-        on_epoch(record)
+        heard = _hear(fitted, heard, on_epoch)
         tell(record["epoch"], train.epochs)
+    _hear(fitted, heard, on_epoch)
     fitted.best_epoch = selector.best_epoch
     return fitted
 
@@ -186,6 +188,13 @@ def _first_draws(plan: JointPlan) -> dict[str, int]:
     for step in next(iter(plan.epochs(1))):
         counts.update({name: len(index) for name, index in step.items()})
     return counts
+
+
+def _hear(fitted: Fitted, heard: int, on_epoch: OnEpoch) -> int:
+    """Hands over the records after the first `heard`: the last one, and those that a state held; how many there are."""
+    for record in fitted.epochs[heard:]:
+        on_epoch(record)
+    return len(fitted.epochs)
 
 
 def _reference(config: Config, where: RunPath, start: Start, tasks: list[str], root: Path) -> dict[str, float] | None:

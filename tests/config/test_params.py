@@ -172,7 +172,7 @@ def test_the_default_file_shows_every_knob_with_its_value() -> None:
     """Keys that the file leaves out would be knobs nobody finds; `tasks` and the like may leave defaults out."""
     config = parse_config(copy.deepcopy(DEFAULTS))
     resolved = config.model_dump(mode="json", by_alias=True)
-    for section in ("base", "encoder", "train", "pretrain", "cluster", "specialise", "evaluate", "tracking"):
+    for section in ("base", "encoder", "train", "pretrain", "cluster", "specialise", "evaluate", "tracking", "tune"):
         assert resolved[section] == DEFAULTS[section], section
     assert set(DEFAULTS) == set(Config.model_fields)
     for name, source in resolved["prepare"]["sources"].items():
