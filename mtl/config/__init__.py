@@ -1,8 +1,10 @@
 """The models of params.yaml and the one function that reads it; imports no torch."""
 
+from mtl.config.balancing import EqualMethod, FixedMethod, Method, SequentialMethod, UncertaintyMethod, WeightedMethod
 from mtl.config.encoder import CnnEncoder, EncoderConfig, LinearEncoder, MlpEncoder, PythonEncoder, TimeDartEncoder
 from mtl.config.labels import EVEN, Label, LabelRule
 from mtl.config.load import PARAMS, Config, load_config, parse_config
+from mtl.config.methods import Start
 from mtl.config.sources import (
     ArraysSource,
     Cifar10Source,
@@ -24,21 +26,16 @@ from mtl.config.training import (
     BaselineConfig,
     DenoiseObjective,
     DiffusionObjective,
-    EqualMethod,
     EvaluateConfig,
     FinetuneConfig,
-    Method,
     NoObjective,
     PretrainConfig,
     SamplerConfig,
-    SequentialMethod,
-    Start,
     StoppingConfig,
     TrackingConfig,
     TrainConfig,
-    UncertaintyMethod,
-    WeightedMethod,
 )
+from mtl.config.tune import Choice, Dimension, FloatRange, IntRange, MedianPruner, NoPruner, TuneConfig, TuneObjective
 
 __all__ = [
     "EVEN",
@@ -47,27 +44,34 @@ __all__ = [
     "BaseConfig",
     "BaselineConfig",
     "BinaryTask",
-    "Cifar10Source",
+    "Choice",
     "Cifar100Source",
+    "Cifar10Source",
     "ClassificationTask",
     "CnnEncoder",
     "Config",
     "DenoiseObjective",
     "DiffusionObjective",
     "DigitsSource",
+    "Dimension",
     "EncoderConfig",
     "EqualMethod",
     "EvaluateConfig",
     "FinetuneConfig",
+    "FixedMethod",
+    "FloatRange",
     "ForecastTask",
     "HarSource",
+    "IntRange",
     "Label",
     "LabelRule",
     "LinearEncoder",
+    "MedianPruner",
     "Method",
     "MlpEncoder",
     "MnistSource",
     "NoObjective",
+    "NoPruner",
     "PrepareConfig",
     "PretrainConfig",
     "PythonEncoder",
@@ -84,6 +88,8 @@ __all__ = [
     "TimeDartEncoder",
     "TrackingConfig",
     "TrainConfig",
+    "TuneConfig",
+    "TuneObjective",
     "UeaSource",
     "UncertaintyMethod",
     "WeightedMethod",
