@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from mtl.report.plot_conflicts import conflicts, surrogates
 from mtl.report.plot_predictions import confusions, error_by_horizon, forecasts
 from mtl.report.plot_stitches import stitches
 from mtl.report.plot_sweeps import capacity, few_labels
@@ -39,7 +40,8 @@ def draw_all(results: Results) -> dict[str, Section]:
             ),
             Section("confusion", "Confusion matrices", "Confusion", confusions(results)),
             Section("gaps", "Train–test gaps", "Train–test gaps", [train_test_gaps(results)]),
-            Section("gradients", "Gradients", "Gradients", [gradients(results)]),
+            Section("gradients", "Gradients", "Gradients", [gradients(results), conflicts(results)]),
+            *_if_any("surrogates", "Surrogate directions", "Surrogates", [surrogates(results)]),
         ]
     return {section.key: section for section in sections}
 
