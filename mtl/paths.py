@@ -11,6 +11,14 @@ REFERENCE = Path("outputs/reference.json")
 """What joint runs take from single-task runs; written by the stage `reference`."""
 LEFT_OUT = "left_out.json"
 """In the place of a task's single-task runs when `baseline.tasks` does not name it."""
+GROUPS = Path("outputs/cluster/groups.json")
+"""Which tasks belong together; written by the stage `cluster`."""
+MODELS = Path("outputs/specialise/models.json")
+"""Which models serve which tasks in each grouping that is compared; written by the stage `specialise`."""
+STUDIES = Path("studies")
+"""NAME/study.json: what a study came to; written by `mtl tune`."""
+TRIALS = Path(".mtl/studies")
+"""NAME/ARM/trial-N: the runs of a study's trials, below each of them as below the project's folder."""
 TIMINGS = Path("timings")
 """Facts of one execution: never compared, never a dependency of a result."""
 
@@ -19,9 +27,9 @@ TIMINGS = Path("timings")
 class RunPath:
     """Where one training run's files stand, below `outputs/`."""
 
-    stage: Literal["pretrain", "baseline", "finetune"]
+    stage: Literal["pretrain", "baseline", "finetune", "specialise"]
     name: str | None
-    """Task (baseline) or method (finetune); None for pretrain."""
+    """Task (baseline), method (finetune) or model (specialise); None for pretrain."""
     start: str | None
     """Baseline only: the start's label."""
     seed: int

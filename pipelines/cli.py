@@ -48,8 +48,11 @@ app.add_typer(
 def validate() -> None:
     """Check params.yaml; exit code 2 and one message when a value cannot be used."""
     from mtl.config import load_config
+    from pipelines.search_space import arms
+    from pipelines.search_space import check as check_tuning
 
     config = load_config()
+    check_tuning(config, arms(config, every=False))
     single = len(config.baseline_tasks) * len(config.baseline.starts)
     runs = len(config.base.seeds) * (single + len(config.finetune.methods))
     print(
@@ -78,6 +81,16 @@ def show() -> None:
 
 
 @app.command()
+def advise(
+    everything: Annotated[bool, typer.Option("--all", help="Also what was looked at and is fine.")] = False,
+) -> None:
+    """Print what the results recommend, and what each line rests on."""
+    from pipelines.advise import advise as run
+
+    run(ROOT, everything)
+
+
+@app.command()
 def check(
     keep: Annotated[bool, typer.Option("--keep", help="Leave the second run's folder where it is.")] = False,
     reference: Annotated[bool, typer.Option("--reference", help="Compare with reference/<preset>.json.")] = False,
@@ -93,6 +106,42 @@ def check(
         checks.write_reference(ROOT)
     else:
         raise typer.Exit(checks.check_reference(ROOT) if reference else checks.check(ROOT, keep))
+
+
+@app.command()
+def tune(
+    trials: Annotated[int | None, typer.Option(min=1, help="Finished trials of each arm; else tune.trials.")] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Processes side by side; else base.jobs.")] = None,
+    timeout: Annotated[float | None, typer.Option(min=0, help="Seconds after which no trial is begun.")] = None,
+    storage: Annotated[str | None, typer.Option(help="sqlite:///FILE or postgresql://…; else a file in .mtl.")] = None,
+    study: Annotated[str, typer.Option(help="Its name.")] = "study",
+    arms: Annotated[bool, typer.Option("--arms", help="Tune every method and STL, with equal budgets.")] = False,
+    apply: Annotated[
+        str | None, typer.Option(metavar="best|TRIAL", help="Write a trial's values into params.yaml.")
+    ] = None,
+    replay: Annotated[bool, typer.Option("--replay", help="Make the study again from study.json and compare.")] = False,
+) -> None:
+    """Search λ, its schedule, the learning rate, … by Optuna; the section `tune` of params.yaml says what."""
+    from mtl.config import load_config
+    from mtl.errors import UserError
+
+    if apply is not None and replay:
+        raise UserError("`tune` should be given at most one of --apply, --replay.")
+    if apply is not None:
+        from pipelines.apply import apply as write
+        from pipelines.apply import described
+
+        chosen = write(apply, study, storage, ROOT)
+        print_diff(chosen.diff or "params.yaml has these values already.")
+        print(described(chosen))
+        return
+    if replay:
+        from pipelines.replay import replay as run_again
+
+        raise typer.Exit(run_again(study, ROOT))
+    from pipelines.tune import tune as run
+
+    raise typer.Exit(run(load_config(), study, trials, workers, timeout, storage, arms, ROOT))
 
 
 @app.command()
@@ -163,21 +212,26 @@ def use_preset(
     force: Annotated[bool, typer.Option("--force", help="Overwrite edits of params.yaml.")] = False,
 ) -> None:
     """Write a preset to params.yaml and show what changed."""
-    from rich.console import Console
-    from rich.syntax import Syntax
-
     from pipelines import presets
 
     change = presets.use(name, ROOT, force)
     if not change.diff:
         print(f"params.yaml is {name} already.")
         return
+    print_diff(change.diff)
+    print(f"params.yaml is {name} now; `mtl repro` runs it.")
+
+
+def print_diff(diff: str) -> None:
+    """In colour where there is a terminal."""
+    from rich.console import Console
+    from rich.syntax import Syntax
+
     console = Console()
     if console.is_terminal:
-        console.print(Syntax(change.diff, "diff", background_color="default", word_wrap=True))
+        console.print(Syntax(diff, "diff", background_color="default", word_wrap=True))
     else:
-        print(change.diff)
-    print(f"params.yaml is {name} now; `mtl repro` runs it.")
+        print(diff)
 
 
 def main() -> None:

@@ -48,12 +48,7 @@ def run_jobs(jobs: list[Job], base: BaseConfig) -> list[Path]:
     ends the others and is raised. This process and its workers end with the process that started it.
     """
     end_with(os.getppid())
-    # CUDA does not survive a fork; without it a fork saves every worker the seconds of importing torch.
-    forks = base.device != "cuda" and not torch.cuda.is_available() and sys.platform == "linux"
-    if forks:
-        # The first optimiser imports this, over a second's work: once here instead of once in every worker.
-        importlib.import_module("torch._dynamo")
-    context = multiprocessing.get_context("fork" if forks else "spawn")
+    context = process_context(base)
     channel = context.Queue()
     show = _Display([job.label for job in jobs])
     listener = threading.Thread(target=_listen, args=(channel, show), daemon=True)
@@ -90,6 +85,16 @@ def run_jobs(jobs: list[Job], base: BaseConfig) -> list[Path]:
     for job in jobs:  # Not before all are done: a stage that is killed loses the results that it has.
         release(job.where, Path())
     return [folders[number] for number in range(len(jobs))]
+
+
+def process_context(base: BaseConfig) -> Any:
+    """How processes that train are started from this one."""
+    # CUDA does not survive a fork; without it a fork saves every worker the seconds of importing torch.
+    forks = base.device != "cuda" and not torch.cuda.is_available() and sys.platform == "linux"
+    if forks:
+        # The first optimiser imports this, over a second's work: once here instead of once in every worker.
+        importlib.import_module("torch._dynamo")
+    return multiprocessing.get_context("fork" if forks else "spawn")
 
 
 def _enter(channel: Any, parent: int) -> None:

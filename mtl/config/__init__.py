@@ -1,6 +1,6 @@
 """The models of params.yaml and the one function that reads it; imports no torch."""
 
-from mtl.config.balancing import EqualMethod, Method, SequentialMethod, UncertaintyMethod, WeightedMethod
+from mtl.config.balancing import EqualMethod, FixedMethod, Method, SequentialMethod, UncertaintyMethod, WeightedMethod
 from mtl.config.encoder import CnnEncoder, EncoderConfig, LinearEncoder, MlpEncoder, PythonEncoder, TimeDartEncoder
 from mtl.config.labels import EVEN, Label, LabelRule
 from mtl.config.load import PARAMS, Config, load_config, parse_config
@@ -35,6 +35,7 @@ from mtl.config.training import (
     TrackingConfig,
     TrainConfig,
 )
+from mtl.config.tune import Choice, Dimension, FloatRange, IntRange, MedianPruner, NoPruner, TuneConfig, TuneObjective
 
 __all__ = [
     "EVEN",
@@ -43,27 +44,34 @@ __all__ = [
     "BaseConfig",
     "BaselineConfig",
     "BinaryTask",
-    "Cifar10Source",
+    "Choice",
     "Cifar100Source",
+    "Cifar10Source",
     "ClassificationTask",
     "CnnEncoder",
     "Config",
     "DenoiseObjective",
     "DiffusionObjective",
     "DigitsSource",
+    "Dimension",
     "EncoderConfig",
     "EqualMethod",
     "EvaluateConfig",
     "FinetuneConfig",
+    "FixedMethod",
+    "FloatRange",
     "ForecastTask",
     "HarSource",
+    "IntRange",
     "Label",
     "LabelRule",
     "LinearEncoder",
+    "MedianPruner",
     "Method",
     "MlpEncoder",
     "MnistSource",
     "NoObjective",
+    "NoPruner",
     "PrepareConfig",
     "PretrainConfig",
     "PythonEncoder",
@@ -80,6 +88,8 @@ __all__ = [
     "TimeDartEncoder",
     "TrackingConfig",
     "TrainConfig",
+    "TuneConfig",
+    "TuneObjective",
     "UeaSource",
     "UncertaintyMethod",
     "WeightedMethod",

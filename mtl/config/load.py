@@ -9,6 +9,8 @@ from mtl.config.balancing import Method, SequentialMethod, WeightedMethod
 from mtl.config.balancing_checks import balancing_problems
 from mtl.config.common import Name, Section
 from mtl.config.encoder import EncoderConfig, TimeDartEncoder
+from mtl.config.grouping import ClusterConfig, SpecialiseConfig
+from mtl.config.grouping_checks import grouping_contradictions
 from mtl.config.labels import LabelRule
 from mtl.config.methods import Start
 from mtl.config.sharing import BranchedSharing
@@ -23,6 +25,7 @@ from mtl.config.training import (
     TrackingConfig,
     TrainConfig,
 )
+from mtl.config.tune import TuneConfig
 from mtl.config.yaml_file import read_yaml
 from mtl.errors import ConfigError, shown
 
@@ -40,8 +43,11 @@ class Config(Section):
     pretrain: PretrainConfig = PretrainConfig()
     baseline: BaselineConfig = BaselineConfig()
     finetune: FinetuneConfig
+    cluster: ClusterConfig = ClusterConfig()
+    specialise: SpecialiseConfig = SpecialiseConfig()
     evaluate: EvaluateConfig = EvaluateConfig()
     tracking: TrackingConfig = TrackingConfig()
+    tune: TuneConfig = TuneConfig()
 
     def method_tasks(self, method: str) -> list[str]:
         """Names of the tasks that `method` trains together, in the order of the file."""
@@ -218,6 +224,14 @@ def _contradictions(config: Config) -> list[tuple[str, str]]:
             method, tasks, [config.tasks[task].source for task in tasks], config.train.sampler
         )
         found += [(f"{path}.{key}", message) for key, message in problems]
+    found += grouping_contradictions(
+        config.finetune.methods,
+        {name: config.method_tasks(name) for name in config.finetune.methods},
+        config.train,
+        config.cluster,
+        config.specialise,
+    )
+    found += _tune(config)
     if config.train.stopping.criterion in ("forecast", "constrained") and "forecast" not in kinds.values():
         found.append(("train.stopping.criterion", "should be combined when no task is a forecast, "
                       f"found {config.train.stopping.criterion!r}."))  # fmt: skip
@@ -272,4 +286,17 @@ def _sharing(config: Config, path: str, method: Method, tasks: list[str]) -> lis
         if method.curriculum.samples and alone:
             message = f"needs the single-task model of every task; {alone[0]} is not among baseline.tasks."
             found.append((f"{path}.curriculum", message))
+    return found
+
+
+def _tune(config: Config) -> list[tuple[str, str]]:
+    """What the study would tune, and with which seeds."""
+    methods, tune, seeds = config.finetune.methods, config.tune, config.base.seeds
+    found = [
+        ("tune.seeds", f"should be among base.seeds ({', '.join(map(str, seeds))}), found {seed}.")
+        for seed in tune.seeds or []
+        if seed not in seeds
+    ]
+    if tune.method is not None and tune.method not in methods:
+        found.append(("tune.method", f"should be one of {', '.join(methods)}, found {tune.method!r}."))
     return found

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from mtl.config.common import Name, PositiveFloat, PositiveFraction, PositiveInt, Section
+from mtl.config.grouping import DataMapConfig
 from mtl.config.sharing import HardSharing, Sharing
 
 
@@ -51,3 +52,5 @@ class MethodBase(Start):
     target: Name | None = None
     """After the joint training, this task alone is trained on for another whole budget, and judged alone."""
     curriculum: Curriculum | None = None
+    datamap: DataMapConfig | None = None
+    """What is noted of every training sample; null notes nothing."""

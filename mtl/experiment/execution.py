@@ -13,7 +13,7 @@ Tell = Callable[[int, int], None]
 """Told after every epoch: (epochs done, epochs at most)."""
 
 OnEpoch = Callable[[dict[str, Any]], None]
-"""Given the record of every epoch that is trained, as it stands in history.json."""
+"""Given the record of every epoch, as it stands in history.json."""
 
 
 def silent(done: int, total: int) -> None:

@@ -17,16 +17,17 @@ from pathlib import Path
 from mtl.config import PARAMS, Config, load_config
 from mtl.errors import ConfigError
 from mtl.tracking.address import database_file, resolve_uri, vanishes, without_password
-from mtl.tracking.job import Job, make
+from mtl.tracking.job import Job, make, make_study
 from mtl.tracking.launch import ensure
 from mtl.tracking.ledger import Problem, forget, is_published, note_told, read_problem
 from mtl.tracking.owner import current_owner
 from mtl.tracking.spool import Answer, spool_of, wait_for
+from mtl.tracking.study_records import study_names
 from mtl.tracking.words import SLOW, warning
 
 __all__ = [
-    "Published", "TrackerError", "open_database", "publish", "publish_stage", "resolve_uri", "settle", "sync",
-    "tell_problem", "warned_since",
+    "Published", "TrackerError", "open_database", "publish", "publish_stage", "publish_study", "resolve_uri",
+    "settle", "sync", "tell_problem", "warned_since",
 ]  # fmt: skip
 
 LOG = logging.getLogger("mtl.tracking")
@@ -103,6 +104,31 @@ def publish(config: Config | None = None, root: Path = Path(), patience: float |
         return Published(problem=message)
 
 
+def publish_study(config: Config, name: str, root: Path = Path(), wait: bool = False) -> Published:
+    """Mirrors a study as studies/NAME/study.json has it: a parent run, and a run for each trial that came to an end.
+
+    Args:
+        config: the whole configuration.
+        name: of the study.
+        root: folder of the project.
+        wait: until everything is there, within the bounds of `publish`; otherwise a process in the background does it
+            while the study goes on.
+    """
+    try:
+        if not config.tracking.enabled:
+            return Published()
+        job = make_study(config, root, name)
+        if wait:
+            return Published() if is_published(job) else _ask(job, None)
+        spool_of(root).put(job, replace(current_owner(), pipeline=True), None)
+        ensure(root)
+    except (ConfigError, OSError) as error:
+        message = f"The study is not in MLflow: {error} Results are safe; `mtl sync` publishes them later."
+        _tell(root, message)
+        return Published(problem=message)
+    return Published()
+
+
 def settle(root: Path = Path(), patience: float = PATIENCE_SECONDS) -> None:
     """Waits until the stages' requests are worked through, and says what came of it if it is a problem."""
     spool = spool_of(root)
@@ -127,14 +153,15 @@ def sync(
         return Published()
     from mtl.tracking.mirror import mirror
 
-    job = make(config, root)
-    done = mirror(job, lambda: None, lambda progress: tell(progress.there or 0, progress.total), {})
-    present = (done.there or 0) - done.new
-    if done.problem is None:
-        forget(root)
-        return Published(done.new, present)
-    answer = Answer(done.total, done.there, done.new, done.problem, True)
-    return Published(done.new, present, warning(job, answer))
+    new = present = 0
+    for job in (make(config, root), *(make_study(config, root, name) for name in study_names(root))):
+        done = mirror(job, lambda: None, lambda progress: tell(progress.there or 0, progress.total), {})
+        new, present = new + done.new, present + (done.there or 0) - done.new
+        if done.problem is not None:
+            answer = Answer(done.total, done.there, done.new, done.problem, True)
+            return Published(new, present, warning(job, answer))
+    forget(root)
+    return Published(new, present)
 
 
 def open_database(config: Config, root: Path = Path()) -> str:

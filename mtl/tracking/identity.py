@@ -20,7 +20,7 @@ def digest(value: object) -> str:
 
 def resolved(config: Config) -> dict[str, Any]:
     """The configuration with every default filled in, without what cannot change a result."""
-    plain: dict[str, Any] = config.model_dump(mode="json", by_alias=True, exclude={"tracking"})
+    plain: dict[str, Any] = config.model_dump(mode="json", by_alias=True, exclude={"tracking", "tune"})
     for harmless in BaseConfig.EXECUTION:
         del plain["base"][harmless]
     return plain

@@ -12,6 +12,7 @@ from mtl.paths import run_paths
 from mtl.tracking.address import resolve_uri
 from mtl.tracking.identity import digest, identity
 from mtl.tracking.records import DataUsed, content_of, data_used
+from mtl.tracking.study_records import study_identity
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,8 @@ class Job:
     """Name of the DVC experiment, or `workspace`."""
     contents: dict[str, str] | None
     """Folder → content, of the runs that a stage has just computed; None is every run, summaries and report too."""
+    study: str | None = None
+    """The study that it is about, all of it, instead of the pipeline's runs."""
 
     @property
     def key(self) -> str:
@@ -41,6 +44,7 @@ class Job:
         return {
             "root": str(self.root), "uri": self.uri, "identity": self.identity, "execution": self.execution,
             "config": self.config.model_dump(mode="json", by_alias=True), "contents": self.contents,
+            "study": self.study,
             "data": {name: asdict(used) for name, used in self.data.items()},
         }  # fmt: skip
 
@@ -50,7 +54,7 @@ def load(plain: dict[str, Any]) -> Job:
     data = {name: DataUsed(**used) for name, used in plain["data"].items()}
     return Job(
         Path(plain["root"]), plain["uri"], parse_config(plain["config"]), plain["identity"], data,
-        plain["execution"], plain["contents"],
+        plain["execution"], plain["contents"], plain["study"],
     )  # fmt: skip
 
 
@@ -73,6 +77,22 @@ def make(config: Config, root: Path, folders: Collection[Path] | None = None) ->
     data = {used.name: used for used in data_used(list(config.prepare.sources), here)}
     execution = os.environ.get("DVC_EXP_NAME") or "workspace"
     return Job(here, resolve_uri(config, root), config, identity(config, here), data, execution, contents)
+
+
+def make_study(config: Config, root: Path, name: str) -> Job:
+    """A study, as studies/NAME/study.json has it when its turn comes.
+
+    Args:
+        config: the whole configuration, for the address.
+        root: folder of the project.
+        name: of the study.
+
+    Raises:
+        ConfigError: the address is of a kind that cannot be used.
+    """
+    here = root.resolve()
+    data = {used.name: used for used in data_used(list(config.prepare.sources), here)}
+    return Job(here, resolve_uri(config, root), config, study_identity(name, here), data, "workspace", None, name)
 
 
 def write_whole(path: Path, value: object) -> None:

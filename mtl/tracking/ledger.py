@@ -9,7 +9,7 @@ from typing import Any
 
 from filelock import FileLock
 
-from mtl.paths import run_paths
+from mtl.paths import STUDIES, run_paths
 from mtl.tracking.address import database_file, state_folder
 from mtl.tracking.identity import digest
 from mtl.tracking.job import Job, write_whole
@@ -22,10 +22,11 @@ SHOWN = (Path("params.yaml"), Path("results"), Path("report/report.html"), Path(
 """Files and folders that go with the parent run, as far as they are there."""
 
 
-def shown_files(root: Path) -> dict[Path, str | None]:
+def shown_files(job: Job) -> dict[Path, str | None]:
     """Files that go with the parent run → their folder in it, None for its top."""
     files: dict[Path, str | None] = {}
-    for shown in SHOWN:
+    root = job.root
+    for shown in SHOWN if job.study is None else (STUDIES / job.study,):
         path = root / shown
         for file in [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file()):
             folder = file.relative_to(root).parent.as_posix()
@@ -57,7 +58,7 @@ def whole_state(job: Job) -> str:
     """sha256 of all the files that are published."""
     runs = {str(path.folder): content_of(job.root / path.folder) for path in run_paths(job.config)}
     files = {
-        str(file.relative_to(job.root)): hashlib.sha256(file.read_bytes()).hexdigest() for file in shown_files(job.root)
+        str(file.relative_to(job.root)): hashlib.sha256(file.read_bytes()).hexdigest() for file in shown_files(job)
     }
     return digest([runs, files])
 

@@ -17,6 +17,7 @@ from mtl.tracking.job import Job
 from mtl.tracking.ledger import remember, shown_files, whole_state
 from mtl.tracking.records import Record, content_of, read_run, summaries
 from mtl.tracking.store import KEY, UNREACHABLE, Store, locked, open_store, reason
+from mtl.tracking.study_records import best_points, study_params, study_records
 
 VERDICTS = Path("results/verdicts.json")
 CONTENT = "mtl.content"
@@ -95,6 +96,8 @@ def _progress(job: Job, records: list[Record], seen: Seen) -> Progress:
 
 def _records(job: Job) -> list[Record]:
     """What is there to be shown; a stage's run that was replaced since is no longer what the job is about."""
+    if job.study is not None:
+        return study_records(job.study, job.root)
     wanted = job.contents
     found = []
     for path in run_paths(job.config):
@@ -129,7 +132,7 @@ def _publish(
         done.there, done.new = done.there + 1, done.new + 1
         tell(done)
     if job.contents is None:
-        _show(store, parent, job.root)
+        _show(store, parent, job)
     store.end(parent)
     if done.new:
         _known(store, _parent(store, job), job)  # An answer that was lost, and a call repeated, leave a run too many.
@@ -139,10 +142,12 @@ def _parent(store: Store, job: Job) -> str:
     """The parent run of this configuration, data and code; made if it is not there, completed if it is half there."""
     found = store.with_key(job.key)
     if not found:
-        tags = {KEY: job.key, "stage": "pipeline", "execution": job.execution}
+        tags = {KEY: job.key, "stage": "pipeline" if job.study is None else "study", "execution": job.execution}
         tags |= {f"mtl.{part}": value for part, value in job.identity.items()}
         what = f"{'+'.join(job.config.prepare.sources)}: {len(job.config.tasks)} tasks"
         name = what if job.execution == "workspace" else f"{job.execution} ({what})"
+        if job.study is not None:
+            name = f"study {job.study}"
         store.start(f"{name} {job.key[:8]}", tags)
         found = store.with_key(job.key)
     first, *others = found
@@ -152,7 +157,8 @@ def _parent(store: Store, job: Job) -> str:
         store.delete(other.info.run_id)
     parent = str(first.info.run_id)
     if first.info.status != "FINISHED":
-        store.log(parent, [], flat(resolved(job.config)))
+        params = flat(resolved(job.config)) if job.study is None else study_params(job.study, job.root)
+        store.log(parent, [], params)
         store.log_data(parent, list(job.data.values()))
     return parent
 
@@ -163,7 +169,7 @@ def _known(store: Store, parent: str, job: Job) -> dict[Place, Run]:
     for run in store.children(parent):
         tags = run.data.tags
         place = tuple(tags[key] for key in ("stage", "method", "task", "start", "seed"))
-        if run.info.status != "FINISHED":
+        if run.info.status == "RUNNING":
             who, _, since = tags.get(PUBLISHER, "").partition(":")
             if who in ("", _myself(job)) or time.time() - float(since) > FOREIGN_SECONDS:
                 store.delete(run.info.run_id)
@@ -184,7 +190,7 @@ def _myself(job: Job) -> str:
 def _add(store: Store, record: Record, parent: str, job: Job) -> None:
     """One run below the parent; marked as finished last, so that half a run is recognised."""
     # A stage publishes what it computed, and a summary is computed by what publishes it.
-    computed = job.contents is not None or record.tags["stage"] == "summary"
+    computed = job.contents is not None or record.tags["stage"] in ("summary", "trial")
     tags = record.tags | {CONTENT: record.content, "execution": "computed" if computed else "cached"}
     tags[PUBLISHER] = f"{_myself(job)}:{int(time.time())}"
     run_id = store.start(record.title, tags, parent, record.started)
@@ -200,20 +206,22 @@ def _add(store: Store, record: Record, parent: str, job: Job) -> None:
     if _replaced(record):
         store.delete(run_id)
         raise Replaced
-    store.end(run_id, time.time() if record.finished is None else record.finished)
+    store.end(run_id, time.time() if record.finished is None else record.finished, record.status)
 
 
 def _replaced(record: Record) -> bool:
     return record.folder is not None and content_of(record.folder) != record.content
 
 
-def _show(store: Store, parent: str, root: Path) -> None:
+def _show(store: Store, parent: str, job: Job) -> None:
     """Report, figures and tables go with the parent, again when they changed."""
-    files = shown_files(root)
+    files = shown_files(job)
     content = digest(
-        {file.relative_to(root).as_posix(): hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
+        {file.relative_to(job.root).as_posix(): hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
     )
     store.check()
     if store.client.get_run(parent).data.tags.get(FILES) != content:
+        if job.study is not None:
+            store.log(parent, best_points(job.study, job.root), {})
         store.log_files(parent, files)
         store.tag(parent, {FILES: content})

@@ -57,6 +57,8 @@ class Record:
     finished: float | None = None
     folder: Path | None = None
     """Where it was read, if from one folder."""
+    status: str = "FINISHED"
+    """As MLflow has it: a trial may also have FAILED, or have been pruned (KILLED)."""
 
     @property
     def place(self) -> tuple[str, ...]:

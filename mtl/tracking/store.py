@@ -20,7 +20,7 @@ os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
 import requests
 from filelock import FileLock, Timeout
 from mlflow import MlflowClient
-from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run, RunStatus, RunTag, ViewType
+from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run, RunTag, ViewType
 from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 from urllib3.exceptions import ResponseError
@@ -91,11 +91,11 @@ class Store:
         run_id: str = run.info.run_id
         return run_id
 
-    def end(self, run_id: str, finished: float | None = None) -> None:
-        """Marks a run as complete: one that is not was cut off while being published."""
+    def end(self, run_id: str, finished: float | None = None, status: str = "FINISHED") -> None:
+        """Marks a run as complete, whatever came of it: one that still runs was cut off while being published."""
         self.check()
         moment = None if finished is None else int(1000 * finished)
-        self.client.set_terminated(run_id, RunStatus.to_string(RunStatus.FINISHED), moment)
+        self.client.set_terminated(run_id, status, moment)
 
     def delete(self, run_id: str) -> None:
         """Moves a run to MLflow's bin."""

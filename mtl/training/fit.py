@@ -23,6 +23,7 @@ from mtl.training.forward import Forward
 from mtl.training.losses import gradient_geometry
 from mtl.training.measure import measure
 from mtl.training.optimiser import LrSchedule, lr_factor, set_lr
+from mtl.training.recording import Recorder
 from mtl.training.stopping import Selector
 from mtl.training.tally import Tally
 from mtl.types import TaskSpec
@@ -59,6 +60,8 @@ class Fitted:
     steps: int = 0
     samples: dict[str, int] = field(default_factory=dict)
     best_epoch: int = 0
+    recorder: Recorder | None = None
+    """Data maps that the loop fills; None: it notes nothing of single samples."""
 
 
 def fit(
@@ -101,6 +104,9 @@ def fit(
     heads = [p for p in model.parameters() if p.requires_grad and id(p) not in together]
     forward = Forward(model, train, specs, budget.starts, balancer.needs_passes)
     modules: dict[str, nn.Module] = {"model": model, "balancer": balancer}
+    recorder = fitted.recorder
+    if recorder is not None:
+        modules["datamap"] = recorder
     done, begun = _resume(checkpoint, modules, optimiser, selector, fitted)
     step = fitted.steps
     for epoch, plan_steps in enumerate(plan.epochs(budget.epochs, first=done), start=done + 1):
@@ -125,6 +131,9 @@ def fit(
                     for name in pool.tasks:
                         fitted.samples[name] = fitted.samples.get(name, 0) + len(chosen[pool.name])
             found = forward(chosen, epoch)
+            if recorder is not None and not recorder.clean:
+                for served in found.served:
+                    recorder.observe(epoch, served.batch, served.predictions)
             step += 1
             if found.losses is not None:
                 tally.add_losses(i, found.losses, found.places)
@@ -159,6 +168,8 @@ def fit(
                 fitted.steps = step
                 checkpoint.save(modules, optimiser, _state(epoch - 1, selector, fitted), fitted.best, tally.state())
         metrics, _ = measure(model, val, specs)
+        if recorder is not None:
+            recorder.end_epoch(epoch, model, train)
         _check_weights(selector.score(metrics), epoch)
         better = selector.update(epoch, metrics)
         if better:

@@ -9,12 +9,15 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from mtl.config import Config, Start
+from mtl.balancing.build import build_balancer
+from mtl.config import Config, MlpEncoder, Start
 from mtl.errors import UserError
 from mtl.experiment import run_baseline, run_finetune
 from mtl.experiment.easing import eased_plan
-from mtl.experiment.objects import joint_plan, load_tasks
+from mtl.experiment.objects import build_optimiser, joint_plan, load_tasks
 from mtl.experiment.runs import _phases
+from mtl.models.build import build_model
+from mtl.types import TaskSpec
 from tests.experiment.conftest import configure
 
 SEED = 3
@@ -166,3 +169,30 @@ def test_a_wider_start_has_a_wider_encoder(root: Path) -> None:
     assert runs[1]["parameters"]["trunk"] > 2 * runs[0]["parameters"]["trunk"]
     assert runs[1]["parameters"]["trunk"] == joint["parameters"]["trunk"]
     assert joint["start"] == "random-width2"
+
+
+def test_heads_learn_at_their_own_rates_and_stacked_heads_split_by_rate(root: Path) -> None:
+    raw = configure().model_dump(mode="json", by_alias=True)
+    raw["tasks"]["up"]["head_lr"] = 0.05
+    raw["train"]["head_lr"] = 0.01
+    config = configure(tasks=raw["tasks"], train=raw["train"])
+    data, _ = load_tasks(config, SEED, root)
+    specs = list(data.specs.values())
+    model = build_model(config.encoder, specs, SEED)
+    optimiser = build_optimiser(config, model, list(config.tasks), build_balancer(None, specs), None)
+    rate = {id(p): group["base_lr"] for group in optimiser.param_groups for p in group["params"]}
+    wanted = {"next": 0.01, "phase": 0.01, "up": 0.05}
+    for task, lr in wanted.items():
+        assert {rate[id(p)] for p in model.head_parameters([task])} == {lr}
+    assert {rate[id(p)] for p in model.trunk.parameters()} == {3e-3}
+
+    images = [
+        TaskSpec(name, "binary", "s", 0, ["grey"], [], classes=["n", "y"], image=(4, 4), head_lr=lr)
+        for name, lr in (("a", None), ("b", 0.1), ("c", None))
+    ]
+    stacked = build_model(MlpEncoder(kind="mlp", sizes=[5]), images, SEED)
+    assert [stack.tasks for stack in stacked._stacks] == [("a", "c"), ("b",)]
+    optimiser = build_optimiser(config, stacked, ["a", "b", "c"], build_balancer(None, images), None)
+    rate = {id(p): group["base_lr"] for group in optimiser.param_groups for p in group["params"]}
+    assert [rate[id(stack.weight)] for stack in stacked._stacks] == [0.01, 0.1]
+    assert stacked(torch.zeros(2, 1, 4, 4), ["a", "b", "c"]).binary == ("a", "b", "c")

@@ -1,0 +1,263 @@
+"""Pictures of a study: history, Pareto front, importances, parallel coordinates; from the content of study.json."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
+
+from mtl.report.style import (
+    METHOD_COLOURS,
+    MUTED,
+    STL_COLOUR,
+    Missing,
+    Picture,
+    blank_rest,
+    canvas,
+    legend_below,
+    picture,
+    styled,
+)
+from mtl.report.words import Json, in_shown_unit, listed
+
+MAXIMISED = ("accuracy",)
+OBJECTIVES = {"combined": "combined objective", "forecast_mse": "forecast MSE z-scored", "accuracy": "accuracy %"}
+STATES = {"complete": ("o", 1.0), "infeasible": ("x", 0.7), "pruned": ("v", 0.45)}
+"""State → marker and opacity."""
+LEFT_OUT = ("lost", "running", "waiting")
+"""States of a trial that stand for no result: it is tried again, or not over."""
+
+
+def draw_study(study: Json) -> list[Picture | Missing]:
+    """Every figure of a study; the same bytes for the same study."""
+    with styled():
+        return [
+            history(study),
+            pareto_front(study),
+            importances(study),
+            *(parallel_coordinates(study, arm) for arm in study["arms"]),
+        ]
+
+
+def ended(study: Json, arm: str) -> list[Json]:
+    """The trials of an arm that came to an end, in the order in which they were first drawn."""
+    trials = [trial for trial in study["arms"][arm]["trials"] if trial["state"] not in LEFT_OUT]
+    return sorted(trials, key=lambda trial: int(trial["first"]))
+
+
+def objectives(study: Json) -> list[str]:
+    """Names of the objectives."""
+    names: list[str] = next(iter(study["arms"].values()))["spec"]["objectives"]
+    return names
+
+
+def colour(study: Json, arm: str) -> str:
+    """Of an arm in every figure; grey for STL."""
+    methods = [name for name in study["arms"] if name != "stl"]
+    return STL_COLOUR if arm == "stl" else METHOD_COLOURS[methods.index(arm) % len(METHOD_COLOURS)]
+
+
+def short(path: str) -> str:
+    """A path as an axis shows it: `train.lr`, and `joint.lambda` for one of a method."""
+    return path.removeprefix("finetune.methods.")
+
+
+def best_so_far(trials: Sequence[Json], number: int, maximise: bool) -> list[float]:
+    """After each trial the best value of the feasible ones so far; NaN before the first."""
+    found: list[float] = []
+    best = math.nan
+    for trial in trials:
+        if trial["state"] == "complete":
+            value = trial["values"][number]
+            better = math.isnan(best) or (value > best if maximise else value < best)
+            best = value if better else best
+        found.append(best)
+    return found
+
+
+def history(study: Json) -> Picture | Missing:
+    """Every trial's value in the order of the trials, and the best so far; a panel an objective."""
+    key, title, names = "study_history", "Optimisation history", objectives(study)
+    if not any(ended(study, arm) for arm in study["arms"]):
+        return Missing(key, title, "no trial has come to an end")
+    figure, axes = canvas(5.2 * len(names) + 0.4, 3.2, 1, len(names))
+    for number, (ax, name) in enumerate(zip(axes, names, strict=True)):
+        for arm in study["arms"]:
+            trials = ended(study, arm)
+            for state, (marker, opacity) in STATES.items():
+                there = [
+                    (n, t["values"][number]) for n, t in enumerate(trials, 1) if t["state"] == state and t["values"]
+                ]
+                if there:
+                    x, y = zip(*there, strict=True)
+                    ax.scatter(x, [in_shown_unit(name, value) for value in y], marker=marker, alpha=opacity, s=22,
+                               color=colour(study, arm), label=_label(study, arm, state), linewidths=1.2)  # fmt: skip
+            best = [in_shown_unit(name, value) for value in best_so_far(trials, number, name in MAXIMISED)]
+            ax.step(range(1, len(best) + 1), best, where="post", color=colour(study, arm), linewidth=1.6,
+                    label=f"{arm}: best feasible so far")  # fmt: skip
+        ax.set_xlabel("trial, in the order drawn")
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+        ax.set_ylabel(f"validation {OBJECTIVES[name]}")
+    legend_below(figure, axes)
+    return picture(
+        figure, key, title,
+        "Each trial's objective on validation data and the best of the feasible ones so far. Crosses keep a constraint "
+        "not; triangles were pruned, at the value they had then. Trials that failed have no value.",
+        f"Objective of every trial of {listed(list(study['arms']))}, and the best so far.",
+    )  # fmt: skip
+
+
+def _label(study: Json, arm: str, state: str) -> str:
+    return f"{arm}: {state}" if len(study["arms"]) > 1 else state
+
+
+def pareto_front(study: Json) -> Picture | Missing:
+    """Trials in the plane of two objectives; those that no other beats in both are joined."""
+    key, title, names = "study_pareto", "Pareto front", objectives(study)
+    if len(names) != 2:
+        return Missing(key, title, "the study has one objective, so its best trial is one")
+    points = {arm: [t for t in ended(study, arm) if t["state"] in ("complete", "infeasible")] for arm in study["arms"]}
+    if not any(points.values()):
+        return Missing(key, title, "no trial is complete")
+    figure, axes = canvas(9.2, 4.2)
+    ax = axes[0]
+    ax.margins(y=0.09)
+    for arm, trials in points.items():
+        for state in ("complete", "infeasible"):
+            chosen = [trial for trial in trials if trial["state"] == state]
+            if chosen:
+                marker, opacity = STATES[state]
+                ax.scatter(*_plane(chosen, names), marker=marker, alpha=opacity, s=26, color=colour(study, arm),
+                           label=_label(study, arm, state), linewidths=1.2)  # fmt: skip
+        front = sorted(front_of(trials, names), key=lambda trial: trial["values"][0])
+        if front:
+            ax.plot(*_plane(front, names), color=colour(study, arm), linewidth=1.4, label=f"{arm}: front")
+            for trial in front:
+                (x,), (y,) = _plane([trial], names)
+                ax.annotate(str(trial["number"]), (x, y), textcoords="offset points", xytext=(4, 4), fontsize=7.5,
+                            color=MUTED)  # fmt: skip
+    _tolerance_line(ax, study, names)
+    ax.set_xlabel(f"validation {OBJECTIVES[names[0]]}")
+    ax.set_ylabel(f"validation {OBJECTIVES[names[1]]}")
+    legend_below(figure, axes)
+    return picture(
+        figure, key, title,
+        "Feasible trials that no other feasible trial of their arm beats in both objectives are joined and numbered: "
+        "`mtl tune --apply` takes such a number. MSE is better to the left, accuracy to the top.",
+        f"Trials of {listed(list(study['arms']))} in the plane of {listed(names)}.",
+    )  # fmt: skip
+
+
+def front_of(trials: Sequence[Json], names: Sequence[str]) -> list[Json]:
+    """The feasible trials that no feasible one beats in every objective."""
+    feasible = [trial for trial in trials if trial["state"] == "complete"]
+    signs = [-1 if name in MAXIMISED else 1 for name in names]
+    costs = [[sign * value for sign, value in zip(signs, t["values"], strict=True)] for t in feasible]
+    return [
+        trial
+        for trial, cost in zip(feasible, costs, strict=True)
+        if not any(other != cost and all(a <= b for a, b in zip(other, cost, strict=True)) for other in costs)
+    ]
+
+
+def _plane(trials: Sequence[Json], names: Sequence[str]) -> tuple[list[float], list[float]]:
+    x, y = ([in_shown_unit(name, t["values"][n]) for t in trials] for n, name in enumerate(names))
+    return x, y
+
+
+def _tolerance_line(ax: Axes, study: Json, names: Sequence[str]) -> None:
+    """Where the constraint ends, if there is one forecast and so one line."""
+    spec = next(iter(study["arms"].values()))["spec"]
+    allowed = [value for tasks in spec["baseline"].values() for value in tasks.values()]
+    if names[0] == "forecast_mse" and len(allowed) == 1:
+        limit = (1 + spec["tolerance"]) * allowed[0]
+        ax.axvline(limit, color=MUTED, linestyle=":", linewidth=1.2, label="allowed MSE")
+
+
+def importances(study: Json) -> Picture | Missing:
+    """How much of the first objective's variance each parameter explains (fANOVA), a panel an arm."""
+    key, title = "study_importances", "Importance of the parameters"
+    known = {arm: held["importances"] for arm, held in study["arms"].items() if held["importances"]}
+    if not known:
+        return Missing(key, title, "it needs complete trials that differ in their objective, and two parameters")
+    columns = min(3, len(known))
+    rows = -(-len(known) // columns)
+    tallest = max(map(len, known.values()))
+    figure, axes = canvas(4.4 * columns, (0.9 + 0.32 * tallest) * rows, rows, columns)
+    for ax, (arm, shares) in zip(axes, known.items(), strict=False):
+        ranked = sorted(shares.items(), key=lambda entry: (entry[1], entry[0]))
+        ax.barh([short(path) for path, _ in ranked], [100 * share for _, share in ranked], color=colour(study, arm),
+                height=0.6)  # fmt: skip
+        ax.set_title(arm)
+        ax.set_xlabel(f"share of the variance of {objectives(study)[0]}, %")
+        ax.set_xlim(0, 100)
+        ax.grid(axis="y", visible=False)
+    blank_rest(axes, len(known))
+    return picture(
+        figure, key, title,
+        "fANOVA on the complete trials: how much of the variance of the first objective a random forest explains by "
+        "each parameter alone and together with others. With few trials it is a hint, not a measurement.",
+        f"Importance of each parameter for {listed(list(known))}.",
+    )  # fmt: skip
+
+
+def parallel_coordinates(study: Json, arm: str) -> Picture | Missing:
+    """One line a complete trial through its parameters and its first objective; the best quarter is in colour."""
+    key, title = f"study_parallel_{arm}", f"Parameters and objective, {arm}"
+    name = objectives(study)[0]
+    trials = [trial for trial in ended(study, arm) if trial["state"] in ("complete", "infeasible")]
+    if len(trials) < 2:
+        return Missing(key, title, "it needs two complete trials")
+    space = study["arms"][arm]["spec"]["space"]
+    columns = [_scaled(short(path), [t["params"][path] for t in trials], spec) for path, spec in sorted(space.items())]
+    values = [in_shown_unit(name, trial["values"][0]) for trial in trials]
+    low, high = min(values), max(values)
+    spread = {"kind": "float", "low": low, "high": high if high > low else low + 1, "log": False}
+    columns.append(_scaled(OBJECTIVES[name], values, spread))
+    feasible = [trial["state"] == "complete" for trial in trials]
+    sign = -1 if name in MAXIMISED else 1
+    order = sorted(range(len(trials)), key=lambda n: (not feasible[n], sign * values[n]))
+    good = set(order[: max(1, len(trials) // 4)])
+    figure, axes = canvas(max(5.5, 1.75 * len(columns)), 3.4)
+    ax = axes[0]
+    for n in reversed(order):
+        heights = [column[1][n] for column in columns]
+        ax.plot(range(len(columns)), heights, color=colour(study, arm) if n in good else MUTED,
+                alpha=0.9 if n in good else 0.3, linewidth=1.6 if n in good else 0.8,
+                linestyle="-" if feasible[n] else ":")  # fmt: skip
+    for place, (_, _, ticks) in enumerate(columns):
+        ax.axvline(place, color=MUTED, linewidth=0.8)
+        for height, text in ticks:
+            ax.annotate(text, (place, height), textcoords="offset points", xytext=(3, 2), fontsize=7.5, color=MUTED)
+    ax.set_xticks(range(len(columns)), [column[0] for column in columns])
+    ax.set_xlim(-0.15, len(columns) - 0.45)
+    ax.set_yticks([])
+    ax.grid(visible=False)
+    for side in ("left", "bottom"):
+        ax.spines[side].set_visible(False)
+    return picture(
+        figure, key, title,
+        "A line is a trial; the best quarter is in colour, dotted lines keep a constraint not. Where coloured lines "
+        "run together the parameter matters; where they spread over an axis it does not.",
+        f"Parallel coordinates of {len(trials)} trials of {arm}.",
+    )  # fmt: skip
+
+
+def _scaled(label: str, values: list[Any], spec: Json) -> tuple[str, list[float], list[tuple[float, str]]]:
+    """(axis label, heights from 0 to 1, ticks) of one axis."""
+    if spec["kind"] == "choice":
+        options = spec["values"]
+        last = max(1, len(options) - 1)
+        return label, [options.index(value) / last for value in values], [
+            (n / last, "null" if option is None else str(option)) for n, option in enumerate(options)
+        ]  # fmt: skip
+    low, high = spec["low"], spec["high"]
+    if spec["log"]:
+        heights = (np.log(values) - np.log(low)) / (np.log(high) - np.log(low))
+        middle = math.sqrt(low * high)
+    else:
+        heights = (np.asarray(values, dtype=float) - low) / (high - low)
+        middle = (low + high) / 2
+    return label, heights.tolist(), [(0.0, f"{low:.3g}"), (0.5, f"{middle:.3g}"), (1.0, f"{high:.3g}")]

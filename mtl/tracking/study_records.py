@@ -1,0 +1,116 @@
+"""studies/NAME/study.json and the runs of its trials → what MLflow shows of a study; knows nothing of MLflow.
+
+A trial's run has the names of any training run (`val/<task>/<metric>` by epoch, `best_val/<task>/<metric>`), means over
+its seeds; `objective/<name>`, by epoch and with its final value; and `excess/<name>`, how far it lies above what a
+constraint allows.
+"""
+
+import hashlib
+import json
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from mtl.errors import DataError
+from mtl.paths import STUDIES, TRIALS
+from mtl.tracking.identity import digest, flat
+from mtl.tracking.records import Point, Record
+
+FILE = "study.json"
+STATUS = {"complete": "FINISHED", "infeasible": "FINISHED", "pruned": "KILLED", "failed": "FAILED"}
+"""State of a trial that came to an end → status of its run."""
+COMMON = ("code", "data", "torch", "device", "objectives", "tolerance", "sampler", "sampler_seed", "pruner", "seeds")
+"""What all arms of a study have in common."""
+MAXIMISED = ("accuracy",)
+LONGEST_ERROR = 500
+
+
+def study_names(root: Path) -> list[str]:
+    """The studies that were written below a project's folder."""
+    return sorted(path.parent.name for path in (root / STUDIES).glob(f"*/{FILE}"))
+
+
+def study_identity(name: str, root: Path) -> dict[str, str]:
+    """Hashes of what a study's parent run stands for."""
+    spec = next(iter(_read(name, root)["arms"].values()))["spec"]
+    return {"study": name, "spec": digest({key: spec[key] for key in COMMON})}
+
+
+def study_params(name: str, root: Path) -> dict[str, object]:
+    """Parameters of the parent run: how trials are drawn and judged, and what each arm searches."""
+    study = _read(name, root)
+    spec = next(iter(study["arms"].values()))["spec"]
+    params: dict[str, object] = {"trials": study["trials"], "arms": ", ".join(study["arms"])}
+    params |= {key: spec[key] for key in COMMON}
+    for arm, held in study["arms"].items():
+        params |= flat({path.replace("finetune.methods.", ""): json.dumps(dimension, sort_keys=True)
+                        for path, dimension in held["spec"]["space"].items()}, f"{arm}.space")  # fmt: skip
+    return params
+
+
+def study_records(name: str, root: Path) -> list[Record]:
+    """A record for each trial that came to an end."""
+    found = []
+    for arm, held in _read(name, root)["arms"].items():
+        for trial in held["trials"]:
+            if trial["state"] in STATUS:
+                found.append(_record(name, arm, held["spec"], trial, root))
+    return found
+
+
+def best_points(name: str, root: Path) -> list[Point]:
+    """The best feasible value of each arm and objective; `step` is the number of trials."""
+    points = []
+    for arm, held in _read(name, root)["arms"].items():
+        complete = [trial["values"] for trial in held["trials"] if trial["state"] == "complete"]
+        for number, objective in enumerate(held["spec"]["objectives"]):
+            if complete:
+                best = max if objective in MAXIMISED else min
+                value = best(values[number] for values in complete)
+                points.append(Point(f"best/{arm}/{objective}", value, len(complete)))
+    return points
+
+
+def _record(name: str, arm: str, spec: dict[str, Any], trial: dict[str, Any], root: Path) -> Record:
+    state = trial["state"]
+    objectives = spec["objectives"]
+    title = f"{arm} / trial {trial['number']}" + ("" if state == "complete" else f" ({state})")
+    tags = {
+        "stage": "trial", "method": arm, "task": "-", "start": "-", "seed": str(trial["number"]), "study": name,
+        "state": state, "attempts": str(1 + len(trial["attempts"])),
+    }  # fmt: skip
+    if trial["error"] is not None:
+        tags["error"] = trial["error"][:LONGEST_ERROR]
+    points = [Point(f"objective/{objectives[0]}", value, int(step)) for step, value in trial["epochs"].items()]
+    last = max((point.step for point in points), default=0)
+    values = trial["values"] if state in ("complete", "infeasible") else []
+    points += [Point(f"objective/{objective}", value, last + 1)
+               for objective, value in zip(objectives, values, strict=False)]  # fmt: skip
+    points += [Point(f"excess/{constraint}", excess) for constraint, excess in trial["constraints"].items()]
+    points += [Point(f"best_val/{task}/{metric}", value)
+               for task, metrics in (trial["val"] or {}).items() for metric, value in metrics.items()]  # fmt: skip
+    points += _curves(root / TRIALS / name / arm / f"trial-{trial['first']}")
+    params: dict[str, object] = {"arm": arm, "seeds": spec["seeds"]} | trial["params"]
+    content = hashlib.sha256(json.dumps(trial, sort_keys=True).encode()).hexdigest()
+    return Record(title, content, tags, points, params, status=STATUS[state])
+
+
+def _curves(folder: Path) -> list[Point]:
+    """Validation metrics by epoch, means over the seeds that have the epoch; none for a trial that did not end."""
+    found: dict[tuple[str, int], list[float]] = {}
+    for path in sorted(folder.glob("outputs/**/history.json")):
+        for step, epoch in enumerate(json.loads(path.read_text(encoding="utf-8"))["epochs"], start=1):
+            for task, metrics in epoch["val"].items():
+                for metric, value in metrics.items():
+                    if isinstance(value, int | float):
+                        found.setdefault((f"val/{task}/{metric}", step), []).append(value)
+    return [Point(metric, fmean(values), step) for (metric, step), values in found.items()]
+
+
+def _read(name: str, root: Path) -> dict[str, Any]:
+    path = root / STUDIES / name / FILE
+    try:
+        study: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        return study
+    except (ValueError, UnicodeDecodeError):
+        raise DataError(f"{STUDIES / name / FILE} is not a file that `mtl tune` wrote.") from None

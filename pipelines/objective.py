@@ -1,0 +1,180 @@
+"""What a trial is: runs of an arm by the same code as a stage, judged on validation data by fixed rules."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean
+from typing import Any, Literal
+
+from mtl.config import Config, TuneObjective
+from mtl.errors import UserError
+from mtl.experiment import run_baseline, run_finetune
+from mtl.experiment.identity import run_identity
+from mtl.paths import RunPath
+from pipelines.search_space import STL, start_of
+
+Metrics = dict[str, dict[str, float]]
+"""Task → metric → value, on validation data."""
+Report = Callable[[int, Metrics], None]
+"""Told after every epoch: how many epochs of the trial are done, and the metrics of this one."""
+MAXIMISED: tuple[TuneObjective, ...] = ("accuracy",)
+
+
+@dataclass(frozen=True)
+class Goal:
+    """What the trials of one arm are judged by; taken from the configuration before any trial changes it."""
+
+    objectives: tuple[TuneObjective, ...]
+    forecasts: tuple[str, ...]
+    """Main tasks of the arm that are forecasts."""
+    labels: tuple[str, ...]
+    """Its other main tasks."""
+    default_lambda: float
+    tolerance: float | None
+    baseline: dict[str, dict[str, float]]
+    """Label of a start → forecast → validation MSE of the single-task runs; empty without a tolerance."""
+
+    @property
+    def judged(self) -> tuple[str, ...]:
+        return (*self.forecasts, *self.labels)
+
+    @property
+    def directions(self) -> list[Literal["minimize", "maximize"]]:
+        return ["maximize" if objective in MAXIMISED else "minimize" for objective in self.objectives]
+
+    def values(self, val: Metrics) -> list[float]:
+        """One value for each objective."""
+        mse = fmean(val[name]["mse"] for name in self.forecasts) if self.forecasts else None
+        accuracy = fmean(val[name]["accuracy"] for name in self.labels) if self.labels else None
+        found = []
+        for objective in self.objectives:
+            match objective:
+                case "forecast_mse":
+                    assert mse is not None
+                    found.append(mse)
+                case "accuracy":
+                    assert accuracy is not None
+                    found.append(accuracy)
+                case "combined":
+                    found.append(self._combined(mse, accuracy))
+        return found
+
+    def _combined(self, mse: float | None, accuracy: float | None) -> float:
+        if mse is None or accuracy is None:
+            assert mse is not None or accuracy is not None
+            return mse if accuracy is None else 1 - accuracy  # type: ignore[return-value]
+        return (1 - self.default_lambda) * mse + self.default_lambda * (1 - accuracy)
+
+    def measurable(self, val: Metrics) -> bool:
+        """Whether metrics cover every task that is judged: a phase of training, or a single task, may not."""
+        return all(name in val for name in self.judged)
+
+    def constraints(self, val: Metrics, start: str) -> dict[str, float]:
+        """Name → how far the MSE of a forecast lies above what is allowed; feasible up to 0."""
+        if self.tolerance is None:
+            return {}
+        allowed = {name: (1 + self.tolerance) * self.baseline[start][name] for name in self.forecasts}
+        return {f"{name}_mse": val[name]["mse"] - allowed[name] for name in self.forecasts}
+
+
+def goal_of(config: Config, arm: str, seeds: list[int], root: Path) -> Goal:
+    """How an arm's trials are judged.
+
+    Raises:
+        UserError: the arm trains no task that an objective is about, or a tolerance is given and a single-task run is
+            missing or was made with other settings, data or code.
+    """
+    tasks = config.baseline_tasks if arm == STL else config.judged_tasks(arm)
+    main = [name for name in tasks if config.tasks[name].role == "main"] or tasks
+    forecasts = tuple(name for name in main if config.tasks[name].kind == "forecast")
+    labels = tuple(name for name in main if name not in forecasts)
+    tune = config.tune
+    for objective, there in (("forecast_mse", forecasts), ("accuracy", labels)):
+        if objective in tune.objectives and not there:
+            what = "forecast" if objective == "forecast_mse" else "label"
+            raise UserError(f"`tune.objectives` has {objective}, and {arm} trains no main task that is a {what}.")
+    if tune.tolerance is not None and not forecasts:
+        raise UserError(f"`tune.tolerance` should be null: {arm} trains no main task that is a forecast.")
+    baseline: dict[str, dict[str, float]] = {}
+    if tune.tolerance is not None:
+        moved = {f"finetune.methods.{arm}.{key}" for key in ("init", "freeze", "width")} & set(tune.space or {})
+        starts = config.baseline.starts if moved else [start_of(config, arm)]
+        for start in starts:
+            baseline[start.label] = {
+                name: fmean(_baseline_mse(config, name, start, seed, root) for seed in seeds) for name in forecasts
+            }
+    return Goal(
+        tuple(tune.objectives), forecasts, labels, config.train.stopping.default_lambda, tune.tolerance, baseline
+    )
+
+
+def _baseline_mse(config: Config, task: str, start: Any, seed: int, root: Path) -> float:
+    where = RunPath("baseline", task, start.label, seed)
+    path = root / where.folder / "run.json"
+    again = f"run `mtl repro baseline@{task}`, or set `tune.tolerance: null`."
+    if not path.exists():
+        raise UserError(f"`tune.tolerance` needs the single-task run {where.folder}, which is missing: {again}")
+    run = json.loads(path.read_text(encoding="utf-8"))
+    if run["identity"] != run_identity(config, None, start, seed, root):
+        raise UserError(f"{where.folder} was made with other settings or data than those of now: {again}")
+    mse: float = run["val"][task]["mse"]
+    return mse
+
+
+def train(
+    config: Config, arm: str, goal: Goal, seeds: list[int], root: Path, out: Path, report: Report
+) -> list[Metrics]:
+    """Trains an arm for every seed; the metrics of the kept epoch, by seed.
+
+    What was finished or begun below `out` before goes on from its state there.
+
+    Args:
+        config: the configuration with a trial's values.
+        arm: a method, or STL: every task that is judged, alone.
+        goal: what is judged.
+        seeds: the arm is trained once for each.
+        root: folder of the project, with prepared data and pretrained weights.
+        out: folder of the trial.
+        report: told after every epoch; what it raises ends the trial.
+
+    Raises:
+        UserError: as a stage would.
+    """
+    found: list[Metrics] = []
+    heard = 0
+
+    def on_epoch(record: dict[str, Any]) -> None:
+        nonlocal heard
+        if goal.measurable(record["val"]):
+            heard += 1
+            report(len(found) * epochs_of(config, arm) + heard, mean_metrics([*found, record["val"]]))
+
+    for seed in seeds:
+        heard = 0
+        if arm == STL:
+            start = start_of(config, arm)
+            folders = [
+                run_baseline(config, task, start, seed, root, out=out, on_epoch=on_epoch) for task in goal.judged
+            ]
+        else:
+            folders = [run_finetune(config, arm, seed, root, out=out, on_epoch=on_epoch)]
+        runs = [json.loads((folder / "run.json").read_text(encoding="utf-8")) for folder in folders]
+        found.append({task: metrics for run in runs for task, metrics in run["val"].items()})
+    return found
+
+
+def epochs_of(config: Config, arm: str) -> int:
+    """Epochs of one run at most: a target is trained on for another whole budget."""
+    twice = arm != STL and config.finetune.methods[arm].target is not None
+    return config.train.epochs * (1 + twice)
+
+
+def mean_metrics(several: list[Metrics]) -> Metrics:
+    """Means over seeds, of what all of them have."""
+    return {
+        task: {
+            name: fmean(one[task][name] for one in several) for name in several[-1][task] if name in several[0][task]
+        }
+        for task in several[-1]
+    }

@@ -1,0 +1,102 @@
+"""`mtl tune`: makes a study, or goes on with it."""
+
+import sys
+import time
+from pathlib import Path
+
+import optuna
+from rich.console import Console
+
+from mtl import tracking
+from mtl.config import Config
+from mtl.report.study_page import write_study_page
+from pipelines import study
+from pipelines.search_space import arms
+from pipelines.storage import Store
+from pipelines.study_file import export, file_of
+from pipelines.study_table import Display, summary
+from pipelines.workers import News, run
+from stages.common import INTERRUPTED
+from stages.common import workers as workers_of
+
+MIRROR_SECONDS = 15.0
+
+
+def tune(
+    config: Config, name: str, trials: int | None, count: int | None, timeout: float | None, url: str | None,
+    every: bool, root: Path = Path(),
+) -> int:  # fmt: skip
+    """Runs trials until each arm has its number of them.
+
+    Args:
+        config: the whole configuration.
+        name: of the study.
+        trials: finished trials of each arm; None: `tune.trials`.
+        count: worker processes; None: as many as `base.jobs` says.
+        timeout: seconds after which no trial is begun; None: never.
+        url: of the storage; None: a file of the project.
+        every: every method and STL are tuned, not one method.
+        root: folder of the project.
+
+    Returns:
+        Exit code: 0, or 130 when it was interrupted.
+
+    Raises:
+        UserError: something cannot be used, or no trial can be trained.
+    """
+    optuna.logging.set_verbosity(optuna.logging.ERROR)  # The table says it.
+    count = workers_of(config.base) if count is None else count
+    plan = study.plan_of(config, name, trials, arms(config, every), count > 1, root)
+    store = Store(url, root)
+    study.create(plan, store)
+    # Left by a former run of this command: what its workers were at waits for ours.
+    with store.turn(plan.name):
+        study.reap_all(plan, store)
+    mirror = _Mirror(plan, store)
+    complete, code = False, 0
+    try:
+        with Display(plan, store) as display:
+
+            def show(under_way: list[News], last: bool) -> None:
+                display.show(under_way, last)
+                mirror.look()
+
+            complete = study.is_done(plan, store) or run(plan, store, count, timeout, show)
+    except KeyboardInterrupt:
+        code = INTERRUPTED
+    page = write_study_page(export(plan, store), file_of(name, root).parent)
+    mirrored = tracking.publish_study(config, name, root, wait=True)
+    summary(plan, store, Console())
+    done = study.count_finished(plan, store)
+    counted = ", ".join(f"{number} of {plan.trials} trials of {arm}" for arm, number in done.items())
+    if code == INTERRUPTED:
+        print(f"Interrupted: {counted} are finished; the same command goes on.", file=sys.stderr)
+    elif not complete:
+        print(f"The time is up: {counted} are finished; the same command goes on.")
+    else:
+        print(
+            f"The study {name!r} is complete ({page}); `mtl tune --apply best` writes its best values into params.yaml."
+        )
+    if mirrored.new + mirrored.present and mirrored.problem is None:
+        print("`mtl ui` shows its trials in MLflow, `mtl ui --study` in Optuna's dashboard.")
+    return code
+
+
+class _Mirror:
+    """Has what is finished published while the study goes on, from time to time."""
+
+    def __init__(self, plan: study.Plan, store: Store) -> None:
+        self.plan, self.store = plan, store
+        self.there = self._finished()
+        self.last = time.monotonic()
+
+    def _finished(self) -> int:
+        return sum(study.count_finished(self.plan, self.store).values())
+
+    def look(self) -> None:
+        """Publishes if something was finished since, and the last time was a while ago."""
+        if time.monotonic() - self.last < MIRROR_SECONDS or self._finished() == self.there:
+            return
+        self.there, self.last = self._finished(), time.monotonic()
+        export(self.plan, self.store)
+        tracking.publish_study(self.plan.config, self.plan.name, self.plan.root)

@@ -1,0 +1,88 @@
+"""The page of a study: every figure, self-contained, and the same bytes for the same study."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mtl.report.plot_study import best_so_far, draw_study, front_of
+from mtl.report.study_page import write_study_page
+from mtl.report.style import Missing, Picture
+
+LR = {"kind": "float", "low": 1e-4, "high": 1e-2, "log": True, "points": 5}
+SCHEDULE = {"kind": "choice", "values": ["constant", "warmup"]}
+
+
+def trial(number: int, state: str, values: list[float] | None, first: int | None = None) -> dict[str, Any]:
+    return {
+        "number": number, "first": number if first is None else first, "attempts": [], "state": state,
+        "params": {"train.lr": 10 ** -(2 + number / 4), "finetune.methods.joint.schedule": "warmup"},
+        "values": values, "constraints": {"ahead_mse": 0.1 if state == "infeasible" else -0.1} if values else {},
+        "epochs": {}, "val": None, "error": "the loss became inf <b>" if state == "failed" else None, "alone": True,
+    }  # fmt: skip
+
+
+def study(names: list[str]) -> dict[str, Any]:
+    rows = [(0, "complete", [0.5, 0.6]), (1, "lost", None), (2, "complete", [0.4, 0.5]), (3, "infeasible", [0.9, 0.9]),
+            (4, "failed", None), (5, "complete", [0.6, 0.8])]  # fmt: skip
+    trials = [trial(n, state, values and values[: len(names)]) for n, state, values in rows]
+    spec = {
+        "objectives": names, "tolerance": 0.05, "baseline": {"random": {"ahead": 0.8}}, "sampler": "tpe",
+        "sampler_seed": 0, "seeds": [3], "torch": "2", "device": "cpu", "code": "c", "data": "d", "settings": "s",
+        "space": {"train.lr": LR, "finetune.methods.joint.schedule": SCHEDULE},
+    }  # fmt: skip
+    shares = {"train.lr": 0.75, "finetune.methods.joint.schedule": 0.25}
+    return {
+        "study": "s", "trials": 5, "versions": {"mtl": "1", "optuna": "5"},
+        "arms": {"joint": {"spec": spec, "trials": trials, "importances": shares}},
+    }  # fmt: skip
+
+
+def test_the_page_holds_every_figure_and_nothing_from_outside(tmp_path: Path) -> None:
+    page = write_study_page(study(["forecast_mse", "accuracy"]), tmp_path).read_text(encoding="utf-8")
+    assert {path.stem for path in (tmp_path / "figures").iterdir()} == {
+        "study_history", "study_pareto", "study_importances", "study_parallel_joint",
+    }  # fmt: skip
+    assert page.count("<figure") == page.count("<svg ") == 4
+    assert not re.search(r'(?:src|href)="(?!#|data:)', page)
+    assert "http" not in page.replace("http://www.w3.org", "")
+    assert "the loss became inf &lt;b&gt;" in page
+    assert page.count("<tr") == 1 + 5
+    assert "STL was not tuned" in page
+
+
+def test_the_same_study_is_the_same_bytes(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        write_study_page(study(["combined"]), tmp_path / name)
+    first, second = (
+        {path.relative_to(tmp_path / name): path.read_bytes() for path in sorted((tmp_path / name).rglob("*.*"))}
+        for name in ("a", "b")
+    )
+    assert first == second
+    assert len(first) == 4
+
+
+def test_a_figure_that_has_no_data_says_why() -> None:
+    empty = study(["combined"])
+    empty["arms"]["joint"] |= {"trials": [trial(0, "failed", None)], "importances": None}
+    figures = draw_study(empty)
+    missing = [figure for figure in figures if isinstance(figure, Missing)]
+    assert len(missing) == len(figures) - 1
+    assert all(figure.reason for figure in missing)
+    assert isinstance(draw_study(study(["combined"]))[0], Picture)
+
+
+def test_the_front_holds_feasible_trials_that_none_beats() -> None:
+    trials = study(["forecast_mse", "accuracy"])["arms"]["joint"]["trials"]
+    assert [t["number"] for t in front_of(trials, ["forecast_mse", "accuracy"])] == [0, 2, 5]
+    worse = [*trials, trial(6, "complete", [0.55, 0.55])]
+    assert [t["number"] for t in front_of(worse, ["forecast_mse", "accuracy"])] == [0, 2, 5]
+
+
+@pytest.mark.parametrize(("number", "maximise", "expected"), [(0, False, [0.5, 0.4, 0.4]), (1, True, [0.6, 0.6, 0.8])])
+def test_the_best_so_far_is_of_feasible_trials(number: int, maximise: bool, expected: list[float]) -> None:
+    trials = study(["forecast_mse", "accuracy"])["arms"]["joint"]["trials"]
+    assert best_so_far([t for t in trials if t["state"] == "complete"], number, maximise) == expected
+    assert best_so_far([trials[3], trials[0]], number, maximise)[1:] == [trials[0]["values"][number]]
