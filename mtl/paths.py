@@ -9,6 +9,8 @@ from mtl.config import Config
 PREPARED = Path("data/prepared")
 REFERENCE = Path("outputs/reference.json")
 """What joint runs take from single-task runs; written by the stage `reference`."""
+LEFT_OUT = "left_out.json"
+"""In the place of a task's single-task runs when `baseline.tasks` does not name it."""
 GROUPS = Path("outputs/cluster/groups.json")
 """Which tasks belong together; written by the stage `cluster`."""
 MODELS = Path("outputs/specialise/models.json")
@@ -32,6 +34,11 @@ class RunPath:
     def folder(self) -> Path:
         parts = [part for part in (self.stage, self.name, self.start) if part is not None]
         return Path("outputs", *parts, f"seed-{self.seed}")
+
+
+def baseline_folder(task: str) -> Path:
+    """Where all single-task runs of a task stand."""
+    return Path("outputs", "baseline", task)
 
 
 def run_paths(config: Config) -> list[RunPath]:

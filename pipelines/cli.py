@@ -50,7 +50,8 @@ def validate() -> None:
     from mtl.config import load_config
 
     config = load_config()
-    runs = len(config.base.seeds) * (len(config.tasks) * len(config.baseline.starts) + len(config.finetune.methods))
+    single = len(config.baseline_tasks) * len(config.baseline.starts)
+    runs = len(config.base.seeds) * (single + len(config.finetune.methods))
     print(
         f"params.yaml is fine: {len(config.tasks)} tasks, {len(config.finetune.methods)} methods, "
         f"{len(config.base.seeds)} seeds, {runs} training runs."

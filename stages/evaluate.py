@@ -34,7 +34,7 @@ def main() -> None:
         results = Path("results")
         runs = read_runs(config)
         histories = read_histories(read_pretraining(config) + runs)
-        verdicts = compare(config, runs)
+        verdicts = compare(config, runs, histories)
         verdicts["grouping"] = compare_groupings(config, runs)
         verdicts["evidence"] = evidence(config, verdicts, runs, histories, read_groups(config))
         write_json(verdicts, results / "verdicts.json")

@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 
+from mtl.config.balancing import Method, SequentialMethod
 from mtl.config.grouping import ClusterConfig, CosineAffinity, SpecialiseConfig
-from mtl.config.training import Method, SequentialMethod, TrainConfig
+from mtl.config.training import TrainConfig
 
 
 def grouping_contradictions(

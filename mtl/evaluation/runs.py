@@ -48,7 +48,7 @@ def read_runs(config: Config, root: Path = Path(".")) -> list[Run]:
     runs = [read_run(path, root) for path in run_paths(config) if path.stage != "pretrain"]
     for run in runs:
         asked = run.path.start if run.path.start is not None else config.finetune.methods[str(run.path.name)].label
-        found = Start(init=run.record["init"], freeze=run.record["freeze"]).label
+        found = Start(init=run.record["init"], freeze=run.record["freeze"], width=run.record["width"]).label
         if found != asked:
             stage = stage_of(run.path)
             raise UserError(f"{run.path.folder} started from {found}, not {asked}; run `dvc repro {stage}`.")

@@ -9,6 +9,7 @@ from typing import Any
 
 from mtl.balancing.build import build_balancer
 from mtl.config import Config, Method, SequentialMethod, Start, WeightedMethod
+from mtl.config.balancing import GradientMethod
 from mtl.config.sharing import HardSharing
 from mtl.data.sampling import JointPlan
 from mtl.data.tasks import TaskSet
@@ -140,7 +141,9 @@ def _fit(
     """One phase of training on `model`, in place."""
     device = next(model.parameters()).device
     specs = {name: data.specs[name] for name in tasks}
-    balancer = build_balancer(method, list(specs.values())).to(device)
+    if isinstance(method, GradientMethod):
+        all_in_every_step(plan, [pool.name for pool in data.select(tasks, "train")], config.train.epochs)
+    balancer = build_balancer(method, list(specs.values()), plan.seed).to(device)
     optimiser = build_optimiser(config, model, tasks, balancer, method)
     lam = method.lam if isinstance(method, WeightedMethod) else None
     selector = Selector(config.train.stopping, list(specs.values()), lam, reference)
@@ -168,6 +171,21 @@ def _first_draws(plan: JointPlan) -> dict[str, int]:
     for step in next(iter(plan.epochs(1))):
         counts.update({name: len(index) for name, index in step.items()})
     return counts
+
+
+def all_in_every_step(plan: JointPlan, pools: list[str], epochs: int) -> None:
+    """Refuses a plan in which a method that combines gradients would not see those of all tasks.
+
+    Raises:
+        UserError: names the first step without a sample of one of the pools.
+    """
+    gap = plan.first_gap(pools, epochs)
+    if gap is not None:
+        epoch, step, pool = gap
+        raise UserError(
+            "a method that combines gradients needs samples of all tasks in every step; `train.sampler` gives step "
+            f"{step} of epoch {epoch} none of {pool}. A larger `train.batch_size` or `kind: uniform` does."
+        )
 
 
 def _reference(config: Config, where: RunPath, start: Start, tasks: list[str], root: Path) -> dict[str, float] | None:

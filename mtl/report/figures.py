@@ -1,10 +1,13 @@
 """All figures of the report, in its order."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from mtl.report.plot_groups import group_tables, grouping_figure, grouping_table, groups
 from mtl.report.plot_maps import data_maps, map_tables
 from mtl.report.plot_predictions import confusions, error_by_horizon, forecasts
+from mtl.report.plot_stitches import stitches
+from mtl.report.plot_sweeps import capacity, few_labels
 from mtl.report.plot_training import gradients, learning_curves, weights_over_time
 from mtl.report.plot_verdicts import change_forest, parameter_counts, train_test_gaps
 from mtl.report.read import Results
@@ -43,8 +46,11 @@ def draw_all(results: Results) -> dict[str, Section]:
         sections = [
             Section("change", "Change against single-task models", "Change", [change_forest(results)]),
             Section("parameters", "Parameters", "Parameters", [parameter_counts(results)]),
+            *_if_any("few_labels", "Few labels", "Few labels", [few_labels(results)]),
+            *_if_any("capacity", "Capacity", "Capacity", [capacity(results)]),
             Section("curves", "Learning curves", "Learning curves", [learning_curves(results)]),
             Section("weights", "λ and learned weights", "Weights", [weights_over_time(results)]),
+            *_if_any("stitches", "Cross-stitch units", "Cross-stitch", stitches(results)),
             Section(
                 "forecasts", "Forecasts against truth", "Forecasts", [*forecasts(results), error_by_horizon(results)]
             ),
@@ -69,3 +75,9 @@ def draw_all(results: Results) -> dict[str, Section]:
             title = "What the advice rests on"
             sections.append(Section("evidence", title, "Evidence", [], evidence_tables(lines)))
     return {section.key: section for section in sections}
+
+
+def _if_any(key: str, title: str, short: str, figures: Sequence[Picture | None]) -> list[Section]:
+    """The section, or nothing where there is nothing of its kind in the configuration."""
+    there: list[Picture | Missing] = [figure for figure in figures if figure is not None]
+    return [Section(key, title, short, there)] if there else []

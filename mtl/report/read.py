@@ -66,7 +66,7 @@ def read_results(config: Config, verdicts: Json, root: Path = Path(".")) -> Resu
     return Results(
         stl={
             (task, start): _runs(outputs / "baseline" / task / start, seeds)
-            for task in config.tasks
+            for task in config.baseline_tasks
             for start in starts
         },
         methods={method: _runs(outputs / "finetune" / method, seeds) for method in config.finetune.methods},

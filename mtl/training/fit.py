@@ -103,7 +103,6 @@ def fit(
     together = {id(p) for p in shared}
     heads = [p for p in model.parameters() if p.requires_grad and id(p) not in together]
     forward = Forward(model, train, specs, budget.starts, balancer.needs_passes)
-    limit = torch.inf if budget.clip is None else budget.clip
     modules: dict[str, nn.Module] = {"model": model, "balancer": balancer}
     recorder = fitted.recorder
     if recorder is not None:
@@ -138,16 +137,26 @@ def fit(
             step += 1
             if found.losses is not None:
                 tally.add_losses(i, found.losses, found.places)
+                geometry = None
                 if i in probes and shared and len(found.places) > 1:
-                    tally.add_geometry(probes.index(i), found.places, *gradient_geometry(found.losses, shared))
+                    geometry = gradient_geometry(found.losses, shared)
+                    tally.add_geometry(probes.index(i), found.places, *geometry)
                 optimiser.zero_grad(set_to_none=True)
-                tally.weights += balancer.backward(
-                    Step(found.losses, found.places, progress, found.passes, shared, heads)
+                weights = balancer.backward(
+                    Step(found.losses, found.places, progress, found.passes, shared, heads, epoch)
                 )
+                tally.weights += weights
+                if geometry is not None:
+                    norms, cosines = geometry
+                    gramian = cosines * norms[:, None] * norms
+                    tally.add_agreement(probes.index(i), balancer.agreement(gramian, weights, found.places))
                 penalty = model.trunk.penalty()
                 if penalty is not None:
                     penalty.backward()
-                tally.norms[i] = nn.utils.clip_grad_norm_(trained, limit)
+                gradients = [p.grad for p in trained if p.grad is not None]
+                tally.norms[i] = norm = nn.utils.get_total_norm(gradients)
+                if budget.clip is not None:
+                    nn.utils.clip_grads_with_norm_(trained, budget.clip, norm)
                 optimiser.step()
             last = i + 1 == len(steps)
             due = not last and checkpoint.due()

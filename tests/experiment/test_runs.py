@@ -22,7 +22,8 @@ from tests.experiment.conftest import PRETRAINED, configure
 SEED = 3
 KEYS = {
     "stage", "name", "start", "init", "freeze", "seed", "fold", "method_kind", "tasks", "device", "threads",
-    "epochs_run", "best_epoch", "stopped", "steps", "samples", "train_size", "parameters", "sharing", "stitches", "width", "transfer", "val", "train",
+    "epochs_run", "best_epoch", "stopped", "steps", "samples", "train_size", "parameters", "sharing", "stitches",
+    "width", "transfer", "val", "train",
     "test", "detail", "optimum", "phases", "identity",
 }  # fmt: skip
 METRICS = {
