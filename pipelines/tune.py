@@ -98,5 +98,5 @@ class _Mirror:
         if time.monotonic() - self.last < MIRROR_SECONDS or self._finished() == self.there:
             return
         self.there, self.last = self._finished(), time.monotonic()
-        export(self.plan, self.store)
+        export(self.plan, self.store, whole=False)
         tracking.publish_study(self.plan.config, self.plan.name, self.plan.root)
