@@ -51,12 +51,13 @@ def root(folder: Path, tmp_path: Path) -> Path:
     return tmp_path
 
 
+QUICK = {"epochs": 1, "batch_size": 64, "lr": 3e-3, "gradient_probes": 0, "stopping": {"patience": None}}
 LR = {"train.lr": {"kind": "float", "low": 1e-4, "high": 1e-2, "log": True}}
 
 
 def config_of(tune: dict[str, Any] | None = None, **changes: Any) -> Config:
-    """The small configuration with a section `tune`, which searches the learning rate unless it says otherwise."""
-    return configure(tune={"space": LR} | (tune or {}), **changes)
+    """A small, quick configuration with a section `tune`, which searches the learning rate unless it says otherwise."""
+    return configure(**({"train": QUICK, "tune": {"space": LR} | (tune or {})} | changes))
 
 
 def planned(
