@@ -9,6 +9,12 @@ from mtl.config import Config
 PREPARED = Path("data/prepared")
 REFERENCE = Path("outputs/reference.json")
 """What joint runs take from single-task runs; written by the stage `reference`."""
+LEFT_OUT = "left_out.json"
+"""In the place of a task's single-task runs when `baseline.tasks` does not name it."""
+GROUPS = Path("outputs/cluster/groups.json")
+"""Which tasks belong together; written by the stage `cluster`."""
+MODELS = Path("outputs/specialise/models.json")
+"""Which models serve which tasks in each grouping that is compared; written by the stage `specialise`."""
 STUDIES = Path("studies")
 """NAME/study.json: what a study came to; written by `mtl tune`."""
 TRIALS = Path(".mtl/studies")
@@ -21,9 +27,9 @@ TIMINGS = Path("timings")
 class RunPath:
     """Where one training run's files stand, below `outputs/`."""
 
-    stage: Literal["pretrain", "baseline", "finetune"]
+    stage: Literal["pretrain", "baseline", "finetune", "specialise"]
     name: str | None
-    """Task (baseline) or method (finetune); None for pretrain."""
+    """Task (baseline), method (finetune) or model (specialise); None for pretrain."""
     start: str | None
     """Baseline only: the start's label."""
     seed: int
@@ -32,6 +38,11 @@ class RunPath:
     def folder(self) -> Path:
         parts = [part for part in (self.stage, self.name, self.start) if part is not None]
         return Path("outputs", *parts, f"seed-{self.seed}")
+
+
+def baseline_folder(task: str) -> Path:
+    """Where all single-task runs of a task stand."""
+    return Path("outputs", "baseline", task)
 
 
 def run_paths(config: Config) -> list[RunPath]:

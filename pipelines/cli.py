@@ -53,7 +53,8 @@ def validate() -> None:
 
     config = load_config()
     check_tuning(config, arms(config, every=False))
-    runs = len(config.base.seeds) * (len(config.tasks) * len(config.baseline.starts) + len(config.finetune.methods))
+    single = len(config.baseline_tasks) * len(config.baseline.starts)
+    runs = len(config.base.seeds) * (single + len(config.finetune.methods))
     print(
         f"params.yaml is fine: {len(config.tasks)} tasks, {len(config.finetune.methods)} methods, "
         f"{len(config.base.seeds)} seeds, {runs} training runs."
@@ -77,6 +78,16 @@ def show() -> None:
     from pipelines.repro import show as print_table
 
     print_table(ROOT)
+
+
+@app.command()
+def advise(
+    everything: Annotated[bool, typer.Option("--all", help="Also what was looked at and is fine.")] = False,
+) -> None:
+    """Print what the results recommend, and what each line rests on."""
+    from pipelines.advise import advise as run
+
+    run(ROOT, everything)
 
 
 @app.command()

@@ -26,7 +26,7 @@ FOLDER = Path("presets")
 DEFAULT = "sensors"
 REPLACED_WHOLE = {("tasks",), ("prepare", "sources"), ("finetune", "methods")}
 """Maps of things: a preset's tasks are not added to the default's."""
-UNIONS = {("encoder",), ("pretrain", "objective")}
+UNIONS = {("encoder",), ("pretrain", "objective"), ("cluster", "relation"), ("cluster", "algorithm")}
 """Sections whose keys depend on their `kind`."""
 SECTION = re.compile(r"^([A-Za-z_]\w*):", re.MULTILINE)
 

@@ -4,6 +4,8 @@ from pathlib import Path
 
 from mtl import tracking
 from mtl.evaluation.compare import compare
+from mtl.evaluation.evidence import evidence
+from mtl.evaluation.groupings import compare_groupings, read_groups
 from mtl.evaluation.runs import read_histories, read_pretraining, read_runs
 from mtl.evaluation.tables import learning_curves, metrics_summary, runs_table, write_csv, write_json, write_parquet
 from mtl.experiment.latency import measure_latency
@@ -11,7 +13,19 @@ from mtl.report.page import write_report
 from mtl.report.timings import write_timings_js
 from stages.common import stage
 
-SECTIONS = ("base", "prepare", "tasks", "encoder", "train", "pretrain", "baseline", "finetune", "evaluate")
+SECTIONS = (
+    "base",
+    "prepare",
+    "tasks",
+    "encoder",
+    "train",
+    "pretrain",
+    "baseline",
+    "finetune",
+    "cluster",
+    "specialise",
+    "evaluate",
+)
 
 
 def main() -> None:
@@ -19,11 +33,13 @@ def main() -> None:
     with stage(SECTIONS) as config:
         results = Path("results")
         runs = read_runs(config)
-        verdicts = compare(config, runs)
+        histories = read_histories(read_pretraining(config) + runs)
+        verdicts = compare(config, runs, histories)
+        verdicts["grouping"] = compare_groupings(config, runs)
+        verdicts["evidence"] = evidence(config, verdicts, runs, histories, read_groups(config))
         write_json(verdicts, results / "verdicts.json")
         write_json(metrics_summary(config, runs), results / "metrics.json")
         write_parquet(runs_table(runs), results / "runs.parquet")
-        histories = read_histories(read_pretraining(config) + runs)
         write_csv(learning_curves(histories), results / "learning_curves.csv")
         measure_latency(config)
         write_report(config, verdicts)

@@ -159,6 +159,8 @@ RUNS_CODE = {
     "yaml.FullLoader", "yaml.UnsafeLoader", "os.system", "os.popen", "shutil.unpack_archive", "tarfile",
 }  # fmt: skip
 """Reading with these runs code from a file, or unpacks an archive to where the archive wants."""
+IN_MEMORY = {"mtl/data/archives.py": "tarfile"}
+"""The one file that opens tar archives: it reads their members in memory. Extracting is found there as well."""
 RUNS_TEXT = {"eval", "exec", "compile", "__import__"}
 
 
@@ -192,11 +194,12 @@ def _dangers(tree: ast.AST) -> Iterator[tuple[int, str]]:
 
 
 def test_no_file_that_is_read_decides_what_runs() -> None:
-    """Weights and states are safetensors and JSON, arrays are read without pickles, zips in memory, YAML as data."""
+    """Weights and states are safetensors and JSON, arrays come without pickles, archives in memory, YAML as data."""
     found = [
         f"{path.relative_to(PROJECT)}:{line} {name}"
         for path in _python_files("mtl", "stages", "pipelines", "benchmarks")
         for line, name in _dangers(_tree(path))
+        if IN_MEMORY.get(path.relative_to(PROJECT).as_posix()) != name
     ]
     # Its members are read in memory and never extracted; `.extract` is among the dangers.
     assert [place for place in found if not re.fullmatch(r"mtl/data/archives.py:\d+ tarfile", place)] == []

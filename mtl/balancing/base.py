@@ -23,8 +23,9 @@ class Pass:
     """`features`: all tensors (with their graph) through which the losses depend on the shared parameters, one [B, …]
     that every head reads under hard sharing, one a task when each has a trunk of its own. `logits` [B, J] of the
     `binary` tasks in one matrix, `own` of the others."""
-    linear: Mapping[str, Float[Tensor, "o D"]]
-    """Task → weight of its head, where that is one linear layer on features [B, …] of D numbers; others are absent."""
+    linear: Mapping[tuple[str, ...], Float[Tensor, "o D"]]
+    """Tasks → weight of their heads, where these are one linear layer on features [B, …] of D numbers: of a single task
+    with o outputs, or of o binary tasks with a row each. Tasks with other heads are absent."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,18 @@ class Step:
     """What all tasks train together; empty when the encoder is frozen or each task has a network of its own."""
     heads: Sequence[nn.Parameter] = ()
     """Every other parameter of the network; each depends on the loss of one task, row by row if heads are stacked."""
+    epoch: int = 1
+    """The epoch that the step is part of, from 1."""
+
+
+def placed(values: Float[Tensor, " k"], step: Step, count: int) -> Float[Tensor, " K"]:
+    """The present tasks' values among those of all `count` tasks, without a graph; 0 for absent ones."""
+    values = values.detach()
+    if len(values) == count:
+        return values
+    everyone = values.new_zeros(count)
+    everyone[list(step.present)] = values
+    return everyone
 
 
 class Balancer(nn.Module):
@@ -66,6 +79,22 @@ class Balancer(nn.Module):
     def share(self, progress: float) -> float | None:
         """λ at `progress`, the share of the labels; None for methods that have none."""
         del progress
+        return None
+
+    def agreement(
+        self, gramian: Float[Tensor, "k k"], weights: Float[Tensor, " K"], present: Sequence[int]
+    ) -> float | None:
+        """Cosine of a surrogate's direction with the one that its method takes from the exact gradients.
+
+        Args:
+            gramian: of the gradients on the shared parameters.
+            weights: what `backward` returned in the same step.
+            present: positions of the tasks in the Gramian among the run's.
+
+        Returns:
+            None for methods without a surrogate, or where one of the directions is 0.
+        """
+        del gramian, weights, present
         return None
 
 

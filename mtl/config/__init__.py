@@ -1,8 +1,10 @@
 """The models of params.yaml and the one function that reads it; imports no torch."""
 
+from mtl.config.balancing import EqualMethod, FixedMethod, Method, SequentialMethod, UncertaintyMethod, WeightedMethod
 from mtl.config.encoder import CnnEncoder, EncoderConfig, LinearEncoder, MlpEncoder, PythonEncoder, TimeDartEncoder
 from mtl.config.labels import EVEN, Label, LabelRule
 from mtl.config.load import PARAMS, Config, load_config, parse_config
+from mtl.config.methods import Start
 from mtl.config.sources import (
     ArraysSource,
     Cifar10Source,
@@ -24,20 +26,14 @@ from mtl.config.training import (
     BaselineConfig,
     DenoiseObjective,
     DiffusionObjective,
-    EqualMethod,
     EvaluateConfig,
     FinetuneConfig,
-    Method,
     NoObjective,
     PretrainConfig,
     SamplerConfig,
-    SequentialMethod,
-    Start,
     StoppingConfig,
     TrackingConfig,
     TrainConfig,
-    UncertaintyMethod,
-    WeightedMethod,
 )
 from mtl.config.tune import Choice, Dimension, FloatRange, IntRange, MedianPruner, NoPruner, TuneConfig, TuneObjective
 
@@ -62,6 +58,7 @@ __all__ = [
     "EqualMethod",
     "EvaluateConfig",
     "FinetuneConfig",
+    "FixedMethod",
     "FloatRange",
     "ForecastTask",
     "HarSource",

@@ -5,9 +5,14 @@ from typing import Annotated, Any
 
 from pydantic import Field, ValidationError
 
+from mtl.config.balancing import Method, SequentialMethod, WeightedMethod
+from mtl.config.balancing_checks import balancing_problems
 from mtl.config.common import Name, Section
 from mtl.config.encoder import EncoderConfig, TimeDartEncoder
+from mtl.config.grouping import ClusterConfig, SpecialiseConfig
+from mtl.config.grouping_checks import grouping_contradictions
 from mtl.config.labels import LabelRule
+from mtl.config.methods import Start
 from mtl.config.sharing import BranchedSharing
 from mtl.config.sources import PrepareConfig, SensorsSource, SeriesSource
 from mtl.config.tasks import ForecastTask, Task
@@ -16,13 +21,9 @@ from mtl.config.training import (
     BaselineConfig,
     EvaluateConfig,
     FinetuneConfig,
-    Method,
     PretrainConfig,
-    SequentialMethod,
-    Start,
     TrackingConfig,
     TrainConfig,
-    WeightedMethod,
 )
 from mtl.config.tune import TuneConfig
 from mtl.config.yaml_file import read_yaml
@@ -42,6 +43,8 @@ class Config(Section):
     pretrain: PretrainConfig = PretrainConfig()
     baseline: BaselineConfig = BaselineConfig()
     finetune: FinetuneConfig
+    cluster: ClusterConfig = ClusterConfig()
+    specialise: SpecialiseConfig = SpecialiseConfig()
     evaluate: EvaluateConfig = EvaluateConfig()
     tracking: TrackingConfig = TrackingConfig()
     tune: TuneConfig = TuneConfig()
@@ -217,6 +220,17 @@ def _contradictions(config: Config) -> list[tuple[str, str]]:
             message = "needs tasks of both kinds, a forecast and a label; all tasks here are of one kind."
             found.append((f"{path}.{key}", message))
         found += _sharing(config, path, method, tasks)
+        problems = balancing_problems(
+            method, tasks, [config.tasks[task].source for task in tasks], config.train.sampler
+        )
+        found += [(f"{path}.{key}", message) for key, message in problems]
+    found += grouping_contradictions(
+        config.finetune.methods,
+        {name: config.method_tasks(name) for name in config.finetune.methods},
+        config.train,
+        config.cluster,
+        config.specialise,
+    )
     found += _tune(config)
     if config.train.stopping.criterion in ("forecast", "constrained") and "forecast" not in kinds.values():
         found.append(("train.stopping.criterion", "should be combined when no task is a forecast, "

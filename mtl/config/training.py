@@ -4,18 +4,18 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
+from mtl.config.balancing import Method
 from mtl.config.common import (
     Count,
     Fraction,
     Name,
     NonNegativeFloat,
     PositiveFloat,
-    PositiveFraction,
     PositiveInt,
     Section,
     Seed,
 )
-from mtl.config.sharing import HardSharing, Sharing
+from mtl.config.methods import Start
 
 
 class BaseConfig(Section):
@@ -136,90 +136,12 @@ class PretrainConfig(Section):
     clip: PositiveFloat | None = 1.0
 
 
-class Start(Section):
-    """What a run starts from and what of it is trained."""
-
-    init: Literal["random", "pretrained"] = "random"
-    freeze: Literal["none", "encoder"] = "none"
-    width: PositiveFloat = 1.0
-    """Factor on the encoder's widths, for a sweep of capacity."""
-
-    @property
-    def label(self) -> str:
-        """Folder and display name, e.g. `pretrained-frozen` or `random-width0.5`."""
-        wide = "" if self.width == 1 else f"-width{self.width:g}"
-        return self.init + ("-frozen" if self.freeze == "encoder" else "") + wide
-
-
 class BaselineConfig(Section):
     """`baseline`: single-task runs; one set for every start."""
 
     starts: Annotated[list[Start], Field(min_length=1)] = [Start()]
     tasks: Annotated[list[Name], Field(min_length=1)] | None = None
     """Tasks that are trained alone; null takes all. Without one a task has no verdict."""
-
-
-class Curriculum(Section):
-    """Easy samples first, tasks one after the other (Bengio 2009).
-
-    A sample's difficulty is its loss under the single-task model of the same seed and start, as a rank among the
-    samples of its task, averaged over its tasks.
-    """
-
-    samples: bool = True
-    """False: only `start_epoch` applies."""
-    pacing: Literal["linear", "root", "step"] = "linear"
-    """How the share of the samples that are in use grows from `start` to 1."""
-    start: PositiveFraction = 0.3
-    full: PositiveFraction = 0.5
-    """Share of the epochs after which all samples are in use."""
-    levels: PositiveInt = 3
-    """`step`: in how many equal steps."""
-    start_epoch: dict[Name, PositiveInt] = {}
-    """Task → first epoch that trains it."""
-
-
-class MethodBase(Start):
-    tasks: Annotated[list[Name], Field(min_length=1)] | None = None
-    """Tasks trained together; null takes all."""
-    sharing: Sharing = HardSharing()
-    """How they share the network."""
-    target: Name | None = None
-    """After the joint training, this task alone is trained on for another whole budget, and judged alone."""
-    curriculum: Curriculum | None = None
-
-
-class EqualMethod(MethodBase):
-    """Every loss with weight 1."""
-
-    kind: Literal["equal"]
-
-
-class WeightedMethod(MethodBase):
-    """(1 − λ(t)) · forecasts + λ(t) · labels."""
-
-    kind: Literal["weighted"]
-    lam: Annotated[float, Field(ge=0, le=1, alias="lambda", strict=True)]
-    schedule: Literal["constant", "linear", "cosine", "warmup"] = "constant"
-
-
-class UncertaintyMethod(MethodBase):
-    """Homoscedastic uncertainty weighting (Kendall, Gal, Cipolla 2018, arXiv 1705.07115)."""
-
-    kind: Literal["uncertainty"]
-    form: Literal["kendall", "half"] = "kendall"
-    lr: PositiveFloat = 1e-2
-    """Learning rate of the log variances."""
-
-
-class SequentialMethod(MethodBase):
-    """One kind of task after the other, each for a whole budget: the forgetting baseline."""
-
-    kind: Literal["sequential"]
-    first: Literal["forecast", "labels"]
-
-
-Method = Annotated[EqualMethod | WeightedMethod | UncertaintyMethod | SequentialMethod, Field(discriminator="kind")]
 
 
 class FinetuneConfig(Section):

@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from mtl.config.training import Curriculum
+from mtl.config.methods import Curriculum
 
 
 @dataclass(frozen=True)

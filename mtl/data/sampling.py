@@ -109,6 +109,19 @@ class JointPlan:
             drawn = [have + sum(column) for have, column in zip(drawn, zip(*counts, strict=True), strict=True)]
         return lengths
 
+    def first_gap(self, pools: list[str], number: int) -> tuple[int, int, str] | None:
+        """(epoch, step, pool), from 1, of the first of `number` epochs' steps that holds nothing of one of `pools`."""
+        columns = {name: k for k, name in enumerate(self.sizes) if name in pools}
+        drawn = [0] * len(self.sizes)
+        for epoch in range(number):
+            counts = self._counts(epoch, drawn)
+            for step, row in enumerate(counts):
+                for name, k in columns.items():
+                    if row[k] == 0:
+                        return epoch + 1, step + 1, name
+            drawn = [have + sum(column) for have, column in zip(drawn, zip(*counts, strict=True), strict=True)]
+        return None
+
     def _counts(self, epoch: int, drawn: list[int]) -> list[list[int]]:
         """[steps][pools] how many samples of each pool each step of the epoch holds."""
         expected = shares(list(self.sizes.values()), self.sampler)

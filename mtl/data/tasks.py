@@ -3,17 +3,17 @@
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Bool, Int
+from jaxtyping import Bool
 from torch import Tensor
 
-from mtl.config import BinaryTask, ForecastTask, Task
+from mtl.config import ForecastTask, Task
 from mtl.data.images import image_samples
 from mtl.data.labels import derive_labels
 from mtl.data.pools import Pool, Target
+from mtl.data.samples import TaskAtSource, input_len, labels_at, part_of
 from mtl.data.scaling import fit_scaler
 from mtl.data.windows import Windows, pad_rows
 from mtl.errors import ConfigError, DataError
-from mtl.seeding import generator
 from mtl.types import NO_LABEL, SPLITS, ImageSet, Prepared, SourceData, Split, TaskSpec
 
 SHARED_SAMPLES = 0.5
@@ -69,7 +69,7 @@ def build_tasks(tasks: dict[str, Task], sources: dict[str, SourceData], seed: in
     samples: dict[Split, dict[str, Tensor]] = {split: {} for split in SPLITS}
     for name, task in tasks.items():
         source = sources[task.source]
-        place = _Place(name, task, source, labels.get(name), _input_len(name, task, source))
+        place = TaskAtSource(name, task, source, labels.get(name), input_len(name, task, source))
         for split in SPLITS:
             starts = place.samples(split, fold[task.source])
             if split == "train":
@@ -91,113 +91,6 @@ def build_tasks(tasks: dict[str, Task], sources: dict[str, SourceData], seed: in
     pools = {split: _pools(specs, labels, sources, flats, scalers, samples[split]) for split in SPLITS}
     units = {name: source.units if isinstance(source, Prepared) else {} for name, source in sources.items()}
     return TaskSet(specs, pools, scalers, fold, units, labels)
-
-
-def _input_len(name: str, task: Task, source: SourceData) -> int:
-    wanted = task.horizon if isinstance(task, ForecastTask) else 0
-    if isinstance(source, ImageSet):
-        return 0
-    if source.window is None:
-        if task.input_len is None:
-            raise ConfigError(f"params.yaml: `tasks.{name}.input_len` is missing: {task.source} is a series.")
-        return task.input_len
-    length = source.window - wanted if task.input_len is None else task.input_len
-    if not 0 < length <= source.window - wanted:
-        raise ConfigError(
-            f"params.yaml: `tasks.{name}.input_len` should leave {wanted} rows to forecast in the stored windows of "
-            f"{source.window} rows of {task.source}, found {length}."
-        )
-    return length
-
-
-def _folded(fold: Int[Tensor, " n"], split: Split, held_out: int) -> Int[Tensor, " m"]:
-    """Numbers of the stored windows or images that belong to a part."""
-    test, val = fold == -1, fold == held_out
-    return {"test": test, "val": val & ~test, "train": ~test & ~val}[split].nonzero().squeeze(1)
-
-
-@dataclass(frozen=True)
-class _Place:
-    """A task at its source. A sample is known by the row at which its window starts, or by its image's number."""
-
-    name: str
-    task: Task
-    source: SourceData
-    label: str | None
-    length: int
-
-    def samples(self, split: Split, fold: int) -> Int[Tensor, " n"]:
-        """Those of one part; without a label, left out."""
-        source, length = self.source, self.length
-        horizon = self.task.horizon if isinstance(self.task, ForecastTask) else 0
-        if source.fold is not None:
-            stored = _folded(source.fold, split, fold)
-            if self.label is not None:
-                stored = stored[source.labels[self.label][stored] != NO_LABEL]
-            if isinstance(source, ImageSet):
-                return stored
-            assert source.window is not None
-            return stored * source.window + (source.window - length - horizon)
-        assert isinstance(source, Prepared) and source.borders is not None
-        first, second, end = source.borders
-        begin, stop = {"train": (0, first), "val": (first, second), "test": (second, end)}[split]
-        if self.label is None:
-            # The first target row is the part's first row, so validation and test windows start L rows before it.
-            earliest = max(0, begin - length)
-            return torch.arange(earliest, max(earliest, stop - length - horizon + 1))
-        # A label belongs to the last row of its window.
-        starts = torch.arange(max(0, begin - length + 1), max(0, stop - length + 1))
-        return starts[source.labels[self.label][starts + length - 1] != NO_LABEL]
-
-    def labels(self, starts: Int[Tensor, " n"]) -> Int[Tensor, " n"]:
-        """Class numbers of samples."""
-        assert self.label is not None
-        return _labels_at(self.source, self.label, self.length, starts)
-
-    def fraction(self, starts: Int[Tensor, " n"], seed: int) -> Int[Tensor, " m"]:
-        """`train_fraction` of the samples: the latest of a series' forecast, else a draw stratified by class."""
-        share = self.task.train_fraction
-        if share == 1 or len(starts) == 0:
-            return starts
-        if self.label is None and self.source.fold is None:
-            return starts[-max(1, round(share * len(starts))) :]
-        strata = torch.zeros(len(starts), dtype=torch.int64) if self.label is None else self.labels(starts)
-        drawer = generator(seed, self.name, "train_fraction")
-        kept = []
-        for stratum in strata.unique():
-            members = (strata == stratum).nonzero().squeeze(1)
-            count = max(1, round(share * len(members)))
-            kept.append(members[torch.randperm(len(members), generator=drawer)[:count]])
-        return starts[torch.cat(kept).sort().values]
-
-    def spec(self, starts: Int[Tensor, " n"]) -> TaskSpec:
-        """The task, resolved; `starts` are its training samples."""
-        task, source = self.task, self.source
-        if isinstance(task, ForecastTask):
-            targets = [source.columns.index(column) for column in task.targets or source.columns]
-            return TaskSpec(self.name, "forecast", source.name, self.length, source.columns, targets, task.horizon,
-                            role=task.role, weight=task.weight, dropout=task.dropout, head_lr=task.head_lr)  # fmt: skip
-        assert self.label is not None
-        classes = source.classes[self.label]
-        counts = torch.bincount(self.labels(starts), minlength=len(classes))
-        absent = [classes[i] for i in (counts == 0).nonzero().squeeze(1).tolist()]
-        if absent:
-            raise DataError(f"tasks.{self.name}: no training sample of class {absent[0]!r}.")
-        weights: tuple[float, ...] | None = None
-        if task.class_weights == "balanced":
-            balanced = counts.sum() / (len(classes) * counts)
-            weights = (float(counts[0] / counts[1]),) if isinstance(task, BinaryTask) else tuple(balanced.tolist())
-        image = (source.images.shape[2], source.images.shape[3]) if isinstance(source, ImageSet) else None
-        return TaskSpec(self.name, task.kind, source.name, self.length, source.columns, [], classes=classes,
-                        role=task.role, weight=task.weight, dropout=task.dropout, class_weights=weights,
-                        image=image, head_lr=task.head_lr)  # fmt: skip
-
-
-def _labels_at(source: SourceData, label: str, length: int, starts: Int[Tensor, " n"]) -> Int[Tensor, " n"]:
-    """Class numbers of the samples that start at `starts`."""
-    if isinstance(source, ImageSet):
-        return source.labels[label][starts]
-    return source.labels[label][starts // source.window if source.window is not None else starts + length - 1]
 
 
 def _pools(
@@ -243,7 +136,7 @@ def _pools(
                 else:
                     labels = torch.full((len(union),), NO_LABEL)
                     known = slice(None) if mask is None else mask
-                    labels[known] = _labels_at(source, label_of[name], length, union[known])
+                    labels[known] = labels_at(source, label_of[name], length, union[known])
                     targets[name] = Target(None, 0, labels, mask)
             first = min(members, key=order.index)
             if isinstance(source, ImageSet):
@@ -273,7 +166,7 @@ def unlabelled_pools(sources: dict[str, SourceData], input_len: int | None, seed
         flat = ((source.values - mean) / std).float()
         if source.window is not None:
             assert source.fold is not None
-            length, starts = source.window, _folded(source.fold, split, fold) * source.window
+            length, starts = source.window, part_of(source.fold, split, fold) * source.window
         else:
             assert source.borders is not None
             if input_len is None:

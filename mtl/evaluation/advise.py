@@ -4,15 +4,28 @@ from typing import Any
 
 from mtl.evaluation.limits import MIN_SEEDS
 
+MOST_NAMED = 6
+"""Tasks that a sentence lists before it counts the others."""
+
 
 def advice(verdicts: dict[str, Any]) -> str:
     """What the numbers support: which method, what it helped and hurt, at what cost; or to train separately.
 
-    Methods are ranked by Δm. `sequential` methods measure forgetting and are not recommended.
+    Methods are ranked by Δm. `sequential` methods measure forgetting and are not recommended; those that train on for
+    a target have a second budget and are spoken of apart.
     """
-    joint = [m for m in verdicts["methods"] if m["kind"] != "sequential" and m["delta_m"]["mean"] is not None]
-    if not joint:
-        return "No joint method with a main task was trained, so there is nothing to advise."
+    judged = [m for m in verdicts["methods"] if m["kind"] != "sequential" and m["delta_m"]["mean"] is not None]
+    joint = [m for m in judged if m["target"] is None]
+    apart = [text for m in judged if m["target"] is not None and (text := _for_target(verdicts, m))]
+    if not judged:
+        return "No joint method with a main task was compared with single-task models, so there is nothing to advise."
+    if joint:
+        return " ".join([_of_joint(verdicts, joint), *apart])
+    nothing = "Train separately: joint training before a task's own helped no target beyond what chance would give."
+    return " ".join(apart) or nothing
+
+
+def _of_joint(verdicts: dict[str, Any], joint: list[dict[str, Any]]) -> str:
     ranked = sorted(joint, key=lambda m: (-m["delta_m"]["mean"], m["name"]))
     seeds = len(verdicts["seeds"])
     if seeds < MIN_SEEDS:
@@ -41,6 +54,13 @@ def _joint(verdicts: dict[str, Any], best: dict[str, Any]) -> str:
     return f"Use {best['name']} for {_names(helped)} only: it {effects} but {average} ({mean}), with {cost}."
 
 
+def _for_target(verdicts: dict[str, Any], method: dict[str, Any]) -> str:
+    """A method that trains on for one task; nothing where it is not shown to help or hurt."""
+    found = {word: _judged(verdicts, method["name"], word) for word in ("HELPED", "HURT")}
+    said = [f"{word.lower()} {_listed(rows)}" for word, rows in found.items() if rows]
+    return f"Joint training before {method['target']}'s own ({method['name']}, two budgets) {said[0]}." if said else ""
+
+
 def _separate(verdicts: dict[str, Any], ranked: list[dict[str, Any]]) -> str:
     harmless = [m for m in ranked if not _judged(verdicts, m["name"], "HURT")]
     text = "Train separately: no joint method helped any task beyond what chance would give"
@@ -55,7 +75,14 @@ def _judged(verdicts: dict[str, Any], method: str, word: str) -> list[dict[str, 
 
 
 def _listed(rows: list[dict[str, Any]]) -> str:
-    return ", ".join(f"{row['task']} ({_signed(row['change']['mean'])} %)" for row in rows)
+    """Those that changed most, and how many more."""
+    first = sorted(rows, key=lambda row: -abs(row["change"]["mean"]))[:MOST_NAMED] if len(rows) > MOST_NAMED else rows
+    named = ", ".join(f"{row['task']} ({_signed(row['change']['mean'])} %)" for row in first)
+    return named + _and_more(rows)
+
+
+def _and_more(rows: list[dict[str, Any]]) -> str:
+    return f" and {len(rows) - MOST_NAMED} more" if len(rows) > MOST_NAMED else ""
 
 
 def _signed(value: float) -> str:
@@ -64,11 +91,14 @@ def _signed(value: float) -> str:
 
 
 def _names(rows: list[dict[str, Any]]) -> str:
-    return ", ".join(row["task"] for row in rows)
+    return ", ".join(row["task"] for row in rows[:MOST_NAMED]) + _and_more(rows)
 
 
 def _cost(verdicts: dict[str, Any], method: dict[str, Any]) -> str:
-    """Size against the separate networks of the same tasks."""
+    """Size against the separate networks of the same tasks, where all of them were trained."""
     parameters = verdicts["costs"]["parameters"]
-    separate = sum(parameters["stl"][task] for task in method["tasks"])
-    return f"{100 * parameters['methods'][method['name']] / separate:.0f} % of the separate models' parameters"
+    own, single = parameters["methods"][method["name"]], parameters["stl_by_start"][method["start"]]
+    if any(task not in single for task in method["tasks"]):
+        return f"{own:,} parameters for {len(method['tasks'])} tasks"
+    separate = sum(single[task] for task in method["tasks"])
+    return f"{100 * own / separate:.0f} % of the separate models' parameters"

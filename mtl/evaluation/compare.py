@@ -8,7 +8,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any, assert_never
 
-from mtl.config import Config, EqualMethod, ForecastTask, SequentialMethod, Start, UncertaintyMethod, WeightedMethod
+from mtl.config import Config, ForecastTask, SequentialMethod, Start, WeightedMethod
+from mtl.config.balancing import Method
 from mtl.config.sharing import (
     BranchedSharing,
     CrossStitchSharing,
@@ -17,74 +18,43 @@ from mtl.config.sharing import (
     Sharing,
     SoftSharing,
 )
-from mtl.config.tasks import Task
-from mtl.config.training import Method
 from mtl.errors import UserError
 from mtl.evaluation.advise import advice
+from mtl.evaluation.comparison import Comparison, lower_is_better, primary_metric
 from mtl.evaluation.intervals import Interval, adjusted_intervals, spread, t_interval
 from mtl.evaluation.limits import MIN_GAP, MIN_SEEDS
-from mtl.evaluation.runs import Run, stage_of
-from mtl.paths import RunPath
+from mtl.evaluation.published import published
+from mtl.evaluation.runs import Run
+from mtl.evaluation.scores import label_scores
+from mtl.evaluation.sweeps import capacity, label_fractions
+
+__all__ = [
+    "Comparison", "compare", "describe", "gap_closed", "lower_is_better", "primary_metric", "verdict", "within",
+]  # fmt: skip
 
 
-class Comparison:
-    """The runs of one config, by key, and the quantities that verdicts are made of."""
-
-    def __init__(self, config: Config, runs: Iterable[Run]) -> None:
-        self.config = config
-        self.seeds = config.base.seeds
-        self.confidence = config.evaluate.confidence
-        self.by_path = {run.path: run for run in runs}
-
-    def run(self, path: RunPath) -> Run:
-        if path not in self.by_path:
-            raise UserError(f"{path.folder / 'run.json'} is missing; run `dvc repro {stage_of(path)}`.")
-        return self.by_path[path]
-
-    def stl(self, task: str, start: str) -> list[Run]:
-        """The task's single-task runs, in the order of the seeds."""
-        return [self.run(RunPath("baseline", task, start, seed)) for seed in self.seeds]
-
-    def joint(self, method: str) -> list[Run]:
-        return [self.run(RunPath("finetune", method, None, seed)) for seed in self.seeds]
-
-    def values(self, runs: Sequence[Run], task: str) -> list[float]:
-        """The task's primary test metric in each run."""
-        return [run.value(task, primary_metric(self.config.tasks[task])) for run in runs]
-
-    def interval(self, values: Sequence[float]) -> Interval:
-        return t_interval(values, self.confidence)
-
-    def changes(self, task: str, before: Sequence[float], after: Sequence[float]) -> list[float]:
-        """Paired changes in percent, positive is better; empty where a baseline of zero leaves them undefined."""
-        if 0.0 in before:
-            return []
-        sign = -1 if lower_is_better(self.config.tasks[task]) else 1
-        return [100 * sign * (b - a) / a for a, b in zip(before, after, strict=True)]
-
-    def optimum(self, task: str) -> float | None:
-        """Of the primary metric on the task's test samples; the same for all runs, so the first one's."""
-        first = self.stl(task, self.config.baseline.starts[0].label)[0]
-        found = (first.record.get("optimum") or {}).get(task, {}).get(primary_metric(self.config.tasks[task]))
-        return None if found is None else float(found)
-
-
-def compare(config: Config, runs: Iterable[Run]) -> dict[str, Any]:
+def compare(
+    config: Config, runs: Iterable[Run], histories: Iterable[tuple[Run, dict[str, Any]]] = ()
+) -> dict[str, Any]:
     """What verdicts.json holds.
 
     Args:
         runs: at least the config's (`read_runs`), in any order; others are ignored.
+        histories: the same runs with their histories, which only `train.watch_test` needs.
 
     Raises:
         UserError: a run is missing or a metric is not finite.
     """
     made = Comparison(config, runs)
-    rows, changes = [], []
+    rows, changes, unpaired = [], [], []
     for method in config.finetune.methods:
-        for task in config.method_tasks(method):
-            row, paired = _row(made, method, task)
-            rows.append(row)
-            changes.append(paired)
+        for task in config.judged_tasks(method):
+            if made.alone(task):
+                row, paired = _row(made, method, task)
+                rows.append(row)
+                changes.append(paired)
+            else:
+                unpaired.append(_unpaired(made, method, task))
     # One family: every method on every task.
     for row, adjusted in zip(rows, adjusted_intervals(changes, made.confidence), strict=True):
         row["adjusted"] = {"low": adjusted.low, "high": adjusted.high}
@@ -99,20 +69,17 @@ def compare(config: Config, runs: Iterable[Run]) -> dict[str, Any]:
         "tasks": [_task(made, name) for name in config.tasks],
         "methods": [_method(made, name, by_key) for name in config.finetune.methods],
         "rows": rows,
+        "unpaired": unpaired,
         "forgetting": [row for name in config.finetune.methods for row in _forgetting(made, name)],
-        "starts": [row for name in config.tasks for row in _starts(made, name)],
+        "starts": [row for name in config.baseline_tasks for row in _starts(made, name)],
         "costs": {"parameters": _parameters(made)},
+        "labels": label_scores(made),
+        "published": published(made, histories),
+        "capacity": capacity(made),
+        "fractions": label_fractions(made),
     }
     content["advice"] = advice(content)
     return content
-
-
-def primary_metric(task: Task) -> str:
-    return "mse" if isinstance(task, ForecastTask) else "accuracy"
-
-
-def lower_is_better(task: Task) -> bool:
-    return isinstance(task, ForecastTask)
 
 
 def verdict(adjusted: Interval, seeds: int) -> str:
@@ -171,8 +138,8 @@ def _row(made: Comparison, method: str, task: str) -> tuple[dict[str, Any], list
         "start": start,
         "metric": primary_metric(spec),
         "role": spec.role,
-        "stl": _with_values(made, stl),
-        "joint": _with_values(made, joint),
+        "stl": made.summary(stl),
+        "joint": made.summary(joint),
         "change": asdict(made.interval(changes)),
         "gap_closed": gap_closed(stl, joint, made.optimum(task), lower_is_better(spec), made.confidence),
         "ratio": None if ratio is None else {"mean": ratio.mean, "low": ratio.low, "high": ratio.high},
@@ -181,14 +148,17 @@ def _row(made: Comparison, method: str, task: str) -> tuple[dict[str, Any], list
     return row, changes
 
 
-def _with_values(made: Comparison, values: list[float]) -> dict[str, Any]:
-    interval = made.interval(values)
-    return {"mean": interval.mean, "low": interval.low, "high": interval.high, "values": values}
+def _unpaired(made: Comparison, method: str, task: str) -> dict[str, Any]:
+    """One method on a task without single-task models: what it reached, and no verdict."""
+    spec = made.config.tasks[task]
+    joint = made.summary(made.values(made.joint(method), task))
+    return {"method": method, "task": task, "metric": primary_metric(spec), "role": spec.role, "joint": joint}
 
 
 def _task(made: Comparison, name: str) -> dict[str, Any]:
     spec = made.config.tasks[name]
-    record = made.stl(name, made.config.baseline.starts[0].label)[0].record
+    run = made.first_run(name)
+    classes = [] if run is None or isinstance(spec, ForecastTask) else run.record["detail"][name]["classes"]
     return {
         "name": name,
         "kind": spec.kind,
@@ -198,8 +168,9 @@ def _task(made: Comparison, name: str) -> dict[str, Any]:
         "lower_is_better": lower_is_better(spec),
         "input_len": spec.input_len,
         "horizon": spec.horizon if isinstance(spec, ForecastTask) else None,
-        "classes": [] if isinstance(spec, ForecastTask) else record["detail"][name]["classes"],
-        "train_size": record["train_size"][name],
+        "classes": classes,
+        "train_size": None if run is None else run.record["train_size"][name],
+        "alone": made.alone(name),
         "optimum": made.optimum(name),
         # The primary metrics, MSE of z-scored values and accuracy, are pure numbers.
         "unit": None,
@@ -207,9 +178,11 @@ def _task(made: Comparison, name: str) -> dict[str, Any]:
 
 
 def _method(made: Comparison, name: str, changes: dict[tuple[str, str], list[float]]) -> dict[str, Any]:
-    """A method with Δm: the mean change over its main tasks, seed by seed, then over seeds (Maninis 2019)."""
+    """A method with Δm: the mean change over its main tasks that have single-task models, seed by seed, then over
+    seeds (Maninis 2019)."""
     config, method = made.config, made.config.finetune.methods[name]
-    main = [changes[name, task] for task in config.method_tasks(name) if config.tasks[task].role == "main"]
+    judged = config.judged_tasks(name)
+    main = [changes[name, task] for task in judged if made.alone(task) and config.tasks[task].role == "main"]
     per_seed = [sum(seed) / len(main) for seed in zip(*main, strict=True)] if main and all(main) else []
     weighted = method if isinstance(method, WeightedMethod) else None
     return {
@@ -217,7 +190,10 @@ def _method(made: Comparison, name: str, changes: dict[tuple[str, str], list[flo
         "kind": method.kind,
         "start": method.label,
         "label": describe(name, method),
-        "tasks": config.method_tasks(name),
+        "tasks": judged,
+        "trained": config.method_tasks(name),
+        "target": method.target,
+        "width": method.width,
         "lambda": weighted.lam if weighted else None,
         "schedule": weighted.schedule if weighted else None,
         "delta_m": asdict(made.interval(per_seed)),
@@ -226,27 +202,12 @@ def _method(made: Comparison, name: str, changes: dict[tuple[str, str], list[flo
 
 def describe(name: str, method: Method) -> str:
     """A method in a few words, for tables and legends."""
-    words = [_weighing(method), *_sharing(method.sharing)]
+    words = [method.words, *_sharing(method.sharing)]
     if method.curriculum is not None:
         words.append("curriculum")
     if method.target is not None:
         words.append(f"then {method.target} alone (a second budget)")
     return f"{name}: {', '.join(words)}"
-
-
-def _weighing(method: Method) -> str:
-    match method:
-        case EqualMethod():
-            return "equal weights"
-        case WeightedMethod():
-            return f"λ = {method.lam:g}, {method.schedule}"
-        case UncertaintyMethod():
-            return f"learned weights ({method.form})"
-        case SequentialMethod():
-            order = "forecasts before labels" if method.first == "forecast" else "labels before forecasts"
-            return f"sequential, {order}"
-        case _:
-            assert_never(method)
 
 
 def _sharing(sharing: Sharing) -> list[str]:
@@ -282,8 +243,8 @@ def _forgetting(made: Comparison, name: str) -> list[dict[str, Any]]:
                     "method": name,
                     "task": task,
                     "metric": metric,
-                    "after_own_phase": _with_values(made, own),
-                    "at_the_end": _with_values(made, end),
+                    "after_own_phase": made.summary(own),
+                    "at_the_end": made.summary(end),
                     "change": asdict(made.interval(made.changes(task, own, end))),
                 }
             )
@@ -303,8 +264,8 @@ def _starts(made: Comparison, task: str) -> list[dict[str, Any]]:
                     "task": task,
                     "metric": primary_metric(made.config.tasks[task]),
                     "freeze": random.freeze,
-                    "random": _with_values(made, before),
-                    "pretrained": _with_values(made, after),
+                    "random": made.summary(before),
+                    "pretrained": made.summary(after),
                     "change": asdict(made.interval(made.changes(task, before, after))),
                 }
             )
@@ -312,8 +273,17 @@ def _starts(made: Comparison, task: str) -> list[dict[str, Any]]:
 
 
 def _parameters(made: Comparison) -> dict[str, Any]:
-    """Numbers in the networks: one network a task, against one for all."""
-    start = made.config.baseline.starts[0].label
-    stl = {task: made.stl(task, start)[0].record["parameters"]["total"] for task in made.config.tasks}
-    methods = {name: made.joint(name)[0].record["parameters"]["total"] for name in made.config.finetune.methods}
-    return {"stl": stl, "stl_total": sum(stl.values()), "methods": methods}
+    """Numbers in the networks: one network a task, from the first start and from each; against one for all."""
+    starts = [start.label for start in made.config.baseline.starts]
+    by_start = {
+        start: {task: _size(made.stl(task, start)[0]) for task in made.config.baseline_tasks} for start in starts
+    }
+    stl = by_start[starts[0]]
+    methods = {name: _size(made.joint(name)[0]) for name in made.config.finetune.methods}
+    return {"stl": stl, "stl_total": sum(stl.values()), "stl_by_start": by_start, "methods": methods}
+
+
+def _size(run: Run) -> int:
+    """Of what is kept to predict the run's tasks: heads of tasks that it is not judged by are not."""
+    counts = run.record["parameters"]
+    return int(counts["total"] - sum(n for task, n in counts["heads"].items() if task not in run.record["tasks"]))

@@ -4,3 +4,15 @@ MIN_SEEDS = 5
 """Fewer give no verdict: the t-quantile of three seeds is already 4.30."""
 MIN_GAP = 0.01
 """A gap to the optimum below this share of the STL value is too small for a share of it to mean anything."""
+RELATED = 0.05
+"""Mean gradient cosine from which two tasks count as related, and below whose negative as opposed."""
+CONFLICT = 0.5
+"""Share of the measured epochs with a negative cosine from which a pair counts as in conflict."""
+UNEVEN = 10.0
+"""Ratio of sizes, of tasks or classes, from which sampling or class weights are worth their while."""
+TIGHT = 1.05
+"""Joint over single-task training loss from which the shared network counts as too small."""
+BURST = 5.0
+"""Largest over median gradient norm of the epochs from which training counts as unstable."""
+AGREED = 0.8
+"""Mean adjusted Rand index between the groupings of single seeds from which groups are recommended."""

@@ -45,10 +45,10 @@ def read_runs(config: Config, root: Path = Path(".")) -> list[Run]:
     Raises:
         UserError: one is missing, unreadable or of another run; the message says which stage to run.
     """
-    runs = [_read(path, root) for path in run_paths(config) if path.stage != "pretrain"]
+    runs = [read_run(path, root) for path in run_paths(config) if path.stage != "pretrain"]
     for run in runs:
         asked = run.path.start if run.path.start is not None else config.finetune.methods[str(run.path.name)].label
-        found = Start(init=run.record["init"], freeze=run.record["freeze"]).label
+        found = Start(init=run.record["init"], freeze=run.record["freeze"], width=run.record["width"]).label
         if found != asked:
             stage = stage_of(run.path)
             raise UserError(f"{run.path.folder} started from {found}, not {asked}; run `dvc repro {stage}`.")
@@ -63,7 +63,7 @@ def read_pretraining(config: Config, root: Path = Path(".")) -> list[Run]:
     """
     if config.pretrain.objective.kind == "none":
         return []
-    return [_read(path, root) for path in run_paths(config) if path.stage == "pretrain"]
+    return [read_run(path, root) for path in run_paths(config) if path.stage == "pretrain"]
 
 
 def read_histories(runs: Iterable[Run], root: Path = Path(".")) -> list[tuple[Run, dict[str, Any]]]:
@@ -75,7 +75,7 @@ def read_histories(runs: Iterable[Run], root: Path = Path(".")) -> list[tuple[Ru
     return [(run, _load(root / run.path.folder / "history.json", run.path)) for run in runs]
 
 
-def _read(path: RunPath, root: Path) -> Run:
+def read_run(path: RunPath, root: Path) -> Run:
     file = root / path.folder / "run.json"
     record = _load(file, path)
     found = tuple(record.get(key) for key in ("stage", "name", "seed"))

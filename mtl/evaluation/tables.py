@@ -70,11 +70,11 @@ def metrics_summary(config: Config, runs: Iterable[Run]) -> dict[str, dict[str, 
     for number, start in enumerate(config.baseline.starts):
         summary[STL if number == 0 else f"{STL}_{start.label}"] = {
             task: means(task, [by_path[RunPath("baseline", task, start.label, seed)] for seed in seeds])
-            for task in config.tasks
+            for task in config.baseline_tasks
         }
     for method in config.finetune.methods:
         found = [by_path[RunPath("finetune", method, None, seed)] for seed in seeds]
-        summary[method] = {task: means(task, found) for task in config.method_tasks(method)}
+        summary[method] = {task: means(task, found) for task in config.judged_tasks(method)}
     return summary
 
 
@@ -116,7 +116,8 @@ def _epoch(epoch: dict[str, Any], stage: str) -> list[tuple[str, str, str, float
         if epoch.get(name) is not None
     ]
     found += [(task, "train", "weight", float(value)) for task, value in (epoch.get("weights") or {}).items()]
-    for split in ("train", "val"):
+    watched = [split for split in SPLITS if split in epoch]  # `test` with `train.watch_test` alone
+    for split in watched:
         # Pretraining has no tasks: its losses stand one level higher.
         by_task = {"": epoch[split]} if stage == "pretrain" else epoch[split]
         for task, metrics in by_task.items():

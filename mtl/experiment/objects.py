@@ -6,7 +6,8 @@ import torch
 from safetensors.torch import load_file
 
 from mtl.balancing.base import Balancer
-from mtl.config import Config, Method, Start, UncertaintyMethod
+from mtl.config import Config, Method, Start
+from mtl.config.balancing import Learnt
 from mtl.config.encoder import EncoderConfig, widened
 from mtl.config.sharing import CrossStitchSharing
 from mtl.data.sampling import JointPlan
@@ -90,7 +91,7 @@ def build_optimiser(
         known = {id(p) for parameters in heads.values() for p in parameters}
         heads.setdefault(rate, []).extend(p for p in model.head_parameters([name]) if id(p) not in known)
     learnt = [p for p in balancer.parameters() if p.requires_grad]
-    weights_lr = method.lr if isinstance(method, UncertaintyMethod) else train.lr
+    weights_lr = method.lr if isinstance(method, Learnt) else train.lr
     return adamw([
         (trunk, train.lr, train.weight_decay),
         (units, train.lr * factor, 0.0),

@@ -1,6 +1,7 @@
 """One run of a single-task baseline or of a joint method, from config to result files."""
 
 import json
+from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 from time import perf_counter
@@ -8,6 +9,7 @@ from typing import Any
 
 from mtl.balancing.build import build_balancer
 from mtl.config import Config, Method, SequentialMethod, Start, WeightedMethod
+from mtl.config.balancing import GradientMethod
 from mtl.config.sharing import HardSharing
 from mtl.data.sampling import JointPlan
 from mtl.data.tasks import TaskSet
@@ -20,6 +22,7 @@ from mtl.experiment.outcome import examples, optimum, stitches
 from mtl.experiment.states import held, note_finished, state_files
 from mtl.experiment.weights import write_weights
 from mtl.files import whole_folder, write_json
+from mtl.grouping.maps import FILE
 from mtl.models.build import MultiTaskModel, build_model
 from mtl.models.transfer import Transfer
 from mtl.paths import REFERENCE, RunPath
@@ -27,6 +30,7 @@ from mtl.seeding import make_deterministic, resolve_device, stable_seed
 from mtl.training.checkpoint import Checkpoint
 from mtl.training.fit import Budget, Fitted, fit
 from mtl.training.measure import measure
+from mtl.training.recording import Recorder
 from mtl.training.stopping import Selector
 from mtl.types import SPLITS, SourceData
 
@@ -58,7 +62,15 @@ def run_finetune(
     """Trains the tasks of the method `name` together; returns the run's folder. Arguments as in `run_baseline`."""
     method = config.finetune.methods[name]
     where = RunPath("finetune", name, None, seed)
-    tasks = config.method_tasks(name)
+    out = root if out is None else out
+    return run_method(config, where, config.method_tasks(name), method, root, tell, out, on_epoch)
+
+
+def run_method(
+    config: Config, where: RunPath, tasks: list[str], method: Method, root: Path = Path(), tell: Tell = silent,
+    out: Path | None = None, on_epoch: OnEpoch = unheard,
+) -> Path:  # fmt: skip
+    """Trains `tasks` together as `method` says; returns the run's folder, `where`. Arguments as in `run_baseline`."""
     return _run(config, where, tasks, method, method, root, tell, root if out is None else out, on_epoch)
 
 
@@ -129,7 +141,9 @@ def _fit(
     """One phase of training on `model`, in place."""
     device = next(model.parameters()).device
     specs = {name: data.specs[name] for name in tasks}
-    balancer = build_balancer(method, list(specs.values())).to(device)
+    if isinstance(method, GradientMethod):
+        all_in_every_step(plan, [pool.name for pool in data.select(tasks, "train")], config.train.epochs)
+    balancer = build_balancer(method, list(specs.values()), plan.seed).to(device)
     optimiser = build_optimiser(config, model, tasks, balancer, method)
     lam = method.lam if isinstance(method, WeightedMethod) else None
     selector = Selector(config.train.stopping, list(specs.values()), lam, reference)
@@ -139,6 +153,8 @@ def _fit(
     pools = {split: [pool.to(device) for pool in data.select(tasks, split)] for split in SPLITS}
     watched = pools["test"] if train.watch_test else []
     fitted = Fitted()
+    if method is not None and method.datamap is not None:
+        fitted.recorder = Recorder(method.datamap, pools["train"], specs, _first_draws(plan)).to(device)
     heard = 0
     for record in fit(
         model, balancer, optimiser, pools["train"], pools["val"], plan, specs, budget, selector, checkpoint, fitted,
@@ -149,6 +165,29 @@ def _fit(
     _hear(fitted, heard, on_epoch)
     fitted.best_epoch = selector.best_epoch
     return fitted
+
+
+def all_in_every_step(plan: JointPlan, pools: list[str], epochs: int) -> None:
+    """Refuses a plan in which a method that combines gradients would not see those of all tasks.
+
+    Raises:
+        UserError: names the first step without a sample of one of the pools.
+    """
+    gap = plan.first_gap(pools, epochs)
+    if gap is not None:
+        epoch, step, pool = gap
+        raise UserError(
+            "a method that combines gradients needs samples of all tasks in every step; `train.sampler` gives step "
+            f"{step} of epoch {epoch} none of {pool}. A larger `train.batch_size` or `kind: uniform` does."
+        )
+
+
+def _first_draws(plan: JointPlan) -> dict[str, int]:
+    """Pool → how many samples of it the first epoch holds."""
+    counts: Counter[str] = Counter()
+    for step in next(iter(plan.epochs(1))):
+        counts.update({name: len(index) for name, index in step.items()})
+    return counts
 
 
 def _hear(fitted: Fitted, heard: int, on_epoch: OnEpoch) -> int:
@@ -231,4 +270,7 @@ def _write_run(
         first = where.seed == config.base.seeds[0]
         write_json(folder / "examples.json", examples(model, data, specs) if first else {})
         write_weights(folder / "weights.safetensors", model.state_dict())
+        for phase in fitted:
+            if phase.recorder is not None:
+                phase.recorder.write(folder / FILE, data.select(tasks, "train"), len(phase.epochs))
     return out / where.folder

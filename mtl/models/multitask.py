@@ -130,16 +130,22 @@ class MultiTaskModel(nn.Module):
         own = [p for task in tasks if task in self.heads for p in self.heads[task].parameters()]
         return own + [p for stack in self._stacks if set(stack.tasks) & set(tasks) for p in stack.parameters()]
 
-    def linear_heads(self, tasks: Sequence[str]) -> dict[str, Float[Tensor, "o D"]]:
-        """Weights of those of the tasks' heads that are one linear layer on the features."""
-        found: dict[str, Tensor] = {}
-        for stack in self._stacks:
-            found |= {task: stack.weight[k : k + 1] for k, task in enumerate(stack.tasks) if task in tasks}
-        for task in tasks:
-            head = self.heads._modules.get(task)
+    def linear_heads(self, tasks: Sequence[str]) -> dict[tuple[str, ...], Float[Tensor, "o D"]]:
+        """Weights of those of the tasks' heads that are one linear layer on the features; a stack's in one matrix."""
+        found: dict[tuple[str, ...], Tensor] = {}
+        wanted = set(tasks)
+        for stack in self.stacks:
+            assert isinstance(stack, StackedHeads)
+            rows = [row for row, task in enumerate(stack.tasks) if task in wanted]
+            if rows:
+                weight = stack.weight.detach()
+                whole = len(rows) == len(stack.tasks)
+                found[tuple(stack.tasks[row] for row in rows)] = weight if whole else weight[rows]
+        for task in wanted & set(self.heads):
+            head = self.heads[task]
             if isinstance(head, LinearHead):
-                found[task] = head.linear.weight
-        return {task: found[task] for task in tasks if task in found}
+                found[task,] = head.linear.weight.detach()
+        return found
 
     def parameter_counts(self) -> dict[str, Any]:
         """Numbers of weights: `total`, `shared`, `trunk`, `heads` (by task) and `trainable`."""

@@ -1,12 +1,18 @@
 """All figures of the report, in its order."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
+from mtl.report.plot_groups import group_tables, grouping_figure, grouping_table, groups
+from mtl.report.plot_maps import data_maps, map_tables
 from mtl.report.plot_predictions import confusions, error_by_horizon, forecasts
+from mtl.report.plot_stitches import stitches
+from mtl.report.plot_sweeps import capacity, few_labels
 from mtl.report.plot_training import gradients, learning_curves, weights_over_time
 from mtl.report.plot_verdicts import change_forest, parameter_counts, train_test_gaps
 from mtl.report.read import Results
-from mtl.report.style import Missing, Picture, styled
+from mtl.report.style import Missing, Picture, Table, styled
+from mtl.report.words import Json
 
 
 @dataclass(frozen=True)
@@ -18,6 +24,20 @@ class Section:
     short: str
     """Name in the table of contents."""
     figures: list[Picture | Missing]
+    tables: list[Table] = field(default_factory=list)
+
+
+def evidence_tables(lines: list[Json]) -> list[Table]:
+    """What recommends something, then what was looked at and is fine."""
+    head = ["aspect", "about", "measured", "rule", "how sure", "recommendation"]
+    keys = ("aspect", "about", "measured", "rule", "sure", "says")
+    captions = {True: "Recommended, by what was measured", False: "Looked at, nothing to change"}
+    tables = []
+    for part, caption in captions.items():
+        rows = [[line[key] or "–" for key in keys] for line in lines if (line["says"] is not None) == part]
+        if rows:
+            tables.append(Table(caption, head, rows))
+    return tables
 
 
 def draw_all(results: Results) -> dict[str, Section]:
@@ -26,8 +46,11 @@ def draw_all(results: Results) -> dict[str, Section]:
         sections = [
             Section("change", "Change against single-task models", "Change", [change_forest(results)]),
             Section("parameters", "Parameters", "Parameters", [parameter_counts(results)]),
+            *_if_any("few_labels", "Few labels", "Few labels", [few_labels(results)]),
+            *_if_any("capacity", "Capacity", "Capacity", [capacity(results)]),
             Section("curves", "Learning curves", "Learning curves", [learning_curves(results)]),
             Section("weights", "λ and learned weights", "Weights", [weights_over_time(results)]),
+            *_if_any("stitches", "Cross-stitch units", "Cross-stitch", stitches(results)),
             Section(
                 "forecasts", "Forecasts against truth", "Forecasts", [*forecasts(results), error_by_horizon(results)]
             ),
@@ -35,4 +58,26 @@ def draw_all(results: Results) -> dict[str, Section]:
             Section("gaps", "Train–test gaps", "Train–test gaps", [train_test_gaps(results)]),
             Section("gradients", "Gradients", "Gradients", [gradients(results)]),
         ]
+        for method, (seed, maps) in results.maps.items():
+            title = f"Data maps of {method}"
+            figures, tables = data_maps(method, seed, maps), map_tables(method, maps)
+            sections.append(Section(f"maps-{method}", title, title, figures, tables))
+        if results.groups is not None:
+            title = "Which tasks belong together"
+            pictures, tables = groups(results.groups), group_tables(results.groups)
+            compared = results.verdicts.get("grouping")
+            if compared is not None:
+                pictures.append(grouping_figure(compared))
+                tables.append(grouping_table(compared, results.verdicts))
+            sections.append(Section("groups", title, "Groups", pictures, tables))
+        lines = results.verdicts.get("evidence")
+        if lines:
+            title = "What the advice rests on"
+            sections.append(Section("evidence", title, "Evidence", [], evidence_tables(lines)))
     return {section.key: section for section in sections}
+
+
+def _if_any(key: str, title: str, short: str, figures: Sequence[Picture | None]) -> list[Section]:
+    """The section, or nothing where there is nothing of its kind in the configuration."""
+    there: list[Picture | Missing] = [figure for figure in figures if figure is not None]
+    return [Section(key, title, short, there)] if there else []

@@ -9,12 +9,15 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from mtl.config import BaseConfig, Config
+from mtl.config.images import ImageSource
 from mtl.report import words
 from mtl.report.figures import draw_all
 from mtl.report.read import read_results
+from mtl.report.scores import averages, label_table, published_tables
+from mtl.report.select import MOST_ROWS, extremes
 from mtl.report.style import METHOD_COLOURS, Missing, Picture
 from mtl.report.timings import method_costs, write_timings_js
-from mtl.report.words import Json, listed, rows_of, verdict_class
+from mtl.report.words import Json, briefly, listed, rows_of, verdict_class
 
 PAGE = Path("report") / "report.html"
 TEMPLATE = "page.html.j2"
@@ -62,6 +65,12 @@ def write_report(config: Config, verdicts: Json, root: Path = Path(".")) -> Path
         head=sections["change"].figures[0],
         methods=[_method(verdicts, number, method) for number, method in enumerate(verdicts["methods"])],
         cells={(row["task"], row["method"]): row for row in verdicts["rows"]},
+        unpaired={(row["task"], row["method"]): row for row in verdicts["unpaired"]},
+        most_rows=MOST_ROWS,
+        labels=label_table(verdicts),
+        published=published_tables(verdicts),
+        averages=averages(verdicts),
+        sample="images" if _images(config) else "windows",
         tally=tally(verdicts["rows"]),
         costs=method_costs(verdicts, None),
         notes=words.notes(verdicts),
@@ -89,11 +98,18 @@ def _method(verdicts: Json, number: int, method: Json) -> Json:
     rows = rows_of(verdicts, method["name"])
     by = {kind: [r["task"] for r in rows if verdict_class(r["verdict"]) == kind] for kind in ("helped", "hurt")}
     undecided = any(verdict_class(row["verdict"]) == "undecided" for row in rows)
-    found = [f"{word} {listed(by[word])}" for word in ("helped", "hurt") if by[word]]
+    found = [f"{word} {briefly(by[word])}" for word in ("helped", "hurt") if by[word]]
     sentence = " and ".join(found) or ("undecided: too few seeds" if undecided else "no difference shown on any task")
     described = method["label"].removeprefix(method["name"]).lstrip(": ")
     colour = METHOD_COLOURS[number % len(METHOD_COLOURS)]
-    return {**method, "rows": rows, "sentence": sentence, "described": described, "colour": colour}
+    counts = Counter(verdict_class(row["verdict"]) for row in rows)
+    return {**method, "rows": rows, "ends": extremes(verdicts, method["name"]), "counts": counts,
+            "sentence": sentence if rows else "no single-task model to compare with", "described": described,
+            "colour": colour}  # fmt: skip
+
+
+def _images(config: Config) -> bool:
+    return any(isinstance(config.prepare.sources[task.source], ImageSource) for task in config.tasks.values())
 
 
 def _settings(config: Config) -> dict[str, str]:

@@ -5,6 +5,7 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from mtl.report.read import STL, Results, Run
+from mtl.report.select import drawn, not_drawn
 from mtl.report.style import (
     INK,
     PAPER,
@@ -27,7 +28,7 @@ def forecasts(results: Results) -> list[Picture | Missing]:
     tasks = [task for task in results.verdicts["tasks"] if task["kind"] == "forecast"]
     if not tasks:
         return [Missing("forecast", "Forecasts against truth", "no task is a forecast")]
-    return [_forecast(results, task) for task in tasks]
+    return [_forecast(results, task) for task in drawn(results.verdicts, tasks)]
 
 
 def _forecast(results: Results, task: Json) -> Picture | Missing:
@@ -93,6 +94,9 @@ def error_by_horizon(results: Results) -> Picture | Missing:
     panels = [(task, curves) for task, curves in panels if curves]
     if not panels:
         return Missing(key, title, "no forecast with an error for each step was found")
+    there = len(panels)
+    kept = [task["name"] for task in drawn(verdicts, [task for task, _ in panels])]
+    panels = [(task, curves) for task, curves in panels if task["name"] in kept]
     columns = min(3, len(panels))
     rows = -(-len(panels) // columns)
     figure, axes = canvas(3.7 * columns + 0.3, 2.5 * rows + 0.4, rows, columns)
@@ -114,7 +118,7 @@ def error_by_horizon(results: Results) -> Picture | Missing:
     return picture(
         figure, key, title,
         "Test error at each step ahead, mean and range over seeds. A change that sits in the first steps and one that "
-        "grows with distance are different stories.",
+        "grows with distance are different stories." + not_drawn(len(panels), there),
         f"Test error by step ahead of STL and {listed(names)} for {listed([task['name'] for task, _ in panels])}.",
     )  # fmt: skip
 
@@ -130,7 +134,12 @@ def confusions(results: Results) -> list[Picture | Missing]:
     tasks = [task for task in results.verdicts["tasks"] if task["kind"] != "forecast"]
     if not tasks:
         return [Missing("confusion", "Confusion matrices", "no task is a classification")]
-    return [_confusion(results, task) for task in tasks]
+    shown = drawn(results.verdicts, tasks)
+    found = [_confusion(results, task) for task in shown]
+    if len(shown) < len(tasks):
+        reason = f"of {len(tasks)} label tasks, those that changed most against STL are; outputs/ holds all"
+        found.append(Missing("confusion_others", f"Confusion of {len(tasks) - len(shown)} further tasks", reason))
+    return found
 
 
 def _confusion(results: Results, task: Json) -> Picture | Missing:
@@ -166,6 +175,7 @@ def _best_method(results: Results, task: Json) -> str | None:
     """The method with the best joint mean of the task."""
     names = [method["name"] for method in results.verdicts["methods"]]
     rows = [row for name in names for row in rows_of(results.verdicts, name) if row["task"] == task["name"]]
+    rows += [row for row in results.verdicts["unpaired"] if row["task"] == task["name"]]
     sign = 1 if task["lower_is_better"] else -1
     return min(rows, key=lambda row: sign * row["joint"]["mean"])["method"] if rows else None
 

@@ -8,6 +8,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from mtl.report.read import Results, Run
+from mtl.report.select import MOST_PANELS, drawn, not_drawn
 from mtl.report.style import (
     MUTED,
     TASK_COLOURS,
@@ -24,6 +25,10 @@ from mtl.report.words import Json, in_shown_unit, known, listed, metric_label
 
 BOLD_PAIRS = 3
 """Pairs of tasks whose cosine is named in the legend; the others are thin lines."""
+MOST_PAIRS = 66
+"""Pairs of which each gets a line; of more, a band from the lowest to the highest tenth."""
+ENDS = 3
+"""Of many tasks, so many are named at either end."""
 
 
 def learning_curves(results: Results) -> Picture | Missing:
@@ -39,6 +44,9 @@ def learning_curves(results: Results) -> Picture | Missing:
     panels = [(task, curves) for task, curves in panels if curves]
     if not panels:
         return Missing(key, title, "no history.json of a configured run holds validation metrics")
+    there = len(panels)
+    kept = [task["name"] for task in drawn(verdicts, [task for task, _ in panels])]
+    panels = [(task, curves) for task, curves in panels if task["name"] in kept]
     columns = min(3, len(panels))
     rows = -(-len(panels) // columns)
     figure, axes = canvas(3.3 * columns + 0.3, 2.35 * rows + 0.5, rows, columns)
@@ -61,7 +69,8 @@ def learning_curves(results: Results) -> Picture | Missing:
     return picture(
         figure, key, title,
         "Validation metric, mean over seeds with the range from the lowest to the highest; a curve ends where fewer "
-        "than half of the seeds still train. A task that a method learns later, or not as far, is held back by others.",
+        "than half of the seeds still train. A task that a method learns later, or not as far, is held back by others."
+        + not_drawn(len(panels), there),
         f"Validation curves of STL and {listed(names)} for {listed([task['name'] for task, _ in panels])}.",
     )  # fmt: skip
 
@@ -115,7 +124,8 @@ def weights_over_time(results: Results) -> Picture | Missing:
     names = [method["name"] for method in methods]
     lambdas = {name: _means(results.methods.get(name, []), "lambda") for name in names}
     lambdas = {name: values for name, values in lambdas.items() if values.size}
-    learned = [m for m in methods if m["kind"] not in ("weighted", "sequential") and results.methods.get(m["name"])]
+    fixed = ("equal", "weighted", "sequential")
+    learned = [m for m in methods if m["kind"] not in fixed and results.methods.get(m["name"])]
     count = bool(lambdas) + len(learned)
     if not count:
         return Missing(key, title, "no method has a λ or learns its weights")
@@ -136,17 +146,8 @@ def weights_over_time(results: Results) -> Picture | Missing:
         ax.legend()
     for method in learned:
         ax = free.pop(0)
-        for number, task in enumerate(method["tasks"]):
-            values = _means(results.methods[method["name"]], "weights", task)
-            colour = TASK_COLOURS[number % len(TASK_COLOURS)]
-            ax.plot(
-                np.arange(1, len(values) + 1),
-                values,
-                label=task,
-                color=colour,
-                marker="os^Dv"[number % 5],
-                markersize=3,
-            )
+        runs = results.methods[method["name"]]
+        _task_lines(ax, {task: _means(runs, "weights", task) for task in method["trained"]})
         ax.set_title(f"weights of {method['name']}")
         ax.set_ylabel("weight of the task's loss")
         _epochs_axis(ax)
@@ -159,6 +160,21 @@ def weights_over_time(results: Results) -> Picture | Missing:
         f"λ of {listed(list(lambdas)) or 'no method'}; "
         f"learned weights of {listed([m['name'] for m in learned]) or 'no method'}.",
     )  # fmt: skip
+
+
+def _task_lines(ax: Axes, curves: dict[str, NDArray[np.float64]]) -> None:
+    """A line for each task; of more than `MOST_PANELS` only those that end highest and lowest are named."""
+    named = list(curves)
+    if len(curves) > MOST_PANELS:
+        there = {task: values for task, values in curves.items() if values.size}
+        ranked = sorted(there, key=lambda task: (-np.nan_to_num(there[task][-1]), task))
+        named = ranked[:ENDS] + ranked[-ENDS:]
+        for task in (task for task in there if task not in named):
+            ax.plot(np.arange(1, len(there[task]) + 1), there[task], color=MUTED, linewidth=0.6, alpha=0.4)
+    for number, task in enumerate(named):
+        values = curves[task]
+        ax.plot(np.arange(1, len(values) + 1), values, label=task, color=TASK_COLOURS[number % len(TASK_COLOURS)],
+                marker="os^Dv"[number % 5], markersize=3)  # fmt: skip
 
 
 def _means(runs: list[Run], *path: str) -> NDArray[np.float64]:
@@ -195,10 +211,7 @@ def gradients(results: Results) -> Picture | Missing:
         band, column = divmod(number, columns)
         top, bottom = axes[2 * band * columns + column], axes[(2 * band + 1) * columns + column]
         runs = results.methods[method["name"]]
-        for index, task in enumerate(method["tasks"]):
-            values = _means(runs, "gradients", "norms", task)
-            top.plot(np.arange(1, len(values) + 1), values, color=TASK_COLOURS[index % len(TASK_COLOURS)], label=task,
-                     marker="os^Dv"[index % 5], markersize=3)  # fmt: skip
+        _task_lines(top, {task: _means(runs, "gradients", "norms", task) for task in method["trained"]})
         log_ticks(top)
         top.set_title(method["name"])
         top.set_ylabel("gradient norm")
@@ -236,8 +249,13 @@ def _cosines(ax: Axes, runs: list[Run]) -> None:
         if rank < BOLD_PAIRS:
             ax.plot(epochs, curves[pair], color=TASK_COLOURS[(5, 1, 0)[rank]], linestyle=styles[rank],
                     label=pair.replace("|", " · "))  # fmt: skip
-        else:
+        elif len(ranked) <= MOST_PAIRS:
             ax.plot(epochs, curves[pair], color=MUTED, linewidth=0.8, alpha=0.5)
+    if len(ranked) > MOST_PAIRS:
+        stacked = _stack([curves[pair].tolist() for pair in ranked])
+        low, high = np.nanquantile(stacked, (0.1, 0.9), axis=0)
+        ax.fill_between(np.arange(1, stacked.shape[1] + 1), low, high, color=MUTED, alpha=0.25, linewidth=0,
+                        label=f"middle 80 % of {len(ranked):,} pairs")  # fmt: skip
     ax.axhline(0, color=MUTED, linewidth=1)
     ax.set_ylim(-1.05, 1.05)
     ax.set_ylabel("cosine between tasks")

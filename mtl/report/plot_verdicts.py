@@ -4,6 +4,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from mtl.report.read import Results, Run
+from mtl.report.select import MOST_BANDS, drawn, not_drawn
 from mtl.report.style import (
     GRID,
     HELPED,
@@ -42,7 +43,10 @@ def change_forest(results: Results) -> Picture | Missing:
     rows = {place: row for place, row in rows.items() if known(row["change"]["mean"])}
     if not rows:
         return Missing(key, title, "no method was compared with its single-task models")
-    tasks = [task for task in verdicts["tasks"] if any(task["name"] == place[0] for place in rows)]
+    compared = {task for task, _ in rows}
+    tasks = drawn(verdicts, [task for task in verdicts["tasks"] if task["name"] in compared], MOST_BANDS)
+    kept = {task["name"] for task in tasks}
+    rows = {place: row for place, row in rows.items() if place[0] in kept}
     figure, (ax,) = canvas(6.0, 1.05 + len(tasks) * (0.24 + 0.16 * len(names)))
     step = 0.72 / len(names)
     for position, task in enumerate(tasks):
@@ -81,7 +85,8 @@ def change_forest(results: Results) -> Picture | Missing:
     return picture(
         figure, key, title,
         "Right of the line: training together made a task better; left: worse. Thick: this comparison's own interval, "
-        "thin: widened for all comparisons (Holm). Filled markers are verdicts, hollow ones show no difference.",
+        "thin: widened for all comparisons (Holm). Filled markers are verdicts, hollow ones show no difference."
+        + not_drawn(len(tasks), len(compared)),
         "Forest plot of the change against single-task models. " + "; ".join(texts) + ".",
     )  # fmt: skip
 
@@ -99,8 +104,8 @@ def train_test_gaps(results: Results) -> Picture | Missing:
     """Train and test metric of STL and of every method, a panel a task, with the optimum where it is known."""
     key, title, verdicts = "gaps", "Train–test gaps", results.verdicts
     names = [method["name"] for method in verdicts["methods"]]
-    panels = [(task, results.task_runs(task["name"])) for task in verdicts["tasks"]]
-    panels = [(task, runs) for task, runs in panels if runs]
+    measured = [task for task in verdicts["tasks"] if results.task_runs(task["name"])]
+    panels = [(task, results.task_runs(task["name"])) for task in drawn(verdicts, measured)]
     if not panels:
         return Missing(key, title, "no run of a configured task was found in outputs/")
     columns = min(3, len(panels))
@@ -129,7 +134,8 @@ def train_test_gaps(results: Results) -> Picture | Missing:
     return picture(
         figure, key, title,
         "Hollow: on training data, filled: on test data, mean over seeds. A long line is overfitting; a short one far "
-        "from the optimum is underfitting or a task whose gradients the others drown.",
+        "from the optimum is underfitting or a task whose gradients the others drown."
+        + not_drawn(len(panels), len(measured)),
         f"Train and test metrics of STL and {listed(names)} for {listed([task['name'] for task, _ in panels])}.",
     )  # fmt: skip
 
@@ -162,7 +168,9 @@ def parameter_counts(results: Results) -> Picture | Missing:
     totals = [left, *(counts["methods"][name] for name in names)]
     for y, total in enumerate(totals):
         ax.annotate(count_text(total), (total, y), (4, 0), textcoords="offset points", va="center", fontsize=8.5)
-    ax.set_yticks(range(len(totals)), ["STL, all models", *names])
+    some = len(order) < len(verdicts["tasks"])
+    single = f"STL, {len(order)} of {len(verdicts['tasks'])} tasks" if some else "STL, all models"
+    ax.set_yticks(range(len(totals)), [single, *names])
     ax.tick_params(axis="y", length=0, labelcolor=INK)
     ax.invert_yaxis()
     ax.set_xlim(0, 1.14 * max(totals))

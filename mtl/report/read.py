@@ -1,11 +1,13 @@
 """The result files that the report draws: only those of the tasks, methods, starts and seeds in the config."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from mtl.config import Config
 from mtl.errors import UserError
+from mtl.grouping.maps import FILE, RunMaps, read_maps
+from mtl.paths import GROUPS
 from mtl.report.words import Json
 
 STL = "STL"
@@ -34,6 +36,10 @@ class Results:
     """(task, start label) → runs."""
     methods: dict[str, list[Run]]
     verdicts: Json
+    maps: dict[str, tuple[int, RunMaps]] = field(default_factory=dict)
+    """Method that recorded data maps → (first seed, its maps)."""
+    groups: Json | None = None
+    """Content of groups.json, when tasks were grouped."""
 
     def task_runs(self, task: str) -> dict[str, list[Run]]:
         """`STL` (of the methods' most common start) and every method that trains `task` → runs."""
@@ -60,11 +66,17 @@ def read_results(config: Config, verdicts: Json, root: Path = Path(".")) -> Resu
     return Results(
         stl={
             (task, start): _runs(outputs / "baseline" / task / start, seeds)
-            for task in config.tasks
+            for task in config.baseline_tasks
             for start in starts
         },
         methods={method: _runs(outputs / "finetune" / method, seeds) for method in config.finetune.methods},
         verdicts=verdicts,
+        maps={
+            method: (seeds[0], read_maps(outputs / "finetune" / method / f"seed-{seeds[0]}" / FILE))
+            for method, settings in config.finetune.methods.items()
+            if settings.datamap is not None
+        },
+        groups=None if config.cluster.source is None else _json(root / GROUPS),
     )
 
 

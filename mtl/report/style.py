@@ -67,6 +67,15 @@ class Missing:
     reason: str
 
 
+@dataclass(frozen=True)
+class Table:
+    """A table of the report; the first column names the row."""
+
+    caption: str
+    head: list[str]
+    rows: list[list[str]]
+
+
 @contextmanager
 def styled() -> Iterator[None]:
     """Matplotlib's defaults plus `RC`: a user's own matplotlibrc changes nothing."""

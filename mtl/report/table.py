@@ -1,13 +1,17 @@
 """The block that ends `make repro`: verdicts, cost, one sentence of advice, where to look next."""
 
 import os
+from collections import Counter
 from pathlib import Path
 
 from rich.console import Console, Group
 from rich.text import Text
 
+from mtl.report.scores import averages
+from mtl.report.select import extremes
 from mtl.report.timings import batch_size, method_costs
 from mtl.report.words import (
+    DASH,
     UNSURE,
     Json,
     change_text,
@@ -49,9 +53,11 @@ def verdict_block(verdicts: Json, timings: Json | None, report_path: Path, width
     widths = _widths([header, *(row for rows in cells.values() for row in rows)])
     widths[0] = max(6, min(widths[0], width - 2 - sum(widths[1:]) - 2 * 6))
     lines += [_line(header, widths, RIGHT, "dim"), Text("─" * min(width, 2 + sum(widths) + 2 * 6), style="dim")]
+    shares = averages(verdicts)
     for method in verdicts["methods"]:
         lines.append(_headline(method))
         lines += [_line(row, widths, RIGHT) for row in cells[method["name"]]]
+        lines += [Text(f"  {said}", style="dim") for said in _further(verdicts, method, shares)]
         kept = _kept(verdicts, method["name"])
         if kept:
             lines.append(Text(f"  forecast MSE within {tolerance_text(verdicts)} of STL: {kept}", style="dim"))
@@ -103,11 +109,28 @@ def _headline(method: Json) -> Text:
     return line
 
 
+def _further(verdicts: Json, method: Json, shares: dict[str, tuple[str, str]]) -> list[str]:
+    """What the rows do not say: how many are left out, tasks without a verdict, and the average accuracy."""
+    said = []
+    rows, shown = rows_of(verdicts, method["name"]), extremes(verdicts, method["name"])
+    if len(shown) < len(rows):
+        kinds = Counter(verdict_class(row["verdict"]) for row in rows if row not in shown)
+        names = {"helped": "helped", "hurt": "hurt", "none": "no difference", "undecided": "undecided"}
+        counts = ", ".join(f"{kinds[kind]} {name}" for kind, name in names.items() if kinds[kind])
+        said.append(f"{len(rows) - len(shown)} of {len(rows)} tasks are left out here ({counts}); the report has all.")
+    if len(rows) < len(method["tasks"]):
+        said.append(f"{len(method['tasks']) - len(rows)} of {len(method['tasks'])} tasks have no single-task model.")
+    if method["name"] in shares:
+        joint, single = shares[method["name"]]
+        said.append(f"average accuracy {joint} %" + (f", STL {single} %" if single != DASH else ""))
+    return said
+
+
 def _cells(verdicts: Json, method: Json, narrow: bool) -> list[list[str]]:
     """The method's rows: task, metric, STL, joint, change, gap closed, verdict."""
     tasks = {task["name"]: task for task in verdicts["tasks"]}
     rows = []
-    for row in rows_of(verdicts, method["name"]):
+    for row in extremes(verdicts, method["name"]):
         unit = metric_label(row["metric"], tasks[row["task"]].get("unit"))
         verdict = verdict_text(row)
         if narrow:
@@ -129,7 +152,7 @@ def _cells(verdicts: Json, method: Json, narrow: bool) -> list[list[str]]:
 
 def _kept(verdicts: Json, method: str) -> str:
     """`load yes, wind undecided`, or nothing when no forecast is among the tasks."""
-    rows = [row for row in rows_of(verdicts, method) if row.get("within_tolerance")]
+    rows = [row for row in extremes(verdicts, method) if row.get("within_tolerance")]
     return ", ".join(f"{row['task']} {row['within_tolerance']}" for row in rows)
 
 

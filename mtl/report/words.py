@@ -81,6 +81,22 @@ def share_text(statistic: Mapping[str, Any] | None) -> str:
     return f"{signed(100 * statistic['mean'], 0).removeprefix('+')} %"
 
 
+def percent_text(statistic: Mapping[str, Any] | None) -> str:
+    """A share with its interval in percent, two digits: `98.44 [98.31, 98.57]`."""
+    if not statistic or not known(statistic.get("mean")):
+        return DASH
+    mean = f"{100 * statistic['mean']:.2f}"
+    return mean if statistic["low"] is None else f"{mean} [{100 * statistic['low']:.2f}, {100 * statistic['high']:.2f}]"
+
+
+def points_text(statistic: Mapping[str, Any]) -> str:
+    """A difference of shares with its interval, in points: `+0.13 [+0.02, +0.24]`."""
+    mean, low, high = (
+        signed(None if v is None else 100 * v, 2) for v in (statistic[k] for k in ("mean", "low", "high"))
+    )
+    return mean if statistic["low"] is None else f"{mean} [{low}, {high}]"
+
+
 NOTHING = "no difference shown"
 """Verdict where the widened interval holds zero."""
 UNSURE = "unsure"
@@ -118,6 +134,11 @@ def listed(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else ", ".join(names[:-1]) + " and " + names[-1] if names else ""
 
 
+def briefly(names: Sequence[str], most: int = 6) -> str:
+    """As `listed`, but of many names only the first: `a, b, c and 12 more`."""
+    return listed(names) if len(names) <= most else f"{', '.join(names[:most])} and {len(names) - most} more"
+
+
 def confidence_text(verdicts: Mapping[str, Any]) -> str:
     """The intervals' confidence: `95 %`."""
     return f"{100 * verdicts['confidence']:g} %"
@@ -150,6 +171,17 @@ def notes(verdicts: Mapping[str, Any]) -> list[str]:
     ]
     if seeds < 5:
         said.append(f"Only {seeds} seed{'s' * (seeds != 1)}: a verdict needs five, so every row is undecided.")
+    alone = [task["name"] for task in verdicts["tasks"] if task["alone"]]
+    if len(alone) < len(verdicts["tasks"]):
+        said.append(
+            f"Single-task models were trained of {briefly(alone)} only (`baseline.tasks`): the other "
+            f"{len(verdicts['tasks']) - len(alone)} of {len(verdicts['tasks'])} tasks have no verdict."
+        )
+    said += [
+        f"{method['name']} is judged by {method['target']} alone, which it trained for a second budget of its own."
+        for method in verdicts["methods"]
+        if method["target"] is not None
+    ]
     if verdicts.get("conditional_on_one_pretraining"):
         said.append("Conditional on one pretraining: all seeds share it, so its randomness is not in the intervals.")
     return said

@@ -23,6 +23,7 @@ from mtl.training.forward import Forward
 from mtl.training.losses import gradient_geometry
 from mtl.training.measure import measure
 from mtl.training.optimiser import LrSchedule, lr_factor, set_lr
+from mtl.training.recording import Recorder
 from mtl.training.stopping import Selector
 from mtl.training.tally import Tally
 from mtl.types import TaskSpec
@@ -59,6 +60,8 @@ class Fitted:
     steps: int = 0
     samples: dict[str, int] = field(default_factory=dict)
     best_epoch: int = 0
+    recorder: Recorder | None = None
+    """Data maps that the loop fills; None: it notes nothing of single samples."""
 
 
 def fit(
@@ -100,8 +103,10 @@ def fit(
     together = {id(p) for p in shared}
     heads = [p for p in model.parameters() if p.requires_grad and id(p) not in together]
     forward = Forward(model, train, specs, budget.starts, balancer.needs_passes)
-    limit = torch.inf if budget.clip is None else budget.clip
     modules: dict[str, nn.Module] = {"model": model, "balancer": balancer}
+    recorder = fitted.recorder
+    if recorder is not None:
+        modules["datamap"] = recorder
     done, begun = _resume(checkpoint, modules, optimiser, selector, fitted)
     step = fitted.steps
     for epoch, plan_steps in enumerate(plan.epochs(budget.epochs, first=done), start=done + 1):
@@ -126,19 +131,32 @@ def fit(
                     for name in pool.tasks:
                         fitted.samples[name] = fitted.samples.get(name, 0) + len(chosen[pool.name])
             found = forward(chosen, epoch)
+            if recorder is not None and not recorder.clean:
+                for served in found.served:
+                    recorder.observe(epoch, served.batch, served.predictions)
             step += 1
             if found.losses is not None:
                 tally.add_losses(i, found.losses, found.places)
+                geometry = None
                 if i in probes and shared and len(found.places) > 1:
-                    tally.add_geometry(probes.index(i), found.places, *gradient_geometry(found.losses, shared))
+                    geometry = gradient_geometry(found.losses, shared)
+                    tally.add_geometry(probes.index(i), found.places, *geometry)
                 optimiser.zero_grad(set_to_none=True)
-                tally.weights += balancer.backward(
-                    Step(found.losses, found.places, progress, found.passes, shared, heads)
+                weights = balancer.backward(
+                    Step(found.losses, found.places, progress, found.passes, shared, heads, epoch)
                 )
+                tally.weights += weights
+                if geometry is not None:
+                    norms, cosines = geometry
+                    gramian = cosines * norms[:, None] * norms
+                    tally.add_agreement(probes.index(i), balancer.agreement(gramian, weights, found.places))
                 penalty = model.trunk.penalty()
                 if penalty is not None:
                     penalty.backward()
-                tally.norms[i] = nn.utils.clip_grad_norm_(trained, limit)
+                gradients = [p.grad for p in trained if p.grad is not None]
+                tally.norms[i] = norm = nn.utils.get_total_norm(gradients)
+                if budget.clip is not None:
+                    nn.utils.clip_grads_with_norm_(trained, budget.clip, norm)
                 optimiser.step()
             last = i + 1 == len(steps)
             due = not last and checkpoint.due()
@@ -150,6 +168,8 @@ def fit(
                 fitted.steps = step
                 checkpoint.save(modules, optimiser, _state(epoch - 1, selector, fitted), fitted.best, tally.state())
         metrics, _ = measure(model, val, specs)
+        if recorder is not None:
+            recorder.end_epoch(epoch, model, train)
         _check_weights(selector.score(metrics), epoch)
         better = selector.update(epoch, metrics)
         if better:

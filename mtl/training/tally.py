@@ -33,6 +33,8 @@ class Tally:
         self.probed: Bool[Tensor, "P K"] = torch.zeros(probes, k, dtype=torch.bool)
         self.task_norms: Float[Tensor, "P K"] = torch.zeros(probes, k, device=device)
         self.cosines: Float[Tensor, "P K K"] = torch.zeros(probes, k, k, device=device)
+        self.agreement: Float[Tensor, " P"] = torch.full((probes,), torch.nan)
+        """Cosine of a surrogate's direction with the exact one; NaN where there is none. On the CPU."""
 
     def state(self) -> dict[str, Tensor]:
         """Every tensor, by name."""
@@ -59,6 +61,11 @@ class Tally:
         self.task_norms[probe, places] = norms
         self.cosines[probe, places[:, None], places] = cosines
 
+    def add_agreement(self, probe: int, cosine: float | None) -> None:
+        """Of the surrogate with the exact method; None for methods without a surrogate."""
+        if cosine is not None:
+            self.agreement[probe] = cosine
+
     def loss_means(self) -> list[float | None]:
         """Mean of each task's loss over the steps that held a sample of it; None when none did."""
         counts = self.drawn.sum(dim=0)
@@ -66,7 +73,8 @@ class Tally:
         return [None if n == 0 else float(s / n) for s, n in zip(sums, counts, strict=True)]
 
     def geometry_means(self) -> dict[str, Any]:
-        """Means over the epoch's probes of each task's gradient norm and each pair's cosine."""
+        """Means over the epoch's probes of each task's gradient norm and each pair's cosine; with `surrogate`, the
+        cosine of a surrogate's direction with the exact one, where there is a surrogate."""
         norms: dict[str, list[float]] = {}
         cosines: dict[str, list[float]] = {}
         for present, norm, cosine in zip(
@@ -79,7 +87,10 @@ class Tally:
                 for j in range(i + 1, len(self.names)):
                     if present[j]:
                         cosines.setdefault(f"{name}|{self.names[j]}", []).append(cosine[i][j])
-        return {
+        means: dict[str, Any] = {
             "norms": {name: sum(values) / len(values) for name, values in norms.items()},
             "cosines": {pair: sum(values) / len(values) for pair, values in cosines.items()},
         }
+        if not self.agreement.isnan().all():
+            means["surrogate"] = float(self.agreement.nanmean())
+        return means

@@ -39,6 +39,10 @@ def _labels_only(raw: Raw) -> None:
     raw["tasks"] = {name: task for name, task in raw["tasks"].items() if task["kind"] != "forecast"}
 
 
+def _maps(method: str, snapshots: list[int] | None = None) -> Callable[[Raw], None]:
+    return _at(f"finetune.methods.{method}.datamap", {"record": "training", "snapshots": snapshots or []})
+
+
 LINEAR = {"kind": "linear", "input_len": 48}
 METHODS = "finetune.methods"
 
@@ -85,6 +89,24 @@ WRONG: list[tuple[str, Callable[[Raw], None], str, str, str]] = [
     ("a forecast's criterion without one",
      _all(_labels_only, _at(METHODS, {"uncertainty": {"kind": "uncertainty"}}),
           _at("train.stopping.criterion", "forecast")), "train.stopping.criterion", "'forecast'", "combined"),
+    ("groups of no method", _at("cluster.source", "jiont"), "cluster.source", "'jiont'", "one of joint"),
+    ("groups of a method without maps", _at("cluster.source", "joint"), "cluster.source", "'joint'", "a `datamap`"),
+    ("more clusters than tasks", _all(_at("cluster.source", "joint"), _at("cluster.clusters", 6)), "cluster.clusters",
+     "found 6", "at most the 5 tasks of joint"),
+    ("a map of one epoch", _all(_maps("joint"), _at("cluster.source", "joint"), _at("train.epochs", 1)), "train.epochs",
+     "found 1", "at least 2"),
+    ("an epoch that is not kept", _all(_maps("joint", [2]), _at("cluster", {"source": "joint", "relation": {
+        "kind": "map", "epochs": [2, 3]}})), "cluster.relation.epochs", "found 3", "keeps (2, 8)"),
+    ("a snapshot after the end", _maps("joint", [9]), f"{METHODS}.joint.datamap.snapshots", "found 9",
+     "train.epochs (8)"),
+    ("snapshots that fall", _maps("joint", [3, 2]), f"{METHODS}.joint.datamap", "[3, 2]", "ascend"),
+    ("maps of two phases", _all(_at(f"{METHODS}.joint", {"kind": "sequential", "first": "labels"}), _maps("joint")),
+     f"{METHODS}.joint.datamap", "two phases", "null"),
+    ("cosines that nobody measures", _all(_at("cluster", {"source": "joint", "relation": {"kind": "gradient_cosine"}}),
+     _at("train.gradient_probes", 0)), "train.gradient_probes", "at least 1", "gradient_cosine"),
+    ("models without groups", _at("specialise.weights", "raw"), "cluster.source", "found null", "a method"),
+    ("m of 1", _at("cluster.algorithm", {"kind": "fuzzy", "m": 1.0}), "cluster.algorithm.m", "found 1.0",
+     "greater than 1"),
     ("a key of another encoder", _all(_at("encoder", dict(LINEAR)), _at("encoder.patch_len", 8)), "encoder.patch_len",
      "not a known key", "width"),
 ]  # fmt: skip
@@ -150,7 +172,7 @@ def test_the_default_file_shows_every_knob_with_its_value() -> None:
     """Keys that the file leaves out would be knobs nobody finds; `tasks` and the like may leave defaults out."""
     config = parse_config(copy.deepcopy(DEFAULTS))
     resolved = config.model_dump(mode="json", by_alias=True)
-    for section in ("base", "encoder", "train", "pretrain", "evaluate", "tracking", "tune"):
+    for section in ("base", "encoder", "train", "pretrain", "cluster", "specialise", "evaluate", "tracking", "tune"):
         assert resolved[section] == DEFAULTS[section], section
     assert set(DEFAULTS) == set(Config.model_fields)
     for name, source in resolved["prepare"]["sources"].items():

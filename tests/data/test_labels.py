@@ -8,7 +8,8 @@ from pydantic import TypeAdapter
 
 from mtl.config import Task, parse_config
 from mtl.data.labels import derive_labels
-from mtl.errors import ConfigError
+from mtl.data.tasks import build_tasks
+from mtl.errors import ConfigError, DataError
 from mtl.types import NO_LABEL, ImageSet, Prepared, SourceData
 from tests.helpers.cases import params
 
@@ -243,3 +244,30 @@ def test_one_source_is_flipped_by_one_coin() -> None:
     tasks = {n: {"kind": "binary", "source": "own", "label": {"flipped": seed}} for n, seed in (("a", 1), ("b", 2))}
     with pytest.raises(ConfigError, match=r"`tasks\.b\.label\.flipped` should be 1, the coin that flips .* found 2"):
         parse_config(params({"kind": "digits"}) | {"tasks": tasks})
+
+
+def test_tasks_of_rules_share_their_images_and_are_balanced() -> None:
+    source = pictures()
+    tasks = {
+        "nine": task({"one_vs_rest": 9}, class_weights="balanced"),
+        "down": task({"flipped": 0}),
+        "digit": task("classes", "classification"),
+    }
+    data = build_tasks(tasks, {"own": source}, 0)
+    (pool,) = data.pools["train"]
+    assert pool.tasks == ("nine", "down", "digit")
+    assert data.labels == {"nine": "one_vs_rest(9)", "down": "flipped(0)", "digit": "classes"}
+    counts = torch.bincount(pool.targets["nine"].labels)
+    assert data.specs["nine"].class_weights == (pytest.approx(float(counts[0] / counts[1])),)
+    # The pixels that are trained on are those that the coin has turned, for every task.
+    batch = pool.batch(torch.arange(len(pool)))
+    down, upper = pool.targets["down"].labels == 1, batch.x[:, 0, 0, 0] > batch.x[:, 0, 1, 0]
+    assert torch.equal(upper, ~down) and 0 < int(down.sum()) < len(down)
+
+
+def test_a_coin_that_leaves_a_class_out_of_training_is_refused() -> None:
+    few = pictures(labels=[0, 1, 0, 1, 0, 1])
+    # Images 2 and 5 are what is left when part 0 is held out; this coin shows the same for both.
+    seed = next(s for s in range(50) if len(derive(few, t={"coin": s})[1].labels[f"coin({s})"][[2, 5]].unique()) == 1)
+    with pytest.raises(DataError, match=r"tasks\.t: no training sample of class '(heads|tails)'"):
+        build_tasks({"t": task({"coin": seed})}, {"own": few}, 0)

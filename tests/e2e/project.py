@@ -49,6 +49,8 @@ def settings() -> Json:
                 "handed": {"kind": "sequential", "first": "forecast", "init": "pretrained"},
             }
         },
+        "cluster": {"source": None},
+        "specialise": {"weights": None},
         "evaluate": {"confidence": 0.95},
         "tracking": {"enabled": True},
     }  # fmt: skip

@@ -44,22 +44,25 @@ def make_run(config: Config, path: RunPath, value: Value, optimum: dict[str, flo
     assert path.name is not None
     alone = path.stage == "baseline"
     method = None if alone else config.finetune.methods[path.name]
-    tasks = [path.name] if alone else config.method_tasks(path.name)
-    label = path.start if method is None else method.label
+    tasks = [path.name] if alone else config.judged_tasks(path.name)
+    starts = {start.label: start for start in config.baseline.starts}
+    start = starts[str(path.start)] if method is None else method
+    trained = tasks if method is None else config.method_tasks(path.name)
+    size = round(PARAMETERS[path.stage] * start.width)
     metrics, detail = {}, {}
     for task in tasks:
         if config.tasks[task].kind == "forecast":
             metrics[task] = {"mse": value(path, task), "mae": 0.5}
             detail[task] = {"mse_by_horizon": [0.25, 0.5], "mae_by_channel": {"a": 0.125}}
         else:
-            metrics[task] = {"accuracy": value(path, task), "loss": 0.5}
+            metrics[task] = {"accuracy": value(path, task), "loss": 0.5, "balanced_accuracy": 0.5, "macro_f1": 0.25}
             detail[task] = {"confusion": [[1, 0], [0, 1]], "classes": ["no", "yes"]}
     primary = {task: "mse" if config.tasks[task].kind == "forecast" else "accuracy" for task in tasks}
     record = {
-        "stage": path.stage, "name": path.name, "start": label, "seed": path.seed, "fold": 0, "tasks": tasks,
-        "init": str(label).removesuffix("-frozen"), "freeze": "encoder" if str(label).endswith("-frozen") else "none",
+        "stage": path.stage, "name": path.name, "start": start.label, "seed": path.seed, "fold": 0, "tasks": tasks,
+        "init": start.init, "freeze": start.freeze, "width": start.width,
         "method_kind": "stl" if method is None else method.kind, "epochs_run": 3, "best_epoch": 2, "steps": 30,
-        "train_size": dict.fromkeys(tasks, 100), "parameters": {"total": PARAMETERS[path.stage]},
+        "train_size": dict.fromkeys(tasks, 100), "parameters": {"total": size, "heads": dict.fromkeys(trained, 10)},
         "val": metrics, "train": metrics, "test": metrics, "detail": detail, "phases": None,
         "optimum": {task: {primary[task]: optimum[task]} for task in tasks if task in optimum},
     }  # fmt: skip

@@ -291,5 +291,6 @@ def test_what_the_report_is_told_about_tasks_methods_and_costs() -> None:
     assert (learned["lambda"], learned["label"]) == (None, "learned: learned weights (kendall)")
     assert verdicts["costs"]["parameters"] == {
         "stl": dict.fromkeys(BASE, 1000), "stl_total": 4000, "methods": {"joint": 1500, "learned": 1500},
+        "stl_by_start": {"random": dict.fromkeys(BASE, 1000)},
     }  # fmt: skip
     assert verdicts["conditional_on_one_pretraining"] is False

@@ -41,8 +41,8 @@ def test_runs_table_has_every_metric_of_every_split() -> None:
     ]  # fmt: skip
     keys = ["stage", "method", "task", "seed", "start", "split", "metric", "at"]
     assert not table.duplicated(keys).any()
-    # 2 metrics × 3 splits for each (run, task), and 3 detailed numbers for each forecast.
-    assert len(table) == 2 * 12 * 6 + 2 * 6 * 3
+    # 2 metrics of a forecast and 4 of a label × 3 splits for each run, and 3 detailed numbers for each forecast.
+    assert len(table) == 2 * 6 * (2 + 4) * 3 + 2 * 6 * 3
 
 
 def test_metrics_are_means_over_seeds_by_start_and_method() -> None:
@@ -51,7 +51,9 @@ def test_metrics_are_means_over_seeds_by_start_and_method() -> None:
     summary = metrics_summary(config, runs)
     assert list(summary) == ["stl", "stl_random-frozen", "joint", "learned"]
     assert summary["stl"]["short"] == {"mse": 2.0, "mae": 0.5}
-    assert summary["stl_random-frozen"]["fault"] == {"accuracy": 11.0, "loss": 0.5}
+    assert summary["stl_random-frozen"]["fault"] == {
+        "accuracy": 11.0, "loss": 0.5, "balanced_accuracy": 0.5, "macro_f1": 0.25,
+    }  # fmt: skip
     assert set(summary["joint"]) == {"short", "long", "fault", "coin"}
 
 

@@ -110,11 +110,12 @@ def _run(
         folder / "run.json",
         {
             "stage": "baseline" if method is None else "finetune", "name": method or tasks[0], "start": "random",
-            "init": "random", "freeze": "none", "seed": seed, "fold": 0, "method_kind": kind, "tasks": tasks,
+            "init": "random", "freeze": "none", "width": 1.0, "seed": seed, "fold": 0, "method_kind": kind, "tasks": tasks,
             "device": "cpu", "threads": 1, "epochs_run": epochs, "best_epoch": epochs - 2, "stopped": "patience",
             "steps": 40 * epochs, "samples": dict.fromkeys(tasks, 900), "train_size": dict.fromkeys(tasks, 900),
             "parameters": {"total": shared + sum(heads.values()), "shared": shared, "heads": heads,
                            "trainable": shared + sum(heads.values())},
+            "sharing": {"kind": "hard"}, "stitches": None,
             "transfer": None, "val": {t: _metrics(t, scores[t] * 1.01) for t in tasks},
             "train": {t: _metrics(t, _better(t, scores[t], 0.06)) for t in tasks},
             "test": {t: _metrics(t, scores[t]) for t in tasks}, "detail": detail,
@@ -260,20 +261,22 @@ def _verdicts(
                 "metric": "mse" if task in HORIZONS else "accuracy", "lower_is_better": task in HORIZONS,
                 "input_len": 48, "horizon": HORIZONS.get(task), "train_size": 200 if task == "fault" else 2353,
                 "classes": None if task in HORIZONS else list(classes) if task == "load_state" else ["no", "yes"],
-                "optimum": OPTIMUM[task], "unit": None,
+                "alone": True, "optimum": OPTIMUM[task], "unit": None,
             }
             for task in STL
         ],
         "methods": [
             {"name": method, "kind": METHODS[method]["kind"], "start": "random", "label": LABELS[method],
-             "tasks": list(STL), "lambda": METHODS[method].get("lambda"), "schedule": METHODS[method].get("schedule"),
+             "tasks": list(STL), "trained": list(STL), "target": None, "width": 1.0, "lambda": METHODS[method].get("lambda"), "schedule": METHODS[method].get("schedule"),
              "delta_m": _summary(np.mean([CHANGE[method][t] for t in STL]) + 0.4 * np.arange(seeds))}
             for method in methods
         ],
-        "rows": rows,
+        "rows": rows, "unpaired": [], "labels": {"entries": [], "averages": []}, "published": None,
+        "capacity": [], "fractions": [],
         "forgetting": forgetting if "forecast_first" in methods else [],
         "starts": [compared] if starts else [],
         "costs": {"parameters": {"stl": {t: 41_216 + heads[t] for t in STL}, "stl_total": 5 * 41_216 + total - 41_216,
+                                 "stl_by_start": {"random": {t: 41_216 + heads[t] for t in STL}},
                                  "methods": dict.fromkeys(methods, total)}},
         "advice": "Train fault jointly (joint: λ = 0.2, warmup); keep near out of joint_high, which costs 7.5 %.",
     }  # fmt: skip

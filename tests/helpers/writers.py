@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from mtl.config.sources import DigitsSource, SensorsSource
@@ -17,6 +18,7 @@ from mtl.evaluation.compare import compare
 from mtl.evaluation.runs import read_histories, read_runs
 from mtl.experiment.weights import write_weights
 from mtl.files import write_json
+from mtl.grouping.maps import FILE, PoolArrays, write_maps
 from mtl.models.build import build_model
 from mtl.report.page import write_report
 from stages.prepare import prepare
@@ -37,6 +39,15 @@ def weights(folder: Path) -> None:
     """A model's, under names in an order that the hash seed decides."""
     state = build_model(ENCODER, [spec("forecast", "ahead"), spec("binary", "fault")], seed=3).state_dict()
     write_weights(folder / "weights.safetensors", {name: state[name] for name in set(state)})
+
+
+def maps(folder: Path) -> None:
+    """Data maps of a pool, some of whose samples a task does not have."""
+    values = np.random.default_rng(0).uniform(size=(2, 3, 4, 9)).astype(np.float32)
+    values[:, :, 1, 2:5] = np.nan
+    seen = np.full((2, 9), 3, dtype=np.int32)
+    pools = [PoolArrays(name, NAMES[:4], np.arange(9), seen, values) for name in ("one", "other")]
+    write_maps(folder / FILE, pools, [1, 3], "training")
 
 
 def prepared(folder: Path) -> None:
@@ -76,6 +87,7 @@ def report(folder: Path) -> None:
 WRITERS: dict[str, Callable[[Path], None]] = {
     "mtl/files.py:write_json": json_of_runs,
     "mtl/experiment/weights.py:write_weights": weights,
+    "mtl/grouping/maps.py:write_maps": maps,
     "mtl/data/store.py:write_prepared": prepared,
     "mtl/files.py:replace_text": manifest,
     "mtl/data/manifest.py:write_manifest": manifest,

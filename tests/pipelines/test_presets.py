@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from mtl.config import parse_config
+from mtl.config import BinaryTask, Config, LabelRule, MnistSource, parse_config
 from mtl.errors import ConfigError, UserError
 from pipelines import presets
 
@@ -162,6 +162,11 @@ def test_the_presets_that_are_promised_exist(project: Path) -> None:
         "etth1-har-published",
         "ettm1-har",
         "weather",
+        "digits-parity",
+        "mnist-parity",
+        "cifar10-10",
+        "cifar10-15",
+        "cifar100-100",
     }
     assert promised <= set(presets.names(project))
 
@@ -187,3 +192,52 @@ def test_forecasts_of_etth1_use_the_borders_of_the_benchmark(project: Path) -> N
         source = parse_config(yaml.safe_load(presets.render(name, project))).prepare.sources["etth1"]
         assert source.kind == "series"
         assert source.borders.model_dump() == {"train": 8640, "val": 11520, "test": 14400}
+
+
+@pytest.mark.parametrize("name", ["digits-parity", "mnist-parity"])
+def test_parity_asks_both_questions_of_the_published_network(name: str, project: Path) -> None:
+    config = parse_config(yaml.safe_load(presets.render(name, project)))
+    even, three = config.tasks["even"], config.tasks["multiple_of_3"]
+    assert even.kind == three.kind == "binary" and even.label == "even"
+    assert isinstance(three.label, LabelRule) and three.label.multiple_of == 3
+    assert config.encoder.kind == "mlp" and config.encoder.sizes == [64, 32]
+    assert {method.sharing.kind for method in config.finetune.methods.values()} == {"hard", "cross_stitch"}
+
+
+def test_mnist_parity_is_trained_as_published(project: Path) -> None:
+    config = parse_config(yaml.safe_load(presets.render("mnist-parity", project)))
+    source, train = config.prepare.sources["mnist"], config.train
+    assert isinstance(source, MnistSource) and (source.mean, source.std) == ((0.1307,), (0.3081,))
+    assert (train.batch_size, train.lr, train.epochs, train.schedule) == (128, 0.001, 20, "constant")
+    assert (train.weight_decay, train.clip, train.stopping.patience, train.watch_test) == (0, None, None, True)
+    assert len(config.base.seeds) >= 5
+
+
+def rules(config: Config) -> dict[str, dict[str, object]]:
+    """Task → its rule."""
+    found = {}
+    for name, task in config.tasks.items():
+        assert isinstance(task, BinaryTask) and isinstance(task.label, LabelRule)
+        found[name] = task.label.model_dump(exclude_none=True)
+    return found
+
+
+@pytest.mark.parametrize(("name", "tasks"), [("cifar10-10", 10), ("cifar10-15", 15), ("cifar100-100", 100)])
+def test_cifar_has_a_balanced_task_for_each_class(name: str, tasks: int, project: Path) -> None:
+    config = parse_config(yaml.safe_load(presets.render(name, project)))
+    found = {task: rule["one_vs_rest"] for task, rule in rules(config).items() if "one_vs_rest" in rule}
+    assert len(config.tasks) == tasks and len(found) == {15: 10}.get(tasks, tasks)
+    assert all(task == cls for task, cls in found.items())
+    assert all(config.tasks[task].class_weights == "balanced" for task in found)  # type: ignore[union-attr]
+    assert set(config.baseline_tasks) <= set(found) if tasks == 100 else len(config.baseline_tasks) == tasks
+
+
+def test_cifar10_15_has_the_published_tasks(project: Path) -> None:
+    config = parse_config(yaml.safe_load(presets.render("cifar10-15", project)))
+    found = rules(config)
+    names = [task for task in found if "one_vs_rest" in found[task]]
+    by_number = {key: [names.index(name) for name in found[key]["any_of"]] for key in ("living", "not_living", "odd")}  # type: ignore[attr-defined]
+    assert by_number == {"living": [2, 3, 4, 5, 6, 7], "not_living": [0, 1, 8, 9], "odd": [1, 3, 5, 7, 9]}
+    assert list(found["downside"]) == ["flipped"] and list(found["random"]) == ["coin"]
+    ten = parse_config(yaml.safe_load(presets.render("cifar10-10", project)))
+    assert names == list(ten.tasks) and not any("flipped" in rule for rule in rules(ten).values())

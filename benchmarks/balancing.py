@@ -1,0 +1,201 @@
+"""What a step of every balancing method costs, beside a plain step with equal weights, in one process on one thread.
+
+    python -m benchmarks.balancing                   # about five minutes on an idle machine
+
+K binary tasks share an MLP 784 → 256 → 128 with ReLU; each has a linear head, and all heads are one layer. A step
+has 128 samples: forward, losses, balanced backward pass, clipping, AdamW. Each method takes turns with the plain step,
+and a number is the median of `--rounds` ratios of a step to the plain step before it.
+Torchjd's own way (a layer a head, `mtl_backward` and `jac_to_grad`) is timed beside. Peak memory is what a process
+that takes two such steps has at most, less that of one that only imports.
+"""
+
+import argparse
+import resource
+import subprocess
+import sys
+from collections.abc import Callable
+from statistics import median
+
+import torch
+import torch.nn.functional as F
+from pydantic import TypeAdapter
+from torch import Tensor, nn
+from torchjd.aggregation import MGDA, Aggregator, CAGrad, DualProj, PCGrad, UPGrad
+from torchjd.autojac import jac_to_grad, mtl_backward
+
+from benchmarks.machine import Result, cpu_seconds, report
+from mtl.balancing.base import Pass, Step
+from mtl.balancing.build import build_balancer
+from mtl.config import Method
+from mtl.types import Predictions, TaskSpec
+
+SAMPLES, PIXELS, HIDDEN, WIDTH = 128, 784, 256, 128
+LOSS_LIMIT = 1.1
+WARM_UP = 5
+FEATURE_LIMITS = {"upgrad": 2.5, "mgda": 1.5, "dualproj": 1.5}
+"""At 100 tasks."""
+WEIGHTING = ["fixed", "uncertainty", "dwa", "rlw", "imtl_l", "geometric_mean", "stch", "famo"]
+AGGREGATION = [
+    "upgrad", "dualproj", "mgda", "pcgrad", "gradvac", "cagrad", "nash_mtl", "imtl_g", "aligned_mtl", "config",
+    "fairgrad",
+]  # fmt: skip
+EXACT = ["upgrad", "dualproj", "mgda", "cagrad", "pcgrad"]
+TORCHJD: dict[str, Callable[[], Aggregator]] = {
+    "upgrad": UPGrad, "dualproj": DualProj, "mgda": MGDA, "cagrad": lambda: CAGrad(0.5), "pcgrad": PCGrad,
+}  # fmt: skip
+PEER = {"upgrad": "29–33", "mgda": "26", "cagrad": "29", "pcgrad": "40"}
+"""Ratios at 100 tasks that were read on a like machine with other code around."""
+
+
+def trunk() -> nn.Module:
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(PIXELS, HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, WIDTH), nn.ReLU())
+
+
+def data(count: int) -> tuple[Tensor, Tensor]:
+    """Images of ten kinds and, for each task, whether the kind is among its own: labels that can be learnt."""
+    dice = torch.Generator().manual_seed(0)
+    kind = torch.randint(10, (SAMPLES,), generator=dice)
+    images = torch.randn(10, PIXELS, generator=dice)[kind] + torch.randn(SAMPLES, PIXELS, generator=dice)
+    return images, (torch.rand(10, count, generator=dice) < 0.5).float()[kind]
+
+
+class Ours:
+    """A step of ours, as the training loop takes it."""
+
+    def __init__(self, config: dict[str, object], count: int) -> None:
+        self.images, self.labels = data(count)
+        self.trunk, self.head = trunk(), nn.Linear(WIDTH, count)
+        self.names = tuple(f"t{k}" for k in range(count))
+        specs = [TaskSpec(name, "binary", "images", 0, ["grey"], [], classes=["no", "yes"]) for name in self.names]
+        self.balancer = build_balancer(TypeAdapter(Method).validate_python(config), specs)
+        self.places = {name: place for place, name in enumerate(self.names)}
+        self.shared, self.heads = list(self.trunk.parameters()), list(self.head.parameters())
+        self.trained = [*self.shared, *self.heads, *self.balancer.parameters()]
+        self.optimiser = torch.optim.AdamW(self.trained, lr=1e-3, fused=True)
+        self.steps = 0
+
+    def __call__(self) -> None:
+        features = self.trunk(self.images)
+        logits = self.head(features)
+        losses = F.binary_cross_entropy_with_logits(logits, self.labels, reduction="none").mean(dim=0)
+        passes = []
+        if self.balancer.needs_passes:
+            predictions = Predictions({}, self.names, logits, (features,))
+            passes = [Pass(self.places, predictions, {self.names: self.head.weight.detach()})]
+        self.optimiser.zero_grad(set_to_none=True)
+        step = Step(losses, tuple(range(len(self.names))), 0.5, passes, self.shared, self.heads, 1 + self.steps // 10)
+        self.balancer.backward(step)
+        nn.utils.clip_grad_norm_(self.trained, 1.0)
+        self.optimiser.step()
+        self.steps += 1
+
+
+class Torchjd:
+    """The same with torchjd's own calls, each task with a layer of its own as head."""
+
+    def __init__(self, aggregator: Aggregator, count: int) -> None:
+        self.images, self.labels = data(count)
+        self.trunk, self.heads = trunk(), nn.ModuleList(nn.Linear(WIDTH, 1) for _ in range(count))
+        self.aggregator = aggregator
+        self.trained = [*self.trunk.parameters(), *self.heads.parameters()]
+        self.optimiser = torch.optim.AdamW(self.trained, lr=1e-3, fused=True)
+
+    def __call__(self) -> None:
+        features = self.trunk(self.images)
+        losses = [
+            F.binary_cross_entropy_with_logits(head(features).squeeze(1), self.labels[:, k])
+            for k, head in enumerate(self.heads)
+        ]
+        self.optimiser.zero_grad(set_to_none=True)
+        mtl_backward(losses, features=features)
+        jac_to_grad(self.trunk.parameters(), self.aggregator, optimize_gramian_computation=True)  # type: ignore[call-overload]
+        nn.utils.clip_grad_norm_(self.trained, 1.0)
+        self.optimiser.step()
+
+
+def config(kind: str, count: int) -> dict[str, object]:
+    return {"kind": kind} | ({"weights": [1.0] * count} if kind == "fixed" else {})
+
+
+def works(count: int, slow: bool) -> dict[str, Callable[[], object]]:
+    """Name → step. Slow ones: exact gradients of many tasks."""
+    if slow:
+        found: dict[str, Callable[[], object]] = {}
+        for kind in EXACT:
+            found[f"{kind}, exact"] = Ours(config(kind, count), count)
+            found[f"{kind}, torchjd"] = Torchjd(TORCHJD[kind](), count)
+        return found | {"gradnorm": Ours(config("gradnorm", count), count)}
+    found = {kind: Ours(config(kind, count), count) for kind in WEIGHTING}
+    return found | {f"{k}, on features": Ours(config(k, count) | {"features": "features"}, count) for k in AGGREGATION}
+
+
+def ratios(measured: dict[str, Callable[[], object]], count: int, rounds: int) -> dict[str, tuple[float, float]]:
+    """Name → (median ratio to the plain step of the same round, median CPU ms)."""
+    plain = Ours({"kind": "equal"}, count)
+    found = {}
+    for name, work in measured.items():
+        # Turn and turn about, so that each finds in the caches what the other left there.
+        pairs = [(cpu_seconds(plain), cpu_seconds(work)) for _ in range(WARM_UP + rounds)][WARM_UP:]
+        found[name] = median(own / reference for reference, own in pairs), median(own * 1e3 for _, own in pairs)
+    return found
+
+
+def peak_memory(name: str, count: int) -> float:
+    """MB at the peak of a process that takes two steps."""
+    command = [sys.executable, "-m", "benchmarks.balancing", "--memory", name, "--tasks", str(count)]
+    return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+
+def print_memory(name: str, count: int) -> None:
+    """The child's part of `peak_memory`."""
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    if name == "plain":
+        step: Callable[[], object] = Ours({"kind": "equal"}, count)
+    else:
+        step = (works(count, True) if name.endswith(("exact", "torchjd", "gradnorm")) else works(count, False))[name]
+    for _ in range(2):
+        step()
+    print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1e3)
+
+
+def limit(name: str, count: int) -> float | None:
+    """What is asked of a ratio."""
+    if name in WEIGHTING:
+        return LOSS_LIMIT
+    kind, _, form = name.partition(", ")
+    return FEATURE_LIMITS.get(kind) if form == "on features" and count == 100 else None
+
+
+def main(rounds: int, counts: list[int], memory: bool) -> None:
+    """Times every method and reports."""
+    results: list[Result] = []
+    for count in counts:
+        for slow in (False, True):
+            measured = works(count, slow)
+            found = ratios(measured, count, rounds)
+            for name, (ratio, ms) in found.items():
+                peak = f"{peak_memory(name, count):.0f} MB, " if memory else ""
+                result = Result(f"K = {count}: {name}", ratio, "× plain", limit(name, count), note=f"{peak}{ms:.2f} ms")
+                results.append(result)
+            for kind in EXACT if slow else []:
+                pair = found[f"{kind}, exact"][1] / found[f"{kind}, torchjd"][1]
+                note = f"peer {PEER[kind]} × plain" if count == 100 and kind in PEER else ""
+                results.append(Result(f"K = {count}: {kind}, exact, to torchjd's own", pair, "×", 1.0, note=note))
+        if memory:
+            results.append(Result(f"K = {count}: plain step, peak memory", peak_memory("plain", count), "MB"))
+    report("balancing", results)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description="Time a step of every balancing method.")
+    parser.add_argument("--rounds", type=int, default=30)
+    parser.add_argument("--tasks", type=int, nargs="+", default=[2, 10, 100])
+    parser.add_argument("--no-memory", action="store_true", help="leave the peak memory out")
+    parser.add_argument("--memory", help="print the peak memory of one of them")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    if options.memory:
+        print_memory(options.memory, options.tasks[0])
+    else:
+        main(options.rounds, options.tasks, not options.no_memory)

@@ -1,0 +1,170 @@
+"""Images: an epoch against a plain DataLoader over a per-sample Dataset, what 100 heads cost, and peak memory.
+
+`python -m benchmarks.images`. Sizes of MNIST (55,000 training images of 28 × 28) with random pixels: no time here
+depends on what an image shows. Both loops train the same network (MLP 784 → 64 → 32, hard sharing) from the same
+weights with AdamW, batch 128, in one process, in turn, on one thread.
+"""
+
+import resource
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.utils.data import DataLoader, Dataset
+
+from benchmarks.machine import Result, interleaved, report
+from mtl.balancing.weighted import FixedWeights
+from mtl.config import MlpEncoder, SamplerConfig, StoppingConfig
+from mtl.data.images import image_samples
+from mtl.data.pools import Pool, Target
+from mtl.data.sampling import JointPlan
+from mtl.models.build import MultiTaskModel, build_model
+from mtl.seeding import make_deterministic
+from mtl.training.checkpoint import Checkpoint
+from mtl.training.fit import Budget, Fitted, fit
+from mtl.training.optimiser import adamw
+from mtl.training.stopping import Selector
+from mtl.types import ImageSet, TaskSpec
+
+IMAGES, BATCH, EPOCH_IMAGES = 55_000, 128, 12_800
+"""A hundred steps are an epoch here: the time of an epoch is in proportion to them."""
+MEAN, STD = 0.1307, 0.3081
+ENCODER = MlpEncoder(kind="mlp", sizes=[64, 32])
+
+
+class Lean(Dataset[tuple[Tensor, Tensor]]):
+    """One image at a time with as little work as a per-sample Dataset can do."""
+
+    def __init__(self, images: Tensor, labels: Tensor) -> None:
+        self.images, self.labels = images, labels
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, item: int) -> tuple[Tensor, Tensor]:
+        return (self.images[item].float() / 255 - MEAN) / STD, self.labels[item].float()
+
+
+class Usual(Lean):
+    """One image at a time as the usual MNIST Dataset gives it: a picture, made a tensor, normalised."""
+
+    def __getitem__(self, item: int) -> tuple[Tensor, Tensor]:
+        picture = Image.fromarray(self.images[item, 0].numpy())
+        pixels = torch.from_numpy(np.array(picture, copy=True))[None].float().div(255)
+        mean, std = torch.as_tensor([MEAN]), torch.as_tensor([STD])
+        return pixels.sub_(mean[:, None, None]).div_(std[:, None, None]), self.labels[item].float()
+
+
+def tasks(count: int) -> list[TaskSpec]:
+    return [TaskSpec(f"t{k}", "binary", "images", 0, ["grey"], [], classes=["no", "yes"], image=(28, 28))
+            for k in range(count)]  # fmt: skip
+
+
+class Load:
+    """`count` binary tasks on random images."""
+
+    def __init__(self, count: int) -> None:
+        torch.manual_seed(0)
+        self.specs = tasks(count)
+        self.images = torch.randint(256, (EPOCH_IMAGES, 1, 28, 28), dtype=torch.uint8)
+        self.labels = torch.randint(2, (EPOCH_IMAGES, count))
+        named = {spec.name: column.contiguous() for spec, column in zip(self.specs, self.labels.unbind(1), strict=True)}
+        source = ImageSet("images", self.images, ["grey"], torch.zeros(EPOCH_IMAGES, dtype=torch.int64), 2, {}, {})
+        samples = image_samples(source, torch.arange(EPOCH_IMAGES), torch.tensor([MEAN]).double(),
+                                torch.tensor([STD]).double())  # fmt: skip
+        self.pool = Pool("images", "images", samples, {n: Target(None, 0, label, None) for n, label in named.items()})
+        self.val = self.pool.at_most(BATCH)
+
+    def model(self) -> MultiTaskModel:
+        return build_model(ENCODER, self.specs, 0)
+
+    def ours(self) -> Callable[[], None]:
+        """An epoch of the loop that every run uses."""
+        model, specs = self.model(), {spec.name: spec for spec in self.specs}
+        optimiser = adamw([(list(model.parameters()), 1e-3, 0.0)])
+        plan = JointPlan({"images": len(self.pool)}, BATCH, SamplerConfig(), 0)
+
+        def epoch() -> None:
+            budget, selector = Budget(1, "constant", None, 0), Selector(StoppingConfig(), self.specs)
+            list(fit(model, FixedWeights(self.specs), optimiser, [self.pool], [self.val], plan, specs, budget, selector,
+                     Checkpoint(None), Fitted()))  # fmt: skip
+
+        return epoch
+
+    def plain(self, kind: type[Lean]) -> Callable[[], None]:
+        """The same network behind a DataLoader, a loss a task."""
+        model = self.model().train()
+        optimiser = torch.optim.AdamW(model.parameters(), lr=1e-3, weight_decay=0.0)
+        loader = DataLoader(kind(self.images, self.labels), batch_size=BATCH, shuffle=True)
+        names = [spec.name for spec in self.specs]
+
+        def epoch() -> None:
+            for x, y in loader:
+                found = model(x, names)
+                loss = torch.stack([
+                    functional.binary_cross_entropy_with_logits(found[name], y[:, k]) for k, name in enumerate(names)
+                ]).sum()  # fmt: skip
+                optimiser.zero_grad()
+                loss.backward()
+                optimiser.step()
+
+        return epoch
+
+
+def gathering(load: Load) -> dict[str, Callable[[], object]]:
+    """An epoch's batches alone, by both ways."""
+    order = torch.randperm(EPOCH_IMAGES).split(BATCH)
+    loader = DataLoader(Usual(load.images, load.labels), batch_size=BATCH, shuffle=True)
+    return {"ours": lambda: [load.pool.batch(index) for index in order], "loader": lambda: list(loader)}
+
+
+def network_alone(load: Load) -> Callable[[], None]:
+    """What no loop can save: forward, backward and optimiser on a batch that lies ready."""
+    model = load.model().train()
+    optimiser = adamw([(list(model.parameters()), 1e-3, 0.0)])
+    batch = load.pool.batch(torch.arange(BATCH))
+    assert batch.labels is not None
+    labels = batch.labels.float()
+
+    def steps() -> None:
+        for _ in range(EPOCH_IMAGES // BATCH):
+            logits = model(batch.x, load.pool.tasks).logits
+            assert isinstance(logits, Tensor)
+            loss = functional.binary_cross_entropy_with_logits(logits, labels, reduction="none").mean(0).sum()
+            optimiser.zero_grad(set_to_none=True)
+            loss.backward()
+            nn.utils.clip_grad_norm_(list(model.parameters()), torch.inf)
+            optimiser.step()
+
+    return steps
+
+
+def main() -> None:
+    """Measures everything and reports."""
+    make_deterministic(0, 1)
+    two, one, hundred = Load(2), Load(1), Load(100)
+    seconds = interleaved({
+        "ours": two.ours(), "usual": two.plain(Usual), "lean": two.plain(Lean),
+        "one head": one.ours(), "100 heads": hundred.ours(),
+        "network": network_alone(two), **{f"batches {k}": work for k, work in gathering(two).items()},
+    }, rounds=7)  # fmt: skip
+    per_second = {name: EPOCH_IMAGES / value for name, value in seconds.items()}
+    report("images", [
+        Result("images a second, 2 tasks, hard sharing: ours", per_second["ours"], "1/CPU s"),
+        Result("the same network, DataLoader, the usual Dataset", per_second["usual"], "1/CPU s"),
+        Result("ours against it", seconds["usual"] / seconds["ours"], "×", 5.0, True),
+        Result("ours against a DataLoader, the leanest Dataset", seconds["lean"] / seconds["ours"], "×"),
+        Result("gathering and normalising alone: ours against the DataLoader",
+               seconds["batches loader"] / seconds["batches ours"], "×"),
+        Result("the loop against forward, backward and optimiser alone", seconds["ours"] / seconds["network"], "×"),
+        Result("100 binary heads against one", seconds["100 heads"] / seconds["one head"], "×", 1.3),
+        Result("an epoch of MNIST (55,000 images)", seconds["ours"] * IMAGES / EPOCH_IMAGES, "CPU s"),
+        Result("peak memory of this process", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6, "GB"),
+    ])  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,53 @@
+"""The gradient of each task, one row a task."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.autograd.function import BackwardCFunction
+
+
+@dataclass(frozen=True)
+class Reach:
+    """What the graph of a step's losses looks like."""
+
+    at_once: int | None
+    """How many rows torch.vmap may compute side by side: None is all of them. It is 1, one after the other, when the
+    graph holds an autograd function written in Python, which vmap cannot enter."""
+    leaves: frozenset[int]
+    """`id` of every parameter that some loss depends on."""
+
+    def reached(self, parameters: list[nn.Parameter]) -> list[nn.Parameter]:
+        """Those that some loss depends on; the others have no gradient, and so no update."""
+        return [parameter for parameter in parameters if id(parameter) in self.leaves]
+
+
+def look(losses: Float[Tensor, " k"]) -> Reach:
+    """Walks the graph once."""
+    seen: set[Any] = set()
+    leaves: set[int] = set()
+    at_once: int | None = None
+    waiting: list[Any] = [losses.grad_fn]
+    while waiting:
+        node = waiting.pop()
+        if node is None or node in seen:
+            continue
+        seen.add(node)
+        if isinstance(node, BackwardCFunction):
+            at_once = 1
+        if hasattr(node, "variable"):  # the end of a branch, where a parameter's gradient is added up
+            leaves.add(id(node.variable))
+        waiting += [parent for parent, _ in node.next_functions]
+    return Reach(at_once, frozenset(leaves))
+
+
+def task_gradients(
+    losses: Float[Tensor, " k"], tensor: Float[Tensor, "*s"], at_once: int | None
+) -> Float[Tensor, "k *s"]:
+    """Each loss's gradient on `tensor`; the graph is kept."""
+    basis = torch.eye(len(losses), dtype=losses.dtype, device=losses.device)
+    if at_once is None:
+        return torch.autograd.grad(losses, tensor, basis, retain_graph=True, is_grads_batched=True)[0]
+    return torch.stack([torch.autograd.grad(losses, tensor, row, retain_graph=True)[0] for row in basis])

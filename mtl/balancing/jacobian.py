@@ -1,0 +1,166 @@
+"""Gradient aggregation: the shared weights follow a combination of the tasks' gradients, each head its own task's.
+
+Exact: from the Jacobian of the losses on the shared weights, K backward passes, through torchjd's autojac.
+Surrogate: from the Gramian of the gradients on the features (as MGDA-UB, Sener & Koltun 2018, arXiv 1810.04650) and
+one backward pass with the weights that it gives; only where all tasks read one batch's features.
+
+A task that has no sample with a target in a step has no gradient in it; the others' are combined.
+"""
+
+import copy
+import math
+from collections.abc import Callable, Sequence
+
+import torch
+from jaxtyping import Float, Float64
+from torch import Tensor
+from torchjd.aggregation import GramianWeightedAggregator, Weighting
+from torchjd.autojac import backward, jac, jac_to_grad
+
+from mtl.balancing.aggregation import Direction, Weigher
+from mtl.balancing.base import Balancer, Step, placed
+from mtl.balancing.feature_gramian import feature_gramian
+from mtl.balancing.gradients import look, task_gradients
+from mtl.errors import UserError
+from mtl.types import TaskSpec
+
+
+class NonFiniteGradientError(UserError):
+    """A task's gradient became NaN or infinite; names the task."""
+
+
+class JacobianDescent(Balancer):
+    """A method of aggregation at work on a network.
+
+    Args:
+        specs: the tasks of the run.
+        method: what combines the gradients.
+        surrogate: whether it sees the gradients on the features instead of those on the shared weights.
+    """
+
+    def __init__(self, specs: list[TaskSpec], method: Weigher | Direction, surrogate: bool = False) -> None:
+        super().__init__(specs)
+        self.method, self.surrogate = method, surrogate
+        self.needs_passes = surrogate
+
+    def backward(self, step: Step) -> Float[Tensor, " K"]:
+        if self.surrogate and isinstance(self.method, Weigher):
+            gramian = self._on_features(step)
+            weights = self._weigh(self.method, gramian, step).to(step.losses)
+            torch.autograd.backward(step.losses, weights, inputs=list(step.shared))
+            return placed(weights, step, len(self.specs))
+        if step.heads:
+            ones = torch.ones_like(step.losses)
+            torch.autograd.backward(step.losses, ones, inputs=list(step.heads), retain_graph=True)
+        if isinstance(self.method, Direction):
+            weights = self._follow(self.method, step)
+        elif self.method.needs_gramian:
+            weights = self._descend(self.method, step)
+        else:
+            weights = self.method(torch.eye(len(step.losses)).double(), list(step.present)).to(step.losses)
+            torch.autograd.backward(step.losses, weights, inputs=list(step.shared))
+        return placed(weights, step, len(self.specs))
+
+    def agreement(
+        self, gramian: Float[Tensor, "k k"], weights: Float[Tensor, " K"], present: Sequence[int]
+    ) -> float | None:
+        if not self.surrogate or not isinstance(self.method, Weigher) or gramian.trace() == 0:
+            return None
+        g = gramian.double().cpu()
+        used = weights.detach().double().cpu()[list(present)]
+        # A copy: what the method remembers and draws is left to the training.
+        exact = copy.deepcopy(self.method)(g, list(present))
+        squares = float((used @ g @ used) * (exact @ g @ exact))
+        return float(used @ g @ exact) / math.sqrt(squares) if squares > 0 else None
+
+    def _weigh(self, method: Weigher, gramian: Float[Tensor, "k k"], step: Step) -> Float64[Tensor, " k"]:
+        """The method's weights; the same for all when no task has a gradient."""
+        g = gramian.detach().double().cpu()
+        self._check(g.diagonal(), step)
+        if g.trace() == 0:
+            return torch.full((len(g),), 1 / len(g), dtype=torch.float64)
+        return method(g, list(step.present))
+
+    def _descend(self, method: Weigher, step: Step) -> Float[Tensor, " k"]:
+        """Sets the shared gradients from the exact Gramian."""
+        weighting = _Called(lambda gramian: self._weigh(method, gramian, step).to(gramian))
+        reach = look(step.losses)
+        shared = reach.reached(list(step.shared))
+        backward(step.losses, inputs=shared, parallel_chunk_size=reach.at_once)
+        return jac_to_grad(shared, GramianWeightedAggregator(weighting), optimize_gramian_computation=True)
+
+    def _follow(self, method: Direction, step: Step) -> Float[Tensor, " k"]:
+        """Sets the shared gradients from the exact Jacobian."""
+        reach = look(step.losses)
+        blocks = jac(step.losses, step.shared, parallel_chunk_size=reach.at_once)
+        jacobian = torch.cat([block.flatten(1) for block in blocks], dim=1)
+        self._check(jacobian.norm(dim=1), step)
+        direction, weights = method(jacobian, list(step.present))
+        parts = direction.split([parameter.numel() for parameter in step.shared])
+        for parameter, part in zip(step.shared, parts, strict=True):
+            if id(parameter) in reach.leaves:
+                parameter.grad = part.view_as(parameter).clone()
+        return weights
+
+    def _on_features(self, step: Step) -> Float[Tensor, "k k"]:
+        """Gramian of the gradients on the features; sets the heads' gradients."""
+        only = step.passes[0]
+        if len(step.passes) > 1 or len(only.predictions.features) > 1:
+            raise UserError(
+                "`features: features` needs tasks that read the same features of the same batch, found "
+                f"{len(step.passes)} batches and {len(only.predictions.features)} tensors of features; use `exact`."
+            )
+        place = {position: number for number, position in enumerate(step.present)}
+        number = {task: place[position] for task, position in only.places.items()}
+        ones = torch.ones_like(step.losses)
+        if sum(len(tasks) for tasks in only.linear) < len(number):
+            torch.autograd.backward(step.losses, ones, inputs=list(step.heads), retain_graph=True)
+            at_once = look(step.losses).at_once
+            rows = task_gradients(step.losses, only.predictions.features[0], at_once).flatten(1)
+            return rows @ rows.T
+        own = [tasks[0] for tasks in only.linear if tasks[0] in only.predictions.own]
+        stacked = [tasks for tasks in only.linear if tasks[0] not in only.predictions.own]
+        outputs = [only.predictions.own[task] for task in own]
+        if stacked and only.predictions.logits is not None:
+            outputs.append(only.predictions.logits)
+        heads = list(step.heads)
+        found = torch.autograd.grad(step.losses, [*outputs, *heads], ones, retain_graph=True, allow_unused=True)
+        for parameter, gradient in zip(heads, found[len(outputs) :], strict=True):
+            parameter.grad = gradient
+        deltas = [gradient.flatten(1) for gradient in found[: len(outputs)]]
+        task = [number[name] for name, delta in zip(own, deltas, strict=False) for _ in range(delta.shape[1])]
+        if stacked:
+            binary = [name for tasks in stacked for name in tasks]
+            if binary != list(only.predictions.binary):
+                deltas[-1] = deltas[-1][:, [only.predictions.binary.index(name) for name in binary]]
+            task += [number[name] for name in binary]
+        weights = [only.linear[name,] for name in own] + [only.linear[tasks] for tasks in stacked]
+        delta = deltas[0] if len(deltas) == 1 else torch.cat(deltas, dim=1)
+        weight = weights[0] if len(weights) == 1 else torch.cat(weights)
+        return feature_gramian(delta, weight, task, len(step.losses))
+
+    def _check(self, sizes: Float[Tensor, " k"], step: Step) -> None:
+        """Raises if a task's gradient, of which `sizes` holds a measure, is not finite."""
+        if bool(torch.isfinite(sizes).all()):
+            return
+        # One loss that is not finite spoils the gradients of all tasks, so it is named first.
+        for what, values in (("loss", step.losses.detach()), ("gradient", sizes)):
+            bad = (~torch.isfinite(values)).nonzero().flatten().tolist()
+            if bad:
+                tasks = [self.specs[step.present[place]].name for place in bad]
+                named = f"task {tasks[0]}" if len(tasks) == 1 else f"tasks {', '.join(tasks[:5])}"
+                raise NonFiniteGradientError(
+                    f"the {what} of {named} became {float(values[bad[0]])} in epoch {step.epoch}. The last good state "
+                    "is kept. A lower `train.lr` or `train.clip` often helps."
+                )
+
+
+class _Called(Weighting):
+    """A function from Gramian to weights, as torchjd calls it."""
+
+    def __init__(self, function: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.function = function
+
+    def forward(self, gramian: Tensor, /) -> Tensor:
+        return self.function(gramian)

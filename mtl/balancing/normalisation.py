@@ -1,0 +1,76 @@
+"""Losses brought to a common scale before any method sees them; no gradient flows through the scale.
+
+initial: divided by the task's first loss. log_classes: by log k for a task of k classes, the loss of a guess; a
+forecast, whose guess has a loss of 1 on z-scored values, stays. ema: by the running mean of the task's loss.
+"""
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from typing import Literal
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from mtl.balancing.base import Balancer, Step
+from mtl.types import TaskSpec
+
+Normalisation = Literal["initial", "log_classes", "ema"]
+DECAY = 0.99
+"""Of the running mean; it is corrected for its start, so that the first scale is the first loss."""
+SMALLEST = 1e-8
+"""A loss is divided by at least this."""
+
+
+class Normalised(Balancer):
+    """A method on scaled losses; the weights it reports are those of the losses as they are.
+
+    Args:
+        specs: the tasks.
+        inner: the method.
+        kind: how losses are scaled.
+    """
+
+    def __init__(self, specs: list[TaskSpec], inner: Balancer, kind: Normalisation) -> None:
+        super().__init__(specs)
+        self.inner, self.kind = inner, kind
+        self.needs_passes = inner.needs_passes
+        self.sums: Tensor  # log_classes: the scale. Others: sum of losses, each DECAY^age times (ema), or the first
+        self.counts: Tensor
+        guesses = [1.0 if spec.kind == "forecast" else math.log(max(2, len(spec.classes))) for spec in specs]
+        self.register_buffer("sums", torch.tensor(guesses) if kind == "log_classes" else torch.zeros(len(specs)))
+        self.register_buffer("counts", torch.full((len(specs),), float(kind == "log_classes")))
+
+    def backward(self, step: Step) -> Float[Tensor, " K"]:
+        self._see(step.losses.detach(), list(step.present))
+        scale = self._scale()
+        weights = self.inner.backward(dataclasses.replace(step, losses=step.losses * scale[list(step.present)]))
+        return weights * scale
+
+    def share(self, progress: float) -> float | None:
+        return self.inner.share(progress)
+
+    def agreement(
+        self, gramian: Float[Tensor, "k k"], weights: Float[Tensor, " K"], present: Sequence[int]
+    ) -> float | None:
+        scale = self._scale()
+        here = scale[list(present)]
+        inner = torch.where(scale > 0, weights / scale, 0)
+        return self.inner.agreement(gramian * here[:, None] * here, inner, present)
+
+    def _scale(self) -> Float[Tensor, " K"]:
+        """Factor of each loss; 0 for a task that was never seen."""
+        return torch.where(self.counts > 0, 1 / (self.sums / self.counts).clamp_min(SMALLEST), 0)
+
+    def _see(self, losses: Float[Tensor, " k"], present: list[int]) -> None:
+        match self.kind:
+            case "log_classes":
+                return
+            case "initial":
+                new = self.counts[present] == 0
+                self.sums[present] = torch.where(new, losses, self.sums[present])
+                self.counts[present] = 1
+            case "ema":
+                self.sums[present] = DECAY * self.sums[present] + losses
+                self.counts[present] = DECAY * self.counts[present] + 1

@@ -1,0 +1,68 @@
+"""Settings of data maps, `cluster` and `specialise` that are each fine and together are not."""
+
+from collections.abc import Mapping
+
+from mtl.config.balancing import Method, SequentialMethod
+from mtl.config.grouping import ClusterConfig, CosineAffinity, SpecialiseConfig
+from mtl.config.training import TrainConfig
+
+
+def grouping_contradictions(
+    methods: Mapping[str, Method],
+    tasks: Mapping[str, list[str]],
+    train: TrainConfig,
+    cluster: ClusterConfig,
+    specialise: SpecialiseConfig,
+) -> list[tuple[str, str]]:
+    """Pairs (path, message).
+
+    Args:
+        methods: by name.
+        tasks: method → the tasks that it trains.
+        train: the budget.
+        cluster: the section.
+        specialise: the section.
+    """
+    found: list[tuple[str, str]] = []
+    for name, method in methods.items():
+        if method.datamap is None:
+            continue
+        path = f"finetune.methods.{name}.datamap"
+        if isinstance(method, SequentialMethod) or method.target is not None:
+            found.append((path, "should be null for a method of two phases (`sequential`, `target`)."))
+        late = [epoch for epoch in method.datamap.snapshots if epoch > train.epochs]
+        if late:
+            message = f"should be epochs up to train.epochs ({train.epochs}), found {late[0]}."
+            found.append((f"{path}.snapshots", message))
+    source = cluster.source
+    if source is None:
+        if specialise.weights is not None:
+            found.append(("cluster.source", "should be a method while `specialise.weights` is set, found null."))
+        return found
+    if source not in methods:
+        return [*found, ("cluster.source", f"should be one of {', '.join(methods)}, found {source!r}.")]
+    if cluster.clusters != "auto" and cluster.clusters > len(tasks[source]):
+        message = f"should be at most the {len(tasks[source])} tasks of {source}, found {cluster.clusters}."
+        found.append(("cluster.clusters", message))
+    if isinstance(cluster.relation, CosineAffinity):
+        if train.gradient_probes == 0:
+            found.append(("train.gradient_probes", "should be at least 1 for `cluster.relation` gradient_cosine."))
+        return found
+    return found + _maps(methods[source], source, train, cluster)
+
+
+def _maps(method: Method, source: str, train: TrainConfig, cluster: ClusterConfig) -> list[tuple[str, str]]:
+    """What is wrong with grouping by the data maps of `source`."""
+    assert not isinstance(cluster.relation, CosineAffinity)
+    found: list[tuple[str, str]] = []
+    if method.datamap is None:
+        kind = cluster.relation.kind
+        return [("cluster.source", f"should be a method with a `datamap` for the relation {kind}, found {source!r}.")]
+    if train.epochs < 2:
+        found.append(("train.epochs", "should be at least 2 for a data map: nothing varies over one epoch; found 1."))
+    kept = [*method.datamap.snapshots, train.epochs]
+    absent = [epoch for epoch in cluster.relation.epochs or [] if epoch not in kept]
+    if absent:
+        message = f"should be epochs that {source} keeps ({', '.join(map(str, kept))}), found {absent[0]}."
+        found.append(("cluster.relation.epochs", message))
+    return found

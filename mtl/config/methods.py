@@ -1,0 +1,56 @@
+"""What every run starts from, and what every joint method has."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from mtl.config.common import Name, PositiveFloat, PositiveFraction, PositiveInt, Section
+from mtl.config.grouping import DataMapConfig
+from mtl.config.sharing import HardSharing, Sharing
+
+
+class Start(Section):
+    """What a run starts from and what of it is trained."""
+
+    init: Literal["random", "pretrained"] = "random"
+    freeze: Literal["none", "encoder"] = "none"
+    width: PositiveFloat = 1.0
+    """Factor on the encoder's widths, for a sweep of capacity."""
+
+    @property
+    def label(self) -> str:
+        """Folder and display name, e.g. `pretrained-frozen` or `random-width0.5`."""
+        wide = "" if self.width == 1 else f"-width{self.width:g}"
+        return self.init + ("-frozen" if self.freeze == "encoder" else "") + wide
+
+
+class Curriculum(Section):
+    """Easy samples first, tasks one after the other (Bengio 2009).
+
+    A sample's difficulty is its loss under the single-task model of the same seed and start, as a rank among the
+    samples of its task, averaged over its tasks.
+    """
+
+    samples: bool = True
+    """False: only `start_epoch` applies."""
+    pacing: Literal["linear", "root", "step"] = "linear"
+    """How the share of the samples that are in use grows from `start` to 1."""
+    start: PositiveFraction = 0.3
+    full: PositiveFraction = 0.5
+    """Share of the epochs after which all samples are in use."""
+    levels: PositiveInt = 3
+    """`step`: in how many equal steps."""
+    start_epoch: dict[Name, PositiveInt] = {}
+    """Task → first epoch that trains it."""
+
+
+class MethodBase(Start):
+    tasks: Annotated[list[Name], Field(min_length=1)] | None = None
+    """Tasks trained together; null takes all."""
+    sharing: Sharing = HardSharing()
+    """How they share the network."""
+    target: Name | None = None
+    """After the joint training, this task alone is trained on for another whole budget, and judged alone."""
+    curriculum: Curriculum | None = None
+    datamap: DataMapConfig | None = None
+    """What is noted of every training sample; null notes nothing."""

@@ -1,0 +1,78 @@
+"""The runs of one config side by side: single-task (STL) and joint, paired by seed, with what is measured in them."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from mtl.config import Config, ForecastTask
+from mtl.config.tasks import Task
+from mtl.errors import UserError
+from mtl.evaluation.intervals import Interval, t_interval
+from mtl.evaluation.runs import Run, stage_of
+from mtl.paths import RunPath
+
+
+def primary_metric(task: Task) -> str:
+    return "mse" if isinstance(task, ForecastTask) else "accuracy"
+
+
+def lower_is_better(task: Task) -> bool:
+    return isinstance(task, ForecastTask)
+
+
+class Comparison:
+    """The runs of one config, by key, and the quantities that verdicts are made of."""
+
+    def __init__(self, config: Config, runs: Iterable[Run]) -> None:
+        self.config = config
+        self.seeds = config.base.seeds
+        self.confidence = config.evaluate.confidence
+        self.by_path = {run.path: run for run in runs}
+
+    def run(self, path: RunPath) -> Run:
+        if path not in self.by_path:
+            raise UserError(f"{path.folder / 'run.json'} is missing; run `dvc repro {stage_of(path)}`.")
+        return self.by_path[path]
+
+    def stl(self, task: str, start: str) -> list[Run]:
+        """The task's single-task runs, in the order of the seeds."""
+        return [self.run(RunPath("baseline", task, start, seed)) for seed in self.seeds]
+
+    def joint(self, method: str) -> list[Run]:
+        return [self.run(RunPath("finetune", method, None, seed)) for seed in self.seeds]
+
+    def values(self, runs: Sequence[Run], task: str) -> list[float]:
+        """The task's primary test metric in each run."""
+        return [run.value(task, primary_metric(self.config.tasks[task])) for run in runs]
+
+    def interval(self, values: Sequence[float]) -> Interval:
+        return t_interval(values, self.confidence)
+
+    def summary(self, values: Sequence[float]) -> dict[str, Any]:
+        """`mean`, `low` and `high` over the seeds, and the `values` themselves."""
+        found = self.interval(values)
+        return {"mean": found.mean, "low": found.low, "high": found.high, "values": list(values)}
+
+    def changes(self, task: str, before: Sequence[float], after: Sequence[float]) -> list[float]:
+        """Paired changes in percent, positive is better; empty where a baseline of zero leaves them undefined."""
+        if 0.0 in before:
+            return []
+        sign = -1 if lower_is_better(self.config.tasks[task]) else 1
+        return [100 * sign * (b - a) / a for a, b in zip(before, after, strict=True)]
+
+    def alone(self, task: str) -> bool:
+        """Whether the task has single-task models."""
+        return task in self.config.baseline_tasks
+
+    def first_run(self, task: str) -> Run | None:
+        """A run that measured the task, for what is the same in all of them; None when none does."""
+        if self.alone(task):
+            return self.stl(task, self.config.baseline.starts[0].label)[0]
+        methods = [name for name in self.config.finetune.methods if task in self.config.judged_tasks(name)]
+        return self.joint(methods[0])[0] if methods else None
+
+    def optimum(self, task: str) -> float | None:
+        """Of the primary metric on the task's test samples."""
+        first = self.first_run(task)
+        known = {} if first is None else first.record["optimum"] or {}
+        found = known.get(task, {}).get(primary_metric(self.config.tasks[task]))
+        return None if found is None else float(found)

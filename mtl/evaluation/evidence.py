@@ -1,0 +1,240 @@
+"""The decision framework with what was measured in place of opinions: the lines of `mtl advise`.
+
+Each line holds what was measured, the rule with its threshold, what it recommends, and how sure that is. Lines that
+recommend nothing are kept too: what was looked at and found unremarkable is evidence as well.
+"""
+
+from collections.abc import Iterable, Sequence
+from itertools import combinations
+from statistics import median
+from typing import Any
+
+from mtl.config import Config, ForecastTask, LinearEncoder, TimeDartEncoder
+from mtl.evaluation.compare import Comparison
+from mtl.evaluation.intervals import Interval
+from mtl.evaluation.limits import AGREED, BURST, CONFLICT, MIN_SEEDS, RELATED, TIGHT, UNEVEN
+from mtl.evaluation.runs import Run
+
+Json = dict[str, Any]
+Histories = Iterable[tuple[Run, Json]]
+
+
+def evidence(
+    config: Config, verdicts: Json, runs: Sequence[Run], histories: Histories, groups: Json | None
+) -> list[Json]:
+    """Every line.
+
+    Args:
+        config: the settings.
+        verdicts: content of verdicts.json.
+        runs: those of the config.
+        histories: each run with its history.json.
+        groups: content of groups.json; None when tasks were not grouped.
+
+    Returns:
+        Lines with `aspect`, `about`, `measured`, `rule`, `says` (None: nothing to change) and `sure`.
+    """
+    made = Comparison(config, runs)
+    joint = [(run, history["epochs"]) for run, history in histories if run.path.stage == "finetune"]
+    lines = [*_relatedness(made, joint), *_balance(config, made, verdicts)]
+    if groups is not None:
+        lines += _grouping(groups)
+    for method in verdicts["methods"]:
+        if method["kind"] == "sequential":
+            continue
+        own = [epochs for run, epochs in joint if run.path.name == method["name"]]
+        lines += [
+            *_capacity(made, verdicts, method),
+            *_transfer(config, verdicts, method),
+            *_stability(config, method, own),
+        ]
+    return lines
+
+
+def _line(aspect: str, about: str, measured: str, rule: str, says: str | None, sure: str) -> Json:
+    return {"aspect": aspect, "about": about, "measured": measured, "rule": rule, "says": says, "sure": sure}
+
+
+def _sure(found: Interval, confidence: float) -> str:
+    if found.low is None or found.high is None:
+        return f"{found.n} seed: no interval"
+    few = "" if found.n >= MIN_SEEDS else f"; fewer than {MIN_SEEDS} seeds decide nothing"
+    return f"{confidence:.0%} interval [{_text(found.low)}, {_text(found.high)}], {found.n} seeds{few}"
+
+
+def _text(value: float) -> str:
+    return f"{value:+.2f}".replace("-", "−")
+
+
+def _decided(found: Interval) -> bool:
+    return found.n >= MIN_SEEDS and found.low is not None
+
+
+def _grouping(groups: Json) -> list[Json]:
+    """The clusters found, and whether single seeds agree with each other."""
+    agreed = groups["stability"]["runs"]
+    sure = "one seed" if agreed is None else f"groupings of single seeds agree with {agreed:.2f} (adjusted Rand index)"
+    rule = f"one model a cluster; agreement of {AGREED:g} or more"
+    lines = []
+    for names in groups["groups"]:
+        measured = f"one of {groups['clusters']} clusters by {groups['relation']['kind'].replace('_', ' ')}"
+        says = None
+        if agreed is not None and agreed >= AGREED:
+            says = "one model for these" if len(names) > 1 else "a model of its own"
+        lines.append(_line("grouping", ", ".join(names), measured, rule, says, sure))
+    return lines
+
+
+def _relatedness(made: Comparison, joint: list[tuple[Run, list[Json]]]) -> list[Json]:
+    """For each pair of tasks: gradient cosine and conflict."""
+    lines = []
+    for one, other in combinations(made.config.tasks, 2):
+        seeds: dict[int, list[float]] = {}
+        for run, epochs in joint:
+            cosines = [epoch["gradients"]["cosines"].get(f"{one}|{other}") for epoch in epochs]
+            seeds.setdefault(run.path.seed, []).extend(value for value in cosines if value is not None)
+        means = [sum(values) / len(values) for values in seeds.values() if values]
+        about = f"{one} | {other}"
+        if means:
+            found = made.interval(means)
+            every = [value for values in seeds.values() for value in values]
+            negative = sum(value < 0 for value in every) / len(every)
+            says = None
+            if _decided(found) and found.low is not None and found.high is not None:
+                says = "train together" if found.low > RELATED else "keep apart" if found.high < -RELATED else None
+            lines.append(
+                _line(
+                    "relatedness",
+                    about,
+                    f"gradient cosine {_text(sum(means) / len(means))}",
+                    f"interval above +{RELATED:g}: related; below −{RELATED:g}: opposed",
+                    says,
+                    _sure(found, made.confidence),
+                )
+            )
+            lines.append(
+                _line(
+                    "conflict",
+                    about,
+                    f"negative cosine in {negative:.0%} of {len(every)} measurements",
+                    f"more than {CONFLICT:.0%}: in conflict",
+                    "a gradient method (finetune.methods.<name>.kind), or keep apart"
+                    if negative > CONFLICT and _decided(found)
+                    else None,
+                    f"{len(means)} seeds",
+                )
+            )
+    return lines
+
+
+def _balance(config: Config, made: Comparison, verdicts: Json) -> list[Json]:
+    """Sizes of the tasks' training sets, and of the classes of each label."""
+    sizes = {task["name"]: task["train_size"] for task in verdicts["tasks"]}
+    most, least = max(sizes, key=lambda t: sizes[t]), min(sizes, key=lambda t: sizes[t])
+    ratio = sizes[most] / sizes[least]
+    says = None
+    if ratio > UNEVEN and config.train.sampler.kind == "proportional":
+        says = "train.sampler: {kind: temperature, temperature: 2}, so that the small task is not drowned"
+    measured = f"{sizes[most]:,} against {sizes[least]:,} samples, {ratio:.1f} : 1"
+    rule = f"above {UNEVEN:g} : 1 under `proportional`: temperature T = 2"
+    lines = [_line("data balance", f"{most} | {least}", measured, rule, says, "counted")]
+    for task in verdicts["tasks"]:
+        if task["kind"] == "forecast":
+            continue
+        run = made.stl(task["name"], config.baseline.starts[0].label)[0]
+        counts = [sum(row) for row in run.record["detail"][task["name"]]["confusion"]]
+        if min(counts) == 0:
+            continue
+        skew = max(counts) / min(counts)
+        spec = config.tasks[task["name"]]
+        weighted = not isinstance(spec, ForecastTask) and spec.class_weights != "none"
+        measured = f"test classes {max(counts):,} against {min(counts):,}, {skew:.1f} : 1"
+        rule = f"above {UNEVEN:g} : 1 without class weights: `class_weights: balanced`"
+        says = f"tasks.{task['name']}.class_weights: balanced" if skew > UNEVEN and not weighted else None
+        lines.append(_line("data balance", task["name"], measured, rule, says, "counted"))
+    return lines
+
+
+def _capacity(made: Comparison, verdicts: Json, method: Json) -> list[Json]:
+    """Training loss of the joint network against the single-task one of the same width."""
+    lines = []
+    for row in _rows(verdicts, method):
+        key = "mse" if row["metric"] == "mse" else "loss"
+        pairs = zip(made.stl(row["task"], row["start"]), made.joint(method["name"]), strict=True)
+        ratios = [b.value(row["task"], key, "train") / a.value(row["task"], key, "train") for a, b in pairs]
+        found = made.interval(ratios)
+        tight = _decided(found) and found.low is not None and found.low > TIGHT
+        measured = f"training loss {sum(ratios) / len(ratios):.2f} times the single-task model's"
+        rule = f"interval above {TIGHT:g}: the shared network is too small, or pulled away"
+        says = "a wider encoder, or a model of its own" if tight else None
+        about = f"{method['name']}: {row['task']}"
+        lines.append(_line("capacity", about, measured, rule, says, _sure(found, made.confidence)))
+    return lines
+
+
+def _transfer(config: Config, verdicts: Json, method: Json) -> list[Json]:
+    """Gain or loss on test data, and what the settings of the method leave to try."""
+    lines = []
+    for row in _rows(verdicts, method):
+        change, adjusted = row["change"], row["adjusted"]
+        if change["mean"] is None:
+            continue
+        says = None
+        if row["verdict"] == "HELPED":
+            says = "train together"
+        elif row["verdict"] == "HURT":
+            says = f"train {row['task']} separately, or try {_remedy(config, row, method)}"
+        seeds = len(verdicts["seeds"])
+        sure = (
+            f"{seeds} seeds"
+            if adjusted["low"] is None
+            else (f"widened interval [{_text(adjusted['low'])}, {_text(adjusted['high'])}] %, {seeds} seeds")
+        )
+        lines.append(
+            _line(
+                "transfer",
+                f"{method['name']}: {row['task']}",
+                f"test change {_text(change['mean'])} %",
+                "widened interval above zero: helped; below: hurt",
+                says,
+                sure,
+            )
+        )
+    return lines
+
+
+def _remedy(config: Config, row: Json, method: Json) -> str:
+    """What the settings leave to try when a task has lost by joint training."""
+    task, encoder = config.tasks[row["task"]], config.encoder
+    tries = []
+    if isinstance(task, ForecastTask):
+        if method["lambda"] is not None:
+            tries.append(f"a λ below {method['lambda']:g}")
+            if method["schedule"] != "warmup":
+                tries.append("`schedule: warmup`")
+        return ", ".join([*tries, "a gradient method"])
+    if method["lambda"] is not None:
+        tries.append(f"a λ above {method['lambda']:g}")
+    if task.class_weights == "none":
+        tries.append("`class_weights: balanced`")
+    if isinstance(encoder, TimeDartEncoder | LinearEncoder) and not encoder.classification.amplitude:
+        tries.append("`encoder.classification.amplitude: true`")
+    return ", ".join([*tries, "a larger `weight` of the task"])
+
+
+def _stability(config: Config, method: Json, runs: list[list[Json]]) -> list[Json]:
+    """Bursts of the gradient norm over the epochs."""
+    bursts = [max(norms) / max(median(norms), 1e-12) for epochs in runs if (norms := [e["grad_norm"] for e in epochs])]
+    if not bursts:
+        return []
+    worst = max(bursts)
+    remedy = "a lower train.lr, or uncertainty weighting"
+    if config.train.clip is None:
+        remedy = "train.clip: 1.0, " + remedy
+    measured = f"largest gradient norm of an epoch {worst:.1f} times the median"
+    says, sure = remedy if worst > BURST else None, f"worst of {len(bursts)} seeds"
+    return [_line("stability", method["name"], measured, f"above {BURST:g}: unstable", says, sure)]
+
+
+def _rows(verdicts: Json, method: Json) -> list[Json]:
+    return [row for row in verdicts["rows"] if row["method"] == method["name"]]

@@ -1,0 +1,138 @@
+"""Does grouping help? Every way to serve all tasks, against single-task models, at its number of models (methods 5.3).
+
+Serving is *hard* (a task asks one model) or *soft* (it asks every model that has it, weighted by membership). The two
+cost different inference budgets, so both stand there: passes for one task, and passes for all tasks of one sample.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from mtl.config import Config
+from mtl.errors import UserError
+from mtl.evaluation.compare import Comparison, lower_is_better, primary_metric
+from mtl.evaluation.runs import Run, read_run
+from mtl.paths import GROUPS, MODELS, RunPath
+
+BASELINE = "baseline/"
+
+
+def read_groups(config: Config, root: Path = Path()) -> dict[str, Any] | None:
+    """Content of groups.json; None when no groups were asked for.
+
+    Raises:
+        UserError: it is missing or damaged.
+    """
+    return None if config.cluster.source is None else _read(root / GROUPS, "cluster")
+
+
+def compare_groupings(config: Config, finished: Sequence[Run], root: Path = Path()) -> dict[str, Any] | None:
+    """What the report shows of the groupings.
+
+    Args:
+        config: the settings.
+        finished: the config's runs, with those of single tasks.
+        root: folder of the project.
+
+    Returns:
+        `rows`, one a candidate (of random groupings and of all partitions, summaries too): number of models, passes,
+        parameters, mean metric of each task, Δm on test data with its interval over seeds. None when no model was
+        asked for.
+
+    Raises:
+        UserError: a file is missing or damaged.
+    """
+    if config.specialise.weights is None or config.cluster.source is None:
+        return None
+    plan = _read(root / MODELS, "specialise")
+    made = Comparison(config, finished)
+    paths = {name: [RunPath("specialise", name, None, seed) for seed in made.seeds] for name in plan["models"]}
+    runs = {name: [read_run(path, root) for path in found] for name, found in paths.items()}
+    table = _Table(made, plan, config.finetune.methods[config.cluster.source].label, runs)
+    rows = [table.row(candidate) for candidate in plan["candidates"]]
+    for kind, name in (("random", "random, mean of draws"), ("partition", "every partition, mean")):
+        some = [row for row in rows if row["kind"] == kind]
+        if some:
+            rows.append(table.mean(name, kind, some))
+    partitions = [row for row in rows if row["kind"] == "partition"]
+    if partitions:
+        best = max(partitions, key=lambda row: sum(row["per_seed_val"]))
+        rows.append(best | {"name": "best partition, chosen on validation data", "kind": "best"})
+    return {"rows": rows, "weights": plan["weights"]}
+
+
+def _read(path: Path, stage: str) -> dict[str, Any]:
+    try:
+        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{path} is missing; run `dvc repro {stage}`.") from None
+    except ValueError as error:
+        raise UserError(f"{path} cannot be read ({error}); run `dvc repro --force {stage}`.") from None
+    return found
+
+
+class _Table:
+    def __init__(self, made: Comparison, plan: dict[str, Any], start: str, runs: dict[str, list[Run]]) -> None:
+        self.made, self.plan, self.start, self.runs = made, plan, start, runs
+        alone = [task for task in plan["tasks"] if task in made.config.baseline_tasks]
+        self.main = [task for task in alone if made.config.tasks[task].role == "main"] or alone
+
+    def row(self, candidate: dict[str, Any]) -> dict[str, Any]:
+        serve: dict[str, dict[str, float]] = candidate["serve"]
+        models = sorted({model for shares in serve.values() for model in shares})
+        values = {split: {t: self._values(candidate, t, split) for t in serve} for split in ("val", "test")}
+        per_seed = {split: self._delta(values[split], split) for split in values}
+        return {
+            "name": candidate["name"],
+            "kind": candidate["kind"],
+            "models": len(models),
+            "passes_a_task": max(len(shares) for shares in serve.values()),
+            "passes_all_tasks": len(models),
+            "parameters": sum(self._of(model)[0].record["parameters"]["total"] for model in models),
+            "groups": sorted({tuple(t for t in serve if model in serve[t]) for model in models}),
+            "metrics": {t: sum(found) / len(found) for t, found in values["test"].items()},
+            "delta_m": asdict(self.made.interval(per_seed["test"])),
+            "per_seed": per_seed["test"],
+            "per_seed_val": per_seed["val"],
+        }
+
+    def mean(self, name: str, kind: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
+        """Several candidates as one: seed by seed the mean of them."""
+        per_seed = [sum(column) / len(rows) for column in zip(*(row["per_seed"] for row in rows), strict=True)]
+        return rows[0] | {
+            "name": f"{name} ({len(rows)})",
+            "kind": f"{kind}_mean",
+            "parameters": sum(row["parameters"] for row in rows) / len(rows),
+            "groups": [],
+            "metrics": {t: sum(row["metrics"][t] for row in rows) / len(rows) for t in rows[0]["metrics"]},
+            "delta_m": asdict(self.made.interval(per_seed)),
+            "per_seed": per_seed,
+        }
+
+    def _of(self, model: str) -> list[Run]:
+        """The model's runs, in the order of the seeds."""
+        if model.startswith(BASELINE):
+            return self.made.stl(model.removeprefix(BASELINE), self.start)
+        return self.runs[model]
+
+    def _values(self, candidate: dict[str, Any], task: str, split: str) -> list[float]:
+        """The task's primary metric in each seed."""
+        metric = primary_metric(self.made.config.tasks[task])
+        if candidate["kind"] == "soft":
+            return [float(self.plan["soft"][str(seed)][split][task][metric]) for seed in self.made.seeds]
+        (model,) = candidate["serve"][task]
+        return [run.value(task, metric, split) for run in self._of(model)]
+
+    def _delta(self, values: dict[str, list[float]], split: str) -> list[float]:
+        """Δm of each seed, percent; empty where a baseline of zero leaves it undefined."""
+        changes: list[Sequence[float]] = []
+        for task in self.main:
+            metric = primary_metric(self.made.config.tasks[task])
+            stl = [run.value(task, metric, split) for run in self.made.stl(task, self.start)]
+            if 0.0 in stl:
+                return []
+            sign = -1 if lower_is_better(self.made.config.tasks[task]) else 1
+            changes.append([100 * sign * (b - a) / a for a, b in zip(stl, values[task], strict=True)])
+        return [sum(seed) / len(changes) for seed in zip(*changes, strict=True)]

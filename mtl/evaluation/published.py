@@ -1,0 +1,94 @@
+"""The published protocol beside the honest one: the best epoch chosen on the test part, which is optimistic.
+
+Many published tables give the best test accuracy over the epochs. With `train.watch_test` it can be computed here, for
+comparison with them: a joint run is taken at the epoch with the best mean over its label tasks, a single-task model at
+its own best epoch. The honest numbers are those of the epoch that validation data chose. Forecasts are left out.
+"""
+
+from collections.abc import Iterable, Sequence
+from itertools import combinations
+from typing import Any
+
+from mtl.errors import UserError
+from mtl.evaluation.comparison import Comparison
+from mtl.evaluation.runs import Run, stage_of
+from mtl.evaluation.scores import label_tasks, used_starts
+from mtl.paths import RunPath
+
+Histories = dict[RunPath, dict[str, Any]]
+
+
+def published(made: Comparison, histories: Iterable[tuple[Run, dict[str, Any]]]) -> dict[str, Any] | None:
+    """Best test accuracies; None without `train.watch_test` and without label tasks.
+
+    Returns:
+        `entries`: single-task models of each start (`method` None) and each method: `best` and `honest`, the mean
+        over its `tasks`, and `by_task` (`best` is the task's own best epoch). `pairs`: differences between two
+        entries of the same tasks, `second` − `first`, seed by seed.
+
+    Raises:
+        UserError: a history holds no test metrics.
+    """
+    config = made.config
+    if not config.train.watch_test:
+        return None
+    known = {run.path: history for run, history in histories}
+    entries = []
+    for start in used_starts(made):
+        alone = {task: made.stl(task, start) for task in label_tasks(made, config.baseline_tasks)}
+        if alone:
+            own = {task: [max(_watched(known, run, [task])[0]) for run in runs] for task, runs in alone.items()}
+            entries.append(_entry(made, None, start, alone, own, _mean_of(own.values())))
+    for name, method in config.finetune.methods.items():
+        tasks = label_tasks(made, config.judged_tasks(name))
+        if tasks:
+            runs = made.joint(name)
+            curves = [_watched(known, run, tasks) for run in runs]
+            own = {task: [max(seed[number]) for seed in curves] for number, task in enumerate(tasks)}
+            best = [max(_mean_of(seed)) for seed in curves]
+            entries.append(_entry(made, name, method.label, dict.fromkeys(tasks, runs), own, best))
+    if not entries:
+        return None
+    pairs = [_pair(made, one, other) for one, other in combinations(entries, 2) if one["tasks"] == other["tasks"]]
+    return {"entries": entries, "pairs": pairs}
+
+
+def _watched(known: Histories, run: Run, tasks: Sequence[str]) -> list[list[float]]:
+    """[tasks][epochs]: test accuracies after each epoch of the last phase that trained all of `tasks`."""
+    rows = [row for row in known[run.path]["epochs"] if all(task in row.get("test", {}) for task in tasks)]
+    rows = [row for row in rows if row.get("phase") == rows[-1].get("phase")]
+    if not rows:
+        file = run.path.folder / "history.json"
+        raise UserError(f"{file} holds no test metrics; run `dvc repro --force {stage_of(run.path)}`.")
+    return [[float(row["test"][task]["accuracy"]) for row in rows] for task in tasks]
+
+
+def _mean_of(curves: Iterable[Sequence[float]]) -> list[float]:
+    """Position by position."""
+    return [sum(values) / len(values) for values in zip(*curves, strict=True)]
+
+
+def _entry(
+    made: Comparison, method: str | None, start: str, runs: dict[str, list[Run]], own: dict[str, list[float]],
+    best: list[float],
+) -> dict[str, Any]:  # fmt: skip
+    honest = {task: [run.value(task, "accuracy") for run in seeds] for task, seeds in runs.items()}
+    return {
+        "method": method,
+        "start": start,
+        "tasks": list(runs),
+        "best": made.summary(best),
+        "honest": made.summary(_mean_of(honest.values())),
+        "by_task": {task: {"best": made.summary(own[task]), "honest": made.summary(honest[task])} for task in runs},
+    }
+
+
+def _pair(made: Comparison, one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+    """Differences of the two protocols' means, seed by seed."""
+    found: dict[str, Any] = {
+        key: {"method": entry["method"], "start": entry["start"]} for key, entry in (("first", one), ("second", other))
+    }
+    for protocol in ("best", "honest"):
+        before, after = one[protocol]["values"], other[protocol]["values"]
+        found[protocol] = made.summary([b - a for a, b in zip(before, after, strict=True)])
+    return found

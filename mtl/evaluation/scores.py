@@ -1,0 +1,65 @@
+"""Label tasks by every metric, and the average accuracy over them, as published tables have it."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from mtl.config import ForecastTask
+from mtl.evaluation.comparison import Comparison
+from mtl.evaluation.runs import Run
+
+METRICS = ("accuracy", "balanced_accuracy", "macro_f1")
+
+
+def label_tasks(made: Comparison, names: Sequence[str]) -> list[str]:
+    """Those that are no forecasts."""
+    return [name for name in names if not isinstance(made.config.tasks[name], ForecastTask)]
+
+
+def used_starts(made: Comparison) -> list[str]:
+    """Starts of the single-task runs that some method is compared with, in the order of `baseline.starts`."""
+    used = {method.label for method in made.config.finetune.methods.values()}
+    return [start.label for start in made.config.baseline.starts if start.label in used]
+
+
+def label_scores(made: Comparison) -> dict[str, Any]:
+    """Test metrics of the label tasks.
+
+    Returns:
+        `entries`: for the single-task models of each start (`method` None) and for each method its `tasks`, task →
+        metric → statistic. `averages`: for each method whose tasks include labels, its accuracy averaged over them
+        (`joint`), and that of the single-task models of the same tasks (`stl`; None unless there is one for each).
+    """
+    config = made.config
+    entries, averages = [], []
+    for start in used_starts(made):
+        alone = {task: made.stl(task, start) for task in label_tasks(made, config.baseline_tasks)}
+        entries.append({"method": None, "start": start, "tasks": _scores(made, alone)})
+    for name, method in config.finetune.methods.items():
+        tasks = label_tasks(made, config.judged_tasks(name))
+        joint = dict.fromkeys(tasks, made.joint(name))
+        entries.append({"method": name, "start": method.label, "tasks": _scores(made, joint)})
+        if tasks:
+            alone = {task: made.stl(task, method.label) for task in tasks if made.alone(task)}
+            averages.append(
+                {
+                    "method": name,
+                    "tasks": tasks,
+                    "joint": _average(made, joint),
+                    "stl": _average(made, alone) if len(alone) == len(tasks) else None,
+                }
+            )
+    return {"entries": [entry for entry in entries if entry["tasks"]], "averages": averages}
+
+
+def _scores(made: Comparison, runs: dict[str, list[Run]]) -> dict[str, Any]:
+    """Task → metric → statistic."""
+    found: dict[str, Any] = {}
+    for task, seeds in runs.items():
+        values = {metric: [run.value(task, metric) for run in seeds] for metric in METRICS}
+        found[task] = {metric: made.summary(one) for metric, one in values.items()}
+    return found
+
+
+def _average(made: Comparison, runs: dict[str, list[Run]]) -> dict[str, Any]:
+    by_task = [[run.value(task, "accuracy") for run in seeds] for task, seeds in runs.items()]
+    return made.summary([sum(seed) / len(seed) for seed in zip(*by_task, strict=True)])

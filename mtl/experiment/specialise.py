@@ -1,0 +1,87 @@
+"""Specialised models: a run each, and what they predict together (methods 5.3)."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+
+from mtl.config import Config, FixedMethod
+from mtl.evaluation.metrics import forecast_metrics, label_metrics
+from mtl.experiment.execution import Tell, silent
+from mtl.experiment.objects import load_tasks, run_encoder
+from mtl.experiment.runs import run_method
+from mtl.grouping.models import Candidate, Model
+from mtl.models.build import build_model
+from mtl.paths import RunPath
+from mtl.training.measure import Metrics, predict
+from mtl.types import Split, TaskSpec
+
+TINY = 1e-7
+"""Probabilities are kept this far from 0 and 1, so that an ensemble's loss is a number."""
+
+
+def model_path(name: str, seed: int) -> RunPath:
+    return RunPath("specialise", name, None, seed)
+
+
+def model_method(config: Config, model: Model, branched_stages: int | None) -> FixedMethod:
+    """How a model is trained: from the start of `cluster.source`, each loss with its weight."""
+    assert config.cluster.source is not None
+    source = config.finetune.methods[config.cluster.source]
+    sharing: dict[str, Any] = {"kind": "hard"}
+    if model.groups is not None:
+        sharing = {"kind": "branched", "groups": model.groups, "shared_stages": branched_stages}
+    return FixedMethod.model_validate({
+        "kind": "fixed", "init": source.init, "freeze": source.freeze, "width": source.width,
+        "tasks": model.tasks, "weights": model.weights, "sharing": sharing,
+    })  # fmt: skip
+
+
+def run_specialised(
+    config: Config, name: str, model: Model, seed: int, root: Path = Path(), tell: Tell = silent
+) -> Path:
+    """Trains one model on its tasks; returns the run's folder."""
+    method = model_method(config, model, config.specialise.branched_stages)
+    return run_method(config, model_path(name, seed), model.tasks, method, root, tell)
+
+
+def ensemble_metrics(
+    config: Config, candidate: Candidate, models: dict[str, Model], seed: int, root: Path = Path()
+) -> dict[str, Metrics]:
+    """Split → task → metrics of soft serving: forecasts and probabilities are averaged by the models' shares."""
+    data, _ = load_tasks(config, seed, root)
+    asked = sorted({name for shares in candidate.serve.values() for name in shares})
+    splits: tuple[Split, ...] = ("val", "test")
+    found: dict[Split, dict[str, dict[str, tuple[Tensor, Tensor]]]] = {split: {} for split in splits}
+    for name in asked:
+        tasks = models[name].tasks
+        method = model_method(config, models[name], None)
+        network = build_model(run_encoder(config, method), [data.specs[t] for t in tasks], seed, method.sharing)
+        network.load_state_dict(load_file(root / model_path(name, seed).folder / "weights.safetensors"))
+        for split in splits:
+            found[split][name] = predict(network, data.select(tasks, split))
+    return {
+        split: {
+            task: _metrics(data.specs[task], [(share, found[split][name][task]) for name, share in shares.items()])
+            for task, shares in candidate.serve.items()
+        }
+        for split in splits
+    }
+
+
+def _metrics(spec: TaskSpec, parts: list[tuple[float, tuple[Tensor, Tensor]]]) -> dict[str, float]:
+    """Of the mean of several models' predictions, weighted by their shares."""
+    target = parts[0][1][1]
+    match spec.kind:
+        case "forecast":
+            mean = torch.stack([share * prediction for share, (prediction, _) in parts]).sum(dim=0)
+            columns = [spec.columns[i] for i in spec.targets]
+            return forecast_metrics(mean, target, torch.ones(len(columns)), columns, None)[0]
+        case "binary":
+            p = torch.stack([share * prediction.sigmoid() for share, (prediction, _) in parts]).sum(dim=0)
+            return label_metrics(p.logit(eps=TINY), target, spec.classes)[0]
+        case "classification":
+            p = torch.stack([share * prediction.softmax(dim=1) for share, (prediction, _) in parts]).sum(dim=0)
+            return label_metrics(p.clamp(min=TINY).log(), target, spec.classes)[0]

@@ -1,0 +1,86 @@
+"""What tasks are compared by: points [K, F] whose Euclidean distances say how unlike two tasks are.
+
+K tasks, S samples, E epochs at which a map was kept, F features.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mtl.errors import UserError
+from mtl.grouping.maps import TaskMap
+
+Array = NDArray[np.float64]
+
+
+def map_features(maps: Sequence[Sequence[TaskMap]]) -> tuple[Array, int]:
+    """Confidence and variability of every sample, flattened over samples and epochs.
+
+    Args:
+        maps: [E][K] maps of the same tasks.
+
+    Returns:
+        [K, 2·E·S] over the samples that every task has; and S.
+
+    Raises:
+        UserError: the tasks have different samples, or none in common.
+    """
+    first = maps[0]
+    for other in first[1:]:
+        if other.pool != first[0].pool:
+            raise UserError(
+                f"`cluster.relation.kind` should be `summary` for tasks on different samples "
+                f"({first[0].task}: {first[0].pool}; {other.task}: {other.pool}), found 'map'."
+            )
+    known = np.all([found.known for epoch in maps for found in epoch], axis=0)
+    if not known.any():
+        names = ", ".join(found.task for found in first)
+        raise UserError(f"`cluster.relation.kind` should be `summary`: no sample has all of {names}; found 'map'.")
+    rows = [
+        np.concatenate([part[known] for epoch in maps for part in (epoch[k].confidence, epoch[k].variability)])
+        for k in range(len(first))
+    ]
+    return np.asarray(rows, dtype=np.float64), int(known.sum())
+
+
+def summary_features(maps: Sequence[Sequence[TaskMap]], bins: int) -> Array:
+    """Share of a task's samples in each cell of the plane of variability ([0, ½]) and confidence ([0, 1]).
+
+    Args:
+        maps: [E][K].
+        bins: along each axis.
+
+    Returns:
+        [K, E·bins²]: square roots of the shares, so that distances are Hellinger's (times √2) and a change in a thin
+        cell counts more than the same change in a full one.
+    """
+    edges = [np.linspace(0, 0.5, bins + 1), np.linspace(0, 1, bins + 1)]
+    rows = []
+    for k in range(len(maps[0])):
+        cells = []
+        for epoch in maps:
+            found = epoch[k]
+            sigma = found.variability[found.known].clip(0, 0.5)
+            counts, _, _ = np.histogram2d(sigma, found.confidence[found.known].clip(0, 1), bins=edges)
+            cells.append(np.sqrt(counts / counts.sum()).ravel())
+        rows.append(np.concatenate(cells))
+    return np.asarray(rows)
+
+
+def from_affinity(affinity: Array) -> Array:
+    """Points of a symmetric affinity matrix [K, K] with values in [−1, 1] and ones on the diagonal, by classical
+    scaling (Torgerson 1952) of the distances √(2(1 − affinity)): of unit vectors with these cosines."""
+    squared = 2 * (1 - affinity)
+    np.fill_diagonal(squared, 0.0)
+    centre = np.eye(len(squared)) - 1 / len(squared)
+    values, vectors = np.linalg.eigh(-0.5 * centre @ squared @ centre)
+    return np.asarray(vectors * np.sqrt(values.clip(min=0)))
+
+
+def reduced(points: Array) -> Array:
+    """The same distances in at most K columns: a rotation of the centred points."""
+    centred = points - points.mean(axis=0)
+    if centred.shape[1] <= len(centred):
+        return centred
+    return np.transpose(np.asarray(np.linalg.qr(centred.T, mode="r")))

@@ -1,0 +1,161 @@
+"""Groups of tasks: memberships as a heat map, and the tree of their distances."""
+
+import numpy as np
+from matplotlib.ticker import MaxNLocator
+from scipy.cluster.hierarchy import dendrogram
+
+from mtl.report.style import (
+    INK,
+    MARKERS,
+    METHOD_COLOURS,
+    MUTED,
+    STL_COLOUR,
+    TASK_COLOURS,
+    Missing,
+    Picture,
+    Table,
+    canvas,
+    legend_below,
+    picture,
+)
+from mtl.report.words import DASH, Json, change_text, confidence_text, count_text, known, listed, signed, value_text
+
+RELATIONS = {
+    "map": "data maps, sample by sample",
+    "summary": "histograms of the data maps",
+    "gradient_cosine": "cosines of the task gradients",
+}
+MOST_NUMBERS = 200
+"""Cells of a heat map that still hold their number."""
+
+
+def groups(found: Json) -> list[Picture | Missing]:
+    """Memberships, and the dendrogram, of the groups found."""
+    return [_memberships(found), _dendrogram(found)]
+
+
+def _memberships(found: Json) -> Picture:
+    tasks, values = found["tasks"], np.asarray(found["memberships"])
+    order = np.argsort(found["labels"], kind="stable")
+    figure, axes = canvas(1.6 + 0.55 * values.shape[1] + 0.08 * max(map(len, tasks)), 0.9 + 0.24 * len(tasks))
+    ax = axes[0]
+    ax.imshow(values[order], cmap="Blues", vmin=0, vmax=1, aspect="auto", interpolation="nearest")
+    ax.set_yticks(range(len(tasks)), [tasks[k] for k in order])
+    ax.set_xticks(range(values.shape[1]), [str(c + 1) for c in range(values.shape[1])])
+    ax.set_xlabel("cluster")
+    ax.tick_params(length=0, labelcolor=INK)
+    ax.grid(visible=False)
+    if values.size <= MOST_NUMBERS:
+        for row, k in enumerate(order):
+            for c, value in enumerate(values[k]):
+                ax.text(c, row, f"{value:.2f}", ha="center", va="center", fontsize=7.5,
+                        color="#ffffff" if value > 0.55 else "#222222")  # fmt: skip
+    named = [f"{c}: {listed(names) or 'none'}" for c, names in enumerate(found["groups"], start=1)]
+    return picture(
+        figure, "memberships", "Memberships",
+        "How much each task belongs to each cluster; rows sum to 1. A task alone in its cluster has 1.00 by "
+        "construction: the finding is that it is alone.",
+        f"Clusters: {'; '.join(named)}.",
+    )  # fmt: skip
+
+
+def _dendrogram(found: Json) -> Picture | Missing:
+    title = "Dendrogram"
+    if len(found["tasks"]) < 2:
+        return Missing("dendrogram", title, "one task has no distances")
+    # Drawn here: scipy's own drawing asks for pyplot, which keeps state between figures.
+    tree = dendrogram(np.asarray(found["linkage"]), no_plot=True)
+    figure, axes = canvas(4.6, 0.8 + 0.24 * len(found["tasks"]))
+    ax = axes[0]
+    for heights, places in zip(tree["dcoord"], tree["icoord"], strict=True):
+        ax.plot(heights, places, color=MUTED, linewidth=1.3)
+    leaves: list[int] = list(tree["leaves"] or [])
+    names = [found["tasks"][leaf] for leaf in leaves]
+    ax.set_yticks(5 + 10 * np.arange(len(names)), names)
+    for label, leaf in zip(ax.get_yticklabels(), leaves, strict=True):
+        label.set_color(TASK_COLOURS[found["labels"][leaf] % len(TASK_COLOURS)])
+    ax.tick_params(axis="y", length=0)
+    ax.set_xlim(left=0)
+    ax.grid(visible=False, axis="y")
+    ax.set_xlabel("mean distance at which tasks are joined")
+    return picture(
+        figure, "dendrogram", title,
+        f"By {RELATIONS[found['relation']['kind']]}; names take the colour of their cluster. Long bars between joins "
+        "mean clear groups, a staircase means none.",
+        f"Tree of the distances between {listed(found['tasks'])}.",
+    )  # fmt: skip
+
+
+def group_tables(found: Json) -> list[Table]:
+    """The clusters, and the scores of every number of clusters that was tried."""
+    stability = found["stability"]
+    agreed = [
+        f"{'between seeds of the training' if key == 'runs' else 'between starts of the method'} {value:.2f}"
+        for key, value in stability.items()
+        if value is not None
+    ]
+    caption = f"Clusters of the tasks of {found['source']}, by {RELATIONS[found['relation']['kind']]}"
+    if agreed:
+        caption += f"; mean adjusted Rand index (1: the same groups) {', '.join(agreed)}"
+    members = [[str(c), str(len(names)), listed(names) or "none"] for c, names in enumerate(found["groups"], start=1)]
+    scores = [
+        [count + (" (taken)" if int(count) == found["clusters"] else ""), f"{s['silhouette']:.3f}",
+         f"{s['partition_coefficient']:.3f}"]
+        for count, s in sorted(found["scores"].items(), key=lambda item: int(item[0]))
+    ]  # fmt: skip
+    return [
+        Table(caption, ["cluster", "tasks", "members"], members),
+        Table("Number of clusters", ["clusters", "silhouette", "partition coefficient"], scores),
+    ]
+
+
+def grouping_figure(compared: Json) -> Picture:
+    """Mean change over the main tasks against the number of models; intervals over seeds."""
+    figure, axes = canvas(6.4, 3.4)
+    ax = axes[0]
+    named = [row for row in compared["rows"] if row["kind"] not in ("random", "partition")]
+    for row in compared["rows"]:
+        if row["kind"] in ("random", "partition"):
+            ax.plot(row["models"], row["delta_m"]["mean"], ".", color=STL_COLOUR, markersize=4, alpha=0.7)
+    counts = [row["models"] for row in named]
+    for number, row in enumerate(named):
+        beside = counts[:number].count(row["models"])  # candidates of one size stand side by side
+        x, delta = row["models"] + 0.12 * beside, row["delta_m"]
+        colour = METHOD_COLOURS[number % len(METHOD_COLOURS)]
+        if known(delta["low"]) and known(delta["high"]):
+            ax.plot([x, x], [delta["low"], delta["high"]], color=colour, linewidth=1.4)
+        ax.plot(x, delta["mean"], MARKERS[number % len(MARKERS)], color=colour, markersize=6, label=row["name"])
+    ax.axhline(0, color=INK, linewidth=0.8)
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.set_xlabel("number of models")
+    ax.set_ylabel("Δm against STL, %")
+    legend_below(figure, axes)
+    return picture(
+        figure, "groupings", "Mean change against number of models",
+        "Mean change of the main tasks against single-task models, with intervals over seeds; grey points are the "
+        "single random groupings and partitions. A grouping is worth its name when it lies above them at its number.",
+        "; ".join(f"{row['name']}: {row['models']} models, {signed(row['delta_m']['mean'])} %" for row in named) + ".",
+    )  # fmt: skip
+
+
+def grouping_table(compared: Json, verdicts: Json) -> Table:
+    """The candidates with their costs."""
+    metrics = {task["name"]: task["metric"] for task in verdicts["tasks"]}
+    tasks = list(compared["rows"][0]["metrics"])
+    rows = [
+        [
+            row["name"], str(row["models"]), f"{row['passes_a_task']} / {row['passes_all_tasks']}",
+            count_text(round(row["parameters"])), change_text(row["delta_m"]),
+            *(value_text(metrics[task], row["metrics"][task]) for task in tasks),
+            "; ".join(listed(group) for group in row["groups"]) or DASH,
+        ]
+        for row in compared["rows"]
+    ]  # fmt: skip
+    return Table(
+        "Groupings at their number of models: test metrics (MSE of forecasts, accuracy of labels in percent), means "
+        "over seeds. Passes: through networks, for one task and for all tasks of a sample. `clusters` asks the model "
+        "of a task's cluster (hard), `ensemble` asks all, weighted by membership (soft). Weights of the losses: "
+        f"{compared['weights'].replace('_', ' ')}.",
+        ["grouping", "models", "passes", "parameters", f"Δm % [{confidence_text(verdicts)}]", *tasks, "groups"],
+        rows,
+    )

@@ -1,0 +1,43 @@
+"""Which tasks are drawn and listed where there are too many for all: those that changed most."""
+
+from collections.abc import Sequence
+
+from mtl.report.words import Json, known, rows_of
+
+MOST_PANELS = 12
+"""Panels of a figure that has one for each task."""
+MOST_BANDS = 24
+"""Tasks in a figure that has a line of text for each."""
+MOST_ROWS = 30
+"""Rows of a table that are shown unasked."""
+EXTREMES = 10
+"""Tasks on either end of a ranking that stand for all."""
+
+
+def drawn(verdicts: Json, tasks: Sequence[Json], most: int = MOST_PANELS) -> list[Json]:
+    """All `tasks`, or the `most` whose largest change against STL is greatest, in their own order; tasks without a
+    change come last."""
+    if len(tasks) <= most:
+        return list(tasks)
+    changes: dict[str, float] = {}
+    for row in verdicts["rows"]:
+        if known(row["change"]["mean"]):
+            changes[row["task"]] = max(changes.get(row["task"], 0.0), abs(row["change"]["mean"]))
+    ranked = sorted(tasks, key=lambda task: -changes.get(task["name"], -1.0))  # stable: file order among equals
+    names = {task["name"] for task in ranked[:most]}
+    return [task for task in tasks if task["name"] in names]
+
+
+def not_drawn(shown: int, there: int) -> str:
+    """What a caption adds when some are left out."""
+    return f" Shown: {shown} of {there} tasks, those that changed most against STL." if shown < there else ""
+
+
+def extremes(verdicts: Json, method: str) -> list[Json]:
+    """A method's rows: the `EXTREMES` most helped and most hurt, best first; all, in their order, where they fit."""
+    rows = rows_of(verdicts, method)
+    if len(rows) <= 2 * EXTREMES:
+        return rows
+    ranked = sorted((row for row in rows if known(row["change"]["mean"])), key=lambda row: -row["change"]["mean"])
+    best = [row for row in ranked[:EXTREMES] if row["change"]["mean"] > 0]
+    return best + [row for row in ranked[-EXTREMES:] if row["change"]["mean"] <= 0]

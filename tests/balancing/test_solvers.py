@@ -1,0 +1,134 @@
+"""The quadratic programs behind MGDA, DualProj and UPGrad, and the equations of Nash-MTL and FairGrad."""
+
+import itertools
+
+import numpy as np
+import pytest
+import quadprog
+import torch
+from torch import Tensor
+from torchjd.linalg import QuadprogProjector
+
+from mtl.balancing.fairness import fair_weights
+from mtl.balancing.mgda import Mgda
+from mtl.balancing.nonnegative import ITERATIONS, ROW_TOLERANCE, kkt_residual, solve, solve_rows
+from mtl.balancing.projection import UpGrad, scaled
+
+
+def gradients(count: int, width: int, seed: int, spread: float = 0.0, common: float = 0.0) -> Tensor:
+    """Random rows, their lengths 10^±spread, with a shared part of random sign and size `common` (conflict)."""
+    dice = torch.Generator().manual_seed(seed)
+    rows = torch.randn(count, width, generator=dice, dtype=torch.float64)
+    shared = torch.randn(1, width, generator=dice, dtype=torch.float64)
+    rows = rows + common * shared * torch.randn(count, 1, generator=dice, dtype=torch.float64)
+    lengths = torch.rand(count, 1, generator=dice, dtype=torch.float64)
+    return rows * 10 ** (spread * (2 * lengths - 1))
+
+
+def ill_conditioned() -> dict[str, Tensor]:
+    """Gramians of many kinds, by name."""
+    jacobians = {
+        "independent": gradients(100, 5000, 0),
+        "square": gradients(100, 100, 1),
+        "in conflict": gradients(100, 5000, 2, common=3),
+        "square, in conflict": gradients(100, 100, 3, common=3),
+        "rank 30": gradients(100, 30, 4),
+        "rank 30, in conflict": gradients(100, 30, 5, common=3),
+        "rank 2": gradients(100, 2, 6),
+        "scales 10^±1.5": gradients(100, 200, 7, spread=1.5),
+        "scales 10^±6": gradients(100, 200, 8, spread=6),
+        "pairs of opposites": torch.cat([gradients(50, 80, 9), -gradients(50, 80, 9)]),
+        "few": gradients(5, 8, 10, spread=1.5, common=1),
+        "twenty-one": gradients(21, 40, 11, common=1),
+    }
+    return {name: rows @ rows.T for name, rows in jacobians.items()}
+
+
+@pytest.mark.parametrize("name", ill_conditioned())
+def test_upgrad_against_torchjds(name: str) -> None:
+    gramian = ill_conditioned()[name]
+    count = len(gramian)
+    found = UpGrad(None, count)(gramian, list(range(count)))
+    wanted = QuadprogProjector()(torch.eye(count, dtype=torch.float64) / count, gramian).sum(dim=0)
+    lengths = [float((w @ gramian @ w).clamp_min(0).sqrt() / gramian.trace().sqrt()) for w in (found, wanted)]
+    if name == "pairs of opposites":
+        assert max(lengths) <= 1e-7  # nothing helps all tasks, so there is no direction to compare
+    else:
+        assert found @ gramian @ wanted / gramian.trace() >= 0.999 * lengths[0] * lengths[1] > 0
+    regular, scale, matrix = scaled(gramian)
+    slopes = regular * scale / count
+    z = solve_rows(matrix, slopes)
+    assert (z >= 0).all()
+    assert (kkt_residual(matrix, slopes, z) <= 1e-4 * slopes.norm(dim=1)).all()
+
+
+def test_rows_that_do_not_converge_are_solved_exactly(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mtl.balancing.nonnegative.ITERATIONS", 10)
+    _, scale, matrix = scaled(ill_conditioned()["rank 30, in conflict"])
+    slopes = matrix / scale / len(matrix)
+    residual = kkt_residual(matrix, slopes, solve_rows(matrix, slopes)) / slopes.norm(dim=1)
+    assert (residual <= 1e-4).all() and ITERATIONS > 10 and ROW_TOLERANCE < 1e-4
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("common", [0.0, 1.0])
+def test_the_active_set_finds_the_best_of_all_supports(seed: int, common: float) -> None:
+    rows = gradients(6, 9, seed, spread=0.5, common=common)
+    matrix = (rows @ rows.T).numpy()
+    slope = np.random.default_rng(seed).standard_normal(6)
+    best = 0.0
+    for size in range(1, 7):
+        for support in itertools.combinations(range(6), size):
+            at = list(support)
+            z = np.linalg.solve(matrix[np.ix_(at, at)], -slope[at])
+            if (z >= 0).all():
+                best = min(best, float(0.5 * slope[at] @ z))
+    found = solve(matrix, slope)
+    assert (found >= 0).all()
+    assert 0.5 * found @ matrix @ found + slope @ found == pytest.approx(best, rel=1e-12, abs=1e-14)
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("common", [0.0, 0.5])
+@pytest.mark.parametrize("count", [2, 5, 20])
+def test_mgda_is_the_shortest_vector(count: int, common: float, seed: int) -> None:
+    rows = gradients(count, 40, seed, spread=1.5, common=common)
+    gramian = rows @ rows.T
+    weights = Mgda()(gramian, list(range(count)))
+    assert (weights >= 0).all() and float(weights.sum()) == pytest.approx(1, abs=1e-12)
+    square = float(weights @ gramian @ weights)
+    # Exact program of quadprog's, in units in which the gradients have a length of 1.
+    length = gramian.diagonal().sqrt()
+    scaled_gramian = (gramian / length[:, None] / length).numpy()
+    sides = np.concatenate([(1 / length.numpy())[:, None], np.eye(count)], axis=1)
+    best = quadprog.solve_qp(scaled_gramian, np.zeros(count), sides, np.array([1.0, *[0.0] * count]), meq=1)[1]
+    assert square <= 2 * best * (1 + 1e-6)
+    # And without a second solver: the duality gap bounds what is left.
+    assert square - float((gramian @ weights).min()) <= 1e-6 * square
+
+
+def test_mgda_where_the_shortest_vector_is_zero() -> None:
+    opposite = torch.tensor([[1.0, 2.0], [-2.0, -4.0]], dtype=torch.float64)
+    assert Mgda()(opposite @ opposite.T, [0, 1]).tolist() == pytest.approx([2 / 3, 1 / 3])
+    still = torch.tensor([[0.0, 0.0], [1.0, 2.0], [0.0, 0.0]], dtype=torch.float64)
+    assert Mgda()(still @ still.T, [0, 1, 2]).tolist() == [0.5, 0.0, 0.5]
+    flat = gradients(50, 3, 0)
+    weights = Mgda()(flat @ flat.T, list(range(50)))
+    assert float(weights @ (flat @ flat.T) @ weights) <= 1e-12
+
+
+@pytest.mark.parametrize("alpha", [0.5, 1.0, 2.0, 5.0])
+@pytest.mark.parametrize(("count", "common"), [(2, 0.0), (5, 0.5), (100, 0.0), (100, 0.1)])
+def test_fair_weights_solve_their_equation(count: int, common: float, alpha: float) -> None:
+    rows = gradients(count, 400, count, spread=0.5, common=common)
+    gramian = rows @ rows.T
+    weights = fair_weights(gramian, alpha)
+    assert (weights > 0).all()
+    torch.testing.assert_close(
+        (gramian @ weights) * weights ** (1 / alpha), torch.ones_like(weights), rtol=0, atol=2e-3
+    )
+
+
+def test_fair_weights_of_a_task_without_a_gradient() -> None:
+    rows = torch.tensor([[3.0, 0.0], [0.0, 0.0], [0.0, 2.0]], dtype=torch.float64)
+    assert fair_weights(rows @ rows.T, 1.0).tolist() == pytest.approx([1 / 3, 0, 1 / 2], rel=1e-4)
