@@ -11,8 +11,9 @@ import mtl
 from mtl.errors import UserError
 from mtl.files import write_json
 from mtl.paths import STUDIES
+from pipelines.plan import Plan
 from pipelines.storage import Store
-from pipelines.study import ALONE, ERROR, VAL, Plan, attempts, first_number, load, trials_of
+from pipelines.study import ALONE, ERROR, VAL, attempts, first_number, load, trials_of
 from pipelines.study_table import state_of
 
 FILE = "study.json"

@@ -14,10 +14,10 @@ from mtl.config import Config
 from mtl.data.store import write_prepared
 from mtl.paths import PREPARED
 from pipelines import study
+from pipelines.plan import Plan, plan_of
 from pipelines.search_space import arms
 from pipelines.storage import Store
-from pipelines.study import Plan
-from pipelines.workers import News, work
+from pipelines.trial import News, work
 from tests.experiment.conftest import configure
 from tests.helpers.problems import waves
 
@@ -64,7 +64,7 @@ def planned(
     root: Path, config: Config, trials: int, every: bool = False, name: str = "s", parallel: bool = False
 ) -> tuple[Plan, Store]:
     """A study that is stored."""
-    plan = study.plan_of(config, name, trials, arms(config, every), parallel, root)
+    plan = plan_of(config, name, trials, arms(config, every), parallel, root)
     store = Store(None, root)
     study.create(plan, store)
     return plan, store

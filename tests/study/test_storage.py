@@ -14,11 +14,13 @@ import pytest
 
 from mtl.errors import UserError
 from pipelines import storage, study
+from pipelines.plan import plan_of
 from pipelines.search_space import arms
 from pipelines.storage import Store
 from pipelines.study import first_number, is_finished, trials_of
 from pipelines.study_table import state_of
-from pipelines.workers import News, run
+from pipelines.trial import News
+from pipelines.workers import run
 from tests.study.conftest import QUICK, config_of
 from tests.study.postgres import Postgres, programs
 
@@ -79,7 +81,7 @@ def test_workers_that_are_killed_lose_and_repeat_no_trial(
 ) -> None:
     url = request.getfixturevalue("postgres").url if kind == "postgresql" else None
     config = config_of(train=QUICK | {"epochs": 12})
-    plan = study.plan_of(config, "s", 4, arms(config, every=False), True, root)
+    plan = plan_of(config, "s", 4, arms(config, every=False), True, root)
     store = Store(url, root)
     study.create(plan, store)
     killed: list[int] = []
@@ -98,3 +100,31 @@ def test_workers_that_are_killed_lose_and_repeat_no_trial(
     firsts = [first_number(trial) for trial in trials if is_finished(trial)]
     assert len(firsts) == len(set(firsts)) == 4
     store.close()
+
+
+@pytest.mark.slow
+def test_a_server_that_goes_away_in_the_middle_costs_no_trial(root: Path, postgres: Postgres) -> None:
+    config = config_of(train=QUICK | {"epochs": 12})
+    plan = plan_of(config, "gone", 3, arms(config, every=False), True, root)
+    store = Store(postgres.url, root)
+    study.create(plan, store)
+    stopped: list[int] = []
+
+    def show(under_way: list[News], last: bool) -> None:
+        if not stopped and any(news.done for news in under_way):
+            stopped.append(1)
+            postgres.stop()
+        study.count_finished(plan, store)
+
+    with pytest.raises((UserError, *storage.GONE)):
+        run(plan, store, 2, None, show)
+    assert stopped
+    assert not psutil.Process().children()
+    postgres.start()
+    again = Store(postgres.url, root)
+    study.create(plan, again)
+    assert run(plan, again, 2, None, lambda under_way, last: None)
+    states = Counter(map(state_of, trials_of(plan, again, "joint")))
+    assert states["complete"] == 3
+    assert set(states) <= {"complete", "lost"}
+    again.close()

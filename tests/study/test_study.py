@@ -14,13 +14,14 @@ from safetensors.torch import load_file
 from mtl.errors import UserError
 from mtl.experiment import run_baseline
 from pipelines import study
+from pipelines.plan import Plan, plan_of
 from pipelines.replay import replay
 from pipelines.search_space import STL
 from pipelines.storage import MOST_RETRIES, Store
-from pipelines.study import ALONE, ERROR, VAL, WORKER, Plan, first_number, is_finished, trials_of
+from pipelines.study import ALONE, ERROR, VAL, WORKER, first_number, is_finished, trials_of
 from pipelines.study_file import described, export, read
 from pipelines.study_table import best_first, is_feasible, state_of
-from pipelines.workers import News, work
+from pipelines.trial import News, work
 from tests.study.conftest import LR, QUICK, config_of, killed_worker, planned, ran, silent
 
 LAMBDA = {"finetune.methods.joint.lambda": {"kind": "float", "low": 0.05, "high": 0.95}}
@@ -55,7 +56,7 @@ def test_it_ends_with_exactly_the_trials_that_were_asked_for_and_goes_on_with_mo
     plan, store = ran(root, config, 2)
     work(plan, store, None, silent)
     assert [state_of(trial) for trial in trials_of(plan, store, "joint")] == ["complete"] * 2
-    more = study.plan_of(config, "s", 3, ["joint"], False, root)
+    more = plan_of(config, "s", 3, ["joint"], False, root)
     study.create(more, store)
     work(more, store, None, silent)
     assert len(trials_of(more, store, "joint")) == 3
@@ -174,7 +175,7 @@ def test_the_grid_is_visited_once(root: Path) -> None:
              "train.clip": {"kind": "choice", "values": [None, 1.0]}}  # fmt: skip
     config = config_of({"sampler": "grid", "space": space}, train=QUICK)
     with pytest.raises(UserError, match="at most 4, the points of the grid of joint, found 5"):
-        study.plan_of(config, "s", 5, ["joint"], False, root)
+        plan_of(config, "s", 5, ["joint"], False, root)
     plan, store = ran(root, config, 4)
     found = {(trial.params["train.lr"], trial.params["train.clip"]) for trial in trials_of(plan, store, "joint")}
     assert found == {(lr, clip) for lr in (1e-3, 1e-2) for clip in (None, 1.0)}
@@ -202,11 +203,11 @@ def test_the_constraint_compares_with_the_single_task_run(root: Path) -> None:
     train = QUICK | {"epochs": 4}
     config = config_of(tune, train=train)
     with pytest.raises(UserError, match=r"outputs/baseline/next/random/seed-3, which is missing: run `mtl repro base"):
-        study.plan_of(config, "s", 2, ["joint"], False, root)
+        plan_of(config, "s", 2, ["joint"], False, root)
     folder = run_baseline(config, "next", config.baseline.starts[0], 3, root)
     mse = json.loads((folder / "run.json").read_text())["val"]["next"]["mse"]
     with pytest.raises(UserError, match="was made with other settings or data than those of now"):
-        study.plan_of(config_of(tune, train=train | {"lr": 1e-3}), "s", 2, ["joint"], False, root)
+        plan_of(config_of(tune, train=train | {"lr": 1e-3}), "s", 2, ["joint"], False, root)
     plan, store = ran(root, config, 2)
     for trial in trials_of(plan, store, "joint"):
         assert trial.constraints == {"next_mse": pytest.approx(trial.values[0] - 1.05 * mse, abs=1e-12)}
