@@ -124,7 +124,7 @@ def weights_over_time(results: Results) -> Picture | Missing:
     names = [method["name"] for method in methods]
     lambdas = {name: _means(results.methods.get(name, []), "lambda") for name in names}
     lambdas = {name: values for name, values in lambdas.items() if values.size}
-    fixed = ("equal", "fixed", "weighted", "sequential")
+    fixed = ("equal", "fixed", "weighted", "sequential", "mean", "sum", "graddrop")
     learned = [m for m in methods if m["kind"] not in fixed and results.methods.get(m["name"])]
     count = bool(lambdas) + len(learned)
     if not count:
@@ -155,8 +155,9 @@ def weights_over_time(results: Results) -> Picture | Missing:
     blank_rest(axes, count)
     return picture(
         figure, key, title,
-        "λ is the share of the label tasks in the objective, as its schedule sets it; a learned weight that grows "
-        "marks a task whose loss became small or certain. Mean over seeds, at the end of each epoch.",
+        "λ is the share of the label tasks in the objective, as its schedule sets it. The other panels: weights that "
+        "methods give to the losses or to the tasks' gradients on the shared weights. Means over the steps of an epoch "
+        "and over seeds.",
         f"λ of {listed(list(lambdas)) or 'no method'}; "
         f"learned weights of {listed([m['name'] for m in learned]) or 'no method'}.",
     )  # fmt: skip

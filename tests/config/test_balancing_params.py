@@ -1,0 +1,78 @@
+"""`finetune.methods`: each wrong setting of a method is one message with its path, found and allowed."""
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from mtl.config import parse_config
+from mtl.errors import ConfigError
+
+PROJECT = Path(__file__).resolve().parents[2]
+SENSORS: dict[str, Any] = yaml.safe_load((PROJECT / "presets/sensors.yaml").read_text(encoding="utf-8"))
+"""Five tasks on one source."""
+ETTH1_HAR: dict[str, Any] = yaml.safe_load((PROJECT / "presets/etth1-har.yaml").read_text(encoding="utf-8"))
+"""Two tasks on two sources."""
+
+
+def parse(method: dict[str, Any], two_sources: bool = False, **train: object) -> None:
+    raw = copy.deepcopy(SENSORS)
+    if two_sources:
+        raw |= copy.deepcopy({key: ETTH1_HAR[key] for key in ("prepare", "tasks")})
+    raw["train"] |= train
+    raw["finetune"] = {"methods": {"m": method}}
+    raw["baseline"]["starts"] = [{}, {"freeze": "encoder"}]
+    parse_config(raw)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "parts"),
+    [
+        ({"kind": "upgard"}, "kind", ["'equal', 'fixed'", "'upgrad', 'dualproj'", "found 'upgard'"]),
+        ({"kind": "fixed"}, "weights", ["is missing"]),
+        ({"kind": "fixed", "weights": [1, 2, -3, 1, 1]}, "weights.2", ["greater than or equal to 0", "found -3"]),
+        ({"kind": "fixed", "weights": [0, 0, 0, 0, 0]}, "weights", ["a sum above 0"]),
+        ({"kind": "fixed", "weights": [1, 1]}, "weights", ["a number for each of the method's 5 tasks", "found 2"]),
+        ({"kind": "upgrad", "preferences": [1, 1, 1]}, "preferences", ["the method's 5 tasks", "found 3"]),
+        ({"kind": "stch", "preferences": [1, 1], "tasks": ["fault", "coin", "next_6h"]}, "preferences",
+         ["the method's 3 tasks", "found 2"]),
+        ({"kind": "config", "preferences": [1, 1, 1, -1]}, "preferences.3", ["greater than or equal to 0"]),
+        ({"kind": "mgda", "preferences": [1, 1, 1, 1]}, "preferences", ["not a known key", "features"]),
+        ({"kind": "graddrop", "features": "features"}, "features", ["not a known key", "normalise"]),
+        ({"kind": "mgda", "features": "both"}, "features", ["'exact' or 'features'", "found 'both'"]),
+        ({"kind": "equal", "normalise": "mean"}, "normalise", ["'log_classes'", "found 'mean'"]),
+        ({"kind": "mgda", "sharing": {"kind": "separate"}}, "sharing.kind", ["weights that tasks share", "'separate'"]),
+        ({"kind": "gradnorm", "sharing": {"kind": "soft"}}, "sharing.kind", ["hard, branched or", "'soft'"]),
+        ({"kind": "upgrad", "features": "features", "sharing": {"kind": "cross_stitch"}}, "features",
+         ["should be exact for `sharing: cross_stitch`", "found 'features'"]),
+        ({"kind": "upgrad", "freeze": "encoder"}, "freeze", ["should be none for `kind: upgrad`"]),
+        ({"kind": "gradvac", "beta": 1.5}, "beta", ["less than or equal to 1", "found 1.5"]),
+        ({"kind": "cagrad", "c": -1}, "c", ["greater than or equal to 0", "found -1"]),
+        ({"kind": "fairgrad", "alpha": 0}, "alpha", ["greater than 0", "found 0"]),
+        ({"kind": "stch", "mu": 0.0}, "mu", ["greater than 0", "found 0"]),
+    ],
+)  # fmt: skip
+def test_a_wrong_setting_is_named(method: dict[str, Any], path: str, parts: list[str]) -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse(method)
+    message = str(caught.value)
+    assert message.startswith(f"params.yaml: `finetune.methods.m.{path}`"), message
+    assert all(part in message for part in parts), message
+    assert "\n" not in message and "pydantic" not in message
+
+
+def test_the_surrogate_needs_tasks_on_the_same_samples() -> None:
+    with pytest.raises(ConfigError, match=r"m\.features` should be exact .*found 'features' for tasks of etth1, har"):
+        parse({"kind": "mgda", "features": "features"}, two_sources=True)
+    parse({"kind": "mgda"}, two_sources=True)
+    parse({"kind": "mgda", "features": "features"})
+
+
+def test_gradients_need_all_tasks_in_every_step() -> None:
+    multinomial = {"kind": "uniform", "allocation": "multinomial"}
+    with pytest.raises(ConfigError, match=r"m\.kind` should not be 'mgda' with .*multinomial"):
+        parse({"kind": "mgda"}, two_sources=True, sampler=multinomial)
+    parse({"kind": "mgda"}, sampler=multinomial)
+    parse({"kind": "dwa"}, two_sources=True, sampler=multinomial)
