@@ -13,8 +13,9 @@ from mtl.errors import UserError
 from mtl.files import replace_text
 from pipelines import params_edit
 from pipelines.objective import MAXIMISED
+from pipelines.plan import MEANS, conditions
 from pipelines.storage import Store
-from pipelines.study import MEANS, SPEC, conditions, is_finished
+from pipelines.study import SPEC, is_finished
 from pipelines.study_table import is_feasible, shown
 from pipelines.tuned import note_applied
 

@@ -145,8 +145,16 @@ def tune(
 
 
 @app.command()
-def ui(port: Annotated[int, typer.Option(min=1, max=65535, help="On 127.0.0.1.")] = 5000) -> None:
-    """Open the runs in MLflow."""
+def ui(
+    port: Annotated[int, typer.Option(min=1, max=65535, help="On 127.0.0.1.")] = 5000,
+    study: Annotated[bool, typer.Option("--study", help="Studies, in Optuna's dashboard.")] = False,
+    storage: Annotated[str | None, typer.Option(help="With --study: as `mtl tune --storage`.")] = None,
+) -> None:
+    """Open the runs in MLflow, or the studies in Optuna's dashboard."""
+    if study:
+        from pipelines.study_ui import serve_studies
+
+        raise typer.Exit(serve_studies(storage, port, ROOT))
     from mtl.config import load_config
     from pipelines.ui import serve
 

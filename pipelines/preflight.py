@@ -9,6 +9,7 @@ from mtl.config.yaml_file import read_yaml
 from mtl.errors import ConfigError, UserError
 
 DVC_FILE = Path("dvc.yaml")
+LOCK = Path("dvc.lock")
 TEMPLATE = re.compile(r"\$\{([\w.]+)\}")
 """`${tasks}`: a value of params.yaml."""
 
@@ -76,3 +77,29 @@ def _value(params: dict[str, Any], path: str) -> Any:
             return _ABSENT
         here = here[part]
     return here
+
+
+def check_shared(config: Config, pretrained: bool, root: Path = Path()) -> None:
+    """Whether what the trials of a study share was made with the settings of now.
+
+    Args:
+        config: the checked content of params.yaml.
+        pretrained: whether trials start from pretrained weights.
+        root: folder of the project.
+
+    Raises:
+        UserError: a source is not prepared, or the encoder not pretrained, or with other settings.
+    """
+    names = dict.fromkeys(task.source for task in config.tasks.values())
+    stages = [f"prepare@{name}" for name in names] + (["pretrain"] if pretrained else [])
+    params: dict[str, Any] = read_yaml(root / PARAMS)
+    lock: dict[str, Any] = read_yaml(root / LOCK) if (root / LOCK).exists() else {"stages": {}}
+    for stage in stages:
+        if stage not in lock["stages"]:
+            raise UserError(f"{stage} has not run, and trials share what it makes: run `mtl repro {stage}` first.")
+        used = lock["stages"][stage].get("params", {}).get(str(PARAMS), {})
+        other = [path for path, value in used.items() if _value(params, path) != value]
+        if other:
+            raise UserError(
+                f"{stage} ran with another `{other[0]}`, and trials share what it makes: run `mtl repro {stage}` first."
+            )

@@ -12,8 +12,8 @@ from mtl.errors import UserError
 from mtl.paths import TRIALS
 from pipelines import study
 from pipelines.artefacts import differences
+from pipelines.plan import MEANS, Plan, plan_of
 from pipelines.storage import Store
-from pipelines.study import MEANS, Plan
 from pipelines.study_file import described, file_of, read
 from pipelines.workers import run
 
@@ -77,7 +77,7 @@ def _plan(config: Config, recorded: dict[str, Any], name: str, root: Path) -> Pl
     trials = max(len(lasting(held["trials"])) for held in arms.values())
     if trials == 0:
         raise UserError(f"the study {recorded['study']!r} has no finished trial: there is nothing to replay.")
-    return study.plan_of(config, name, trials, list(arms), False, root)
+    return plan_of(config, name, trials, list(arms), False, root)
 
 
 def _compare_conditions(then: dict[str, Any], now: dict[str, Any], label: str) -> None:

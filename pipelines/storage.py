@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from filelock import FileLock
-from optuna.exceptions import ExperimentalWarning
+from optuna.exceptions import ExperimentalWarning, StorageInternalError
 from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import URL, make_url
@@ -26,6 +26,18 @@ MOST_RETRIES = 3
 ATTEMPTS = (1.0, 3.0)
 """Pauses between the attempts to reach a server, in seconds."""
 BUSY_SECONDS = 60
+
+
+GONE = (SQLAlchemyError, StorageInternalError)
+"""What a storage raises that cannot be had any more."""
+
+
+def gone(error: Exception) -> UserError:
+    """The message for it."""
+    return UserError(
+        f"the storage cannot be reached any more: {_reason(error)}. What is finished is kept, and what was under way "
+        "goes on from its last state when the same command is given again."
+    )
 
 
 class Store:

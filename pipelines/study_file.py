@@ -11,8 +11,9 @@ import mtl
 from mtl.errors import UserError
 from mtl.files import write_json
 from mtl.paths import STUDIES
+from pipelines.plan import Plan
 from pipelines.storage import Store
-from pipelines.study import ALONE, ERROR, VAL, Plan, attempts, first_number, load, trials_of
+from pipelines.study import ALONE, ERROR, VAL, attempts, first_number, load, trials_of
 from pipelines.study_table import state_of
 
 FILE = "study.json"
@@ -25,14 +26,21 @@ def file_of(name: str, root: Path) -> Path:
     return root / STUDIES / name / FILE
 
 
-def export(plan: Plan, store: Store) -> dict[str, Any]:
-    """Writes studies/NAME/study.json as the study stands now, and returns its content. It holds no times and no
-    paths: a study that is made again on one worker gives the same bytes."""
+def export(plan: Plan, store: Store, whole: bool = True) -> dict[str, Any]:
+    """Writes studies/NAME/study.json as the study stands now, and returns its content.
+
+    It holds no times and no paths: a study that is made again on one worker gives the same bytes.
+
+    Args:
+        plan: of the study.
+        store: where it is stored.
+        whole: with the importances of parameters, which take a moment to compute.
+    """
     arms = {
         arm: {
             "spec": plan.spec(arm),
             "trials": [described(trial) for trial in trials_of(plan, store, arm)],
-            "importances": importances(plan, store, arm),
+            "importances": importances(plan, store, arm) if whole else None,
         }
         for arm in plan.arms
     }

@@ -11,9 +11,10 @@ from rich.table import Table
 from rich.text import Text
 
 from pipelines.objective import MAXIMISED
+from pipelines.plan import Plan
 from pipelines.storage import Store
-from pipelines.study import ERROR, Plan, is_finished, trials_of
-from pipelines.workers import News
+from pipelines.study import ERROR, is_finished, trials_of
+from pipelines.trial import News
 
 BEST = 5
 """Trials that are shown of each arm."""

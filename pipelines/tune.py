@@ -10,12 +10,14 @@ from rich.console import Console
 from mtl import tracking
 from mtl.config import Config
 from mtl.report.study_page import write_study_page
-from pipelines import study
-from pipelines.search_space import arms
-from pipelines.storage import Store
+from pipelines import preflight, study
+from pipelines.plan import Plan, plan_of
+from pipelines.search_space import arms, start_of
+from pipelines.storage import GONE, Store, gone
 from pipelines.study_file import export, file_of
 from pipelines.study_table import Display, summary
-from pipelines.workers import News, run
+from pipelines.trial import News
+from pipelines.workers import run
 from stages.common import INTERRUPTED
 from stages.common import workers as workers_of
 
@@ -46,14 +48,39 @@ def tune(
     """
     optuna.logging.set_verbosity(optuna.logging.ERROR)  # The table says it.
     count = workers_of(config.base) if count is None else count
-    plan = study.plan_of(config, name, trials, arms(config, every), count > 1, root)
+    plan = plan_of(config, name, trials, arms(config, every), count > 1, root)
+    pretrained = any(start_of(config, arm).init == "pretrained" for arm in plan.arms)
+    preflight.check_shared(config, pretrained, root)
     store = Store(url, root)
-    study.create(plan, store)
-    # Left by a former run of this command: what its workers were at waits for ours.
-    with store.turn(plan.name):
-        study.reap_all(plan, store)
+    try:
+        study.create(plan, store)
+        with store.turn(plan.name):  # What a former run of this command was at when it was killed waits for ours.
+            study.reap_all(plan, store)
+        complete = _trials(plan, store, count, timeout)
+        page = write_study_page(export(plan, store), file_of(name, root).parent)
+        summary(plan, store, Console())
+        done = study.count_finished(plan, store)
+    except GONE as error:
+        raise gone(error) from None
+    mirrored = tracking.publish_study(config, name, root, wait=complete is not None)
+    counted = ", ".join(f"{number} of {plan.trials} trials of {arm}" for arm, number in done.items())
+    if complete is None:
+        print(f"Interrupted: {counted} are finished; the same command goes on.", file=sys.stderr)
+        return INTERRUPTED
+    if complete:
+        print(
+            f"The study {name!r} is complete: {page}. `mtl tune --apply best` writes its best values into params.yaml."
+        )
+    else:
+        print(f"The time is up: {counted} are finished; the same command goes on.")
+    if mirrored.new + mirrored.present and mirrored.problem is None:
+        print("`mtl ui` shows its trials in MLflow, `mtl ui --study` in Optuna's dashboard.")
+    return 0
+
+
+def _trials(plan: Plan, store: Store, count: int, timeout: float | None) -> bool | None:
+    """Runs what is missing; whether the study is complete then, None when it was interrupted."""
     mirror = _Mirror(plan, store)
-    complete, code = False, 0
     try:
         with Display(plan, store) as display:
 
@@ -61,31 +88,15 @@ def tune(
                 display.show(under_way, last)
                 mirror.look()
 
-            complete = study.is_done(plan, store) or run(plan, store, count, timeout, show)
+            return study.is_done(plan, store) or run(plan, store, count, timeout, show)
     except KeyboardInterrupt:
-        code = INTERRUPTED
-    page = write_study_page(export(plan, store), file_of(name, root).parent)
-    mirrored = tracking.publish_study(config, name, root, wait=True)
-    summary(plan, store, Console())
-    done = study.count_finished(plan, store)
-    counted = ", ".join(f"{number} of {plan.trials} trials of {arm}" for arm, number in done.items())
-    if code == INTERRUPTED:
-        print(f"Interrupted: {counted} are finished; the same command goes on.", file=sys.stderr)
-    elif not complete:
-        print(f"The time is up: {counted} are finished; the same command goes on.")
-    else:
-        print(
-            f"The study {name!r} is complete ({page}); `mtl tune --apply best` writes its best values into params.yaml."
-        )
-    if mirrored.new + mirrored.present and mirrored.problem is None:
-        print("`mtl ui` shows its trials in MLflow, `mtl ui --study` in Optuna's dashboard.")
-    return code
+        return None
 
 
 class _Mirror:
     """Has what is finished published while the study goes on, from time to time."""
 
-    def __init__(self, plan: study.Plan, store: Store) -> None:
+    def __init__(self, plan: Plan, store: Store) -> None:
         self.plan, self.store = plan, store
         self.there = self._finished()
         self.last = time.monotonic()
@@ -98,5 +109,5 @@ class _Mirror:
         if time.monotonic() - self.last < MIRROR_SECONDS or self._finished() == self.there:
             return
         self.there, self.last = self._finished(), time.monotonic()
-        export(self.plan, self.store)
+        export(self.plan, self.store, whole=False)
         tracking.publish_study(self.plan.config, self.plan.name, self.plan.root)

@@ -13,6 +13,16 @@ from mtl.errors import UserError
 HOST = "127.0.0.1"
 
 
+def check_port(port: int) -> None:
+    """Raises a UserError when the port is taken."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            raise UserError(f"`--port` should be free on {HOST}, found {port} in use.") from None
+
+
 def serve(config: Config, port: int, root: Path = Path()) -> int:
     """Serves the store until interrupted; a store that is a server already only has its address printed.
 
@@ -26,12 +36,7 @@ def serve(config: Config, port: int, root: Path = Path()) -> int:
     if uri.startswith(("http://", "https://")):
         print(f"The runs are at {uri}")
         return 0
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, port))
-        except OSError:
-            raise UserError(f"`--port` should be free on {HOST}, found {port} in use.") from None
+    check_port(port)
     try:
         open_database(config, root)  # The server should find a finished database, not make one beside us.
     except TrackerError as error:

@@ -86,8 +86,9 @@ def _and_more(rows: list[dict[str, Any]]) -> str:
 
 
 def _signed(value: float) -> str:
-    """With a true minus, as tables have it."""
-    return f"{value:+.1f}".replace("-", "−")
+    """With a true minus, as tables have it, and no sign on what rounds to zero."""
+    text = f"{value:+.1f}".replace("-", "−")
+    return "0.0" if text in ("+0.0", "−0.0") else text
 
 
 def _names(rows: list[dict[str, Any]]) -> str:

@@ -203,6 +203,8 @@ def _method(made: Comparison, name: str, changes: dict[tuple[str, str], list[flo
 def describe(name: str, method: Method) -> str:
     """A method in a few words, for tables and legends."""
     words = [method.words, *_sharing(method.sharing)]
+    if method.width != 1:
+        words.append(f"{method.width:g} of the width")
     if method.curriculum is not None:
         words.append("curriculum")
     if method.target is not None:

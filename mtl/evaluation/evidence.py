@@ -129,7 +129,7 @@ def _relatedness(made: Comparison, joint: list[tuple[Run, list[Json]]]) -> list[
 
 def _balance(config: Config, made: Comparison, verdicts: Json) -> list[Json]:
     """Sizes of the tasks' training sets, and of the classes of each label."""
-    sizes = {task["name"]: task["train_size"] for task in verdicts["tasks"]}
+    sizes = {task["name"]: task["train_size"] for task in verdicts["tasks"] if task["train_size"] is not None}
     most, least = max(sizes, key=lambda t: sizes[t]), min(sizes, key=lambda t: sizes[t])
     ratio = sizes[most] / sizes[least]
     says = None
@@ -139,9 +139,11 @@ def _balance(config: Config, made: Comparison, verdicts: Json) -> list[Json]:
     rule = f"above {UNEVEN:g} : 1 under `proportional`: temperature T = 2"
     lines = [_line("data balance", f"{most} | {least}", measured, rule, says, "counted")]
     for task in verdicts["tasks"]:
-        if task["kind"] == "forecast":
+        if task["kind"] == "forecast" or task["name"] not in config.baseline_tasks:
             continue
-        run = made.stl(task["name"], config.baseline.starts[0].label)[0]
+        run = made.first_run(task["name"])
+        if run is None:
+            continue
         counts = [sum(row) for row in run.record["detail"][task["name"]]["confusion"]]
         if min(counts) == 0:
             continue

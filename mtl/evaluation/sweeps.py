@@ -20,11 +20,12 @@ def capacity(made: Comparison) -> list[dict[str, Any]]:
 
     Returns:
         For each task a list of `curves`: the single-task models (`name` None) and the methods that differ in nothing
-        but their width; points are sorted by width and hold the `parameters` of the whole network.
+        but their width; points are sorted by width and hold the `parameters` of the whole network. Where a method is
+        swept, only its tasks.
     """
     starts = [list(group) for group in _alike(made.config.baseline.starts, _but_width)]
     methods = [[name for name, _ in group] for group in _alike(_methods(made), lambda item: _but_width(item[1]))]
-    found = []
+    found: list[dict[str, Any]] = []
     for task in made.config.tasks:
         curves: list[dict[str, Any]] = []
         if made.alone(task):
@@ -34,20 +35,22 @@ def capacity(made: Comparison) -> list[dict[str, Any]]:
                                "points": points})  # fmt: skip
         for names in methods:
             if task in made.config.judged_tasks(names[0]):
-                sized = sorted((made.config.finetune.methods[name].width, name) for name in names)
-                points = [_width_point(made, task, width, made.joint(name)) for width, name in sized]
-                curves.append({"name": _common_name(names), "methods": names, "points": points})
-        curves = [curve for curve in curves if len({point["width"] for point in curve["points"]}) > 1]
+                by_width = {made.config.finetune.methods[name].width: name for name in reversed(names)}
+                swept = [by_width[width] for width in sorted(by_width)]  # the first of those that are quite the same
+                points = [_width_point(made, task, width, made.joint(by_width[width])) for width in sorted(by_width)]
+                curves.append({"name": _common_name(swept), "methods": swept, "points": points})
+        curves = [curve for curve in curves if len(curve["points"]) > 1]
         if curves:
             found.append({"task": task, "metric": primary_metric(made.config.tasks[task]), "curves": curves})
-    return found
+    joint = [entry for entry in found if any(curve["name"] is not None for curve in entry["curves"])]
+    return joint or found
 
 
 def label_fractions(made: Comparison) -> list[dict[str, Any]]:
     """Test metric against the share of the labels, where tasks differ in their `train_fraction` alone.
 
-    Methods that differ only in which of these tasks they train make a curve. One that trains several of them is left
-    out (`mixed`): through one task's labels it has seen those that it should lack for another.
+    Methods that differ only in which of these tasks they train make a curve, if one of them lacks labels. A method
+    that trains several of the tasks is left out (`mixed`): through one it has seen the labels that another lacks.
     """
     groups = _alike(made.config.tasks.items(), lambda item: _learns(item[1]))
     several = [group for group in groups if len({task.train_fraction for _, task in group}) > 1]
@@ -60,12 +63,14 @@ def _fractions(made: Comparison, group: list[str]) -> dict[str, Any]:
     judged = {name: [task for task in share if task in config.judged_tasks(name)] for name, _ in _methods(made)}
     trained = {name: [task for task in share if task in config.method_tasks(name)] for name in judged}
     single = [(name, method) for name, method in _methods(made) if judged[name] and len(trained[name]) == 1]
+    alike = _alike(single, lambda item: _but_task(made, item[0], set(group)), least=1)
+    alike = [same for same in alike if any(share[judged[name][0]] < max(share.values()) for name, _ in same)]
     curves: list[dict[str, Any]] = []
-    for start in dict.fromkeys([method.label for _, method in single] or [config.baseline.starts[0].label]):
+    for start in dict.fromkeys([same[0][1].label for same in alike] or [config.baseline.starts[0].label]):
         points = [_share_point(made, task, share[task], made.stl(task, start)) for task in share if made.alone(task)]
         curves.append({"name": None, "start": start, "points": points})
-    for alike in _alike(single, lambda item: _but_task(made, item[0], set(group)), least=1):
-        names = [name for name, _ in alike]
+    for same in alike:
+        names = [name for name, _ in same]
         names.sort(key=lambda name: share[judged[name][0]])
         points = [_share_point(made, judged[n][0], share[judged[n][0]], made.joint(n)) for n in names]
         curves.append({"name": _common_name(names), "methods": names, "points": points})

@@ -15,6 +15,9 @@ from mtl.report.read import Results
 from mtl.report.style import Missing, Picture, Table, styled
 from mtl.report.words import Json
 
+MOST_LINES = 100
+"""Of a table of evidence, which has lines for every pair of tasks."""
+
 
 @dataclass(frozen=True)
 class Section:
@@ -37,7 +40,9 @@ def evidence_tables(lines: list[Json]) -> list[Table]:
     for part, caption in captions.items():
         rows = [[line[key] or "–" for key in keys] for line in lines if (line["says"] is not None) == part]
         if rows:
-            tables.append(Table(caption, head, rows))
+            left = len(rows) - MOST_LINES
+            more = f"; {left:,} further lines are in results/verdicts.json" if left > 0 else ""
+            tables.append(Table(caption + more, head, rows[:MOST_LINES]))
     return tables
 
 
@@ -52,9 +57,7 @@ def draw_all(results: Results) -> dict[str, Section]:
             Section("curves", "Learning curves", "Learning curves", [learning_curves(results)]),
             Section("weights", "λ and learned weights", "Weights", [weights_over_time(results)]),
             *_if_any("stitches", "Cross-stitch units", "Cross-stitch", stitches(results)),
-            Section(
-                "forecasts", "Forecasts against truth", "Forecasts", [*forecasts(results), error_by_horizon(results)]
-            ),
+            *_if_any("forecasts", "Forecasts against truth", "Forecasts", _forecast_figures(results)),
             Section("confusion", "Confusion matrices", "Confusion", confusions(results)),
             Section("gaps", "Train–test gaps", "Train–test gaps", [train_test_gaps(results)]),
             Section("gradients", "Gradients", "Gradients", [gradients(results), conflicts(results)]),
@@ -79,7 +82,13 @@ def draw_all(results: Results) -> dict[str, Section]:
     return {section.key: section for section in sections}
 
 
-def _if_any(key: str, title: str, short: str, figures: Sequence[Picture | None]) -> list[Section]:
+def _if_any(key: str, title: str, short: str, figures: Sequence[Picture | Missing | None]) -> list[Section]:
     """The section, or nothing where there is nothing of its kind in the configuration."""
-    there: list[Picture | Missing] = [figure for figure in figures if figure is not None]
+    there = [figure for figure in figures if figure is not None]
     return [Section(key, title, short, there)] if there else []
+
+
+def _forecast_figures(results: Results) -> list[Picture | Missing]:
+    if not any(task["kind"] == "forecast" for task in results.verdicts["tasks"]):
+        return []
+    return [*forecasts(results), error_by_horizon(results)]

@@ -39,7 +39,8 @@ def _figure(name: str, tasks: list[str], units: NDArray[np.float64]) -> Picture:
     blank_rest(axes, stages)
     own = [float(np.mean(unit.diagonal())) for unit in units]
     others = [float(np.mean(unit[~np.eye(count, dtype=bool)])) for unit in units]
-    said = [f"stage {n + 1}: own {a:.2f}, others {b:.2f}" for n, (a, b) in enumerate(zip(own, others, strict=True))]
+    said = [f"stage {n + 1}: own {_shown(a)}, others {_shown(b)}"
+            for n, (a, b) in enumerate(zip(own, others, strict=True))]  # fmt: skip
     return picture(
         figure, f"stitches_{name}", f"Cross-stitch units of {name}",
         "Final units, mean over seeds: row = the task that takes, column = the task whose network it takes from. The "
@@ -47,6 +48,10 @@ def _figure(name: str, tasks: list[str], units: NDArray[np.float64]) -> Picture:
         f"Means: {'; '.join(said)}.",
         f"Cross-stitch units of {name} for {', '.join(tasks)}; mean weights, {'; '.join(said)}.",
     )  # fmt: skip
+
+
+def _shown(value: float) -> str:
+    return f"{value:.2f}".replace("-", "−")
 
 
 def _unit(ax: Axes, unit: NDArray[np.float64], tasks: list[str], limit: float, named: bool) -> None:
@@ -63,6 +68,7 @@ def _unit(ax: Axes, unit: NDArray[np.float64], tasks: list[str], limit: float, n
     ax.set_yticks(places, names if named else [""] * len(names))
     if count <= MOST_NUMBERS:
         for row, column in np.ndindex(*unit.shape):
-            dark = abs(unit[row, column]) > 0.6 * limit
-            ax.text(column + 0.5, row + 0.5, f"{unit[row, column]:.2f}".replace("-", "−"), ha="center", va="center",
+            value = float(unit[row, column])
+            dark = abs(value) > 0.6 * limit
+            ax.text(column + 0.5, row + 0.5, _shown(value), ha="center", va="center",
                     color="#ffffff" if dark else "#0b1f33", fontsize=9 if count <= 5 else 7)  # fmt: skip

@@ -49,7 +49,8 @@ def _panels(
     starts = {curve["start"] for _, entry in panels for curve in entry["curves"] if curve["name"] is None}
     columns = min(3, len(panels))
     rows = -(-len(panels) // columns)
-    figure, axes = canvas(3.7 * columns + 0.3, 2.6 * rows + 0.5, rows, columns)
+    # One panel alone is wide enough for the legend below it.
+    figure, axes = canvas(max(5.4, 3.7 * columns + 0.3), 2.6 * rows + 0.5, rows, columns)
     said = []
     for ax, (name, entry) in zip(axes, panels, strict=False):
         for curve in entry["curves"]:
@@ -58,7 +59,7 @@ def _panels(
             texts = [f"{value_text(entry['metric'], point['mean'])} at {count_text(place(point))}"
                      for point in curve["points"]]  # fmt: skip
             said.append(f"{name} with {label}: {', '.join(texts)}")
-        _ticks(ax, sorted({place(point) for curve in entry["curves"] for point in curve["points"]}))
+        _ticks(ax, sorted({float(place(point)) for curve in entry["curves"] for point in curve["points"]}))
         ax.set_title(name)
         ax.set_xlabel(across)
         ax.set_ylabel(f"test {metric_label(entry['metric'])}")

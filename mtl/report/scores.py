@@ -33,7 +33,7 @@ def published_tables(verdicts: Json) -> list[Table]:
     entries, shown = found["entries"], confidence_text(verdicts)
     tasks = list(dict.fromkeys(task for entry in entries for task in entry["tasks"]))
     named = tasks if len(tasks) <= MOST_PANELS else []
-    head = ["model", "tasks", "optimistic: best epoch on test, %", "honest: epoch chosen on validation, %"]
+    head = ["model", "tasks", "optimistic", "honest", *(f"{task}, best epoch" for task in named)]
     rows = [
         [model_name(entry, entries), str(len(entry["tasks"])), percent_text(entry["best"]),
          percent_text(entry["honest"]),
@@ -41,8 +41,8 @@ def published_tables(verdicts: Json) -> list[Table]:
         for entry in entries
     ]  # fmt: skip
     tables = [
-        Table(f"Accuracy, mean over tasks, then over seeds [{shown} interval]",
-              [*head, *(f"{task}, its own best epoch, %" for task in named)], rows)
+        Table(f"Test accuracy in percent, mean over tasks and seeds [{shown} interval], then of each task at its own "
+              "best epoch", head, rows)
     ]  # fmt: skip
     if found["pairs"]:
         pairs = [

@@ -6,7 +6,7 @@ from mtl.report.words import Json, known, rows_of
 
 MOST_PANELS = 12
 """Panels of a figure that has one for each task."""
-MOST_BANDS = 24
+MOST_BANDS = 16
 """Tasks in a figure that has a line of text for each."""
 MOST_ROWS = 30
 """Rows of a table that are shown unasked."""
@@ -34,10 +34,13 @@ def not_drawn(shown: int, there: int) -> str:
 
 
 def extremes(verdicts: Json, method: str) -> list[Json]:
-    """A method's rows: the `EXTREMES` most helped and most hurt, best first; all, in their order, where they fit."""
+    """A method's rows: the `EXTREMES` most helped and most hurt, those with such a verdict first among them, in the
+    order of their change; all, in the order of the tasks, where they fit."""
     rows = rows_of(verdicts, method)
     if len(rows) <= 2 * EXTREMES:
         return rows
-    ranked = sorted((row for row in rows if known(row["change"]["mean"])), key=lambda row: -row["change"]["mean"])
-    best = [row for row in ranked[:EXTREMES] if row["change"]["mean"] > 0]
-    return best + [row for row in ranked[-EXTREMES:] if row["change"]["mean"] <= 0]
+    found = []
+    for sign, word in ((1, "HELPED"), (-1, "HURT")):
+        side = [row for row in rows if known(row["change"]["mean"]) and sign * row["change"]["mean"] > 0]
+        found += sorted(side, key=lambda row: (row["verdict"] != word, -sign * row["change"]["mean"]))[:EXTREMES]
+    return sorted(found, key=lambda row: -row["change"]["mean"])

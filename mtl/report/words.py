@@ -173,9 +173,10 @@ def notes(verdicts: Mapping[str, Any]) -> list[str]:
         said.append(f"Only {seeds} seed{'s' * (seeds != 1)}: a verdict needs five, so every row is undecided.")
     alone = [task["name"] for task in verdicts["tasks"] if task["alone"]]
     if len(alone) < len(verdicts["tasks"]):
+        count = len(verdicts["tasks"])
         said.append(
-            f"Single-task models were trained of {briefly(alone)} only (`baseline.tasks`): the other "
-            f"{len(verdicts['tasks']) - len(alone)} of {len(verdicts['tasks'])} tasks have no verdict."
+            f"baseline.tasks has only {briefly(alone)} trained alone: the other {count - len(alone)} of {count} tasks "
+            "have no single-task model to compare with, and no verdict."
         )
     said += [
         f"{method['name']} is judged by {method['target']} alone, which it trained for a second budget of its own."

@@ -27,7 +27,7 @@ def outcome(case: TableCase, root: Path) -> Prepared | Refusal:
     def run() -> Prepared:
         return prepare(parse_config(raw).prepare.sources, "own", project)
 
-    found = attempt(run, root, "data/raw/", "prepare.sources.own")
+    found = attempt(run, root, "data/raw", "prepare.sources.own")
     if isinstance(found, Refusal):
         return found
     stored = load_prepared("own", project / "data/prepared")

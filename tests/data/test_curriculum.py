@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mtl.config import SamplerConfig
-from mtl.config.training import Curriculum
+from mtl.config.methods import Curriculum
 from mtl.data.curriculum import Easing, easiest_first, shares_in_use
 from mtl.data.sampling import JointPlan
 

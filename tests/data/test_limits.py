@@ -184,6 +184,17 @@ def test_blank_lines_at_the_end_are_no_rows(end: str, tmp_path: Path) -> None:
     assert series(tmp_path, text, date=None).rows == 20
 
 
+@pytest.mark.parametrize(
+    "text", ["\n" + "".join(f"{n}\n" for n in range(20)), "\na,b\n1,2\n2,1\n", "\r\n\r\na\r\n1\r\n"]
+)
+def test_a_blank_line_names_no_column(text: str, tmp_path: Path) -> None:
+    """pandas would take the first row for the names."""
+    with pytest.raises(DataError, match=r"own\.csv, line 1: should name the columns, found a blank line"):
+        series(tmp_path, text, date=None)
+    with pytest.raises(DataError, match=r"own\.csv is empty"):
+        series(tmp_path, "\n\n", date=None)
+
+
 def test_missing_values_at_the_end_are_not_cut_off(tmp_path: Path) -> None:
     text = "a,b\n" + "".join(f"{n},{-n}\n" for n in range(20)) + "NaN,null\n\n"
     with pytest.raises(DataError, match=r"line 22, column `a`: the value is missing"):

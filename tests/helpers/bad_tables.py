@@ -77,6 +77,7 @@ def _good(draw: st.DrawFn) -> tuple[list[list[str]], dict[str, Any], np.ndarray,
     form = draw(st.sampled_from([None, "%Y-%m-%d %H:%M:%S", "%d.%m.%Y %H:%M", "iso", "step"]))
     if form is None:
         section["date"] = None
+        columns = ["load"] if columns == [""] else columns  # A header of one column without a name is a blank line.
         table = [columns, *([repr(float(x)) for x in row] for row in values)]
         return table, section, values, columns
     if form == "%d.%m.%Y %H:%M":

@@ -110,7 +110,8 @@ def _run(
         folder / "run.json",
         {
             "stage": "baseline" if method is None else "finetune", "name": method or tasks[0], "start": "random",
-            "init": "random", "freeze": "none", "width": 1.0, "seed": seed, "fold": 0, "method_kind": kind, "tasks": tasks,
+            "init": "random", "freeze": "none", "width": 1.0, "seed": seed, "fold": 0, "method_kind": kind,
+            "tasks": tasks,
             "device": "cpu", "threads": 1, "epochs_run": epochs, "best_epoch": epochs - 2, "stopped": "patience",
             "steps": 40 * epochs, "samples": dict.fromkeys(tasks, 900), "train_size": dict.fromkeys(tasks, 900),
             "parameters": {"total": shared + sum(heads.values()), "shared": shared, "heads": heads,
@@ -267,7 +268,8 @@ def _verdicts(
         ],
         "methods": [
             {"name": method, "kind": METHODS[method]["kind"], "start": "random", "label": LABELS[method],
-             "tasks": list(STL), "trained": list(STL), "target": None, "width": 1.0, "lambda": METHODS[method].get("lambda"), "schedule": METHODS[method].get("schedule"),
+             "tasks": list(STL), "trained": list(STL), "target": None, "width": 1.0,
+             "lambda": METHODS[method].get("lambda"), "schedule": METHODS[method].get("schedule"),
              "delta_m": _summary(np.mean([CHANGE[method][t] for t in STL]) + 0.4 * np.arange(seeds))}
             for method in methods
         ],

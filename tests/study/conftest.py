@@ -14,10 +14,10 @@ from mtl.config import Config
 from mtl.data.store import write_prepared
 from mtl.paths import PREPARED
 from pipelines import study
+from pipelines.plan import Plan, plan_of
 from pipelines.search_space import arms
 from pipelines.storage import Store
-from pipelines.study import Plan
-from pipelines.workers import News, work
+from pipelines.trial import News, work
 from tests.experiment.conftest import configure
 from tests.helpers.problems import waves
 
@@ -51,19 +51,20 @@ def root(folder: Path, tmp_path: Path) -> Path:
     return tmp_path
 
 
+QUICK = {"epochs": 1, "batch_size": 64, "lr": 3e-3, "gradient_probes": 0, "stopping": {"patience": None}}
 LR = {"train.lr": {"kind": "float", "low": 1e-4, "high": 1e-2, "log": True}}
 
 
 def config_of(tune: dict[str, Any] | None = None, **changes: Any) -> Config:
-    """The small configuration with a section `tune`, which searches the learning rate unless it says otherwise."""
-    return configure(tune={"space": LR} | (tune or {}), **changes)
+    """A small, quick configuration with a section `tune`, which searches the learning rate unless it says otherwise."""
+    return configure(**({"train": QUICK, "tune": {"space": LR} | (tune or {})} | changes))
 
 
 def planned(
     root: Path, config: Config, trials: int, every: bool = False, name: str = "s", parallel: bool = False
 ) -> tuple[Plan, Store]:
     """A study that is stored."""
-    plan = study.plan_of(config, name, trials, arms(config, every), parallel, root)
+    plan = plan_of(config, name, trials, arms(config, every), parallel, root)
     store = Store(None, root)
     study.create(plan, store)
     return plan, store

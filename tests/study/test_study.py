@@ -14,14 +14,15 @@ from safetensors.torch import load_file
 from mtl.errors import UserError
 from mtl.experiment import run_baseline
 from pipelines import study
+from pipelines.plan import Plan, plan_of
+from pipelines.replay import replay
 from pipelines.search_space import STL
 from pipelines.storage import MOST_RETRIES, Store
-from pipelines.study import ALONE, ERROR, VAL, WORKER, Plan, first_number, is_finished, trials_of
+from pipelines.study import ALONE, ERROR, VAL, WORKER, first_number, is_finished, trials_of
 from pipelines.study_file import described, export, read
 from pipelines.study_table import best_first, is_feasible, state_of
-from pipelines.workers import News, work
-from tests.experiment.conftest import configure
-from tests.study.conftest import LR, config_of, killed_worker, planned, ran, silent
+from pipelines.trial import News, work
+from tests.study.conftest import LR, QUICK, config_of, killed_worker, planned, ran, silent
 
 LAMBDA = {"finetune.methods.joint.lambda": {"kind": "float", "low": 0.05, "high": 0.95}}
 
@@ -55,7 +56,7 @@ def test_it_ends_with_exactly_the_trials_that_were_asked_for_and_goes_on_with_mo
     plan, store = ran(root, config, 2)
     work(plan, store, None, silent)
     assert [state_of(trial) for trial in trials_of(plan, store, "joint")] == ["complete"] * 2
-    more = study.plan_of(config, "s", 3, ["joint"], False, root)
+    more = plan_of(config, "s", 3, ["joint"], False, root)
     study.create(more, store)
     work(more, store, None, silent)
     assert len(trials_of(more, store, "joint")) == 3
@@ -79,7 +80,7 @@ def test_every_arm_gets_the_same_number_of_trials(root: Path) -> None:
 
 def test_a_worker_that_is_killed_loses_nothing(root: Path) -> None:
     """Its trial goes on from its checkpoint with the same values, and the study is that of an undisturbed worker."""
-    config = config_of(train={"epochs": 4, "batch_size": 16, "lr": 3e-3, "stopping": {"patience": None}})
+    config = config_of(train=QUICK | {"epochs": 4})
     plan, store = planned(root, config, 2)
     store.close()
     killed_worker(plan, lambda news: news.number == 1 and news.done == 2)
@@ -172,9 +173,9 @@ def test_a_draw_depends_on_the_seed_and_on_the_trials_before_it(root: Path, samp
 def test_the_grid_is_visited_once(root: Path) -> None:
     space = {"train.lr": {"kind": "float", "low": 1e-3, "high": 1e-2, "points": 2},
              "train.clip": {"kind": "choice", "values": [None, 1.0]}}  # fmt: skip
-    config = config_of({"sampler": "grid", "space": space}, train={"epochs": 1, "batch_size": 64})
+    config = config_of({"sampler": "grid", "space": space}, train=QUICK)
     with pytest.raises(UserError, match="at most 4, the points of the grid of joint, found 5"):
-        study.plan_of(config, "s", 5, ["joint"], False, root)
+        plan_of(config, "s", 5, ["joint"], False, root)
     plan, store = ran(root, config, 4)
     found = {(trial.params["train.lr"], trial.params["train.clip"]) for trial in trials_of(plan, store, "joint")}
     assert found == {(lr, clip) for lr in (1e-3, 1e-2) for clip in (None, 1.0)}
@@ -183,7 +184,7 @@ def test_the_grid_is_visited_once(root: Path) -> None:
 def test_trials_worse_than_most_are_pruned_and_count(root: Path) -> None:
     space = {"train.lr": {"kind": "choice", "values": [1e-2, 3e-3, 1e-3, 1e-9, 1e-8, 1e-7]}}
     pruner = {"kind": "median", "startup_trials": 1, "warmup_epochs": 1}
-    train = {"epochs": 4, "batch_size": 16, "stopping": {"patience": None}}
+    train = QUICK | {"epochs": 4}
     plan, store = ran(root, config_of({"space": space, "sampler": "grid", "pruner": pruner}, train=train), 6)
     trials = trials_of(plan, store, "joint")
     pruned = [trial for trial in trials if trial.state == TrialState.PRUNED]
@@ -199,14 +200,14 @@ def test_trials_worse_than_most_are_pruned_and_count(root: Path) -> None:
 def test_the_constraint_compares_with_the_single_task_run(root: Path) -> None:
     space = {"train.lr": {"kind": "choice", "values": [3e-3, 1e-7]}}
     tune = {"space": space, "sampler": "grid", "objectives": ["forecast_mse", "accuracy"], "tolerance": 0.05}
-    train = {"epochs": 4, "batch_size": 16, "lr": 3e-3, "stopping": {"patience": None}}
+    train = QUICK | {"epochs": 4}
     config = config_of(tune, train=train)
     with pytest.raises(UserError, match=r"outputs/baseline/next/random/seed-3, which is missing: run `mtl repro base"):
-        study.plan_of(config, "s", 2, ["joint"], False, root)
+        plan_of(config, "s", 2, ["joint"], False, root)
     folder = run_baseline(config, "next", config.baseline.starts[0], 3, root)
     mse = json.loads((folder / "run.json").read_text())["val"]["next"]["mse"]
     with pytest.raises(UserError, match="was made with other settings or data than those of now"):
-        study.plan_of(config_of(tune, train=train | {"lr": 1e-3}), "s", 2, ["joint"], False, root)
+        plan_of(config_of(tune, train=train | {"lr": 1e-3}), "s", 2, ["joint"], False, root)
     plan, store = ran(root, config, 2)
     for trial in trials_of(plan, store, "joint"):
         assert trial.constraints == {"next_mse": pytest.approx(trial.values[0] - 1.05 * mse, abs=1e-12)}
@@ -236,7 +237,7 @@ def test_a_name_belongs_to_one_study(root: Path, tune: dict[str, Any], changes: 
 
 def test_the_value_of_what_is_searched_may_change_in_the_file(root: Path) -> None:
     planned(root, config_of(), 1)
-    plan, _ = planned(root, config_of(train=configure().train.model_dump() | {"lr": 0.5}), 1)
+    plan, _ = planned(root, config_of(train=QUICK | {"lr": 0.5}), 1)
     assert plan.config.train.lr == 0.5
 
 
@@ -251,6 +252,25 @@ def test_the_same_study_is_the_same_file(root: Path, folder: Path, tmp_path_fact
     held = read("s", root)
     assert [trial["state"] for trial in held["arms"]["joint"]["trials"]] == ["complete"] * 2
     assert held["arms"]["joint"]["spec"]["data"] != held["arms"]["joint"]["spec"]["code"]
+
+
+def test_a_replayed_study_is_the_same_or_says_where_it_is_not(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    export(*ran(root, config_of({"space": LR | LAMBDA}), 2))
+    assert replay("s", root) == 0
+    assert "The same: 2 trials" in capsys.readouterr().out
+    path = root / "studies/s/study.json"
+    held = json.loads(path.read_text())
+    held["arms"]["joint"]["trials"][1]["values"] = [0.125]
+    path.write_text(json.dumps(held))
+    assert replay("s", root) == 1
+    assert "joint trial 1: values[0] was 0.125, is " in capsys.readouterr().out
+    held["arms"]["joint"]["spec"]["data"] = "another"
+    path.write_text(json.dumps(held))
+    with pytest.raises(UserError, match="was made with other data than those of now"):
+        replay("s", root)
+    path.write_text("{}")
+    with pytest.raises(UserError, match=r"studies/s/study\.json is not a file that `mtl tune` wrote"):
+        replay("s", root)
 
 
 def test_a_trial_under_way_counts_and_is_nobody_elses(root: Path) -> None:

@@ -100,7 +100,16 @@ def _read_csv(path: Path, config: SeriesSource) -> Table:
     except (LookupError, ValueError):
         raise DataError(f"{config.path}: `encoding` should be one that Python knows, found {encoding!r}.") from None
     try:
-        head = pd.read_csv(source(), sep=sep, encoding=encoding, header=None, nrows=1, dtype=str, keep_default_na=False)
+        head = pd.read_csv(
+            source(),
+            sep=sep,
+            encoding=encoding,
+            header=None,
+            nrows=1,
+            dtype=str,
+            keep_default_na=False,
+            skip_blank_lines=False,
+        )
         names = [str(name) for name in head.iloc[0]]
         twice = [name for name in names if names.count(name) > 1]
         if twice:
@@ -125,7 +134,9 @@ def _read_csv(path: Path, config: SeriesSource) -> Table:
                 skip_blank_lines=False,
             )
     except pd.errors.EmptyDataError:
-        raise DataError(f"{config.path} is empty.") from None
+        if not _whole(path, unpacked).strip():
+            raise DataError(f"{config.path} is empty.") from None
+        raise DataError(f"{config.path}, line 1: should name the columns, found a blank line.") from None
     except (pd.errors.ParserError, pd.errors.ParserWarning):
         raise DataError(f"{config.path}, {_uneven_line(_whole(path, unpacked), config)}") from None
     except UnicodeError:

@@ -1,0 +1,170 @@
+"""Pages of label tasks on images: what published tables show, sweeps, and a hundred tasks that stay readable."""
+
+import io
+import re
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from mtl.report.page import write_report
+from mtl.report.select import EXTREMES, MOST_PANELS, drawn, extremes
+from mtl.report.table import print_verdicts
+from mtl.report.timings import method_costs
+from mtl.report.words import Json, briefly, notes, percent_text, points_text
+from tests.helpers.image_results import PARITY, SHARINGS, hundred_config, image_config, write_image_results
+
+from .test_page import Page
+
+WIDTHS = (0.5, 1.0, 2.0)
+
+
+def written(root: Path, **settings: object) -> tuple[str, Json]:
+    """The page's text and the verdicts."""
+    config = image_config(**settings)  # type: ignore[arg-type]
+    verdicts = write_image_results(root, config)
+    return write_report(config, verdicts, root).read_text(encoding="utf-8"), verdicts
+
+
+@pytest.fixture(scope="module")
+def parity(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Json, Path]:
+    root = tmp_path_factory.mktemp("parity")
+    return *written(root, train={"watch_test": True}), root
+
+
+@pytest.fixture(scope="module")
+def hundred(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Json, Path]:
+    """A hundred tasks, of which eight have single-task models; two seeds are enough to look at."""
+    root = tmp_path_factory.mktemp("hundred")
+    config = hundred_config(seeds=2, alone=40)
+    verdicts = write_image_results(root, config)
+    return write_report(config, verdicts, root).read_text(encoding="utf-8"), verdicts, root
+
+
+def section(page: str, key: str) -> str:
+    return page.split(f'<section id="{key}">')[1].split("</section>")[0]
+
+
+def terminal(verdicts: Json, width: int = 100) -> str:
+    stream = io.StringIO()
+    print_verdicts(verdicts, None, Path("report/report.html"), Console(file=stream, width=width, highlight=False))
+    return stream.getvalue()
+
+
+def test_the_page_of_a_comparison_of_labels_alone(parity: tuple[str, Json, Path]) -> None:
+    page, verdicts, _ = parity
+    assert Page(page).open == []
+    assert 'id="forecasts"' not in page and "MSE within" not in page, "nothing here is a forecast"
+    assert '" of " + timings.batch + " images"' in page
+    assert "weights of learned" in section(page, "weights") and "weights of hard" not in section(page, "weights")
+    stl = verdicts["labels"]["entries"][0]["tasks"]["even"]
+    labels = section(page, "confusion")
+    for metric in ("accuracy", "balanced_accuracy", "macro_f1"):
+        assert percent_text(stl[metric]) in labels
+
+
+def test_costs_stand_beside_the_average_accuracy_as_published_tables_have_it(parity: tuple[str, Json, Path]) -> None:
+    page, verdicts, _ = parity
+    costs = section(page, "costs")
+    assert "average accuracy, %" in costs
+    for average in verdicts["labels"]["averages"]:
+        assert percent_text(average["joint"]) in costs and percent_text(average["stl"]) in costs
+    text = terminal(verdicts)
+    assert f"average accuracy {percent_text(verdicts['labels']['averages'][0]['joint'])} %, STL " in text
+
+
+def test_the_published_protocol_is_called_optimistic(parity: tuple[str, Json, Path]) -> None:
+    page, verdicts, _ = parity
+    found = section(page, "published")
+    assert "Optimistic" in found and "chooses on the test part" in found
+    for entry in verdicts["published"]["entries"]:
+        assert percent_text(entry["best"]) in found and percent_text(entry["honest"]) in found
+    assert len(verdicts["published"]["pairs"]) == 10
+    pair = verdicts["published"]["pairs"][0]
+    assert "hard − STL" in found and points_text(pair["best"]) in found
+
+
+def test_stitches_are_a_heat_map_with_numbers(parity: tuple[str, Json, Path]) -> None:
+    page, _, root = parity
+    found = section(page, "stitches")
+    assert 'id="figure-stitches_cross_stitch"' in found and found.count("<figure") == 1
+    assert re.search(r"stage 1: own 0\.9\d, others", found)
+    assert len(re.findall(r">0\.[89]\d</text>", found)) >= 4, "the diagonals of two stages"
+    assert (root / "report/figures/stitches_cross_stitch.png").exists()
+
+
+def test_without_these_settings_their_sections_are_not_there(tmp_path: Path) -> None:
+    page, _ = written(tmp_path, methods={"hard": SHARINGS["hard"]}, seeds=1)
+    for key in ("published", "stitches", "capacity", "few_labels"):
+        assert f'id="{key}"' not in page and f'href="#{key}"' not in page
+
+
+def test_sweeps_have_a_figure_each(tmp_path: Path) -> None:
+    few = {f"even_{share}": {**PARITY["even"], "train_fraction": share / 100} for share in (5, 20)}
+    methods: Json = {f"wide_{100 * w:g}": {"kind": "equal", "width": w, "tasks": [*PARITY]} for w in WIDTHS}
+    methods |= {f"few_{share}": {"kind": "equal", "tasks": [f"even_{share}", "multiple_of_3"]} for share in (5, 20)}
+    methods["to_even"] = {"kind": "equal", "tasks": ["even_5", "multiple_of_3"], "target": "even_5"}
+    starts = {"starts": [{"width": width} for width in WIDTHS]}
+    page, verdicts = written(tmp_path, tasks=PARITY | few, methods=methods, baseline=starts, seeds=2)
+    assert "even with wide" in section(page, "capacity") and "104,673" in section(page, "capacity")
+    labels = section(page, "few_labels")
+    assert "even with STL" in labels and "even with few" in labels and "even with to_even" in labels
+    assert "wide_" not in labels, "it lacks no labels"
+    costs = method_costs(verdicts, {"latency": {"stl": dict.fromkeys(PARITY | few, 1.0), "wide_50": 1.0}, "runs": {}})
+    assert costs["wide_50"]["parameters_stl"] == 2 * (26_160 + 33)
+    assert costs["wide_50"]["latency_stl"] == 2.0, "the first start is the one that was timed"
+    assert costs["wide_200"]["latency_stl"] is None
+    assert "to_even is judged by even_5 alone, which it trained for a second budget of its own." in notes(verdicts)
+    assert "not judged" in page and "0.5 of the width" in page
+
+
+def test_a_hundred_tasks_are_counted_and_folded(hundred: tuple[str, Json, Path]) -> None:
+    page, _, root = hundred
+    assert Page(page).open == []
+    first = section(page.replace('id="verdicts" aria-label="Verdicts"', 'id="verdicts"'), "verdicts")
+    assert "Comparisons with single-task models, 100 tasks" in first
+    open_part = re.sub(r"<details>.*?</details>", "", first, flags=re.DOTALL)
+    assert open_part.count("<tr>") <= 1 + 2 + 2 * (1 + 2 * EXTREMES)
+    assert first.count("no STL</small>") == 2 * 60 and "All 100 tasks" in first
+    assert "baseline.tasks has only class_00, class_01, class_02, class_03, class_04, class_05 and 34 more" in first
+    assert "the other 60 of 100 tasks have no single-task model to compare with, and no verdict." in first
+    assert page.count('id="figure-confusion_') == MOST_PANELS
+    assert "Confusion of 88 further tasks</strong> is not shown" in page
+    assert page.count("Shown: 12 of 100 tasks") == 2 and "Shown: 16 of 40 tasks" in page
+    assert "middle 80 % of 4,950 pairs" in section(page, "gradients")
+    assert len(page) < 1_500_000
+    assert len(list((root / "report/figures").iterdir())) < 25
+
+
+@pytest.mark.parametrize("width", [80, 100])
+def test_a_hundred_tasks_fit_the_terminal(hundred: tuple[str, Json, Path], width: int) -> None:
+    text = terminal(hundred[1], width)
+    assert max(len(line.rstrip()) for line in text.splitlines()) <= width
+    assert len([line for line in text.splitlines() if line.startswith("  class_")]) == 2 * 2 * EXTREMES
+    assert "20 of 40 tasks are left out here (20 undecided)" in text
+    assert "60 of 100 tasks have no single-task model." in text
+    assert len(text.splitlines()) < 80
+
+
+def row(task: str, mean: float | None, verdict: str = "no difference shown") -> Json:
+    return {"method": "joint", "task": task, "change": {"mean": mean}, "verdict": verdict}
+
+
+def test_what_stands_for_many_tasks() -> None:
+    tasks = [{"name": f"t{number:02}"} for number in range(30)]
+    rows = [row(f"t{number:02}", number - 15.0) for number in range(29)] + [row("t29", None)]
+    verdicts = {"tasks": tasks, "rows": rows}
+    assert [task["name"] for task in drawn(verdicts, tasks, 4)] == ["t00", "t01", "t02", "t28"]
+    assert drawn(verdicts, tasks[:3]) == tasks[:3]
+    found = [one["task"] for one in extremes(verdicts, "joint")]
+    assert found == [f"t{number:02}" for number in [*range(28, 18, -1), *range(9, -1, -1)]]
+    rows[14]["verdict"] = "HURT"  # by 1 % only, but shown
+    assert "t14" in [one["task"] for one in extremes(verdicts, "joint")]
+
+
+def test_words() -> None:
+    assert briefly(["a", "b", "c"], 2) == "a, b and 1 more" and briefly(["a", "b"], 2) == "a and b"
+    assert percent_text({"mean": 0.98444, "low": 0.983, "high": 0.9858}) == "98.44 [98.30, 98.58]"
+    assert percent_text({"mean": 0.5, "low": None, "high": None}) == "50.00" and percent_text(None) == "–"
+    assert points_text({"mean": -0.0013, "low": -0.002, "high": 0.0}) == "−0.13 [−0.20, 0.00]"
+    assert points_text({"mean": 0.001, "low": None, "high": None}) == "+0.10"

@@ -1,0 +1,130 @@
+"""Where studies are kept: a file or a PostgreSQL server, and one message for an address that cannot be used."""
+
+import os
+import signal
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from mtl.errors import UserError
+from pipelines import storage, study
+from pipelines.plan import plan_of
+from pipelines.search_space import arms
+from pipelines.storage import Store
+from pipelines.study import first_number, is_finished, trials_of
+from pipelines.study_table import state_of
+from pipelines.trial import News
+from pipelines.workers import run
+from tests.study.conftest import QUICK, config_of
+from tests.study.postgres import Postgres, programs
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[Postgres]:
+    found = programs()
+    if found is None:
+        pytest.skip("PostgreSQL is not installed (Debian: apt-get install postgresql)")
+    # Not below pytest's own folder, which another user cannot enter.
+    with tempfile.TemporaryDirectory(prefix="mtl-postgres-", ignore_cleanup_errors=True) as place:
+        Path(place).chmod(0o755)
+        server = Postgres(found, Path(place) / "server")
+        server.start()
+        yield server
+        server.stop()
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("studies.db", "should be an address such as sqlite:///studies.db, found 'studies.db'"),
+        ("redis://localhost", "should begin with sqlite:/// or postgresql://, found redis://localhost"),
+        ("mysql://me:hidden@localhost/x", "should begin with sqlite:/// or postgresql://"),
+        ("sqlite://", "should name a file, since several processes share it"),
+        ("sqlite:///:memory:", "should name a file"),
+    ],
+)
+def test_an_address_of_the_wrong_kind_is_one_message(tmp_path: Path, url: str, said: str) -> None:
+    with pytest.raises(UserError) as error:
+        Store(url, tmp_path)
+    assert said in str(error.value)
+    assert "hidden" not in str(error.value)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_file_that_is_no_database_stays_as_it_is(tmp_path: Path) -> None:
+    file = tmp_path / "notes.txt"
+    file.write_text("not a database")
+    with pytest.raises(UserError, match="cannot be reached: file is not a database"):
+        Store(f"sqlite:///{file}", tmp_path)
+    assert file.read_text() == "not a database"
+
+
+def test_a_server_that_is_away_is_asked_a_few_times(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(storage, "ATTEMPTS", (0.1, 0.1))
+    began = time.monotonic()
+    with pytest.raises(UserError, match=r"postgresql\+psycopg://me:\*\*\*@127\.0\.0\.1:1/x cannot be reached") as error:
+        Store("postgresql://me:hidden@127.0.0.1:1/x", tmp_path)
+    assert time.monotonic() - began > 0.2
+    assert "hidden" not in str(error.value)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="workers are forked on Linux only")
+@pytest.mark.parametrize("kind", [pytest.param("sqlite", marks=pytest.mark.slow), "postgresql"])
+def test_workers_that_are_killed_lose_and_repeat_no_trial(
+    root: Path, kind: str, request: pytest.FixtureRequest
+) -> None:
+    url = request.getfixturevalue("postgres").url if kind == "postgresql" else None
+    config = config_of(train=QUICK | {"epochs": 12})
+    plan = plan_of(config, "s", 4, arms(config, every=False), True, root)
+    store = Store(url, root)
+    study.create(plan, store)
+    killed: list[int] = []
+
+    def show(under_way: list[News], last: bool) -> None:
+        """Kills one of our two workers when the first look finds them at work, and another later."""
+        workers = psutil.Process().children()
+        if len(killed) < 2 and not last and any(news.done for news in under_way):
+            killed.append(workers[len(killed) % len(workers)].pid)
+            os.kill(killed[-1], signal.SIGKILL)
+
+    assert run(plan, store, 2, None, show)
+    assert len(killed) == 2
+    trials = trials_of(plan, store, "joint")
+    assert Counter(map(state_of, trials)) == {"complete": 4, "lost": len(trials) - 4}
+    firsts = [first_number(trial) for trial in trials if is_finished(trial)]
+    assert len(firsts) == len(set(firsts)) == 4
+    store.close()
+
+
+@pytest.mark.slow
+def test_a_server_that_goes_away_in_the_middle_costs_no_trial(root: Path, postgres: Postgres) -> None:
+    config = config_of(train=QUICK | {"epochs": 12})
+    plan = plan_of(config, "gone", 3, arms(config, every=False), True, root)
+    store = Store(postgres.url, root)
+    study.create(plan, store)
+    stopped: list[int] = []
+
+    def show(under_way: list[News], last: bool) -> None:
+        if not stopped and any(news.done for news in under_way):
+            stopped.append(1)
+            postgres.stop()
+        study.count_finished(plan, store)
+
+    with pytest.raises((UserError, *storage.GONE)):
+        run(plan, store, 2, None, show)
+    assert stopped
+    assert not psutil.Process().children()
+    postgres.start()
+    again = Store(postgres.url, root)
+    study.create(plan, again)
+    assert run(plan, again, 2, None, lambda under_way, last: None)
+    states = Counter(map(state_of, trials_of(plan, again, "joint")))
+    assert states["complete"] == 3
+    assert set(states) <= {"complete", "lost"}
+    again.close()
