@@ -51,11 +51,11 @@ def test_killed_workers_and_an_interrupt_cost_no_trial(workspace: Project) -> No
         os.kill(int(owners[0].read_text()), signal.SIGKILL)
         return True
 
-    until(lambda: kill_owner(0), 60, "the first trial to have begun")
-    until(lambda: (trials / "trial-3").exists() or process.poll() is not None, 60, "a trial after the kills")
+    until(lambda: kill_owner(0), 180, "the first trial to have begun")
+    until(lambda: (trials / "trial-3").exists() or process.poll() is not None, 180, "a trial after the kills")
     workers = psutil.Process(process.pid).children(recursive=True)
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=180)
     assert process.returncode == 130, out + err
     assert "4 trials of joint are finished; the same command goes on" in err
     assert not any(alive(worker) for worker in workers)
