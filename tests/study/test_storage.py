@@ -76,9 +76,7 @@ def test_a_server_that_is_away_is_asked_a_few_times(tmp_path: Path, monkeypatch:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="workers are forked on Linux only")
 @pytest.mark.parametrize("kind", [pytest.param("sqlite", marks=pytest.mark.slow), "postgresql"])
-def test_workers_that_are_killed_lose_and_repeat_no_trial(
-    root: Path, kind: str, request: pytest.FixtureRequest
-) -> None:
+def test_kills_and_an_interrupt_lose_and_repeat_no_trial(root: Path, kind: str, request: pytest.FixtureRequest) -> None:
     url = request.getfixturevalue("postgres").url if kind == "postgresql" else None
     config = config_of(train=QUICK | {"epochs": 12})
     plan = plan_of(config, "s", 4, arms(config, every=False), True, root)
@@ -87,16 +85,27 @@ def test_workers_that_are_killed_lose_and_repeat_no_trial(
     killed: list[int] = []
 
     def show(under_way: list[News], last: bool) -> None:
-        """Kills one of our two workers when the first look finds them at work, and another later."""
-        workers = psutil.Process().children()
-        if len(killed) < 2 and not last and any(news.done for news in under_way):
-            killed.append(workers[len(killed) % len(workers)].pid)
-            os.kill(killed[-1], signal.SIGKILL)
+        """Kills a worker that is at work with -9; when the study goes on, Ctrl-C."""
+        if last or not any(news.done for news in under_way):
+            return
+        if killed:
+            raise KeyboardInterrupt
+        killed.append(psutil.Process().children()[0].pid)
+        os.kill(killed[0], signal.SIGKILL)
 
-    assert run(plan, store, 2, None, show)
-    assert len(killed) == 2
+    with pytest.raises(KeyboardInterrupt):
+        run(plan, store, 2, None, show)
+    assert killed
+    assert not psutil.Process().children()
+    waiting = [state_of(trial) for trial in trials_of(plan, store, "joint")]
+    assert "running" not in waiting
+    assert "waiting" in waiting
+
+    assert run(plan, store, 2, None, lambda under_way, last: None)
     trials = trials_of(plan, store, "joint")
-    assert Counter(map(state_of, trials)) == {"complete": 4, "lost": len(trials) - 4}
+    counts = Counter(map(state_of, trials))
+    assert counts == {"complete": 4, "lost": len(trials) - 4}
+    assert counts["lost"] >= 2
     firsts = [first_number(trial) for trial in trials if is_finished(trial)]
     assert len(firsts) == len(set(firsts)) == 4
     store.close()
