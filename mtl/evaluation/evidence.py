@@ -139,7 +139,7 @@ def _balance(config: Config, made: Comparison, verdicts: Json) -> list[Json]:
     rule = f"above {UNEVEN:g} : 1 under `proportional`: temperature T = 2"
     lines = [_line("data balance", f"{most} | {least}", measured, rule, says, "counted")]
     for task in verdicts["tasks"]:
-        if task["kind"] == "forecast":
+        if task["kind"] == "forecast" or task["name"] not in config.baseline_tasks:
             continue
         run = made.first_run(task["name"])
         if run is None:

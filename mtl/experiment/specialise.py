@@ -7,7 +7,8 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from mtl.config import Config, FixedMethod
+from mtl.config import Config
+from mtl.config.balancing import FixedMethod
 from mtl.evaluation.metrics import forecast_metrics, label_metrics
 from mtl.experiment.execution import Tell, silent
 from mtl.experiment.objects import load_tasks, run_encoder
