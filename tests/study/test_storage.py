@@ -19,7 +19,7 @@ from pipelines.search_space import arms
 from pipelines.storage import Store
 from pipelines.study import first_number, is_finished, trials_of
 from pipelines.study_table import state_of
-from pipelines.trial import News
+from pipelines.trial import News, work
 from pipelines.workers import run
 from tests.study.conftest import QUICK, config_of
 from tests.study.postgres import Postgres, programs
@@ -109,6 +109,27 @@ def test_kills_and_an_interrupt_lose_and_repeat_no_trial(root: Path, kind: str, 
     firsts = [first_number(trial) for trial in trials if is_finished(trial)]
     assert len(firsts) == len(set(firsts)) == 4
     store.close()
+
+
+def test_a_trial_of_another_machine_is_taken_when_its_worker_is_silent(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(storage, "HEARTBEAT_SECONDS", 1)
+    monkeypatch.setattr(storage, "GRACE_SECONDS", 2)
+    plan = plan_of(config_of(), "s", 1, arms(config_of(), every=False), False, root)
+    store = Store(None, root)
+    study.create(plan, store)
+    with pytest.warns(UserWarning, match="Heartbeat"):
+        theirs = study.load(plan, store, "joint").ask()
+    theirs.set_user_attr(study.WORKER, "another-machine:1:0.0")
+    theirs.suggest_float("train.lr", 1e-4, 1e-2, log=True)
+    store.storage.record_heartbeat(theirs._trial_id)
+    with store.turn(plan.name):
+        assert study.next_arm(plan, store) is None  # It may well be at work.
+    work(plan, store, None, lambda news: None)  # Waits until it was silent for long enough.
+    trials = trials_of(plan, store, "joint")
+    assert [state_of(trial) for trial in trials] == ["lost", "complete"]
+    assert trials[1].params == theirs.params
 
 
 @pytest.mark.slow
