@@ -102,7 +102,8 @@ class Display:
             trials = self._trials(arm)
             self._say(arm, trials)
             done = sum(map(is_finished, trials))
-            running = [f"{n.number} ({n.done}/{n.total} epochs)" for n in under_way if n.arm == arm]
+            running = [f"{n.number} ({n.done}/{n.total} epochs)" for n in under_way
+                       if n.arm == arm and trials[n.number].state == TrialState.RUNNING]  # fmt: skip
             head = f"{arm}: {done} of {self.plan.trials} trials"
             parts.append(Text(head + (f"; under way: {', '.join(sorted(running))}" if running else ""), style="bold"))
             parts.append(table_of(self.plan, arm, trials))

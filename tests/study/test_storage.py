@@ -19,7 +19,7 @@ from pipelines.search_space import arms
 from pipelines.storage import Store
 from pipelines.study import first_number, is_finished, trials_of
 from pipelines.study_table import state_of
-from pipelines.trial import News
+from pipelines.trial import News, work
 from pipelines.workers import run
 from tests.study.conftest import QUICK, config_of
 from tests.study.postgres import Postgres, programs
@@ -76,9 +76,7 @@ def test_a_server_that_is_away_is_asked_a_few_times(tmp_path: Path, monkeypatch:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="workers are forked on Linux only")
 @pytest.mark.parametrize("kind", [pytest.param("sqlite", marks=pytest.mark.slow), "postgresql"])
-def test_workers_that_are_killed_lose_and_repeat_no_trial(
-    root: Path, kind: str, request: pytest.FixtureRequest
-) -> None:
+def test_kills_and_an_interrupt_lose_and_repeat_no_trial(root: Path, kind: str, request: pytest.FixtureRequest) -> None:
     url = request.getfixturevalue("postgres").url if kind == "postgresql" else None
     config = config_of(train=QUICK | {"epochs": 12})
     plan = plan_of(config, "s", 4, arms(config, every=False), True, root)
@@ -87,19 +85,51 @@ def test_workers_that_are_killed_lose_and_repeat_no_trial(
     killed: list[int] = []
 
     def show(under_way: list[News], last: bool) -> None:
-        """Kills one of our two workers when the first look finds them at work, and another later."""
-        workers = psutil.Process().children()
-        if len(killed) < 2 and not last and any(news.done for news in under_way):
-            killed.append(workers[len(killed) % len(workers)].pid)
-            os.kill(killed[-1], signal.SIGKILL)
+        """Kills a worker that is at work with -9; when the study goes on, Ctrl-C."""
+        if last or not any(news.done for news in under_way):
+            return
+        if killed:
+            raise KeyboardInterrupt
+        killed.append(psutil.Process().children()[0].pid)
+        os.kill(killed[0], signal.SIGKILL)
 
-    assert run(plan, store, 2, None, show)
-    assert len(killed) == 2
+    with pytest.raises(KeyboardInterrupt):
+        run(plan, store, 2, None, show)
+    assert killed
+    assert not psutil.Process().children()
+    waiting = [state_of(trial) for trial in trials_of(plan, store, "joint")]
+    assert "running" not in waiting
+    assert "waiting" in waiting
+
+    assert run(plan, store, 2, None, lambda under_way, last: None)
     trials = trials_of(plan, store, "joint")
-    assert Counter(map(state_of, trials)) == {"complete": 4, "lost": len(trials) - 4}
+    counts = Counter(map(state_of, trials))
+    assert counts == {"complete": 4, "lost": len(trials) - 4}
+    assert counts["lost"] >= 2
     firsts = [first_number(trial) for trial in trials if is_finished(trial)]
     assert len(firsts) == len(set(firsts)) == 4
     store.close()
+
+
+def test_a_trial_of_another_machine_is_taken_when_its_worker_is_silent(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(storage, "HEARTBEAT_SECONDS", 1)
+    monkeypatch.setattr(storage, "GRACE_SECONDS", 2)
+    plan = plan_of(config_of(), "s", 1, arms(config_of(), every=False), False, root)
+    store = Store(None, root)
+    study.create(plan, store)
+    with pytest.warns(UserWarning, match="Heartbeat"):
+        theirs = study.load(plan, store, "joint").ask()
+    theirs.set_user_attr(study.WORKER, "another-machine:1:0.0")
+    theirs.suggest_float("train.lr", 1e-4, 1e-2, log=True)
+    store.storage.record_heartbeat(theirs._trial_id)
+    with store.turn(plan.name):
+        assert study.next_arm(plan, store) is None  # It may well be at work.
+    work(plan, store, None, lambda news: None)  # Waits until it was silent for long enough.
+    trials = trials_of(plan, store, "joint")
+    assert [state_of(trial) for trial in trials] == ["lost", "complete"]
+    assert trials[1].params == theirs.params
 
 
 @pytest.mark.slow
