@@ -49,7 +49,7 @@ def test_the_whole_pipeline_ends_well_and_ends_with_the_verdicts(finished: Finis
     assert done.code == 0, done.out + done.err
     assert done.ran == [
         "prepare@sensors", "index", "pretrain", "baseline@ahead", "baseline@fault", "reference", "finetune@joint",
-        "finetune@handed", "evaluate",
+        "finetune@handed", "cluster", "specialise", "evaluate",
     ]  # fmt: skip
     table = done.out[done.out.index("change % [95 %]") :]
     for task in TASKS:
