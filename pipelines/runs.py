@@ -11,6 +11,7 @@ from mtl.errors import UserError
 from mtl.experiment.identity import pretrain_identity, run_identity, state_key
 from mtl.experiment.specialise import model_method, model_path, planned
 from mtl.experiment.states import STATES, StateFile, drop, is_held, list_states
+from mtl.grouping.models import Plan
 from mtl.paths import RunPath, run_paths
 
 Status = Literal["running", "goes on", "finished", "other settings", "unusable"]
@@ -121,10 +122,10 @@ def _current_keys(config: Config, root: Path) -> dict[str, set[str]]:
             continue
         found.setdefault(where.folder.relative_to("outputs").as_posix(), set()).add(key)
     with suppress(UserError, FileNotFoundError):  # no groups, and so no models, yet
-        plan = planned(config, root)
-        for name, model in ({} if plan is None else plan.models).items():
+        plan = planned(config, root) or Plan()
+        for name in plan.models:
             for seed in config.base.seeds:
-                where, method = model_path(name, seed), model_method(config, model)
+                where, method = model_path(name, seed), model_method(config, plan, name)
                 key = state_key(config, where, run_identity(config, method, method, seed, root), root)
                 found.setdefault(where.folder.relative_to("outputs").as_posix(), set()).add(key)
     return found

@@ -6,7 +6,7 @@ from mtl.paths import MODELS
 from stages.common import stage
 from stages.parallel import Job, run_jobs
 
-SECTIONS = ("base", "tasks", "encoder", "train", "pretrain", "baseline", "finetune", "cluster", "specialise")
+SECTIONS = ("base", "tasks", "encoder", "train", "pretrain", "baseline", "cluster", "specialise")
 
 
 def main() -> None:
@@ -19,15 +19,15 @@ def main() -> None:
             return
         run_jobs(
             [
-                Job(f"{name} / seed {seed}", model_path(name, seed), run_specialised, (config, name, model, seed))
-                for name, model in plan.models.items()
+                Job(f"{name} / seed {seed}", model_path(name, seed), run_specialised, (config, plan, name, seed))
+                for name in plan.models
                 for seed in config.base.seeds
             ],
             config.base,
         )
         soft = next(candidate for candidate in plan.candidates if candidate.kind == "soft")
         content = plan.content() | {"weights": config.specialise.weights}
-        content["soft"] = {str(seed): ensemble_metrics(config, soft, plan.models, seed) for seed in config.base.seeds}
+        content["soft"] = {str(seed): ensemble_metrics(config, plan, soft, seed) for seed in config.base.seeds}
         write_json(MODELS, content)
 
 

@@ -93,37 +93,24 @@ def _relatedness(made: Comparison, joint: list[tuple[Run, list[Json]]]) -> list[
         for run, epochs in joint:
             cosines = [epoch["gradients"]["cosines"].get(f"{one}|{other}") for epoch in epochs]
             seeds.setdefault(run.path.seed, []).extend(value for value in cosines if value is not None)
-        means = [sum(values) / len(values) for values in seeds.values() if values]
+        measured = [values for values in seeds.values() if values]
+        if not measured:
+            continue
         about = f"{one} | {other}"
-        if means:
-            found = made.interval(means)
-            every = [value for values in seeds.values() for value in values]
-            negative = sum(value < 0 for value in every) / len(every)
-            says = None
-            if _decided(found) and found.low is not None and found.high is not None:
-                says = "train together" if found.low > RELATED else "keep apart" if found.high < -RELATED else None
-            lines.append(
-                _line(
-                    "relatedness",
-                    about,
-                    f"gradient cosine {_text(sum(means) / len(means))}",
-                    f"interval above +{RELATED:g}: related; below −{RELATED:g}: opposed",
-                    says,
-                    _sure(found, made.confidence),
-                )
-            )
-            lines.append(
-                _line(
-                    "conflict",
-                    about,
-                    f"negative cosine in {negative:.0%} of {len(every)} measurements",
-                    f"more than {CONFLICT:.0%}: in conflict",
-                    "a gradient method (finetune.methods.<name>.kind), or keep apart"
-                    if negative > CONFLICT and _decided(found)
-                    else None,
-                    f"{len(means)} seeds",
-                )
-            )
+        cosine = made.interval([sum(values) / len(values) for values in measured])
+        says = None
+        if _decided(cosine) and cosine.low is not None and cosine.high is not None:
+            says = "train together" if cosine.low > RELATED else "keep apart" if cosine.high < -RELATED else None
+        rule = f"interval above +{RELATED:g}: related; below −{RELATED:g}: opposed"
+        text = f"gradient cosine {_text(cosine.mean or 0.0)}"
+        lines.append(_line("relatedness", about, text, rule, says, _sure(cosine, made.confidence)))
+        share = made.interval([sum(value < 0 for value in values) / len(values) for values in measured])
+        says = None
+        if _decided(share) and share.low is not None and share.low > CONFLICT:
+            says = "a gradient method (finetune.methods.<name>.kind), or keep apart"
+        text = f"negative cosine in {share.mean or 0.0:.0%} of the measurements"
+        rule = f"interval of the share above {CONFLICT:.0%}: in conflict"
+        lines.append(_line("conflict", about, text, rule, says, _sure(share, made.confidence)))
     return lines
 
 

@@ -7,7 +7,7 @@ MIN_GAP = 0.01
 RELATED = 0.05
 """Mean gradient cosine from which two tasks count as related, and below whose negative as opposed."""
 CONFLICT = 0.5
-"""Share of the measured epochs with a negative cosine from which a pair counts as in conflict."""
+"""Share of the measurements with a negative cosine above which, with its whole interval, a pair is in conflict."""
 UNEVEN = 10.0
 """Ratio of sizes, of tasks or classes, from which sampling or class weights are worth their while."""
 TIGHT = 1.05

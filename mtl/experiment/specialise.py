@@ -15,7 +15,7 @@ from mtl.evaluation.metrics import forecast_metrics, label_metrics
 from mtl.experiment.execution import Tell, silent
 from mtl.experiment.objects import load_tasks, run_encoder
 from mtl.experiment.runs import run_method
-from mtl.grouping.models import Candidate, Model, Plan, plan_models
+from mtl.grouping.models import Candidate, Plan, plan_models
 from mtl.models.build import build_model
 from mtl.paths import GROUPS, RunPath
 from mtl.training.measure import Metrics, predict
@@ -44,29 +44,25 @@ def planned(config: Config, root: Path = Path()) -> Plan | None:
     return plan_models(groups, config.specialise, config.baseline_tasks, config.cluster.seed)
 
 
-def model_method(config: Config, model: Model) -> FixedMethod:
-    """How a model is trained: from the start of `cluster.source`, each loss with its weight."""
-    assert config.cluster.source is not None
-    source = config.finetune.methods[config.cluster.source]
+def model_method(config: Config, plan: Plan, name: str) -> FixedMethod:
+    """How a model of the plan is trained: each loss with its weight."""
+    model = plan.models[name]
     sharing: dict[str, Any] = {"kind": "hard"}
     if model.groups is not None:
-        sharing = {"kind": "branched", "groups": model.groups, "shared_stages": config.specialise.branched_stages}
-    return FixedMethod.model_validate({
-        "kind": "fixed", "init": source.init, "freeze": source.freeze, "width": source.width,
-        "tasks": model.tasks, "weights": model.weights, "sharing": sharing,
-    })  # fmt: skip
+        stages = config.specialise.branched_stages
+        sharing = {"kind": "branched", "groups": model.groups, "shared_stages": stages}
+    settings = {"kind": "fixed", "tasks": model.tasks, "weights": model.weights, "sharing": sharing}
+    return FixedMethod.model_validate(settings | plan.start.model_dump())
 
 
-def run_specialised(
-    config: Config, name: str, model: Model, seed: int, root: Path = Path(), tell: Tell = silent
-) -> Path:
-    """Trains one model on its tasks; returns the run's folder."""
-    method = model_method(config, model)
-    return run_method(config, model_path(name, seed), model.tasks, method, root, tell)
+def run_specialised(config: Config, plan: Plan, name: str, seed: int, root: Path = Path(), tell: Tell = silent) -> Path:
+    """Trains one model of the plan; returns the run's folder."""
+    method = model_method(config, plan, name)
+    return run_method(config, model_path(name, seed), plan.models[name].tasks, method, root, tell)
 
 
 def ensemble_metrics(
-    config: Config, candidate: Candidate, models: dict[str, Model], seed: int, root: Path = Path()
+    config: Config, plan: Plan, candidate: Candidate, seed: int, root: Path = Path()
 ) -> dict[str, Metrics]:
     """Split → task → metrics of soft serving: forecasts and probabilities are averaged by the models' shares."""
     data, _ = load_tasks(config, seed, root)
@@ -74,8 +70,7 @@ def ensemble_metrics(
     splits: tuple[Split, ...] = ("val", "test")
     found: dict[Split, dict[str, dict[str, tuple[Tensor, Tensor]]]] = {split: {} for split in splits}
     for name in asked:
-        tasks = models[name].tasks
-        method = model_method(config, models[name])
+        tasks, method = plan.models[name].tasks, model_method(config, plan, name)
         network = build_model(run_encoder(config, method), [data.specs[t] for t in tasks], seed, method.sharing)
         network.load_state_dict(load_file(root / model_path(name, seed).folder / "weights.safetensors"))
         for split in splits:

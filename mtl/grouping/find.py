@@ -36,7 +36,8 @@ def find_groups(config: ClusterConfig, seeds: Sequence[int], root: Path = Path()
     """
     assert config.source is not None
     folders = [root / RunPath("finetune", config.source, None, seed).folder for seed in seeds]
-    tasks = _tasks(folders[0], config.source)
+    run = _run(folders[0], config.source)
+    tasks = list(run["tasks"])
     if config.clusters != "auto" and config.clusters > len(tasks):
         raise UserError(
             f"`cluster.clusters` should be at most the {len(tasks)} tasks of {config.source}, found {config.clusters}."
@@ -57,6 +58,7 @@ def find_groups(config: ClusterConfig, seeds: Sequence[int], root: Path = Path()
         "algorithm": config.algorithm.model_dump(mode="json"),
         "choose_by": config.choose_by if config.clusters == "auto" else None,
         "seeds": list(seeds),
+        "start": {key: run[key] for key in ("init", "freeze", "width")},
         "tasks": tasks,
         "clusters": count,
         "memberships": found.memberships.tolist(),
@@ -71,12 +73,13 @@ def find_groups(config: ClusterConfig, seeds: Sequence[int], root: Path = Path()
     }
 
 
-def _tasks(folder: Path, source: str) -> list[str]:
+def _run(folder: Path, source: str) -> dict[str, Any]:
     file = folder / "run.json"
     try:
-        return list(json.loads(file.read_text(encoding="utf-8"))["tasks"])
+        found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UserError(f"{file} is missing; run `dvc repro finetune@{source}`.") from None
+    return found
 
 
 def _points(config: ClusterConfig, folders: list[Path], tasks: list[str]) -> tuple[list[Array], dict[str, Any]]:

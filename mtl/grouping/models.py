@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from mtl.config.grouping import SpecialiseConfig
+from mtl.config.methods import Start
 from mtl.grouping.partitions import FEW, Partition, every_partition, from_labels, random_partitions
 
 NEGLIGIBLE = 1e-6
@@ -47,6 +48,8 @@ class Plan:
     models: dict[str, Model] = field(default_factory=dict)
     candidates: list[Candidate] = field(default_factory=list)
     tasks: list[str] = field(default_factory=list)
+    start: Start = field(default_factory=Start)
+    """Of every model: that of the runs which the groups were found by."""
 
     def content(self) -> dict[str, Any]:
         """As models.json holds it."""
@@ -67,7 +70,7 @@ def plan_models(groups: dict[str, Any], settings: SpecialiseConfig, baselines: S
         seed: draws the random groupings.
     """
     tasks, found = list(groups["tasks"]), from_labels(groups["tasks"], groups["labels"])
-    plan = Plan(tasks=tasks)
+    plan = Plan(tasks=tasks, start=Start.model_validate(groups["start"]))
 
     def grouping(name: str, kind: str, partition: Partition) -> None:
         serve: dict[str, dict[str, float]] = {}

@@ -34,7 +34,7 @@ def warnings_in(*done: Done) -> list[str]:
 
 def test_repro_warns_once_and_sync_uploads_once(place: Project, away: str) -> None:
     done = place.mtl("repro", MLFLOW_TRACKING_URI=away).well()
-    assert done.ran == ["finetune@joint", "evaluate"]
+    assert done.ran == ["finetune@joint", "cluster", "evaluate"]
     assert "change % [95 %]" in done.out
     said = warnings_in(done)
     assert len(said) == 1 and f"MLflow at {away} cannot be reached: " in said[0] and "`mtl sync`" in said[0]
@@ -71,5 +71,5 @@ def test_an_address_of_a_wrong_kind_is_said_before_anything_is_computed(place: P
     assert done.err.startswith("error: MLFLOW_TRACKING_URI should start with one of ") and done.err.count("\n") == 1
     assert place.contents() == before
     done = place.run(sys.executable, "-m", "dvc", "repro", MLFLOW_TRACKING_URI="ftp://nowhere").well()
-    assert done.ran == ["finetune@joint", "evaluate"]
+    assert done.ran == ["finetune@joint", "cluster", "evaluate"]
     assert (done.out + done.err).count("MLFLOW_TRACKING_URI should start with one of ") == 1

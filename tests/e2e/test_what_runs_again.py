@@ -24,7 +24,7 @@ def test_methods_come_and_go(finished: Finished, workspace: Project) -> None:
     params["finetune"]["methods"]["uncertainty"] = {"kind": "uncertainty"}
     workspace.use(params)
     added = workspace.mtl("repro").well()
-    assert added.ran == ["finetune@uncertainty", "evaluate"]
+    assert added.ran == ["finetune@uncertainty", "cluster", "evaluate"]
     assert [method["name"] for method in workspace.json("results/verdicts.json")["methods"]][-1] == "uncertainty"
     workspace.use(quiet_settings())
     removed = workspace.mtl("repro").well()

@@ -55,12 +55,12 @@ def trained(settings: Config, folder: Path, tmp_path_factory: pytest.TempPathFac
     write_json(root / GROUPS, find_groups(settings.cluster, SEEDS, root))
     plan = planned(settings, root)
     assert plan is not None
-    for name, model in plan.models.items():
+    for name in plan.models:
         for seed in SEEDS:
-            run_specialised(settings, name, model, seed, root)
+            run_specialised(settings, plan, name, seed, root)
     soft = next(candidate for candidate in plan.candidates if candidate.kind == "soft")
     content = plan.content() | {"weights": "mean_one"}
-    content["soft"] = {str(seed): ensemble_metrics(settings, soft, plan.models, seed, root) for seed in SEEDS}
+    content["soft"] = {str(seed): ensemble_metrics(settings, plan, soft, seed, root) for seed in SEEDS}
     write_json(root / MODELS, content)
     return root, plan
 
@@ -92,7 +92,7 @@ def test_all_tasks_with_equal_weights_are_the_equal_method(trained: tuple[Path, 
 def test_soft_serving_with_one_model_is_that_model(trained: tuple[Path, Plan], settings: Config) -> None:
     root, plan = trained
     one = Candidate("one", "soft", {task: {"cluster_1": 1.0} for task in settings.tasks})
-    found = ensemble_metrics(settings, one, plan.models, 3, root)
+    found = ensemble_metrics(settings, plan, one, 3, root)
     run = run_of(root, "cluster_1")
     for split in ("val", "test"):
         for task, metrics in found[split].items():
@@ -104,7 +104,7 @@ def test_soft_serving_averages_probabilities_and_forecasts(trained: tuple[Path, 
     root, plan = trained
     shares = {"cluster_1": 0.25, "cluster_2": 0.75}
     both = Candidate("both", "soft", dict.fromkeys(settings.tasks, shares))
-    found = ensemble_metrics(settings, both, plan.models, 3, root)["test"]
+    found = ensemble_metrics(settings, plan, both, 3, root)["test"]
     data, _ = load_tasks(settings, 3, root)
     parts = {}
     for name in shares:
@@ -172,6 +172,6 @@ def test_the_state_of_a_model_that_was_interrupted_is_one_to_go_on_from(
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        run_specialised(settings, "cluster_1", plan.models["cluster_1"], 3, tmp_path, stopped)
+        run_specialised(settings, plan, "cluster_1", 3, tmp_path, stopped)
     (listed,) = list_runs(settings, tmp_path)
     assert (listed.state.run, listed.status) == ("specialise/cluster_1/seed-3", "goes on")

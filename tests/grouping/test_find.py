@@ -40,7 +40,7 @@ def write_run(root: Path, seed: int, pools: list[list[str]] | None = None, epoch
                                  np.full((len(kept), samples), 4, dtype=np.int32), values))  # fmt: skip
     write_maps(folder / FILE, arrays, kept, "training")
     cosines = {f"{s}|{t}": 0.9 if s[0] == t[0] else -0.1 for i, s in enumerate(TASKS) for t in TASKS[i + 1 :]}
-    (folder / "run.json").write_text(json.dumps({"tasks": TASKS}))
+    (folder / "run.json").write_text(json.dumps({"tasks": TASKS, "init": "random", "freeze": "none", "width": 1.0}))
     (folder / "history.json").write_text(json.dumps({"epochs": [{"gradients": {"cosines": cosines}}] * 2}))
     return folder
 

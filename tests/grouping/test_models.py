@@ -9,6 +9,7 @@ from mtl.grouping.models import Plan, plan_models
 
 TASKS = ["a", "b", "c", "d"]
 GROUPS: dict[str, Any] = {
+    "start": {"init": "pretrained", "freeze": "none", "width": 1.0},
     "tasks": TASKS,
     "clusters": 2,
     "labels": [0, 0, 1, 1],
@@ -30,6 +31,7 @@ def test_a_column_weights_the_losses_of_its_model() -> None:
     assert found.models["cluster_1"].tasks == ["a", "b", "c"]  # d does not belong to it at all
     assert found.models["cluster_1"].weights == [0.9, 0.8, 0.3]
     assert found.models["cluster_2"].tasks == TASKS
+    assert found.start.label == "pretrained"
     scaled = plan(weights="mean_one").models["cluster_1"].weights
     assert scaled == pytest.approx([1.35, 1.2, 0.45]) and sum(scaled) == pytest.approx(3)
 
@@ -89,6 +91,6 @@ def test_branched_sharing_takes_the_groups_found() -> None:
 
 def test_long_names_are_cut_to_what_a_folder_holds() -> None:
     tasks = [f"task_number_{k}" for k in range(30)]
-    groups = {"tasks": tasks, "clusters": 1, "labels": [0] * 30, "memberships": [[1.0]] * 30}
+    groups = GROUPS | {"tasks": tasks, "clusters": 1, "labels": [0] * 30, "memberships": [[1.0]] * 30}
     assert all(len(name) < 60 for name in plan(groups).models)
     assert [c.kind for c in plan(groups).candidates] == ["stl", "together", "hard", "soft"]
