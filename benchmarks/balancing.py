@@ -6,7 +6,7 @@ K binary tasks share an MLP 784 → 256 → 128 with ReLU; each has a linear hea
 has 128 samples: forward, losses, balanced backward pass, clipping, AdamW. Each method takes turns with the plain step,
 and a number is the median of `--rounds` ratios of a step to the plain step before it.
 Torchjd's own way (a layer a head, `mtl_backward` and `jac_to_grad`) is timed beside. Peak memory is what a process
-that takes two such steps has at most, less that of one that only imports.
+that takes two such steps has at most, less what it had before; for the most tasks alone.
 """
 
 import argparse
@@ -118,23 +118,31 @@ def config(kind: str, count: int) -> dict[str, object]:
     return {"kind": kind} | ({"weights": [1.0] * count} if kind == "fixed" else {})
 
 
-def works(count: int, slow: bool) -> dict[str, Callable[[], object]]:
-    """Name → step. Slow ones: exact gradients of many tasks."""
+Maker = Callable[[], Callable[[], object]]
+
+
+def works(count: int, slow: bool) -> dict[str, Maker]:
+    """Name → what makes a step. Slow ones: exact gradients of many tasks."""
+
+    def ours(kind: str, **options: object) -> Maker:
+        return lambda: Ours(config(kind, count) | options, count)
+
+    found: dict[str, Maker] = {}
     if slow:
-        found: dict[str, Callable[[], object]] = {}
         for kind in EXACT:
-            found[f"{kind}, exact"] = Ours(config(kind, count), count)
-            found[f"{kind}, torchjd"] = Torchjd(TORCHJD[kind](), count)
-        return found | {"gradnorm": Ours(config("gradnorm", count), count)}
-    found = {kind: Ours(config(kind, count), count) for kind in WEIGHTING}
-    return found | {f"{k}, on features": Ours(config(k, count) | {"features": "features"}, count) for k in AGGREGATION}
+            found[f"{kind}, exact"] = ours(kind)
+            found[f"{kind}, torchjd"] = lambda kind=kind: Torchjd(TORCHJD[kind](), count)  # type: ignore[misc]
+        return found | {"gradnorm": ours("gradnorm")}
+    found = {kind: ours(kind) for kind in WEIGHTING}
+    return found | {f"{kind}, on features": ours(kind, features="features") for kind in AGGREGATION}
 
 
-def ratios(measured: dict[str, Callable[[], object]], count: int, rounds: int) -> dict[str, tuple[float, float]]:
+def ratios(measured: dict[str, Maker], count: int, rounds: int) -> dict[str, tuple[float, float]]:
     """Name → (median ratio to the plain step of the same round, median CPU ms)."""
     plain = Ours({"kind": "equal"}, count)
     found = {}
-    for name, work in measured.items():
+    for name, make in measured.items():
+        work = make()
         # Turn and turn about, so that each finds in the caches what the other left there.
         pairs = [(cpu_seconds(plain), cpu_seconds(work)) for _ in range(WARM_UP + rounds)][WARM_UP:]
         found[name] = median(own / reference for reference, own in pairs), median(own * 1e3 for _, own in pairs)
@@ -153,7 +161,7 @@ def print_memory(name: str, count: int) -> None:
     if name == "plain":
         step: Callable[[], object] = Ours({"kind": "equal"}, count)
     else:
-        step = (works(count, True) if name.endswith(("exact", "torchjd", "gradnorm")) else works(count, False))[name]
+        step = (works(count, False) | works(count, True))[name]()
     for _ in range(2):
         step()
     print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1e3)
@@ -175,14 +183,14 @@ def main(rounds: int, counts: list[int], memory: bool) -> None:
             measured = works(count, slow)
             found = ratios(measured, count, rounds)
             for name, (ratio, ms) in found.items():
-                peak = f"{peak_memory(name, count):.0f} MB, " if memory else ""
+                peak = f"{peak_memory(name, count):.0f} MB, " if memory and count == max(counts) else ""
                 result = Result(f"K = {count}: {name}", ratio, "× plain", limit(name, count), note=f"{peak}{ms:.2f} ms")
                 results.append(result)
             for kind in EXACT if slow else []:
                 pair = found[f"{kind}, exact"][1] / found[f"{kind}, torchjd"][1]
                 note = f"peer {PEER[kind]} × plain" if count == 100 and kind in PEER else ""
                 results.append(Result(f"K = {count}: {kind}, exact, to torchjd's own", pair, "×", 1.0, note=note))
-        if memory:
+        if memory and count == max(counts):
             results.append(Result(f"K = {count}: plain step, peak memory", peak_memory("plain", count), "MB"))
     report("balancing", results)
 

@@ -1,5 +1,6 @@
 """`mtl runs`: the training states on disk, which of them a run can go on from, and their removal."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -8,6 +9,7 @@ from mtl.checks import one_of
 from mtl.config import Config
 from mtl.errors import UserError
 from mtl.experiment.identity import pretrain_identity, run_identity, state_key
+from mtl.experiment.specialise import model_method, model_path, planned
 from mtl.experiment.states import STATES, StateFile, drop, is_held, list_states
 from mtl.paths import RunPath, run_paths
 
@@ -118,6 +120,13 @@ def _current_keys(config: Config, root: Path) -> dict[str, set[str]]:
         except (UserError, FileNotFoundError):
             continue
         found.setdefault(where.folder.relative_to("outputs").as_posix(), set()).add(key)
+    with suppress(UserError, FileNotFoundError):  # no groups, and so no models, yet
+        plan = planned(config, root)
+        for name, model in ({} if plan is None else plan.models).items():
+            for seed in config.base.seeds:
+                where, method = model_path(name, seed), model_method(config, model)
+                key = state_key(config, where, run_identity(config, method, method, seed, root), root)
+                found.setdefault(where.folder.relative_to("outputs").as_posix(), set()).add(key)
     return found
 
 

@@ -194,6 +194,7 @@ def _method(made: Comparison, name: str, changes: dict[tuple[str, str], list[flo
         "trained": config.method_tasks(name),
         "target": method.target,
         "width": method.width,
+        "sharing": method.sharing.kind,
         "lambda": weighted.lam if weighted else None,
         "schedule": weighted.schedule if weighted else None,
         "delta_m": asdict(made.interval(per_seed)),

@@ -1,5 +1,6 @@
 """Specialised models: a run each, and what they predict together (methods 5.3)."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -9,13 +10,14 @@ from torch import Tensor
 
 from mtl.config import Config
 from mtl.config.balancing import FixedMethod
+from mtl.errors import UserError
 from mtl.evaluation.metrics import forecast_metrics, label_metrics
 from mtl.experiment.execution import Tell, silent
 from mtl.experiment.objects import load_tasks, run_encoder
 from mtl.experiment.runs import run_method
-from mtl.grouping.models import Candidate, Model
+from mtl.grouping.models import Candidate, Model, Plan, plan_models
 from mtl.models.build import build_model
-from mtl.paths import RunPath
+from mtl.paths import GROUPS, RunPath
 from mtl.training.measure import Metrics, predict
 from mtl.types import Split, TaskSpec
 
@@ -27,13 +29,28 @@ def model_path(name: str, seed: int) -> RunPath:
     return RunPath("specialise", name, None, seed)
 
 
-def model_method(config: Config, model: Model, branched_stages: int | None) -> FixedMethod:
+def planned(config: Config, root: Path = Path()) -> Plan | None:
+    """The models that `specialise` asks for, by the groups that were found; None when it asks for none.
+
+    Raises:
+        UserError: no groups were found yet.
+    """
+    if config.specialise.weights is None:
+        return None
+    try:
+        groups = json.loads((root / GROUPS).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{GROUPS} is missing; run `dvc repro cluster`.") from None
+    return plan_models(groups, config.specialise, config.baseline_tasks, config.cluster.seed)
+
+
+def model_method(config: Config, model: Model) -> FixedMethod:
     """How a model is trained: from the start of `cluster.source`, each loss with its weight."""
     assert config.cluster.source is not None
     source = config.finetune.methods[config.cluster.source]
     sharing: dict[str, Any] = {"kind": "hard"}
     if model.groups is not None:
-        sharing = {"kind": "branched", "groups": model.groups, "shared_stages": branched_stages}
+        sharing = {"kind": "branched", "groups": model.groups, "shared_stages": config.specialise.branched_stages}
     return FixedMethod.model_validate({
         "kind": "fixed", "init": source.init, "freeze": source.freeze, "width": source.width,
         "tasks": model.tasks, "weights": model.weights, "sharing": sharing,
@@ -44,7 +61,7 @@ def run_specialised(
     config: Config, name: str, model: Model, seed: int, root: Path = Path(), tell: Tell = silent
 ) -> Path:
     """Trains one model on its tasks; returns the run's folder."""
-    method = model_method(config, model, config.specialise.branched_stages)
+    method = model_method(config, model)
     return run_method(config, model_path(name, seed), model.tasks, method, root, tell)
 
 
@@ -58,7 +75,7 @@ def ensemble_metrics(
     found: dict[Split, dict[str, dict[str, tuple[Tensor, Tensor]]]] = {split: {} for split in splits}
     for name in asked:
         tasks = models[name].tasks
-        method = model_method(config, models[name], None)
+        method = model_method(config, models[name])
         network = build_model(run_encoder(config, method), [data.specs[t] for t in tasks], seed, method.sharing)
         network.load_state_dict(load_file(root / model_path(name, seed).folder / "weights.safetensors"))
         for split in splits:

@@ -46,11 +46,13 @@ class Plan:
 
     models: dict[str, Model] = field(default_factory=dict)
     candidates: list[Candidate] = field(default_factory=list)
+    tasks: list[str] = field(default_factory=list)
 
     def content(self) -> dict[str, Any]:
         """As models.json holds it."""
         return {
             "models": {name: asdict(model) for name, model in self.models.items()},
+            "tasks": self.tasks,
             "candidates": [asdict(candidate) for candidate in self.candidates],
         }
 
@@ -65,7 +67,7 @@ def plan_models(groups: dict[str, Any], settings: SpecialiseConfig, baselines: S
         seed: draws the random groupings.
     """
     tasks, found = list(groups["tasks"]), from_labels(groups["tasks"], groups["labels"])
-    plan = Plan()
+    plan = Plan(tasks=tasks)
 
     def grouping(name: str, kind: str, partition: Partition) -> None:
         serve: dict[str, dict[str, float]] = {}

@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 
 from mtl.report.read import Results, Run
 from mtl.report.style import PAPER, Picture, blank_rest, canvas, picture
+from mtl.report.words import signed
 
 MOST_NUMBERS = 10
 """Tasks up to which the cells hold numbers."""
@@ -51,7 +52,8 @@ def _figure(name: str, tasks: list[str], units: NDArray[np.float64]) -> Picture:
 
 
 def _shown(value: float) -> str:
-    return f"{value:.2f}".replace("-", "−")
+    """Two digits, a true minus."""
+    return signed(value, 2).removeprefix("+")
 
 
 def _unit(ax: Axes, unit: NDArray[np.float64], tasks: list[str], limit: float, named: bool) -> None:
@@ -64,7 +66,7 @@ def _unit(ax: Axes, unit: NDArray[np.float64], tasks: list[str], limit: float, n
     ax.spines[:].set_visible(False)
     names = [task if len(task) <= 14 else task[:13] + "…" for task in tasks] if count <= MOST_NAMES else []
     places = np.arange(len(names)) + 0.5
-    ax.set_xticks(places, names, rotation=35, ha="right")
+    ax.set_xticks(places, names, rotation=35, ha="right", rotation_mode="anchor")
     ax.set_yticks(places, names if named else [""] * len(names))
     if count <= MOST_NUMBERS:
         for row, column in np.ndindex(*unit.shape):

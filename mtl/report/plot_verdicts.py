@@ -152,6 +152,7 @@ def parameter_counts(results: Results) -> Picture | Missing:
     key, title, verdicts = "parameters", "Parameters", results.verdicts
     counts = verdicts["costs"]["parameters"]
     names = [method["name"] for method in verdicts["methods"] if counts["methods"].get(method["name"])]
+    hard = all(method["sharing"] == "hard" for method in verdicts["methods"])
     if not names or not counts["stl"]:
         return Missing(key, title, "no parameter counts were recorded")
     figure, (ax,) = canvas(7.2, 1.2 + 0.34 * (len(names) + 1))
@@ -179,6 +180,7 @@ def parameter_counts(results: Results) -> Picture | Missing:
     ax.set_xlabel("trained and frozen weights to store")
     return picture(
         figure, key, title,
-        "What has to be stored and loaded: one encoder a task with STL, one for all tasks jointly.",
+        "What has to be stored and loaded: one encoder a task with STL, "
+        + ("one for all tasks jointly." if hard else "jointly one, or as many as the form of sharing keeps."),
         "Parameters: " + "; ".join(f"{n} {count_text(t)}" for n, t in zip(["STL", *names], totals, strict=True)) + ".",
     )  # fmt: skip

@@ -119,7 +119,7 @@ def _further(verdicts: Json, method: Json, shares: dict[str, tuple[str, str]]) -
         counts = ", ".join(f"{kinds[kind]} {name}" for kind, name in names.items() if kinds[kind])
         said.append(f"{len(rows) - len(shown)} of {len(rows)} tasks are left out here ({counts}); the report has all.")
     if len(rows) < len(method["tasks"]):
-        said.append(f"{len(method['tasks']) - len(rows)} of {len(method['tasks'])} tasks have no single-task model.")
+        said.append(f"without a single-task model: {len(method['tasks']) - len(rows)} of {len(method['tasks'])} tasks")
     if method["name"] in shares:
         joint, single = shares[method["name"]]
         said.append(f"average accuracy {joint} %" + (f", STL {single} %" if single != DASH else ""))

@@ -43,17 +43,19 @@ def method_costs(verdicts: Json, timings: Json | None) -> dict[str, dict[str, fl
     for method in verdicts["methods"]:
         name, tasks = method["name"], method["tasks"]
         single = [f"baseline/{task}/{method['start']}" for task in tasks]
+        alone = counts["stl_by_start"].get(method["start"], {})
         latency = (timings or {}).get("latency") or {}
-        sizes = counts["stl_by_start"].get(method["start"], {})
         # Single-task latency was measured for the first start alone: another width has none.
-        timed = (latency.get("stl") or {}) if sizes == counts["stl"] else {}
+        timed = (latency.get("stl") or {}) if alone == counts["stl"] else {}
         found[name] = {
             "parameters": counts["methods"].get(name),
-            "parameters_stl": _sum([sizes.get(task) for task in tasks]),
+            "parameters_stl": _sum([alone.get(task) for task in tasks]),
             "latency": latency.get(name) if known(latency.get(name)) else None,
             "latency_stl": _sum([timed.get(task) for task in tasks]),
             "train": _train_seconds(timings, f"finetune/{name}", verdicts["seeds"]),
-            "train_stl": _sum([_train_seconds(timings, path, verdicts["seeds"]) for path in single]),
+            "train_stl": _sum([_train_seconds(timings, path, verdicts["seeds"]) for path in single])
+            if all(task in alone for task in tasks)  # times of a task that was trained alone once may still lie there
+            else None,
         }
     return found
 

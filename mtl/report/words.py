@@ -175,8 +175,8 @@ def notes(verdicts: Mapping[str, Any]) -> list[str]:
     if len(alone) < len(verdicts["tasks"]):
         count = len(verdicts["tasks"])
         said.append(
-            f"baseline.tasks has only {briefly(alone)} trained alone: the other {count - len(alone)} of {count} tasks "
-            "have no single-task model to compare with, and no verdict."
+            f"Only {briefly(alone)} trained alone (baseline.tasks). Without a single-task model to compare with, "
+            f"and so without a verdict: {count - len(alone)} of {count} tasks."
         )
     said += [
         f"{method['name']} is judged by {method['target']} alone, which it trained for a second budget of its own."

@@ -8,10 +8,13 @@ import torch
 
 from mtl.balancing.base import Step
 from mtl.config import SamplerConfig, TimeDartEncoder
+from mtl.config.sharing import BranchedSharing, CrossStitchSharing, HardSharing, Sharing
 from mtl.data.sampling import JointPlan
 from mtl.errors import UserError
 from mtl.experiment.runs import all_in_every_step
+from mtl.models.build import build_model
 from mtl.training.checkpoint import read_header
+from mtl.training.forward import Forward
 from mtl.training.measure import measure
 from tests.balancing.cases import CASES, Case
 from tests.balancing.linear_losses import balancer
@@ -111,3 +114,49 @@ def test_a_sampler_that_leaves_a_task_out_is_refused() -> None:
         all_in_every_step(plan, ["large", "small"], 3)
     all_in_every_step(plan, ["large"], 3)
     all_in_every_step(JointPlan({"large": 1000, "small": 10}, 16, SamplerConfig(), 0), ["large", "small"], 3)
+
+
+@pytest.mark.parametrize("apart", [False, True], ids=["one batch", "separate batches"])
+@pytest.mark.parametrize(
+    "sharing",
+    [
+        HardSharing(),
+        CrossStitchSharing(kind="cross_stitch", init="lean"),
+        BranchedSharing(kind="branched", groups=[["next", "up"], ["phase"]], shared_stages=1),
+    ],
+    ids=lambda sharing: str(sharing.kind),
+)
+def test_exact_gradients_with_every_form_of_sharing(sharing: Sharing, apart: bool) -> None:
+    tasks = {**TASKS, "up": binary(label="up", input_len=20)} if apart else TASKS
+    data = wave_tasks(tasks=tasks)
+    specs = list(data.specs.values())
+    model = build_model(STILL, specs, 0, sharing)
+    pools = data.pools["train"]
+    assert len(pools) == 1 + apart
+    found = Forward(model, pools, data.specs, {}, False)({pool.name: torch.arange(12) for pool in pools}, 1)
+    vector = found.losses
+    assert vector is not None
+    shared = model.shared_parameters()
+    together = {id(p) for p in shared}
+    heads = [p for p in model.parameters() if id(p) not in together]
+
+    def rows(parameters: list[torch.nn.Parameter]) -> torch.Tensor:
+        gradients = []
+        for loss in vector:
+            parts = torch.autograd.grad(loss, parameters, retain_graph=True, allow_unused=True)
+            gradients.append(
+                torch.cat([torch.zeros(p.numel()) if g is None else g.flatten()
+                           for p, g in zip(parameters, parts, strict=True)])
+            )  # fmt: skip
+        return torch.stack(gradients)
+
+    def flat(parameters: list[torch.nn.Parameter]) -> torch.Tensor:
+        return torch.cat([torch.zeros(p.numel()) if p.grad is None else p.grad.flatten() for p in parameters])
+
+    on_shared, on_heads = rows(shared), rows(heads)
+    step = Step(vector, found.places, 0.0, found.passes, shared, heads)
+    weights = balancer({"kind": "mgda"}, specs).backward(step)
+    torch.testing.assert_close(flat(shared), weights @ on_shared, rtol=1e-3, atol=1e-6)
+    torch.testing.assert_close(flat(heads), on_heads.sum(dim=0), rtol=1e-4, atol=1e-6)
+    gramian = on_shared @ on_shared.T
+    assert weights @ gramian @ weights <= gramian.diagonal().min() * (1 + 1e-5)

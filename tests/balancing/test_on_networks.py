@@ -184,3 +184,9 @@ def test_jacobian_descent_on_two_regressions() -> None:
         direction = flat(shared)
         assert (rows @ direction >= -1e-4 * rows.norm(dim=1) * direction.norm()).all()  # no task is harmed
         optimiser.step()
+
+
+def test_a_solver_that_is_not_installed_is_named_with_what_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torchjd._mixins.find_spec", lambda name: None if name == "cvxpy" else name)
+    with pytest.raises(UserError, match=r"`kind: cagrad` cannot run: .*cvxpy.*pip install \"torchjd\[cagrad\]\""):
+        balancer({"kind": "cagrad"}, specs(2))

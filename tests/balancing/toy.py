@@ -4,7 +4,7 @@ Two numbers θ; a plateau and two valleys divide the starts from the Pareto set,
 L_k = g_k·tanh(−θ₂/2) / 20 with g_k = ((∓θ₁ + 7)² + 0.1·(−θ₂ − 8)²)/10 − 20.
 """
 
-import math
+import functools
 
 import torch
 from torch import Tensor
@@ -27,15 +27,21 @@ def losses(theta: Tensor) -> Tensor:
     return torch.stack([f1 * above + g1 * below, f2 * above + g2 * below]) / 20
 
 
+@functools.cache
+def pareto_set() -> Tensor:
+    """[n, 2] points, 0.01 apart: θ₁ ∈ [−7, 7], where some convex sum of the g is least, and the θ₂ where that sum's
+    product with tanh(−θ₂/2) is."""
+    x = torch.linspace(-7, 7, 1401, dtype=torch.float64)
+    y = torch.linspace(-9, -7, 1001, dtype=torch.float64)
+    share = (x + 7) / 14
+    squares = share * (x - 7).square() + (1 - share) * (x + 7).square()
+    values = ((squares[:, None] + 0.1 * (-y - 8).square()) / 10 - 20) * torch.tanh(-y / 2)
+    return torch.stack([x, y[values.argmin(dim=1)]], dim=1)
+
+
 def pareto_distance(theta: Tensor) -> float:
-    """Distance of θ to the Pareto set: θ₁ ∈ [−7, 7], and the θ₂ at which a convex sum of the losses is least."""
-    points = []
-    for weight in torch.linspace(0, 1, 201, dtype=torch.float64):
-        x = 7 * (2 * weight - 1)  # where w·(−x + 7)² + (1 − w)·(−x − 7)² is least
-        y = torch.linspace(-9, -7, 2001, dtype=torch.float64)
-        sum_of = sum(w * (((x - s) ** 2 + 0.1 * (-y - 8) ** 2) / 10 - 20) for w, s in ((weight, 7), (1 - weight, -7)))
-        points.append((float(x), float(y[(sum_of * torch.tanh(-y / 2)).argmin()])))
-    return min(math.dist(theta.tolist(), point) for point in points)
+    """Distance of θ to the Pareto set."""
+    return float((pareto_set() - theta.double()).norm(dim=1).min())
 
 
 def run(method: Balancer, start: tuple[float, float], steps: int = 500, lr: float = 0.2) -> Tensor:

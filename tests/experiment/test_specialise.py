@@ -9,17 +9,19 @@ import torch
 from safetensors.torch import load_file
 
 from mtl.config import Config
+from mtl.errors import UserError
 from mtl.evaluation.groupings import compare_groupings, read_groups
 from mtl.evaluation.runs import read_runs
 from mtl.experiment import run_baseline, run_finetune
 from mtl.experiment.objects import load_tasks
-from mtl.experiment.specialise import ensemble_metrics, model_path, run_specialised
+from mtl.experiment.specialise import ensemble_metrics, model_path, planned, run_specialised
 from mtl.files import write_json
 from mtl.grouping.find import find_groups
-from mtl.grouping.models import Candidate, Plan, plan_models
+from mtl.grouping.models import Candidate, Plan
 from mtl.models.build import build_model
 from mtl.paths import GROUPS, MODELS
 from mtl.training.measure import predict
+from pipelines.runs import list_runs
 from tests.experiment.conftest import configure
 
 SEEDS = [3, 4]
@@ -48,14 +50,16 @@ def trained(settings: Config, folder: Path, tmp_path_factory: pytest.TempPathFac
         run_finetune(settings, "joint", seed, root)
         for task in settings.tasks:
             run_baseline(settings, task, settings.baseline.starts[0], seed, root)
-    groups = find_groups(settings.cluster, SEEDS, root)
-    write_json(root / GROUPS, groups)
-    plan = plan_models(groups, settings.specialise, settings.baseline_tasks, 0)
+    with pytest.raises(UserError, match=r"groups\.json is missing; run `dvc repro cluster`"):
+        planned(settings, root)
+    write_json(root / GROUPS, find_groups(settings.cluster, SEEDS, root))
+    plan = planned(settings, root)
+    assert plan is not None
     for name, model in plan.models.items():
         for seed in SEEDS:
             run_specialised(settings, name, model, seed, root)
     soft = next(candidate for candidate in plan.candidates if candidate.kind == "soft")
-    content = plan.content() | {"tasks": groups["tasks"], "weights": "mean_one"}
+    content = plan.content() | {"weights": "mean_one"}
     content["soft"] = {str(seed): ensemble_metrics(settings, soft, plan.models, seed, root) for seed in SEEDS}
     write_json(root / MODELS, content)
     return root, plan
@@ -155,3 +159,19 @@ def test_groupings_are_compared_at_their_number_of_models(trained: tuple[Path, P
 def test_nothing_is_compared_that_was_not_asked_for(settings: Config, tmp_path: Path) -> None:
     off = configure()
     assert compare_groupings(off, [], tmp_path) is None and read_groups(off, tmp_path) is None
+
+
+def test_the_state_of_a_model_that_was_interrupted_is_one_to_go_on_from(
+    trained: tuple[Path, Plan], settings: Config, tmp_path: Path
+) -> None:
+    root, plan = trained
+    (tmp_path / "data").symlink_to(root / "data")
+    write_json(tmp_path / GROUPS, json.loads((root / GROUPS).read_text()))
+
+    def stopped(done: int, total: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_specialised(settings, "cluster_1", plan.models["cluster_1"], 3, tmp_path, stopped)
+    (listed,) = list_runs(settings, tmp_path)
+    assert (listed.state.run, listed.status) == ("specialise/cluster_1/seed-3", "goes on")

@@ -268,7 +268,7 @@ def _verdicts(
         ],
         "methods": [
             {"name": method, "kind": METHODS[method]["kind"], "start": "random", "label": LABELS[method],
-             "tasks": list(STL), "trained": list(STL), "target": None, "width": 1.0,
+             "tasks": list(STL), "trained": list(STL), "target": None, "width": 1.0, "sharing": "hard",
              "lambda": METHODS[method].get("lambda"), "schedule": METHODS[method].get("schedule"),
              "delta_m": _summary(np.mean([CHANGE[method][t] for t in STL]) + 0.4 * np.arange(seeds))}
             for method in methods

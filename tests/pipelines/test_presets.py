@@ -162,6 +162,7 @@ def test_the_presets_that_are_promised_exist(project: Path) -> None:
         "etth1-har-published",
         "ettm1-har",
         "weather",
+        "digits-groups",
         "digits-parity",
         "mnist-parity",
         "cifar10-10",

@@ -10,7 +10,7 @@ from rich.console import Console
 from mtl.report.page import write_report
 from mtl.report.select import EXTREMES, MOST_PANELS, drawn, extremes
 from mtl.report.table import print_verdicts
-from mtl.report.timings import method_costs
+from mtl.report.timings import collect_timings, method_costs
 from mtl.report.words import Json, briefly, notes, percent_text, points_text
 from tests.helpers.image_results import PARITY, SHARINGS, hundred_config, image_config, write_image_results
 
@@ -34,7 +34,7 @@ def parity(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Json, Path]:
 
 @pytest.fixture(scope="module")
 def hundred(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Json, Path]:
-    """A hundred tasks, of which eight have single-task models; two seeds are enough to look at."""
+    """A hundred tasks, of which forty have single-task models; two seeds are enough to look at."""
     root = tmp_path_factory.mktemp("hundred")
     config = hundred_config(seeds=2, alone=40)
     verdicts = write_image_results(root, config)
@@ -126,8 +126,8 @@ def test_a_hundred_tasks_are_counted_and_folded(hundred: tuple[str, Json, Path])
     open_part = re.sub(r"<details>.*?</details>", "", first, flags=re.DOTALL)
     assert open_part.count("<tr>") <= 1 + 2 + 2 * (1 + 2 * EXTREMES)
     assert first.count("no STL</small>") == 2 * 60 and "All 100 tasks" in first
-    assert "baseline.tasks has only class_00, class_01, class_02, class_03, class_04, class_05 and 34 more" in first
-    assert "the other 60 of 100 tasks have no single-task model to compare with, and no verdict." in first
+    assert "Only class_00, class_01, class_02, class_03, class_04, class_05 and 34 more trained alone" in first
+    assert "to compare with, and so without a verdict: 60 of 100 tasks." in first
     assert page.count('id="figure-confusion_') == MOST_PANELS
     assert "Confusion of 88 further tasks</strong> is not shown" in page
     assert page.count("Shown: 12 of 100 tasks") == 2 and "Shown: 16 of 40 tasks" in page
@@ -136,13 +136,23 @@ def test_a_hundred_tasks_are_counted_and_folded(hundred: tuple[str, Json, Path])
     assert len(list((root / "report/figures").iterdir())) < 25
 
 
+def test_times_of_a_task_that_is_no_longer_trained_alone_make_no_sum(hundred: tuple[str, Json, Path]) -> None:
+    _, verdicts, root = hundred
+    timings = collect_timings(root)
+    assert timings is not None
+    left = {f"baseline/class_{n:02}/random/seed-{seed}": {"train_seconds": 1.0} for n in range(100) for seed in (0, 1)}
+    timings["runs"] |= left
+    assert method_costs(verdicts, timings)["joint"]["train_stl"] is None
+    assert method_costs(verdicts, timings)["joint"]["train"] is not None
+
+
 @pytest.mark.parametrize("width", [80, 100])
 def test_a_hundred_tasks_fit_the_terminal(hundred: tuple[str, Json, Path], width: int) -> None:
     text = terminal(hundred[1], width)
     assert max(len(line.rstrip()) for line in text.splitlines()) <= width
     assert len([line for line in text.splitlines() if line.startswith("  class_")]) == 2 * 2 * EXTREMES
     assert "20 of 40 tasks are left out here (20 undecided)" in text
-    assert "60 of 100 tasks have no single-task model." in text
+    assert "without a single-task model: 60 of 100 tasks" in text
     assert len(text.splitlines()) < 80
 
 
