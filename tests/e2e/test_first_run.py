@@ -158,7 +158,7 @@ def test_learning_curves_hold_every_epoch(finished: Finished) -> None:
 
 def test_the_report_is_one_offline_page_with_every_section(finished: Finished, page: str, verdicts: Json) -> None:
     asked = ["verdicts", "costs", "starts", "forgetting", "curves", "weights", "forecasts", "confusion", "gaps",
-             "gradients", "settings", "reading"]  # fmt: skip
+             "gradients", "evidence", "settings", "reading"]  # fmt: skip
     assert re.findall(r'<a href="#(\w+)"', page) == asked
     for section in asked:
         assert len(re.findall(rf'id="{section}"', page)) == 1, section
