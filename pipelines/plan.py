@@ -8,9 +8,10 @@ import torch
 
 from mtl.config import Config
 from mtl.errors import UserError
+from mtl.experiment.easing import single_task_weights
 from mtl.experiment.identity import code_digest, data_digest, digest, settings
 from mtl.experiment.objects import pretrained_weights
-from mtl.paths import TRIALS
+from mtl.paths import REFERENCE, TRIALS
 from mtl.seeding import resolve_device
 from pipelines import search_space
 from pipelines.objective import Goal, goal_of
@@ -68,6 +69,7 @@ def conditions(config: Config, arm: str, space: Space, seeds: list[int], root: P
         "settings": _settings_digest(config, arm, space),
         "data": data_digest(sorted({task.source for task in config.tasks.values()}), root),
         "pretrained": _pretrained(config, arm, seeds, root),
+        "single_task": _single_task(config, arm, seeds, root),
         "code": code_digest(root),
         "torch": torch.__version__,
         "device": resolve_device(config.base.device).type,
@@ -78,7 +80,8 @@ MEANS = {
     "space": "another search space", "objectives": "other objectives", "tolerance": "another tolerance",
     "baseline": "other single-task runs", "sampler": "another sampler", "sampler_seed": "another sampler seed",
     "pruner": "another pruner", "seeds": "other seeds", "settings": "other settings", "data": "other data",
-    "pretrained": "other pretrained weights", "code": "other code", "torch": "another version of torch",
+    "pretrained": "other pretrained weights", "single_task": "other single-task runs",
+    "code": "other code", "torch": "another version of torch",
     "device": "another device", "arm": "another arm",
 }  # fmt: skip
 
@@ -140,3 +143,28 @@ def _pretrained(config: Config, arm: str, seeds: list[int], root: Path) -> str |
     if start_of(config, arm).init != "pretrained":
         return None
     return digest([pretrained_weights(config, seed, root).read_bytes().hex() for seed in seeds])
+
+
+def _single_task(config: Config, arm: str, seeds: list[int], root: Path) -> str | None:
+    """Of the single-task runs that the arm's runs read."""
+    if not search_space.reads_single_task_runs(config, arm):
+        return None
+    method = config.finetune.methods[arm]
+    reference = root / REFERENCE
+    weights = [
+        single_task_weights(method, task, seed, root).read_bytes().hex()
+        for task in config.method_tasks(arm)
+        for seed in seeds
+        if task in config.baseline_tasks
+    ]
+    return digest([reference.read_text(encoding="utf-8") if reference.exists() else None, weights])
+
+
+def shared_stages(config: Config, arms: list[str]) -> list[str]:
+    """The stages whose results the trials of some arms share."""
+    stages = [f"prepare@{name}" for name in dict.fromkeys(task.source for task in config.tasks.values())]
+    if any(start_of(config, arm).init == "pretrained" for arm in arms):
+        stages.append("pretrain")
+    if any(search_space.reads_single_task_runs(config, arm) for arm in arms):
+        stages += [*(f"baseline@{task}" for task in config.baseline_tasks), "reference"]
+    return stages

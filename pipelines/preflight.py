@@ -79,19 +79,16 @@ def _value(params: dict[str, Any], path: str) -> Any:
     return here
 
 
-def check_shared(config: Config, pretrained: bool, root: Path = Path()) -> None:
+def check_shared(stages: list[str], root: Path = Path()) -> None:
     """Whether what the trials of a study share was made with the settings of now.
 
     Args:
-        config: the checked content of params.yaml.
-        pretrained: whether trials start from pretrained weights.
-        root: folder of the project.
+        stages: those that make it.
+        root: folder of the project; its params.yaml was checked.
 
     Raises:
-        UserError: a source is not prepared, or the encoder not pretrained, or with other settings.
+        UserError: a stage has not run, or with other settings.
     """
-    names = dict.fromkeys(task.source for task in config.tasks.values())
-    stages = [f"prepare@{name}" for name in names] + (["pretrain"] if pretrained else [])
     params: dict[str, Any] = read_yaml(root / PARAMS)
     lock: dict[str, Any] = read_yaml(root / LOCK) if (root / LOCK).exists() else {"stages": {}}
     for stage in stages:

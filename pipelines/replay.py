@@ -81,7 +81,7 @@ def _plan(config: Config, recorded: dict[str, Any], name: str, root: Path) -> Pl
 
 
 def _compare_conditions(then: dict[str, Any], now: dict[str, Any], label: str) -> None:
-    for key in ("data", "pretrained", "baseline", "settings", "seeds", "device"):
+    for key in ("data", "pretrained", "single_task", "baseline", "settings", "seeds", "device"):
         if then[key] != now[key]:
             raise UserError(f"{label} was made with {MEANS[key]} than those of now: its trials cannot come again.")
     for key in ("code", "torch"):

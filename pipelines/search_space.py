@@ -37,6 +37,16 @@ def start_of(config: Config, arm: str) -> Start:
     return config.baseline.starts[0] if arm == STL else config.finetune.methods[arm]
 
 
+def reads_single_task_runs(config: Config, arm: str) -> bool:
+    """Whether an arm's runs read those of tasks alone: to stop by their MSE, or to order samples by their losses."""
+    if arm == STL:
+        return False
+    curriculum = config.finetune.methods[arm].curriculum
+    criterion = (config.tune.space or {}).get("train.stopping.criterion")
+    constrained = [config.train.stopping.criterion, *(criterion.values if isinstance(criterion, Choice) else [])]
+    return "constrained" in constrained or (curriculum is not None and curriculum.samples)
+
+
 def space_of(config: Config, arm: str) -> Space:
     """Path → what is searched there, for one arm.
 
@@ -118,14 +128,15 @@ def _size(dimension: Dimension) -> int:
 
 
 def _default(config: Config, arm: str) -> Space:
-    """λ and its schedule where the arm has them, the learning rate and the weight decay."""
+    """λ and its schedule where the arm has them, the learning rate and the weight decay where it may change them."""
     space: Space = {}
     if arm != STL and isinstance(config.finetune.methods[arm], WeightedMethod):
         space[f"finetune.methods.{arm}.lambda"] = FloatRange(kind="float", low=0.05, high=0.95)
         schedules: list[Scalar] = ["constant", "linear", "cosine", "warmup"]
         space[f"finetune.methods.{arm}.schedule"] = Choice(kind="choice", values=schedules)
-    space["train.lr"] = FloatRange(kind="float", low=1e-4, high=1e-2, log=True)
-    space["train.weight_decay"] = FloatRange(kind="float", low=1e-4, high=1e-1, log=True)
+    if not reads_single_task_runs(config, arm):
+        space["train.lr"] = FloatRange(kind="float", low=1e-4, high=1e-2, log=True)
+        space["train.weight_decay"] = FloatRange(kind="float", low=1e-4, high=1e-1, log=True)
     return space
 
 
@@ -161,6 +172,12 @@ def _check_path(config: Config, arm: str, path: str) -> None:
     if shared and _concerns(path, arm) and start_of(config, arm).init == "pretrained":
         raise ConfigError(
             f"{where}: {arm} starts from pretrained weights that all trials share, and pretraining depends on this."
+        )
+
+    if parts[0] != "finetune" and _concerns(path, arm) and reads_single_task_runs(config, arm):
+        raise ConfigError(
+            f"{where}: runs of {arm} read single-task runs (`constrained` stopping or a curriculum), which this would "
+            f"change as well; paths of finetune.methods.{arm} can be searched."
         )
 
 

@@ -10,9 +10,9 @@ from rich.console import Console
 from mtl import tracking
 from mtl.config import Config
 from mtl.report.study_page import write_study_page
-from pipelines import preflight, study
-from pipelines.plan import Plan, plan_of
-from pipelines.search_space import arms, start_of
+from pipelines import preflight, search_space, study
+from pipelines.plan import Plan, plan_of, shared_stages
+from pipelines.search_space import arms
 from pipelines.storage import GONE, Store, gone
 from pipelines.study_file import export, file_of
 from pipelines.study_table import Display, summary
@@ -48,9 +48,10 @@ def tune(
     """
     optuna.logging.set_verbosity(optuna.logging.ERROR)  # The table says it.
     count = workers_of(config.base) if count is None else count
-    plan = plan_of(config, name, trials, arms(config, every), count > 1, root)
-    pretrained = any(start_of(config, arm).init == "pretrained" for arm in plan.arms)
-    preflight.check_shared(config, pretrained, root)
+    chosen = arms(config, every)
+    search_space.check(config, chosen)
+    preflight.check_shared(shared_stages(config, chosen), root)
+    plan = plan_of(config, name, trials, chosen, count > 1, root)
     store = Store(url, root)
     try:
         study.create(plan, store)

@@ -23,6 +23,7 @@ from mtl.models.build import build_model
 from mtl.report.page import write_report
 from stages.prepare import prepare
 from tests.helpers.data_files import make_source
+from tests.helpers.image_results import SHARINGS, image_config, write_image_results
 from tests.helpers.problems import ENCODER, spec
 from tests.helpers.results import write_results
 
@@ -80,8 +81,12 @@ def long_tables(folder: Path) -> None:
 
 
 def report(folder: Path) -> None:
-    """The page and its figures, of invented results."""
+    """The page and its figures, of invented results: forecasts and labels; labels on images."""
     write_report(*write_results(folder, methods=("uncertainty",), seeds=2), folder)
+    config = image_config(methods={"cross_stitch": SHARINGS["cross_stitch"]}, seeds=2, train={"watch_test": True})
+    verdicts = write_image_results(folder / "images", config)
+    tables.write_json(verdicts, folder / "images/results/verdicts.json")
+    write_report(config, verdicts, folder / "images")
 
 
 WRITERS: dict[str, Callable[[Path], None]] = {

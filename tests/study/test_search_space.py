@@ -6,6 +6,7 @@ import pytest
 
 from mtl.config import Config
 from mtl.errors import ConfigError, UserError
+from pipelines.plan import shared_stages
 from pipelines.search_space import STL, arms, check, grid, grid_size, overlaid, space_of
 from tests.experiment.conftest import PRETRAINED, configure
 from tests.study.conftest import config_of
@@ -126,6 +127,25 @@ def test_what_pretraining_depends_on_is_not_searched_from_its_weights() -> None:
     with pytest.raises(ConfigError, match="joint starts from pretrained weights that all trials share"):
         space_of(config, "joint")
     assert set(space_of(searching("encoder.dropout"), "joint")) == {"encoder.dropout"}
+
+
+def test_what_single_task_runs_depend_on_is_not_searched_where_they_are_read() -> None:
+    """Else the applied values would change them, and with them what the trial was."""
+    stopping = {"train": {"epochs": 1, "stopping": {"criterion": "constrained"}}}
+    eased = {"finetune": {"methods": {"joint": {"kind": "weighted", "lambda": 0.3, "curriculum": {"start": 0.5}}}}}
+    for changes in (stopping, eased):
+        config = searching("train.lr", **changes)
+        with pytest.raises(ConfigError, match="runs of joint read single-task runs"):
+            space_of(config, "joint")
+        assert set(space_of(config, STL)) == {"train.lr"}
+        assert set(space_of(configure(**changes), "joint")) == {
+            "finetune.methods.joint.lambda", "finetune.methods.joint.schedule",
+        }  # fmt: skip
+        assert "baseline@next" in shared_stages(config, ["joint"])
+    assert shared_stages(config_of(), ["joint"]) == ["prepare@line"]
+    choices = {"kind": "choice", "values": ["combined", "constrained"]}
+    with pytest.raises(ConfigError, match="runs of joint read single-task runs"):
+        space_of(searching("train.stopping.criterion", choices), "joint")
 
 
 def test_the_grid_holds_both_ends_of_every_range() -> None:

@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 import yaml
 
-from mtl.config import load_config
 from mtl.errors import UserError
 from pipelines.preflight import check_shared
 
@@ -26,6 +25,10 @@ def root(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def shared(root: Path, pretrained: bool) -> None:
+    check_shared(["prepare@sensors", *(["pretrain"] if pretrained else [])], root)
+
+
 def change(root: Path, section: str, key: str, value: object) -> None:
     params = yaml.safe_load((root / "params.yaml").read_text())
     here = params
@@ -37,7 +40,7 @@ def change(root: Path, section: str, key: str, value: object) -> None:
 
 def test_what_was_made_with_the_settings_of_now_is_fine(root: Path) -> None:
     change(root, "train", "lr", 0.5)
-    check_shared(load_config(root / "params.yaml"), True, root)
+    shared(root, True)
 
 
 def test_data_of_other_settings_are_not_used(root: Path) -> None:
@@ -45,17 +48,17 @@ def test_data_of_other_settings_are_not_used(root: Path) -> None:
     with pytest.raises(
         UserError, match=r"prepare@sensors ran with another `prepare\.sources\.sensors`, .* run `mtl repro"
     ):
-        check_shared(load_config(root / "params.yaml"), False, root)
+        shared(root, False)
 
 
 def test_weights_of_other_settings_are_not_used(root: Path) -> None:
     change(root, "encoder", "layers", 1)
-    check_shared(load_config(root / "params.yaml"), False, root)
+    shared(root, False)
     with pytest.raises(UserError, match="pretrain ran with another `encoder`"):
-        check_shared(load_config(root / "params.yaml"), True, root)
+        shared(root, True)
 
 
 def test_what_never_ran_is_said(root: Path) -> None:
     (root / "dvc.lock").unlink()
     with pytest.raises(UserError, match="prepare@sensors has not run, and trials share what it makes"):
-        check_shared(load_config(root / "params.yaml"), False, root)
+        shared(root, False)
