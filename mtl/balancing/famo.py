@@ -57,13 +57,17 @@ class Famo(LossWeighting):
 
     def _learn(self, gained: Float[Tensor, " K"]) -> None:
         """Adam against softmax's slope at what each task gained; NaN where that is not known."""
-        known = gained == gained
-        z = torch.softmax(self.logits, dim=0) * known
-        total = float(z.sum())
-        if total == 0:
-            return
-        gained = gained.nan_to_num_(nan=0.0)
-        slope = torch.addcmul(self.decay * self.logits, z, gained - (z @ gained) / total)
+        z = torch.softmax(self.logits, dim=0)
+        if not math.isfinite(float(gained.sum())):
+            z = z * torch.isfinite(gained)
+            gained = gained.nan_to_num(nan=0.0, posinf=0.0, neginf=0.0)
+            total = float(z.sum())
+            if total == 0:
+                return
+            gained = gained - (z @ gained) / total
+        else:
+            gained = gained - z @ gained
+        slope = torch.addcmul(self.decay * self.logits, z, gained)
         self.updates += 1
         first, second = self.moments
         first.lerp_(slope, 1 - BETAS[0])

@@ -1,52 +1,39 @@
-"""Loss weighting through torchjd's scalarizers: geometric mean, smooth Tchebycheff, IMTL-L.
+"""Loss weighting by a function of the losses: geometric mean, smooth Tchebycheff, IMTL-L.
 
-The scalarizer is differentiated on the losses' values alone, which gives the weights; with these the losses are
-differentiated in one pass through the network. A task without a sample in the step has weight 0.
+A task without a sample in the step has no part in it.
 """
-
-from abc import abstractmethod
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torchjd.scalarization import IMTLL, STCH, GeometricMean
+from torchjd.scalarization import IMTLL, GeometricMean
 
 from mtl.balancing.aggregation import preferences
-from mtl.balancing.base import Balancer, Step, placed
+from mtl.balancing.base import LossWeighting, Step, placed
+from mtl.balancing.weighted import chosen
 from mtl.types import TaskSpec
 
 SMALLEST = 1e-8
 """A loss counts as at least this where it is divided by."""
 
 
-class Scalarised(Balancer):
-    """A function of the losses; its own parameters, if it has any, get their gradients too."""
-
-    @abstractmethod
-    def scalar(self, losses: Float[Tensor, " k"], step: Step) -> Float[Tensor, ""]:
-        """The function at these values, which carry no graph of the network."""
-
-    def backward(self, step: Step) -> Float[Tensor, " K"]:
-        values = step.losses.detach().clone().requires_grad_()
-        self.scalar(values, step).backward()
-        assert values.grad is not None
-        step.losses.backward(values.grad)
-        return placed(values.grad, step, len(self.specs))
-
-
-class GeometricLoss(Scalarised):
+class GeometricLoss(LossWeighting):
     """(ΠL)^(1/k) (GLS, Chennupati 2019, CVPR workshops, eq. 4): a loss's relative change counts, not its size."""
 
     def __init__(self, specs: list[TaskSpec]) -> None:
         super().__init__(specs)
         self.inner = GeometricMean()
 
-    def scalar(self, losses: Float[Tensor, " k"], step: Step) -> Float[Tensor, ""]:
-        return self.inner(losses.clamp_min(SMALLEST))
+    def combine(self, step: Step) -> tuple[Float[Tensor, ""], Float[Tensor, " K"]]:
+        losses = step.losses.clamp_min(SMALLEST)
+        mean = self.inner(losses)
+        return mean, placed(mean.detach() / (len(losses) * losses.detach()), step, len(self.specs))
 
 
-class Stch(Scalarised):
+class Stch(LossWeighting):
     """μ·log Σ exp(λ_k·L_k / μ), a smooth maximum (Lin 2024, arXiv 2402.19078, eq. 5).
+
+    Its weights are λ·softmax(λL / μ), which costs less than torchjd's own, whose function is differentiated.
 
     Args:
         mu: μ; smaller is closer to the maximum.
@@ -55,26 +42,28 @@ class Stch(Scalarised):
 
     def __init__(self, specs: list[TaskSpec], mu: float, given: list[float] | None) -> None:
         super().__init__(specs)
-        self.inner = STCH(mu)
+        self.mu = mu
         self.given: Tensor
         self.register_buffer("given", preferences(given, len(specs)).float(), persistent=False)
 
-    def scalar(self, losses: Float[Tensor, " k"], step: Step) -> Float[Tensor, ""]:
-        self.inner.weights = self.given if len(losses) == len(self.specs) else self.given[list(step.present)]
-        return self.inner(losses)
+    def combine(self, step: Step) -> tuple[Float[Tensor, ""], Float[Tensor, " K"]]:
+        given = chosen(self.given, step)
+        weights = given * torch.softmax(given * step.losses.detach() / self.mu, dim=0)
+        return (weights * step.losses).sum(), placed(weights, step, len(self.specs))
 
 
-class ImtlL(Scalarised):
+class ImtlL(LossWeighting):
     """Σ e^{s_k}·L_k − s_k with learnt s (Liu 2021, ICLR "Towards impartial multi-task learning", eq. 7)."""
 
     def __init__(self, specs: list[TaskSpec]) -> None:
         super().__init__(specs)
         self.inner = IMTLL(len(specs))
 
-    def scalar(self, losses: Float[Tensor, " k"], step: Step) -> Float[Tensor, ""]:
-        if len(losses) == len(self.specs):
-            return self.inner(losses)
+    def combine(self, step: Step) -> tuple[Float[Tensor, ""], Float[Tensor, " K"]]:
+        weights = torch.exp(self.inner.log_scale.detach())
+        if len(step.losses) == len(self.specs):
+            return self.inner(step.losses), weights
         # At L = e^{−s} the slope of s is 0: an absent task's s rests.
-        values = torch.exp(-self.inner.log_scale).detach()
-        values[list(step.present)] = losses
-        return self.inner(values)
+        present = torch.tensor(step.present, device=weights.device)
+        values = (1 / weights).index_copy(0, present, step.losses)
+        return self.inner(values), weights

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torchjd.aggregation import ExcessMTL, GradVac
-from torchjd.scalarization import DWA, FAMO, IMTLL
+from torchjd.scalarization import DWA, FAMO, IMTLL, STCH
 
 from mtl.balancing.gradnorm import GradNorm
 from mtl.balancing.jacobian import JacobianDescent
@@ -65,6 +65,12 @@ def test_imtl_l_is_torchjds_and_rests_where_a_task_is_absent() -> None:
     take(ours, torch.eye(2, 4), values[:2], present=(0, 3))
     slope = next(ours.parameters()).grad
     assert slope is not None and slope.abs()[1:3].max() < 1e-6 < slope.abs()[[0, 3]].min()
+
+
+def test_stch_is_torchjds() -> None:
+    given = [0.1, 0.2, 0.3, 0.4]
+    found, _ = take(balancer({"kind": "stch", "mu": 0.05, "preferences": given}, specs(4)), torch.eye(4), losses(0))
+    torch.testing.assert_close(found, weights_of(STCH(0.05, torch.tensor(given)), losses(0)))
 
 
 def test_gradvac_is_torchjds() -> None:
