@@ -18,13 +18,9 @@ from mtl.experiment.easing import curriculum_digests, eased_plan
 from mtl.experiment.execution import OnEpoch, Tell, silent, unheard, write_timings
 from mtl.experiment.identity import digest, run_identity, state_key
 from mtl.experiment.objects import build_optimiser, joint_plan, load_tasks, run_encoder, start_from
-from mtl.experiment.outcome import examples, optimum, stitches
+from mtl.experiment.result import write_run
 from mtl.experiment.states import held, note_finished, state_files
-from mtl.experiment.weights import write_weights
-from mtl.files import whole_folder, write_json
-from mtl.grouping.maps import FILE
 from mtl.models.build import MultiTaskModel, build_model
-from mtl.models.transfer import Transfer
 from mtl.paths import REFERENCE, RunPath
 from mtl.seeding import make_deterministic, resolve_device, stable_seed
 from mtl.training.checkpoint import Checkpoint
@@ -32,7 +28,7 @@ from mtl.training.fit import Budget, Fitted, fit
 from mtl.training.measure import measure
 from mtl.training.recording import Recorder
 from mtl.training.stopping import Selector
-from mtl.types import SPLITS, SourceData
+from mtl.types import SPLITS
 
 
 def run_baseline(
@@ -114,7 +110,7 @@ def _run(
         seconds = perf_counter() - clock + sum(state.spent for state in states)
         if method is not None and method.target is not None:
             specs = {method.target: specs[method.target]}
-        folder = _write_run(
+        folder = write_run(
             config, where, method, start, data, sources, specs, model, transfer, fitted, phases, identity, out
         )
         write_timings(where, out, began, seconds, sum(len(f.epochs) for f in fitted), sum(f.steps for f in fitted))
@@ -206,71 +202,3 @@ def _reference(config: Config, where: RunPath, start: Start, tasks: list[str], r
         raise UserError(f"{REFERENCE} is missing; run `dvc repro reference`.")
     known = json.loads(path.read_text())["mse"]
     return {name: known[name][start.label][str(where.seed)] for name in tasks if config.tasks[name].kind == "forecast"}
-
-
-def _write_run(
-    config: Config, where: RunPath, method: Method | None, start: Start, data: TaskSet, sources: dict[str, SourceData],
-    specs: dict[str, Any], model: MultiTaskModel, transfer: Transfer | None, fitted: list[Fitted],
-    phases: list[dict[str, Any]], identity: dict[str, str], out: Path,
-) -> Path:  # fmt: skip
-    """Measures the selected model on every part and writes the run's folder, whole or not at all."""
-    device = next(model.parameters()).device
-    tasks = list(specs)
-    measured: dict[str, Any] = {}
-    std = {name: scale for name, (_, scale) in data.scalers.items()}
-    detail: dict[str, Any] = {}
-    held = sum(len(pool) for pool in data.pools["test"])
-    for split in SPLITS:
-        pools = [pool.to(device) for pool in data.select(tasks, split)]
-        if split == "train":
-            pools = [pool.at_most(held) for pool in pools]
-        measured[split], detail = measure(model, pools, specs, std, data.units)
-    counts = model.parameter_counts()
-    epochs = [
-        ({"phase": number} if len(fitted) > 1 else {}) | record
-        for number, phase in enumerate(fitted, start=1)
-        for record in phase.epochs
-    ]
-    run = {
-        "stage": where.stage,
-        "name": where.name,
-        "start": start.label,
-        "init": start.init,
-        "freeze": start.freeze,
-        "seed": where.seed,
-        "fold": {name: data.fold[name] for name in {spec.source for spec in specs.values()}},
-        "method_kind": "stl" if method is None else method.kind,
-        "tasks": tasks,
-        "device": device.type,
-        "threads": config.base.threads,
-        "epochs_run": len(epochs),
-        "best_epoch": fitted[-1].best_epoch,
-        "stopped": fitted[-1].stopped,
-        "steps": sum(phase.steps for phase in fitted),
-        "samples": {name: sum(phase.samples.get(name, 0) for phase in fitted) for name in tasks},
-        "train_size": {name: data.train_sizes()[name] for name in tasks},
-        "parameters": counts,
-        "sharing": {"kind": "hard" if method is None else method.sharing.kind},
-        "width": start.width,
-        "stitches": stitches(model),
-        "transfer": None if transfer is None else {"handed_over": transfer.handed_over, "fresh": transfer.fresh},
-        "train": measured["train"],
-        "val": measured["val"],
-        "test": measured["test"],
-        "detail": detail,
-        "optimum": optimum(data, sources, tasks),
-        "phases": phases or None,
-        "identity": identity,
-    }
-    with whole_folder(out / where.folder) as folder:
-        write_json(folder / "run.json", run)
-        write_json(
-            folder / "history.json", {"epochs": epochs, "best_epoch": run["best_epoch"], "stopped": run["stopped"]}
-        )
-        first = where.seed == config.base.seeds[0]
-        write_json(folder / "examples.json", examples(model, data, specs) if first else {})
-        write_weights(folder / "weights.safetensors", model.state_dict())
-        for phase in fitted:
-            if phase.recorder is not None:
-                phase.recorder.write(folder / FILE, data.select(tasks, "train"), len(phase.epochs))
-    return out / where.folder
