@@ -105,7 +105,8 @@ def test_a_target_that_is_no_stage(target: str, place: Project) -> None:
     assert done.code == 2
     refused(
         done.err,
-        "`repro` should be given stages among prepare, index, pretrain, baseline, reference, finetune, evaluate, "
+        "`repro` should be given stages among prepare, index, pretrain, baseline, reference, finetune, cluster, "
+        "specialise, evaluate, "
         f"prepare@sensors, baseline@ahead, baseline@fault, finetune@joint, finetune@handed, found '{target}'.",
     )
     assert place.contents() == before

@@ -192,12 +192,13 @@ def test_every_column_starts_as_the_single_task_network(encoder: EncoderConfig) 
 
 def test_soft_sharing_pulls_the_columns_together() -> None:
     model = build(ENCODERS["mlp"], SoftSharing(kind="soft", penalty=2.0))
-    assert float(model.trunk.penalty()) == pytest.approx(0, abs=1e-9)  # type: ignore[arg-type]
+    together = model.trunk.penalty()
+    assert together is not None and together.item() == pytest.approx(0, abs=1e-9)
     first = [next(column.parameters()) for column in model.trunk.encoders()]
     with torch.no_grad():
         first[0][0, 0] += 3.0
     penalty = model.trunk.penalty()
-    assert penalty is not None and float(penalty) == pytest.approx(2.0 * (2**2 + 1 + 1), rel=1e-5)
+    assert penalty is not None and penalty.item() == pytest.approx(2.0 * (2**2 + 1 + 1), rel=1e-5)
     penalty.backward()
     assert [float(p.grad[0, 0]) for p in first if p.grad is not None] == pytest.approx([8.0, -4.0, -4.0], rel=1e-5)
 

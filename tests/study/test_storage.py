@@ -78,9 +78,10 @@ def test_a_server_that_is_away_is_asked_a_few_times(tmp_path: Path, monkeypatch:
 @pytest.mark.parametrize("kind", [pytest.param("sqlite", marks=pytest.mark.slow), "postgresql"])
 def test_kills_and_an_interrupt_lose_and_repeat_no_trial(root: Path, kind: str, request: pytest.FixtureRequest) -> None:
     url = request.getfixturevalue("postgres").url if kind == "postgresql" else None
-    config = config_of(train=QUICK | {"epochs": 12})
+    config = config_of(train=QUICK | {"epochs": 40})  # long enough to be interrupted in the middle of the study
     plan = plan_of(config, "s", 4, arms(config, every=False), True, root)
     store = Store(url, root)
+    request.addfinalizer(store.close)  # a connection that is left open is a warning in whichever test comes next
     study.create(plan, store)
     killed: list[int] = []
 
