@@ -172,7 +172,7 @@ def _patches(x: Float[Tensor, "B L C"], patch_len: int) -> Float[Tensor, "S N P"
 @torch.no_grad()
 def copy_weights(ours: DiffusionPretrainer | MultiTaskModel, reference: Reference) -> None:
     """Gives the reference the weights of our network of the same sizes (`head: flatten`, no step embedding)."""
-    encoder = ours.trunk.encoder
+    encoder = ours.trunk.encoders()[0] if isinstance(ours, MultiTaskModel) else ours.encoder
     if not isinstance(encoder, TimeDart):
         raise TypeError(f"`encoder` should be a TimeDart, found {type(encoder).__name__}.")
     pairs: list[tuple[nn.Module, nn.Module]] = [(encoder.embedding, reference.embedding)]
