@@ -51,9 +51,7 @@ def test_pretraining_loss_and_gradients_are_equal(patch_len: int, heads: int) ->
     torch.testing.assert_close(
         first.qkv.weight.grad, theirs.blocks[0].attention.in_proj_weight.grad, rtol=1e-4, atol=1e-5
     )
-    torch.testing.assert_close(
-        ours.encoder.embedding.weight.grad, theirs.embedding.weight.grad, rtol=1e-4, atol=1e-5
-    )
+    torch.testing.assert_close(ours.encoder.embedding.weight.grad, theirs.embedding.weight.grad, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("heads", [1, 8])
