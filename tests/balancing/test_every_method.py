@@ -48,7 +48,8 @@ def test_the_pinned_value(case: Case) -> None:
 # cvxpy tells that torchjd's program is solved anew in every step
 @pytest.mark.filterwarnings("ignore:You are solving a parameterized problem that is not DPP:UserWarning")
 def test_it_goes_where_torchjds_goes(case: Case, count: int, seed: int) -> None:
-    jacobian = random_gradients(count, seed) + 0.5 * torch.randn(count, 1) * random_gradients(1, seed + 100)
+    common = 0.5 * random_gradients(count, seed + 200)[:, :1] * random_gradients(1, seed + 100)
+    jacobian = random_gradients(count, seed) + common
     _, direction = take(balancer(case.config, specs(count, mixed=True)), jacobian, torch.ones(count))
     assert case.peer is not None
     if case.kind == "pcgrad" and count > 2:

@@ -88,7 +88,7 @@ def test_one_publisher_serves_stages_that_end_at_once_and_then_ends(local: Confi
     for child in [stage(root, *run) for run in which]:
         assert child.communicate(timeout=LONG) == ("False []\n", "")
     until(lambda: not spool_of(root).names())
-    assert len(publishers(root)) <= 1
+    until(lambda: len(publishers(root)) <= 1)  # those that found another at work take a moment to end
     names = [run.info.run_name for run in runs_of(local) if run.data.tags["stage"] != "pipeline"]
     assert sorted(names) == ["joint / seed 0", "joint / seed 1", "pretraining / seed 0"]
     assert {run.data.tags["execution"] for run in runs_of(local)} == {"computed", "workspace"}
