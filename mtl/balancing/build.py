@@ -1,22 +1,13 @@
-"""Method config → balancer."""
+"""Method config → balancer. What needs torchjd is imported only when it is used: it takes a second to load."""
 
 from typing import assert_never
 
-from mtl.balancing.aggregation import Direction, Weigher
 from mtl.balancing.base import Balancer
 from mtl.balancing.dwa import Dwa
-from mtl.balancing.excess import ExcessMtl
-from mtl.balancing.fairness import FairGrad, NashMtl
 from mtl.balancing.famo import Famo
 from mtl.balancing.gradnorm import GradNorm
-from mtl.balancing.jacobian import JacobianDescent
-from mtl.balancing.mgda import Mgda
 from mtl.balancing.normalisation import Normalised
-from mtl.balancing.projection import DualProj, UpGrad
 from mtl.balancing.random_weights import RandomWeights
-from mtl.balancing.scalarised import GeometricLoss, ImtlL, Stch
-from mtl.balancing.surgery import GradVac, PcGrad
-from mtl.balancing.torchjd_methods import AlignedMtl, CaGrad, ConFig, ImtlG, Mean, Random, SignDrop, Sum
 from mtl.balancing.uncertainty import Uncertainty
 from mtl.balancing.weighted import FixedWeights, WeightedSum
 from mtl.config import Method
@@ -37,16 +28,13 @@ def build_balancer(method: Method | None, specs: list[TaskSpec], seed: int = 0) 
     """
     if method is None or isinstance(method, methods.SequentialMethod):
         return FixedWeights(specs)
-    balancer = (
-        JacobianDescent(specs, _aggregation(method, len(specs), seed), _on_features(method))
-        if isinstance(method, methods.GradientMethod)
-        else _weighting(method, specs, seed)
-    )
+    if isinstance(method, methods.GradientMethod):
+        from mtl.balancing.build_descent import build_descent
+
+        balancer: Balancer = build_descent(method, specs, seed)
+    else:
+        balancer = _weighting(method, specs, seed)
     return balancer if method.normalise == "none" else Normalised(specs, balancer, method.normalise)
-
-
-def _on_features(method: methods.GradientMethod) -> bool:
-    return isinstance(method, methods.Surrogate) and method.features == "features"
 
 
 def _weighting(method: methods.LossMethod, specs: list[TaskSpec], seed: int) -> Balancer:
@@ -65,51 +53,15 @@ def _weighting(method: methods.LossMethod, specs: list[TaskSpec], seed: int) -> 
             return GradNorm(specs, method.alpha)
         case methods.RlwMethod():
             return RandomWeights(specs, seed)
-        case methods.ImtlLMethod():
-            return ImtlL(specs)
-        case methods.GeometricMeanMethod():
-            return GeometricLoss(specs)
+        case methods.ImtlLMethod() | methods.GeometricMeanMethod():
+            from mtl.balancing.scalarised import GeometricLoss, ImtlL
+
+            return ImtlL(specs) if isinstance(method, methods.ImtlLMethod) else GeometricLoss(specs)
         case methods.StchMethod():
+            from mtl.balancing.scalarised import Stch
+
             return Stch(specs, method.mu, method.preferences)
         case methods.FamoMethod():
             return Famo(specs, method.lr, method.decay)
-        case _:
-            assert_never(method)
-
-
-def _aggregation(method: methods.GradientMethod, count: int, seed: int) -> Weigher | Direction:
-    match method:
-        case methods.UpGradMethod():
-            return UpGrad(method.preferences, count)
-        case methods.DualProjMethod():
-            return DualProj(method.preferences, count)
-        case methods.MgdaMethod():
-            return Mgda()
-        case methods.PcGradMethod():
-            return PcGrad(seed)
-        case methods.GradVacMethod():
-            return GradVac(count, method.beta, seed)
-        case methods.CaGradMethod():
-            return CaGrad(method.c)
-        case methods.NashMtlMethod():
-            return NashMtl(method.max_norm)
-        case methods.ImtlGMethod():
-            return ImtlG()
-        case methods.AlignedMtlMethod():
-            return AlignedMtl(method.preferences, count)
-        case methods.GradDropMethod():
-            return SignDrop(seed)
-        case methods.ConFigMethod():
-            return ConFig(method.preferences, count)
-        case methods.FairGradMethod():
-            return FairGrad(method.alpha)
-        case methods.ExcessMtlMethod():
-            return ExcessMtl(count, method.step_size, method.warmup_steps)
-        case methods.MeanMethod():
-            return Mean()
-        case methods.SumMethod():
-            return Sum()
-        case methods.RandomMethod():
-            return Random(seed)
         case _:
             assert_never(method)
