@@ -3,10 +3,8 @@
 import os
 import signal
 import sys
-import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -22,21 +20,7 @@ from pipelines.study_table import state_of
 from pipelines.trial import News, work
 from pipelines.workers import run
 from tests.study.conftest import QUICK, config_of
-from tests.study.postgres import Postgres, programs
-
-
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[Postgres]:
-    found = programs()
-    if found is None:
-        pytest.skip("PostgreSQL is not installed (Debian: apt-get install postgresql)")
-    # Not below pytest's own folder, which another user cannot enter.
-    with tempfile.TemporaryDirectory(prefix="mtl-postgres-", ignore_cleanup_errors=True) as place:
-        Path(place).chmod(0o755)
-        server = Postgres(found, Path(place) / "server")
-        server.start()
-        yield server
-        server.stop()
+from tests.study.postgres import Postgres
 
 
 @pytest.mark.parametrize(
