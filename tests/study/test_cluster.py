@@ -55,7 +55,7 @@ def assert_whole(plan: Plan, store: Store, least_lost: int) -> None:
 def test_a_killed_worker_loses_no_trial_and_another_one_comes_in_its_place(
     root: Path, postgres: Postgres, dask: DaskCluster
 ) -> None:
-    plan, store = stored(root, postgres, "short", 3, 100)
+    plan, store = stored(root, postgres, "short", 3, 60)
     first = dask.hire(root)
     killed: list[int] = []
 
@@ -110,7 +110,7 @@ def test_workers_that_are_killed_at_random_the_scheduler_and_the_storage_lose_no
 
 
 def test_ctrl_c_hands_the_trials_back_at_once(root: Path, postgres: Postgres, dask: DaskCluster) -> None:
-    plan, store = stored(root, postgres, "interrupted", 1, 400)
+    plan, store = stored(root, postgres, "interrupted", 1, 200)
     dask.hire(root)
 
     def interrupt(under_way: list[News], last: bool) -> None:
@@ -172,6 +172,7 @@ def test_a_scheduler_that_is_away_is_asked_a_few_times(
     root: Path, postgres: Postgres, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(cluster, "ATTEMPTS", (0.1, 0.1))
+    monkeypatch.setattr(cluster, "CONNECT_SECONDS", 1)
     plan, store = stored(root, postgres, "away", 1, 1)
     address = f"tcp://127.0.0.1:{free_port()}"
     with pytest.raises(UserError, match=f"`--scheduler` {address} cannot be reached: .*the same command goes on"):
