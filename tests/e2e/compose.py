@@ -25,7 +25,7 @@ FILE = DOCKER / "compose.yaml"
 PORTS = ("5432", "5000", "8786", "8787", "8788", "8080")
 """Ports that containers listen on."""
 HOSTS = ("postgres", "mlflow", "scheduler")
-VARIABLE = re.compile(r"\$\{(\w+)(?:(:[-?])([^}]*))?\}")
+VARIABLE = re.compile(r"\$\$|\$\{(\w+)(?:(:[-?])([^}]*))?\}")
 Json = dict[str, Any]
 
 
@@ -34,9 +34,11 @@ class MissingVariable(Exception):
 
 
 def interpolated(text: str, environment: Mapping[str, str]) -> str:
-    """`${NAME}`, `${NAME:-default}` and `${NAME:?message}`, as Compose puts them in."""
+    """`${NAME}`, `${NAME:-default}`, `${NAME:?message}` and `$$`, as Compose puts them in."""
 
     def value(found: re.Match[str]) -> str:
+        if found.group() == "$$":
+            return "$"
         name, kind, rest = found.groups()
         given = environment.get(name, "")
         if given or kind is None:
