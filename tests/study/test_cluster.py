@@ -1,20 +1,23 @@
 """Studies on a Dask cluster with PostgreSQL, all processes of their own: whatever is killed, N trials are finished."""
 
+import json
 import random
 import shutil
 import time
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
 import pytest
 
 from mtl.errors import UserError
+from mtl.experiment.identity import code_digest
 from mtl.paths import PREPARED
 from pipelines import cluster, study
 from pipelines.cluster import check_addresses, run_on
-from pipelines.cluster_job import order_for, planned
+from pipelines.cluster_job import Order, order_for, planned
 from pipelines.plan import Plan, plan_of
 from pipelines.search_space import arms
 from pipelines.storage import Store
@@ -109,6 +112,7 @@ def test_workers_that_are_killed_at_random_the_scheduler_and_the_storage_lose_no
     assert_whole(plan, store, 3)
 
 
+@pytest.mark.slow
 def test_ctrl_c_hands_the_trials_back_at_once(root: Path, postgres: Postgres, dask: DaskCluster) -> None:
     plan, store = stored(root, postgres, "interrupted", 1, 200)
     dask.hire(root)
@@ -125,28 +129,64 @@ def test_ctrl_c_hands_the_trials_back_at_once(root: Path, postgres: Postgres, da
     assert_whole(plan, store, 1)
 
 
-def test_a_worker_with_other_data_or_code_is_left_out(
-    root: Path, folder: Path, postgres: Postgres, dask: DaskCluster, tmp_path_factory: pytest.TempPathFactory,
-    capsys: pytest.CaptureFixture[str],
-) -> None:  # fmt: skip
-    plan, store = stored(root, postgres, "other", 1, 1)
-    other = tmp_path_factory.mktemp("other")
-    shutil.copytree(folder / "data", other / "data")
-    meta = other / PREPARED / "line/meta.json"
+@pytest.mark.slow
+def test_a_worker_that_is_asked_to_end_hands_its_trial_back(root: Path, postgres: Postgres, dask: DaskCluster) -> None:
+    plan, store = stored(root, postgres, "ended", 1, 300)
+    worker = dask.hire(root)
+    found: list[list[str]] = []
+
+    def end(under_way: list[News], last: bool) -> None:
+        if not found and any(news.done for news in under_way):
+            worker.terminate()
+            worker.wait(30)
+            found.append([state_of(trial) for trial in trials_of(plan, store, "joint")])
+            dask.hire(root)
+
+    assert run_on(dask.address, plan, store, 1, None, end)
+    assert found == [["lost", "waiting"]]
+    assert_whole(plan, store, 1)
+
+
+@pytest.fixture
+def other(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which the same source was prepared otherwise."""
+    made = tmp_path_factory.mktemp("other")
+    shutil.copytree(folder / "data", made / "data")
+    meta = made / PREPARED / "line/meta.json"
     meta.write_text(meta.read_text().replace("{", "{ ", 1))
+    return made
+
+
+def test_a_machine_with_other_data_or_code_says_so(
+    root: Path, other: Path, postgres: Postgres, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    plan, store = stored(root, postgres, "unlike", 1, 1)
+    order = order_for(plan, store, None)
+    store.close()
+    sent = Order(**json.loads(order.dump()))
+    assert planned(sent, root).spec("joint") == plan.spec("joint")
+    with pytest.raises(UserError, match=f":{other} has other data than the study 'unlike': share the project's folder"):
+        planned(sent, other)
+    (other / "plugins").mkdir()
+    (other / "plugins/mine.py").write_text("x = 1\n")
+    code_digest.cache_clear()
+    with pytest.raises(UserError, match="has other code than the study 'unlike'"):
+        planned(sent, other)
+    with pytest.raises(UserError, match="has other code than the study 'unlike'"):
+        planned(replace(sent, pipelines="another"), root)
+    with pytest.raises(UserError, match=r"meta\.json is missing"):
+        planned(sent, tmp_path_factory.mktemp("empty"))
+
+
+@pytest.mark.slow
+def test_a_worker_with_other_data_is_left_out(
+    root: Path, other: Path, postgres: Postgres, dask: DaskCluster, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plan, store = stored(root, postgres, "other", 1, 1)
     dask.hire(other)
     with pytest.raises(UserError, match=r"no worker of .* can take part.*has other data than the study 'other': share"):
         run_on(dask.address, plan, store, None, None, lambda under_way, last: None)
     assert trials_of(plan, store, "joint") == []
-
-    order = order_for(plan, store, None)
-    assert planned(order, root).spec("joint") == plan.spec("joint")
-    (other / "plugins").mkdir()
-    (other / "plugins/mine.py").write_text("x = 1\n")
-    with pytest.raises(UserError, match="has other code than the study"):
-        planned(order, other)
-    with pytest.raises(UserError, match=r"meta\.json is missing"):
-        planned(order, tmp_path_factory.mktemp("empty"))
     dask.hire(root)
     assert run_on(dask.address, plan, store, None, None, lambda under_way, last: None)
     assert capsys.readouterr().err.count("A worker is left out. Worker tcp://") == 2
