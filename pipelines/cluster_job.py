@@ -28,6 +28,8 @@ from pipelines.trial import News, work
 from stages.lifeline import end_with
 
 NEWS_SECONDS = 0.5
+LATE_SECONDS = 3.0
+"""An epoch that goes on for longer than this is broken off when the process is asked to end."""
 SHARE = (
     "share the project's folder with it, or bring both to the same commit and copy data/prepared and outputs there "
     "(`mtl repro` makes them)"
@@ -87,13 +89,38 @@ def planned(order: Order, root: Path) -> Plan:
     return plan
 
 
-def take_part(order: Order, root: Path, send: "Send") -> dict[str, str]:
+class Ending:
+    """A request to end (SIGTERM), heeded between two epochs: an exception at any moment, as Ctrl-C raises it, is at
+    times swallowed by the driver of the database, or taken for its failure."""
+
+    def __init__(self) -> None:
+        self.asked = False
+        signal.signal(signal.SIGTERM, self._ask)
+        signal.signal(signal.SIGALRM, self._break_off)
+
+    def check(self) -> None:
+        """Raises a KeyboardInterrupt if it was asked for."""
+        if self.asked:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            raise KeyboardInterrupt
+
+    def _ask(self, number: int, frame: FrameType | None) -> None:
+        if not self.asked:
+            self.asked = True
+            signal.setitimer(signal.ITIMER_REAL, LATE_SECONDS)
+
+    def _break_off(self, number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+
+def take_part(order: Order, root: Path, send: "Send", ending: Ending) -> dict[str, str]:
     """Takes trials until all are finished or the time is up; how it ended."""
     until = None if order.seconds is None else time.monotonic() + order.seconds
     last = 0.0
 
     def tell(news: News) -> None:
         nonlocal last
+        ending.check()
         if news.done in (0, news.total) or time.monotonic() - last > NEWS_SECONDS:
             last = time.monotonic()
             send(asdict(news))
@@ -126,23 +153,18 @@ class Send:
 def main(channel: int, parent: int) -> None:
     """Ctrl-C is its parent's matter; when that wants it to end, its trial is handed back."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, _asked_to_end)
+    ending = Ending()
     end_with(parent)
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     send = Send(channel)
     try:
-        send(take_part(Order(**json.load(sys.stdin)), Path(), send))
+        send(take_part(Order(**json.load(sys.stdin)), Path(), send, ending))
     except KeyboardInterrupt:
         raise SystemExit(1) from None
     except Exception as error:
         traceback.print_exc()
         send({"end": "failed", "text": f"{type(error).__name__}: {error}"})
         raise SystemExit(1) from None
-
-
-def _asked_to_end(number: int, frame: FrameType | None) -> None:
-    signal.signal(number, signal.SIG_IGN)  # Once is enough: handing back takes a moment.
-    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":

@@ -142,7 +142,13 @@ class Store:
 
         Raises:
             Exception: `error`, where there is no server to wait for; or the last one of those that waiting came to.
+            KeyboardInterrupt: it was Ctrl-C that broke off the statement, which looks like a failure of the server's.
         """
+        cause: BaseException | None = error
+        while cause is not None:
+            if isinstance(cause, KeyboardInterrupt):
+                raise cause
+            cause = cause.__cause__ or cause.__context__
         if self.file is not None or self.lost:
             raise error
         self.close()

@@ -1,8 +1,11 @@
 """Studies on a Dask cluster with PostgreSQL, all processes of their own: whatever is killed, N trials are finished."""
 
 import json
+import os
 import random
 import shutil
+import signal
+import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -17,13 +20,13 @@ from mtl.experiment.identity import code_digest
 from mtl.paths import PREPARED
 from pipelines import cluster, study
 from pipelines.cluster import check_addresses, run_on
-from pipelines.cluster_job import Order, order_for, planned
+from pipelines.cluster_job import Ending, Order, order_for, planned
 from pipelines.plan import Plan, plan_of
 from pipelines.search_space import arms
 from pipelines.storage import Store
 from pipelines.study import first_number, is_finished, trials_of
 from pipelines.study_table import state_of
-from pipelines.trial import News
+from pipelines.trial import News, work
 from tests.study.conftest import QUICK, config_of
 from tests.study.dask_cluster import DaskCluster, free_port
 from tests.study.postgres import Postgres
@@ -127,6 +130,29 @@ def test_ctrl_c_hands_the_trials_back_at_once(root: Path, postgres: Postgres, da
     heard: list[News] = []
     assert run_on(dask.address, plan, store, 1, None, lambda under_way, last: heard.extend(under_way))
     assert_whole(plan, store, 1)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="its processes are forked")
+def test_who_is_asked_to_end_at_any_moment_hands_its_trial_back(root: Path, postgres: Postgres) -> None:
+    draw = random.Random(1)
+    for number in range(20):
+        plan, store = stored(root, postgres, f"any-{number}", 1, 300)
+        store.close()
+        child = os.fork()
+        if child == 0:
+            try:
+                ending = Ending()
+                work(plan, Store(postgres.url, root), None, lambda news, ending=ending: ending.check())
+            except KeyboardInterrupt:
+                os._exit(7)
+            finally:
+                os._exit(1)
+        time.sleep(0.5 + draw.random())
+        os.kill(child, signal.SIGTERM)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+        assert [state_of(trial) for trial in trials_of(plan, store, "joint")] == ["lost", "waiting"]
+        store.close()
 
 
 @pytest.mark.slow
