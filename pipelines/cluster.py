@@ -113,6 +113,8 @@ class _Crew:
     unfit: dict[str, str] = field(default_factory=dict)
     """Address of a worker that cannot take part → why."""
     client: "Client | None" = None
+    met: str | None = None
+    """The scheduler that tells us the news: it has an identity of its own each time it is started."""
     seen: float = 0.0
     """When a worker was last there."""
     said: set[str] = field(default_factory=set)
@@ -140,7 +142,6 @@ class _Crew:
         for pause in (*pauses, None):
             try:
                 self.client = Client(self.scheduler, timeout=CONNECT_SECONDS, set_as_default=False)
-                self.client.subscribe_topic(self.topic, self._hear)
                 self.seen = time.monotonic()
                 return
             except (OSError, ValueError) as error:  # A name that cannot be resolved, or nobody there.
@@ -197,13 +198,18 @@ class _Crew:
         assert self.client is not None
         try:
             if self.client.status == "running":
-                found = self.client.scheduler_info(n_workers=-1)["workers"]
+                info = self.client.scheduler_info(n_workers=-1)
+                if info["id"] != self.met:  # Another one in its place knows nobody who listens.
+                    self.met = info["id"]
+                    self.client.subscribe_topic(self.topic, self._hear)
+                found = info["workers"]
                 return {address: f"{worker['name']} on {worker['host']}" for address, worker in found.items()}
         except OSError:  # The connection has just been closed.
             pass
         self._say(f"{self.scheduler} is away; waiting {sum(RETURN):.0f} s for it at most.")
         with suppress(Exception):
             self.client.close(timeout=1)
+        self.met = None
         self.jobs.clear()  # A worker ends with its scheduler, and its processes with it.
         self.join(RETURN)
         return self._workers()
