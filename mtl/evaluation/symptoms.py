@@ -141,7 +141,7 @@ def _rise(epochs: Epochs) -> float:
     of two phases counts its epochs anew."""
     first = epochs[0]["score"]
     rises = [b["score"] - a["score"] for a, b in pairwise(epochs) if b["epoch"] > a["epoch"]]
-    return max(rises, default=0.0) / first if first > 0 else 0.0
+    return max([0.0, *rises]) / first if first > 0 else 0.0
 
 
 def _pulls(config: Config, own: Sequence[Epochs]) -> list[float]:
