@@ -30,7 +30,7 @@ SEEN, FRESH = range(5), range(5, 10)
 PLANTS = [*SEEN, *FRESH]
 SEEDS = range(8)
 """Of the training."""
-TOGETHER = ("train together", "worth a joint model")
+TOGETHER = ("train together", "related: worth a joint model")
 """How a line of advice on a pair or a method speaks for joint training."""
 
 
