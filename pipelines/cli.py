@@ -111,9 +111,16 @@ def check(
 @app.command()
 def tune(
     trials: Annotated[int | None, typer.Option(min=1, help="Finished trials of each arm; else tune.trials.")] = None,
-    workers: Annotated[int | None, typer.Option(min=1, help="Processes side by side; else base.jobs.")] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes side by side; else base.jobs, or all of --scheduler.")
+    ] = None,
     timeout: Annotated[float | None, typer.Option(min=0, help="Seconds after which no trial is begun.")] = None,
-    storage: Annotated[str | None, typer.Option(help="sqlite:///FILE or postgresql://…; else a file in .mtl.")] = None,
+    storage: Annotated[
+        str | None, typer.Option(envvar="MTL_STORAGE", help="sqlite:///FILE or postgresql://…; else a file in .mtl.")
+    ] = None,
+    scheduler: Annotated[
+        str | None, typer.Option(envvar="MTL_SCHEDULER", help="tcp://HOST:PORT: train on a Dask scheduler's workers.")
+    ] = None,
     study: Annotated[str, typer.Option(help="Its name.")] = "study",
     arms: Annotated[bool, typer.Option("--arms", help="Tune every method and STL, with equal budgets.")] = False,
     apply: Annotated[
@@ -141,14 +148,16 @@ def tune(
         raise typer.Exit(run_again(study, ROOT))
     from pipelines.tune import tune as run
 
-    raise typer.Exit(run(load_config(), study, trials, workers, timeout, storage, arms, ROOT))
+    raise typer.Exit(run(load_config(), study, trials, workers, timeout, storage, arms, ROOT, scheduler))
 
 
 @app.command()
 def ui(
     port: Annotated[int, typer.Option(min=1, max=65535, help="On 127.0.0.1.")] = 5000,
     study: Annotated[bool, typer.Option("--study", help="Studies, in Optuna's dashboard.")] = False,
-    storage: Annotated[str | None, typer.Option(help="With --study: as `mtl tune --storage`.")] = None,
+    storage: Annotated[
+        str | None, typer.Option(envvar="MTL_STORAGE", help="With --study: as `mtl tune --storage`.")
+    ] = None,
 ) -> None:
     """Open the runs in MLflow, or the studies in Optuna's dashboard."""
     if study:

@@ -154,16 +154,29 @@ def reap(study: optuna.Study) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
         fail_stale_trials(study)
-        again = RetryHeartbeatStaleTrialCallback(MOST_RETRIES, inherit_intermediate_values=True)
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-        if not _is_gone(trial.user_attrs.get(WORKER)):
-            continue
-        study.tell(trial.number, state=TrialState.FAIL)
-        again(study, trial)
+        if _is_gone(trial.user_attrs.get(WORKER)):
+            give_back(study, trial.number)
+
+
+def give_back(study: optuna.Study, number: int) -> None:
+    """Lets a trial wait that its worker does not go on with, unless it has ended or waits already; call it in one's
+    turn."""
+    trials = study.get_trials()
+    trial = trials[number]
+    if trial.state == TrialState.RUNNING:
+        study.tell(number, state=TrialState.FAIL)
+    elif trial.state != TrialState.FAIL:
+        return
+    if any(attempts(later)[-1:] == [number] for later in trials[number + 1 :]):
+        return
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExperimentalWarning)
+        RetryHeartbeatStaleTrialCallback(MOST_RETRIES, inherit_intermediate_values=True)(study, trial)
 
 
 def _is_gone(worker: str | None) -> bool:
-    if worker is None:
+    if worker is None or worker == me():  # We are between two trials: ours was left when the storage was away.
         return True
     machine, number, start = worker.rsplit(":", 2)
     if machine != platform.node():

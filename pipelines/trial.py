@@ -11,7 +11,6 @@ from pathlib import Path
 import optuna
 from filelock import FileLock
 from optuna.exceptions import ExperimentalWarning, UpdateFinishedTrialError
-from optuna.storages import RetryHeartbeatStaleTrialCallback
 from optuna.trial import FrozenTrial, Trial
 
 from mtl.config.tune import Scalar
@@ -20,13 +19,14 @@ from mtl.training.fit import NonFiniteLossError
 from pipelines.objective import Metrics, epochs_of, mean_metrics, train
 from pipelines.plan import Plan
 from pipelines.search_space import overlaid, start_of
-from pipelines.storage import MOST_RETRIES, Store
+from pipelines.storage import GONE, MOST_CUTS, Store, Turn
 from pipelines.study import (
     ALONE,
     ERROR,
     VAL,
     WORKER,
     first_number,
+    give_back,
     is_alone,
     is_done,
     load,
@@ -40,6 +40,10 @@ WAIT_SECONDS = 0.5
 
 class TrialFailed(Exception):
     """A trial has no value, for a reason of its own."""
+
+
+class TurnLost(Exception):
+    """Others may have decided on a trial while we did: the server was restarted in between."""
 
 
 @dataclass(frozen=True)
@@ -62,19 +66,35 @@ def work(plan: Plan, store: Store, until: float | None, tell: Tell) -> None:
     Raises:
         UserError: what keeps every trial from being trained; the one that it was noticed in waits.
     """
+    cuts = 0
     while until is None or time.monotonic() < until:
-        with ExitStack() as turn:
-            turn.enter_context(store.turn(plan.name))
-            arm = next_arm(plan, store)
-            if arm is not None:
-                _one_trial(plan, store, arm, turn, tell)
+        try:
+            if _next_trial(plan, store, tell):
+                cuts = 0
                 continue
-        if is_done(plan, store):
-            return
+            if is_done(plan, store):
+                return
+        except GONE as error:
+            cuts += 1
+            if cuts > MOST_CUTS:
+                raise
+            store.wait_for_return(error)
+            continue
         time.sleep(WAIT_SECONDS)  # Others are at it: one of them may be lost, and its trial wait for us.
 
 
-def _one_trial(plan: Plan, store: Store, arm: str, turn: ExitStack, tell: Tell) -> None:
+def _next_trial(plan: Plan, store: Store, tell: Tell) -> bool:
+    """Takes a trial and trains it; whether there was one to take."""
+    with ExitStack() as stack:
+        turn = stack.enter_context(store.turn(plan.name))
+        arm = next_arm(plan, store)
+        if arm is None:
+            return False
+        _one_trial(plan, store, arm, stack, turn, tell)
+    return True
+
+
+def _one_trial(plan: Plan, store: Store, arm: str, stack: ExitStack, turn: Turn, tell: Tell) -> None:
     """Draws a trial, gives up the turn, and trains it."""
     study = load(plan, store, arm)
     taken: list[Trial] = []
@@ -84,6 +104,10 @@ def _one_trial(plan: Plan, store: Store, arm: str, turn: ExitStack, tell: Tell) 
     def frozen(trial: Trial) -> FrozenTrial:
         return study.get_trials(deepcopy=False)[trial.number]
 
+    def leave() -> None:
+        with store.turn(plan.name):
+            give_back(study, taken[0].number)
+
     def objective(trial: Trial) -> list[float]:
         nonlocal over
         taken.append(trial)
@@ -92,7 +116,9 @@ def _one_trial(plan: Plan, store: Store, arm: str, turn: ExitStack, tell: Tell) 
             trial.set_user_attr(ALONE, is_alone(study, trial.number))
         folder.append(plan.folder(arm, first_number(frozen(trial))))
         values = suggest(trial, plan.spaces[arm])
-        turn.close()
+        if not turn.is_held():
+            raise TurnLost
+        stack.close()
         try:
             result = _trained(plan, arm, trial, values, folder[0], set(frozen(trial).intermediate_values), tell)
         except (optuna.TrialPruned, TrialFailed, UpdateFinishedTrialError):
@@ -105,9 +131,14 @@ def _one_trial(plan: Plan, store: Store, arm: str, turn: ExitStack, tell: Tell) 
         warnings.simplefilter("ignore", ExperimentalWarning)
         try:
             study.optimize(objective, n_trials=1, catch=(TrialFailed,))
-        except UserError:
-            with store.turn(plan.name):
-                RetryHeartbeatStaleTrialCallback(MOST_RETRIES, True)(study, frozen(taken[0]))
+        except TurnLost:
+            stack.close()
+            store.again(leave)
+            return
+        except (UserError, KeyboardInterrupt, *GONE):
+            stack.close()
+            if taken:
+                store.again(leave)
             raise
         except ValueError:
             if not over:

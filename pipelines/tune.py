@@ -2,6 +2,7 @@
 
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import optuna
@@ -11,6 +12,7 @@ from mtl import tracking
 from mtl.config import Config
 from mtl.report.study_page import write_study_page
 from pipelines import preflight, search_space, study
+from pipelines.cluster import check_addresses, run_on
 from pipelines.plan import Plan, plan_of, shared_stages
 from pipelines.search_space import arms
 from pipelines.storage import GONE, Store, gone
@@ -26,7 +28,7 @@ MIRROR_SECONDS = 15.0
 
 def tune(
     config: Config, name: str, trials: int | None, count: int | None, timeout: float | None, url: str | None,
-    every: bool, root: Path = Path(),
+    every: bool, root: Path = Path(), scheduler: str | None = None,
 ) -> int:  # fmt: skip
     """Runs trials until each arm has its number of them.
 
@@ -34,11 +36,12 @@ def tune(
         config: the whole configuration.
         name: of the study.
         trials: finished trials of each arm; None: `tune.trials`.
-        count: worker processes; None: as many as `base.jobs` says.
+        count: worker processes; None: as many as `base.jobs` says, or as the scheduler has.
         timeout: seconds after which no trial is begun; None: never.
         url: of the storage; None: a file of the project.
         every: every method and STL are tuned, not one method.
         root: folder of the project.
+        scheduler: address of a Dask scheduler whose workers train; None: processes of this machine do.
 
     Returns:
         Exit code: 0, or 130 when it was interrupted.
@@ -47,17 +50,20 @@ def tune(
         UserError: something cannot be used, or no trial can be trained.
     """
     optuna.logging.set_verbosity(optuna.logging.ERROR)  # The table says it.
-    count = workers_of(config.base) if count is None else count
+    if scheduler is not None:
+        check_addresses(scheduler, url)
+    elif count is None:
+        count = workers_of(config.base)
     chosen = arms(config, every)
     search_space.check(config, chosen)
     preflight.check_shared(shared_stages(config, chosen), root)
-    plan = plan_of(config, name, trials, chosen, count > 1, root)
-    store = Store(url, root)
+    plan = plan_of(config, name, trials, chosen, count != 1, root)
+    store = Store(url, root, partial(print, file=sys.stderr, flush=True))
     try:
         study.create(plan, store)
         with store.turn(plan.name):  # What a former run of this command was at when it was killed waits for ours.
             study.reap_all(plan, store)
-        complete = _trials(plan, store, count, timeout)
+        complete = _trials(plan, store, count, timeout, scheduler)
         page = write_study_page(export(plan, store), file_of(name, root).parent)
         summary(plan, store, Console())
         done = study.count_finished(plan, store)
@@ -79,7 +85,7 @@ def tune(
     return 0
 
 
-def _trials(plan: Plan, store: Store, count: int, timeout: float | None) -> bool | None:
+def _trials(plan: Plan, store: Store, count: int | None, timeout: float | None, scheduler: str | None) -> bool | None:
     """Runs what is missing; whether the study is complete then, None when it was interrupted."""
     mirror = _Mirror(plan, store)
     try:
@@ -89,7 +95,12 @@ def _trials(plan: Plan, store: Store, count: int, timeout: float | None) -> bool
                 display.show(under_way, last)
                 mirror.look()
 
-            return study.is_done(plan, store) or run(plan, store, count, timeout, show)
+            if study.is_done(plan, store):
+                return True
+            if scheduler is not None:
+                return run_on(scheduler, plan, store, count, timeout, show)
+            assert count is not None
+            return run(plan, store, count, timeout, show)
     except KeyboardInterrupt:
         return None
 

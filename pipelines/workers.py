@@ -1,4 +1,10 @@
-"""The processes of a study: one is started for each that is lost, and they end with the process that started them."""
+"""The processes of a study: one is started for each that is lost, and they end with the process that started them.
+
+They are ours and not those of a local Dask cluster, which would give nothing here and cost: they are forked, so that
+the first trial starts at once (Dask starts its workers afresh, seconds of imports each, and a scheduler before them);
+they may share a SQLite file; a killed one is noticed in the same moment; Ctrl-C and kill -9 of the command end them;
+and no port is opened, through which whoever may connect could run code. Dask is for other machines: see `cluster`.
+"""
 
 import os
 import signal
@@ -32,6 +38,29 @@ class _Worker:
     channel: Connection
 
 
+class Losses:
+    """Counts the workers that were lost since a trial was last finished, and ends a study that cannot go on."""
+
+    def __init__(self, plan: Plan, store: Store) -> None:
+        self.plan, self.store = plan, store
+        self.lost, self.finished_before = 0, -1
+
+    def add(self, count: int) -> None:
+        """Another one of `count` was lost.
+
+        Raises:
+            UserError: again and again.
+        """
+        done = sum(self.store.again(lambda: count_finished(self.plan, self.store)).values())
+        more = done > self.finished_before
+        self.lost, self.finished_before = (1, done) if more else (self.lost + 1, self.finished_before)
+        if self.lost > MOST_LOST * count:
+            raise UserError(
+                "workers are ended from outside again and again (killed, or the machine is out of "
+                "memory: fewer `--workers` need less). The same command goes on from the last states."
+            )
+
+
 def run(plan: Plan, store: Store, count: int, timeout: float | None, show: Callable[[list[News], bool], None]) -> bool:
     """Runs a study in `count` processes; whether it is complete (it is not when the time ran out).
 
@@ -49,7 +78,7 @@ def run(plan: Plan, store: Store, count: int, timeout: float | None, show: Calla
     context = process_context(plan.config.base)
     workers: list[_Worker] = []
     under_way: dict[int, News] = {}
-    lost, finished_before = 0, -1
+    losses = Losses(plan, store)
 
     def start() -> None:
         ours, theirs = context.Pipe(duplex=False)
@@ -81,16 +110,10 @@ def run(plan: Plan, store: Store, count: int, timeout: float | None, show: Calla
                 if worker.process.exitcode > 0:
                     raise RuntimeError("a worker failed; its traceback stands above")
                 if worker.process.exitcode < 0:
-                    done = sum(count_finished(plan, store).values())
-                    lost, finished_before = (1, done) if done > finished_before else (lost + 1, finished_before)
-                    if lost > MOST_LOST * count:
-                        raise UserError(
-                            "workers are ended from outside again and again (killed, or the machine is out of "
-                            "memory: fewer `--workers` need less). The same command goes on from the last states."
-                        )
+                    losses.add(count)
                     start()
             if time.monotonic() - shown > SHOW_SECONDS:
-                show(list(under_way.values()), False)
+                store.again(lambda: show(list(under_way.values()), False))
                 shown = time.monotonic()
     finally:
         for worker in workers:
@@ -99,8 +122,8 @@ def run(plan: Plan, store: Store, count: int, timeout: float | None, show: Calla
             worker.process.join()
         with suppress(*GONE), store.turn(plan.name):
             reap_all(plan, store)
-    show([], True)
-    return is_done(plan, store)
+    store.again(lambda: show([], True))
+    return store.again(lambda: is_done(plan, store))
 
 
 def _listen(worker: _Worker, under_way: dict[int, News]) -> UserError | None:

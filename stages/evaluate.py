@@ -9,6 +9,7 @@ from mtl.evaluation.groupings import compare_groupings, read_groups
 from mtl.evaluation.runs import read_histories, read_pretraining, read_runs
 from mtl.evaluation.tables import learning_curves, metrics_summary, runs_table, write_csv, write_json, write_parquet
 from mtl.experiment.latency import measure_latency
+from mtl.grouping.likeness import map_likeness
 from mtl.report.page import write_report
 from mtl.report.timings import write_timings_js
 from stages.common import stage
@@ -34,7 +35,7 @@ def main() -> None:
         results = Path("results")
         runs = read_runs(config)
         histories = read_histories(read_pretraining(config) + runs)
-        verdicts = compare(config, runs, histories)
+        verdicts = compare(config, runs, histories, map_likeness(config))
         verdicts["grouping"] = compare_groupings(config, runs)
         verdicts["evidence"] = evidence(config, verdicts, runs, histories, read_groups(config))
         write_json(verdicts, results / "verdicts.json")

@@ -1,5 +1,6 @@
 """Stage `specialise`: a model for each cluster that `cluster` found, and those of the groupings to compare with."""
 
+from mtl import tracking
 from mtl.experiment.specialise import ensemble_metrics, model_path, planned, run_specialised
 from mtl.files import write_json
 from mtl.paths import MODELS
@@ -17,7 +18,7 @@ def main() -> None:
         if plan is None:
             write_json(MODELS, {"candidates": []})
             return
-        run_jobs(
+        folders = run_jobs(
             [
                 Job(f"{name} / seed {seed}", model_path(name, seed), run_specialised, (config, plan, name, seed))
                 for name in plan.models
@@ -29,6 +30,7 @@ def main() -> None:
         content = plan.content() | {"weights": config.specialise.weights}
         content["soft"] = {str(seed): ensemble_metrics(config, plan, soft, seed) for seed in config.base.seeds}
         write_json(MODELS, content)
+        tracking.publish_stage("specialise", folders)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
-"""`finetune.methods.<name>.datamap` and `cluster`: what is recorded of each task, and how tasks are grouped by it."""
+"""`finetune.methods.<name>.datamap`, `.lookahead` and `cluster`: what is recorded of tasks, and their groups."""
 
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from mtl.config.common import Count, Name, PositiveInt, Section, Seed
+from mtl.config.common import Count, Name, PositiveFloat, PositiveInt, Section, Seed
 
 Fuzzifier = Annotated[float, Field(gt=1, strict=True)]
 
@@ -22,6 +22,18 @@ class DataMapConfig(Section):
         if sorted(set(self.snapshots)) != self.snapshots:
             raise ValueError(f"snapshots should ascend, found {self.snapshots}")
         return self
+
+
+class LookaheadConfig(Section):
+    """Lookahead affinities of the method's tasks (TAG, Fifty et al. 2021, arXiv 2109.04617).
+
+    A probe costs one forward pass, and one backward pass of the shared part, for each task.
+    """
+
+    every: PositiveInt = 10
+    """Steps from one probe to the next."""
+    lr: PositiveFloat | None = None
+    """Length of the step that is looked ahead; null takes `train.lr`."""
 
 
 class MapFeatures(Section):
@@ -47,7 +59,13 @@ class CosineAffinity(Section):
     kind: Literal["gradient_cosine"]
 
 
-Relation = Annotated[MapFeatures | SummaryFeatures | CosineAffinity, Field(discriminator="kind")]
+class LookaheadAffinity(Section):
+    """Lookahead affinities, as the method's `lookahead` measures them."""
+
+    kind: Literal["lookahead"]
+
+
+Relation = Annotated[MapFeatures | SummaryFeatures | CosineAffinity | LookaheadAffinity, Field(discriminator="kind")]
 
 
 class FuzzyCMeans(Section):
@@ -77,7 +95,22 @@ class GaussianMixture(Section):
     kind: Literal["gaussian_mixture"]
 
 
-Algorithm = Annotated[FuzzyCMeans | KMeansMemberships | HardKMeans | GaussianMixture, Field(discriminator="kind")]
+MOST_SELECTED = 15
+"""Tasks of a network selection, which looks at 3^K pairs of sets: seconds for 15."""
+Clusterer = FuzzyCMeans | KMeansMemberships | HardKMeans | GaussianMixture
+
+
+class NetworkSelection(Section):
+    """The best groups for a number of models, `cluster.clusters`, by an affinity of the tasks (TAG).
+
+    A group is scored by the mean affinity of its other members onto a task, and a task is served by its best group;
+    groups may overlap, so that a task may help to train a model which does not serve it.
+    """
+
+    kind: Literal["network_selection"]
+
+
+Algorithm = Annotated[Clusterer | NetworkSelection, Field(discriminator="kind")]
 
 
 class ClusterConfig(Section):

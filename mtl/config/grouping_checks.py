@@ -3,7 +3,14 @@
 from collections.abc import Mapping
 
 from mtl.config.balancing import Method, SequentialMethod
-from mtl.config.grouping import ClusterConfig, CosineAffinity, SpecialiseConfig
+from mtl.config.grouping import (
+    MOST_SELECTED,
+    ClusterConfig,
+    CosineAffinity,
+    LookaheadAffinity,
+    NetworkSelection,
+    SpecialiseConfig,
+)
 from mtl.config.training import TrainConfig
 
 
@@ -25,11 +32,13 @@ def grouping_contradictions(
     """
     found: list[tuple[str, str]] = []
     for name, method in methods.items():
-        if method.datamap is None:
-            continue
         path = f"finetune.methods.{name}.datamap"
         if isinstance(method, SequentialMethod) or method.target is not None:
-            found.append((path, "should be null for a method of two phases (`sequential`, `target`)."))
+            noted = {path: method.datamap, f"finetune.methods.{name}.lookahead": method.lookahead}
+            message = "should be null for a method of two phases (`sequential`, `target`)."
+            found += [(where, message) for where, asked in noted.items() if asked is not None]
+        if method.datamap is None:
+            continue
         late = [epoch for epoch in method.datamap.snapshots if epoch > train.epochs]
         if late:
             message = f"should be epochs up to train.epochs ({train.epochs}), found {late[0]}."
@@ -44,16 +53,38 @@ def grouping_contradictions(
     if cluster.clusters != "auto" and cluster.clusters > len(tasks[source]):
         message = f"should be at most the {len(tasks[source])} tasks of {source}, found {cluster.clusters}."
         found.append(("cluster.clusters", message))
+    if isinstance(cluster.algorithm, NetworkSelection):
+        found += _selection(cluster, len(tasks[source]))
     if isinstance(cluster.relation, CosineAffinity):
         if train.gradient_probes == 0:
             found.append(("train.gradient_probes", "should be at least 1 for `cluster.relation` gradient_cosine."))
         return found
+    if isinstance(cluster.relation, LookaheadAffinity):
+        if methods[source].lookahead is None:
+            message = f"should be a method with `lookahead` for the relation lookahead, found {source!r}."
+            found.append(("cluster.source", message))
+        return found
     return found + _maps(methods[source], source, train, cluster)
+
+
+def _selection(cluster: ClusterConfig, tasks: int) -> list[tuple[str, str]]:
+    """What is wrong with choosing groups of so many tasks by an affinity."""
+    found: list[tuple[str, str]] = []
+    if tasks > MOST_SELECTED:
+        message = f"should be another than network_selection, which tries all groups, for more than {MOST_SELECTED}"
+        found.append(("cluster.algorithm.kind", f"{message} tasks; {cluster.source} has {tasks}."))
+    if not isinstance(cluster.relation, CosineAffinity | LookaheadAffinity):
+        message = "should be lookahead or gradient_cosine for the algorithm network_selection, found"
+        found.append(("cluster.relation.kind", f"{message} {cluster.relation.kind!r}."))
+    if cluster.clusters == "auto":
+        message = "should be a number, the most models, for the algorithm network_selection, found 'auto'."
+        found.append(("cluster.clusters", message))
+    return found
 
 
 def _maps(method: Method, source: str, train: TrainConfig, cluster: ClusterConfig) -> list[tuple[str, str]]:
     """What is wrong with grouping by the data maps of `source`."""
-    assert not isinstance(cluster.relation, CosineAffinity)
+    assert not isinstance(cluster.relation, CosineAffinity | LookaheadAffinity)
     found: list[tuple[str, str]] = []
     if method.datamap is None:
         kind = cluster.relation.kind

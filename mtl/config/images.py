@@ -16,6 +16,9 @@ class ImageSource(Section):
     split_seed: Seed = 0
     mean: Annotated[tuple[Fraction, ...], Field(min_length=1)] | None = None
     """Of each channel, in shares of full brightness; null takes it from the training images."""
+    train_images: Annotated[int, Field(ge=10, strict=True)] | None = None
+    """Only so many of the training images, every class in its share, drawn by `split_seed`; null takes all. The test
+    part stays whole."""
     std: Annotated[tuple[PositiveFraction, ...], Field(min_length=1)] | None = None
 
     @model_validator(mode="after")

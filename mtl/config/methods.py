@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from mtl.config.common import Name, PositiveFloat, PositiveFraction, PositiveInt, Section
-from mtl.config.grouping import DataMapConfig
+from mtl.config.grouping import DataMapConfig, LookaheadConfig
 from mtl.config.sharing import HardSharing, Sharing
 
 
@@ -54,3 +54,5 @@ class MethodBase(Start):
     curriculum: Curriculum | None = None
     datamap: DataMapConfig | None = None
     """What is noted of every training sample; null notes nothing."""
+    lookahead: LookaheadConfig | None = None
+    """How a step for one task changes the losses of the others; null measures nothing."""

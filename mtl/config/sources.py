@@ -19,6 +19,21 @@ MAX_OPTIMUM = 1 << 27
 """Numbers of the best possible forecast: 1 GiB as float64."""
 
 
+class PlantedGroups(Section):
+    """More labels of `sensors`, in groups that share latent regimes: a known answer to which tasks belong together."""
+
+    count: Annotated[int, Field(ge=2, le=8, strict=True)] = 3
+    """Groups, each with a chain of regimes of its own."""
+    tasks: Annotated[int, Field(ge=1, le=16, strict=True)] = 3
+    """Labels in a group: `group1_1`, `group1_2`, ..., each yes or no."""
+    channels: Annotated[int, Field(ge=1, le=16, strict=True)] = 1
+    """Channels that a group's chain drives: group1_vibration, ..."""
+    within: Fraction = 0.9
+    """Share of a label's information that lies in its group's regime; the rest is a coin of the label's own."""
+    between: Fraction = 0.0
+    """Share of all labels' information that lies in the first chain's regime instead, which they have in common."""
+
+
 class SensorsSource(Section):
     """Embedded data with a known optimum: two Markov-switching vector autoregressions (methods 7), one row an hour."""
 
@@ -47,6 +62,8 @@ class SensorsSource(Section):
     """Probability that a `fault` label is wrong; nobody can be right more often than 1 - fault_flip."""
     fault_labels: PositiveInt = 200
     """Rows of the training part (and of validation, if it has as many) whose `fault` label is known."""
+    groups: PlantedGroups | None = None
+    """Labels in planted groups, besides the others; null plants none."""
     max_horizon: PositiveInt = 24
     """Longest horizon for which the optimum is computed, in hours."""
     train: PositiveFraction = 0.6
@@ -64,7 +81,8 @@ class SensorsSource(Section):
         a, b, c = self.borders
         if min(a, b - a, c - b) < self.max_horizon:
             raise ValueError(f"rows should give each part at least max_horizon = {self.max_horizon} rows")
-        optimum = self.rows * self.max_horizon * (self.channels + self.side_channels)
+        planted = 0 if self.groups is None else self.groups.count * self.groups.channels
+        optimum = self.rows * self.max_horizon * (self.channels + self.side_channels + planted)
         if optimum > MAX_OPTIMUM:
             raise ValueError(f"rows × max_horizon × channels should be at most {MAX_OPTIMUM:,}, found {optimum:,}")
         if self.fault_labels > a:
@@ -190,5 +208,6 @@ class PrepareConfig(Section):
 
 __all__ = [
     "ArraysSource", "Cifar100Source", "Cifar10Source", "DigitsSource", "FractionBorders", "HarSource", "MnistSource",
-    "PrepareConfig", "PythonSource", "RowBorders", "SensorsSource", "SeriesSource", "Source", "UeaSource",
+    "PlantedGroups", "PrepareConfig", "PythonSource", "RowBorders", "SensorsSource", "SeriesSource", "Source",
+    "UeaSource",
 ]  # fmt: skip

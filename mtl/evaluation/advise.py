@@ -3,13 +3,15 @@
 from typing import Any
 
 from mtl.evaluation.limits import MIN_SEEDS
+from mtl.evaluation.relation import related
 
 MOST_NAMED = 6
 """Tasks that a sentence lists before it counts the others."""
 
 
 def advice(verdicts: dict[str, Any]) -> str:
-    """What the numbers support: which method, what it helped and hurt, at what cost; or to train separately.
+    """What the numbers support: which method, what it helped and hurt, at what cost; or to train separately. Where it
+    helped only tasks that by their data maps have nothing in common with the others, to transfer instead.
 
     Methods are ranked by Δm. `sequential` methods measure forgetting and are not recommended; those that train on for
     a target have a second budget and are spoken of apart.
@@ -36,7 +38,24 @@ def _of_joint(verdicts: dict[str, Any], joint: list[dict[str, Any]]) -> str:
             f"So far {best['name']} has the best mean change over tasks, {_signed(best['delta_m']['mean'])} %."
         )
     helpful = [m for m in ranked if _judged(verdicts, m["name"], "HELPED")]
-    return _joint(verdicts, helpful[0]) if helpful else _separate(verdicts, ranked)
+    backed = [m for m in helpful if any(related(verdicts, m, task) is not False for task in _helped(verdicts, m))]
+    if backed:
+        return _joint(verdicts, backed[0])
+    return _transfer(verdicts, helpful[0]) if helpful else _separate(verdicts, ranked)
+
+
+def _helped(verdicts: dict[str, Any], method: dict[str, Any]) -> list[str]:
+    return [row["task"] for row in _judged(verdicts, method["name"], "HELPED")]
+
+
+def _transfer(verdicts: dict[str, Any], best: dict[str, Any]) -> str:
+    """A gain that relation does not explain: the shared encoder has seen more."""
+    rows = _judged(verdicts, best["name"], "HELPED")
+    return (
+        f"Transfer instead of training jointly: {best['name']} helped {_listed(rows)}, but by the data maps "
+        f"{_names(rows)} and the tasks beside have nothing in common. An encoder that has seen more may give the same "
+        "without them: pretrain it (`pretrain.objective`, `init: pretrained`)."
+    )
 
 
 def _joint(verdicts: dict[str, Any], best: dict[str, Any]) -> str:

@@ -4,7 +4,7 @@ A pair shares task, seed and start. Every change is signed so that positive is b
 the same seed. Intervals run over seeds: they cover the randomness of training, not the choice of the data.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, assert_never
 
@@ -34,13 +34,17 @@ __all__ = [
 
 
 def compare(
-    config: Config, runs: Iterable[Run], histories: Iterable[tuple[Run, dict[str, Any]]] = ()
+    config: Config,
+    runs: Iterable[Run],
+    histories: Iterable[tuple[Run, dict[str, Any]]] = (),
+    likeness: Mapping[str, Mapping[str, Sequence[float]]] | None = None,
 ) -> dict[str, Any]:
     """What verdicts.json holds.
 
     Args:
         runs: at least the config's (`read_runs`), in any order; others are ignored.
         histories: the same runs with their histories, which only `train.watch_test` needs.
+        likeness: method → pair of tasks → correlation of their data maps in each run; of methods that record maps.
 
     Raises:
         UserError: a run is missing or a metric is not finite.
@@ -77,6 +81,10 @@ def compare(
         "published": published(made, histories),
         "capacity": capacity(made),
         "fractions": label_fractions(made),
+        "likeness": {
+            method: {pair: asdict(made.interval(values)) for pair, values in pairs.items()}
+            for method, pairs in (likeness or {}).items()
+        },
     }
     content["advice"] = advice(content)
     return content

@@ -6,14 +6,15 @@ recommend nothing are kept too: what was looked at and found unremarkable is evi
 
 from collections.abc import Iterable, Sequence
 from itertools import combinations
-from statistics import median
 from typing import Any
 
-from mtl.config import Config, ForecastTask, LinearEncoder, TimeDartEncoder
+from mtl.config import Config, ForecastTask
 from mtl.evaluation.compare import Comparison
 from mtl.evaluation.intervals import Interval
-from mtl.evaluation.limits import AGREED, BURST, CONFLICT, MIN_SEEDS, RELATED, TIGHT, UNEVEN
+from mtl.evaluation.limits import AGREED, ALIKE, CONFLICT, MIN_SEEDS, RELATED, TIGHT, UNEVEN
+from mtl.evaluation.relation import alike, related
 from mtl.evaluation.runs import Run
+from mtl.evaluation.symptoms import FORECAST, LABEL, line, symptoms
 
 Json = dict[str, Any]
 Histories = Iterable[tuple[Run, Json]]
@@ -36,7 +37,7 @@ def evidence(
     """
     made = Comparison(config, runs)
     joint = [(run, history["epochs"]) for run, history in histories if run.path.stage == "finetune"]
-    lines = [*_relatedness(made, joint), *_balance(config, made, verdicts)]
+    lines = [*_relatedness(made, joint), *_likeness(made, verdicts), *_balance(config, made, verdicts)]
     if groups is not None:
         lines += _grouping(groups)
     for method in verdicts["methods"]:
@@ -46,13 +47,9 @@ def evidence(
         lines += [
             *_capacity(made, verdicts, method),
             *_transfer(config, verdicts, method),
-            *_stability(config, method, own),
+            *symptoms(config, made, verdicts, method, own),
         ]
     return lines
-
-
-def _line(aspect: str, about: str, measured: str, rule: str, says: str | None, sure: str) -> Json:
-    return {"aspect": aspect, "about": about, "measured": measured, "rule": rule, "says": says, "sure": sure}
 
 
 def _sure(found: Interval, confidence: float) -> str:
@@ -81,7 +78,7 @@ def _grouping(groups: Json) -> list[Json]:
         says = None
         if agreed is not None and agreed >= AGREED:
             says = "one model for these" if len(names) > 1 else "a model of its own"
-        lines.append(_line("grouping", ", ".join(names), measured, rule, says, sure))
+        lines.append(line("grouping", ", ".join(names), measured, rule, says, sure))
     return lines
 
 
@@ -103,14 +100,27 @@ def _relatedness(made: Comparison, joint: list[tuple[Run, list[Json]]]) -> list[
             says = "train together" if cosine.low > RELATED else "keep apart" if cosine.high < -RELATED else None
         rule = f"interval above +{RELATED:g}: related; below −{RELATED:g}: opposed"
         text = f"gradient cosine {_text(cosine.mean or 0.0)}"
-        lines.append(_line("relatedness", about, text, rule, says, _sure(cosine, made.confidence)))
+        lines.append(line("relatedness", about, text, rule, says, _sure(cosine, made.confidence)))
         share = made.interval([sum(value < 0 for value in values) / len(values) for values in measured])
         says = None
         if _decided(share) and share.low is not None and share.low > CONFLICT:
             says = "a gradient method (finetune.methods.<name>.kind), or keep apart"
         text = f"negative cosine in {share.mean or 0.0:.0%} of the measurements"
         rule = f"interval of the share above {CONFLICT:.0%}: in conflict"
-        lines.append(_line("conflict", about, text, rule, says, _sure(share, made.confidence)))
+        lines.append(line("conflict", about, text, rule, says, _sure(share, made.confidence)))
+    return lines
+
+
+def _likeness(made: Comparison, verdicts: Json) -> list[Json]:
+    """For each pair of tasks: likeness of their data maps."""
+    lines = []
+    for method, pairs in verdicts["likeness"].items():
+        for pair, found in pairs.items():
+            text = f"confidence in the data maps of {method} correlates with {_text(found['mean'])}"
+            rule = f"interval above +{ALIKE:g}: hard for the same reasons"
+            says = "related: worth a joint model" if alike(found) else None
+            sure = _sure(Interval(**found), made.confidence)
+            lines.append(line("relatedness", pair.replace("|", " | "), text, rule, says, sure))
     return lines
 
 
@@ -124,7 +134,7 @@ def _balance(config: Config, made: Comparison, verdicts: Json) -> list[Json]:
         says = "train.sampler: {kind: temperature, temperature: 2}, so that the small task is not drowned"
     measured = f"{sizes[most]:,} against {sizes[least]:,} samples, {ratio:.1f} : 1"
     rule = f"above {UNEVEN:g} : 1 under `proportional`: temperature T = 2"
-    lines = [_line("data balance", f"{most} | {least}", measured, rule, says, "counted")]
+    lines = [line("data balance", f"{most} | {least}", measured, rule, says, "counted")]
     for task in verdicts["tasks"]:
         if task["kind"] == "forecast" or task["name"] not in config.baseline_tasks:
             continue
@@ -140,7 +150,7 @@ def _balance(config: Config, made: Comparison, verdicts: Json) -> list[Json]:
         measured = f"test classes {max(counts):,} against {min(counts):,}, {skew:.1f} : 1"
         rule = f"above {UNEVEN:g} : 1 without class weights: `class_weights: balanced`"
         says = f"tasks.{task['name']}.class_weights: balanced" if skew > UNEVEN and not weighted else None
-        lines.append(_line("data balance", task["name"], measured, rule, says, "counted"))
+        lines.append(line("data balance", task["name"], measured, rule, says, "counted"))
     return lines
 
 
@@ -157,7 +167,7 @@ def _capacity(made: Comparison, verdicts: Json, method: Json) -> list[Json]:
         rule = f"interval above {TIGHT:g}: the shared network is too small, or pulled away"
         says = "a wider encoder, or a model of its own" if tight else None
         about = f"{method['name']}: {row['task']}"
-        lines.append(_line("capacity", about, measured, rule, says, _sure(found, made.confidence)))
+        lines.append(line("capacity", about, measured, rule, says, _sure(found, made.confidence)))
     return lines
 
 
@@ -171,8 +181,11 @@ def _transfer(config: Config, verdicts: Json, method: Json) -> list[Json]:
         says = None
         if row["verdict"] == "HELPED":
             says = "train together"
+            if related(verdicts, method, row["task"]) is False:
+                says = "transfer instead (pretrain the encoder): its data map is like no other"
         elif row["verdict"] == "HURT":
-            says = f"train {row['task']} separately, or try {_remedy(config, row, method)}"
+            symptom = FORECAST if isinstance(config.tasks[row["task"]], ForecastTask) else LABEL
+            says = f"train {row['task']} separately, or try what `{symptom}` says"
         seeds = len(verdicts["seeds"])
         sure = (
             f"{seeds} seeds"
@@ -180,7 +193,7 @@ def _transfer(config: Config, verdicts: Json, method: Json) -> list[Json]:
             else (f"widened interval [{_text(adjusted['low'])}, {_text(adjusted['high'])}] %, {seeds} seeds")
         )
         lines.append(
-            _line(
+            line(
                 "transfer",
                 f"{method['name']}: {row['task']}",
                 f"test change {_text(change['mean'])} %",
@@ -190,39 +203,6 @@ def _transfer(config: Config, verdicts: Json, method: Json) -> list[Json]:
             )
         )
     return lines
-
-
-def _remedy(config: Config, row: Json, method: Json) -> str:
-    """What the settings leave to try when a task has lost by joint training."""
-    task, encoder = config.tasks[row["task"]], config.encoder
-    tries = []
-    if isinstance(task, ForecastTask):
-        if method["lambda"] is not None:
-            tries.append(f"a λ below {method['lambda']:g}")
-            if method["schedule"] != "warmup":
-                tries.append("`schedule: warmup`")
-        return ", ".join([*tries, "a gradient method"])
-    if method["lambda"] is not None:
-        tries.append(f"a λ above {method['lambda']:g}")
-    if task.class_weights == "none":
-        tries.append("`class_weights: balanced`")
-    if isinstance(encoder, TimeDartEncoder | LinearEncoder) and not encoder.classification.amplitude:
-        tries.append("`encoder.classification.amplitude: true`")
-    return ", ".join([*tries, "a larger `weight` of the task"])
-
-
-def _stability(config: Config, method: Json, runs: list[list[Json]]) -> list[Json]:
-    """Bursts of the gradient norm over the epochs."""
-    bursts = [max(norms) / max(median(norms), 1e-12) for epochs in runs if (norms := [e["grad_norm"] for e in epochs])]
-    if not bursts:
-        return []
-    worst = max(bursts)
-    remedy = "a lower train.lr, or uncertainty weighting"
-    if config.train.clip is None:
-        remedy = "train.clip: 1.0, " + remedy
-    measured = f"largest gradient norm of an epoch {worst:.1f} times the median"
-    says, sure = remedy if worst > BURST else None, f"worst of {len(bursts)} seeds"
-    return [_line("stability", method["name"], measured, f"above {BURST:g}: unstable", says, sure)]
 
 
 def _rows(verdicts: Json, method: Json) -> list[Json]:

@@ -6,6 +6,8 @@ MIN_GAP = 0.01
 """A gap to the optimum below this share of the STL value is too small for a share of it to mean anything."""
 RELATED = 0.05
 """Mean gradient cosine from which two tasks count as related, and below whose negative as opposed."""
+ALIKE = 0.3
+"""Correlation of two data maps from which, with its whole interval, tasks count as related."""
 CONFLICT = 0.5
 """Share of the measurements with a negative cosine above which, with its whole interval, a pair is in conflict."""
 UNEVEN = 10.0
@@ -16,3 +18,8 @@ BURST = 5.0
 """Largest over median gradient norm of the epochs from which training counts as unstable."""
 AGREED = 0.8
 """Mean adjusted Rand index between the groupings of single seeds from which groups are recommended."""
+RISE = 0.5
+"""Rise of the validation score from one epoch to the next, as a share of the first one, from which training counts as
+unstable."""
+RARE = 0.05
+"""Accuracy less accuracy over classes from which rare classes count as neglected."""

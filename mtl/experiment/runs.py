@@ -25,6 +25,7 @@ from mtl.paths import REFERENCE, RunPath
 from mtl.seeding import make_deterministic, resolve_device, stable_seed
 from mtl.training.checkpoint import Checkpoint
 from mtl.training.fit import Budget, Fitted, fit
+from mtl.training.lookahead import Lookahead
 from mtl.training.measure import measure
 from mtl.training.recording import Recorder
 from mtl.training.stopping import Selector
@@ -151,6 +152,9 @@ def _fit(
     fitted = Fitted()
     if method is not None and method.datamap is not None:
         fitted.recorder = Recorder(method.datamap, pools["train"], specs, _first_draws(plan)).to(device)
+    if method is not None and method.lookahead is not None:
+        lr = train.lr if method.lookahead.lr is None else method.lookahead.lr
+        fitted.lookahead = Lookahead(list(specs), method.lookahead.every, lr).to(device)
     heard = 0
     for record in fit(
         model, balancer, optimiser, pools["train"], pools["val"], plan, specs, budget, selector, checkpoint, fitted,

@@ -14,7 +14,7 @@ from sklearn.cluster import KMeans, kmeans_plusplus
 from sklearn.metrics import adjusted_rand_score, silhouette_score
 from sklearn.mixture import GaussianMixture
 
-from mtl.config.grouping import Algorithm, FuzzyCMeans, HardKMeans, KMeansMemberships
+from mtl.config.grouping import Clusterer, FuzzyCMeans, HardKMeans, KMeansMemberships
 from mtl.config.grouping import GaussianMixture as Mixture
 from mtl.errors import UserError
 
@@ -44,7 +44,7 @@ class Clustering:
         return float((self.memberships**2).sum(axis=1).mean())
 
 
-def cluster(points: Array, algorithm: Algorithm, clusters: int, seed: int) -> Clustering:
+def cluster(points: Array, algorithm: Clusterer, clusters: int, seed: int) -> Clustering:
     """Groups tasks.
 
     Args:
@@ -77,7 +77,7 @@ def cluster(points: Array, algorithm: Algorithm, clusters: int, seed: int) -> Cl
 
 
 def choose(
-    points: Array, algorithm: Algorithm, by: str, seed: int, largest: int = 10
+    points: Array, algorithm: Clusterer, by: str, seed: int, largest: int = 10
 ) -> tuple[Clustering, dict[str, dict[str, float]]]:
     """Tries 2 clusters to `largest`, or one fewer than the tasks that differ, and keeps the best score.
 

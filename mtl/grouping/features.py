@@ -78,6 +78,32 @@ def from_affinity(affinity: Array) -> Array:
     return np.asarray(vectors * np.sqrt(values.clip(min=0)))
 
 
+def lookahead_cosines(affinity: Array, tasks: Sequence[str]) -> Array:
+    """A symmetric form of lookahead affinities Z: sign · √(Z[i→j]·Z[j→i] / (Z[i→i]·Z[j→j])), within [−1, 1].
+
+    To first order in the length of the step Z[i→j] = η·g_i·g_j / L_j, so that this is the cosine of the gradients g:
+    sizes of losses and gradients, which have nothing to do with likeness, cancel. 0 where i helps j and j harms i.
+
+    Args:
+        affinity: [K, K]; row i holds the affinities of task i onto the others.
+        tasks: their names.
+
+    Raises:
+        UserError: the step for some task does not lower its own loss.
+    """
+    own = np.diag(affinity)
+    if (own <= 0).any():
+        task = tasks[int(own.argmin())]
+        raise UserError(
+            f"the step that is looked ahead for {task} does not lower its own loss (affinity {own.min():.2g}): "
+            "a smaller `lookahead.lr` of the method does."
+        )
+    both = np.clip(affinity * affinity.T, 0, None) / np.outer(own, own)
+    found = np.clip(np.sign(affinity) * np.sqrt(both), -1, 1)
+    np.fill_diagonal(found, 1.0)
+    return np.asarray(found)
+
+
 def reduced(points: Array) -> Array:
     """The same distances in at most K columns: a rotation of the centred points."""
     centred = points - points.mean(axis=0)

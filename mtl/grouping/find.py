@@ -5,6 +5,7 @@ K tasks, C clusters.
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, assert_never
 
@@ -12,11 +13,19 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.cluster.hierarchy import linkage
 
-from mtl.config.grouping import ClusterConfig, CosineAffinity, MapFeatures, SummaryFeatures
+from mtl.config.grouping import (
+    ClusterConfig,
+    CosineAffinity,
+    LookaheadAffinity,
+    MapFeatures,
+    NetworkSelection,
+    SummaryFeatures,
+)
 from mtl.errors import UserError
 from mtl.grouping.clustering import agreement, choose, cluster, distances, scores_of
-from mtl.grouping.features import from_affinity, map_features, reduced, summary_features
+from mtl.grouping.features import from_affinity, lookahead_cosines, map_features, reduced, summary_features
 from mtl.grouping.maps import FILE, RunMaps, TaskMap, read_maps
+from mtl.grouping.selection import select_groups
 from mtl.paths import RunPath
 
 Array = NDArray[np.float64]
@@ -42,16 +51,9 @@ def find_groups(config: ClusterConfig, seeds: Sequence[int], root: Path = Path()
         raise UserError(
             f"`cluster.clusters` should be at most the {len(tasks)} tasks of {config.source}, found {config.clusters}."
         )
-    by_run, facts = _points(config, folders, tasks)
-    points = reduced(np.concatenate(by_run, axis=1))
-    if config.clusters == "auto":
-        found, scores = choose(points, config.algorithm, config.choose_by, config.seed)
-    else:
-        found = cluster(points, config.algorithm, config.clusters, config.seed)
-        scores = {str(config.clusters): scores_of(points, found)}
-    count = found.memberships.shape[1]
-    runs = [cluster(reduced(own), config.algorithm, count, config.seed).labels for own in by_run]
-    starts = [cluster(points, config.algorithm, count, config.seed + s).labels for s in range(STARTS)]
+    seen = _look(config, folders, tasks)
+    points = reduced(np.concatenate(seen.points, axis=1))
+    grouped = _grouped(config, points, seen)
     return {
         "source": config.source,
         "relation": config.relation.model_dump(mode="json"),
@@ -60,17 +62,67 @@ def find_groups(config: ClusterConfig, seeds: Sequence[int], root: Path = Path()
         "seeds": list(seeds),
         "start": {key: run[key] for key in ("init", "freeze", "width")},
         "tasks": tasks,
-        "clusters": count,
-        "memberships": found.memberships.tolist(),
-        "labels": found.labels,
-        "groups": [[t for t, label in zip(tasks, found.labels, strict=True) if label == c] for c in range(count)],
-        "scores": scores,
-        "stability": {"runs": agreement(runs), "starts": agreement(starts)},
-        "labels_of_runs": {str(seed): labels for seed, labels in zip(seeds, runs, strict=True)},
+        "clusters": len(grouped.memberships[0]),
+        "memberships": grouped.memberships,
+        "labels": grouped.labels,
+        "groups": [
+            [t for t, label in zip(tasks, grouped.labels, strict=True) if label == c]
+            for c in range(len(grouped.memberships[0]))
+        ],
+        "scores": grouped.scores,
+        "stability": {"runs": agreement(grouped.runs), "starts": agreement(grouped.starts)},
+        "labels_of_runs": {str(seed): labels for seed, labels in zip(seeds, grouped.runs, strict=True)},
         "distances": distances(points, points).tolist(),
         "linkage": linkage(points, "average").tolist() if len(tasks) > 1 else [],
-        "facts": facts,
+        "facts": seen.facts,
     }
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What the runs tell of their tasks."""
+
+    points: list[Array]
+    """[K, F] of each run."""
+    affinities: list[Array]
+    """[K, K] of each run, row i holding those of task i onto the others; empty for relations that are none."""
+    facts: dict[str, Any]
+    """What the report says of it."""
+
+
+@dataclass(frozen=True)
+class _Grouped:
+    memberships: list[list[float]]
+    """[K][C]; of a network selection 1 in every group that trains the task, and 0 elsewhere."""
+    labels: list[int]
+    scores: dict[str, dict[str, float]]
+    runs: list[list[int]]
+    """Labels of each run grouped alone."""
+    starts: list[list[int]]
+    """Labels from other first centroids; empty for methods that have none."""
+
+
+def _grouped(config: ClusterConfig, points: Array, seen: _Seen) -> _Grouped:
+    algorithm = config.algorithm
+    if isinstance(algorithm, NetworkSelection):
+        assert config.clusters != "auto"
+        best = select_groups(np.mean(seen.affinities, axis=0), config.clusters)
+        held = [[float(task in group) for group in best.groups] for task in range(len(points))]
+        runs = [select_groups(own, config.clusters).labels for own in seen.affinities]
+        return _Grouped(held, best.labels, {str(config.clusters): {"affinity": best.score}}, runs, [])
+    if config.clusters == "auto":
+        found, scores = choose(points, algorithm, config.choose_by, config.seed)
+    else:
+        found = cluster(points, algorithm, config.clusters, config.seed)
+        scores = {str(config.clusters): scores_of(points, found)}
+    count = found.memberships.shape[1]
+    return _Grouped(
+        found.memberships.tolist(),
+        found.labels,
+        scores,
+        [cluster(reduced(own), algorithm, count, config.seed).labels for own in seen.points],
+        [cluster(points, algorithm, count, config.seed + s).labels for s in range(STARTS)],
+    )
 
 
 def _run(folder: Path, source: str) -> dict[str, Any]:
@@ -82,21 +134,24 @@ def _run(folder: Path, source: str) -> dict[str, Any]:
     return found
 
 
-def _points(config: ClusterConfig, folders: list[Path], tasks: list[str]) -> tuple[list[Array], dict[str, Any]]:
-    """For each run [K, F]; and what the report says of them."""
+def _look(config: ClusterConfig, folders: list[Path], tasks: list[str]) -> _Seen:
     relation = config.relation
     match relation:
         case MapFeatures():
             read = [_maps(folder, tasks, relation.epochs) for folder in folders]
             both = [map_features(maps) for maps in read]
-            return [points for points, _ in both], {"samples": [samples for _, samples in both]}
+            return _Seen([points for points, _ in both], [], {"samples": [samples for _, samples in both]})
         case SummaryFeatures():
             read = [_maps(folder, tasks, relation.epochs) for folder in folders]
-            return [summary_features(maps, relation.bins) for maps in read], {}
+            return _Seen([summary_features(maps, relation.bins) for maps in read], [], {})
         case CosineAffinity():
             matrices = [_cosines(folder, tasks) for folder in folders]
-            mean = sum(matrices[1:], matrices[0]) / len(matrices)
-            return [from_affinity(matrix) for matrix in matrices], {"cosines": mean.tolist()}
+            points = [from_affinity(matrix) for matrix in matrices]
+            return _Seen(points, matrices, {"cosines": np.mean(matrices, axis=0).tolist()})
+        case LookaheadAffinity():
+            matrices = [_lookahead(folder, tasks) for folder in folders]
+            points = [from_affinity(lookahead_cosines(matrix, tasks)) for matrix in matrices]
+            return _Seen(points, matrices, {"lookahead": np.mean(matrices, axis=0).tolist()})
         case _:
             assert_never(relation)
 
@@ -133,4 +188,25 @@ def _cosines(folder: Path, tasks: list[str]) -> Array:
                     "`train.gradient_probes` should be at least 1, and the encoder trained and shared."
                 )
             matrix[i, j] = matrix[j, i] = sum(known) / len(known)
+    return matrix
+
+
+def _lookahead(folder: Path, tasks: list[str]) -> Array:
+    """[K, K] mean lookahead affinity of each task onto each, over the probes of a run."""
+    epochs = json.loads((folder / "history.json").read_text(encoding="utf-8"))["epochs"]
+    found = [epoch["lookahead"] for epoch in epochs if "lookahead" in epoch]
+    matrix = np.zeros((len(tasks), len(tasks)))
+    for i, one in enumerate(tasks):
+        for j, other in enumerate(tasks):
+            known = [
+                (part["affinity"][one][other], part["probes"][one][other])
+                for part in found
+                if other in part["affinity"][one]
+            ]
+            if not known:
+                raise UserError(
+                    f"{folder / 'history.json'} holds no lookahead affinity of {one} onto {other}: `lookahead` of the "
+                    "method should ask for it (a smaller `every` sees more steps), the encoder be trained and shared."
+                )
+            matrix[i, j] = sum(value * count for value, count in known) / sum(count for _, count in known)
     return matrix

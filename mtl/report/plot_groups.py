@@ -24,6 +24,7 @@ RELATIONS = {
     "map": "data maps, sample by sample",
     "summary": "histograms of the data maps",
     "gradient_cosine": "cosines of the task gradients",
+    "lookahead": "lookahead affinities",
 }
 MOST_NUMBERS = 200
 """Cells of a heat map that still hold their number."""
@@ -53,10 +54,18 @@ def _memberships(found: Json) -> Picture:
     named = [f"{c}: {listed(names) or 'none'}" for c, names in enumerate(found["groups"], start=1)]
     return picture(
         figure, "memberships", "Memberships",
-        "How much each task belongs to each cluster; rows sum to 1. A task alone in its cluster has 1.00 by "
+        _selected(found)
+        or "How much each task belongs to each cluster; rows sum to 1. A task alone in its cluster has 1.00 by "
         "construction: the finding is that it is alone.",
         f"Clusters: {'; '.join(named)}.",
     )  # fmt: skip
+
+
+def _selected(found: Json) -> str | None:
+    """What a membership means where groups were selected; None for clusters."""
+    if found["algorithm"]["kind"] != "network_selection":
+        return None
+    return "1: the group's model trains the task. A task may train in several groups, and is served by one of them."
 
 
 def _dendrogram(found: Json) -> Picture | Missing:
@@ -98,15 +107,36 @@ def group_tables(found: Json) -> list[Table]:
     if agreed:
         caption += f"; mean adjusted Rand index (1: the same groups) {', '.join(agreed)}"
     members = [[str(c), str(len(names)), listed(names) or "none"] for c, names in enumerate(found["groups"], start=1)]
+    tables = [Table(caption, ["cluster", "tasks", "members"], members)]
+    if "lookahead" in found["facts"]:
+        tables.append(_lookahead_table(found))
+    if _selected(found) is not None:
+        ((most, score),) = found["scores"].items()
+        tables.append(
+            Table("Network selection: sum over tasks of the mean affinity onto them", ["models at most", "score"],
+                  [[most, f"{score['affinity']:.4f}"]])
+        )  # fmt: skip
+        return tables
     scores = [
         [count + (" (taken)" if int(count) == found["clusters"] else ""), f"{s['silhouette']:.3f}",
          f"{s['partition_coefficient']:.3f}"]
         for count, s in sorted(found["scores"].items(), key=lambda item: int(item[0]))
     ]  # fmt: skip
-    return [
-        Table(caption, ["cluster", "tasks", "members"], members),
-        Table("Number of clusters", ["clusters", "silhouette", "partition coefficient"], scores),
+    return [*tables, Table("Number of clusters", ["clusters", "silhouette", "partition coefficient"], scores)]
+
+
+def _lookahead_table(found: Json) -> Table:
+    """Z, in thousandths: the step that is looked ahead is short."""
+    rows = [
+        [task, *(f"{1000 * value:+.2f}".replace("-", "−") for value in row)]
+        for task, row in zip(found["tasks"], found["facts"]["lookahead"], strict=True)
     ]
+    return Table(
+        "Lookahead affinity × 1000 of the task of a row onto that of a column: the share by which a gradient step for "
+        "the one lowers the loss of the other, mean over probes and seeds",
+        ["step for", *found["tasks"]],
+        rows,
+    )
 
 
 def grouping_figure(compared: Json) -> Picture:

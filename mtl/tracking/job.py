@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from mtl.config import Config, parse_config
-from mtl.paths import run_paths
 from mtl.tracking.address import resolve_uri
 from mtl.tracking.identity import digest, identity
-from mtl.tracking.records import DataUsed, content_of, data_used
+from mtl.tracking.records import DataUsed, content_of, data_used, shown_paths
 from mtl.tracking.study_records import study_identity
 
 
@@ -72,7 +71,7 @@ def make(config: Config, root: Path, folders: Collection[Path] | None = None) ->
     here = root.resolve()
     contents = None
     if folders is not None:
-        known = [path.folder for path in run_paths(config) if path.folder in folders]
+        known = [path.folder for path in shown_paths(config, here) if path.folder in folders]
         contents = {str(folder): content for folder in known if (content := content_of(here / folder)) is not None}
     data = {used.name: used for used in data_used(list(config.prepare.sources), here)}
     execution = os.environ.get("DVC_EXP_NAME") or "workspace"

@@ -9,12 +9,12 @@ from typing import Any
 
 from filelock import FileLock
 
-from mtl.paths import STUDIES, run_paths
+from mtl.paths import STUDIES
 from mtl.tracking.address import database_file, state_folder
 from mtl.tracking.identity import digest
 from mtl.tracking.job import Job, write_whole
 from mtl.tracking.owner import Owner
-from mtl.tracking.records import content_of
+from mtl.tracking.records import content_of, shown_paths
 
 PUBLISHED = "published.json"
 PROBLEM = "problem.json"
@@ -56,7 +56,7 @@ def _address(job: Job) -> str:
 
 def whole_state(job: Job) -> str:
     """sha256 of all the files that are published."""
-    runs = {str(path.folder): content_of(job.root / path.folder) for path in run_paths(job.config)}
+    runs = {str(path.folder): content_of(job.root / path.folder) for path in shown_paths(job.config, job.root)}
     files = {
         str(file.relative_to(job.root)): hashlib.sha256(file.read_bytes()).hexdigest() for file in shown_files(job)
     }

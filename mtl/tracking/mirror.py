@@ -10,12 +10,11 @@ from pathlib import Path
 
 from mlflow.entities import Run
 
-from mtl.paths import run_paths
 from mtl.tracking.address import database_file, project_folder
 from mtl.tracking.identity import digest, flat, resolved
 from mtl.tracking.job import Job
 from mtl.tracking.ledger import remember, shown_files, whole_state
-from mtl.tracking.records import Record, content_of, read_run, summaries
+from mtl.tracking.records import Record, content_of, read_run, shown_paths, summaries
 from mtl.tracking.store import KEY, UNREACHABLE, Store, locked, open_store, reason
 from mtl.tracking.study_records import best_points, study_params, study_records
 
@@ -100,7 +99,7 @@ def _records(job: Job) -> list[Record]:
         return study_records(job.study, job.root)
     wanted = job.contents
     found = []
-    for path in run_paths(job.config):
+    for path in shown_paths(job.config, job.root):
         if wanted is None or str(path.folder) in wanted:
             record = read_run(job.config, path, job.root)
             if record is not None and (wanted is None or record.content == wanted[str(path.folder)]):

@@ -14,9 +14,11 @@ from statistics import fmean
 from typing import Any
 
 from mtl.config import Config
-from mtl.paths import RunPath
+from mtl.paths import MODELS, RunPath, run_paths
 from mtl.tracking.identity import PREPARED, flat, resolved
 
+MOST_NAMED = 3
+"""Tasks that a title lists before it counts the others."""
 OUTPUTS = Path("outputs")
 TIMINGS = Path("timings")
 
@@ -66,6 +68,26 @@ class Record:
         return tuple(self.tags[key] for key in ("stage", "method", "task", "start", "seed"))
 
 
+def shown_paths(config: Config, root: Path) -> list[RunPath]:
+    """Runs that are mirrored: those that the configuration names, and those of the specialised models."""
+    models = read_models(config, root)
+    return [
+        *run_paths(config),
+        *(RunPath("specialise", name, None, seed) for name in models for seed in config.base.seeds),
+    ]
+
+
+def read_models(config: Config, root: Path) -> dict[str, Any]:
+    """Specialised models that are there and asked for: name → `tasks` and `weights` of their losses."""
+    if config.specialise.weights is None or config.cluster.source is None:
+        return {}
+    try:
+        models: dict[str, Any] = json.loads((root / MODELS).read_text(encoding="utf-8"))["models"]
+    except (OSError, ValueError, KeyError):
+        return {}  # Not trained yet, being trained anew, or trained for other settings.
+    return models
+
+
 def read_run(config: Config, path: RunPath, root: Path) -> Record | None:
     """The record of a training run, or None when it has not been computed."""
     folder = root / path.folder
@@ -80,6 +102,12 @@ def read_run(config: Config, path: RunPath, root: Path) -> Record | None:
         title, method, task, start = f"pretraining / seed {path.seed}", "pretrain", "-", "-"
         params |= flat(plain["pretrain"], "pretrain")
         sources, points = run["sources"], _pretraining_points(run, history)
+    elif path.stage == "specialise":
+        name = str(path.name)
+        title, method, task, start = f"{_model_title(name, run['tasks'])} / seed {path.seed}", _model(name), "-", "-"
+        params |= flat(plain["train"], "train") | flat(plain["specialise"], "specialise")
+        params |= flat(read_models(config, root).get(name, {}), "model")
+        sources, points = sorted({config.tasks[t].source for t in run["tasks"]}), _training_points(run, history)
     else:
         baseline = path.stage == "baseline"
         start = run["start"]
@@ -90,7 +118,7 @@ def read_run(config: Config, path: RunPath, root: Path) -> Record | None:
         params |= (
             flat(plain["tasks"][task], "task") if baseline else flat(plain["finetune"]["methods"][method], "method")
         )
-        sources, points = sorted({config.tasks[name].source for name in run["tasks"]}), _training_points(run, history)
+        sources, points = sorted({config.tasks[t].source for t in run["tasks"]}), _training_points(run, history)
     tags = {"stage": path.stage, "method": method, "task": task, "start": start, "seed": str(path.seed)}
     files: dict[Path, str | None] = {folder / name: None for name in texts}
     weights = folder / "weights.safetensors"
@@ -103,6 +131,19 @@ def read_run(config: Config, path: RunPath, root: Path) -> Record | None:
         datetime.fromisoformat(timing[k]).timestamp() if timing else None for k in ("started", "finished")
     )
     return Record(title, content, tags, points, params, sources, files, started, finished, folder)
+
+
+def _model(name: str) -> str:
+    """What a specialised model is called among the methods, none of whose names holds a stroke."""
+    return f"specialised/{name}"
+
+
+def _model_title(name: str, tasks: Sequence[str]) -> str:
+    """With the tasks, where the name does not hold them: `specialised/cluster_1 (zero, not_zero, seven)`."""
+    if "_".join(tasks) in name:
+        return _model(name)
+    more = f" and {len(tasks) - MOST_NAMED} more" if len(tasks) > MOST_NAMED else ""
+    return f"{_model(name)} ({', '.join(tasks[:MOST_NAMED])}{more})"
 
 
 def content_of(folder: Path) -> str | None:
@@ -150,6 +191,24 @@ def summaries(records: Sequence[Record], verdicts: dict[str, Any]) -> list[Recor
         params: dict[str, object] = {"seeds": len(seeds)}
         title = f"{label} (mean of {len(seeds)} seed{'s' if len(seeds) > 1 else ''})"
         found.append(Record(title, content, tags, points, params))
+    return found + _groupings(verdicts)
+
+
+def _groupings(verdicts: dict[str, Any]) -> list[Record]:
+    """One record a way to serve all tasks by specialised models; draws and partitions as their mean and their best."""
+    metrics = {task["name"]: task["metric"] for task in verdicts["tasks"]}
+    found = []
+    for row in [] if verdicts["grouping"] is None else verdicts["grouping"]["rows"]:
+        if row["kind"] in ("random", "partition"):
+            continue
+        method = f"grouping/{row['name']}"
+        points = [Point(f"test/{task}/{metrics[task]}", value) for task, value in sorted(row["metrics"].items())]
+        points += [*_change("delta_m", row["delta_m"]), Point("models", row["models"])]
+        points.append(Point("parameters", row["parameters"]))
+        tags = {"stage": "summary", "method": method, "task": "-", "start": "-", "seed": "-"}
+        content = hashlib.sha256(repr(points).encode()).hexdigest()
+        params: dict[str, object] = {"seeds": len(verdicts["seeds"]), "groups": json.dumps(row["groups"])}
+        found.append(Record(f"{method} (mean of {len(verdicts['seeds'])} seeds)", content, tags, points, params))
     return found
 
 

@@ -20,6 +20,7 @@ from mtl.errors import UserError
 from mtl.models.build import MultiTaskModel
 from mtl.training.checkpoint import Checkpoint
 from mtl.training.forward import Forward
+from mtl.training.lookahead import Lookahead, random_state
 from mtl.training.losses import gradient_geometry
 from mtl.training.measure import measure
 from mtl.training.optimiser import LrSchedule, lr_factor, set_lr
@@ -62,6 +63,8 @@ class Fitted:
     best_epoch: int = 0
     recorder: Recorder | None = None
     """Data maps that the loop fills; None: it notes nothing of single samples."""
+    lookahead: Lookahead | None = None
+    """Lookahead affinities that the loop measures; None: it measures none."""
 
 
 def fit(
@@ -107,6 +110,9 @@ def fit(
     recorder = fitted.recorder
     if recorder is not None:
         modules["datamap"] = recorder
+    lookahead = fitted.lookahead
+    if lookahead is not None:
+        modules["lookahead"] = lookahead
     done, begun = _resume(checkpoint, modules, optimiser, selector, fitted)
     step = fitted.steps
     for epoch, plan_steps in enumerate(plan.epochs(budget.epochs, first=done), start=done + 1):
@@ -130,6 +136,7 @@ def fit(
                 if pool.name in chosen:
                     for name in pool.tasks:
                         fitted.samples[name] = fitted.samples.get(name, 0) + len(chosen[pool.name])
+            random = random_state() if lookahead is not None and lookahead.due(step) else None
             found = forward(chosen, epoch)
             if recorder is not None and not recorder.clean:
                 for served in found.served:
@@ -137,6 +144,9 @@ def fit(
             step += 1
             if found.losses is not None:
                 tally.add_losses(i, found.losses, found.places)
+                if random is not None and shared and len(found.places) > 1:
+                    assert lookahead is not None
+                    lookahead.probe(forward, chosen, epoch, found, shared, random)
                 geometry = None
                 if i in probes and shared and len(found.places) > 1:
                     geometry = gradient_geometry(found.losses, shared)
@@ -189,6 +199,8 @@ def fit(
             "grad_norm": tally.norms.mean().item(),
             "gradients": tally.geometry_means(),
         }
+        if lookahead is not None:
+            record["lookahead"] = lookahead.end_epoch()
         if watched:
             record["test"] = measure(model, list(watched), specs)[0]
         fitted.epochs.append(record)

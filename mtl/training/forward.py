@@ -7,6 +7,7 @@ from itertools import pairwise
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
+from torch.func import functional_call
 
 from mtl.balancing.base import Pass
 from mtl.data.pools import Pool
@@ -60,8 +61,13 @@ class Forward:
         self.position = {name: number for number, name in enumerate(specs)}
         self.losses_of = {pool.name: PoolLosses(pool, specs).to(self.device) for pool in pools}
 
-    def __call__(self, chosen: Mapping[str, Int[Tensor, " b"]], epoch: int) -> Forwarded:
-        """The step of an epoch (from 1) that holds the samples `chosen`: pool → their numbers, on the CPU."""
+    def __call__(
+        self, chosen: Mapping[str, Int[Tensor, " b"]], epoch: int, instead: dict[str, Tensor] | None = None
+    ) -> Forwarded:
+        """The step of an epoch (from 1) that holds the samples `chosen`: pool → their numbers, on the CPU.
+
+        `instead`: parameters and buffers of the network, by name, that take the place of its own in this pass.
+        """
         names: list[str] = []
         parts: list[Tensor] = []
         passes: list[Pass] = []
@@ -75,7 +81,8 @@ class Forward:
             if not present:
                 continue
             batch = pool.batch(chosen[pool.name].to(self.device))
-            predictions = self.model(batch.x, pool.tasks, present)
+            inputs = (batch.x, pool.tasks, present)
+            predictions = self.model(*inputs) if instead is None else functional_call(self.model, instead, inputs)
             found, values = self.losses_of[pool.name](predictions, batch, present)
             names += found
             parts.append(values)

@@ -108,6 +108,28 @@ def test_folds_spread_every_class_evenly(kind: str, tmp_path: Path) -> None:
     assert not torch.equal(again.fold, found.fold)
 
 
+@pytest.mark.parametrize("kind", ["cifar10", "digits"])
+def test_a_part_of_the_training_images(kind: str, tmp_path: Path) -> None:
+    every, part = images(kind, tmp_path, folds=2), images(kind, tmp_path, folds=2, train_images=30)
+    assert torch.equal(part.images[part.fold == -1], every.images[every.fold == -1])
+    assert int((part.fold >= 0).sum()) == 30 and "30 of the" in part.notes[-1]
+    counts = torch.bincount(part.labels["classes"][part.fold >= 0], minlength=10)
+    assert int(counts.min()) >= 2 and int(counts.max()) <= 4
+    # Images keep their order and their labels.
+    known = {image.numpy().tobytes(): number for number, image in enumerate(every.images)}
+    places = [known[image.numpy().tobytes()] for image in part.images]
+    assert places == sorted(places)
+    assert torch.equal(part.labels["classes"], every.labels["classes"][places])
+    other = images(kind, tmp_path, folds=2, train_images=30, split_seed=1)
+    assert not torch.equal(other.images, part.images)
+
+
+@pytest.mark.parametrize(("kind", "count", "least"), [("cifar10", 40, 10), ("cifar10", 999, 10), ("cifar100", 10, 100)])
+def test_a_number_of_training_images_that_cannot_be(kind: str, count: int, least: int, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=rf"source own: train_images should be at least {least} \(.*found {count}"):
+        images(kind, tmp_path, train_images=count)
+
+
 @pytest.mark.parametrize("kind", ["mnist", "cifar10"])
 def test_the_scaler_is_that_of_the_training_images(kind: str, tmp_path: Path) -> None:
     found = images(kind, tmp_path)

@@ -283,6 +283,55 @@ def test_columns_units_and_classes_read_like_a_machine_hall() -> None:
     assert (prepared.values > 0).all(), "no channel here can be negative"
 
 
+def planted(**groups: float) -> Prepared:
+    return prepare(rows=20_000, stay=0.8, max_horizon=2, fault_labels=500, groups={"count": 2, "tasks": 2} | groups)
+
+
+def test_planted_labels_share_what_their_group_says() -> None:
+    """In nats per row, against the chains' regimes seen through the labels of other settings."""
+    own = planted(within=1.0).labels
+    assert torch.equal(own["group1_1"], own["group1_2"])  # both say nothing but whether the group's regime is odd
+    assert mutual_information(own["group1_1"].numpy(), own["group2_1"].numpy()) < 1e-3
+    common = planted(within=1.0, between=1.0).labels
+    assert torch.equal(common["group1_1"], common["group2_2"])
+    odd = common["load_state"].numpy() % 2  # relatedness is 1: the regime of chain 1
+    np.testing.assert_array_equal(common["group1_1"].numpy(), odd)
+    some = planted(within=0.8, between=0.25).labels
+    same = (some["group1_1"] == own["group1_1"]).double().mean()
+    # Its group's regime with probability 0.75 · 0.8; else chain 1 or a coin, right half of the time.
+    assert float(same) == pytest.approx(0.6 + 0.4 / 2, abs=0.02)
+    assert float((some["group1_1"] == torch.from_numpy(odd)).double().mean()) == pytest.approx(
+        0.25 + 0.75 / 2, abs=0.02
+    )
+
+
+@pytest.mark.parametrize("groups", [{"within": 1.0}, {"within": 0.7, "between": 0.4}, {"within": 0.0}])
+def test_the_optimum_of_planted_labels_is_calibrated(groups: dict[str, float]) -> None:
+    prepared = planted(**groups)
+    for label in ("group1_1", "group2_2"):
+        truth, probability = truth_and_optimum(prepared, label)
+        p = probability[:, 1]
+        np.testing.assert_allclose(probability.sum(axis=1), 1)
+        # Truth less probability has mean 0 and variance p(1 − p) in every row, whatever came before.
+        for rows in (p >= 0, p > 0.6, p < 0.4):
+            error = (truth - p)[rows].sum()
+            assert abs(error) <= 4 * np.sqrt((p * (1 - p))[rows].sum()) + 1e-9, (label, error)
+    assert (p.max() > 0.95) == (groups["within"] == 1) and (p.max() == 0.5) == (groups["within"] == 0)
+
+
+def test_planting_groups_leaves_the_rest_of_the_source_as_it_is() -> None:
+    plain, more = prepare(), prepare(groups={"count": 2, "tasks": 1, "channels": 2})
+    assert more.columns == [*plain.columns, "group1_vibration", "group1_temperature", "group2_vibration",
+                            "group2_temperature"]  # fmt: skip
+    assert torch.equal(more.values[:, : len(plain.columns)], plain.values)
+    assert more.oracle_forecast is not None and more.oracle_forecast.shape[2] == 8
+    for label in plain.labels:
+        assert torch.equal(more.labels[label], plain.labels[label])
+        assert torch.equal(more.oracle_labels[label], plain.oracle_labels[label])
+    assert set(more.labels) - set(plain.labels) == {"group1_1", "group2_1"}
+    assert more.classes["group2_1"] == ["even regime", "odd regime"]
+
+
 @pytest.mark.parametrize("regimes", [2, 3, 8])
 def test_chain_is_stochastic_uniform_and_stable(regimes: int) -> None:
     matrix = transitions(regimes, 0.9)
@@ -301,6 +350,8 @@ def test_chain_is_stochastic_uniform_and_stable(regimes: int) -> None:
         ({"fault_labels": 2401}, "fault_labels should be at most the 2400 rows"),
         ({"fault_flip": 0.6}, "less than or equal to 0.5"),
         ({"relatedness": 1.5}, "less than or equal to 1"),
+        ({"groups": {"count": 1}}, "greater than or equal to 2"),
+        ({"groups": {"within": 1.2}}, "less than or equal to 1"),
     ],
 )
 def test_impossible_settings_are_refused(changes: dict[str, object], message: str) -> None:

@@ -110,3 +110,17 @@ def test_what_cannot_be_tuned_is_exit_code_2_and_changes_nothing(workspace: Proj
     assert (done.code, done.err.count("\n")) == (2, 1)
     assert "`tune.space.train.lrr` is no path of this file: train has no 'lrr'" in done.err
     assert workspace.contents() == before
+
+
+def test_a_scheduler_needs_a_storage_that_other_machines_reach(workspace: Project) -> None:
+    workspace.use(tuned())
+    before = workspace.contents()
+    done = workspace.mtl("tune", "--scheduler", "tcp://127.0.0.1:8786")
+    assert (done.code, done.err.count("\n")) == (2, 1)
+    assert done.err.startswith(
+        "error: `--scheduler` needs `--storage postgresql://…`: its workers may be on other mach"
+    )
+    done = workspace.mtl("tune", MTL_SCHEDULER="here", MTL_STORAGE="postgresql://x@127.0.0.1:1/x")
+    assert (done.code, done.err.count("\n")) == (2, 1)
+    assert "`--scheduler` should be an address such as tcp://127.0.0.1:8786, found 'here'." in done.err
+    assert workspace.contents() == before

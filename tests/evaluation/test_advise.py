@@ -32,6 +32,22 @@ def test_help_bought_too_dearly() -> None:
     assert text.startswith("Use joint for fault only: ") and "is worse on average" in text
 
 
+@pytest.mark.parametrize(("likeness", "start"), [
+    ([0.8, 0.7, 0.75, 0.8, 0.7], "Train jointly with joint"),
+    ([0.0, 0.1, -0.1, 0.05, 0.0], "Transfer instead of training jointly: joint helped fault (+"),
+    (None, "Train jointly with joint"),
+])  # fmt: skip
+def test_a_gain_among_tasks_with_nothing_in_common_is_transfer(likeness: list[float] | None, start: str) -> None:
+    """Without data maps nothing is known of relation, and the gain alone counts."""
+    config = make_config()
+    runs = make_runs(config, planted({("joint", "fault"): 0.3}, 0.004))
+    partners = ("short", "long", "coin")
+    pairs = {"|".join(sorted((task, "fault"), key=list(config.tasks).index)): likeness or [] for task in partners}
+    text: str = compare(config, runs, (), None if likeness is None else {"joint": pairs})["advice"]
+    assert text.startswith(start), text
+    assert ("pretrain it" in text) == start.startswith("Transfer")
+
+
 @pytest.mark.parametrize("hurt", [0, 1, 2])
 def test_nothing_helped_means_separate(hurt: int) -> None:
     text = advise({(method, "long"): 0.3 for method in ["joint", "learned"][:hurt]})

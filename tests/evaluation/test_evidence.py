@@ -7,6 +7,7 @@ import pytest
 from mtl.evaluation.compare import compare
 from mtl.evaluation.evidence import evidence
 from mtl.evaluation.runs import Run
+from mtl.evaluation.symptoms import FORECAST, LABEL, UNSTABLE
 
 from .simulated import make_config, make_runs
 from .test_compare import planted
@@ -22,9 +23,14 @@ def lines(
     train_loss: float = 1.0,
     seeds: int = 5,
     groups: Json | None = None,
+    label_norm: float = 1.0,
+    scores: tuple[float, ...] = (1.0, 0.9, 0.8),
+    balanced: float | None = None,
+    likeness: dict[str, dict[str, list[float]]] | None = None,
     **sections: Any,
 ) -> list[Json]:
-    """All lines for runs with planted effects; `cosine` is that of every pair, ±0.02 over seeds."""
+    """All lines for runs with planted effects; `cosine` is that of every pair, ±0.02 over seeds, and `label_norm` the
+    norm of the label's gradients where that of each forecast's is 1; all weights are 1."""
     config = make_config(range(seeds), **sections)
     runs = make_runs(config, planted(effects or {}, 0.004))
     histories: list[tuple[Run, Json]] = []
@@ -36,10 +42,18 @@ def lines(
                 task: {key: value * train_loss for key, value in metrics.items()}
                 for task, metrics in run.record["train"].items()
             }
+        if balanced is not None:
+            run.record["test"].get("fault", {})["balanced_accuracy"] = balanced
         off = 0.02 * (run.path.seed % 3 - 1)
         pairs = {f"{a}|{b}": cosine + off for i, a in enumerate(names) for b in names[i + 1 :]}
-        histories.append((run, {"epochs": [{"gradients": {"cosines": pairs}, "grad_norm": norm} for norm in norms]}))
-    return evidence(config, compare(config, runs), runs, histories, groups)
+        lengths = {"short": 1.0, "long": 1.0, "fault": label_norm}
+        measured = {"gradients": {"cosines": pairs, "norms": lengths}, "weights": dict.fromkeys(names, 1.0)}
+        epochs = [
+            measured | {"epoch": number, "grad_norm": norm, "score": score}
+            for number, (norm, score) in enumerate(zip(norms, scores * 2, strict=False), start=1)
+        ]
+        histories.append((run, {"epochs": epochs}))
+    return evidence(config, compare(config, runs, (), likeness), runs, histories, groups)
 
 
 def said(found: list[Json], aspect: str, about: str) -> str | None:
@@ -69,11 +83,8 @@ def test_conflict_asks_for_a_gradient_method() -> None:
 def test_help_and_harm_with_what_is_left_to_try() -> None:
     found = lines({("joint", "fault"): 0.3, ("joint", "long"): 0.4, ("learned", "fault"): -0.3})
     assert said(found, "transfer", "joint: fault") == "train together"
-    assert said(found, "transfer", "joint: long") == "train long separately, or try a λ below 0.2, a gradient method"
-    assert (
-        said(found, "transfer", "learned: fault")
-        == "train fault separately, or try `class_weights: balanced`, a larger `weight` of the task"
-    )
+    assert said(found, "transfer", "joint: long") == f"train long separately, or try what `{FORECAST}` says"
+    assert said(found, "transfer", "learned: fault") == f"train fault separately, or try what `{LABEL}` says"
     assert said(found, "transfer", "joint: short") is None
 
 
@@ -89,12 +100,80 @@ def test_a_network_that_fits_worse_than_single_ones_is_too_small() -> None:
     assert said(lines(train_loss=1.0), "capacity", "joint: fault") is None
 
 
-def test_bursts_of_the_gradient_are_unstable() -> None:
-    assert said(lines(norms=(1.0, 1.0, 12.0, 1.0)), "stability", "joint") is not None
-    assert "train.clip: 1.0" in str(
-        said(lines(norms=(1.0, 1.0, 12.0, 1.0), train={"clip": None}), "stability", "joint")
+HURT = {("joint", "long"): 0.4, ("joint", "fault"): -0.1, ("learned", "long"): 0.4, ("learned", "fault"): -0.1}
+
+
+def test_a_forecast_that_is_too_bad_gets_the_lambda_at_which_nobody_pulls_harder() -> None:
+    """λ is 0.2 and labels pull 4 times as hard as both forecasts, so that their gradients are 16 times as long."""
+    found = str(said(lines(HURT, label_norm=8.0), FORECAST, "joint: long"))
+    assert found == "λ of about 0.059, at which labels pull no harder"
+    steady = {"joint": {"kind": "weighted", "lambda": 0.2}, "learned": {"kind": "uncertainty"}}
+    assert "`schedule: warmup`" in str(said(lines(HURT, finetune={"methods": steady}), FORECAST, "joint: long"))
+    assert "a gradient method: its cosine with others is negative in 100%" in str(
+        said(lines(HURT, cosine=-0.3), FORECAST, "learned: long")
     )
-    assert said(lines(), "stability", "joint") is None
+    quiet = said(lines(HURT, label_norm=0.1), FORECAST, "joint: long")
+    assert quiet == "a wider encoder, or a model of its own: no other task pulls harder"
+    assert said(lines(HURT, label_norm=8.0), FORECAST, "joint: short") is None
+
+
+def test_an_accuracy_that_is_too_low_gets_what_the_run_shows() -> None:
+    """Forecasts pull twice as hard as the label at λ = 0.2; there are no class weights, and amplitude reaches it."""
+    found = str(said(lines(HURT, label_norm=1.0, balanced=0.9), LABEL, "joint: fault"))
+    assert found == "λ up to about 0.33, at which forecasts pull no harder"
+    assert "λ" not in str(said(lines(HURT, label_norm=8.0), LABEL, "joint: fault"))
+    assert "tasks.fault.class_weights: balanced" in str(said(lines(HURT, balanced=0.4), LABEL, "joint: fault"))
+    blind = {"kind": "timedart", "classification": {"amplitude": False}}
+    assert "amplitude: true" in str(said(lines(HURT, encoder=blind), LABEL, "learned: fault"))
+    assert said(lines(HURT, label_norm=8.0, balanced=0.9), LABEL, "learned: fault") == (
+        "a larger `weight` of fault, or a model of its own"
+    )
+    assert said(lines(), LABEL, "joint: fault") is None
+
+
+def test_a_label_that_nobody_can_tell_is_no_symptom_and_one_that_is_not_told_is() -> None:
+    """The coin is right half of the time, as its most frequent class is; only its optimum says that this is all."""
+    for optimum, expected in ({"coin": 0.5}, None), ({}, "tasks.coin.class_weights: balanced"):
+        config = make_config(range(5))
+        runs = make_runs(config, lambda run, task: 0.5 + 0.001 * run.seed * (-1) ** run.seed, optimum)
+        histories = [
+            (run, {"epochs": [{"gradients": {"cosines": {}, "norms": {}}, "weights": {}, "epoch": 1, "grad_norm": 1.0,
+                               "score": 1.0}]})
+            for run in runs
+        ]  # fmt: skip
+        found = evidence(config, compare(config, runs), runs, histories, None)
+        assert said(found, LABEL, "joint: coin") == expected
+
+
+def test_bursts_of_the_gradient_and_jumps_of_the_score_are_unstable() -> None:
+    burst = (1.0, 1.0, 12.0, 1.0)
+    assert said(lines(norms=burst), UNSTABLE, "joint") == (
+        "uncertainty weighting (`kind: uncertainty`), train.lr below 0.001"
+    )
+    assert said(lines(norms=burst), UNSTABLE, "learned") == "train.lr below 0.001"
+    assert "train.clip: 1.0" in str(said(lines(norms=burst, train={"clip": None}), UNSTABLE, "joint"))
+    assert said(lines(scores=(1.0, 0.4, 1.0)), UNSTABLE, "joint") is not None
+    assert said(lines(), UNSTABLE, "joint") is None
+
+
+PAIRS = ("short|long", "short|fault", "short|coin", "long|fault", "long|coin", "fault|coin")
+
+
+def test_maps_say_who_is_related_and_a_gain_without_relation_is_transfer() -> None:
+    helped = {("joint", "fault"): 0.3}
+    near = {"joint": {pair: [0.02, -0.1, 0.1, 0.05, 0.0] for pair in PAIRS}}
+    alone = lines(helped, likeness=near)
+    assert said(alone, "transfer", "joint: fault") == (
+        "transfer instead (pretrain the encoder): its data map is like no other"
+    )
+    like = near["joint"] | {"short|fault": [0.8, 0.75, 0.7, 0.8, 0.82]}
+    together = lines(helped, likeness={"joint": like})
+    assert said(together, "transfer", "joint: fault") == "train together"
+    (maps,) = [line for line in together if "data maps" in line["measured"] and line["about"] == "short | fault"]
+    assert maps["says"] == "related: worth a joint model"
+    # A partner whose samples are others leaves it open, and so do few seeds.
+    unknown = {pair: values for pair, values in near["joint"].items() if pair != "short|fault"}
+    assert said(lines(helped, likeness={"joint": unknown}), "transfer", "joint: fault") == "train together"
 
 
 def test_groups_are_recommended_when_seeds_agree_on_them() -> None:
@@ -107,7 +186,9 @@ def test_groups_are_recommended_when_seeds_agree_on_them() -> None:
     assert said(unsure, "grouping", "short, long") is None
 
 
-@pytest.mark.parametrize("aspect", ["relatedness", "conflict", "data balance", "capacity", "transfer", "stability"])
+@pytest.mark.parametrize(
+    "aspect", ["relatedness", "conflict", "data balance", "capacity", "transfer", FORECAST, LABEL, UNSTABLE]
+)
 def test_every_line_says_what_was_measured_by_which_rule_and_how_sure(aspect: str) -> None:
     found = [line for line in lines() if line["aspect"] == aspect]
     assert found

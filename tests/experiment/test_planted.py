@@ -46,7 +46,9 @@ def settings(tasks: dict[str, Any]) -> Config:
         tasks=tasks,
         encoder={"kind": "mlp", "sizes": [64, 32]},
         train={"epochs": 10, "batch_size": 64, "lr": 2e-3, "gradient_probes": 1, "stopping": {"patience": None}},
-        finetune={"methods": {"joint": {"kind": "equal", "datamap": {"record": "training"}}}},
+        finetune={
+            "methods": {"joint": {"kind": "equal", "datamap": {"record": "training"}, "lookahead": {"every": 5}}}
+        },
     )
 
 
@@ -73,7 +75,8 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize(
     ("relation", "kind", "clusters"),
-    [("map", kind, 4) for kind in ("fuzzy", "kmeans", "hard", "gaussian_mixture")] + [("gradient_cosine", "kmeans", 5)],
+    [("map", kind, 4) for kind in ("fuzzy", "kmeans", "hard", "gaussian_mixture")]
+    + [(affinity, "kmeans", 5) for affinity in ("gradient_cosine", "lookahead")],
 )
 def test_duplicates_and_complements_fall_together_and_no_coin_with_another_task(
     runs: Path, relation: str, kind: str, clusters: int

@@ -41,7 +41,11 @@ def write_run(root: Path, seed: int, pools: list[list[str]] | None = None, epoch
     write_maps(folder / FILE, arrays, kept, "training")
     cosines = {f"{s}|{t}": 0.9 if s[0] == t[0] else -0.1 for i, s in enumerate(TASKS) for t in TASKS[i + 1 :]}
     (folder / "run.json").write_text(json.dumps({"tasks": TASKS, "init": "random", "freeze": "none", "width": 1.0}))
-    (folder / "history.json").write_text(json.dumps({"epochs": [{"gradients": {"cosines": cosines}}] * 2}))
+    # A step for a task helps those of its letter half as much as itself, and harms the others a little.
+    helps = {s: {t: 0.02 if s == t else 0.01 if s[0] == t[0] else -0.001 for t in TASKS} for s in TASKS}
+    looked = {"affinity": helps, "probes": {s: dict.fromkeys(TASKS, 3) for s in TASKS}}
+    epoch = {"gradients": {"cosines": cosines}, "lookahead": looked}
+    (folder / "history.json").write_text(json.dumps({"epochs": [epoch] * 2}))
     return folder
 
 
@@ -60,8 +64,14 @@ def runs(tmp_path: Path) -> Path:
 @pytest.mark.parametrize("clusters", [3, "auto"])
 @pytest.mark.parametrize(
     "relation",
-    [{"kind": "map"}, {"kind": "map", "epochs": [2, 4]}, {"kind": "summary", "bins": 8}, {"kind": "gradient_cosine"}],
-    ids=["map", "map_of_epochs", "summary", "gradient_cosine"],
+    [
+        {"kind": "map"},
+        {"kind": "map", "epochs": [2, 4]},
+        {"kind": "summary", "bins": 8},
+        {"kind": "gradient_cosine"},
+        {"kind": "lookahead"},
+    ],
+    ids=["map", "map_of_epochs", "summary", "gradient_cosine", "lookahead"],
 )
 def test_tasks_that_are_alike_fall_together(runs: Path, relation: dict[str, Any], clusters: int | str) -> None:
     found = groups(runs, relation=relation, clusters=clusters)
@@ -71,6 +81,39 @@ def test_tasks_that_are_alike_fall_together(runs: Path, relation: dict[str, Any]
     assert np.sum(found["memberships"], axis=1) == pytest.approx(np.ones(5))
     assert found["facts"].get("samples", [SAMPLES] * 2) == [SAMPLES] * 2
     assert json.dumps(found, allow_nan=False) == json.dumps(groups(runs, relation=relation, clusters=clusters))
+
+
+@pytest.mark.parametrize("relation", ["lookahead", "gradient_cosine"])
+def test_a_selection_takes_the_groups_that_help_most(runs: Path, relation: str) -> None:
+    settings = {"relation": {"kind": relation}, "algorithm": {"kind": "network_selection"}}
+    found = groups(runs, clusters=4, **settings)
+    # Nobody helps c, which is alone; a fourth model would help nobody.
+    assert found["groups"] == [["a", "a_again"], ["b", "b_again"], ["c"]] and found["clusters"] == 3
+    assert found["memberships"] == [[1, 0, 0], [1, 0, 0], [0, 1, 0], [0, 1, 0], [0, 0, 1]]
+    assert found["stability"] == {"runs": 1.0, "starts": None}
+    assert found["scores"]["4"]["affinity"] == pytest.approx(4 * (0.01 if relation == "lookahead" else 0.9))
+    assert groups(runs, clusters=1, **settings)["groups"] == [TASKS]
+
+
+def test_the_mean_of_affinities_counts_probes(runs: Path) -> None:
+    file = folder_of(runs, 0) / "history.json"
+    content = json.loads(file.read_text())
+    content["epochs"][1]["lookahead"]["affinity"]["a"]["b"] = 0.007
+    content["epochs"][1]["lookahead"]["probes"]["a"]["b"] = 1
+    file.write_text(json.dumps(content))
+    found = groups(runs, relation={"kind": "lookahead"})["facts"]["lookahead"]
+    assert found[0][2] == pytest.approx(((3 * -0.001 + 0.007) / 4 - 0.001) / 2)
+    assert found[2][0] == pytest.approx(-0.001)
+
+
+def test_a_step_that_is_too_long_to_compare_is_named(runs: Path) -> None:
+    file = folder_of(runs, 0) / "history.json"
+    content = json.loads(file.read_text())
+    for epoch in content["epochs"]:
+        epoch["lookahead"]["affinity"]["b"]["b"] = -0.5
+    file.write_text(json.dumps(content))
+    with pytest.raises(UserError, match=r"looked ahead for b does not lower its own loss .*-0.5\): a smaller"):
+        groups(runs, relation={"kind": "lookahead"})
 
 
 def test_tasks_on_different_samples_need_the_summary(tmp_path: Path) -> None:

@@ -7,11 +7,13 @@ import numpy as np
 import pytest
 
 from mtl.config import Config, parse_config
+from mtl.config.grouping import ClusterConfig
 from mtl.files import write_json
 from mtl.grouping.find import find_groups
 from mtl.grouping.maps import FILE, PoolArrays, write_maps
 from mtl.paths import GROUPS
 from mtl.report.page import write_report
+from mtl.report.plot_groups import group_tables, groups
 from mtl.report.words import Json
 from tests.helpers.results import STL, write_results
 
@@ -73,3 +75,19 @@ def test_nothing_is_shown_that_was_not_asked_for(grouped: tuple[Path, str, Confi
     write_files(tmp_path, with_maps(config))
     text = write_report(config, verdicts, tmp_path).read_text(encoding="utf-8")
     assert "Data maps" not in text and "belong together" not in text
+
+
+def test_a_selection_shows_its_score_and_the_affinities_that_it_rests_on(tmp_path: Path) -> None:
+    helps = {"a": {"a": 0.02, "b": 0.01}, "b": {"a": -0.0049, "b": 0.02}}
+    looked = {"affinity": helps, "probes": {task: {"a": 1, "b": 1} for task in helps}}
+    folder = tmp_path / "outputs/finetune/joint/seed-0"
+    write_json(folder / "run.json", {"tasks": ["a", "b"], "init": "random", "freeze": "none", "width": 1.0})
+    write_json(folder / "history.json", {"epochs": [{"lookahead": looked}]})
+    asked = {"source": "joint", "clusters": 1, "relation": {"kind": "lookahead"}}
+    found = find_groups(
+        ClusterConfig.model_validate(asked | {"algorithm": {"kind": "network_selection"}}), [0], tmp_path
+    )
+    _, affinities, score = group_tables(found)
+    assert affinities.rows == [["a", "+20.00", "+10.00"], ["b", "−4.90", "+20.00"]]
+    assert score.rows == [["1", "0.0051"]]
+    assert "may train in several groups" in groups(found)[0].caption

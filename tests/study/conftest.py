@@ -2,6 +2,7 @@
 
 import os
 import signal
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from pipelines.storage import Store
 from pipelines.trial import News, work
 from tests.experiment.conftest import configure
 from tests.helpers.problems import waves
+from tests.study.postgres import Postgres, programs
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -49,6 +51,20 @@ def root(folder: Path, tmp_path: Path) -> Path:
     """The same source in a folder of the test's own."""
     (tmp_path / "data").symlink_to(folder / "data")
     return tmp_path
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[Postgres]:
+    found = programs()
+    if found is None:
+        pytest.skip("PostgreSQL is not installed (Debian: apt-get install postgresql)")
+    # Not below pytest's own folder, which another user cannot enter.
+    with tempfile.TemporaryDirectory(prefix="mtl-postgres-", ignore_cleanup_errors=True) as place:
+        Path(place).chmod(0o755)
+        server = Postgres(found, Path(place) / "server")
+        server.start()
+        yield server
+        server.stop()
 
 
 QUICK = {"epochs": 1, "batch_size": 64, "lr": 3e-3, "gradient_probes": 0, "stopping": {"patience": None}}

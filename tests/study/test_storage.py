@@ -3,40 +3,28 @@
 import os
 import signal
 import sys
-import tempfile
+import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
+from optuna.trial import Trial
 
 from mtl.errors import UserError
 from pipelines import storage, study
+from pipelines import trial as trial_module
 from pipelines.plan import plan_of
-from pipelines.search_space import arms
+from pipelines.search_space import Space, arms
 from pipelines.storage import Store
 from pipelines.study import first_number, is_finished, trials_of
 from pipelines.study_table import state_of
 from pipelines.trial import News, work
 from pipelines.workers import run
 from tests.study.conftest import QUICK, config_of
-from tests.study.postgres import Postgres, programs
-
-
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[Postgres]:
-    found = programs()
-    if found is None:
-        pytest.skip("PostgreSQL is not installed (Debian: apt-get install postgresql)")
-    # Not below pytest's own folder, which another user cannot enter.
-    with tempfile.TemporaryDirectory(prefix="mtl-postgres-", ignore_cleanup_errors=True) as place:
-        Path(place).chmod(0o755)
-        server = Postgres(found, Path(place) / "server")
-        server.start()
-        yield server
-        server.stop()
+from tests.study.postgres import Postgres
 
 
 @pytest.mark.parametrize(
@@ -133,9 +121,63 @@ def test_a_trial_of_another_machine_is_taken_when_its_worker_is_silent(
     assert trials[1].params == theirs.params
 
 
+def test_a_server_that_restarts_in_the_middle_is_waited_for(root: Path, postgres: Postgres) -> None:
+    plan = plan_of(config_of(train=QUICK | {"epochs": 40}), "back", 3, ["joint"], True, root)
+    said: list[str] = []
+    store = Store(postgres.url, root, said.append)
+    study.create(plan, store)
+    again = threading.Timer(2.5, postgres.start)
+
+    def show(under_way: list[News], last: bool) -> None:
+        if not again.ident and any(news.done for news in under_way):
+            postgres.stop()
+            again.start()
+        study.count_finished(plan, store)
+
+    assert run(plan, store, 2, None, show)
+    again.join()
+    assert len(said) == 2
+    assert said[0].startswith("The storage is away (")
+    assert said[0].endswith("); waiting 60 s for it at most.")
+    assert said[1] == "The storage is back."
+    trials = trials_of(plan, store, "joint")
+    assert Counter(map(state_of, trials))["complete"] == 3
+    assert {state_of(trial) for trial in trials} <= {"complete", "lost"}
+    assert len({first_number(trial) for trial in trials if is_finished(trial)}) == 3
+    store.close()
+
+
+def test_whose_turn_was_cut_off_lets_its_trial_wait(
+    root: Path, postgres: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A restarted server has forgotten whose turn it was: another may have drawn the last trial meanwhile."""
+    plan = plan_of(config_of(), "turn", 1, ["joint"], True, root)
+    store = Store(postgres.url, root)
+    study.create(plan, store)
+    suggest, cut = study.suggest, []
+
+    def suggest_and_restart(trial: Trial, space: Space) -> dict[str, Any]:
+        values = suggest(trial, space)
+        if not cut:
+            cut.append(values)
+            postgres.stop()
+            postgres.start()
+        return values
+
+    monkeypatch.setattr(trial_module, "suggest", suggest_and_restart)
+    work(plan, store, None, lambda news: None)
+    trials = trials_of(plan, store, "joint")
+    assert [state_of(trial) for trial in trials] == ["lost", "complete"]
+    assert [trial.params for trial in trials] == [cut[0], cut[0]]
+    store.close()
+
+
 @pytest.mark.slow
-def test_a_server_that_goes_away_in_the_middle_costs_no_trial(root: Path, postgres: Postgres) -> None:
-    config = config_of(train=QUICK | {"epochs": 12})
+def test_a_server_that_stays_away_ends_the_command_and_costs_no_trial(
+    root: Path, postgres: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(storage, "RETURN", (0.2, 0.2))
+    config = config_of(train=QUICK | {"epochs": 100})
     plan = plan_of(config, "gone", 3, arms(config, every=False), True, root)
     store = Store(postgres.url, root)
     study.create(plan, store)

@@ -1,11 +1,14 @@
 """Studies in this process: exactly as many trials as were asked for, whatever happens to those who train them."""
 
 import json
+import os
+import platform
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import optuna
+import psutil
 import pytest
 import torch
 from optuna.trial import TrialState
@@ -277,7 +280,8 @@ def test_a_trial_under_way_counts_and_is_nobody_elses(root: Path) -> None:
     plan, store = planned(root, config_of(), 2)
     with pytest.warns(UserWarning, match="Heartbeat"):
         other = study.load(plan, store, "joint").ask()
-    other.set_user_attr(WORKER, study.me())
+    alive = psutil.Process(os.getppid())
+    other.set_user_attr(WORKER, f"{platform.node()}:{alive.pid}:{alive.create_time():.1f}")
     other.suggest_float("train.lr", 1e-4, 1e-2, log=True)
     heard: list[News] = []
 

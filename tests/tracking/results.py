@@ -67,6 +67,8 @@ def write_results(root: Path, config: Config) -> None:
         write_run(root, RunPath("finetune", "joint", None, seed), list(config.tasks), 0.4 + seed)
     change = {"mean": 12.0, "low": None, "high": None, "n": 2}
     verdicts = {
+        "seeds": list(SEEDS),
+        "grouping": None,
         "tasks": [{"name": "ahead", "metric": "mse"}, {"name": "fault", "metric": "accuracy"}],
         "methods": [{"name": "joint", "delta_m": {"mean": 6.0, "low": 1.0, "high": 11.0, "n": 2}}],
         "rows": [
@@ -79,6 +81,11 @@ def write_results(root: Path, config: Config) -> None:
     (root / "report/report.html").write_text("<html></html>")
     meta = {"rows": 10, "columns": ["a"], "splits": [{"count": {"train": 6}}]}
     _write(root / "data/prepared/plant/meta.json", meta)
+
+
+def read_verdicts(root: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((root / "results/verdicts.json").read_text(encoding="utf-8"))
+    return found
 
 
 RUNS = 10

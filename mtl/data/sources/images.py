@@ -12,6 +12,7 @@ from numpy import ndarray
 
 from mtl.config.images import ImageSource
 from mtl.data.folds import stratified_folds
+from mtl.errors import DataError
 from mtl.types import ImageSet
 
 CLASSES = "classes"
@@ -26,6 +27,21 @@ class Images:
     pixels: UInt8[ndarray, "S C Y X"]
     labels: dict[str, ndarray]
     """Label name → int64 class numbers [S]."""
+
+
+def _only(images: Images, count: int, classes: int, seed: int, where: str) -> Images:
+    """`count` images in their order, every class in its share."""
+    have = len(images.pixels)
+    if not classes <= count < have:
+        raise DataError(
+            f"{where}: train_images should be at least {classes} (an image a class) and below {have:,}, the training "
+            f"images there are, or null for all of them; found {count:,}."
+        )
+    from sklearn.model_selection import train_test_split
+
+    kept, _ = train_test_split(np.arange(have), train_size=count, stratify=images.labels[CLASSES], random_state=seed)
+    kept.sort()
+    return Images(images.pixels[kept], {key: labels[kept] for key, labels in images.labels.items()})
 
 
 def image_set(
@@ -44,8 +60,12 @@ def image_set(
         notes: what the reader has to say.
 
     Raises:
-        DataError: a class has fewer training images than there are folds.
+        DataError: a class has fewer training images than there are folds, or fewer images are there than are asked for.
     """
+    if config.train_images is not None:
+        found = len(train.pixels)
+        train = _only(train, config.train_images, len(classes[CLASSES]), config.split_seed, f"{where}: source {name}")
+        notes = [*notes, f"{len(train.pixels):,} of the {found:,} training images are taken (`train_images`)."]
     fold = np.full(len(train.pixels) + len(test.pixels), -1, dtype=np.int64)
     fold[: len(train.pixels)] = stratified_folds(
         train.labels[CLASSES], classes[CLASSES], config.folds, config.split_seed, where

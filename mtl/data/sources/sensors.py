@@ -5,7 +5,8 @@ the ones to forecast; chain 2 drives `side_channels` more, which are inputs too.
 
 - `load_state` (K classes): the number of the regime r_t;
 - `fault` (binary): whether r_t is an odd regime, then flipped with probability `fault_flip`; most rows are unlabelled;
-- `coin` (binary): a fair coin.
+- `coin` (binary): a fair coin;
+- with `groups`, labels in planted groups (`planted`), whose chains drive channels of their own.
 
 r_t is the current regime of chain 1 with probability ρ (`relatedness`), else that of chain 2, drawn independently for
 every row and label. Someone told which chain was drawn thus finds the share ρ of a label's information in the chain
@@ -23,6 +24,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 
 from mtl.config.sources import SensorsSource
+from mtl.data.sources import planted
 from mtl.data.sources.markov_var import MarkovVar, filter_regimes, forecast, simulate
 from mtl.types import NO_LABEL, Prepared
 
@@ -114,12 +116,12 @@ def is_fault(regimes: int) -> Bool[np.ndarray, " K"]:
     return np.arange(regimes) % 2 == 1
 
 
-def name_sensors(sensors: list[Sensor], count: int) -> list[Sensor]:
+def name_sensors(sensors: list[Sensor], count: int, prefix: str = "") -> list[Sensor]:
     """The first `count` sensors; past the end of the list they repeat with a number: `vibration_2`."""
     result = []
     for i in range(count):
         turn, sensor = i // len(sensors), sensors[i % len(sensors)]
-        name = sensor.name if turn == 0 else f"{sensor.name}_{turn + 1}"
+        name = prefix + (sensor.name if turn == 0 else f"{sensor.name}_{turn + 1}")
         result.append(Sensor(name, sensor.unit, sensor.offset, sensor.scale))
     return result
 
@@ -177,27 +179,43 @@ def read(config: SensorsSource, name: str, root: Path) -> Prepared:
 
     Every random thing has a stream of its own: changing, say, `relatedness` leaves the channels as they are.
     """
-    streams = [np.random.default_rng(seed) for seed in np.random.SeedSequence(config.seed).spawn(6)]
+    groups = config.groups
+    own, labelled = (0, 0) if groups is None else (groups.count, groups.count * groups.tasks)
+    spawned = np.random.SeedSequence(config.seed).spawn(6 + own + labelled)
+    streams = [np.random.default_rng(seed) for seed in spawned]
     designs = [build_chain(config, config.channels, 0), build_chain(config, config.side_channels, 1)]
-    main, side = [Chain(d, *simulate(d, config.rows, s)) for d, s in zip(designs, streams[:2], strict=True)]
     sensors = name_sensors(MAIN, config.channels) + name_sensors(SIDE, config.side_channels)
+    if groups is not None:
+        for g in range(groups.count):
+            designs.append(build_chain(config, groups.channels, 2 + g))
+            sensors += name_sensors(MAIN, groups.channels, f"group{g + 1}_")
+    dice = [*streams[:2], *streams[6 : 6 + own]]
+    chains = [Chain(d, *simulate(d, config.rows, s)) for d, s in zip(designs, dice, strict=True)]
+    main, side, *others = chains
     offset, scale = np.array([s.offset for s in sensors]), np.array([s.scale for s in sensors])
 
     labels = draw_labels(config, main.regimes, side.regimes, streams[2:5])
     labels["fault"] = hide_labels(config, labels["fault"], streams[5])
+    odd = is_fault(config.regimes)
+    if groups is not None:
+        found = [odd[chain.regimes] for chain in (main, *others)]
+        labels |= planted.draw_labels(groups, found[0], found[1:], streams[6 + own :])
 
     a, b, c = config.borders
     # The test part's first target is row b, so that its first window ends with row b - 1.
     known = slice(b - 1, c)
-    filtered = [filter_regimes(chain.model, chain.values)[known] for chain in (main, side)]
+    filtered = [filter_regimes(chain.model, chain.values)[known] for chain in chains]
     means = [
         forecast(chain.model, chain.values[known], p, config.max_horizon)
-        for chain, p in zip((main, side), filtered, strict=True)
+        for chain, p in zip(chains, filtered, strict=True)
     ]
-    optimum = label_optimum(config, mix(config.relatedness, *filtered))
+    optimum = label_optimum(config, mix(config.relatedness, *filtered[:2]))
+    if groups is not None:
+        p = [found[:, odd].sum(axis=1) for found in (filtered[0], *filtered[2:])]
+        optimum |= planted.label_optimum(groups, p[0], p[1:])
     return Prepared(
         name=name,
-        values=torch.from_numpy(offset + scale * np.concatenate([main.values, side.values], axis=1)),
+        values=torch.from_numpy(offset + scale * np.concatenate([chain.values for chain in chains], axis=1)),
         columns=[s.name for s in sensors],
         window=None,
         borders=(a, b, c),
@@ -208,7 +226,8 @@ def read(config: SensorsSource, name: str, root: Path) -> Prepared:
             "load_state": [f"load {k + 1}" for k in range(config.regimes)],
             "fault": ["sound", "fault"],
             "coin": ["heads", "tails"],
-        },
+        }
+        | {name: ["even regime", "odd regime"] for name in labels if name.startswith("group")},
         units={s.name: s.unit for s in sensors},
         oracle_forecast=torch.from_numpy(offset + scale * np.concatenate(means, axis=2)),
         oracle_from=b - 1,

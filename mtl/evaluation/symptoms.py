@@ -1,0 +1,200 @@
+"""The symptoms that users report, each answered by what the runs show: lines of evidence (`evidence`).
+
+- Forecast MSE too high: do the labels pull harder on the shared weights, do the gradients conflict?
+- Accuracy too low: do the forecasts pull harder, is accuracy better than naming the most frequent class, and as good on
+  rare classes?
+- Unstable training: does the gradient burst, does the validation score jump?
+
+The *pull* of a task on the shared weights is its weight in the objective times the norm of its gradient, means over an
+epoch. What is recommended is only what the settings leave to try.
+"""
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from statistics import median
+from typing import Any
+
+from mtl.config import Config, ForecastTask, LinearEncoder, TimeDartEncoder, UncertaintyMethod
+from mtl.evaluation.comparison import Comparison
+from mtl.evaluation.intervals import Interval
+from mtl.evaluation.limits import BURST, CONFLICT, MIN_SEEDS, RARE, RISE
+from mtl.evaluation.runs import Run
+
+FORECAST, LABEL, UNSTABLE = "forecast MSE too high?", "accuracy too low?", "unstable training?"
+Json = dict[str, Any]
+Epochs = list[Json]
+
+
+def line(aspect: str, about: str, measured: str, rule: str, says: str | None, sure: str) -> Json:
+    """One line of evidence."""
+    return {"aspect": aspect, "about": about, "measured": measured, "rule": rule, "says": says, "sure": sure}
+
+
+def symptoms(config: Config, made: Comparison, verdicts: Json, method: Json, own: Sequence[Epochs]) -> list[Json]:
+    """The lines of one joint method.
+
+    Args:
+        config: the settings.
+        made: all runs.
+        verdicts: content of verdicts.json.
+        method: the method's entry in it.
+        own: epochs of the method's runs, a list a seed.
+    """
+    found = []
+    for row in verdicts["rows"]:
+        if row["method"] != method["name"]:
+            continue
+        if isinstance(config.tasks[row["task"]], ForecastTask):
+            found.append(_forecast(config, made, row, method, own))
+        else:
+            found.append(_label(config, made, row, method, own))
+    return [*found, *_stability(config, method, own)]
+
+
+def _forecast(config: Config, made: Comparison, row: Json, method: Json, own: Sequence[Epochs]) -> Json:
+    """MSE above the tolerance, or hurt."""
+    task, ratio = row["task"], row["ratio"]
+    pulls = made.interval(_pulls(config, own))
+    text = "a single-task MSE of 0 leaves no ratio"
+    if ratio is not None:
+        text = f"MSE {ratio['mean']:.3f} times the single-task model's" + _pull_text(pulls)
+    says = None
+    if row["within_tolerance"] == "no" or row["verdict"] == "HURT":
+        tries = []
+        if pulls.mean is not None and pulls.mean > 1 and method["lambda"] is not None:
+            tries.append(f"λ of about {_even(method['lambda'], pulls.mean):.2g}, at which labels pull no harder")
+        if method["lambda"] is not None and method["schedule"] != "warmup":
+            tries.append("`schedule: warmup`")
+        share = _conflicts(task, own)
+        if share is not None and share > CONFLICT:
+            tries.append(f"a gradient method: its cosine with others is negative in {share:.0%} of the epochs")
+        says = ", ".join(tries) or "a wider encoder, or a model of its own: no other task pulls harder"
+    return line(
+        FORECAST, f"{method['name']}: {task}", text,
+        f"interval of the ratio above {1 + config.evaluate.tolerance:g} (evaluate.tolerance), or HURT",
+        says, _seeds(made),
+    )  # fmt: skip
+
+
+def _label(config: Config, made: Comparison, row: Json, method: Json, own: Sequence[Epochs]) -> Json:
+    """Hurt, or not shown to be better than naming the most frequent class."""
+    task, runs = row["task"], made.joint(method["name"])
+    spec = config.tasks[task]
+    assert not isinstance(spec, ForecastTask)
+    most = _most_frequent(runs[0], task)
+    accuracy = made.interval([run.value(task, "accuracy") - most for run in runs])
+    balanced = made.interval([run.value(task, "balanced_accuracy") - run.value(task, "accuracy") for run in runs])
+    pulls = made.interval(_pulls(config, own))
+    assert accuracy.mean is not None and balanced.mean is not None
+    text = (
+        f"accuracy {accuracy.mean + most:.3f}, of always naming the most frequent class {most:.3f}, over classes "
+        f"{accuracy.mean + most + balanced.mean:.3f}" + _pull_text(pulls)
+    )
+    best = made.optimum(task)
+    hopeless = best is not None and best <= most + RARE
+    blind = _decided(accuracy) and accuracy.low is not None and accuracy.low <= 0
+    says = None
+    if hopeless:
+        text += f"; nobody can reach more than {best:.3f}"
+    elif row["verdict"] == "HURT" or blind:
+        tries = []
+        if method["lambda"] is not None and pulls.mean is not None and pulls.mean < 1:
+            tries.append(f"λ up to about {_even(method['lambda'], pulls.mean):.2g}, at which forecasts pull no harder")
+        if spec.class_weights == "none" and (balanced.mean < -RARE or blind):
+            tries.append(f"tasks.{task}.class_weights: balanced")
+        encoder = config.encoder
+        if isinstance(encoder, TimeDartEncoder | LinearEncoder) and not encoder.classification.amplitude:
+            tries.append("encoder.classification.amplitude: true (normalised windows hide level and spread)")
+        says = ", ".join(tries) or f"a larger `weight` of {task}, or a model of its own"
+    return line(
+        LABEL, f"{method['name']}: {task}", text,
+        "HURT, or the interval of accuracy less the most frequent class reaches 0", says, _seeds(made),
+    )  # fmt: skip
+
+
+def _stability(config: Config, method: Json, own: Sequence[Epochs]) -> list[Json]:
+    """Bursts of the gradient over the epochs, and jumps of the validation score."""
+    norms = [[epoch["grad_norm"] for epoch in epochs] for epochs in own if epochs]
+    if not norms:
+        return []
+    burst = max(max(some) / max(median(some), 1e-12) for some in norms)
+    rise = max(_rise(epochs) for epochs in own if epochs)
+    says = None
+    if burst > BURST or rise > RISE:
+        tries = ["train.clip: 1.0"] if config.train.clip is None else []
+        if not isinstance(config.finetune.methods[method["name"]], UncertaintyMethod):
+            tries.append("uncertainty weighting (`kind: uncertainty`)")
+        says = ", ".join([*tries, f"train.lr below {config.train.lr:g}"])
+    text = (
+        f"largest gradient norm of an epoch {burst:.1f} times the median; validation score rose by {rise:.0%} of its "
+    )
+    return [
+        line(
+            UNSTABLE, method["name"], f"{text}first value within an epoch",
+            f"above {BURST:g} times, or above {RISE:.0%}: unstable", says, f"worst of {len(norms)} seeds",
+        )
+    ]  # fmt: skip
+
+
+def _rise(epochs: Epochs) -> float:
+    """Largest rise of the validation score from one epoch to the next, as a share of the first epoch's score; a method
+    of two phases counts its epochs anew."""
+    first = epochs[0]["score"]
+    rises = [b["score"] - a["score"] for a, b in pairwise(epochs) if b["epoch"] > a["epoch"]]
+    return max([0.0, *rises]) / first if first > 0 else 0.0
+
+
+def _pulls(config: Config, own: Sequence[Epochs]) -> list[float]:
+    """For each seed, how many times harder all labels pull than all forecasts, mean over the epochs that know."""
+    found = []
+    for epochs in own:
+        ratios = []
+        for epoch in epochs:
+            norms: Mapping[str, float] = epoch["gradients"]["norms"]
+            sums = {True: 0.0, False: 0.0}
+            for task, norm in norms.items():
+                sums[isinstance(config.tasks[task], ForecastTask)] += epoch["weights"][task] * norm
+            if min(sums.values()) > 0:
+                ratios.append(sums[False] / sums[True])
+        if ratios:
+            found.append(sum(ratios) / len(ratios))
+    return found
+
+
+def _pull_text(pulls: Interval) -> str:
+    if pulls.mean is None:
+        return ""
+    return f"; labels pull {pulls.mean:.2g} times as hard as forecasts on the shared weights"
+
+
+def _even(lam: float, pull: float) -> float:
+    """λ at which labels and forecasts pull alike, when at `lam` labels pull `pull` times as hard."""
+    gradients = pull * (1 - lam) / lam if lam > 0 else float("inf")
+    return 1 / (1 + gradients)
+
+
+def _conflicts(task: str, own: Sequence[Epochs]) -> float | None:
+    """Share of epochs and partners in which the task's gradient has a negative cosine; None where none is known."""
+    cosines = [
+        value
+        for epochs in own
+        for epoch in epochs
+        for pair, value in epoch["gradients"]["cosines"].items()
+        if task in pair.split("|")
+    ]
+    return sum(value < 0 for value in cosines) / len(cosines) if cosines else None
+
+
+def _most_frequent(run: Run, task: str) -> float:
+    """Accuracy of always naming the most frequent class of the test part."""
+    counts = [sum(row) for row in run.record["detail"][task]["confusion"]]
+    return max(counts) / sum(counts)
+
+
+def _decided(found: Interval) -> bool:
+    return found.n >= MIN_SEEDS and found.low is not None
+
+
+def _seeds(made: Comparison) -> str:
+    few = "" if len(made.seeds) >= MIN_SEEDS else f"; fewer than {MIN_SEEDS} decide nothing"
+    return f"{len(made.seeds)} seed{'s' if len(made.seeds) > 1 else ''}{few}"
