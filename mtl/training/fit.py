@@ -134,8 +134,9 @@ def fit(
             rate = set_lr(optimiser, lr_factor(budget.schedule, progress))
             for pool in train:
                 if pool.name in chosen:
+                    drawn = len(chosen[pool.name])
                     for name in pool.tasks:
-                        fitted.samples[name] = fitted.samples.get(name, 0) + len(chosen[pool.name])
+                        fitted.samples[name] = fitted.samples.get(name, 0) + drawn
             random = random_state() if lookahead is not None and lookahead.due(step) else None
             found = forward(chosen, epoch)
             if recorder is not None and not recorder.clean:
