@@ -85,7 +85,10 @@ def _separate(verdicts: dict[str, Any], ranked: list[dict[str, Any]]) -> str:
     text = "Train separately: no joint method helped any task beyond what chance would give"
     if not harmless:
         return f"{text}, and each hurt at least one."
-    best = harmless[0]
+    best = min(harmless, key=lambda method: _share(verdicts, method) or 0)  # the first of them that are as small
+    share = _share(verdicts, best)
+    if share is not None and share >= 1:
+        return f"{text}, and none is smaller than the separate models."
     return f"{text}. {best['name']} hurt none measurably and has {_cost(verdicts, best)}, if size matters more."
 
 
@@ -116,9 +119,17 @@ def _names(rows: list[dict[str, Any]]) -> str:
 
 def _cost(verdicts: dict[str, Any], method: dict[str, Any]) -> str:
     """Size against the separate networks of the same tasks, where all of them were trained."""
-    parameters = verdicts["costs"]["parameters"]
-    own, single = parameters["methods"][method["name"]], parameters["stl_by_start"][method["start"]]
-    if any(task not in single for task in method["tasks"]):
+    share = _share(verdicts, method)
+    if share is None:
+        own = verdicts["costs"]["parameters"]["methods"][method["name"]]
         return f"{own:,} parameters for {len(method['tasks'])} tasks"
-    separate = sum(single[task] for task in method["tasks"])
-    return f"{100 * own / separate:.0f} % of the separate models' parameters"
+    return f"{100 * share:.0f} % of the separate models' parameters"
+
+
+def _share(verdicts: dict[str, Any], method: dict[str, Any]) -> float | None:
+    """Parameters by those of the separate networks of its tasks; None where some of these were not trained."""
+    parameters = verdicts["costs"]["parameters"]
+    single = parameters["stl_by_start"][method["start"]]
+    if any(task not in single for task in method["tasks"]):
+        return None
+    return float(parameters["methods"][method["name"]] / sum(single[task] for task in method["tasks"]))

@@ -42,7 +42,7 @@ def evidence_tables(lines: list[Json]) -> list[Table]:
         if rows:
             left = len(rows) - MOST_LINES
             more = f"; {left:,} further lines are in results/verdicts.json" if left > 0 else ""
-            tables.append(Table(caption + more, head, rows[:MOST_LINES]))
+            tables.append(Table(caption + more, head, rows[:MOST_LINES], prose=True))
     return tables
 
 

@@ -74,6 +74,8 @@ class Table:
     caption: str
     head: list[str]
     rows: list[list[str]]
+    prose: bool = False
+    """Whether cells are sentences, which wrap, and not numbers."""
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 import pytest
 
+from mtl.evaluation.advise import advice
 from mtl.evaluation.compare import compare
 
 from .simulated import make_config, make_runs
@@ -55,6 +56,21 @@ def test_nothing_helped_means_separate(hurt: int) -> None:
     assert ("each hurt at least one" in text) == (hurt == 2)
     if hurt == 1:
         assert "learned hurt none measurably" in text
+
+
+def test_the_size_of_a_method_is_an_argument_only_where_it_is_smaller() -> None:
+    config = make_config()
+    verdicts = compare(config, make_runs(config, planted({}, 0.004)))
+    parameters = verdicts["costs"]["parameters"]
+    single = sum(parameters["stl_by_start"]["random"].values())
+    for sizes, said in (
+        ({"joint": single, "learned": single // 2}, "learned hurt none measurably and has 50 % of"),
+        ({"joint": single // 4, "learned": single // 2}, "joint hurt none measurably and has 25 % of"),
+        ({"joint": single, "learned": single + 8}, "and none is smaller than the separate models."),
+    ):
+        parameters["methods"].update(sizes)
+        text = advice(verdicts)
+        assert text.startswith("Train separately") and said in text, text
 
 
 def test_only_a_sequential_method() -> None:
