@@ -2,6 +2,7 @@
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from mtl.report.read import STL, Results, Run
@@ -60,6 +61,7 @@ def _forecast(results: Results, task: Json) -> Picture | Missing:
             ax.set_title(f"window {number + 1}" if row == 0 else "")
             ax.set_ylabel(f"{columns[row]}{f', {unit}' if unit else ''}" if number == 0 else "")
             ax.set_xlabel("rows after the last known one" if row == rows - 1 else "")
+            ax.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     legend_below(figure, axes[:1])
     seed = _seed_of_examples(results, task["name"])
     return picture(

@@ -11,6 +11,7 @@ from matplotlib.ticker import MaxNLocator
 from mtl.report.style import (
     METHOD_COLOURS,
     MUTED,
+    PAPER,
     STL_COLOUR,
     Missing,
     Picture,
@@ -24,6 +25,8 @@ from mtl.report.words import Json, in_shown_unit, listed
 
 MAXIMISED = ("accuracy",)
 OBJECTIVES = {"combined": "combined objective", "forecast_mse": "forecast MSE z-scored", "accuracy": "accuracy %"}
+SHORT = {"combined": "combined objective", "forecast_mse": "forecast MSE", "accuracy": "accuracy"}
+"""The same without units."""
 STATES = {"complete": ("o", 1.0), "infeasible": ("x", 0.7), "pruned": ("v", 0.45)}
 """State → marker and opacity."""
 LEFT_OUT = ("lost", "running", "waiting")
@@ -85,26 +88,24 @@ def history(study: Json) -> Picture | Missing:
     figure, axes = canvas(5.2 * len(names) + 0.4, 3.2, 1, len(names))
     for number, (ax, name) in enumerate(zip(axes, names, strict=True)):
         for arm in study["arms"]:
-            trials = ended(study, arm)
+            trials = sorted(ended(study, arm), key=lambda trial: int(trial["number"]))
             for state, (marker, opacity) in STATES.items():
-                there = [
-                    (n, t["values"][number]) for n, t in enumerate(trials, 1) if t["state"] == state and t["values"]
-                ]
+                there = [(t["number"], t["values"][number]) for t in trials if t["state"] == state and t["values"]]
                 if there:
                     x, y = zip(*there, strict=True)
                     ax.scatter(x, [in_shown_unit(name, value) for value in y], marker=marker, alpha=opacity, s=22,
                                color=colour(study, arm), label=_label(study, arm, state), linewidths=1.2)  # fmt: skip
             best = [in_shown_unit(name, value) for value in best_so_far(trials, number, name in MAXIMISED)]
-            ax.step(range(1, len(best) + 1), best, where="post", color=colour(study, arm), linewidth=1.6,
+            ax.step([trial["number"] for trial in trials], best, where="post", color=colour(study, arm), linewidth=1.6,
                     label=f"{arm}: best feasible so far")  # fmt: skip
-        ax.set_xlabel("trial, in the order drawn")
+        ax.set_xlabel("number of the trial")
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
         ax.set_ylabel(f"validation {OBJECTIVES[name]}")
     legend_below(figure, axes)
     return picture(
         figure, key, title,
-        "Each trial's objective on validation data and the best of the feasible ones so far. Crosses keep a constraint "
-        "not; triangles were pruned, at the value they had then. Trials that failed have no value.",
+        "Each trial's objective on validation data and the best of the feasible ones so far. Crosses break a "
+        "constraint; triangles were pruned, at the value they had then. Trials that failed have no value.",
         f"Objective of every trial of {listed(list(study['arms']))}, and the best so far.",
     )  # fmt: skip
 
@@ -145,7 +146,7 @@ def pareto_front(study: Json) -> Picture | Missing:
     return picture(
         figure, key, title,
         "Feasible trials that no other feasible trial of their arm beats in both objectives are joined and numbered: "
-        "`mtl tune --apply` takes such a number. MSE is better to the left, accuracy to the top.",
+        "“mtl tune --apply” takes such a number. MSE is better to the left, accuracy to the top.",
         f"Trials of {listed(list(study['arms']))} in the plane of {listed(names)}.",
     )  # fmt: skip
 
@@ -191,7 +192,7 @@ def importances(study: Json) -> Picture | Missing:
         ax.barh([short(path) for path, _ in ranked], [100 * share for _, share in ranked], color=colour(study, arm),
                 height=0.6)  # fmt: skip
         ax.set_title(arm)
-        ax.set_xlabel(f"share of the variance of {objectives(study)[0]}, %")
+        ax.set_xlabel(f"share of the variance of the {SHORT[objectives(study)[0]]}, %")
         ax.set_xlim(0, 100)
         ax.grid(axis="y", visible=False)
     blank_rest(axes, len(known))
@@ -230,7 +231,8 @@ def parallel_coordinates(study: Json, arm: str) -> Picture | Missing:
     for place, (_, _, ticks) in enumerate(columns):
         ax.axvline(place, color=MUTED, linewidth=0.8)
         for height, text in ticks:
-            ax.annotate(text, (place, height), textcoords="offset points", xytext=(3, 2), fontsize=7.5, color=MUTED)
+            ax.annotate(text, (place, height), textcoords="offset points", xytext=(4, 3), fontsize=7.5, color=MUTED,
+                        bbox={"facecolor": PAPER, "edgecolor": "none", "pad": 0.8, "alpha": 0.8})  # fmt: skip
     ax.set_xticks(range(len(columns)), [column[0] for column in columns])
     ax.set_xlim(-0.15, len(columns) - 0.45)
     ax.set_yticks([])
@@ -239,7 +241,7 @@ def parallel_coordinates(study: Json, arm: str) -> Picture | Missing:
         ax.spines[side].set_visible(False)
     return picture(
         figure, key, title,
-        "A line is a trial; the best quarter is in colour, dotted lines keep a constraint not. Where coloured lines "
+        "A line is a trial; the best quarter is in colour, dotted lines break a constraint. Where coloured lines "
         "run together the parameter matters; where they spread over an axis it does not.",
         f"Parallel coordinates of {len(trials)} trials of {arm}.",
     )  # fmt: skip

@@ -54,7 +54,9 @@ def learning_curves(results: Results) -> Picture | Missing:
         for name, values in curves.items():
             epochs = np.arange(1, values.shape[1] + 1)
             line = method_line(name, names)
-            ax.plot(epochs, _over_seeds(values, "mean"), label=name, **line)
+            mean = _over_seeds(values, "mean")
+            marker = "o" if np.isfinite(mean).sum() == 1 else None  # One epoch makes no line.
+            ax.plot(epochs, mean, label=name, marker=marker, markersize=4, **line)
             if len(values) > 1:
                 ax.fill_between(epochs, _over_seeds(values, "min"), _over_seeds(values, "max"), color=line["color"],
                                 alpha=0.15, linewidth=0)  # fmt: skip
@@ -113,8 +115,12 @@ def _over_seeds(values: NDArray[np.float64], what: Literal["mean", "min", "max"]
 
 
 def _epochs_axis(ax: Axes) -> None:
+    """Whole epochs only, also where there is one."""
     ax.set_xlabel("epoch")
-    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    low, high = ax.get_xlim()
+    if high - low < 1:
+        ax.set_xlim(0.5, 1.5)
 
 
 def weights_over_time(results: Results) -> Picture | Missing:
@@ -249,7 +255,7 @@ def _cosines(ax: Axes, runs: list[Run]) -> None:
         epochs = np.arange(1, len(curves[pair]) + 1)
         if rank < BOLD_PAIRS:
             ax.plot(epochs, curves[pair], color=TASK_COLOURS[(5, 1, 0)[rank]], linestyle=styles[rank],
-                    label=pair.replace("|", " · "))  # fmt: skip
+                    marker="o" if len(epochs) == 1 else None, markersize=4, label=pair.replace("|", " · "))  # fmt: skip
         elif len(ranked) <= MOST_PAIRS:
             ax.plot(epochs, curves[pair], color=MUTED, linewidth=0.8, alpha=0.5)
     if len(ranked) > MOST_PAIRS:

@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from mtl.report.plot_study import MAXIMISED, OBJECTIVES, draw_study, ended, objectives, short
 from mtl.report.style import Missing, Picture
-from mtl.report.words import Json, in_shown_unit
+from mtl.report.words import SHARES, Json, in_shown_unit, signed
 
 PAGE = "study.html"
 TEMPLATE = "study.html.j2"
@@ -74,14 +74,22 @@ def _arm(study: Json, arm: str) -> Json:
         {
             "number": trial["number"],
             "state": trial["state"],
-            "values": [_number(in_shown_unit(n, v)) for n, v in zip(names, trial["values"] or [], strict=False)],
+            "values": [_objective(n, v) for n, v in zip(names, trial["values"] or [], strict=False)],
             "params": [_number(trial["params"].get(path)) for path in paths],
-            "constraints": ", ".join(f"{name} {excess:+.3g}" for name, excess in sorted(trial["constraints"].items())),
+            "constraints": ", ".join(
+                f"{name.removesuffix('_mse')} {signed(excess, 4)}"
+                for name, excess in sorted(trial["constraints"].items())
+            ),
             "error": trial["error"],
         }
         for trial in sorted(ended(study, arm), key=rank)
     ]
     return {"name": arm, "paths": [short(path) for path in paths], "rows": rows}
+
+
+def _objective(name: str, value: float) -> str:
+    """An objective's number in the unit of its column: percent with two digits, else four."""
+    return f"{in_shown_unit(name, value):.2f}" if name in SHARES else f"{value:.4f}".replace("-", "−")
 
 
 def _number(value: Any) -> str:

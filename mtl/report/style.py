@@ -117,7 +117,7 @@ def inline_svg(text: str, key: str, alt: str) -> str:
     box = re.search(r'viewBox="[^"]+"', opening)
     assert box is not None, "matplotlib always writes a view box"
     width = 4 / 3 * float(box.group().split()[2])
-    opening = f'<svg {box.group()} style="max-width:{width:.0f}px" role="img" aria-label="{escape(alt)}"'
+    opening = f'<svg {box.group()} style="--natural:{width:.0f}px" role="img" aria-label="{escape(alt)}"'
     body = re.sub(r'\bid="', f'id="{key}-', body)
     body = re.sub(r"url\(#", f"url(#{key}-", body)
     body = re.sub(r'href="#', f'href="#{key}-', body)

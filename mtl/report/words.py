@@ -43,10 +43,12 @@ def value_text(metric: str, value: Number) -> str:
         return DASH
     shown = in_shown_unit(metric, value)
     if metric in SHARES:
-        return f"{shown:.1f}"
-    if shown != 0 and abs(shown) < 0.001:
-        return f"{shown:.1e}"
-    return f"{shown:.3f}" if abs(shown) < 10 else f"{shown:.1f}" if abs(shown) < 1e5 else f"{shown:.3g}"
+        text = f"{shown:.1f}"
+    elif shown != 0 and abs(shown) < 0.001:
+        text = f"{shown:.1e}"
+    else:
+        text = f"{shown:.3f}" if abs(shown) < 10 else f"{shown:.1f}" if abs(shown) < 1e5 else f"{shown:.3g}"
+    return f"−{text[1:]}" if text.startswith("-") else text
 
 
 def signed(value: Number, digits: int = 1) -> str:
@@ -86,7 +88,10 @@ def percent_text(statistic: Mapping[str, Any] | None) -> str:
     if not statistic or not known(statistic.get("mean")):
         return DASH
     mean = f"{100 * statistic['mean']:.2f}"
-    return mean if statistic["low"] is None else f"{mean} [{100 * statistic['low']:.2f}, {100 * statistic['high']:.2f}]"
+    if statistic["low"] is None:
+        return mean
+    low, high = (f"{100 * statistic[end]:.2f}".replace("-", "−") for end in ("low", "high"))
+    return f"{mean} [{low}, {high}]"
 
 
 def points_text(statistic: Mapping[str, Any]) -> str:

@@ -26,6 +26,16 @@ PUBLISHER = "mtl.publisher"
 """Who adds a run, and when it began (seconds since 1970)."""
 FOREIGN_SECONDS = 3600
 """A run that another machine has not completed for this long is taken for cut off."""
+NOTE = (
+    "Methods against single-task models (stl): search `tags.stage = 'summary'`, open this run, take the chart view. "
+    "`test/<task>/mse` is z-scored, `…/accuracy` a share from 0 to 1, `delta/<task>` the change against stl in percent "
+    "(+ is better), `time/…_seconds` in seconds. Verdicts, intervals and figures: report.html among the artifacts."
+)
+STUDY_NOTE = (
+    "`objective/<name>` is measured on validation data, by epoch and at the end; `excess/<name>` above zero breaks a "
+    "constraint. A trial that was pruned is shown as killed. Figures: study.html among the artifacts."
+)
+"""What the page of a parent run says first."""
 Place = tuple[str, ...]
 Seen = dict[str, set[tuple[Place, str]]]
 """Key of a parent run → place and content of the runs below it, for the parents that were asked for."""
@@ -143,10 +153,11 @@ def _parent(store: Store, job: Job) -> str:
     if not found:
         tags = {KEY: job.key, "stage": "pipeline" if job.study is None else "study", "execution": job.execution}
         tags |= {f"mtl.{part}": value for part, value in job.identity.items()}
+        tags["mlflow.note.content"] = NOTE if job.study is None else STUDY_NOTE
         what = f"{'+'.join(job.config.prepare.sources)}: {len(job.config.tasks)} tasks"
         name = what if job.execution == "workspace" else f"{job.execution} ({what})"
         if job.study is not None:
-            name = f"study {job.study}"
+            name = f"study: {job.study}"
         store.start(f"{name} {job.key[:8]}", tags)
         found = store.with_key(job.key)
     first, *others = found

@@ -64,7 +64,7 @@ def test_trials_are_nested_and_their_state_is_seen(config: Config, tmp_path: Pat
     done = sync(config, tmp_path)
     assert (done.new, done.problem) == (5, None)
     runs = named(config)
-    parent = next(run for name, run in runs.items() if name.startswith("study s"))
+    parent = next(run for name, run in runs.items() if name.startswith("study: s"))
     trials = {name: run for name, run in runs.items() if run is not parent}
     assert {name: run.info.status for name, run in trials.items()} == {
         "joint / trial 0": "FINISHED", "joint / trial 1 (infeasible)": "FINISHED", "joint / trial 2 (pruned)": "KILLED",
