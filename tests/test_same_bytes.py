@@ -39,6 +39,8 @@ NO_OUTPUT = {
     "mtl/tracking": "the mirror in MLflow",
     "mtl/training/checkpoint.py": "states of runs that have not ended",
     "pipelines/apply.py:apply": "params.yaml, whose bytes tests/study/test_params_edit.py compares",
+    "pipelines/cluster_job.py:Send.__init__": "a pipe to the command, no file",
+    "pipelines/cluster_task.py:_run": "a pipe from a worker's process, no file",
     "pipelines/presets.py:_write": "params.yaml, whose bytes tests/pipelines/test_presets.py compares",
     "pipelines/repro.py:allow_without_git": "DVC's settings on this machine",
     "pipelines/second_run.py": "a copy of the project that goes again",
