@@ -12,7 +12,6 @@ from mtl.report.select import extremes
 from mtl.report.timings import batch_size, method_costs
 from mtl.report.words import (
     DASH,
-    UNSURE,
     Json,
     change_text,
     confidence_text,
@@ -66,8 +65,6 @@ def verdict_block(verdicts: Json, timings: Json | None, report_path: Path, width
         line.no_wrap, line.overflow = True, "ellipsis"
     said = ["gap: share of the way from STL to the best that is possible (– where that is not known)."]
     said += notes(verdicts)
-    if any(row[-1].endswith(UNSURE) for rows in cells.values() for row in rows):
-        said.append(f"{UNSURE}: the interval shown excludes zero, the one widened for all comparisons does not.")
     if any(task["role"] == "auxiliary" for task in verdicts["tasks"]):
         said.append("* auxiliary task: trained, not counted in Δm.")
     lines += [Text(note, style="dim") for note in said]

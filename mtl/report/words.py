@@ -174,6 +174,8 @@ def notes(verdicts: Mapping[str, Any]) -> list[str]:
         "randomness, not the choice of data.",
         f"HELPED and HURT hold after allowing for all {len(verdicts['rows'])} comparisons (Holm).",
     ]
+    if any(verdict_text(row).endswith(UNSURE) for row in verdicts["rows"]):
+        said.append(f"{UNSURE}: the interval shown excludes zero, the one widened for all comparisons does not.")
     if seeds < 5:
         said.append(f"Only {seeds} seed{'s' * (seeds != 1)}: a verdict needs five, so every row is undecided.")
     alone = [task["name"] for task in verdicts["tasks"] if task["alone"]]

@@ -12,7 +12,7 @@ import yaml
 from mtl.errors import UserError
 from mtl.report.page import tally, write_report
 from mtl.report.timings import write_timings_js
-from mtl.report.words import Json
+from mtl.report.words import Json, verdict_text
 from tests.helpers.results import write_results
 
 VOID = {"meta", "link", "br", "img", "hr", "input"}
@@ -105,7 +105,7 @@ def test_verdicts_come_first_and_every_one_is_there(page: Page, reported: tuple[
     verdicts = reported[1]
     shown = " ".join(" ".join(page.text).split())
     for row in verdicts["rows"]:
-        assert row["verdict"] in shown
+        assert verdict_text(row) in shown
     assert shown.index("comparisons with single-task models") < shown.index("Learning curves")
     assert "Conditional on one pretraining" in shown
     assert "not the choice of data" in shown
@@ -143,6 +143,18 @@ def test_a_page_without_any_output_still_shows_the_verdicts(tmp_path: Path) -> N
     shown = write_report(config, verdicts, tmp_path).read_text(encoding="utf-8")
     assert shown.count("is not shown") >= 6
     assert "undecided (1 seeds)" in shown
+
+
+def test_a_gain_that_is_unsure_is_called_so_as_in_the_terminal(tmp_path: Path) -> None:
+    config, verdicts = write_results(tmp_path / "elsewhere", methods=("joint",), seeds=1)
+    for row in verdicts["rows"]:
+        row |= {"verdict": "no difference shown", "change": {"mean": 0.0, "low": -1.0, "high": 1.0, "n": 5}}
+    sure = write_report(config, verdicts, tmp_path).read_text(encoding="utf-8")
+    assert "unsure" not in sure
+    verdicts["rows"][0]["change"] = {"mean": 2.0, "low": 1.0, "high": 3.0, "n": 5}
+    shown = " ".join(Page(write_report(config, verdicts, tmp_path).read_text(encoding="utf-8")).text)
+    assert shown.count("gain, unsure") == 2  # in the matrix and in the method's own table
+    assert "unsure: the interval shown excludes zero" in shown
 
 
 def test_outputs_of_a_removed_method_change_nothing(tmp_path: Path) -> None:
