@@ -156,7 +156,7 @@ def add(name: str, files: Sequence[Path], root: Path, replace: bool = False) -> 
     """Registers a user's own files as source `name`: copies them into data/raw/ and writes data/raw/NAME.json.
 
     A `_TRAIN.ts` brings its `_TEST.ts`; a folder brings every file in it. For a known set, a file of the name of one of
-    its files takes that one's place, and its hash becomes the accepted one; if the set has one file only, the same
+    its files takes that one's place, and its hash is accepted as well; if the set has one file only, the same
     ending is enough. Files of a known set that lie in data/raw/ already need not be named. No files: an empty
     manifest, as a synthetic source needs it. `replace`: a file of that name in data/raw/ may be another one so far.
 
@@ -186,14 +186,21 @@ def add(name: str, files: Sequence[Path], root: Path, replace: bool = False) -> 
             if target.resolve() != source.resolve():
                 with replaced(target) as fresh:
                     shutil.copyfile(source, fresh)
-            url = old.files[relative].url if old is not None and relative in old.files else None
-            entries[relative] = ManifestFile(sha256=[file_sha256(target)], url=url)
+            entries[relative] = _registered(file_sha256(target), None if old is None else old.files.get(relative))
             origins[relative] = f"added from {source.resolve()}"
         title, licence = ("", "") if old is None else (old.title, old.licence)
         manifest = Manifest(title=title, licence=licence, files=entries)
         write_manifest(name, manifest, root)
         _record(name, origins, root)
     return manifest
+
+
+def _registered(sha256: str, old: ManifestFile | None) -> ManifestFile:
+    """The entry of a file that was added. What a published file should be stays accepted, so that `get` finds it
+    again."""
+    if old is None or old.url is None:
+        return ManifestFile(sha256=[sha256])
+    return old.model_copy(update={"sha256": [*dict.fromkeys([*old.sha256, sha256])]})
 
 
 def _check_places(pairs: Sequence[tuple[Path, str]], raw: Path, replace: bool) -> None:

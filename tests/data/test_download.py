@@ -213,7 +213,7 @@ def test_add_takes_the_place_of_a_known_file(root: Path, tmp_path: Path) -> None
     add("toy", [own], root)
     manifest = read_manifest("toy", root)
     assert manifest is not None and is_present(manifest, root)
-    assert manifest.files["toy.csv"].sha256 == [sha(OTHER)]
+    assert manifest.files["toy.csv"].sha256 == [sha(TEXT), sha(OTHER)]  # what was published stays accepted
     assert (manifest.licence, manifest.files["toy.csv"].url) == ("CC0", "http://127.0.0.1:9/toy.csv")
 
 
@@ -229,13 +229,24 @@ def test_add_takes_the_places_of_known_files_by_their_names(root: Path, tmp_path
     (own / "b.gz").write_bytes(TEXT)
     added = add("toy", [own], root)
     assert {name: entry.sha256 for name, entry in added.files.items()} == {
-        "toy/a.gz": [sha(OTHER)], "toy/b.gz": [sha(TEXT)],
+        "toy/a.gz": [sha(TEXT), sha(OTHER)], "toy/b.gz": [sha(TEXT)],
     }  # fmt: skip
     assert added.known and (root / "data/raw/toy/a.gz").read_bytes() == OTHER
     # The other file lies in its place by now.
     (root / "data/raw/toy/a.gz").write_bytes(TEXT)
     again = add("toy", [root / "data/raw/toy/a.gz"], root)
-    assert [entry.sha256 for entry in again.files.values()] == [[sha(TEXT)]] * 2
+    assert {name: entry.sha256 for name, entry in again.files.items()} == {
+        "toy/a.gz": [sha(TEXT), sha(OTHER)], "toy/b.gz": [sha(TEXT)],
+    }  # fmt: skip
+
+
+def test_a_damaged_file_that_was_added_does_not_shut_out_the_published_one(root: Path, tmp_path: Path) -> None:
+    known(root, toy_csv=[TEXT])
+    (root / "data/raw/toy.csv").write_bytes(TEXT[:-3])
+    add("toy", [root / "data/raw/toy.csv"], root)
+    (root / "data/raw/toy.csv").unlink()
+    get(["toy"], root, mirror(tmp_path / "m", toy_csv=TEXT))
+    assert (root / "data/raw/toy.csv").read_bytes() == TEXT
 
 
 def test_add_brings_both_ts_files_and_whole_folders(root: Path, tmp_path: Path) -> None:
