@@ -124,7 +124,9 @@ def _stability(config: Config, method: Json, own: Sequence[Epochs]) -> list[Json
         tries = ["train.clip: 1.0"] if config.train.clip is None else []
         if not isinstance(config.finetune.methods[method["name"]], UncertaintyMethod):
             tries.append("uncertainty weighting (`kind: uncertainty`)")
-        says = ", ".join([*tries, f"train.lr below {config.train.lr:g}"])
+        says = ", ".join(
+            [*tries, f"a learning rate below {config.finetune.methods[method['name']].train.lr or config.train.lr:g}"]
+        )
     text = (
         f"largest gradient norm of an epoch {burst:.1f} times the median; validation score rose by {rise:.0%} of its "
     )

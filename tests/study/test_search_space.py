@@ -121,6 +121,14 @@ def test_an_arm_searches_no_path_of_another() -> None:
         space_of(only, "learnt")
 
 
+def test_a_method_can_be_tuned_without_its_baselines() -> None:
+    path = "finetune.methods.joint.train.lr"
+    config = config_of({"space": {path: FLOAT}}, **TWO)
+    assert set(space_of(config, "joint")) == {path}
+    changed = overlaid(config, {path: 0.5})
+    assert (changed.finetune.methods["joint"].train.lr, changed.train) == (0.5, config.train)
+
+
 def test_what_pretraining_depends_on_is_not_searched_from_its_weights() -> None:
     methods = {"methods": {"joint": {"kind": "weighted", "lambda": 0.3, "init": "pretrained"}}}
     config = searching("encoder.dropout", **PRETRAINED, finetune=methods)
