@@ -4,7 +4,8 @@
 
 Reads what the runs of `cluster.source` have recorded; trains nothing. For `cifar10-10` (two clusters) and `cifar10-15`
 (three) the adjusted Rand index is taken against the clusters of STG-MTL (arXiv 2307.03374). For `cifar100-100` (20)
-the paper tells of two kinds of classes: of each, the most that lie in one cluster are counted. Mean over the seeds, each grouped alone, and of all seeds together.
+the paper tells of two kinds of classes: of each, the most that lie in one cluster are counted. Each
+is shown for the groups of all seeds together, and as the mean over seeds that are grouped alone.
 """
 
 import argparse
