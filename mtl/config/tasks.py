@@ -34,20 +34,25 @@ class ForecastTask(TaskBase):
     """Columns that are forecast; null takes all."""
 
 
-class ClassificationTask(TaskBase):
+class LabelBase(TaskBase):
+    label: Label = "label"
+    metric: Literal["accuracy", "balanced_accuracy"] = "accuracy"
+    """What verdicts, the choice of an epoch and studies read. Accuracy rewards naming the frequent class, so a rare
+    class, or a loss with `class_weights: balanced`, asks for the mean over classes of the share that is found."""
+
+
+class ClassificationTask(LabelBase):
     """One of two or more classes; cross-entropy."""
 
     kind: Literal["classification"]
-    label: Label = "label"
     class_weights: Literal["none", "balanced"] = "none"
     """`balanced` weighs class c by n / (k · n_c)."""
 
 
-class BinaryTask(TaskBase):
+class BinaryTask(LabelBase):
     """Yes or no; one logit, binary cross-entropy."""
 
     kind: Literal["binary"]
-    label: Label = "label"
     class_weights: Literal["none", "balanced"] = "none"
     """`balanced` sets pos_weight to negatives / positives."""
 
