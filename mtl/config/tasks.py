@@ -36,25 +36,28 @@ class ForecastTask(TaskBase):
 
 class LabelBase(TaskBase):
     label: Label = "label"
-    metric: Literal["accuracy", "balanced_accuracy"] = "accuracy"
-    """What verdicts, the choice of an epoch and studies read. Accuracy rewards naming the frequent class, so a rare
-    class, or a loss with `class_weights: balanced`, asks for the mean over classes of the share that is found."""
+    class_weights: Literal["none", "balanced"] = "none"
+    """`balanced` weighs class c by n / (k · n_c); of a binary task it sets pos_weight to negatives / positives."""
+    metric: Literal["accuracy", "balanced_accuracy"] | None = None
+    """What verdicts, the choice of an epoch and studies read; null takes what the loss is about: accuracy, or with
+    `class_weights: balanced` the mean over classes of the share that is found. Accuracy rewards naming the frequent
+    class, which such a loss gives up."""
+
+    @property
+    def primary_metric(self) -> str:
+        return self.metric or ("balanced_accuracy" if self.class_weights == "balanced" else "accuracy")
 
 
 class ClassificationTask(LabelBase):
     """One of two or more classes; cross-entropy."""
 
     kind: Literal["classification"]
-    class_weights: Literal["none", "balanced"] = "none"
-    """`balanced` weighs class c by n / (k · n_c)."""
 
 
 class BinaryTask(LabelBase):
     """Yes or no; one logit, binary cross-entropy."""
 
     kind: Literal["binary"]
-    class_weights: Literal["none", "balanced"] = "none"
-    """`balanced` sets pos_weight to negatives / positives."""
 
 
 Task = Annotated[ForecastTask | ClassificationTask | BinaryTask, Field(discriminator="kind")]

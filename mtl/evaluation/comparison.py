@@ -12,7 +12,7 @@ from mtl.paths import RunPath
 
 
 def primary_metric(task: Task) -> str:
-    return "mse" if isinstance(task, ForecastTask) else task.metric
+    return "mse" if isinstance(task, ForecastTask) else task.primary_metric
 
 
 def lower_is_better(task: Task) -> bool:

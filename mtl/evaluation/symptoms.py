@@ -82,9 +82,9 @@ def _label(config: Config, made: Comparison, row: Json, method: Json, own: Seque
     spec = config.tasks[task]
     assert not isinstance(spec, ForecastTask)
     accuracy, balanced = ([run.value(task, name) for run in runs] for name in ("accuracy", "balanced_accuracy"))
-    even = spec.metric == "balanced_accuracy"
+    even = spec.primary_metric == "balanced_accuracy"
     least = 1 / len(runs[0].record["detail"][task]["confusion"]) if even else _most_frequent(runs[0], task)
-    above = made.interval([run.value(task, spec.metric) - least for run in runs])
+    above = made.interval([run.value(task, spec.primary_metric) - least for run in runs])
     lag = made.interval([b - a for a, b in zip(accuracy, balanced, strict=True)])
     pulls = made.interval(_pulls(config, own))
     assert above.mean is not None and lag.mean is not None
