@@ -39,7 +39,8 @@ def evidence(
     joint = [(run, history["epochs"]) for run, history in histories if run.path.stage == "finetune"]
     lines = [*_relatedness(made, joint), *_likeness(made, verdicts), *_balance(config, made, verdicts)]
     if groups is not None:
-        lines += _grouping(groups)
+        compared = None if verdicts.get("grouping") is None else verdicts["grouping"]["rows"]
+        lines += [*_grouping(groups, compared), *_worth(made, compared or [])]
     for method in verdicts["methods"]:
         if method["kind"] == "sequential":
             continue
@@ -67,18 +68,48 @@ def _decided(found: Interval) -> bool:
     return found.n >= MIN_SEEDS and found.low is not None
 
 
-def _grouping(groups: Json) -> list[Json]:
-    """The clusters found, and whether single seeds agree with each other."""
+def _grouping(groups: Json, compared: list[Json] | None) -> list[Json]:
+    """The clusters found, and whether single seeds agree with each other; no advice where their models were trained
+    and did no better than random ones."""
+    idle = compared is not None and not any(_better(row) for row in compared)
     agreed = groups["stability"]["runs"]
     sure = "one seed" if agreed is None else f"groupings of single seeds agree with {agreed:.2f} (adjusted Rand index)"
-    rule = f"one model a cluster; agreement of {AGREED:g} or more"
+    rule = f"one model a cluster; agreement of {AGREED:g} or more, and models that beat random ones, where trained"
     lines = []
     for names in groups["groups"]:
         measured = f"one of {groups['clusters']} clusters by {groups['relation']['kind'].replace('_', ' ')}"
         says = None
-        if agreed is not None and agreed >= AGREED:
+        if agreed is not None and agreed >= AGREED and not idle:
             says = "one model for these" if len(names) > 1 else "a model of its own"
         lines.append(line("grouping", ", ".join(names), measured, rule, says, sure))
+    return lines
+
+
+def _better(row: Json) -> bool:
+    """Whether a grouping lies above random ones of as many models."""
+    over = row["over_random"]
+    return over is not None and over["n"] >= MIN_SEEDS and over["low"] is not None and over["low"] > 0
+
+
+def _worth(made: Comparison, compared: list[Json]) -> list[Json]:
+    """Groupings that were trained, against random ones."""
+    lines = []
+    for row in compared:
+        if row["over_random"] is None:
+            continue
+        over, delta = Interval(**row["over_random"]), row["delta_m"]["mean"]
+        assert over.mean is not None
+        measured = (
+            f"Δm {_text(over.mean)} points over random groupings into {row['models']} models, {_text(delta)} % against "
+            "single-task models"
+        )
+        says = (
+            f"these groups, not random ones, where {row['models']} models are what can be had" if _better(row) else None
+        )
+        lines.append(
+            line("grouping", row["name"], measured, "interval over random groupings above 0", says,
+                 _sure(over, made.confidence))
+        )  # fmt: skip
     return lines
 
 

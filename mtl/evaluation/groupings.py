@@ -38,8 +38,9 @@ def compare_groupings(config: Config, finished: Sequence[Run], root: Path = Path
 
     Returns:
         `rows`, one a candidate (of random groupings and of all partitions, summaries too): number of models, passes,
-        parameters, mean metric of each task, Δm on test data with its interval over seeds. None when no model was
-        asked for.
+        parameters, mean metric of each task, Δm on test data with its interval over seeds, and how far that lies above
+        the mean of random groupings into as many models, in points, paired by seed (None: there are none). None when no
+        model was asked for.
 
     Raises:
         UserError: a file is missing or damaged.
@@ -52,6 +53,9 @@ def compare_groupings(config: Config, finished: Sequence[Run], root: Path = Path
     runs = {name: [read_run(path, root) for path in found] for name, found in paths.items()}
     table = _Table(made, plan, config.finetune.methods[config.cluster.source].label, runs)
     rows = [table.row(candidate) for candidate in plan["candidates"]]
+    chance = [row for row in rows if row["kind"] == "random"]
+    for row in rows:
+        row["over_random"] = table.over(row, chance)
     for kind, name in (("random", "random, mean of draws"), ("partition", "every partition, mean")):
         some = [row for row in rows if row["kind"] == kind]
         if some:
@@ -108,8 +112,17 @@ class _Table:
             "groups": [],
             "metrics": {t: sum(row["metrics"][t] for row in rows) / len(rows) for t in rows[0]["metrics"]},
             "delta_m": asdict(self.made.interval(per_seed)),
+            "over_random": None,
             "per_seed": per_seed,
         }
+
+    def over(self, row: dict[str, Any], chance: list[dict[str, Any]]) -> dict[str, Any] | None:
+        """Δm of a candidate less the mean of random groupings with its number of models, seed by seed."""
+        alike = [one["per_seed"] for one in chance if one["models"] == row["models"]]
+        if row["kind"] == "random" or not alike:
+            return None
+        means = [sum(seed) / len(alike) for seed in zip(*alike, strict=True)]
+        return asdict(self.made.interval([own - mean for own, mean in zip(row["per_seed"], means, strict=True)]))
 
     def _of(self, model: str) -> list[Run]:
         """The model's runs, in the order of the seeds."""

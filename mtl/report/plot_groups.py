@@ -175,7 +175,7 @@ def grouping_table(compared: Json, verdicts: Json) -> Table:
     rows = [
         [
             row["name"], str(row["models"]), f"{row['passes_a_task']} / {row['passes_all_tasks']}",
-            count_text(round(row["parameters"])), change_text(row["delta_m"]),
+            count_text(round(row["parameters"])), change_text(row["delta_m"]), change_text(row["over_random"]),
             *(value_text(metrics[task], row["metrics"][task]) for task in tasks),
             "; ".join(listed(group) for group in row["groups"]) or DASH,
         ]
@@ -184,8 +184,18 @@ def grouping_table(compared: Json, verdicts: Json) -> Table:
     return Table(
         "Groupings at their number of models: test metrics (MSE of forecasts, accuracy of labels in percent), means "
         "over seeds. Passes: through networks, for one task and for all tasks of a sample. `clusters` asks the model "
-        "of a task's cluster (hard), `ensemble` asks all, weighted by membership (soft). Weights of the losses: "
+        "of a task's cluster (hard), `ensemble` asks all, weighted by membership (soft). Over random: Δm less the mean "
+        "of random groupings into as many models, in points, paired by seed. Weights of the losses: "
         f"{compared['weights'].replace('_', ' ')}.",
-        ["grouping", "models", "passes", "parameters", f"Δm % [{confidence_text(verdicts)}]", *tasks, "groups"],
+        [
+            "grouping",
+            "models",
+            "passes",
+            "parameters",
+            f"Δm % [{confidence_text(verdicts)}]",
+            "over random",
+            *tasks,
+            "groups",
+        ],
         rows,
     )

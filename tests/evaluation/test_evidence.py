@@ -27,6 +27,7 @@ def lines(
     scores: tuple[float, ...] = (1.0, 0.9, 0.8),
     balanced: float | None = None,
     likeness: dict[str, dict[str, list[float]]] | None = None,
+    compared: list[Json] | None = None,
     **sections: Any,
 ) -> list[Json]:
     """All lines for runs with planted effects; `cosine` is that of every pair, ±0.02 over seeds, and `label_norm` the
@@ -53,7 +54,8 @@ def lines(
             for number, (norm, score) in enumerate(zip(norms, scores * 2, strict=False), start=1)
         ]
         histories.append((run, {"epochs": epochs}))
-    return evidence(config, compare(config, runs, (), likeness), runs, histories, groups)
+    verdicts = compare(config, runs, (), likeness) | {"grouping": compared and {"rows": compared}}
+    return evidence(config, verdicts, runs, histories, groups)
 
 
 def said(found: list[Json], aspect: str, about: str) -> str | None:
@@ -184,6 +186,18 @@ def test_groups_are_recommended_when_seeds_agree_on_them() -> None:
     assert said(found, "grouping", "fault") == "a model of its own"
     unsure = lines(groups=groups | {"stability": {"runs": 0.3, "starts": 1.0}})
     assert said(unsure, "grouping", "short, long") is None
+
+
+@pytest.mark.parametrize(("low", "n", "worth"), [(0.2, 5, True), (-0.2, 5, False), (0.2, 2, False)])
+def test_groups_whose_models_do_not_beat_random_ones_are_not_recommended(low: float, n: int, worth: bool) -> None:
+    groups: Json = {"groups": [["short", "long"], ["fault"]], "clusters": 2, "relation": {"kind": "map"},
+                    "stability": {"runs": 0.9, "starts": 1.0}}  # fmt: skip
+    over = {"mean": 0.4, "low": low, "high": 0.8 - low, "n": n}
+    row = {"name": "clusters", "models": 2, "over_random": over, "delta_m": {"mean": -1.0}}
+    found = lines(groups=groups, compared=[row, row | {"name": "random_1", "over_random": None}])
+    assert said(found, "grouping", "short, long") == ("one model for these" if worth else None)
+    says = "these groups, not random ones, where 2 models are what can be had"
+    assert said(found, "grouping", "clusters") == (says if worth else None)
 
 
 @pytest.mark.parametrize(

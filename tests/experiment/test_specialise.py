@@ -153,6 +153,10 @@ def test_groupings_are_compared_at_their_number_of_models(trained: tuple[Path, P
     best = rows["best partition, chosen on validation data"]
     partitions = [row for row in rows.values() if row["kind"] == "partition"]
     assert best["per_seed_val"] == max((row["per_seed_val"] for row in partitions), key=sum)
+    draw = rows["random_1"]["per_seed"]
+    apart = [own - other for own, other in zip(rows["clusters"]["per_seed"], draw, strict=True)]
+    assert rows["clusters"]["over_random"]["mean"] == pytest.approx(sum(apart) / 2)
+    assert rows["stl"]["over_random"] is rows["together"]["over_random"] is rows["random_1"]["over_random"] is None
     json.dumps(compared, allow_nan=False)
 
 
