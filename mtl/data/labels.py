@@ -37,7 +37,7 @@ def derive_labels(
     """
     labels: dict[str, str] = {}
     made = dict(sources)
-    turned: dict[str, Derived] = {}  # One coin a source: `mtl.config.load` refuses a second.
+    turned: dict[str, Derived] = {}  # One coin a source: `mtl.config.contradictions` refuses a second.
     for name, task in tasks.items():
         source = sources[task.source]
         found = check_names(name, task, source.columns, source.classes, isinstance(source, ImageSet))
