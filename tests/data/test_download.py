@@ -12,8 +12,10 @@ import pytest
 
 from mtl.config.sources import HarSource, PythonSource, SensorsSource, SeriesSource, UeaSource
 from mtl.data.content import content_sha256
-from mtl.data.download import add, get, is_present, known_sets, verify
+from mtl.data.download import get, is_present, known_sets
 from mtl.data.manifest import Manifest, ManifestFile, read_manifest, write_manifest
+from mtl.data.register import add
+from mtl.data.verify import verify
 from mtl.errors import DataError
 from tests.helpers.data_files import har_files, series_text, ts_cases, ts_text, zip_bytes
 

@@ -19,9 +19,10 @@ from mtl.config.sources import (
     UeaSource,
 )
 from mtl.data.build import read_source
-from mtl.data.download import get, verify
+from mtl.data.download import get
 from mtl.data.scaling import fit_scaler
 from mtl.data.store import describe_splits
+from mtl.data.verify import verify
 from mtl.types import ImageSet
 
 pytestmark = pytest.mark.real_data
