@@ -2,11 +2,12 @@
 
 from mtl.config.balancing import SequentialMethod, WeightedMethod
 from mtl.config.balancing_checks import balancing_problems
-from mtl.config.encoder import TimeDartEncoder
+from mtl.config.encoder_checks import encoder_problems
 from mtl.config.grouping_checks import grouping_contradictions
 from mtl.config.labels import LabelRule
 from mtl.config.method_checks import sharing_problems, start_problems
 from mtl.config.schema import Config
+from mtl.config.source_checks import source_problems
 from mtl.config.sources import SensorsSource, SeriesSource
 from mtl.config.tasks import ForecastTask
 
@@ -32,10 +33,7 @@ def contradictions(config: Config) -> list[tuple[str, str]]:
             if rule.flipped != first:
                 message = f"should be {first}, the coin that flips the images of {task.source}, found {rule.flipped}."
                 found.append((f"tasks.{name}.label.flipped", message))
-        length = task.input_len
-        if isinstance(config.encoder, TimeDartEncoder) and length is not None and config.encoder.patch_len > length:
-            message = f"should be at most the window of tasks.{name} ({length}), found {config.encoder.patch_len}."
-            found.append(("encoder.patch_len", message))
+    found += source_problems(config)
     found += [
         ("pretrain.sources", f"should name sources among {', '.join(sources)}, found {name!r}.")
         for name in config.pretrain.sources or []
@@ -81,6 +79,7 @@ def contradictions(config: Config) -> list[tuple[str, str]]:
         config.cluster,
         config.specialise,
     )
+    found += encoder_problems(config)
     found += _tune(config)
     if config.train.stopping.criterion in ("forecast", "constrained") and "forecast" not in kinds.values():
         found.append(("train.stopping.criterion", "should be combined when no task is a forecast, "

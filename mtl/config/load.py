@@ -8,7 +8,7 @@ from mtl.config.contradictions import contradictions
 from mtl.config.messages import message_of
 from mtl.config.schema import Config
 from mtl.config.yaml_file import read_yaml
-from mtl.errors import ConfigError
+from mtl.errors import ConfigError, SettingError
 
 PARAMS = Path("params.yaml")
 
@@ -31,5 +31,5 @@ def parse_config(raw: object, where: str = str(PARAMS)) -> Config:
     except ValidationError as error:
         raise ConfigError(message_of(error, raw, where)) from None
     for path, message in contradictions(config):
-        raise ConfigError(f"{where}: `{path}` {message}")
+        raise SettingError(path, message, where)
     return config

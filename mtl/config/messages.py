@@ -32,6 +32,10 @@ def message_of(error: ValidationError, raw: Any, where: str) -> str:
             return f"{where}: `{path}.kind` is missing."
         case "value_error":
             return f"{where}: `{path}`: {first['ctx']['error']!s}."
+        case "too_short":
+            least = first["ctx"]["min_length"]
+            items = "item" if least == 1 else "items"
+            return f"{where}: `{path}` should have at least {least} {items}, found {shown(found)}."
         case _:
             text = first["msg"].replace("Input should be", "should be").replace("Input should", "should")
             text = text[0].lower() + text[1:]

@@ -1,6 +1,7 @@
 """Settings of a method that do not go with its start, its tasks or the form of sharing."""
 
 from mtl.config.balancing import Method
+from mtl.config.encoder import CnnEncoder, EncoderConfig, LinearEncoder, MlpEncoder, PythonEncoder, TimeDartEncoder
 from mtl.config.methods import Start
 from mtl.config.schema import Config
 from mtl.config.sharing import BranchedSharing
@@ -37,6 +38,10 @@ def sharing_problems(config: Config, path: str, method: Method, tasks: list[str]
             for name in tasks
             if name not in listed
         ]
+        most = stage_count(config.encoder)
+        if most is not None and sharing.shared_stages > most:
+            message = f"should be at most {most}, the stages of the encoder, found {sharing.shared_stages}."
+            found.append((f"{path}.sharing.shared_stages", message))
     if method.target is not None:
         if method.target not in tasks:
             found.append((f"{path}.target", f"should be one of {', '.join(tasks)}, found {method.target!r}."))
@@ -55,3 +60,18 @@ def sharing_problems(config: Config, path: str, method: Method, tasks: list[str]
             message = f"needs the single-task model of every task; {alone[0]} is not among baseline.tasks."
             found.append((f"{path}.curriculum", message))
     return found
+
+
+def stage_count(encoder: EncoderConfig) -> int | None:
+    """Stages of an encoder, which `branched` sharing counts; None for a user's own, whose code tells."""
+    match encoder:
+        case MlpEncoder():
+            return len(encoder.sizes)
+        case CnnEncoder():
+            return len(encoder.widths)
+        case TimeDartEncoder():
+            return encoder.layers + 1  # the embedding
+        case LinearEncoder():
+            return 2
+        case PythonEncoder():
+            return None
