@@ -18,11 +18,13 @@ def add(name: str, files: Sequence[Path], root: Path, replace: bool = False) -> 
 
     A `_TRAIN.ts` brings its `_TEST.ts`; a folder brings every file in it. For a known set, a file of the name of one of
     its files takes that one's place, and its hash is accepted as well; if the set has one file only, the same
-    ending is enough. Files of a known set that lie in data/raw/ already need not be named. No files: an empty
-    manifest, as a synthetic source needs it. `replace`: a file of that name in data/raw/ may be another one so far.
+    ending is enough. Files of a known set that lie in data/raw/ already need not be named, nor the others of one's own
+    set when only files of it are given. No files: an empty manifest, as a synthetic source needs it. `replace`: a file
+    of that name in data/raw/ may be another one so far.
 
     Raises:
-        DataError: a file is missing, is a link, or would overwrite another file in data/raw/ without `replace`.
+        DataError: a file is missing, is a link, is none of a known set's, or would overwrite another file in data/raw/
+            without `replace`.
     """
     raw = root / RAW
     old = read_manifest(name, root)
@@ -34,10 +36,22 @@ def add(name: str, files: Sequence[Path], root: Path, replace: bool = False) -> 
         if len(old.files) == 1 and len(pairs) == 1 and Path(pairs[0][1]).suffix == Path(next(iter(old.files))).suffix:
             pairs = [(pairs[0][0], next(iter(old.files)))]
         given = {relative for _, relative in pairs}
+        strangers = sorted(given - set(old.files))
+        if strangers:
+            # Registered beside or in place of the others, it would make the set unknown to `get`, and never complete.
+            raise DataError(
+                f"`{name}` is a known data set of {', '.join(old.files)}; found {strangers[0]}: your own data should "
+                "have another name."
+            )
         entries = {relative: entry for relative, entry in old.files.items() if relative not in given}
         missing = sorted(relative for relative in entries if not (raw / relative).is_file())
         if missing:
-            raise DataError(f"`{name}` is a known data set and also needs {', '.join(missing)}.")
+            raise DataError(
+                f"`{name}` is a known data set and also needs {', '.join(missing)}: name the rest as well, or run "
+                f"`mtl data get {name}` first."
+            )
+    elif old is not None and pairs and {relative for _, relative in pairs} <= set(old.files):
+        entries = dict(old.files)  # Some of its files, registered anew.
     _check_places(pairs, raw, replace)
     read_origins(name, root)  # Damage there is found before anything is copied.
     origins = {}

@@ -30,11 +30,12 @@ def verify(name: str, source: Source, root: Path) -> dict[str, str]:
     """
     manifest = read_manifest(name, root)
     needed = _needed(source)
+    register = " ".join([f"mtl data add {name}", *(f"'{path}'" for path in _to_add(source))])
     if manifest is None:
-        command = " ".join([f"mtl data add {name}", *(f"'{path}'" for path in needed[:1])])
-        raise DataError(f"{RAW / name}.json is missing: run `{command}`.")
+        raise DataError(f"{RAW / name}.json is missing: run `{register}`.")
     found = {}
-    command = f"mtl data get {name}" if manifest.known else f"mtl data add {name} FILE"
+    own = register if len(manifest.files) > 1 and needed else f"mtl data add {name} FILE"
+    command = f"mtl data get {name}" if manifest.known else own
     for relative, entry in manifest.files.items():
         path = root / RAW / relative
         if not path.is_file():
@@ -49,9 +50,11 @@ def verify(name: str, source: Source, root: Path) -> dict[str, str]:
     for needs in needed:
         covered = [RAW / relative for relative in found]
         if not any(Path(needs) == path or Path(needs) in path.parents for path in covered):
+            if RAW in Path(needs).parents and not (root / needs).exists():
+                raise DataError(f"{needs} is missing: put it there and run `{register}`.")
             raise DataError(
                 f"`prepare.sources.{name}.path`: {needs} is not listed in {RAW / name}.json: "
-                f"run `mtl data add {name} '{needs}'` and let `path` name the copy in {RAW}."
+                f"run `{register}` and let `path` name the copy in {RAW}."
             )
     return found
 
@@ -69,3 +72,8 @@ def _needed(source: Source) -> list[str]:
             return [source.path]
         case PythonSource():
             return [] if source.path is None else [source.path]
+
+
+def _to_add(source: Source) -> list[str]:
+    """What `mtl data add` should be given for it: files that come together go by their folder, or by the first."""
+    return [source.path] if isinstance(source, MnistSource) else _needed(source)[:1]
