@@ -107,6 +107,8 @@ class TaskSpec:
     """Y × X pixels; None for windows."""
     head_lr: float | None = None
     """Learning rate of the task's head; None takes that of the run."""
+    label_metric: str = "accuracy"
+    """What a label task is judged by."""
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -121,7 +123,7 @@ class TaskSpec:
     @property
     def metric(self) -> str:
         """Name of the primary metric."""
-        return "mse" if self.kind == "forecast" else "accuracy"
+        return "mse" if self.kind == "forecast" else self.label_metric
 
     @property
     def lower_is_better(self) -> bool:

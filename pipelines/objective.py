@@ -1,7 +1,7 @@
 """What a trial is: runs of an arm by the same code as a stage, judged on validation data by fixed rules."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from mtl.config import Config, TuneObjective
 from mtl.errors import UserError
+from mtl.evaluation.comparison import primary_metric
 from mtl.experiment import run_baseline, run_finetune
 from mtl.experiment.identity import run_identity
 from mtl.paths import RunPath
@@ -28,8 +29,8 @@ class Goal:
     objectives: tuple[TuneObjective, ...]
     forecasts: tuple[str, ...]
     """Main tasks of the arm that are forecasts."""
-    labels: tuple[str, ...]
-    """Its other main tasks."""
+    labels: Mapping[str, str]
+    """Its other main tasks → the metric that each is judged by."""
     default_lambda: float
     tolerance: float | None
     baseline: dict[str, dict[str, float]]
@@ -46,7 +47,7 @@ class Goal:
     def values(self, val: Metrics) -> list[float]:
         """One value for each objective."""
         mse = fmean(val[name]["mse"] for name in self.forecasts) if self.forecasts else None
-        accuracy = fmean(val[name]["accuracy"] for name in self.labels) if self.labels else None
+        accuracy = fmean(val[name][metric] for name, metric in self.labels.items()) if self.labels else None
         found = []
         for objective in self.objectives:
             match objective:
@@ -88,7 +89,7 @@ def goal_of(config: Config, arm: str, seeds: list[int], root: Path) -> Goal:
     tasks = config.baseline_tasks if arm == STL else config.judged_tasks(arm)
     main = [name for name in tasks if config.tasks[name].role == "main"] or tasks
     forecasts = tuple(name for name in main if config.tasks[name].kind == "forecast")
-    labels = tuple(name for name in main if name not in forecasts)
+    labels = {name: primary_metric(config.tasks[name]) for name in main if name not in forecasts}
     tune = config.tune
     for objective, there in (("forecast_mse", forecasts), ("accuracy", labels)):
         if objective in tune.objectives and not there:

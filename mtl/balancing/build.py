@@ -12,6 +12,7 @@ from mtl.balancing.uncertainty import Uncertainty
 from mtl.balancing.weighted import FixedWeights, WeightedSum
 from mtl.config import Method
 from mtl.config import balancing as methods
+from mtl.errors import UserError
 from mtl.types import TaskSpec
 
 
@@ -29,7 +30,12 @@ def build_balancer(method: Method | None, specs: list[TaskSpec], seed: int = 0) 
     if method is None or isinstance(method, methods.SequentialMethod):
         return FixedWeights(specs)
     if isinstance(method, methods.GradientMethod):
-        from mtl.balancing.build_descent import build_descent
+        try:
+            from mtl.balancing.build_descent import build_descent
+        except ModuleNotFoundError as error:
+            raise UserError(
+                f"`kind: {method.kind}` cannot run: {error.name} is not installed; `pip install {error.name}` does it."
+            ) from None
 
         balancer: Balancer = build_descent(method, specs, seed)
     else:

@@ -3,13 +3,14 @@
 from typing import assert_never
 
 from mtl.balancing.aggregation import Direction, Weigher
+from mtl.balancing.conflict_averse import CaGrad
 from mtl.balancing.excess import ExcessMtl
 from mtl.balancing.fairness import FairGrad, NashMtl
 from mtl.balancing.jacobian import JacobianDescent
 from mtl.balancing.mgda import Mgda
 from mtl.balancing.projection import DualProj, UpGrad
 from mtl.balancing.surgery import GradVac, PcGrad
-from mtl.balancing.torchjd_methods import AlignedMtl, CaGrad, ConFig, ImtlG, Mean, Random, SignDrop, Sum
+from mtl.balancing.torchjd_methods import AlignedMtl, ConFig, ImtlG, Mean, Random, SignDrop, Sum
 from mtl.config import balancing as methods
 from mtl.types import TaskSpec
 

@@ -5,7 +5,6 @@ from jaxtyping import Float, Float64
 from torch import Tensor
 from torchjd.aggregation import (
     AlignedMTLWeighting,
-    CAGradWeighting,
     ConFIG,
     GradDrop,
     IMTLGWeighting,
@@ -14,10 +13,6 @@ from torchjd.aggregation import (
 
 from mtl.balancing.aggregation import Direction, Weigher, preferences, unit_trace
 from mtl.balancing.chance import Chance
-from mtl.errors import UserError
-
-STILL = 1e-8
-"""CAGrad stands still where the tasks' best common direction is this much shorter than their gradients."""
 
 
 class Mean(Weigher):
@@ -51,24 +46,6 @@ class Random(Weigher):
     def forward(self, gramian: Float64[Tensor, "k k"], present: list[int]) -> Float64[Tensor, " k"]:
         with self.chance.own():
             return self.inner(torch.empty(len(present), 0, dtype=torch.float64))
-
-
-class CaGrad(Weigher):
-    """Conflict-averse descent (Liu 2021, arXiv 2110.14048, algorithm 1).
-
-    Raises:
-        UserError: its solver is not installed.
-    """
-
-    def __init__(self, c: float) -> None:
-        super().__init__()
-        try:
-            self.inner = CAGradWeighting(c, norm_eps=STILL)
-        except ImportError as error:
-            raise UserError(f"`kind: cagrad` cannot run: {error}") from None
-
-    def forward(self, gramian: Float64[Tensor, "k k"], present: list[int]) -> Float64[Tensor, " k"]:
-        return self.inner(unit_trace(gramian))
 
 
 class ImtlG(Weigher):

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from mtl.config.common import Name, PositiveFloat, PositiveFraction, PositiveInt, Section
+from mtl.config.common import Name, NonNegativeFloat, PositiveFloat, PositiveFraction, PositiveInt, Section
 from mtl.config.grouping import DataMapConfig, LookaheadConfig
 from mtl.config.sharing import HardSharing, Sharing
 
@@ -44,9 +44,19 @@ class Curriculum(Section):
     """Task → first epoch that trains it."""
 
 
+class OwnTraining(Section):
+    """What one method trains with in place of a value of `train`; null keeps that. The budget stays the common one."""
+
+    lr: PositiveFloat | None = None
+    head_lr: PositiveFloat | None = None
+    weight_decay: NonNegativeFloat | None = None
+
+
 class MethodBase(Start):
     tasks: Annotated[list[Name], Field(min_length=1)] | None = None
     """Tasks trained together; null takes all."""
+    train: OwnTraining = OwnTraining()
+    """Its own learning rate and weight decay, so that a method can be tuned without moving its baselines."""
     sharing: Sharing = HardSharing()
     """How they share the network."""
     target: Name | None = None

@@ -34,22 +34,30 @@ class ForecastTask(TaskBase):
     """Columns that are forecast; null takes all."""
 
 
-class ClassificationTask(TaskBase):
+class LabelBase(TaskBase):
+    label: Label = "label"
+    class_weights: Literal["none", "balanced"] = "none"
+    """`balanced` weighs class c by n / (k · n_c); of a binary task it sets pos_weight to negatives / positives."""
+    metric: Literal["accuracy", "balanced_accuracy"] | None = None
+    """What verdicts, the choice of an epoch and studies read; null takes what the loss is about: accuracy, or with
+    `class_weights: balanced` the mean over classes of the share that is found. Accuracy rewards naming the frequent
+    class, which such a loss gives up."""
+
+    @property
+    def primary_metric(self) -> str:
+        return self.metric or ("balanced_accuracy" if self.class_weights == "balanced" else "accuracy")
+
+
+class ClassificationTask(LabelBase):
     """One of two or more classes; cross-entropy."""
 
     kind: Literal["classification"]
-    label: Label = "label"
-    class_weights: Literal["none", "balanced"] = "none"
-    """`balanced` weighs class c by n / (k · n_c)."""
 
 
-class BinaryTask(TaskBase):
+class BinaryTask(LabelBase):
     """Yes or no; one logit, binary cross-entropy."""
 
     kind: Literal["binary"]
-    label: Label = "label"
-    class_weights: Literal["none", "balanced"] = "none"
-    """`balanced` sets pos_weight to negatives / positives."""
 
 
 Task = Annotated[ForecastTask | ClassificationTask | BinaryTask, Field(discriminator="kind")]

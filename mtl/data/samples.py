@@ -116,7 +116,7 @@ class TaskAtSource:
         image = (source.images.shape[2], source.images.shape[3]) if isinstance(source, ImageSet) else None
         return TaskSpec(self.name, task.kind, source.name, self.length, source.columns, [], classes=classes,
                         role=task.role, weight=task.weight, dropout=task.dropout, class_weights=weights,
-                        image=image, head_lr=task.head_lr)  # fmt: skip
+                        image=image, head_lr=task.head_lr, label_metric=task.primary_metric)  # fmt: skip
 
 
 def labels_at(source: SourceData, label: str, length: int, starts: Int[Tensor, " n"]) -> Int[Tensor, " n"]:

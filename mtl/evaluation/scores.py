@@ -1,10 +1,10 @@
-"""Label tasks by every metric, and the average accuracy over them, as published tables have it."""
+"""Label tasks by every metric, and the average over them, as published tables have it."""
 
 from collections.abc import Sequence
 from typing import Any
 
 from mtl.config import ForecastTask
-from mtl.evaluation.comparison import Comparison
+from mtl.evaluation.comparison import Comparison, primary_metric
 from mtl.evaluation.runs import Run
 
 METRICS = ("accuracy", "balanced_accuracy", "macro_f1")
@@ -26,8 +26,9 @@ def label_scores(made: Comparison) -> dict[str, Any]:
 
     Returns:
         `entries`: for the single-task models of each start (`method` None) and for each method its `tasks`, task →
-        metric → statistic. `averages`: for each method whose tasks include labels, its accuracy averaged over them
-        (`joint`), and that of the single-task models of the same tasks (`stl`; None unless there is one for each).
+        metric → statistic. `averages`: for each method whose tasks include labels, the `metric` that all of them are
+        judged by (accuracy where they differ) averaged over them (`joint`), and that of the single-task models of the
+        same tasks (`stl`; None unless there is one for each).
     """
     config = made.config
     entries, averages = [], []
@@ -40,12 +41,15 @@ def label_scores(made: Comparison) -> dict[str, Any]:
         entries.append({"method": name, "start": method.label, "tasks": _scores(made, joint)})
         if tasks:
             alone = {task: made.stl(task, method.label) for task in tasks if made.alone(task)}
+            metrics = {primary_metric(config.tasks[task]) for task in tasks}
+            metric = metrics.pop() if len(metrics) == 1 else "accuracy"
             averages.append(
                 {
                     "method": name,
+                    "metric": metric,
                     "tasks": tasks,
-                    "joint": _average(made, joint),
-                    "stl": _average(made, alone) if len(alone) == len(tasks) else None,
+                    "joint": _average(made, joint, metric),
+                    "stl": _average(made, alone, metric) if len(alone) == len(tasks) else None,
                 }
             )
     return {"entries": [entry for entry in entries if entry["tasks"]], "averages": averages}
@@ -60,6 +64,6 @@ def _scores(made: Comparison, runs: dict[str, list[Run]]) -> dict[str, Any]:
     return found
 
 
-def _average(made: Comparison, runs: dict[str, list[Run]]) -> dict[str, Any]:
-    by_task = [[run.value(task, "accuracy") for run in seeds] for task, seeds in runs.items()]
+def _average(made: Comparison, runs: dict[str, list[Run]], metric: str) -> dict[str, Any]:
+    by_task = [[run.value(task, metric) for run in seeds] for task, seeds in runs.items()]
     return made.summary([sum(seed) / len(seed) for seed in zip(*by_task, strict=True)])

@@ -81,18 +81,22 @@ def _label(config: Config, made: Comparison, row: Json, method: Json, own: Seque
     task, runs = row["task"], made.joint(method["name"])
     spec = config.tasks[task]
     assert not isinstance(spec, ForecastTask)
-    most = _most_frequent(runs[0], task)
-    accuracy = made.interval([run.value(task, "accuracy") - most for run in runs])
-    balanced = made.interval([run.value(task, "balanced_accuracy") - run.value(task, "accuracy") for run in runs])
+    accuracy, balanced = ([run.value(task, name) for run in runs] for name in ("accuracy", "balanced_accuracy"))
+    even = spec.primary_metric == "balanced_accuracy"
+    least = 1 / len(runs[0].record["detail"][task]["confusion"]) if even else _most_frequent(runs[0], task)
+    above = made.interval([run.value(task, spec.primary_metric) - least for run in runs])
+    lag = made.interval([b - a for a, b in zip(accuracy, balanced, strict=True)])
     pulls = made.interval(_pulls(config, own))
-    assert accuracy.mean is not None and balanced.mean is not None
+    assert above.mean is not None and lag.mean is not None
+    blindly = "always naming one class" if even else "always naming the most frequent class"
     text = (
-        f"accuracy {accuracy.mean + most:.3f}, of always naming the most frequent class {most:.3f}, over classes "
-        f"{accuracy.mean + most + balanced.mean:.3f}" + _pull_text(pulls)
+        f"{'balanced ' * even}accuracy {above.mean + least:.3f}, of {blindly} {least:.3f}"
+        + ("" if even else f", over classes {above.mean + least + lag.mean:.3f}")
+        + _pull_text(pulls)
     )
     best = made.optimum(task)
-    hopeless = best is not None and best <= most + RARE
-    blind = _decided(accuracy) and accuracy.low is not None and accuracy.low <= 0
+    hopeless = best is not None and best <= least + RARE
+    blind = _decided(above) and above.low is not None and above.low <= 0
     says = None
     if hopeless:
         text += f"; nobody can reach more than {best:.3f}"
@@ -100,7 +104,7 @@ def _label(config: Config, made: Comparison, row: Json, method: Json, own: Seque
         tries = []
         if method["lambda"] is not None and pulls.mean is not None and pulls.mean < 1:
             tries.append(f"λ up to about {_even(method['lambda'], pulls.mean):.2g}, at which forecasts pull no harder")
-        if spec.class_weights == "none" and (balanced.mean < -RARE or blind):
+        if spec.class_weights == "none" and (lag.mean < -RARE or blind):
             tries.append(f"tasks.{task}.class_weights: balanced")
         encoder = config.encoder
         if isinstance(encoder, TimeDartEncoder | LinearEncoder) and not encoder.classification.amplitude:
@@ -108,7 +112,7 @@ def _label(config: Config, made: Comparison, row: Json, method: Json, own: Seque
         says = ", ".join(tries) or f"a larger `weight` of {task}, or a model of its own"
     return line(
         LABEL, f"{method['name']}: {task}", text,
-        "HURT, or the interval of accuracy less the most frequent class reaches 0", says, _seeds(made),
+        f"HURT, or the interval of {'balanced ' * even}accuracy less that of {blindly} reaches 0", says, _seeds(made),
     )  # fmt: skip
 
 
@@ -124,7 +128,9 @@ def _stability(config: Config, method: Json, own: Sequence[Epochs]) -> list[Json
         tries = ["train.clip: 1.0"] if config.train.clip is None else []
         if not isinstance(config.finetune.methods[method["name"]], UncertaintyMethod):
             tries.append("uncertainty weighting (`kind: uncertainty`)")
-        says = ", ".join([*tries, f"train.lr below {config.train.lr:g}"])
+        says = ", ".join(
+            [*tries, f"a learning rate below {config.finetune.methods[method['name']].train.lr or config.train.lr:g}"]
+        )
     text = (
         f"largest gradient norm of an epoch {burst:.1f} times the median; validation score rose by {rise:.0%} of its "
     )

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from mtl.config import BaseConfig, Config, Method, Start
-from mtl.experiment.objects import pretrained_weights
+from mtl.experiment.objects import own_training, pretrained_weights
 from mtl.paths import PREPARED, RunPath
 from mtl.seeding import resolve_device
 
@@ -58,6 +58,8 @@ def run_identity(config: Config, method: Method | None, start: Start, seed: int,
     Raises:
         UserError: it starts from pretrained weights that are not there.
     """
+    if method is not None:
+        config = own_training(config, method)
     chosen = digest(settings(config, "base", "tasks", "encoder", "train"))
     if method is not None:
         chosen = digest([chosen, method.model_dump(mode="json", by_alias=True)])

@@ -69,6 +69,12 @@ def start_from(model: MultiTaskModel, start: Start, config: Config, seed: int, r
     return transfer
 
 
+def own_training(config: Config, method: Method) -> Config:
+    """The configuration that a method is trained with: `train` with what the method sets itself."""
+    own = method.train.model_dump(exclude_none=True)
+    return config.model_copy(update={"train": config.train.model_copy(update=own)}) if own else config
+
+
 def run_encoder(config: Config, start: Start) -> EncoderConfig:
     """The encoder of runs with this start: `encoder`, widened where the start says so."""
     return widened(config.encoder, start.width)

@@ -17,7 +17,7 @@ from mtl.errors import UserError
 from mtl.experiment.easing import curriculum_digests, eased_plan
 from mtl.experiment.execution import OnEpoch, Tell, silent, unheard, write_timings
 from mtl.experiment.identity import digest, run_identity, state_key
-from mtl.experiment.objects import build_optimiser, joint_plan, load_tasks, run_encoder, start_from
+from mtl.experiment.objects import build_optimiser, joint_plan, load_tasks, own_training, run_encoder, start_from
 from mtl.experiment.result import write_run
 from mtl.experiment.states import held, note_finished, state_files
 from mtl.models.build import MultiTaskModel, build_model
@@ -68,7 +68,9 @@ def run_method(
     out: Path | None = None, on_epoch: OnEpoch = unheard,
 ) -> Path:  # fmt: skip
     """Trains `tasks` together as `method` says; returns the run's folder, `where`. Arguments as in `run_baseline`."""
-    return _run(config, where, tasks, method, method, root, tell, root if out is None else out, on_epoch)
+    return _run(
+        own_training(config, method), where, tasks, method, method, root, tell, root if out is None else out, on_epoch
+    )
 
 
 def _run(

@@ -55,13 +55,14 @@ def published_tables(verdicts: Json) -> list[Table]:
     return tables
 
 
-def averages(verdicts: Json) -> dict[str, tuple[str, str]]:
-    """Method → its accuracy averaged over tasks, and that of the single-task models of the same tasks, percent; only
-    where every task is a label, since an average over some of the tasks would mislead."""
+def averages(verdicts: Json) -> dict[str, tuple[str, str, str]]:
+    """Method → metric in words, its average over tasks, and that of the single-task models of the same tasks, percent;
+    only where every task is a label, since an average over some of the tasks would mislead."""
     if any(task["kind"] == "forecast" for task in verdicts["tasks"]):
         return {}
     return {
-        row["method"]: (percent_text(row["joint"]), percent_text(row["stl"])) for row in verdicts["labels"]["averages"]
+        row["method"]: (SHARES[row["metric"]], percent_text(row["joint"]), percent_text(row["stl"]))
+        for row in verdicts["labels"]["averages"]
     }
 
 

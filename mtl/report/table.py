@@ -106,7 +106,7 @@ def _headline(method: Json) -> Text:
     return line
 
 
-def _further(verdicts: Json, method: Json, shares: dict[str, tuple[str, str]]) -> list[str]:
+def _further(verdicts: Json, method: Json, shares: dict[str, tuple[str, str, str]]) -> list[str]:
     """What the rows do not say: how many are left out, tasks without a verdict, and the average accuracy."""
     said = []
     rows, shown = rows_of(verdicts, method["name"]), extremes(verdicts, method["name"])
@@ -118,8 +118,8 @@ def _further(verdicts: Json, method: Json, shares: dict[str, tuple[str, str]]) -
     if len(rows) < len(method["tasks"]):
         said.append(f"without a single-task model: {len(method['tasks']) - len(rows)} of {len(method['tasks'])} tasks")
     if method["name"] in shares:
-        joint, single = shares[method["name"]]
-        said.append(f"average accuracy {joint} %" + (f", STL {single} %" if single != DASH else ""))
+        metric, joint, single = shares[method["name"]]
+        said.append(f"average {metric} {joint} %" + (f", STL {single} %" if single != DASH else ""))
     return said
 
 

@@ -19,8 +19,8 @@ Metrics = dict[str, dict[str, float]]
 class Selector:
     """Keeps the best epoch and says when to stop.
 
-    A forecast counts by its MSE, a label by its error rate (1 − accuracy); ties go to the lower loss. A run of one
-    kind of task is judged by those tasks alone. Auxiliary tasks do not count unless there is nothing else.
+    A forecast counts by its MSE, a label by 1 − its metric (accuracy: the error rate); ties go to the lower loss. A run
+    of one kind of task is judged by those tasks alone. Auxiliary tasks do not count unless there is nothing else.
 
     Args:
         config: criterion, patience and tolerance.
@@ -73,7 +73,8 @@ class Selector:
 
 
 def _error(spec: TaskSpec, val: Metrics) -> float:
-    return val[spec.name]["mse"] if spec.kind == "forecast" else 1 - val[spec.name]["accuracy"]
+    value = val[spec.name][spec.metric]
+    return value if spec.lower_is_better else 1 - value
 
 
 def _mean(specs: list[TaskSpec], val: Metrics) -> float:

@@ -1,6 +1,7 @@
 """Aggregation on a network: shared weights, heads, the surrogate on the features, and what is refused."""
 
 import dataclasses
+import sys
 from typing import Any
 
 import pytest
@@ -187,6 +188,10 @@ def test_jacobian_descent_on_two_regressions() -> None:
 
 
 def test_a_solver_that_is_not_installed_is_named_with_what_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("torchjd._mixins.find_spec", lambda name: None if name == "cvxpy" else name)
-    with pytest.raises(UserError, match=r"`kind: cagrad` cannot run: .*cvxpy.*pip install \"torchjd\[cagrad\]\""):
+    for module in ("mtl.balancing.build_descent", "mtl.balancing.conflict_averse"):
+        monkeypatch.delitem(sys.modules, module, raising=False)
+    monkeypatch.setitem(sys.modules, "clarabel", None)
+    with pytest.raises(
+        UserError, match=r"`kind: cagrad` cannot run: clarabel is not installed; `pip install clarabel`"
+    ):
         balancer({"kind": "cagrad"}, specs(2))

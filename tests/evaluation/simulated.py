@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from mtl.config import Config, parse_config
+from mtl.evaluation.comparison import primary_metric
 from mtl.evaluation.runs import Run
 from mtl.evaluation.tables import write_json
 from mtl.paths import RunPath, run_paths
@@ -55,9 +56,10 @@ def make_run(config: Config, path: RunPath, value: Value, optimum: dict[str, flo
             metrics[task] = {"mse": value(path, task), "mae": 0.5}
             detail[task] = {"mse_by_horizon": [0.25, 0.5], "mae_by_channel": {"a": 0.125}}
         else:
-            metrics[task] = {"accuracy": value(path, task), "loss": 0.5, "balanced_accuracy": 0.5, "macro_f1": 0.25}
+            metrics[task] = {"accuracy": 0.5, "loss": 0.5, "balanced_accuracy": 0.5, "macro_f1": 0.25}
+            metrics[task][primary_metric(config.tasks[task])] = value(path, task)
             detail[task] = {"confusion": [[1, 0], [0, 1]], "classes": ["no", "yes"]}
-    primary = {task: "mse" if config.tasks[task].kind == "forecast" else "accuracy" for task in tasks}
+    primary = {task: primary_metric(config.tasks[task]) for task in tasks}
     record = {
         "stage": path.stage, "name": path.name, "start": start.label, "seed": path.seed, "fold": 0, "tasks": tasks,
         "init": start.init, "freeze": start.freeze, "width": start.width,

@@ -56,6 +56,26 @@ def test_planted_effects_are_found_and_signed() -> None:
     json.dumps(verdicts, allow_nan=False)
 
 
+def test_a_label_is_judged_by_what_its_loss_is_about() -> None:
+    """With `class_weights: balanced` by balanced accuracy, unless `metric` says otherwise; its optimum is not known."""
+    label = {"kind": "binary", "source": "plant", "input_len": 48, "label": "fault"}
+    kept = {"class_weights": "balanced", "metric": "accuracy"}
+    tasks = {"fault": label, "even": label | {"class_weights": "balanced"}, "kept": label | kept}
+    config = make_config(tasks=tasks, finetune={"methods": {"joint": {"kind": "equal"}}})
+    tiny = iter(range(1000))
+
+    def value(path: RunPath, task: str) -> float:
+        return (0.6 if path.stage == "baseline" else 0.75) + 1e-4 * (next(tiny) % 7)
+
+    verdicts = compare(config, make_runs(config, value, dict.fromkeys(tasks, 0.9)))
+    found = {r["task"]: (r["metric"], r["verdict"], r["gap_closed"] is None) for r in verdicts["rows"]}
+    assert found == {
+        "fault": ("accuracy", "HELPED", False),
+        "even": ("balanced_accuracy", "HELPED", True),
+        "kept": ("accuracy", "HELPED", False),
+    }
+
+
 def test_numbers_of_a_row_by_hand() -> None:
     config = make_config()
     stl, joint = [0.50, 0.52, 0.48, 0.51, 0.49], [0.45, 0.49, 0.44, 0.46, 0.42]

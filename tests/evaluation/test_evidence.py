@@ -148,9 +148,9 @@ def test_a_label_that_nobody_can_tell_is_no_symptom_and_one_that_is_not_told_is(
 def test_bursts_of_the_gradient_and_jumps_of_the_score_are_unstable() -> None:
     burst = (1.0, 1.0, 12.0, 1.0)
     assert said(lines(norms=burst), UNSTABLE, "joint") == (
-        "uncertainty weighting (`kind: uncertainty`), train.lr below 0.001"
+        "uncertainty weighting (`kind: uncertainty`), a learning rate below 0.001"
     )
-    assert said(lines(norms=burst), UNSTABLE, "learned") == "train.lr below 0.001"
+    assert said(lines(norms=burst), UNSTABLE, "learned") == "a learning rate below 0.001"
     assert "train.clip: 1.0" in str(said(lines(norms=burst, train={"clip": None}), UNSTABLE, "joint"))
     assert said(lines(scores=(1.0, 0.4, 1.0)), UNSTABLE, "joint") is not None
     assert said(lines(), UNSTABLE, "joint") is None

@@ -42,6 +42,20 @@ def test_average_accuracy_is_over_tasks_seed_by_seed() -> None:
     assert hard["joint"] == {"mean": pytest.approx(0.872), "low": pytest.approx(low), "high": pytest.approx(high),
                              "values": pytest.approx(values)}  # fmt: skip
     assert hard["stl"]["mean"] == pytest.approx(0.852)
+    assert hard["metric"] == "accuracy"
+
+
+@pytest.mark.parametrize(
+    ("kinds", "metric", "mean"),
+    [(("balanced", "balanced"), "balanced_accuracy", 0.872), (("balanced", "none"), "accuracy", (0.5 + 0.822) / 2)],
+)
+def test_the_average_is_of_the_metric_that_all_are_judged_by(kinds: tuple[str, str], metric: str, mean: float) -> None:
+    plain = labels_config().model_dump(mode="json", by_alias=True)["tasks"]
+    tasks = {name: task | {"class_weights": kind} for (name, task), kind in zip(plain.items(), kinds, strict=True)}
+    config = labels_config(tasks=tasks)
+    hard = compare(config, make_runs(config, accuracy))["labels"]["averages"][0]
+    assert hard["metric"] == metric
+    assert hard["joint"]["mean"] == pytest.approx(mean)
 
 
 def test_every_metric_of_single_models_and_of_methods() -> None:

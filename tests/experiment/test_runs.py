@@ -12,6 +12,7 @@ from torch import Tensor
 from mtl.config import Config, Start
 from mtl.errors import UserError
 from mtl.experiment import run_baseline, run_finetune, run_pretrain
+from mtl.experiment.identity import run_identity
 from mtl.experiment.objects import load_tasks
 from mtl.experiment.states import list_states, release
 from mtl.files import write_json
@@ -289,3 +290,17 @@ def test_an_earlier_result_stays_until_the_new_one_is_whole(root: Path, monkeypa
         run_finetune(hot, "joint", SEED, root)
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
     assert [path.name for path in folder.parent.iterdir()] == [folder.name]
+
+
+def test_a_method_with_its_own_learning_rate_is_what_a_common_one_would_make_it(root: Path) -> None:
+    """And nothing else moves: the single-task runs keep theirs."""
+    own = {"lr": 1e-3, "head_lr": 2e-3, "weight_decay": 0.1}
+    joint = {"kind": "weighted", "lambda": 0.3}
+    config = configure(finetune={"methods": {"joint": joint | {"train": own}}})
+    plain = configure(finetune={"methods": {"joint": joint}})
+    common = configure(train=plain.train.model_dump(mode="json") | own, finetune={"methods": {"joint": joint}})
+    mine = weights(run_finetune(config, "joint", SEED, root))
+    identity = run_identity(config, config.finetune.methods["joint"], Start(), SEED, root)
+    assert equal(mine, weights(run_finetune(common, "joint", SEED, root)))
+    assert identity != run_identity(plain, plain.finetune.methods["joint"], Start(), SEED, root)
+    assert run_identity(config, None, Start(), SEED, root) == run_identity(plain, None, Start(), SEED, root)

@@ -1,11 +1,13 @@
 """`tune`: which paths may be searched, in which arm, and one message for everything that cannot be."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from mtl.config import Config
 from mtl.errors import ConfigError, UserError
+from pipelines.objective import goal_of
 from pipelines.plan import shared_stages
 from pipelines.search_space import STL, arms, check, grid, grid_size, overlaid, space_of
 from tests.experiment.conftest import PRETRAINED, configure
@@ -121,6 +123,14 @@ def test_an_arm_searches_no_path_of_another() -> None:
         space_of(only, "learnt")
 
 
+def test_a_method_can_be_tuned_without_its_baselines() -> None:
+    path = "finetune.methods.joint.train.lr"
+    config = config_of({"space": {path: FLOAT}}, **TWO)
+    assert set(space_of(config, "joint")) == {path}
+    changed = overlaid(config, {path: 0.5})
+    assert (changed.finetune.methods["joint"].train.lr, changed.train) == (0.5, config.train)
+
+
 def test_what_pretraining_depends_on_is_not_searched_from_its_weights() -> None:
     methods = {"methods": {"joint": {"kind": "weighted", "lambda": 0.3, "init": "pretrained"}}}
     config = searching("encoder.dropout", **PRETRAINED, finetune=methods)
@@ -178,3 +188,14 @@ def test_values_laid_over_a_configuration_are_checked_together() -> None:
     assert overlaid(config, {}) == config
     with pytest.raises(ConfigError, match="encoder"):
         overlaid(config, {"encoder.heads": 3})
+
+
+def test_a_label_counts_by_its_own_metric(tmp_path: Path) -> None:
+    """As in the choice of an epoch."""
+    tasks = configure().model_dump(mode="json", by_alias=True)["tasks"]
+    tasks["up"] |= {"class_weights": "balanced"}
+    del tasks["next"]
+    config = config_of({"objectives": ["accuracy"]}, tasks=tasks, finetune={"methods": {"joint": {"kind": "equal"}}})
+    goal = goal_of(config, "joint", [3], tmp_path)
+    found = {"phase": {"accuracy": 0.5, "balanced_accuracy": 0.1}, "up": {"accuracy": 0.2, "balanced_accuracy": 0.7}}
+    assert goal.values(found) == [pytest.approx(0.6)]

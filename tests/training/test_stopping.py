@@ -43,6 +43,15 @@ def test_forecast_looks_at_the_forecast_alone() -> None:
     assert chosen(Selector(stopping(criterion="forecast"), [F, C], 0.5), [val(0.3, 0.9), val(0.2, 0.1)]) == 2
 
 
+def test_a_label_counts_by_its_own_metric() -> None:
+    even = spec("classification", "c", label_metric="balanced_accuracy")
+    history: list[Metrics] = [
+        {"c": {"accuracy": 0.9, "balanced_accuracy": 0.5, "loss": 1.0}},
+        {"c": {"accuracy": 0.8, "balanced_accuracy": 0.7, "loss": 1.0}},
+    ]
+    assert (chosen(Selector(stopping(), [C]), history), chosen(Selector(stopping(), [even]), history)) == (1, 2)
+
+
 def test_combined_uses_the_final_share_and_else_the_default() -> None:
     history = [val(0.30, 0.90), val(0.20, 0.85)]  # scores (1−λ)·mse + λ·error: the second wins while λ < 2/3
     assert Selector(stopping(), [F, C], 0.25).score(history[0])[0] == pytest.approx(0.75 * 0.3 + 0.25 * 0.1)
