@@ -27,7 +27,8 @@ class ImageSource(Section):
             raise ValueError("mean and std should be given together, or neither of them")
         for key, given in (("mean", self.mean), ("std", self.std)):
             if given is not None and len(given) != self.channels:
-                raise ValueError(f"{key} should have {self.channels} numbers, one a channel, found {len(given)}")
+                numbers = "1 number" if self.channels == 1 else f"{self.channels} numbers, one a channel"
+                raise ValueError(f"{key} should have {numbers}, found {len(given)}")
         return self
 
 

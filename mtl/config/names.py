@@ -105,9 +105,10 @@ def check_label(name: str, task: ClassificationTask | BinaryTask, labels: Collec
             raise SettingError(f"{where}.of", f"is missing: {task.source} has the labels {', '.join(labels)}.")
         label, where = _made_from(label, labels), f"{where}.of"
     if label not in labels:
-        known = ", ".join(labels)
-        allowed = f"one of {known}" if known else f"a label of {task.source}, which has none"
-        raise SettingError(where, f"should be {allowed}; found {shown(label)}.")
+        if not labels:
+            raise SettingError(where, f"should be a label of {task.source}, which has none; found {shown(label)}.")
+        rule = ", or a rule (even, one_vs_rest, …)" if isinstance(task.label, str) else ""
+        raise SettingError(where, f"should be one of {', '.join(labels)}{rule}; found {shown(label)}.")
 
 
 def _rule_or_name(task: ClassificationTask | BinaryTask, labels: Collection[str]) -> LabelRule | str:

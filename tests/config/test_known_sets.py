@@ -69,7 +69,10 @@ LABELS: list[tuple[Raw, str]] = [
         own("cifar10", {"one_vs_rest": "cat", "of": "coarse"}, path="mine.tar.gz"),
         "should be one of classes; found 'coarse'.",
     ),
-    (own("cifar10", "coarse", path="mine.tar.gz"), "`tasks.t0.label` should be one of classes; found 'coarse'."),
+    (
+        own("cifar10", "coarse", path="mine.tar.gz"),
+        "should be one of classes, or a rule (even, one_vs_rest, …); found 'coarse'.",
+    ),
     (own("mnist", "classes"), "`tasks.t0.kind` binary needs a label with 2 classes; classes has 10: 0, 1, "),
     (
         own("digits", {"flipped": 0}) | {"prepare": {"sources": {"own": {"kind": "har"}}}},

@@ -167,7 +167,7 @@ REFUSED = [
              "is 'airplane'"),
     ({"multiple_of": 3}, r"`tasks\.t\.label\.multiple_of` needs classes that are whole numbers"),
     ({"one_vs_rest": "cat", "of": "fine"}, r"`tasks\.t\.label\.of` should be one of coarse, classes; found 'fine'"),
-    ("fine", r"`tasks\.t\.label` should be one of coarse, classes; found 'fine'"),
+    ("fine", r"`tasks\.t\.label` should be one of coarse, classes, or a rule \(.*\); found 'fine'"),
     ("classes", r"`tasks\.t\.kind` binary needs a label with 2 classes; classes has 4"),
 ]  # fmt: skip
 
