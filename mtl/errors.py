@@ -13,6 +13,22 @@ class ConfigError(UserError):
     """A value in params.yaml (or an overlay of it) that cannot be used."""
 
 
+class SettingError(ConfigError):
+    """A setting that cannot be used: "FILE: `path` message"; a stage that finds it says what `mtl validate` would."""
+
+    def __init__(self, path: str, message: str, file: str = "params.yaml") -> None:
+        super().__init__(path, message, file)  # All of them: errors travel between processes as their arguments.
+
+    @property
+    def problem(self) -> tuple[str, str]:
+        """Path and message."""
+        return self.args[0], self.args[1]
+
+    def __str__(self) -> str:
+        path, message, file = self.args
+        return f"{file}: `{path}` {message}"
+
+
 class DataError(UserError):
     """A data file that is missing or cannot be used."""
 

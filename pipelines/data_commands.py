@@ -46,8 +46,8 @@ def add(
         import re
 
         from mtl.checks import bad
-        from mtl.data.download import add as register
         from mtl.data.manifest import RAW
+        from mtl.data.register import add as register
 
         if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
             raise bad("NAME", "be lower-case letters, digits and _, and start with a letter", name)

@@ -28,6 +28,9 @@ VERDICTS = Path("results/verdicts.json")
 REPORT = Path("report/report.html")
 USER_ERROR = re.compile(rf"exited with {EXIT_CODE}\b|is busy, it is being blocked by|Unable to acquire lock")
 """A stage's own, or a pipeline that another DVC is running in this folder."""
+OWN_STAGE = re.compile(rf"failed to run: python -m stages\.\w+( [^,]*)?, exited with {EXIT_CODE}")
+"""One of our stages, whose message stands above what DVC says of it."""
+FAILED = "failed to reproduce "
 ANOTHER = re.compile(r"is busy, it is being blocked by|Unable to acquire lock")
 INTERRUPTED = re.compile(r"exited with (130|-2)\b")
 INTERRUPTED_CODE = 130
@@ -176,22 +179,45 @@ class _Reason(logging.Handler):
     def __init__(self) -> None:
         super().__init__(logging.ERROR)
         self.user_error = self.another = self.interrupted = False
+        self.stopped: str | None = None
+        """The stage that ended with a message of its own."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        error: BaseException | None = record.exc_info[1] if record.exc_info else None
-        while error is not None:
-            self.user_error |= bool(USER_ERROR.search(str(error)))
-            self.another |= bool(ANOTHER.search(str(error)))
-            self.interrupted |= bool(INTERRUPTED.search(str(error)))
-            error = error.__cause__ or error.__context__
+        for error in _causes(record):
+            self.user_error |= bool(USER_ERROR.search(error))
+            self.another |= bool(ANOTHER.search(error))
+            self.interrupted |= bool(INTERRUPTED.search(error))
+
+    def lets_pass(self, record: logging.LogRecord) -> bool:
+        """Whether DVC should print it: only that one of our stages failed is said in our words instead."""
+        match _causes(record):
+            case [failed, cause] if failed.startswith(FAILED) and OWN_STAGE.fullmatch(cause):
+                self.stopped = failed.removeprefix(FAILED).strip("'")
+                return False
+        return True
+
+
+def _causes(record: logging.LogRecord) -> list[str]:
+    """Messages of a record's error and of what it came from."""
+    found = []
+    error: BaseException | None = record.exc_info[1] if record.exc_info else None
+    while error is not None:
+        found.append(str(error))
+        error = error.__cause__ or error.__context__
+    return found
 
 
 def _dvc(arguments: list[str]) -> int:
     from dvc.cli import main
 
     reason = _Reason()
-    logging.getLogger("dvc").addHandler(reason)
+    logger = logging.getLogger("dvc")
+    for handler in logger.handlers:
+        handler.addFilter(reason.lets_pass)
+    logger.addHandler(reason)
     code = int(main(arguments))
+    if reason.stopped is not None:
+        print(f"The stage {reason.stopped} stopped there; `mtl repro` goes on with it.", file=sys.stderr)
     if code and reason.another:
         print("error: another `mtl repro` or `dvc` works in this folder: wait until it is done.", file=sys.stderr)
     if code and reason.interrupted:

@@ -9,7 +9,7 @@ import hashlib
 import json
 from pathlib import Path
 
-from mtl.data.names import check_names
+from mtl.config.names import check_names
 from mtl.errors import UserError
 from mtl.files import write_json
 from mtl.paths import PREPARED

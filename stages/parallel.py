@@ -1,6 +1,7 @@
 """Runs side by side in processes of their own: one bar a run for people, one line a run for logs."""
 
 import importlib
+import json
 import multiprocessing
 import os
 import signal
@@ -62,7 +63,7 @@ def run_jobs(jobs: list[Job], base: BaseConfig) -> list[Path]:
         for future in as_completed(waiting):
             number = waiting[future]
             folders[number] = future.result()
-            channel.put((number, None, None))
+            channel.put((number, None, _epochs(folders[number])))
         pool.shutdown()
     except BaseException as error:
         # Their states are on disk: ending them now loses an epoch at most, waiting could take hours. Nor is there
@@ -85,6 +86,12 @@ def run_jobs(jobs: list[Job], base: BaseConfig) -> list[Path]:
     for job in jobs:  # Not before all are done: a stage that is killed loses the results that it has.
         release(job.where, Path())
     return [folders[number] for number in range(len(jobs))]
+
+
+def _epochs(folder: Path) -> int:
+    """Epochs of a run, those before it was taken up again included. Its files tell: the news of its worker may be late,
+    and count only what that one trained."""
+    return len(json.loads((folder / "history.json").read_text(encoding="utf-8"))["epochs"])
 
 
 def process_context(base: BaseConfig) -> Any:
@@ -126,7 +133,7 @@ class _Display:
         self.labels = labels
         self.console = Console()
         self.bars: dict[int, TaskID] = {}
-        self.last: dict[int, int] = {}
+        self.ended: set[int] = set()
         self.progress = Progress(
             TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("epochs"),
             TimeElapsedColumn(), console=self.console, disable=not self.console.is_terminal,
@@ -138,16 +145,18 @@ class _Display:
     def __exit__(self, *_: object) -> None:
         self.progress.stop()
 
-    def update(self, number: int, done: int | None, total: int | None) -> None:
+    def update(self, number: int, done: int | None, total: int) -> None:
+        """`done` of at most `total` epochs; None: the run has ended, after `total` epochs."""
         label = self.labels[number]
         if done is None:
+            self.ended.add(number)
             if number in self.bars:
                 self.progress.remove_task(self.bars.pop(number))
-            done_epochs = self.last.get(number)
-            epochs = "" if done_epochs is None else f", {done_epochs} epoch{'' if done_epochs == 1 else 's'}"
+            epochs = "" if total == 0 else f", {total} epoch{'' if total == 1 else 's'}"
             self.console.print(f"{label}: done{epochs}", highlight=False)
             return
-        self.last[number] = done
+        if number in self.ended:  # late news
+            return
         if number not in self.bars:
             self.bars[number] = self.progress.add_task(label, total=total)
         self.progress.update(self.bars[number], completed=done, total=total)

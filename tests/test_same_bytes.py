@@ -30,7 +30,9 @@ WRITES_OF = {"save", "shutil.copy", "shutil.copy2", "np.save", "np.savez", "np.s
 """Calls of names that mean something else elsewhere (`checkpoint.save`, `array.copy`); `save` is safetensors'."""
 NO_OUTPUT = {
     "mtl/data/archives.py:Archive.__init__": "only reads",
-    "mtl/data/download.py": "raw data as they are, and where they came from",
+    "mtl/data/download.py": "raw data as they are",
+    "mtl/data/register.py": "raw data as they are",
+    "mtl/data/origins.py": "where raw data came from, on this machine",
     "mtl/experiment/states.py": "states of runs that have not ended",
     "mtl/files.py:replaced": "whose callers write",
     "mtl/report/style.py:picture": "draws in memory, for write_report",

@@ -3,8 +3,9 @@
 from mtl.config.balancing import EqualMethod, FixedMethod, Method, SequentialMethod, UncertaintyMethod, WeightedMethod
 from mtl.config.encoder import CnnEncoder, EncoderConfig, LinearEncoder, MlpEncoder, PythonEncoder, TimeDartEncoder
 from mtl.config.labels import EVEN, Label, LabelRule
-from mtl.config.load import PARAMS, Config, load_config, parse_config
+from mtl.config.load import PARAMS, load_config, parse_config
 from mtl.config.methods import Start
+from mtl.config.schema import Config
 from mtl.config.sources import (
     ArraysSource,
     Cifar10Source,

@@ -17,8 +17,8 @@ class ImageSource(Section):
     mean: Annotated[tuple[Fraction, ...], Field(min_length=1)] | None = None
     """Of each channel, in shares of full brightness; null takes it from the training images."""
     train_images: Annotated[int, Field(ge=10, strict=True)] | None = None
-    """Only so many of the training images, every class in its share, drawn by `split_seed`; null takes all. The test
-    part stays whole."""
+    """Only so many of the training images, every class in its share, drawn by `split_seed`; null takes all, as does
+    their number. The test part stays whole."""
     std: Annotated[tuple[PositiveFraction, ...], Field(min_length=1)] | None = None
 
     @model_validator(mode="after")
@@ -27,7 +27,8 @@ class ImageSource(Section):
             raise ValueError("mean and std should be given together, or neither of them")
         for key, given in (("mean", self.mean), ("std", self.std)):
             if given is not None and len(given) != self.channels:
-                raise ValueError(f"{key} should have {self.channels} numbers, one a channel, found {len(given)}")
+                numbers = "1 number" if self.channels == 1 else f"{self.channels} numbers, one a channel"
+                raise ValueError(f"{key} should have {numbers}, found {len(given)}")
         return self
 
 
@@ -55,6 +56,7 @@ class Cifar10Source(ImageSource):
 
     channels: ClassVar[int] = 3
     kind: Literal["cifar10"]
+    # At this place the names of the published classes are expected; an archive with others should have another path.
     path: str = "data/raw/cifar-10-binary.tar.gz"
 
 
@@ -63,4 +65,5 @@ class Cifar100Source(ImageSource):
 
     channels: ClassVar[int] = 3
     kind: Literal["cifar100"]
+    # As above.
     path: str = "data/raw/cifar-100-binary.tar.gz"

@@ -13,7 +13,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from mtl.config import Task
-from mtl.data.names import Derived, check_names
+from mtl.config.names import Derived, check_names
 from mtl.seeding import generator
 from mtl.types import NO_LABEL, ImageSet, Prepared, SourceData
 
@@ -33,11 +33,11 @@ def derive_labels(
         rule `flipped` learns from, the images are turned upside down where its coin says so.
 
     Raises:
-        ConfigError: as `mtl.data.names.check_names`.
+        SettingError: as `mtl.config.names.check_names`.
     """
     labels: dict[str, str] = {}
     made = dict(sources)
-    turned: dict[str, Derived] = {}  # One coin a source: `mtl.config.load` refuses a second.
+    turned: dict[str, Derived] = {}  # One coin a source: `mtl.config.contradictions` refuses a second.
     for name, task in tasks.items():
         source = sources[task.source]
         found = check_names(name, task, source.columns, source.classes, isinstance(source, ImageSet))

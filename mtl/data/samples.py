@@ -10,7 +10,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from mtl.config import BinaryTask, ForecastTask, Task
-from mtl.errors import ConfigError, DataError
+from mtl.errors import DataError, SettingError
 from mtl.seeding import generator
 from mtl.types import NO_LABEL, ImageSet, Prepared, SourceData, Split, TaskSpec
 
@@ -26,14 +26,13 @@ def input_len(name: str, task: Task, source: SourceData) -> int:
         return 0
     if source.window is None:
         if task.input_len is None:
-            raise ConfigError(f"params.yaml: `tasks.{name}.input_len` is missing: {task.source} is a series.")
+            message = f"is missing: {task.source} is a series, not stored windows."
+            raise SettingError(f"tasks.{name}.input_len", message)
         return task.input_len
     length = source.window - wanted if task.input_len is None else task.input_len
     if not 0 < length <= source.window - wanted:
-        raise ConfigError(
-            f"params.yaml: `tasks.{name}.input_len` should leave {wanted} rows to forecast in the stored windows of "
-            f"{source.window} rows of {task.source}, found {length}."
-        )
+        message = f"should leave {wanted} rows to forecast in the stored windows of {source.window} rows of "
+        raise SettingError(f"tasks.{name}.input_len", f"{message}{task.source}, found {length}.")
     return length
 
 

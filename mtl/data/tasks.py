@@ -7,13 +7,14 @@ from jaxtyping import Bool
 from torch import Tensor
 
 from mtl.config import ForecastTask, Task
+from mtl.config.encoder_checks import pretrain_source_problem
 from mtl.data.images import image_samples
 from mtl.data.labels import derive_labels
 from mtl.data.pools import Pool, Target
 from mtl.data.samples import TaskAtSource, input_len, labels_at, part_of
 from mtl.data.scaling import fit_scaler
 from mtl.data.windows import Windows, pad_rows
-from mtl.errors import ConfigError, DataError
+from mtl.errors import DataError, SettingError
 from mtl.types import NO_LABEL, SPLITS, ImageSet, Prepared, SourceData, Split, TaskSpec
 
 SHARED_SAMPLES = 0.5
@@ -160,7 +161,7 @@ def unlabelled_pools(sources: dict[str, SourceData], input_len: int | None, seed
     pools = []
     for name, source in sources.items():
         if isinstance(source, ImageSet):
-            raise ConfigError(f"params.yaml: `pretrain.sources` should name sources of windows; {name} holds images.")
+            raise SettingError(*pretrain_source_problem(name))
         fold = seed % source.folds
         mean, std = fit_scaler(source, fold)
         flat = ((source.values - mean) / std).float()
@@ -170,7 +171,7 @@ def unlabelled_pools(sources: dict[str, SourceData], input_len: int | None, seed
         else:
             assert source.borders is not None
             if input_len is None:
-                raise ConfigError(f"params.yaml: `pretrain.input_len` is missing: {name} is a series.")
+                raise SettingError("pretrain.input_len", f"is missing: {name} is a series, not stored windows.")
             first, second, end = source.borders
             begin, stop = {"train": (0, first), "val": (first, second), "test": (second, end)}[split]
             length = input_len

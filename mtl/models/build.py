@@ -25,6 +25,7 @@ from mtl.config import (
     PythonEncoder,
     TimeDartEncoder,
 )
+from mtl.config.encoder_checks import encoder_problem, objective_problem
 from mtl.config.sharing import (
     BranchedSharing,
     CrossStitchSharing,
@@ -34,7 +35,7 @@ from mtl.config.sharing import (
     SoftSharing,
 )
 from mtl.config.training import Objective
-from mtl.errors import UserError
+from mtl.errors import SettingError, UserError
 from mtl.models.base import Encoder, StagedEncoder
 from mtl.models.cnn import Cnn
 from mtl.models.diffusion import DiffusionPretrainer
@@ -68,33 +69,33 @@ def _seeded(seed: int, part: str) -> Iterator[None]:
         yield
 
 
-def build_encoder(config: EncoderConfig, shapes: Iterable[tuple[int, ...]], seed: int) -> Encoder:
+def build_encoder(config: EncoderConfig, samples: Sequence[tuple[str, tuple[int, ...]]], seed: int) -> Encoder:
     """The encoder with its first weights.
 
     Args:
         config: section `encoder`.
-        shapes: of the samples it will see, (C, L) or (C, Y, X); a user's own encoder is tried on each.
+        samples: whose samples it will see, and the shape of one, (C, L) or (C, Y, X); a user's own encoder is tried on
+            each shape.
         seed: of its first weights.
 
     Raises:
         UserError: it cannot take samples of those shapes.
     """
+    problem = encoder_problem(config, samples)
+    if problem is not None:
+        raise SettingError(*problem)
+    shapes = {shape for _, shape in samples}
     with _seeded(seed, "encoder"):
         match config:
             case TimeDartEncoder():
-                _windows_only(config.kind, shapes)
                 return TimeDart(config)
             case LinearEncoder():
-                _windows_only(config.kind, shapes)
                 return LinearBackbone(config)
             case MlpEncoder():
-                channels, height, width = _image_shape(config, shapes)
+                ((channels, height, width),) = shapes
                 return Mlp(config, channels * height * width)
             case CnnEncoder():
-                channels, height, width = _image_shape(config, shapes)
-                if min(height, width) < 2 ** len(config.widths):
-                    raise bad("encoder.widths", f"be few enough to halve images of {height} × {width} pixels each time",
-                              config.widths)  # fmt: skip
+                ((channels, _, _),) = shapes
                 return Cnn(config, channels)
             case PythonEncoder():
                 encoder = load_encoder(config)
@@ -102,29 +103,6 @@ def build_encoder(config: EncoderConfig, shapes: Iterable[tuple[int, ...]], seed
                 return encoder
             case _:
                 assert_never(config)
-
-
-def _windows_only(kind: str, shapes: Iterable[tuple[int, ...]]) -> None:
-    images = [shape for shape in shapes if len(shape) == 3]
-    if images:
-        found = " × ".join(map(str, images[0]))
-        raise UserError(f"`encoder.kind` should be mlp or cnn for images of {found} (channels, rows, columns), "
-                        f"found {kind}.")  # fmt: skip
-
-
-def _image_shape(config: MlpEncoder | CnnEncoder, shapes: Iterable[tuple[int, ...]]) -> tuple[int, ...]:
-    """The one shape (C, Y, X) of all images."""
-    found = sorted(set(shapes))
-    windows = [shape for shape in found if len(shape) != 3]
-    if windows:
-        raise UserError(f"`encoder.kind` should be timedart, linear or python for windows of {windows[0][1]} rows, "
-                        f"found {config.kind}.")  # fmt: skip
-    if len(found) > 1:
-        shown = " and ".join(" × ".join(map(str, shape)) for shape in found)
-        raise UserError(f"`encoder.kind` {config.kind} should see images of one shape, found {shown}.")
-    if config.in_channels not in (None, found[0][0]):
-        raise bad("encoder.in_channels", f"be {found[0][0]}, the channels of the images", config.in_channels)
-    return found[0]
 
 
 def build_head(config: EncoderConfig, encoder: Encoder, task: TaskSpec) -> nn.Module:
@@ -194,7 +172,7 @@ def build_model(
         UserError: A task's samples do not fit the encoder, a user's own encoder breaks its contract, or the encoder
             cannot be shared as asked.
     """
-    network = build_encoder(encoder, {task.shape for task in tasks}, seed)
+    network = build_encoder(encoder, [(f"tasks.{task.name}", task.shape) for task in tasks], seed)
     heads: dict[str, nn.Module] = {}
     stacks: dict[float | None, dict[str, nn.Linear]] = {}
     for task in tasks:
@@ -216,15 +194,14 @@ def build_pretrainer(encoder: EncoderConfig, objective: Objective, input_lens: I
         UserError: Some length does not fit the encoder, the objective does not fit it, or there is no objective.
     """
     lengths = sorted(set(input_lens))
-    network = build_encoder(encoder, {(_TRIAL_CHANNELS, length) for length in lengths}, seed)
+    problem = objective_problem(encoder, objective)
+    if problem is not None:
+        raise SettingError(*problem)
+    network = build_encoder(encoder, [("pretrain", (_TRIAL_CHANNELS, length)) for length in lengths], seed)
     with _seeded(seed, "pretrainer"):
         match objective:
             case DiffusionObjective():
-                if not isinstance(encoder, TimeDartEncoder) or not isinstance(network, TimeDart):
-                    raise UserError(
-                        f"`pretrain.objective` diffusion needs `encoder.kind` timedart, found {encoder.kind!r}; "
-                        "denoise goes with every encoder."
-                    )
+                assert isinstance(encoder, TimeDartEncoder) and isinstance(network, TimeDart)
                 return DiffusionPretrainer(network, objective, encoder.d_ff, lengths)
             case DenoiseObjective():
                 return DenoisePretrainer(network, objective.noise_level, lengths)

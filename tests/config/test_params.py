@@ -43,7 +43,7 @@ def _maps(method: str, snapshots: list[int] | None = None) -> Callable[[Raw], No
     return _at(f"finetune.methods.{method}.datamap", {"record": "training", "snapshots": snapshots or []})
 
 
-LINEAR = {"kind": "linear", "input_len": 48}
+LINEAR = {"kind": "linear", "input_len": 64}
 METHODS = "finetune.methods"
 
 # (name, change, path in the message, what was found, what is allowed)

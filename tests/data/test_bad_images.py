@@ -12,7 +12,7 @@ from mtl.config import Cifar10Source, Cifar100Source, MnistSource, parse_config
 from mtl.data import archives
 from mtl.data.archives import read_tar_gz
 from mtl.data.build import read_source
-from mtl.data.download import add
+from mtl.data.register import add
 from mtl.data.sources import mnist as mnist_source
 from mtl.errors import DataError
 from mtl.types import ImageSet, SourceData

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from mtl.config import parse_config
-from mtl.data.download import add
+from mtl.data.register import add
 from mtl.data.store import load_prepared
 from mtl.types import Prepared
 from stages.prepare import prepare

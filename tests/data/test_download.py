@@ -1,5 +1,6 @@
 """Raw files: from a mirror, from an address (a server on this machine), one's own; a refusal leaves nothing."""
 
+import gzip
 import hashlib
 import http.server
 import json
@@ -10,12 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from mtl.config.sources import HarSource, PythonSource, SensorsSource, SeriesSource, UeaSource
+from mtl.config.sources import HarSource, MnistSource, PythonSource, SensorsSource, SeriesSource, UeaSource
 from mtl.data.content import content_sha256
-from mtl.data.download import add, get, is_present, known_sets, verify
+from mtl.data.download import get, is_present, known_sets
 from mtl.data.manifest import Manifest, ManifestFile, read_manifest, write_manifest
+from mtl.data.register import add
+from mtl.data.verify import verify
 from mtl.errors import DataError
 from tests.helpers.data_files import har_files, series_text, ts_cases, ts_text, zip_bytes
+from tests.helpers.image_files import mnist_parts, write_mnist
 
 TEXT = series_text(20).encode()
 OTHER = series_text(21).encode()
@@ -224,8 +228,14 @@ def test_add_takes_the_places_of_known_files_by_their_names(root: Path, tmp_path
     own = tmp_path / "downloads"
     own.mkdir()
     (own / "a.gz").write_bytes(OTHER)
-    with pytest.raises(DataError, match=r"`toy` is a known data set and also needs toy/b\.gz"):
+    with pytest.raises(
+        DataError, match=r"`toy` is a known data set and also needs toy/b\.gz: .*`mtl data get toy` first"
+    ):
         add("toy", [own / "a.gz"], root)
+    (own / "c").write_bytes(OTHER)
+    with pytest.raises(DataError, match=r"a known data set of toy/a\.gz, toy/b\.gz; found downloads/c: your own data"):
+        add("toy", [own], root)
+    (own / "c").unlink()
     (own / "b.gz").write_bytes(TEXT)
     added = add("toy", [own], root)
     assert {name: entry.sha256 for name, entry in added.files.items()} == {
@@ -294,6 +304,34 @@ def test_verify_says_what_to_run(root: Path, tmp_path: Path) -> None:
     (root / "data/raw/toy.json").write_text('{"files": {"x": 1}}')
     with pytest.raises(DataError, match="is not a manifest"):
         verify("toy", source, root)
+
+
+def test_what_is_said_to_register_a_folder_registers_all_of_it(root: Path) -> None:
+    source = MnistSource(kind="mnist", path="data/raw/fashion")
+    parts = mnist_parts()
+    write_mnist(root / "data/raw/fashion", parts)
+    last = root / "data/raw/fashion" / sorted(parts)[-1]
+    kept = last.read_bytes()
+    last.unlink()
+    with pytest.raises(DataError, match=r"fashion\.json is missing: run `mtl data add fashion 'data/raw/fashion'`\.$"):
+        verify("fashion", source, root)
+    add("fashion", [root / "data/raw/fashion"], root)
+    with pytest.raises(DataError, match=rf"^{last.relative_to(root)} is missing: put it there and run `mtl data add "):
+        verify("fashion", source, root)
+    last.write_bytes(kept)
+    with pytest.raises(DataError, match=r"is not listed in .*: run `mtl data add fashion 'data/raw/fashion'` and let"):
+        verify("fashion", source, root)
+    add("fashion", [root / "data/raw/fashion"], root)
+    assert len(verify("fashion", source, root)) == 4
+    # One of them changed in place, and then gone.
+    last.write_bytes(gzip.compress(parts[last.name], mtime=1))
+    with pytest.raises(DataError, match=rf"To use it as it is, run `mtl data add fashion '{last.relative_to(root)}'`"):
+        verify("fashion", source, root)
+    add("fashion", [last], root)
+    assert len(verify("fashion", source, root)) == 4
+    last.unlink()
+    with pytest.raises(DataError, match=r"ubyte\.gz is missing: run `mtl data add fashion 'data/raw/fashion'`"):
+        verify("fashion", source, root)
 
 
 def test_sources_without_files(root: Path) -> None:

@@ -16,7 +16,7 @@ from mtl.data.content import content_sha256
 from mtl.data.scaling import fit_scaler
 from mtl.data.store import load_prepared, write_prepared
 from mtl.data.validate import part_masks
-from mtl.errors import DataError
+from mtl.errors import ConfigError, DataError
 from mtl.types import ImageSet
 from stages.prepare import describe
 from tests.helpers.data_files import make_source
@@ -124,10 +124,30 @@ def test_a_part_of_the_training_images(kind: str, tmp_path: Path) -> None:
     assert not torch.equal(other.images, part.images)
 
 
-@pytest.mark.parametrize(("kind", "count", "least"), [("cifar10", 40, 10), ("cifar10", 999, 10), ("cifar100", 10, 100)])
-def test_a_number_of_training_images_that_cannot_be(kind: str, count: int, least: int, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=rf"source own: train_images should be at least {least} \(.*found {count}"):
-        images(kind, tmp_path, train_images=count)
+@pytest.mark.parametrize(("kind", "count"), [("cifar10", 40), ("digits", 1437), ("mnist", 30)])
+def test_all_of_the_training_images_are_the_whole_set(kind: str, count: int, tmp_path: Path) -> None:
+    whole, asked = images(kind, tmp_path, folds=2), images(kind, tmp_path, folds=2, train_images=count)
+    assert torch.equal(whole.images, asked.images) and torch.equal(whole.fold, asked.fold)
+    assert asked.notes == whole.notes
+    if kind == "digits":  # of each class a hundred: fewer left out than there are classes
+        almost = images(kind, tmp_path, folds=2, train_images=count - 3)
+        assert int((almost.fold >= 0).sum()) == count - 3
+
+
+@pytest.mark.parametrize(
+    ("kind", "count", "message"),
+    [
+        ("cifar10", 41, "at most 40, the training images that there are, or null for all of them, found 41"),
+        ("digits", 2000, "at most 1,437, the training images that there are, or null for all of them, found 2,000"),
+        ("cifar10", 39, "at least 40, an image of each of the 10 classes in each of the 4 folds, found 39"),
+        ("cifar100", 10, "at least 200, an image of each of the 100 classes in each of the 2 folds, found 10"),
+    ],
+)
+def test_a_number_of_training_images_that_cannot_be(kind: str, count: int, message: str, tmp_path: Path) -> None:
+    folds = 2 if kind == "cifar100" else 4
+    with pytest.raises(ConfigError) as caught:
+        images(kind, tmp_path, folds=folds, train_images=count)
+    assert str(caught.value) == f"params.yaml: `prepare.sources.own.train_images` should be {message}."
 
 
 @pytest.mark.parametrize("kind", ["mnist", "cifar10"])

@@ -44,8 +44,12 @@ def test_what_a_source_can_give(
 
 WRONG: list[tuple[str, dict[str, Any], str]] = [
     ("cifar10", {"kind": "binary", "label": {"one_vs_rest": "pony"}}, "found 'pony'"),
-    ("cifar10", {"kind": "binary", "label": "even"}, "even needs classes that are whole numbers"),
-    ("cifar10", {"kind": "binary", "label": "label"}, "should be one of classes; found 'label'"),
+    ("cifar10", {"kind": "binary", "label": "even"}, "should not be even, which needs classes that are whole numbers"),
+    (
+        "cifar10",
+        {"kind": "binary", "label": "label"},
+        "should be one of classes, or a rule (even, one_vs_rest, …); found 'label'",
+    ),
     ("mnist", {"kind": "binary", "label": {"multiple_of": 10}}, "holds for none of 0, 1, 2"),
     ("mnist", {"kind": "forecast", "horizon": 1}, "own holds images"),
     ("har", {"kind": "binary", "label": {"flipped": 0}}, "is for images"),

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 import torch
 
+from mtl.config.image_sets import BuiltIn, known_set
 from mtl.config.sources import (
     Cifar10Source,
     Cifar100Source,
@@ -19,10 +20,11 @@ from mtl.config.sources import (
     UeaSource,
 )
 from mtl.data.build import read_source
-from mtl.data.download import get, verify
+from mtl.data.download import get
 from mtl.data.scaling import fit_scaler
 from mtl.data.store import describe_splits
-from mtl.types import ImageSet
+from mtl.data.verify import verify
+from mtl.types import ImageSet, SourceData
 
 pytestmark = pytest.mark.real_data
 
@@ -120,12 +122,21 @@ def needs(mirror: Path, name: str) -> None:
         pytest.skip(f"the mirror has no {name}")
 
 
+def as_known(source: BuiltIn, found: SourceData) -> None:
+    """What `mtl validate` takes for known of a set is what its files hold."""
+    known = known_set(source)
+    assert isinstance(found, ImageSet) and found.images.shape[1:] == known.shape
+    assert known.names == {label: tuple(names) for label, names in found.classes.items()}
+    assert known.train_images is not None and int((found.fold >= 0).sum()) <= known.train_images
+
+
 def test_mnist(root: Path, mirror: Path) -> None:
     needs(mirror, "train-images-idx3-ubyte.gz")
     get(["mnist"], root, mirror)
     source = MnistSource(kind="mnist")
     verify("mnist", source, root)
     found = read_source("mnist", source, root)
+    as_known(source, found)
     assert isinstance(found, ImageSet)
     labels, test = found.labels["classes"], found.fold == -1
     assert list(found.images.shape) == [70_000, 1, 28, 28] and int(test.sum()) == 10_000
@@ -161,6 +172,7 @@ def test_cifar10(root: Path, mirror: Path) -> None:
     source = Cifar10Source(kind="cifar10")
     verify("cifar10", source, root)
     found = read_source("cifar10", source, root)
+    as_known(source, found)
     assert isinstance(found, ImageSet)
     assert list(found.images.shape) == [30_000, 3, 32, 32]
     assert [pixels_sha256(found, first, 10_000) for first in range(0, 30_000, 10_000)] == CIFAR10_PIXELS
@@ -176,6 +188,7 @@ def test_cifar100(root: Path, mirror: Path) -> None:
     source = Cifar100Source(kind="cifar100")
     verify("cifar100", source, root)
     found = read_source("cifar100", source, root)
+    as_known(source, found)
     assert isinstance(found, ImageSet)
     assert list(found.images.shape) == [60_000, 3, 32, 32]
     assert [pixels_sha256(found, first, 10_000) for first in range(0, 60_000, 10_000)] == CIFAR100_PIXELS

@@ -8,9 +8,10 @@ import torch
 
 from mtl.config.sources import Source
 from mtl.data.build import read_source
-from mtl.data.download import add, verify
+from mtl.data.register import add
 from mtl.data.store import describe_splits, load_prepared, write_prepared
 from mtl.data.validate import part_masks
+from mtl.data.verify import verify
 from mtl.types import ImageSet, SourceData
 from tests.helpers.data_files import make_source
 from tests.helpers.image_files import mnist_parts

@@ -218,7 +218,12 @@ def few(present: list[int]) -> Prepared:
 @pytest.mark.parametrize(
     ("source", "task", "error", "message"),
     [
-        (line(), classification(label="mood"), ConfigError, "`tasks.t.label` should be one of state; found"),
+        (
+            line(),
+            classification(label="mood"),
+            ConfigError,
+            "`tasks.t.label` should be one of state, or a rule (even, one_vs_rest, …); found",
+        ),
         (
             series(counting(80), BORDERS),
             binary(),

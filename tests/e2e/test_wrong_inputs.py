@@ -164,11 +164,12 @@ def test_a_stage_before_what_it_needs(place: Project) -> None:
 
 
 def stopped_in_a_stage(place: Project, message: str) -> None:
-    """The stage's message, once; DVC's own line may follow it. No result, no half of one."""
+    """The stage's message, once, and which stage it was. No result, no half of one."""
     before = place.contents()
     done = place.mtl("repro")
     assert done.code == 2, done.out + done.err
     assert re.findall(r"^error: .*$", done.err, re.MULTILINE) == [f"error: {message}"]
+    assert "failed to" not in done.err
     assert "Traceback" not in done.out + done.err
     assert place.contents() == before
 

@@ -16,6 +16,7 @@ from mtl.models.build import build_model
 from mtl.training.measure import predict
 from mtl.training.recording import Recorder
 from tests.experiment.conftest import configure
+from tests.helpers.stopping import ends_as_if_never_stopped
 
 SEED = 3
 
@@ -110,33 +111,10 @@ def _samples(settings: Config, root: Path, task: str) -> list[int]:
 @pytest.mark.parametrize(
     ("record", "stop"), [("training", 2), ("training", 12), ("training", 18), ("evaluation", 1), ("evaluation", 3)]
 )
-def test_a_stopped_run_ends_with_the_same_map(
-    root: Path, folder: Path, record: str, stop: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_stopped_run_ends_with_the_same_map(root: Path, record: str, stop: int) -> None:
     """With a state after every step, a stop before any pass is noted loses that step alone."""
     settings = config(record, (1, 2), state_seconds=0)
-    whole = run_finetune(settings, "noted", SEED, root)
-    expected = {path.name: path.read_bytes() for path in whole.iterdir()}
-    other = root / "other"
-    other.mkdir()
-    (other / "data").symlink_to(folder / "data")
-    observe, calls = Recorder.observe, 0
-
-    def stopped(self: Recorder, *arguments: Any) -> None:
-        nonlocal calls
-        calls += 1
-        if calls == stop:
-            raise KeyboardInterrupt
-        observe(self, *arguments)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Recorder, "observe", stopped)
-        with pytest.raises(KeyboardInterrupt):
-            run_finetune(settings, "noted", SEED, other)
-    assert not (other / whole.relative_to(root)).exists()
-    torch.rand(3)
-    resumed = run_finetune(settings, "noted", SEED, other)
-    assert {path.name: path.read_bytes() for path in resumed.iterdir()} == expected
+    ends_as_if_never_stopped(settings, "noted", SEED, root, (Recorder, "observe"), stop)
 
 
 def test_snapshots_after_the_last_epoch_of_a_run_that_stopped_early_are_left_out(root: Path) -> None:

@@ -23,6 +23,7 @@ from mtl.training.forward import Forward
 from mtl.training.lookahead import Lookahead, random_state
 from tests.experiment.conftest import configure
 from tests.helpers.problems import ENCODER, TASKS, Run, binary, same, wave_tasks
+from tests.helpers.stopping import ends_as_if_never_stopped
 
 SEED = 3
 SEPARATE = {
@@ -142,33 +143,10 @@ def test_a_task_without_a_sample_in_a_step_is_not_looked_at() -> None:
 
 
 @pytest.mark.parametrize("stop", [1, 4, 9, 14])
-def test_a_stopped_run_ends_with_the_same_affinities(
-    root: Path, folder: Path, stop: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_stopped_run_ends_with_the_same_affinities(root: Path, stop: int) -> None:
     """With a state after every step, a stop at any probe loses that step alone."""
     settings = config(state_seconds=0, every=1)
-    whole = run_finetune(settings, "noted", SEED, root)
-    expected = {path.name: path.read_bytes() for path in whole.iterdir()}
-    other = root / "other"
-    other.mkdir()
-    (other / "data").symlink_to(folder / "data")
-    probe, calls = Lookahead.probe, 0
-
-    def stopped(self: Lookahead, *arguments: Any) -> None:
-        nonlocal calls
-        calls += 1
-        if calls == stop:
-            raise KeyboardInterrupt
-        probe(self, *arguments)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Lookahead, "probe", stopped)
-        with pytest.raises(KeyboardInterrupt):
-            run_finetune(settings, "noted", SEED, other)
-    assert not (other / whole.relative_to(root)).exists()
-    torch.rand(3)
-    resumed = run_finetune(settings, "noted", SEED, other)
-    assert {path.name: path.read_bytes() for path in resumed.iterdir()} == expected
+    ends_as_if_never_stopped(settings, "noted", SEED, root, (Lookahead, "probe"), stop)
 
 
 def test_groups_by_lookahead_of_a_run(root: Path) -> None:

@@ -48,10 +48,15 @@ def for_all(strategy: SearchStrategy[Case], cases: int, check: Callable[[Case], 
 
 def params(section: dict[str, Any]) -> dict[str, Any]:
     """A params.yaml with one source, `own`."""
+    images = section.get("kind") in ("digits", "mnist", "cifar10", "cifar100")
     return {
         "prepare": {"sources": {"own": section}},
-        "tasks": {"ahead": {"kind": "forecast", "source": "own", "input_len": 2, "horizon": 1}},
-        "encoder": {"kind": "linear", "input_len": 2, "width": 16},
+        "tasks": (
+            {"toss": {"kind": "binary", "source": "own", "label": {"coin": 0}}}
+            if images
+            else {"ahead": {"kind": "forecast", "source": "own", "input_len": 2, "horizon": 1}}
+        ),
+        "encoder": {"kind": "mlp"} if images else {"kind": "linear", "input_len": 2, "width": 16},
         "finetune": {"methods": {"all": {"kind": "uncertainty"}}},
     }
 

@@ -54,7 +54,7 @@ def make_config(methods: list[str], seeds: int = 5) -> Config:
                 "load_state": {**label, "label": "load_state"},
                 "coin": {"kind": "binary", "source": "sensors", "input_len": 48, "label": "coin", "role": "auxiliary"},
             },
-            "encoder": {"kind": "linear"},
+            "encoder": {"kind": "linear", "input_len": 48},
             "finetune": {"methods": {name: METHODS[name] for name in methods}},
         }
     )

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from mtl.config.sources import DigitsSource, SensorsSource
-from mtl.data.download import add
+from mtl.data.register import add
 from mtl.data.store import PREPARED
 from mtl.evaluation import tables
 from mtl.evaluation.compare import compare

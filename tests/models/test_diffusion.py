@@ -161,7 +161,7 @@ def test_gradients_reach_everything_and_hand_over_is_the_encoder_alone() -> None
 
 
 def test_diffusion_needs_timedart_and_none_has_no_pretrainer() -> None:
-    with pytest.raises(UserError, match=r"diffusion needs `encoder.kind` timedart, found 'linear'"):
+    with pytest.raises(UserError, match=r"should be denoise for `encoder.kind: linear`.*found 'diffusion'"):
         build_pretrainer(LinearEncoder(kind="linear", input_len=24), DiffusionObjective(kind="diffusion"), {24}, seed=0)
     with pytest.raises(UserError, match="should be diffusion or denoise"):
         build_pretrainer(ENCODER, NoObjective(kind="none"), {24}, seed=0)

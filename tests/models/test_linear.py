@@ -39,9 +39,11 @@ def test_other_lengths_are_an_error_unless_a_policy_is_chosen() -> None:
     with pytest.raises(UserError, match=r"`input_len` should be at most `encoder.input_len` 9.*found 10"):
         backbone(resize="left_pad")(torch.randn(2, 1, 10))
     config = LinearEncoder(kind="linear", input_len=9, width=16)
-    with pytest.raises(UserError, match="found 5"):
+    with pytest.raises(UserError, match=r"`encoder.input_len` should be 5, the rows in a window of tasks\.task, .*9\."):
         build_model(config, [task(input_len=5)], seed=0)
-    with pytest.raises(UserError, match="found 5"):
+    with pytest.raises(
+        UserError, match=r"`encoder.input_len` should be 5, the rows in a window of pretrain, .*found 9"
+    ):
         build_pretrainer(config, DENOISE, {9, 5}, seed=0)
 
 

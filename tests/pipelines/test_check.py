@@ -15,7 +15,7 @@ import torch
 import yaml
 
 from mtl.config import load_config
-from mtl.data.download import add
+from mtl.data.register import add
 from mtl.errors import UserError
 from pipelines import artefacts, second_run
 from pipelines.check import check, check_reference, write_reference
@@ -274,7 +274,8 @@ def test_raw_data_can_be_read_through_their_links(kind: str, tmp_path: Path) -> 
     params = settings()
     params["prepare"]["sources"] = {kind: source.model_dump(mode="json")}
     params["tasks"] = {"label": {"kind": "classification", "source": kind, "label": "any", "input_len": 4}}
-    params["encoder"], params["pretrain"] = {"kind": "linear"}, {"objective": {"kind": "none"}}
+    params["encoder"] = {"kind": "linear", "input_len": 4}
+    params["pretrain"] = {"objective": {"kind": "none"}}
     params["baseline"] = {"starts": [{"init": "random"}]}
     params["finetune"]["methods"] = {"joint": {"kind": "uncertainty"}}
     Project(tmp_path).use(params)

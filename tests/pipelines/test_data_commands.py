@@ -20,7 +20,7 @@ prepare:
 tasks:
   load: {kind: forecast, source: mine, input_len: 4, horizon: 2}
   state: {kind: classification, source: mine, input_len: 4, label: state}
-encoder: {kind: linear}
+encoder: {kind: linear, input_len: 4}
 finetune:
   methods:
     joint: {kind: weighted, lambda: 0.2}

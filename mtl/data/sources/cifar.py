@@ -10,9 +10,10 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
+from mtl.config.image_sets import CLASSES, COARSE
 from mtl.config.images import Cifar10Source, Cifar100Source
 from mtl.data.archives import read_tar_gz
-from mtl.data.sources.images import CLASSES, Images, image_set
+from mtl.data.sources.images import Images, image_set
 from mtl.errors import DataError, shown
 from mtl.types import ImageSet
 
@@ -21,7 +22,6 @@ PIXELS = 3 * 32 * 32
 BATCH = re.compile(r"data_batch_([1-9][0-9]{0,3})\.bin")
 BATCHES = 5
 """Of the whole CIFAR-10."""
-COARSE = "coarse"
 
 
 def cifar_files(path: Path, where: str) -> dict[str, memoryview]:

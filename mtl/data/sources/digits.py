@@ -6,8 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
+from mtl.config.image_sets import CLASSES
 from mtl.config.images import DigitsSource
-from mtl.data.sources.images import CLASSES, Images, image_set
+from mtl.data.sources.images import Images, image_set
 from mtl.types import ImageSet
 
 LEVELS = 16

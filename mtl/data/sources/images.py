@@ -10,13 +10,13 @@ import torch
 from jaxtyping import UInt8
 from numpy import ndarray
 
+from mtl.config.image_sets import CLASSES
 from mtl.config.images import ImageSource
+from mtl.config.source_checks import part_problem
 from mtl.data.folds import stratified_folds
-from mtl.errors import DataError
+from mtl.errors import SettingError
 from mtl.types import ImageSet
 
-CLASSES = "classes"
-"""The label that every set of images has; folds are stratified by it."""
 GREY, COLOURS = ["grey"], ["red", "green", "blue"]
 
 
@@ -29,17 +29,13 @@ class Images:
     """Label name → int64 class numbers [S]."""
 
 
-def _only(images: Images, count: int, classes: int, seed: int, where: str) -> Images:
-    """`count` images in their order, every class in its share."""
-    have = len(images.pixels)
-    if not classes <= count < have:
-        raise DataError(
-            f"{where}: train_images should be at least {classes} (an image a class) and below {have:,}, the training "
-            f"images there are, or null for all of them; found {count:,}."
-        )
+def _only(images: Images, count: int, classes: int, seed: int) -> Images:
+    """`count` images in their order, every class in its share; where fewer are left out than there are classes, any."""
     from sklearn.model_selection import train_test_split
 
-    kept, _ = train_test_split(np.arange(have), train_size=count, stratify=images.labels[CLASSES], random_state=seed)
+    numbers, labels = np.arange(len(images.pixels)), images.labels[CLASSES]
+    strata = labels if len(labels) - count >= classes else None
+    kept, _ = train_test_split(numbers, train_size=count, stratify=strata, random_state=seed)
     kept.sort()
     return Images(images.pixels[kept], {key: labels[kept] for key, labels in images.labels.items()})
 
@@ -60,11 +56,16 @@ def image_set(
         notes: what the reader has to say.
 
     Raises:
-        DataError: a class has fewer training images than there are folds, or fewer images are there than are asked for.
+        SettingError: fewer training images are there than are asked for, or fewer are asked for than can be dealt out.
+        DataError: a class has fewer training images than there are folds.
     """
-    if config.train_images is not None:
-        found = len(train.pixels)
-        train = _only(train, config.train_images, len(classes[CLASSES]), config.split_seed, f"{where}: source {name}")
+    found = len(train.pixels)
+    problem = part_problem(name, config, len(classes[CLASSES]), found)
+    if problem is not None:
+        raise SettingError(*problem)
+    enough = np.bincount(train.labels[CLASSES], minlength=len(classes[CLASSES])).min() >= config.folds
+    if config.train_images is not None and config.train_images < found and enough:  # else dealing out says what lacks
+        train = _only(train, config.train_images, len(classes[CLASSES]), config.split_seed)
         notes = [*notes, f"{len(train.pixels):,} of the {found:,} training images are taken (`train_images`)."]
     fold = np.full(len(train.pixels) + len(test.pixels), -1, dtype=np.int64)
     fold[: len(train.pixels)] = stratified_folds(

@@ -1,0 +1,77 @@
+"""Settings of a method that do not go with its start, its tasks or the form of sharing."""
+
+from mtl.config.balancing import Method
+from mtl.config.encoder import CnnEncoder, EncoderConfig, LinearEncoder, MlpEncoder, PythonEncoder, TimeDartEncoder
+from mtl.config.methods import Start
+from mtl.config.schema import Config
+from mtl.config.sharing import BranchedSharing
+
+
+def start_problems(config: Config, path: str, start: Start) -> list[tuple[str, str]]:
+    """Pairs (path, message): what is wrong with a start."""
+    found = []
+    if start.init == "pretrained" and config.pretrain.objective.kind == "none":
+        found.append((f"{path}.init", "should be random while pretrain.objective is `none`, found 'pretrained'."))
+    if start.width != 1:
+        if start.init == "pretrained":
+            found.append((f"{path}.width", f"should be 1 for a pretrained start, found {start.width:g}."))
+        elif config.encoder.kind == "python":
+            found.append((f"{path}.width", "should be 1 for an encoder of kind python, whose sizes are its options."))
+    return found
+
+
+def sharing_problems(config: Config, path: str, method: Method, tasks: list[str]) -> list[tuple[str, str]]:
+    """Pairs (path, message): what is wrong with how a method shares its network, its target or its curriculum."""
+    found = []
+    sharing = method.sharing
+    if sharing.kind != "hard" and method.freeze == "encoder":
+        found.append((f"{path}.freeze", f"should be none for `sharing: {sharing.kind}`: a frozen encoder is one."))
+    if sharing.kind in ("cross_stitch", "soft", "separate") and len(tasks) < 2:
+        found.append((f"{path}.sharing.kind", f"{sharing.kind} needs two tasks or more, found {tasks[0]!r} alone."))
+    if isinstance(sharing, BranchedSharing):
+        listed = [name for group in sharing.groups for name in group]
+        for name in listed:
+            if name not in tasks:
+                found.append((f"{path}.sharing.groups", f"should name tasks of the method, found {name!r}."))
+        found += [
+            (f"{path}.sharing.groups", f"should hold every task of the method; {name!r} is in none.")
+            for name in tasks
+            if name not in listed
+        ]
+        most = stage_count(config.encoder)
+        if most is not None and sharing.shared_stages > most:
+            message = f"should be at most {most}, the stages of the encoder, found {sharing.shared_stages}."
+            found.append((f"{path}.sharing.shared_stages", message))
+    if method.target is not None:
+        if method.target not in tasks:
+            found.append((f"{path}.target", f"should be one of {', '.join(tasks)}, found {method.target!r}."))
+        if method.kind == "sequential":
+            found.append((f"{path}.target", "does not go with `kind: sequential`, which has two phases of its own."))
+    if method.curriculum is not None:
+        for name, epoch in method.curriculum.start_epoch.items():
+            where = f"{path}.curriculum.start_epoch"
+            if name not in tasks:
+                found.append((where, f"should name tasks of the method, found {name!r}."))
+            elif epoch > config.train.epochs:
+                message = f"should be at most train.epochs = {config.train.epochs}, found {epoch} for {name}."
+                found.append((where, message))
+        alone = [name for name in tasks if name not in config.baseline_tasks]
+        if method.curriculum.samples and alone:
+            message = f"needs the single-task model of every task; {alone[0]} is not among baseline.tasks."
+            found.append((f"{path}.curriculum", message))
+    return found
+
+
+def stage_count(encoder: EncoderConfig) -> int | None:
+    """Stages of an encoder, which `branched` sharing counts; None for a user's own, whose code tells."""
+    match encoder:
+        case MlpEncoder():
+            return len(encoder.sizes)
+        case CnnEncoder():
+            return len(encoder.widths)
+        case TimeDartEncoder():
+            return encoder.layers + 1  # the embedding
+        case LinearEncoder():
+            return 2
+        case PythonEncoder():
+            return None

@@ -1,0 +1,133 @@
+"""`mtl data add`: a user's own files into data/raw/, and the manifest by which they are known."""
+
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from mtl.data.content import file_sha256
+from mtl.data.manifest import MAX_NAME, RAW, Manifest, ManifestFile, read_manifest, write_manifest
+from mtl.data.origins import read_origins, record_origins
+from mtl.data.reading import MAX_FILES, check_plain, reading, writing
+from mtl.errors import DataError, shown
+from mtl.files import replaced
+
+
+def add(name: str, files: Sequence[Path], root: Path, replace: bool = False) -> Manifest:
+    """Registers a user's own files as source `name`: copies them into data/raw/ and writes data/raw/NAME.json.
+
+    A `_TRAIN.ts` brings its `_TEST.ts`; a folder brings every file in it. For a known set, a file of the name of one of
+    its files takes that one's place, and its hash is accepted as well; if the set has one file only, the same
+    ending is enough. Files of a known set that lie in data/raw/ already need not be named, nor the others of one's own
+    set when only files of it are given. No files: an empty manifest, as a synthetic source needs it. `replace`: a file
+    of that name in data/raw/ may be another one so far.
+
+    Raises:
+        DataError: a file is missing, is a link, is none of a known set's, or would overwrite another file in data/raw/
+            without `replace`.
+    """
+    raw = root / RAW
+    old = read_manifest(name, root)
+    pairs = [pair for path in files for pair in _files_of(path, raw)]
+    entries: dict[str, ManifestFile] = {}
+    if old is not None and old.known:
+        places = {Path(relative).name: relative for relative in old.files}
+        pairs = [(source, places.get(Path(relative).name, relative)) for source, relative in pairs]
+        if len(old.files) == 1 and len(pairs) == 1 and Path(pairs[0][1]).suffix == Path(next(iter(old.files))).suffix:
+            pairs = [(pairs[0][0], next(iter(old.files)))]
+        given = {relative for _, relative in pairs}
+        strangers = sorted(given - set(old.files))
+        if strangers:
+            # Registered beside or in place of the others, it would make the set unknown to `get`, and never complete.
+            raise DataError(
+                f"`{name}` is a known data set of {', '.join(old.files)}; found {strangers[0]}: your own data should "
+                "have another name."
+            )
+        entries = {relative: entry for relative, entry in old.files.items() if relative not in given}
+        missing = sorted(relative for relative in entries if not (raw / relative).is_file())
+        if missing:
+            raise DataError(
+                f"`{name}` is a known data set and also needs {', '.join(missing)}: name the rest as well, or run "
+                f"`mtl data get {name}` first."
+            )
+    elif old is not None and pairs and {relative for _, relative in pairs} <= set(old.files):
+        entries = dict(old.files)  # Some of its files, registered anew.
+    _check_places(pairs, raw, replace)
+    read_origins(name, root)  # Damage there is found before anything is copied.
+    origins = {}
+    with writing(raw):
+        for source, relative in pairs:
+            target = raw / relative
+            if target.resolve() != source.resolve():
+                with replaced(target) as fresh:
+                    shutil.copyfile(source, fresh)
+            entries[relative] = _registered(file_sha256(target), None if old is None else old.files.get(relative))
+            origins[relative] = f"added from {source.resolve()}"
+        title, licence = ("", "") if old is None else (old.title, old.licence)
+        manifest = Manifest(title=title, licence=licence, files=entries)
+        write_manifest(name, manifest, root)
+        record_origins(name, origins, root)
+    return manifest
+
+
+def _registered(sha256: str, old: ManifestFile | None) -> ManifestFile:
+    """The entry of a file that was added. What a published file should be stays accepted, so that `get` finds it
+    again."""
+    if old is None or old.url is None:
+        return ManifestFile(sha256=[sha256])
+    return old.model_copy(update={"sha256": [*dict.fromkeys([*old.sha256, sha256])]})
+
+
+def _check_places(pairs: Sequence[tuple[Path, str]], raw: Path, replace: bool) -> None:
+    """Raises a DataError before anything is copied if one of the files has no place of its own in data/raw/."""
+    seen: dict[str, Path] = {}
+    for source, relative in pairs:
+        check_plain(source, str(source), sys.maxsize)
+        if not relative.isprintable() or "\\" in relative or len(relative.encode()) > MAX_NAME:
+            should = f"be a name of at most {MAX_NAME} bytes, printable and without backslashes"
+            raise DataError(f"{shown(relative)} should {should}.")
+        if "/" not in relative and relative.endswith(".json"):
+            raise DataError(f"{source} should have another name: {RAW}/*.json are manifests.")
+        if relative.startswith("."):
+            raise DataError(f"{source} should have another name: those with a dot are not kept in {RAW}.")
+        if relative in seen:
+            raise DataError(f"{source} and {seen[relative]} have the same name: register one of them.")
+        seen[relative] = source
+        target = raw / relative
+        taken = [folder for folder in target.parents if folder.exists() and not folder.is_dir()]
+        if taken or target.is_dir():
+            raise DataError(f"{RAW / relative}: {taken[0] if taken else target} is in the way: move it away.")
+        same = target.resolve() == source.resolve()
+        if target.exists() and not (same or replace) and file_sha256(target) != file_sha256(source):
+            raise DataError(
+                f"{RAW / relative} exists and differs from {source}: `--replace` puts this one in its place."
+            )
+
+
+def _files_of(path: Path, raw: Path) -> list[tuple[Path, str]]:
+    """(file, path below data/raw/) for a file, a pair of .ts files, or a folder."""
+    with reading(str(path)):
+        is_folder = path.is_dir()
+    if is_folder:
+        if raw.resolve().is_relative_to(path.resolve()):
+            raise DataError(f"{path} should be a folder of data files, found one that {RAW} lies in.")
+        inside = []
+        for file in path.rglob("*"):
+            if file.is_symlink():
+                raise DataError(f"{file} is a link: only plain files are copied.")
+            if not file.is_dir():
+                inside.append(file)
+            if len(inside) > MAX_FILES:
+                raise DataError(f"{path} should hold at most {MAX_FILES:,} files, found more.")
+        inside.sort()
+        if not inside:
+            raise DataError(f"{path} is an empty folder.")
+        return [(file, (Path(path.resolve().name) / file.relative_to(path)).as_posix()) for file in inside]
+    check_plain(path, str(path), sys.maxsize)
+    if path.name.endswith("_TRAIN.ts"):
+        other = path.with_name(path.name.removesuffix("_TRAIN.ts") + "_TEST.ts")
+        if not other.is_file():
+            raise DataError(f"{other} is missing: it belongs to {path.name}.")
+        return [(path, path.name), (other, other.name)]
+    inside_raw = path.resolve().is_relative_to(raw.resolve())
+    return [(path, path.resolve().relative_to(raw.resolve()).as_posix() if inside_raw else path.name)]

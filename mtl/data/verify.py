@@ -1,0 +1,79 @@
+"""Whether the raw files of a source are those that its manifest means: asked by `mtl repro` and by `prepare`."""
+
+from pathlib import Path
+
+from mtl.config.sources import (
+    ArraysSource,
+    Cifar10Source,
+    Cifar100Source,
+    DigitsSource,
+    HarSource,
+    MnistSource,
+    PythonSource,
+    SensorsSource,
+    SeriesSource,
+    Source,
+    UeaSource,
+)
+from mtl.data.content import file_sha256
+from mtl.data.manifest import RAW, read_manifest
+from mtl.data.sources.mnist import idx_names
+from mtl.errors import DataError
+
+
+def verify(name: str, source: Source, root: Path) -> dict[str, str]:
+    """Path below data/raw/ → sha256 of every file of the source, after checking it against the manifest.
+
+    Raises:
+        DataError: no manifest, a file that is missing or that the manifest does not accept, or a `path` of the
+            config that the manifest does not cover.
+    """
+    manifest = read_manifest(name, root)
+    needed = _needed(source)
+    register = " ".join([f"mtl data add {name}", *(f"'{path}'" for path in _to_add(source))])
+    if manifest is None:
+        raise DataError(f"{RAW / name}.json is missing: run `{register}`.")
+    found = {}
+    own = register if len(manifest.files) > 1 and needed else f"mtl data add {name} FILE"
+    command = f"mtl data get {name}" if manifest.known else own
+    for relative, entry in manifest.files.items():
+        path = root / RAW / relative
+        if not path.is_file():
+            raise DataError(f"{RAW / relative} is missing: run `{command}`.")
+        if not entry.accepts(path):
+            raise DataError(
+                f"{RAW / relative} is not the file that {RAW / name}.json means: its sha256 is {file_sha256(path)}. "
+                f"To use it as it is, run `mtl data add {name} '{RAW / relative}'`; "
+                f"else move it away and run `{command}`."
+            )
+        found[relative] = file_sha256(path)
+    for needs in needed:
+        covered = [RAW / relative for relative in found]
+        if not any(Path(needs) == path or Path(needs) in path.parents for path in covered):
+            if RAW in Path(needs).parents and not (root / needs).exists():
+                raise DataError(f"{needs} is missing: put it there and run `{register}`.")
+            raise DataError(
+                f"`prepare.sources.{name}.path`: {needs} is not listed in {RAW / name}.json: "
+                f"run `{register}` and let `path` name the copy in {RAW}."
+            )
+    return found
+
+
+def _needed(source: Source) -> list[str]:
+    """Files or folders that the source reads, as its config names them."""
+    match source:
+        case SensorsSource() | DigitsSource():
+            return []
+        case MnistSource():
+            return [f"{source.path}/{name}" for name in idx_names()]
+        case UeaSource():
+            return [f"{source.path}_TRAIN.ts", f"{source.path}_TEST.ts"]
+        case SeriesSource() | HarSource() | ArraysSource() | Cifar10Source() | Cifar100Source():
+            return [source.path]
+        case PythonSource():
+            return [] if source.path is None else [source.path]
+
+
+def _to_add(source: Source) -> list[str]:
+    """What `mtl data add` should be given for it: files that come together go by their folder, or by the first."""
+    return [source.path] if isinstance(source, MnistSource) else _needed(source)[:1]

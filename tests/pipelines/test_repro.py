@@ -1,0 +1,36 @@
+"""What `mtl repro` lets DVC say of a stage that failed."""
+
+from pathlib import Path
+
+import pytest
+
+from pipelines.repro import run_dvc
+
+FAILING = "import sys\nprint('error: a wrong value.', file=sys.stderr)\nraise SystemExit(int(sys.argv[1]))\n"
+
+
+@pytest.mark.parametrize(
+    ("command", "code", "said"),
+    [
+        (
+            "python -m stages.fails 2",
+            2,
+            "error: a wrong value.\nThe stage one@x stopped there; `mtl repro` goes on with it.\n",
+        ),
+        ("python -m stages.fails 1", 255, "'one@x': failed to run: python -m stages.fails 1, exited with 1\n"),
+        # Another's command may end with 2 and say nothing.
+        ("test -e 1 -a", 2, "'one@x': failed to run: test -e 1 -a, exited with 2\n"),
+    ],
+)
+def test_the_message_of_a_stage_stands_alone(
+    command: str, code: int, said: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / ".dvc").mkdir()
+    (tmp_path / ".dvc/config").write_text("[core]\n    no_scm = true\n    analytics = false\n")
+    (tmp_path / "dvc.yaml").write_text(f"stages: {{one: {{foreach: [x], do: {{cmd: '{command}'}}}}}}\n")
+    (tmp_path / "stages").mkdir()
+    (tmp_path / "stages/fails.py").write_text(FAILING)
+    (tmp_path / "pipelines").symlink_to(Path(__file__).resolve().parents[2] / "pipelines")
+    (tmp_path / "mtl").symlink_to(Path(__file__).resolve().parents[2] / "mtl")
+    assert run_dvc(["repro"], tmp_path) == code
+    assert capfd.readouterr().err.endswith(said)
