@@ -71,7 +71,7 @@ def profiled(name: str, step: Callable[[], object], rounds: int, gflops: float, 
             step()
     events = seen.key_averages()
     total = sum(event.self_cpu_time_total for event in events)
-    bytes_moved = sum(_bytes(event) * event.count for event in seen.key_averages(group_by_input_shape=True)) / rounds
+    bytes_moved = sum(bytes_of(event) * event.count for event in seen.key_averages(group_by_input_shape=True)) / rounds
     operations = counter.get_total_flops()
     results = [
         Result(f"{name}: a step", 1000 * seconds, "CPU ms"),
@@ -93,11 +93,15 @@ def profiled(name: str, step: Callable[[], object], rounds: int, gflops: float, 
     return results
 
 
-def _bytes(event: Any) -> float:
-    """Inputs of a kernel plus an output as large as the largest input: a lower bound where outputs are larger."""
+def bytes_of(event: Any) -> float:
+    """Inputs of a kernel plus an output as large as the largest input: a lower bound where outputs are larger. Of what
+    a gather reads from, only what it takes: a batch's windows, not the source."""
     if not any(event.key in kernels for kernels in GROUPS.values()):
         return 0.0
     sizes = [torch.Size(shape).numel() for shape in event.input_shapes if shape and isinstance(shape[0], int)]
+    if event.key == "aten::index_select":
+        source, taken = sizes[0], sizes[-1]
+        sizes = [source // event.input_shapes[0][0] * taken]
     return 4.0 * (sum(sizes) + max(sizes)) if sizes else 0.0
 
 
@@ -106,16 +110,19 @@ def main(given: Sequence[str] | None = None) -> int:
     command = parser("profile_step", __doc__)
     command.add_argument("--rounds", type=count, nargs=2, default=[3, 10], metavar=("AT_PATCH_2", "OTHERWISE"),
                          help="timed steps")  # fmt: skip
+    command.add_argument("--patch-lens", type=count, nargs="+", default=[2, 8], choices=[2, 8], metavar="P",
+                         help="of pretraining steps: 2, 8 or both")  # fmt: skip
     command.add_argument("--windows", type=count, default=BATCH, help="in a pretraining step (published: 16)")
     command.add_argument("--joint-windows", type=count, default=JOINT_WINDOWS, help="of each task in the joint step")
     options = command.parse_args(given)
     windows: int = options.windows
     few, many = options.rounds
+    rounds = {2: few, 8: many}
     make_deterministic(0, 1)
     results, gflops, gbs = limits()
-    for patch_len, rounds in ((2, few), (8, many)):
+    for patch_len in options.patch_lens:
         step = our_step("pretrain", patch_len, PUBLISHED_HEADS, windows=windows)
-        results += profiled(f"pretrain, patch {patch_len}", step, rounds, gflops, gbs)
+        results += profiled(f"pretrain, patch {patch_len}", step, rounds[patch_len], gflops, gbs)
     joint = etth1_har(options.joint_windows, torch.device("cpu"))
     results += profiled("joint step of etth1-har", joint, many, gflops, gbs)
     return finish(options, results)
