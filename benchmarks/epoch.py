@@ -221,7 +221,7 @@ def main(given: Sequence[str] | None = None) -> int:
     command.add_argument("--no-jobs", action="store_true", help="leave runs side by side out")
     options = command.parse_args(given)
     torch.set_num_threads(1)
-    with tempfile.TemporaryDirectory() as scratch:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:  # MLflow may still be at it
         root = Path(scratch) / "data"
         preset = with_data(root, options.preset)
         config = load_config(root / "params.yaml")

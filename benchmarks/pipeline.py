@@ -114,7 +114,7 @@ def main(given: Sequence[str] | None = None) -> int:
     project: Path | None = options.project
     rounds: int = options.rounds
     results: list[Result] = []
-    with tempfile.TemporaryDirectory() as scratch:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:  # MLflow may still be at it
         if project is None:
             root = make_project(Path(scratch) / "project", options.preset)
             config = one_epoch(root)
