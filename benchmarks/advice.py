@@ -10,11 +10,13 @@ kinds of plant: at relatedness 0 its encoder, which has seen hardly any labels, 
 """
 
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.machine import Result, report
+from benchmarks.command import at_least, count, finish, parser, start
+from benchmarks.machine import Result
 from mtl.config import Config, parse_config
 from mtl.data.build import read_source
 from mtl.data.store import write_prepared
@@ -28,7 +30,7 @@ from mtl.paths import PREPARED
 SEEN, FRESH = range(5), range(5, 10)
 """Seeds of the data at each relatedness: settings and rule were found on the first five, and judged on the others."""
 PLANTS = [*SEEN, *FRESH]
-SEEDS = range(8)
+SEEDS = 8
 """Of the training."""
 TOGETHER = ("train together", "related: worth a joint model")
 """How a line of advice on a pair or a method speaks for joint training."""
@@ -54,7 +56,7 @@ class Advised:
         return self.advice.startswith(("Train jointly", "Use "))
 
 
-def settings(relatedness: float, plant: int) -> Config:
+def settings(relatedness: float, plant: int, seeds: int) -> Config:
     """A small hall of machines; networks that train in a second."""
     sensors = {
         "kind": "sensors", "seed": plant, "rows": 2000, "regimes": 2, "channels": 2, "side_channels": 2, "stay": 0.94,
@@ -66,7 +68,7 @@ def settings(relatedness: float, plant: int) -> Config:
     # A twentieth of the labels should not pull the encoder as hard as all of them.
     joint = {"kind": "fixed", "weights": [0.1, 1.0], "datamap": {"record": "training"}}
     return parse_config({
-        "base": {"seeds": list(SEEDS), "device": "cpu"},
+        "base": {"seeds": list(range(seeds)), "device": "cpu"},
         "prepare": {"sources": {"sensors": sensors}},
         "tasks": {name: task | {"source": "sensors", "input_len": 16} for name, task in (("few", few), ("mode", mode))},
         "encoder": {"kind": "timedart", "patch_len": 4, "d_model": 16, "heads": 2, "layers": 1, "d_ff": 32,
@@ -77,9 +79,9 @@ def settings(relatedness: float, plant: int) -> Config:
     })  # fmt: skip
 
 
-def advise_on(relatedness: float, plant: int, root: Path) -> Advised:
+def advise_on(relatedness: float, plant: int, seeds: int, root: Path) -> Advised:
     """Trains everything on one plant, below `root`, and reads the advice."""
-    config = settings(relatedness, plant)
+    config = settings(relatedness, plant, seeds)
     source = read_source("sensors", config.prepare.sources["sensors"], Path())
     write_prepared(source, root / PREPARED / "sensors", {})
     for seed in config.base.seeds:
@@ -96,21 +98,27 @@ def advise_on(relatedness: float, plant: int, root: Path) -> Advised:
     return Advised(relatedness, plant, verdicts["advice"], helped, likeness, spoken)
 
 
-def measure(relatedness: float) -> list[Advised]:
+def measure(relatedness: float, plants: Sequence[int] = PLANTS, seeds: int = SEEDS) -> list[Advised]:
     """What is advised on every plant."""
     found = []
-    for plant in PLANTS:
+    for plant in plants:
         with tempfile.TemporaryDirectory() as folder:
-            found.append(advise_on(relatedness, plant, Path(folder)))
+            found.append(advise_on(relatedness, plant, seeds, Path(folder)))
         last = found[-1]
         print(f"relatedness {relatedness:g}, plant {plant}, maps {last.likeness:+.2f}: {last.advice}", flush=True)
     return found
 
 
-def main() -> None:
-    unrelated, same = measure(0.0), measure(1.0)
+def main(given: Sequence[str] | None = None) -> int:
+    """Asks for advice on every plant and reports how often it is wrong."""
+    command = parser("advice", __doc__)
+    command.add_argument("--plants", type=count, default=len(SEEN), help="at most, of each set and relatedness")
+    command.add_argument("--seeds", type=at_least(2), default=SEEDS, help="of the training")
+    options = command.parse_args(given)
+    seen, fresh = SEEN[: options.plants], FRESH[: options.plants]
+    unrelated, same = (measure(relatedness, [*seen, *fresh], options.seeds) for relatedness in (0.0, 1.0))
     results = []
-    for words, plants in (("plants that the rule was found on", SEEN), ("fresh plants", FRESH)):
+    for words, plants in (("plants that the rule was found on", seen), ("fresh plants", fresh)):
         n = f"of {len(plants)}"
         zero, one = ([a for a in some if a.plant in plants] for some in (unrelated, same))
         results += [
@@ -119,8 +127,8 @@ def main() -> None:
             Result("relatedness 0: it helped nevertheless", sum(a.helped for a in zero), n, note=words),
             Result("relatedness 1: joint training not recommended", sum(not a.joint for a in one), n, 0, note=words),
         ]
-    report("advice", results, {"advised": [vars(a) for a in unrelated + same]})
+    return finish(options, results, {"advised": [vars(a) for a in unrelated + same]})
 
 
 if __name__ == "__main__":
-    main()
+    start(main)

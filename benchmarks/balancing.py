@@ -1,6 +1,6 @@
 """What a step of every balancing method costs, beside a plain step with equal weights, in one process on one thread.
 
-    python -m benchmarks.balancing                   # about five minutes on an idle machine
+    python -m benchmarks.balancing                   # about four minutes on an idle machine
 
 K binary tasks share an MLP 784 → 256 → 128 with ReLU; each has a linear head, and all heads are one layer. A step
 has 128 samples: forward, losses, balanced backward pass, clipping, AdamW. Each method takes turns with the plain step,
@@ -9,10 +9,9 @@ Torchjd's own way (a layer a head, `mtl_backward` and `jac_to_grad`) is timed be
 that takes two such steps has at most, less what it had before; for the most tasks alone.
 """
 
-import argparse
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import median
 
@@ -23,9 +22,11 @@ from torch import Tensor, nn
 from torchjd.aggregation import MGDA, Aggregator, CAGrad, DualProj, PCGrad, UPGrad
 from torchjd.autojac import jac_to_grad, mtl_backward
 
-from benchmarks.machine import Result, cpu_seconds, report
+from benchmarks.command import count, finish, parser, start
+from benchmarks.machine import HERE, Result, cpu_seconds
 from mtl.balancing.base import Pass, Step
 from mtl.balancing.build import build_balancer
+from mtl.checks import one_of
 from mtl.config import Method
 from mtl.types import Predictions, TaskSpec
 
@@ -152,7 +153,7 @@ def ratios(measured: dict[str, Maker], count: int, rounds: int) -> dict[str, tup
 def peak_memory(name: str, count: int) -> float:
     """MB at the peak of a process that takes two steps."""
     command = [sys.executable, "-m", "benchmarks.balancing", "--memory", name, "--tasks", str(count)]
-    return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    return float(subprocess.run(command, cwd=HERE, check=True, capture_output=True, text=True).stdout)
 
 
 def print_memory(name: str, count: int) -> None:
@@ -183,35 +184,44 @@ def limit(name: str, count: int) -> float | None:
     return FEATURE_LIMITS.get(kind) if form == "on features" and count == 100 else None
 
 
-def main(rounds: int, counts: list[int], memory: bool) -> None:
-    """Times every method and reports."""
+def compared(tasks: int, rounds: int, memory: bool) -> list[Result]:
+    """Every method at one number of tasks."""
     results: list[Result] = []
-    for count in counts:
-        for slow in (False, True):
-            measured = works(count, slow)
-            found = ratios(measured, count, rounds)
-            for name, (ratio, ms) in found.items():
-                peak = f"{peak_memory(name, count):.0f} MB, " if memory and count == max(counts) else ""
-                result = Result(f"K = {count}: {name}", ratio, "× plain", limit(name, count), note=f"{peak}{ms:.2f} ms")
-                results.append(result)
-            for kind in EXACT if slow else []:
-                pair = found[f"{kind}, exact"][1] / found[f"{kind}, torchjd"][1]
-                note = f"peer {PEER[kind]} × plain" if count == 100 and kind in PEER else ""
-                results.append(Result(f"K = {count}: {kind}, exact, to torchjd's own", pair, "×", 1.0, note=note))
-        if memory and count == max(counts):
-            results.append(Result(f"K = {count}: plain step, peak memory", peak_memory("plain", count), "MB"))
-    report("balancing", results)
+    for slow in (False, True):
+        found = ratios(works(tasks, slow), tasks, rounds)
+        for name, (ratio, ms) in found.items():
+            peak = f"{peak_memory(name, tasks):.0f} MB, " if memory else ""
+            results.append(
+                Result(f"K = {tasks}: {name}", ratio, "× plain", limit(name, tasks), note=f"{peak}{ms:.2f} ms")
+            )
+        for kind in EXACT if slow else []:
+            pair = found[f"{kind}, exact"][1] / found[f"{kind}, torchjd"][1]
+            note = f"peer {PEER[kind]} × plain" if tasks == 100 and kind in PEER else ""
+            results.append(Result(f"K = {tasks}: {kind}, exact, to torchjd's own", pair, "×", 1.0, note=note))
+    if memory:
+        results.append(Result(f"K = {tasks}: plain step, peak memory", peak_memory("plain", tasks), "MB"))
+    return results
+
+
+def main(given: Sequence[str] | None = None) -> int:
+    """Times every method and reports."""
+    command = parser("balancing", __doc__)
+    command.add_argument("--rounds", type=count, default=30, help="pairs of steps of each method")
+    command.add_argument("--tasks", type=count, nargs="+", default=[2, 10, 100], metavar="K", help="numbers of tasks")
+    command.add_argument("--no-memory", action="store_true", help="leave the peak memory out")
+    command.add_argument("--memory", metavar="NAME", help="print the peak memory of one of them, in MB")
+    options = command.parse_args(given)
+    counts: list[int] = options.tasks
+    torch.set_num_threads(1)
+    if options.memory:
+        one_of("--memory", options.memory, ["plain", *works(counts[0], False), *works(counts[0], True)])
+        print_memory(options.memory, counts[0])
+        return 0
+    results: list[Result] = []
+    for tasks in counts:
+        results += compared(tasks, options.rounds, not options.no_memory and tasks == max(counts))
+    return finish(options, results)
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description="Time a step of every balancing method.")
-    parser.add_argument("--rounds", type=int, default=30)
-    parser.add_argument("--tasks", type=int, nargs="+", default=[2, 10, 100])
-    parser.add_argument("--no-memory", action="store_true", help="leave the peak memory out")
-    parser.add_argument("--memory", help="print the peak memory of one of them")
-    options = parser.parse_args()
-    torch.set_num_threads(1)
-    if options.memory:
-        print_memory(options.memory, options.tasks[0])
-    else:
-        main(options.rounds, options.tasks, not options.no_memory)
+    start(main)

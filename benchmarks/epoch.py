@@ -1,14 +1,14 @@
 """What an epoch costs besides its arithmetic, how the cost grows, and what a second core brings.
 
-    python -m benchmarks.epoch                       # about two minutes on an idle machine
+    python -m benchmarks.epoch                       # two to three minutes on an idle machine
 
-Loading and tracking are measured on the joint method `constant` of the preset `etth1-har` where its sources are
-prepared in this project, else on `joint` of `sensors`. Growth is measured on drawn numbers with the default encoder.
+Loading and tracking are measured on the first joint method of the preset `etth1-har` (`--preset`) where its sources are
+prepared in this project, else of `sensors`. Growth is measured on drawn numbers with the default encoder.
 Shares are of CPU seconds on one thread; tracking and jobs are wall seconds.
 """
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
@@ -17,17 +17,19 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader
 
-from benchmarks.machine import Result, cpu_seconds, report
-from benchmarks.project import change, last_json, make_project, run_in, with_data
+from benchmarks.command import at_least, finish, parser, start
+from benchmarks.loop import build
+from benchmarks.machine import Result, cpu_seconds
+from benchmarks.project import change, last_json, make_project, run_in, seeds, with_data
+from benchmarks.reference_timedart import SingleWindows
 from mtl import tracking
-from mtl.balancing.build import build_balancer
 from mtl.balancing.weighted import WeightedSum
 from mtl.config import Config, SamplerConfig, StoppingConfig, TimeDartEncoder, load_config
 from mtl.data.pools import Pool, Target
 from mtl.data.sampling import JointPlan
 from mtl.data.windows import Windows
 from mtl.experiment import run_finetune
-from mtl.experiment.objects import build_optimiser, joint_plan, load_tasks
+from mtl.experiment.objects import joint_plan, load_tasks
 from mtl.models.build import build_model
 from mtl.seeding import make_deterministic
 from mtl.training.checkpoint import Checkpoint
@@ -47,18 +49,17 @@ def loading(config: Config, method: str, root: Path) -> list[Result]:
     data, _ = load_tasks(config, 0, root)
     plan = joint_plan(config, data, 0)
     names = config.method_tasks(method)
-    specs = {name: data.specs[name] for name in names}
     train, val = data.select(names, "train"), data.select(names, "val")
-    model = build_model(config.encoder, list(specs.values()), 0)
-    balancer = build_balancer(config.finetune.methods[method], list(specs.values()))
-    optimiser = build_optimiser(config, model, names, balancer, config.finetune.methods[method])
-    budget = Budget(1, config.train.schedule, config.train.clip, config.train.gradient_probes)
-    selector = Selector(config.train.stopping, list(specs.values()))
+    made = build(config, names, config.finetune.methods[method], data, 0, root)
+    settings = made.config.train
+    budget = Budget(1, settings.schedule, settings.clip, settings.gradient_probes)
+    selector = Selector(settings.stopping, list(made.specs.values()))
     whole = cpu_seconds(
         lambda: list(
-            fit(model, balancer, optimiser, train, val, plan, specs, budget, selector, Checkpoint(None), Fitted())
+            fit(made.model, made.balancer, made.optimiser, train, val, plan, made.specs, budget, selector,
+                Checkpoint(None), Fitted())
         )
-    )
+    )  # fmt: skip
 
     def load() -> None:
         plan.active_steps([pool.name for pool in train], 1)
@@ -77,7 +78,7 @@ def loading(config: Config, method: str, root: Path) -> list[Result]:
     ours = Pool("p", "p", Windows(values, 336, starts), {"t": Target(None, 96, None, None)})
     batches = torch.randint(len(ours), (200, 16))
     fast = cpu_seconds(lambda: [ours.batch(index) for index in batches]) / 200
-    loader = DataLoader(Windows(values, 336, 96), batch_size=16, sampler=batches.flatten().tolist())
+    loader = DataLoader(SingleWindows(values, 336, 96), batch_size=16, sampler=batches.flatten().tolist())
     slow = cpu_seconds(lambda: list(loader)) / 200
     return [
         Result("an epoch with its validation", whole, "CPU s", note=f"{plan.steps_per_epoch} steps"),
@@ -180,40 +181,60 @@ def growth(name: str, sizes: list[int], load: Callable[[int], Load], note: str =
     ]
 
 
-def jobs(folder: Path) -> list[Result]:
+def all_growth(doublings: int) -> list[Result]:
+    """Growth with everything that can grow, `doublings` times from its least."""
+
+    def sizes(least: int) -> list[int]:
+        return [least * 2**turn for turn in range(doublings + 1)]
+
+    return [
+        *growth("windows", sizes(256), lambda n: Load(windows=n), limit=1.1),
+        *growth("tasks, each with its own windows", sizes(2), lambda k: Load(tasks=k, windows=128, shared=False),
+                limit=1.1),
+        *growth("tasks on shared windows", sizes(2), lambda k: Load(tasks=k),
+                "the encoder's pass is shared; heads add up", limit=1.1),
+        *growth("window length", sizes(64), lambda n: Load(windows=128, length=n),
+                "attention grows with the square of the tokens, all else in proportion"),
+    ]  # fmt: skip
+
+
+def jobs(folder: Path, preset: str) -> list[Result]:
     """The same runs one after the other and two at a time."""
-    make_project(folder, "sensors")
-    change(folder, {"seeds: [0, 1, 2, 3, 4]": "seeds: [0, 1, 2, 3]"})  # two rounds of two
-    run_in(folder, "-m", "stages.prepare", "sensors")
+    make_project(folder, preset)
+    config = seeds(folder, 4)  # two rounds of two
+    for name in config.prepare.sources:
+        run_in(folder, "-m", "stages.prepare", name)
     one, two = (last_json(run_in(folder, "-m", "benchmarks.jobs", str(n)))["seconds"] for n in (1, 2))
     return [
-        Result("4 runs of sensors, one at a time", one, "s"),
-        Result("4 runs of sensors, two at a time", two, "s"),
+        Result(f"4 runs of {preset}, one at a time", one, "s"),
+        Result(f"4 runs of {preset}, two at a time", two, "s"),
         Result("two jobs against one", one / two, "×", 1.8, True),
     ]
 
 
-def main() -> None:
+def main(given: Sequence[str] | None = None) -> int:
     """Measures everything and reports."""
+    command = parser("epoch", __doc__)
+    command.add_argument("--preset", default="etth1-har", help="whose epoch is measured (default: etth1-har)")
+    command.add_argument("--jobs-preset", default="sensors", help="whose runs go side by side (default: sensors)")
+    command.add_argument("--doublings", type=at_least(1), default=4, help="of each size, for its growth")
+    command.add_argument("--no-jobs", action="store_true", help="leave runs side by side out")
+    options = command.parse_args(given)
     torch.set_num_threads(1)
-    with tempfile.TemporaryDirectory() as scratch:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:  # MLflow may still be at it
         root = Path(scratch) / "data"
-        preset = with_data(root, "etth1-har")
-        method = "constant" if preset == "etth1-har" else "joint"
-        loaded = loading(load_config(root / "params.yaml"), method, root)
+        preset = with_data(root, options.preset)
+        config = load_config(root / "params.yaml")
+        method = next(iter(config.finetune.methods))
+        loaded = loading(config, method, root)
         results = [Result(f"{preset}, {method}: {r.name}", r.value, r.unit, r.limit, r.at_least, r.note)
                    for r in loaded + tracked(method, root, loaded[0].value)]  # fmt: skip
-        results += growth("windows", [256, 512, 1024, 2048, 4096], lambda n: Load(windows=n), limit=1.1)
-        results += growth("tasks, each with its own windows", [2, 4, 8, 16, 32],
-                          lambda k: Load(tasks=k, windows=128, shared=False), limit=1.1)  # fmt: skip
-        results += growth("tasks on shared windows", [2, 4, 8, 16, 32], lambda k: Load(tasks=k),
-                          "the encoder's pass is shared; heads add up", limit=1.1)  # fmt: skip
-        results += growth("window length", [64, 128, 256, 512, 1024], lambda n: Load(windows=128, length=n),
-                          "attention grows with the square of the tokens, all else in proportion")  # fmt: skip
-        print("jobs …", flush=True)
-        results += jobs(Path(scratch) / "jobs")
-    report("epoch", results)
+        results += all_growth(options.doublings)
+        if not options.no_jobs:
+            print("jobs …", flush=True)
+            results += jobs(Path(scratch) / "jobs", options.jobs_preset)
+    return finish(options, results)
 
 
 if __name__ == "__main__":
-    main()
+    start(main)

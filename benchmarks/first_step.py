@@ -11,14 +11,22 @@ import runpy
 import signal
 import sys
 import time
+from argparse import REMAINDER, ArgumentParser, RawDescriptionHelpFormatter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 NOTE = Path("first-step.txt")
 
 
-def main(module: str, arguments: list[str]) -> None:
-    """Runs the stage as `python -m` does."""
+def main(given: Sequence[str] | None = None) -> int:
+    """Runs the stage as `python -m` does; a stage that takes no step is an error."""
+    # Not `benchmarks.command`, which imports torch: what a stage imports, it should import itself.
+    command = ArgumentParser("python -m benchmarks.first_step", description=__doc__,
+                             formatter_class=RawDescriptionHelpFormatter)  # fmt: skip
+    command.add_argument("module", help="of the stage")
+    command.add_argument("arguments", nargs=REMAINDER, help="its own")
+    options = command.parse_args(given)
     from torch.optim.optimizer import register_optimizer_step_post_hook
 
     def stop(*_: Any) -> None:
@@ -26,9 +34,11 @@ def main(module: str, arguments: list[str]) -> None:
         os.killpg(os.getpgrp(), signal.SIGKILL)
 
     register_optimizer_step_post_hook(stop)
-    sys.argv = [module, *arguments]
-    runpy.run_module(module, run_name="__main__", alter_sys=True)
+    sys.argv = [options.module, *options.arguments]
+    runpy.run_module(options.module, run_name="__main__", alter_sys=True)
+    print(f"{options.module} took no step.", file=sys.stderr)
+    return 1
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2:])
+    sys.exit(main())

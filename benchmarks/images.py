@@ -1,12 +1,14 @@
 """Images: an epoch against a plain DataLoader over a per-sample Dataset, what 100 heads cost, and peak memory.
 
-`python -m benchmarks.images`. Sizes of MNIST (55,000 training images of 28 × 28) with random pixels: no time here
+    python -m benchmarks.images                      # half a minute on an idle machine
+
+Sizes of MNIST (55,000 training images of 28 × 28) with random pixels: no time here
 depends on what an image shows. Both loops train the same network (MLP 784 → 64 → 32, hard sharing) from the same
 weights with AdamW, batch 128, in one process, in turn, on one thread.
 """
 
 import resource
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -15,7 +17,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.data import DataLoader, Dataset
 
-from benchmarks.machine import Result, interleaved, report
+from benchmarks.command import at_least, count, finish, parser, start
+from benchmarks.machine import Result, interleaved
 from mtl.balancing.weighted import FixedWeights
 from mtl.config import MlpEncoder, SamplerConfig, StoppingConfig
 from mtl.data.images import image_samples
@@ -30,7 +33,7 @@ from mtl.training.stopping import Selector
 from mtl.types import ImageSet, TaskSpec
 
 IMAGES, BATCH, EPOCH_IMAGES = 55_000, 128, 12_800
-"""A hundred steps are an epoch here: the time of an epoch is in proportion to them."""
+"""A hundred steps are an epoch here if `--images` is not given: the time of an epoch is in proportion to them."""
 MEAN, STD = 0.1307, 0.3081
 ENCODER = MlpEncoder(kind="mlp", sizes=[64, 32])
 
@@ -58,22 +61,22 @@ class Usual(Lean):
         return pixels.sub_(mean[:, None, None]).div_(std[:, None, None]), self.labels[item].float()
 
 
-def tasks(count: int) -> list[TaskSpec]:
+def tasks(heads: int) -> list[TaskSpec]:
     return [TaskSpec(f"t{k}", "binary", "images", 0, ["grey"], [], classes=["no", "yes"], image=(28, 28))
-            for k in range(count)]  # fmt: skip
+            for k in range(heads)]  # fmt: skip
 
 
 class Load:
-    """`count` binary tasks on random images."""
+    """`heads` binary tasks on `images` random images."""
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, heads: int, images: int) -> None:
         torch.manual_seed(0)
-        self.specs = tasks(count)
-        self.images = torch.randint(256, (EPOCH_IMAGES, 1, 28, 28), dtype=torch.uint8)
-        self.labels = torch.randint(2, (EPOCH_IMAGES, count))
+        self.specs = tasks(heads)
+        self.images = torch.randint(256, (images, 1, 28, 28), dtype=torch.uint8)
+        self.labels = torch.randint(2, (images, heads))
         named = {spec.name: column.contiguous() for spec, column in zip(self.specs, self.labels.unbind(1), strict=True)}
-        source = ImageSet("images", self.images, ["grey"], torch.zeros(EPOCH_IMAGES, dtype=torch.int64), 2, {}, {})
-        samples = image_samples(source, torch.arange(EPOCH_IMAGES), torch.tensor([MEAN]).double(),
+        source = ImageSet("images", self.images, ["grey"], torch.zeros(images, dtype=torch.int64), 2, {}, {})
+        samples = image_samples(source, torch.arange(images), torch.tensor([MEAN]).double(),
                                 torch.tensor([STD]).double())  # fmt: skip
         self.pool = Pool("images", "images", samples, {n: Target(None, 0, label, None) for n, label in named.items()})
         self.val = self.pool.at_most(BATCH)
@@ -116,7 +119,7 @@ class Load:
 
 def gathering(load: Load) -> dict[str, Callable[[], object]]:
     """An epoch's batches alone, by both ways."""
-    order = torch.randperm(EPOCH_IMAGES).split(BATCH)
+    order = torch.randperm(len(load.images)).split(BATCH)
     loader = DataLoader(Usual(load.images, load.labels), batch_size=BATCH, shuffle=True)
     return {"ours": lambda: [load.pool.batch(index) for index in order], "loader": lambda: list(loader)}
 
@@ -130,7 +133,7 @@ def network_alone(load: Load) -> Callable[[], None]:
     labels = batch.labels.float()
 
     def steps() -> None:
-        for _ in range(EPOCH_IMAGES // BATCH):
+        for _ in range(len(load.images) // BATCH):
             logits = model(batch.x, load.pool.tasks).logits
             assert isinstance(logits, Tensor)
             loss = functional.binary_cross_entropy_with_logits(logits, labels, reduction="none").mean(0).sum()
@@ -142,17 +145,22 @@ def network_alone(load: Load) -> Callable[[], None]:
     return steps
 
 
-def main() -> None:
+def main(given: Sequence[str] | None = None) -> int:
     """Measures everything and reports."""
+    command = parser("images", __doc__)
+    command.add_argument("--rounds", type=count, default=7, help="timed epochs of each loop")
+    command.add_argument("--images", type=at_least(BATCH), default=EPOCH_IMAGES, help="in an epoch")
+    options = command.parse_args(given)
+    images: int = options.images
     make_deterministic(0, 1)
-    two, one, hundred = Load(2), Load(1), Load(100)
+    two, one, hundred = Load(2, images), Load(1, images), Load(100, images)
     seconds = interleaved({
         "ours": two.ours(), "usual": two.plain(Usual), "lean": two.plain(Lean),
         "one head": one.ours(), "100 heads": hundred.ours(),
         "network": network_alone(two), **{f"batches {k}": work for k, work in gathering(two).items()},
-    }, rounds=7)  # fmt: skip
-    per_second = {name: EPOCH_IMAGES / value for name, value in seconds.items()}
-    report("images", [
+    }, options.rounds)  # fmt: skip
+    per_second = {name: images / value for name, value in seconds.items()}
+    return finish(options, [
         Result("images a second, 2 tasks, hard sharing: ours", per_second["ours"], "1/CPU s"),
         Result("the same network, DataLoader, the usual Dataset", per_second["usual"], "1/CPU s"),
         Result("ours against it", seconds["usual"] / seconds["ours"], "×", 5.0, True),
@@ -161,10 +169,10 @@ def main() -> None:
                seconds["batches loader"] / seconds["batches ours"], "×"),
         Result("the loop against forward, backward and optimiser alone", seconds["ours"] / seconds["network"], "×"),
         Result("100 binary heads against one", seconds["100 heads"] / seconds["one head"], "×", 1.3),
-        Result("an epoch of MNIST (55,000 images)", seconds["ours"] * IMAGES / EPOCH_IMAGES, "CPU s"),
+        Result("an epoch of MNIST (55,000 images)", seconds["ours"] * IMAGES / images, "CPU s"),
         Result("peak memory of this process", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6, "GB"),
     ])  # fmt: skip
 
 
 if __name__ == "__main__":
-    main()
+    start(main)

@@ -5,18 +5,22 @@ python -m benchmarks.jobs N                      # prints {"seconds": …} on it
 
 import importlib
 import json
-import sys
+from collections.abc import Sequence
 from pathlib import Path
 from time import perf_counter
 
+from benchmarks.command import child_parser, count, start
 from mtl.config import load_config
 from mtl.experiment import run_baseline
 from mtl.paths import RunPath
 from stages.parallel import Job, run_jobs
 
 
-def main(side_by_side: int) -> None:
+def main(given: Sequence[str] | None = None) -> int:
     """Trains every seed of the first task and prints the wall seconds that took, imports not counted."""
+    command = child_parser("jobs", __doc__)
+    command.add_argument("jobs", type=count, metavar="N", help="runs side by side")
+    side_by_side: int = command.parse_args(given).jobs
     config = load_config(Path("params.yaml"))
     task, start = next(iter(config.tasks)), config.baseline.starts[0]
     jobs = [
@@ -27,7 +31,8 @@ def main(side_by_side: int) -> None:
     began = perf_counter()
     run_jobs(jobs, config.base.model_copy(update={"jobs": side_by_side}))
     print(json.dumps({"seconds": perf_counter() - began, "runs": len(jobs)}))
+    return 0
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    start(main)

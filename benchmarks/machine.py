@@ -15,8 +15,10 @@ from typing import Any
 
 import torch
 
+HERE = Path(__file__).resolve().parent.parent
+"""The project's folder, in which children of a benchmark start."""
 OUT = Path("benchmarks/out")
-"""Where the JSON of every benchmark goes (ignored by git: the numbers to keep stand in docs/results/speed.md)."""
+"""Where the JSON of a benchmark goes (ignored by git: the numbers to keep stand in docs/results/speed.md)."""
 VERSIONS = ("torch", "numpy", "scikit-learn", "dvc", "mlflow")
 
 
@@ -65,16 +67,16 @@ class Result:
         return "" if self.limit is None else f"{'≥' if self.at_least else '≤'} {self.limit:g}"
 
 
-def report(benchmark: str, results: Sequence[Result], extra: dict[str, Any] | None = None) -> None:
-    """Prints the results as a Markdown table and writes them, with the machine, to benchmarks/out/."""
+def report(benchmark: str, results: Sequence[Result], out: Path, extra: dict[str, Any] | None = None) -> None:
+    """Prints the results as a Markdown table and writes them, with the machine, to `out`/`benchmark`.json."""
     words = {True: "yes", False: "**no**", None: ""}
     print(f"\n| {benchmark} | measured | unit | asked | met | |\n|---|---:|---|---|---|---|")
     for r in results:
         print(f"| {r.name} | {r.value:.3g} | {r.unit} | {r.asked} | {words[r.met]} | {r.note} |")
     where = machine()
     print("\n" + ", ".join(f"{name} {value}" for name, value in where.items()))
-    OUT.mkdir(parents=True, exist_ok=True)
-    target = OUT / f"{benchmark}.json"
+    out.mkdir(parents=True, exist_ok=True)
+    target = out / f"{benchmark}.json"
     rows = [vars(r) | {"met": r.met} for r in results]
     content = {"machine": where, "measured": datetime.now(UTC).isoformat(timespec="seconds"), "results": rows}
     target.write_text(json.dumps(content | (extra or {}), indent=2, sort_keys=True, ensure_ascii=False) + "\n")

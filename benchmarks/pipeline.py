@@ -3,23 +3,25 @@
     python -m benchmarks.pipeline                    # two to three minutes on an idle machine
     python -m benchmarks.pipeline --project DIR      # a project whose pipeline has run: no memory, the full preset
 
-Without a project it makes a copy of this one and runs the preset `sensors` with runs of one epoch: neither
+Without a project it makes a copy of this one and runs a preset (`sensors`) with runs of one epoch: neither
 memory nor the way to the first step depends on how long training lasts. Memory is the proportional set size of a
 stage and its children (pages that forked processes share count once), looked at ten times a second.
 """
 
-import argparse
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from statistics import median
 
 import psutil
 
+from benchmarks.command import count, finish, parser, start
 from benchmarks.first_step import NOTE
-from benchmarks.machine import Result, report, wall_seconds
-from benchmarks.project import change, environment, make_project, run_in
+from benchmarks.machine import Result, wall_seconds
+from benchmarks.project import environment, make_project, one_epoch, run_in
 from mtl.config import Config, load_config
 
 EVERY = 0.1
@@ -84,7 +86,7 @@ def to_first_step(root: Path, *stage: str) -> float:
     return float(note.read_text()) - began
 
 
-def starts(root: Path, config: Config) -> list[Result]:
+def starts(root: Path, config: Config, rounds: int) -> list[Result]:
     """First steps of a stage of each kind; they end before anything is written, so results stay as they are."""
     kinds = {
         "pretrain": ("stages.pretrain",),
@@ -95,19 +97,27 @@ def starts(root: Path, config: Config) -> list[Result]:
     for name, stage in kinds.items():
         if name == "pretrain" and config.pretrain.objective.kind == "none":
             continue
-        seconds = sorted(to_first_step(root, *stage) for _ in range(3))
-        results.append(Result(f"{name}: from its start to the end of the first step", seconds[1], "s",
-                              note=f"of three, {seconds[0]:.2f} to {seconds[2]:.2f}"))  # fmt: skip
+        seconds = sorted(to_first_step(root, *stage) for _ in range(rounds))
+        results.append(Result(f"{name}: from its start to the end of the first step", median(seconds), "s",
+                              note=f"of {rounds}, {seconds[0]:.2f} to {seconds[-1]:.2f}"))  # fmt: skip
     return results
 
 
-def main(project: Path | None) -> None:
+def main(given: Sequence[str] | None = None) -> int:
     """Measures and reports."""
+    command = parser("pipeline", __doc__)
+    command.add_argument("--project", type=Path, metavar="DIR",
+                         help="a project whose pipeline has run; its outputs stay as they are")  # fmt: skip
+    command.add_argument("--preset", default="sensors", help="what is run without a project (default: sensors)")
+    command.add_argument("--rounds", type=count, default=3, help="of each command")
+    options = command.parse_args(given)
+    project: Path | None = options.project
+    rounds: int = options.rounds
     results: list[Result] = []
-    with tempfile.TemporaryDirectory() as scratch:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:  # MLflow may still be at it
         if project is None:
-            root = make_project(Path(scratch) / "project", "sensors")
-            config = change(root, {"epochs: 8\n": "epochs: 1\n", "epochs: 10\n": "epochs: 1\n"})
+            root = make_project(Path(scratch) / "project", options.preset)
+            config = one_epoch(root)
             print("running the pipeline …", flush=True)
             began = time.perf_counter()
             peaks = repro(root)
@@ -115,22 +125,19 @@ def main(project: Path | None) -> None:
             results += [Result(f"peak memory of {stage}", peak, "GB") for stage, peak in peaks.items()]
         else:
             root, config = project, load_config(project / "params.yaml")
-        idle = wall_seconds(lambda: run_in(root, "-m", "dvc", "repro"), 3)
+        idle = wall_seconds(lambda: run_in(root, "-m", "dvc", "repro"), rounds)
         results.append(Result("`dvc repro` with nothing to do", idle, "s", 2.0))
-        results.append(
-            Result("`mtl repro` with nothing to do", wall_seconds(lambda: run_in(root, "-c", MAIN, "repro"), 3), "s")
-        )
-        seconds = wall_seconds(lambda: run_in(root, "-c", MAIN, "--help"), 5)
+        again = wall_seconds(lambda: run_in(root, "-c", MAIN, "repro"), rounds)
+        results.append(Result("`mtl repro` with nothing to do", again, "s"))
+        seconds = wall_seconds(lambda: run_in(root, "-c", MAIN, "--help"), rounds + 2)
         results.append(Result("`mtl --help`", seconds, "s", 0.5))
-        first = starts(root, config)
+        first = starts(root, config, rounds)
         results += first
         worst = max(r.value for r in first)
         results.append(Result("from `dvc repro` to the first step of a stage, at worst", idle + worst, "s", 6.0,
                               note="both above: DVC looks at everything, then starts it"))  # fmt: skip
-    report("pipeline", results)
+    return finish(options, results)
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description="Time the pipeline's own costs on the default preset.")
-    parser.add_argument("--project", type=Path, help="a project whose pipeline has run; its outputs stay as they are")
-    main(parser.parse_args().project)
+    start(main)

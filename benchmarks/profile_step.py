@@ -7,7 +7,7 @@ Steps: TimeDART's pretraining at the published sizes (patch 2 and 8, 16 heads) a
 product of matrices, attention included; bytes are inputs and outputs of every kernel, each read or written once.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from statistics import median
 from typing import Any
 
@@ -15,15 +15,14 @@ import torch
 from torch.profiler import ProfilerActivity, profile
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks.machine import Result, cpu_seconds, report
-from benchmarks.step import PUBLISHED_HEADS, our_step
-from mtl.balancing.weighted import WeightedSum
-from mtl.config import TimeDartEncoder
-from mtl.models.build import build_model
+from benchmarks.command import count, finish, parser, start
+from benchmarks.loop import etth1_har
+from benchmarks.machine import Result, cpu_seconds
+from benchmarks.step import BATCH, PUBLISHED_HEADS, our_step
 from mtl.seeding import make_deterministic
-from mtl.training.losses import task_loss
-from mtl.training.optimiser import adamw
-from mtl.types import TaskSpec
+
+JOINT_WINDOWS = 32
+"""Of each of the two tasks of `etth1-har`."""
 
 GROUPS: dict[str, tuple[str, ...]] = {
     "matrix products of layers": ("aten::mm", "aten::addmm", "aten::linear"),
@@ -42,34 +41,6 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "optimiser and clipping": ("aten::_fused_adamw_", "Optimizer.step#AdamW.step", "aten::linalg_vector_norm",
                                "aten::_foreach_norm", "aten::_foreach_mul_"),
 }  # fmt: skip
-
-
-def joint_step() -> Callable[[], object]:
-    """The joint step of `etth1-har` on drawn windows."""
-    encoder = TimeDartEncoder(kind="timedart", patch_len=16, d_model=64, heads=4, layers=2, d_ff=128)
-    columns = [f"column {i}" for i in range(9)]
-    forecast = TaskSpec("etth1", "forecast", "etth1", 336, columns[:7], list(range(7)), horizon=96, dropout=0.3)
-    label = TaskSpec("har", "classification", "har", 128, columns, [], classes=list("abcdef"))
-    model = build_model(encoder, [forecast, label], 0).train()
-    balancer = WeightedSum([forecast, label], 0.2, "constant")
-    optimiser = adamw([(list(model.parameters()), 2e-3, 0.01)])
-    batch = 32
-    inputs = {"etth1": (torch.randn(batch, 7, 336), torch.randn(batch, 7, 96)),
-              "har": (torch.randn(batch, 9, 128), torch.randint(6, (batch,)))}  # fmt: skip
-
-    def step() -> None:
-        losses = {}
-        for spec in (forecast, label):
-            x, y = inputs[spec.name]
-            loss = task_loss(spec, model(x, [spec.name])[spec.name], y)
-            assert loss is not None
-            losses[spec.name] = loss
-        optimiser.zero_grad(set_to_none=True)
-        balancer.backward(losses, 0.5)
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimiser.step()
-
-    return step
 
 
 def limits() -> tuple[list[Result], float, float]:
@@ -100,7 +71,7 @@ def profiled(name: str, step: Callable[[], object], rounds: int, gflops: float, 
             step()
     events = seen.key_averages()
     total = sum(event.self_cpu_time_total for event in events)
-    bytes_moved = sum(_bytes(event) * event.count for event in seen.key_averages(group_by_input_shape=True)) / rounds
+    bytes_moved = sum(bytes_of(event) * event.count for event in seen.key_averages(group_by_input_shape=True)) / rounds
     operations = counter.get_total_flops()
     results = [
         Result(f"{name}: a step", 1000 * seconds, "CPU ms"),
@@ -122,23 +93,40 @@ def profiled(name: str, step: Callable[[], object], rounds: int, gflops: float, 
     return results
 
 
-def _bytes(event: Any) -> float:
-    """Inputs of a kernel plus an output as large as the largest input: a lower bound where outputs are larger."""
+def bytes_of(event: Any) -> float:
+    """Inputs of a kernel plus an output as large as the largest input: a lower bound where outputs are larger. Of what
+    a gather reads from, only what it takes: a batch's windows, not the source."""
     if not any(event.key in kernels for kernels in GROUPS.values()):
         return 0.0
     sizes = [torch.Size(shape).numel() for shape in event.input_shapes if shape and isinstance(shape[0], int)]
+    if event.key == "aten::index_select":
+        source, taken = sizes[0], sizes[-1]
+        sizes = [source // event.input_shapes[0][0] * taken]
     return 4.0 * (sum(sizes) + max(sizes)) if sizes else 0.0
 
 
-def main() -> None:
+def main(given: Sequence[str] | None = None) -> int:
     """Measures and reports."""
+    command = parser("profile_step", __doc__)
+    command.add_argument("--rounds", type=count, nargs=2, default=[3, 10], metavar=("AT_PATCH_2", "OTHERWISE"),
+                         help="timed steps")  # fmt: skip
+    command.add_argument("--patch-lens", type=count, nargs="+", default=[2, 8], choices=[2, 8], metavar="P",
+                         help="of pretraining steps: 2, 8 or both")  # fmt: skip
+    command.add_argument("--windows", type=count, default=BATCH, help="in a pretraining step (published: 16)")
+    command.add_argument("--joint-windows", type=count, default=JOINT_WINDOWS, help="of each task in the joint step")
+    options = command.parse_args(given)
+    windows: int = options.windows
+    few, many = options.rounds
+    rounds = {2: few, 8: many}
     make_deterministic(0, 1)
     results, gflops, gbs = limits()
-    results += profiled("pretrain, patch 2", our_step("pretrain", 2, PUBLISHED_HEADS), 3, gflops, gbs)
-    results += profiled("pretrain, patch 8", our_step("pretrain", 8, PUBLISHED_HEADS), 10, gflops, gbs)
-    results += profiled("joint step of etth1-har", joint_step(), 10, gflops, gbs)
-    report("profile", results)
+    for patch_len in options.patch_lens:
+        step = our_step("pretrain", patch_len, PUBLISHED_HEADS, windows=windows)
+        results += profiled(f"pretrain, patch {patch_len}", step, rounds[patch_len], gflops, gbs)
+    joint = etth1_har(options.joint_windows, torch.device("cpu"))
+    results += profiled("joint step of etth1-har", joint, many, gflops, gbs)
+    return finish(options, results)
 
 
 if __name__ == "__main__":
-    main()
+    start(main)

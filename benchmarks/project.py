@@ -2,17 +2,18 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
-from mtl.config import Config, load_config
+from benchmarks.machine import HERE
+from mtl.config import Config, SensorsSource, load_config
 from mtl.paths import PREPARED
-from pipelines.presets import render
-
-HERE = Path(__file__).resolve().parent.parent
+from pipelines.presets import DEFAULT, render
+from stages.prepare import prepare
 
 
 def make_project(folder: Path, preset: str) -> Path:
@@ -35,6 +36,25 @@ def change(folder: Path, edits: dict[str, str]) -> Config:
         if old not in text:
             raise ValueError(f"params.yaml should hold {old!r}.")
         text = text.replace(old, new, 1)
+    path.write_text(text, encoding="utf-8")
+    return load_config(path)
+
+
+def one_epoch(folder: Path) -> Config:
+    """Every training for one epoch; returns the configuration."""
+    return _substitute(folder, r"^  epochs: \d+", "  epochs: 1")
+
+
+def seeds(folder: Path, number: int) -> Config:
+    """Runs of the seeds 0 … `number` − 1; returns the configuration."""
+    return _substitute(folder, r"\A(.*?^base:\n.*?^  seeds: )\[[^]]*\]", rf"\g<1>{list(range(number))}")
+
+
+def _substitute(folder: Path, pattern: str, new: str) -> Config:
+    path = folder / "params.yaml"
+    text, found = re.subn(pattern, new, path.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    if not found:
+        raise ValueError(f"params.yaml should hold {pattern}.")
     path.write_text(text, encoding="utf-8")
     return load_config(path)
 
@@ -63,12 +83,15 @@ def last_json(output: str) -> Any:
 def with_data(folder: Path, wanted: str) -> str:
     """A project on `wanted`, or on `sensors` where the sources of `wanted` are not prepared here; says which."""
     make_project(folder, wanted)
-    sources = list(load_config(folder / "params.yaml").prepare.sources)
-    if all((HERE / PREPARED / name / "meta.json").exists() for name in sources):
-        for name in sources:
+    sources = load_config(folder / "params.yaml").prepare.sources
+    files = [name for name, source in sources.items() if not isinstance(source, SensorsSource)]
+    if not all((HERE / PREPARED / name / "meta.json").exists() for name in files):
+        print(f"{wanted} is not prepared here (mtl preset use {wanted}, mtl data get, dvc repro index): "
+              f"{DEFAULT} instead.")  # fmt: skip
+        return with_data(folder, DEFAULT)
+    for name in sources:
+        if name in files:
             shutil.copytree(HERE / PREPARED / name, folder / PREPARED / name)
-        return wanted
-    print(f"{wanted} is not prepared here (mtl preset use {wanted}, mtl data get, dvc repro index): sensors instead.")
-    (folder / "params.yaml").write_text(render("sensors", folder), encoding="utf-8")
-    run_in(folder, "-m", "stages.prepare", "sensors")
-    return "sensors"
+        else:
+            prepare(sources, name, folder)
+    return wanted

@@ -12,16 +12,16 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
-from mtl.models.diffusion import DiffusionPretrainer, signal_share
+from mtl.models.diffusion import DecoderLayer, DiffusionPretrainer, signal_share
 from mtl.models.heads import FlatForecastHead
 from mtl.models.multitask import MultiTaskModel
 from mtl.models.patching import sinusoid
-from mtl.models.timedart import TimeDart
+from mtl.models.timedart import Block, TimeDart
 
 EPSILON = 1e-5
 
 
-class Windows(Dataset[tuple[Tensor, Tensor]]):
+class SingleWindows(Dataset[tuple[Tensor, Tensor]]):
     """One window a sample: past [L, C] and future [H, C], sliced from the series and collated by a DataLoader."""
 
     def __init__(self, series: Float[Tensor, "R C"], length: int, horizon: int) -> None:
@@ -175,13 +175,10 @@ def copy_weights(ours: DiffusionPretrainer | MultiTaskModel, reference: Referenc
     encoder = ours.trunk.encoders()[0] if isinstance(ours, MultiTaskModel) else ours.encoder
     if not isinstance(encoder, TimeDart):
         raise TypeError(f"`encoder` should be a TimeDart, found {type(encoder).__name__}.")
-    pairs: list[tuple[nn.Module, nn.Module]] = [(encoder.embedding, reference.embedding)]
-    pairs.append((encoder.norm, reference.norm))
-    for mine, theirs in zip(encoder.blocks, reference.blocks, strict=True):
-        theirs.attention.in_proj_weight.copy_(mine.qkv.weight)
-        theirs.attention.in_proj_bias.copy_(mine.qkv.bias)
-        pairs += [(mine.out, theirs.attention.out_proj), (mine.norm1, theirs.norm1), (mine.norm2, theirs.norm2)]
-        pairs += [(mine.up, theirs.ff[0]), (mine.down, theirs.ff[3])]
+    pairs: list[Pair] = [(encoder.embedding, reference.embedding), (encoder.norm, reference.norm)]
+    for block, their_block in zip(encoder.blocks, reference.blocks, strict=True):
+        assert isinstance(block, Block) and isinstance(their_block, EncoderBlock)
+        pairs += _encoder_pairs(block, their_block)
     if isinstance(ours, MultiTaskModel):
         (head,) = ours.heads.values()
         if not isinstance(head, FlatForecastHead):
@@ -191,14 +188,36 @@ def copy_weights(ours: DiffusionPretrainer | MultiTaskModel, reference: Referenc
         reference.start.copy_(ours.start)
         (flat,) = ours.flatten.values()
         pairs += [(flat, reference.head), (ours.norm, reference.decoder_norm)]
-        for mine, theirs in zip(ours.decoder, reference.decoder, strict=True):
-            for own, attention in ((mine.own, theirs.own), (mine.cross, theirs.cross)):
-                # Query and key rows are as drawn: under the mask they do not matter.
-                width = own.value.in_features
-                attention.in_proj_weight[2 * width :].copy_(own.value.weight)
-                attention.in_proj_bias[2 * width :].copy_(own.value.bias)
-                pairs.append((own.out, attention.out_proj))
-            pairs += [(mine.norm1, theirs.norm1), (mine.norm2, theirs.norm2), (mine.norm3, theirs.norm3)]
-            pairs += [(mine.up, theirs.ff[0]), (mine.down, theirs.ff[3])]
+        for layer, their_layer in zip(ours.decoder, reference.decoder, strict=True):
+            assert isinstance(layer, DecoderLayer) and isinstance(their_layer, DecoderBlock)
+            pairs += _decoder_pairs(layer, their_layer)
     for source, target in pairs:
         target.load_state_dict(source.state_dict())
+
+
+Pair = tuple[nn.Module, nn.Module]
+"""A layer of ours, and the same one of the reference."""
+
+
+def _encoder_pairs(ours: Block, theirs: EncoderBlock) -> list[Pair]:
+    """Copies the attention of a block; returns its other layers."""
+    attention = theirs.attention
+    attention.in_proj_weight.copy_(ours.qkv.weight)
+    attention.in_proj_bias.copy_(ours.qkv.bias)
+    return [
+        (ours.out, attention.out_proj), (ours.norm1, theirs.norm1), (ours.norm2, theirs.norm2),
+        (ours.up, theirs.ff[0]), (ours.down, theirs.ff[3]),
+    ]  # fmt: skip
+
+
+def _decoder_pairs(ours: DecoderLayer, theirs: DecoderBlock) -> list[Pair]:
+    """Copies both attentions of a block; returns its other layers."""
+    for own, attention in ((ours.own, theirs.own), (ours.cross, theirs.cross)):
+        # Query and key rows are as drawn: under the mask they do not matter.
+        width = own.value.in_features
+        attention.in_proj_weight[2 * width :].copy_(own.value.weight)
+        attention.in_proj_bias[2 * width :].copy_(own.value.bias)
+    return [
+        (ours.own.out, theirs.own.out_proj), (ours.cross.out, theirs.cross.out_proj), (ours.norm1, theirs.norm1),
+        (ours.norm2, theirs.norm2), (ours.norm3, theirs.norm3), (ours.up, theirs.ff[0]), (ours.down, theirs.ff[3]),
+    ]  # fmt: skip

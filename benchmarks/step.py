@@ -9,18 +9,20 @@ compute the same losses (tests/benchmarks/test_reference.py). Ours does not drop
 Times are CPU seconds, medians of steps that take turns; peak memory is of a process that does nothing else.
 """
 
-import argparse
 import resource
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from benchmarks.machine import Result, interleaved, report
-from benchmarks.reference_timedart import Reference
+from benchmarks.command import count, finish, parser, start
+from benchmarks.loop import Loop, drawn
+from benchmarks.machine import HERE, Result, interleaved
+from benchmarks.reference_timedart import Reference, SingleWindows
+from mtl.balancing.weighted import FixedWeights
 from mtl.config import DiffusionObjective, TimeDartEncoder
 from mtl.data.pools import Pool, Target
 from mtl.data.windows import Windows
@@ -38,6 +40,7 @@ PEER_SECONDS = {("pretrain", 2): (6.8, 7.1), ("pretrain", 8): (0.29, 0.39), ("fi
 ASKED = {("pretrain", 2): 8.0, ("pretrain", 8): 2.5, ("finetune", 2): 4.0, ("finetune", 8): 2.2}
 ASKED_DEFAULT = {2: 15.0, 8: 4.5}
 MEMORY_GB = 0.7
+LR, CLIP = 1e-4, 1.0
 
 
 def series() -> Tensor:
@@ -46,12 +49,12 @@ def series() -> Tensor:
     return (walk - walk.mean(0)) / walk.std(0)
 
 
-def reference_step(kind: str, patch_len: int) -> Callable[[], object]:
+def reference_step(kind: str, patch_len: int, windows: int) -> Callable[[], object]:
     """A step of the published form, with its per-sample loader and Adam."""
     horizon = None if kind == "pretrain" else HORIZON
     network = Reference(LENGTH, horizon, patch_len, 32, PUBLISHED_HEADS, 2, 1, 64, 0.2, 1000).train()
-    optimiser = torch.optim.Adam(network.parameters(), lr=1e-4)
-    loader = DataLoader(Windows(series(), LENGTH, HORIZON), batch_size=BATCH, shuffle=True, drop_last=True)
+    optimiser = torch.optim.Adam(network.parameters(), lr=LR)
+    loader = DataLoader(SingleWindows(series(), LENGTH, HORIZON), batch_size=windows, shuffle=True, drop_last=True)
 
     def endless() -> Iterator[tuple[Tensor, Tensor]]:
         while True:
@@ -68,7 +71,9 @@ def reference_step(kind: str, patch_len: int) -> Callable[[], object]:
     return step
 
 
-def our_step(kind: str, patch_len: int, heads: int, attention_dropout: float = 0.0) -> Callable[[], object]:
+def our_step(
+    kind: str, patch_len: int, heads: int, attention_dropout: float = 0.0, windows: int = BATCH
+) -> Callable[[], object]:
     """A step of ours, as the training loops take it."""
     config = TimeDartEncoder(
         kind="timedart", patch_len=patch_len, d_model=32, heads=heads, layers=2, d_ff=64, dropout=0.2,
@@ -78,87 +83,93 @@ def our_step(kind: str, patch_len: int, heads: int, attention_dropout: float = 0
     spec = TaskSpec("etth1", "forecast", "etth1", LENGTH, columns, list(range(CHANNELS)), horizon=HORIZON)
     starts = torch.arange(ROWS - LENGTH - HORIZON + 1)
     pool = Pool("etth1", "etth1", Windows(series(), LENGTH, starts), {"etth1": Target(None, HORIZON, None, None)})
-    network: nn.Module
-    if kind == "pretrain":
-        objective = DiffusionObjective(kind="diffusion", head="flatten", condition_on_step=False)
-        pretrainer = build_pretrainer(config, objective, [LENGTH], 0)
-        network = pretrainer
-    else:
+    batches = drawn([pool], windows)
+    if kind == "finetune":
         model = build_model(config, [spec], 0)
-        network = model
-    network.train()
-    optimiser = adamw([(list(network.parameters()), 1e-4, 0.0)])
-
-    def loss() -> Tensor:
-        batch = pool.batch(torch.randint(len(pool), (BATCH,)))
-        if kind == "pretrain":
-            return pretrainer.loss(batch.x)
-        return nn.functional.mse_loss(model(batch.x, ["etth1"])["etth1"], batch.target("etth1"))
+        optimiser = adamw([(list(model.parameters()), LR, 0.0)])
+        return Loop(model, FixedWeights([spec]), optimiser, [pool], {"etth1": spec}, batches, CLIP)
+    objective = DiffusionObjective(kind="diffusion", head="flatten", condition_on_step=False)
+    pretrainer = build_pretrainer(config, objective, [LENGTH], 0).train()
+    optimiser = adamw([(list(pretrainer.parameters()), LR, 0.0)])
 
     def step() -> None:
         optimiser.zero_grad(set_to_none=True)
-        loss().backward()
-        nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+        pretrainer.loss(pool.batch(next(batches)["etth1"]).x).backward()
+        nn.utils.clip_grad_norm_(pretrainer.parameters(), CLIP)
         optimiser.step()
 
     return step
 
 
-def peak_memory(who: str) -> float:
+def peak_memory(who: str, windows: int) -> float:
     """GB at the peak of a process that takes two pretraining steps at patch 2."""
-    command = [sys.executable, "-m", "benchmarks.step", "--memory", who]
-    return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    command = [sys.executable, "-m", "benchmarks.step", "--memory", who, "--windows", str(windows)]
+    return float(subprocess.run(command, cwd=HERE, check=True, capture_output=True, text=True).stdout)
 
 
-def print_memory(who: str) -> None:
+def print_memory(who: str, windows: int) -> None:
     """The child's part of `peak_memory`."""
-    step = reference_step("pretrain", 2) if who == "reference" else our_step("pretrain", 2, PUBLISHED_HEADS)
+    if who == "reference":
+        step = reference_step("pretrain", 2, windows)
+    else:
+        step = our_step("pretrain", 2, PUBLISHED_HEADS, windows=windows)
     for _ in range(2):
         step()
     print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6)
 
 
-def main(rounds: dict[int, int]) -> None:
+def compared(kind: str, patch_len: int, rounds: int, windows: int) -> list[Result]:
+    """One kind of step: the published form against ours."""
+    works = {
+        "published form": reference_step(kind, patch_len, windows),
+        "ours": our_step(kind, patch_len, PUBLISHED_HEADS, windows=windows),
+        "ours, 4 heads": our_step(kind, patch_len, DEFAULT_HEADS, windows=windows),
+    }
+    if patch_len == 8:
+        works["ours, dropping weights"] = our_step(kind, patch_len, PUBLISHED_HEADS, 0.2, windows)
+    seconds = interleaved(works, rounds)
+    reference = seconds["published form"]
+    name = f"{kind}, patch {patch_len}"
+    low, high = PEER_SECONDS[kind, patch_len]
+    off = reference / high - 1 if reference > high else min(reference / low - 1, 0.0)
+    peers = f"{low:g}" if low == high else f"{low:g}–{high:g}"
+    asked = ASKED_DEFAULT[patch_len] if kind == "pretrain" else None
+    results = [
+        Result(f"{name}: published form", reference, "CPU s a step", note=f"authors' code {peers}: {100 * off:+.0f} %"),
+        Result(f"{name}: ours", seconds["ours"], "CPU s a step"),
+        Result(f"{name}: times as fast", reference / seconds["ours"], "×", ASKED[kind, patch_len], True),
+        Result(f"{name}: with 4 heads of width 8", reference / seconds["ours, 4 heads"], "×", asked, True),
+    ]
+    if patch_len == 8:
+        ratio = reference / seconds["ours, dropping weights"]
+        results.append(Result(f"{name}: with dropout on attention weights", ratio, "×"))
+    return results
+
+
+def main(given: Sequence[str] | None = None) -> int:
     """Times every pair and reports."""
+    command = parser("step", __doc__)
+    command.add_argument("--rounds", type=count, nargs=2, default=[3, 15], metavar=("AT_PATCH_2", "AT_PATCH_8"),
+                         help="timed steps")  # fmt: skip
+    command.add_argument("--windows", type=count, default=BATCH, help="in a step (published: 16)")
+    command.add_argument("--memory", choices=["reference", "ours"], help="print the peak memory of one of them, in GB")
+    options = command.parse_args(given)
+    windows: int = options.windows
+    torch.set_num_threads(1)
+    if options.memory:
+        print_memory(options.memory, windows)
+        return 0
     # First of all: a child begins with its parent's peak on its account.
     memory = [
-        Result("peak memory, pretrain, patch 2: published form", peak_memory("reference"), "GB"),
-        Result("peak memory, pretrain, patch 2: ours", peak_memory("ours"), "GB", MEMORY_GB),
+        Result("peak memory, pretrain, patch 2: published form", peak_memory("reference", windows), "GB"),
+        Result("peak memory, pretrain, patch 2: ours", peak_memory("ours", windows), "GB", MEMORY_GB),
     ]
+    rounds = dict(zip((2, 8), options.rounds, strict=True))
     results: list[Result] = []
-    for (kind, patch_len), (low, high) in PEER_SECONDS.items():
-        works = {
-            "published form": reference_step(kind, patch_len),
-            "ours": our_step(kind, patch_len, PUBLISHED_HEADS),
-            "ours, 4 heads": our_step(kind, patch_len, DEFAULT_HEADS),
-        }
-        if patch_len == 8:
-            works["ours, dropping weights"] = our_step(kind, patch_len, PUBLISHED_HEADS, 0.2)
-        seconds = interleaved(works, rounds[patch_len])
-        reference = seconds["published form"]
-        name = f"{kind}, patch {patch_len}"
-        off = reference / high - 1 if reference > high else min(reference / low - 1, 0.0)
-        peers = f"{low:g}" if low == high else f"{low:g}–{high:g}"
-        results.append(Result(f"{name}: published form", reference, "CPU s a step",
-                              note=f"authors' code {peers}: {100 * off:+.0f} %"))  # fmt: skip
-        results.append(Result(f"{name}: ours", seconds["ours"], "CPU s a step"))
-        results.append(Result(f"{name}: times as fast", reference / seconds["ours"], "×", ASKED[kind, patch_len], True))
-        asked = ASKED_DEFAULT[patch_len] if kind == "pretrain" else None
-        ratio = reference / seconds["ours, 4 heads"]
-        results.append(Result(f"{name}: with 4 heads of width 8", ratio, "×", asked, True))
-        if patch_len == 8:
-            ratio = reference / seconds["ours, dropping weights"]
-            results.append(Result(f"{name}: with dropout on attention weights", ratio, "×"))
-    report("step", results + memory)
+    for kind, patch_len in PEER_SECONDS:
+        results += compared(kind, patch_len, rounds[patch_len], windows)
+    return finish(options, results + memory)
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description="Time a step of the published form against ours.")
-    parser.add_argument("--rounds", type=int, nargs=2, default=[3, 15], help="timed steps at patch 2 and at patch 8")
-    parser.add_argument("--memory", choices=["reference", "ours"], help="print the peak memory of one of them")
-    options = parser.parse_args()
-    torch.set_num_threads(1)
-    if options.memory:
-        print_memory(options.memory)
-    else:
-        main(dict(zip((2, 8), options.rounds, strict=True)))
+    start(main)

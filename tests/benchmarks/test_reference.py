@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from benchmarks.reference_timedart import Reference, Windows, copy_weights
+from benchmarks.reference_timedart import Reference, SingleWindows, copy_weights
 from mtl.config import DiffusionObjective, TimeDartEncoder
 from mtl.models.build import build_model, build_pretrainer
 from mtl.models.diffusion import DiffusionPretrainer
@@ -74,7 +74,7 @@ def test_fine_tuning_loss_and_gradients_are_equal(patch_len: int, heads: int) ->
 
 def test_the_reference_reads_every_window() -> None:
     walk = torch.arange(20.0)[:, None].expand(-1, 2)
-    data = Windows(walk, 6, 3)
+    data = SingleWindows(walk, 6, 3)
     assert len(data) == 12
     past, future = data[11]
     assert past[:, 0].tolist() == list(range(11, 17)) and future[:, 1].tolist() == [17, 18, 19]

@@ -1,0 +1,125 @@
+"""The step of the training loop by itself, so that it can be timed: one at a call, on what a run is made of.
+
+A step: batches of every pool, forward, losses, balanced backward pass, the penalty of soft sharing, clipping, AdamW. It
+leaves the weights that `mtl.training.fit` leaves (tests/benchmarks/test_loop.py). Left out is what the loop does
+besides: rates, sums for the records, probes, data maps, validation, states.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import repeat
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from mtl.balancing.base import Balancer, Step
+from mtl.balancing.build import build_balancer
+from mtl.balancing.weighted import WeightedSum
+from mtl.config import Config, Method, TimeDartEncoder
+from mtl.data.pools import Pool, Target
+from mtl.data.sampling import JointPlan
+from mtl.data.tasks import TaskSet
+from mtl.data.windows import Windows
+from mtl.experiment.objects import build_optimiser, own_training, run_encoder, start_from
+from mtl.models.build import MultiTaskModel, build_model
+from mtl.training.forward import Forward
+from mtl.training.optimiser import adamw
+from mtl.types import TaskSpec
+
+Chosen = Mapping[str, Tensor]
+"""Pool → numbers of the samples that a step holds, on the CPU."""
+
+
+class Loop:
+    """The steps of a run, one at a call.
+
+    Args:
+        model: the network.
+        balancer: the method.
+        optimiser: of both.
+        pools: training samples, on the model's device.
+        specs: the tasks of the run, in order.
+        batches: what the steps hold, without end.
+        clip: global norm of the combined gradient; None: no clipping.
+    """
+
+    def __init__(
+        self, model: MultiTaskModel, balancer: Balancer, optimiser: torch.optim.Optimizer, pools: list[Pool],
+        specs: Mapping[str, TaskSpec], batches: Iterator[Chosen], clip: float | None,
+    ) -> None:  # fmt: skip
+        self.model, self.balancer, self.optimiser = model.train(), balancer, optimiser
+        self.batches, self.clip = batches, clip
+        self.shared = [p for p in model.shared_parameters() if p.requires_grad]
+        together = {id(p) for p in self.shared}
+        self.heads = [p for p in model.parameters() if p.requires_grad and id(p) not in together]
+        self.trained = [p for group in optimiser.param_groups for p in group["params"]]
+        self.forward = Forward(model, pools, specs, {}, balancer.needs_passes)
+
+    def __call__(self) -> None:
+        found = self.forward(next(self.batches), 1)
+        assert found.losses is not None
+        self.optimiser.zero_grad(set_to_none=True)
+        self.balancer.backward(Step(found.losses, found.places, 0.5, found.passes, self.shared, self.heads, 1))
+        penalty = self.model.trunk.penalty()
+        if penalty is not None:
+            penalty.backward()
+        norm = nn.utils.get_total_norm([p.grad for p in self.trained if p.grad is not None])
+        if self.clip is not None:
+            nn.utils.clip_grads_with_norm_(self.trained, self.clip, norm)
+        self.optimiser.step()
+
+
+@dataclass(frozen=True)
+class Built:
+    """What a run of a method trains, on the CPU, as `mtl.experiment` builds it."""
+
+    config: Config
+    """With what the method itself says of training."""
+    specs: dict[str, TaskSpec]
+    model: MultiTaskModel
+    balancer: Balancer
+    optimiser: torch.optim.AdamW
+
+
+def build(config: Config, tasks: list[str], method: Method, data: TaskSet, seed: int, root: Path = Path()) -> Built:
+    """Network, balancer and optimiser of a run; pretrained weights are read below `root`."""
+    config = own_training(config, method)
+    specs = {name: data.specs[name] for name in tasks}
+    model = build_model(run_encoder(config, method), list(specs.values()), seed, method.sharing)
+    start_from(model, method, config, seed, root)
+    balancer = build_balancer(method, list(specs.values()), seed)
+    return Built(config, specs, model, balancer, build_optimiser(config, model, tasks, balancer, method))
+
+
+def planned(plan: JointPlan, names: list[str], epochs: int) -> Iterator[Chosen]:
+    """The steps of a run that hold a sample of one of its pools, over and over."""
+    for _ in repeat(None):
+        for steps in plan.epochs(epochs):
+            yield from (chosen for chosen in steps if any(name in chosen for name in names))
+
+
+def drawn(pools: list[Pool], samples: int) -> Iterator[Chosen]:
+    """`samples` samples of each pool in every step, drawn at random."""
+    for _ in repeat(None):
+        yield {pool.name: torch.randint(len(pool), (samples,)) for pool in pools}
+
+
+def etth1_har(windows: int, device: torch.device) -> Loop:
+    """The joint step of the preset `etth1-har`: its two tasks and network, `windows` windows of each, drawn numbers."""
+    encoder = TimeDartEncoder(kind="timedart", patch_len=16, d_model=64, heads=4, layers=2, d_ff=128)
+    loads, axes = [f"column {i}" for i in range(7)], [f"axis {i}" for i in range(9)]
+    forecast = TaskSpec("etth1", "forecast", "etth1", 336, loads, list(range(7)), horizon=96, dropout=0.3)
+    label = TaskSpec("har", "classification", "har", 128, axes, [], classes=list("abcdef"))
+    rows, stored = 8640, 5881
+    series = Windows(torch.randn(rows, 7), 336, torch.arange(rows - 336 - 96 + 1))
+    cuts = Windows(torch.randn(stored * 128, 9), 128, 128 * torch.arange(stored))
+    pools = [
+        Pool("etth1", "etth1", series, {"etth1": Target(None, 96, None, None)}).to(device),
+        Pool("har", "har", cuts, {"har": Target(None, 0, torch.randint(6, (stored,)), None)}).to(device),
+    ]
+    model = build_model(encoder, [forecast, label], 0).to(device)
+    balancer = WeightedSum([forecast, label], 0.2, "constant").to(device)
+    optimiser = adamw([(list(model.parameters()), 2e-3, 0.01)])
+    specs = {"etth1": forecast, "har": label}
+    return Loop(model, balancer, optimiser, pools, specs, drawn(pools, windows), 1.0)

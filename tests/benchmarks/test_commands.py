@@ -1,0 +1,314 @@
+"""Every benchmark runs from its command line to its table, at sizes that take a second: what no one runs falls apart.
+
+Nothing is said of how fast anything is.
+"""
+
+import json
+import math
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch.profiler import ProfilerActivity, profile
+
+from benchmarks import (
+    advice,
+    balancing,
+    datamaps,
+    device,
+    epoch,
+    first_step,
+    images,
+    jobs,
+    methods,
+    pipeline,
+    profile_step,
+    step,
+    study,
+)
+from benchmarks.command import finish, parser
+from benchmarks.machine import Result
+from mtl.config import load_config
+from mtl.errors import EXIT_CODE, UserError
+from pipelines.presets import render
+from stages.prepare import prepare
+
+Main = Callable[[Sequence[str] | None], int]
+MAINS: dict[str, Main] = {
+    "advice": advice.main, "balancing": balancing.main, "datamaps": datamaps.main, "device": device.main,
+    "epoch": epoch.main, "first_step": first_step.main, "images": images.main, "jobs": jobs.main,
+    "methods": methods.main, "pipeline": pipeline.main, "profile_step": profile_step.main, "step": step.main,
+    "study": study.main,
+}  # fmt: skip
+SHARED = {"__init__", "command", "loop", "machine", "project", "reference_timedart"}
+"""Modules without a command."""
+CHILDREN = {"first_step", "jobs"}
+"""Commands that other benchmarks start; they write no table."""
+PROJECT = Path(__file__).resolve().parents[2]
+Rows = dict[str, dict[str, Any]]
+
+
+@pytest.fixture(autouse=True)
+def as_it_was() -> Iterator[None]:
+    """Benchmarks choose threads and kernels for the process that they have to themselves."""
+    threads, strict = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    yield
+    torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(strict)
+
+
+def run(name: str, out: Path, capsys: pytest.CaptureFixture[str], *arguments: str) -> Rows:
+    """Runs a benchmark to its end; the rows of its JSON, which are those of its table."""
+    assert MAINS[name](["--out", str(out), *arguments]) == 0
+    return read(out / f"{name}.json", name, capsys.readouterr().out)
+
+
+def read(path: Path, name: str, printed: str) -> Rows:
+    """The rows that a benchmark wrote; they are those that it printed, and hold numbers."""
+    content = json.loads(path.read_text(encoding="utf-8"))
+    assert content["machine"]["cores"] >= 1 and content["machine"]["torch"] == torch.__version__
+    rows: Rows = {row["name"]: row for row in content["results"]}
+    table = printed.partition(f"| {name} | measured |")[2].splitlines()[2:]
+    shown = [line.split(" | ")[0].removeprefix("| ") for line in table if line.startswith("| ")]
+    assert shown == [row["name"] for row in content["results"]] == list(rows)
+    assert [row for row in rows.values() if not math.isfinite(row["value"])] == []
+    return rows
+
+
+def positive(rows: Rows) -> bool:
+    """Whether every number is above 0."""
+    return all(row["value"] > 0 for row in rows.values())
+
+
+def prepared(folder: Path, preset: str, source: str) -> None:
+    """A project with the preset's params.yaml and its one source."""
+    (folder / "presets").symlink_to(PROJECT / "presets")
+    (folder / "data/raw").mkdir(parents=True)
+    manifest = f"data/raw/{source}.json"
+    (folder / manifest).write_bytes((PROJECT / manifest).read_bytes())
+    (folder / "params.yaml").write_text(render(preset, folder), encoding="utf-8")
+    prepare(load_config(folder / "params.yaml").prepare.sources, source, folder)
+
+
+def test_every_module_has_a_command_or_is_shared(project: Path) -> None:
+    assert {path.stem for path in (project / "benchmarks").glob("*.py")} == set(MAINS) | SHARED
+
+
+@pytest.mark.parametrize("name", MAINS)
+def test_help_is_the_docstring(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        MAINS[name](["--help"])
+    shown = capsys.readouterr().out
+    assert end.value.code == 0
+    assert shown.startswith(f"usage: python -m benchmarks.{name}")
+    assert (sys.modules[f"benchmarks.{name}"].__doc__ or "?").strip().splitlines()[0] in shown
+    assert ("--strict" in shown and "--out" in shown) == (name not in CHILDREN)
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("advice", ["--seeds", "1"]), ("balancing", ["--tasks", "0"]), ("datamaps", ["--images", "100"]),
+        ("device", ["--rounds", "none"]), ("epoch", ["--doublings", "0"]), ("first_step", []),
+        ("images", ["--images", "127"]), ("jobs", ["-1"]), ("methods", ["--rounds", "0"]),
+        ("pipeline", ["--rounds", "1.5"]), ("profile_step", ["--rounds", "1"]), ("step", ["--memory", "theirs"]),
+        ("study", ["--trials", "0"]),
+    ],
+)  # fmt: skip
+def test_a_wrong_option_ends_with_exit_code_2(
+    name: str, arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as end:
+        MAINS[name](arguments)
+    assert end.value.code == EXIT_CODE
+    assert f"python -m benchmarks.{name}: error: " in capsys.readouterr().err
+
+
+def test_a_mistake_of_the_user_is_one_message(project: Path, tmp_path: Path) -> None:
+    """As a command: in a folder without params.yaml."""
+    done = subprocess.run([sys.executable, "-m", "benchmarks.methods"], cwd=tmp_path, capture_output=True, text=True,
+                          env=os.environ | {"PYTHONPATH": str(project)})  # fmt: skip
+    assert done.returncode == EXIT_CODE and done.stderr.count("\n") == 1
+    assert done.stderr.startswith("error: ") and "params.yaml" in done.stderr
+
+
+@pytest.mark.parametrize(("limit", "missed"), [(None, False), (1.0, False), (0.5, True)])
+def test_a_missed_limit_is_an_error_only_when_asked(limit: float | None, missed: bool, tmp_path: Path) -> None:
+    results = [Result("one", 0.7, "s", limit), Result("two", 3.0, "×", 2.0, at_least=True)]
+    for strict in ([], ["--strict"]):
+        options = parser("device", "Made up.").parse_args(["--out", str(tmp_path), *strict])
+        assert finish(options, results, {"more": 3}) == (1 if missed and strict else 0)
+    written = json.loads((tmp_path / "device.json").read_text(encoding="utf-8"))
+    assert written["more"] == 3 and [row["met"] for row in written["results"]] == [
+        None if limit is None else not missed,
+        True,
+    ]
+
+
+def test_step(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = run("step", tmp_path, capsys, "--rounds", "1", "1", "--windows", "1")
+    kinds = [f"{kind}, patch {patch}" for kind in ("pretrain", "finetune") for patch in (2, 8)]
+    columns = ["published form", "ours", "times as fast", "with 4 heads of width 8"]
+    assert set(rows) == {f"{kind}: {column}" for kind in kinds for column in columns} | {
+        f"{kind}: with dropout on attention weights" for kind in kinds if kind.endswith("8")
+    } | {f"peak memory, pretrain, patch 2: {who}" for who in ("published form", "ours")}  # fmt: skip
+    assert positive(rows)
+
+
+def test_profile_step(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    sizes = ["--rounds", "1", "1", "--patch-lens", "8", "--windows", "1", "--joint-windows", "2"]
+    rows = run("profile_step", tmp_path, capsys, *sizes)
+    assert positive(rows)
+    assert sum(row["unit"] == "GFLOP/s" for row in rows.values()) == 2 and "copy of 256 MB, read and written" in rows
+    for name in ("pretrain, patch 8", "joint step of etth1-har"):
+        of_step = {row.removeprefix(f"{name}: ") for row in rows if row.startswith(name)}
+        assert of_step >= {"a step", "products' operations", "bytes of all kernels", "matrix products of layers",
+                           "optimiser and clipping", "everything else (Python, autograd, views)"}  # fmt: skip
+        shares = [row["value"] for key, row in rows.items() if key.startswith(name) and row["unit"] == "%"
+                  and "of all these" not in key]  # fmt: skip
+        assert 95 < sum(shares) < 100.001
+
+
+def test_bytes_of_a_kernel_are_those_that_it_touches() -> None:
+    """A gather of 3 rows from 1,000 reads 3; a product reads both factors."""
+    source, index = torch.randn(1000, 50), torch.tensor([7, 3, 999])
+    left, right = torch.randn(20, 30), torch.randn(30, 40)
+    with profile(activities=[ProfilerActivity.CPU], record_shapes=True) as seen:
+        source.index_select(0, index)
+        left @ right
+    events = seen.key_averages(group_by_input_shape=True)
+    touched = {event.key: profile_step.bytes_of(event) for event in events}
+    assert touched["aten::index_select"] == 4 * 2 * 3 * 50
+    assert touched["aten::mm"] == 4 * (20 * 30 + 30 * 40 + 30 * 40)
+    assert touched["aten::matmul"] == 0, "its kernel is counted"
+
+
+def test_epoch(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = run("epoch", tmp_path, capsys, "--preset", "smoke", "--doublings", "1", "--no-jobs")
+    exponents = {name for name in rows if "exponent" in name}
+    assert len(exponents) == 8
+    assert positive({name: row for name, row in rows.items() if name not in exponents})
+    assert [name for name in rows if not name.startswith(("smoke, joint: ", "growth with "))] == []
+    assert {name.removeprefix("smoke, joint: ") for name in rows if name.startswith("smoke")} >= {
+        "an epoch with its validation", "loading, plan included", "16 windows of 336+96 rows: ours",
+        "tracking: what training waits for",
+    }  # fmt: skip
+
+
+def test_device(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = run("device", tmp_path, capsys, "--rounds", "1", "--windows", "1")
+    assert positive(rows)
+    assert rows["cpu, 1 thread: times as fast as one CPU thread"]["value"] == 1
+    assert len(rows) == 2 * (1 + (os.cpu_count() != 1) + torch.cuda.is_available())
+
+
+def test_methods(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    prepared(tmp_path, "digits-balancing", "digits")
+    monkeypatch.chdir(tmp_path)
+    rows = run("methods", tmp_path / "out", capsys, "--rounds", "1")
+    assert positive(rows)
+    assert [name.partition(" (")[0] for name in rows] == list(load_config().finetune.methods)
+
+
+def test_methods_that_have_no_joint_step_or_no_start(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first are left out, and it is said; the second are a mistake, after which nothing is written."""
+    prepared(tmp_path, "smoke", "sensors")
+    monkeypatch.chdir(tmp_path)
+    arguments = ["--rounds", "1", "--out", "out"]
+    with pytest.raises(UserError, match="is missing; run `dvc repro pretrain`"):
+        methods.main(arguments)
+    assert not Path("out").exists()
+    text = Path("params.yaml").read_text(encoding="utf-8")
+    kept = [line for line in text.splitlines() if not line.startswith("    joint_pretrained:")]
+    Path("params.yaml").write_text("\n".join(kept), encoding="utf-8")
+    capsys.readouterr()
+    assert methods.main(arguments) == 0
+    printed = capsys.readouterr().out
+    rows = read(Path("out/methods.json"), "methods", printed)
+    assert [name.partition(" (")[0] for name in rows] == ["joint", "uncertainty"]
+    assert "sequential is left out: " in printed
+
+
+def test_balancing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = run("balancing", tmp_path, capsys, "--rounds", "1", "--tasks", "2", "--no-memory")
+    assert positive(rows)
+    assert set(rows) == {
+        f"K = 2: {name}"
+        for name in [
+            *balancing.WEIGHTING, *(f"{kind}, on features" for kind in balancing.AGGREGATION), "gradnorm",
+            *(f"{kind}, {form}" for kind in balancing.EXACT
+              for form in ("exact", "torchjd", "exact, to torchjd's own")),
+        ]
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["plain", "uncertainty", "mgda, on features", "upgrad, exact", "upgrad, torchjd"])
+def test_memory_of_a_balanced_step(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """What the child of the benchmark prints."""
+    assert balancing.main(["--memory", name, "--tasks", "3"]) == 0
+    assert float(capsys.readouterr().out) >= 0
+
+
+def test_memory_of_no_method() -> None:
+    with pytest.raises(UserError, match=r"`--memory` should be one of plain, fixed, .*, found 'best'"):
+        balancing.main(["--memory", "best"])
+
+
+def test_images(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = run("images", tmp_path, capsys, "--rounds", "1", "--images", "256")
+    assert positive(rows) and len(rows) == 9
+    assert {"ours against it", "100 binary heads against one"} <= set(rows)
+
+
+def test_datamaps(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = run("datamaps", tmp_path, capsys, "--rounds", "1", "--images", "400")
+    assert positive(rows) and len(rows) == 6
+    assert {"`training` map, share of an epoch", "`evaluation` map, share of an epoch"} <= set(rows)
+
+
+@pytest.mark.slow
+def test_balancing_with_memory(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = run("balancing", tmp_path, capsys, "--rounds", "1", "--tasks", "2")
+    assert positive(rows) and "K = 2: plain step, peak memory" in rows
+    assert " MB, " in rows["K = 2: upgrad, exact"]["note"]
+
+
+@pytest.mark.slow
+def test_epoch_with_jobs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """On what is prepared here, or `sensors`."""
+    rows = run("epoch", tmp_path, capsys, "--doublings", "1", "--jobs-preset", "smoke")
+    assert positive({name: row for name, row in rows.items() if "exponent" not in name})
+    assert {"4 runs of smoke, one at a time", "4 runs of smoke, two at a time", "two jobs against one"} <= set(rows)
+
+
+@pytest.mark.slow
+def test_pipeline(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = run("pipeline", tmp_path, capsys, "--preset", "smoke", "--rounds", "1")
+    assert positive(rows)
+    stages = ["prepare sensors", "pretrain", "baseline next_6h", "baseline fault", "finetune joint", "evaluate"]
+    assert {f"peak memory of {stage}" for stage in stages} <= set(rows)
+    kinds = ("pretrain", "baseline", "finetune")
+    assert {f"{kind}: from its start to the end of the first step" for kind in kinds} <= set(rows)
+    assert {"`dvc repro` with nothing to do", "`mtl repro` with nothing to do", "`mtl --help`"} <= set(rows)
+
+
+@pytest.mark.slow
+def test_study(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = run("study", tmp_path, capsys, "--preset", "smoke", "--trials", "2")
+    assert positive(rows) and len(rows) == 3
+
+
+@pytest.mark.slow
+def test_advice(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its rows count mistakes, so 0 is as good a number as any."""
+    rows = run("advice", tmp_path, capsys, "--plants", "1", "--seeds", "2")
+    assert len(rows) == 8 and all(0 <= row["value"] <= 1 for row in rows.values())
+    content = json.loads((tmp_path / "advice.json").read_text(encoding="utf-8"))
+    assert [(one["relatedness"], one["plant"]) for one in content["advised"]] == [(0, 0), (0, 5), (1, 0), (1, 5)]
