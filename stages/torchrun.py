@@ -98,9 +98,10 @@ def run_team(jobs: list[Job], config: Config) -> list[Path]:
 
 def _launch(processes: int, jobs: list[Job], config: Config, channel: Any) -> None:
     """What `torchrun --standalone --nproc-per-node N` does, without its words on stderr."""
-    elastic = logging.getLogger("torch.distributed.elastic")
-    elastic.addHandler(logging.NullHandler())
-    elastic.propagate = False
+    for name in ("torch.distributed.elastic", "torch.multiprocessing"):
+        logger = logging.getLogger(name)
+        logger.addHandler(logging.NullHandler())
+        logger.propagate = False
     plan = LaunchConfig(
         min_nodes=1, max_nodes=1, nproc_per_node=processes, run_id=f"pretrain-{os.getpid()}", rdzv_backend="c10d",
         rdzv_endpoint="localhost:0", local_addr="localhost", max_restarts=0, start_method="spawn",

@@ -52,13 +52,17 @@ class Team:
         return self.rank == 0
 
     def share(self, count: int, before: int = 0) -> Share:
-        """This process's part of `count` samples, of which `before` others stand earlier in the same step: who takes
-        what is left over changes with it, so that small pools do not all fall to one process."""
-        begin, end = ((count * rank + before % self.size) // self.size for rank in (self.rank, self.rank + 1))
-        if begin < end:
-            return Share(begin, end, count, end - begin)
-        begin = min(begin, count - 1)
-        return Share(begin, begin + 1, count, 0)
+        """This process's part of `count` samples, of which `before` others stand earlier in the same step.
+
+        Numbers are dealt out like cards, and the next pool goes on with the next process: over all pools of a step
+        nobody has more than one sample more than another.
+        """
+        each, left = divmod(count, self.size)
+        more = [(rank - before) % self.size < left for rank in range(self.size)]
+        begin, own = each * self.rank + sum(more[: self.rank]), each + more[self.rank]
+        if own == 0:
+            begin = min(begin, count - 1)
+        return Share(begin, begin + max(own, 1), count, own)
 
     def add_up(self, parameters: Iterable[nn.Parameter], loss: Tensor) -> None:
         """Sums the gradients and the loss [1] over the processes, in place."""
