@@ -108,10 +108,13 @@ def _launch(processes: int, jobs: list[Job], config: Config, channel: Any) -> No
         logs_specs=DefaultLogsSpecs(os.devnull),
         signals_to_handle="SIGTERM",  # Ctrl-C is an exception here, which ends the processes too
     )  # fmt: skip
+    before = signal.getsignal(signal.SIGTERM)
     try:
         elastic_launch(plan, _member)(jobs, config, channel, os.getpid())
     except SignalException:
         raise SystemExit(TERMINATED) from None
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _member(jobs: list[Job], config: Config, channel: Any, parent: int) -> None:

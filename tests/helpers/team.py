@@ -14,7 +14,7 @@ from mtl.errors import UserError
 from mtl.training.processes import joined
 from mtl.training.team import Team
 
-PATIENCE = 120.0
+PATIENCE = 300.0
 CPU = torch.device("cpu")
 
 
