@@ -135,7 +135,7 @@ def test_gradients_are_those_of_one_process(
 
 
 def test_a_pretraining_of_two_processes_is_that_of_one_and_repeats_bit_for_bit() -> None:
-    """float32 rounds sums of other orders otherwise, by 1e-7 a step; over 3 epochs of AdamW that stays below 1e-4."""
+    """float32 rounds sums of other orders otherwise; over 3 epochs of AdamW losses differ by 1e-7."""
 
     def whole(team: Team) -> tuple[bytes, list[dict[str, Any]]]:
         run = Shared(team, epochs=3).go()
@@ -147,8 +147,8 @@ def test_a_pretraining_of_two_processes_is_that_of_one_and_repeats_bit_for_bit()
     assert together(2, whole) == [first, second]
     for one, other in zip(alone, first[1], strict=True):
         assert other["lr"] == one["lr"]
-        assert other["train"]["loss"] == pytest.approx(one["train"]["loss"], rel=1e-4)
-        assert other["val"]["loss"] == pytest.approx(one["val"]["loss"], rel=1e-4)
+        assert other["train"]["loss"] == pytest.approx(one["train"]["loss"], rel=1e-5)
+        assert other["val"]["loss"] == pytest.approx(one["val"]["loss"], rel=1e-5)
     assert alone[-1]["train"]["loss"] < alone[0]["train"]["loss"]
 
 
