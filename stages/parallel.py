@@ -51,8 +51,8 @@ def run_jobs(jobs: list[Job], base: BaseConfig) -> list[Path]:
     end_with(os.getppid())
     context = process_context(base)
     channel = context.Queue()
-    show = _Display([job.label for job in jobs])
-    listener = threading.Thread(target=_listen, args=(channel, show), daemon=True)
+    show = Display([job.label for job in jobs])
+    listener = threading.Thread(target=listen, args=(channel, show, []), daemon=True)
     folders: dict[int, Path] = {}
     pool = ProcessPoolExecutor(
         min(workers(base), len(jobs)), mp_context=context, initializer=_enter, initargs=(channel, os.getpid())
@@ -120,13 +120,17 @@ def _tell(number: int, done: int, total: int) -> None:
     _channel.put((number, done, total))
 
 
-def _listen(channel: Any, show: "_Display") -> None:
+def listen(channel: Any, show: "Display", errors: list[str]) -> None:
+    """Shows the news of the channel until it is told to end; messages are put into `errors` instead."""
     with show:
         while (message := channel.get()) is not None:
-            show.update(*message)
+            if isinstance(message, str):
+                errors.append(message)
+            else:
+                show.update(*message)
 
 
-class _Display:
+class Display:
     """Progress of the runs: bars on a terminal, otherwise a line when a run ends."""
 
     def __init__(self, labels: list[str]) -> None:

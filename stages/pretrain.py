@@ -5,6 +5,7 @@ from mtl.experiment import run_pretrain
 from mtl.paths import RunPath
 from stages.common import stage
 from stages.parallel import Job, run_jobs
+from stages.torchrun import run_here, run_team, started_by_torchrun
 
 SECTIONS = ("base", "prepare", "encoder", "train", "pretrain")
 
@@ -17,7 +18,14 @@ def main() -> None:
             Job(f"pretrain / seed {seed}", RunPath("pretrain", None, None, seed), run_pretrain, (config, seed))
             for seed in seeds
         ]
-        tracking.publish_stage("pretrain", run_jobs(jobs, config.base))
+        if started_by_torchrun():
+            folders = run_here(jobs, config)
+        elif config.pretrain.processes > 1 and config.pretrain.objective.kind != "none":
+            folders = run_team(jobs, config)
+        else:
+            folders = run_jobs(jobs, config.base)
+        if folders:
+            tracking.publish_stage("pretrain", folders)
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ OURS = ("mtl", "stages", "pipelines")
 EXEMPT = {
     "mtl/tracking": "mirrors results in MLflow and is read by no stage",
     "stages/parallel.py": "runs jobs side by side and shows progress",
+    "stages/torchrun.py": "starts the processes that share a run and shows progress",
     "stages/lifeline.py": "ends a process with its parent",
 }
 
@@ -138,7 +139,7 @@ def test_what_never_changes_a_result_is_in_no_stage(stage: str) -> None:
 
 
 def test_every_stage_of_the_folder_is_in_the_pipeline() -> None:
-    helpers = {"__init__", "common", "parallel", "lifeline"}
+    helpers = {"__init__", "common", "parallel", "torchrun", "lifeline"}
     files = {path.stem for path in (PROJECT / "stages").glob("*.py")} - helpers
     assert files == {_module(stage).stem for stage in STAGES}
 

@@ -2,6 +2,7 @@
 
 from mtl.config.balancing import SequentialMethod, WeightedMethod
 from mtl.config.balancing_checks import balancing_problems
+from mtl.config.encoder import TimeDartEncoder
 from mtl.config.encoder_checks import encoder_problems
 from mtl.config.grouping_checks import grouping_contradictions
 from mtl.config.labels import LabelRule
@@ -50,6 +51,7 @@ def contradictions(config: Config) -> list[tuple[str, str]]:
         series = [n for n in used if n in sources and isinstance(sources[n], SeriesSource | SensorsSource)]
         if series and config.pretrain.input_len is None:
             found.append(("pretrain.input_len", f"is missing: {series[0]} is a series, not stored windows."))
+    found += _processes(config)
     kinds = {name: "forecast" if isinstance(task, ForecastTask) else "label" for name, task in config.tasks.items()}
     for name, method in config.finetune.methods.items():
         path = f"finetune.methods.{name}"
@@ -85,6 +87,18 @@ def contradictions(config: Config) -> list[tuple[str, str]]:
         found.append(("train.stopping.criterion", "should be combined when no task is a forecast, "
                       f"found {config.train.stopping.criterion!r}."))  # fmt: skip
     return found
+
+
+def _processes(config: Config) -> list[tuple[str, str]]:
+    """What keeps processes from sharing the batches of a pretraining."""
+    processes, size = config.pretrain.processes, config.pretrain.batch_size
+    if processes > size:
+        return [("pretrain.processes", f"should be at most pretrain.batch_size of {size}, found {processes}.")]
+    encoder = config.encoder
+    if processes > 1 and isinstance(encoder, TimeDartEncoder) and encoder.attention_dropout > 0:
+        message = "should be 0 while pretrain.processes is above 1 (no mask can be drawn for a whole batch), found "
+        return [("encoder.attention_dropout", f"{message}{encoder.attention_dropout}.")]
+    return []
 
 
 def _tune(config: Config) -> list[tuple[str, str]]:

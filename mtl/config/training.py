@@ -134,6 +134,9 @@ class PretrainConfig(Section):
     decay: Annotated[float, Field(gt=0, le=1, strict=True)] = 0.9
     """`exponential`: factor on the learning rate after each epoch."""
     clip: PositiveFloat | None = 1.0
+    processes: PositiveInt = 1
+    """Processes that share each batch (torchrun); above 1 part of a result's identity, since it changes the order of
+    sums, and `base.jobs` is not used: seeds are pretrained one after the other."""
 
 
 class BaselineConfig(Section):

@@ -42,6 +42,8 @@ def settings(config: Config, *sections: str) -> dict[str, Any]:
     if "base" in chosen:
         for harmless in (*BaseConfig.EXECUTION, "seeds"):
             chosen["base"].pop(harmless)
+    if "pretrain" in chosen and chosen["pretrain"]["processes"] == 1:
+        del chosen["pretrain"]["processes"]  # the results of one process are those from before there could be several
     return chosen
 
 

@@ -1,16 +1,19 @@
 """One pretraining of the encoder, from config to result files."""
 
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from time import perf_counter
 from typing import Any
+
+import torch
 
 from mtl.config import Config, NoObjective
 from mtl.data.sampling import JointPlan
 from mtl.data.tasks import unlabelled_pools
 from mtl.data.windows import Windows
 from mtl.experiment.execution import Tell, silent, write_timings
-from mtl.experiment.identity import pretrain_identity, state_key
+from mtl.experiment.identity import code_digest, pretrain_identity, state_key
 from mtl.experiment.objects import load_sources
 from mtl.experiment.states import held, note_finished, state_files
 from mtl.experiment.weights import write_weights
@@ -18,27 +21,35 @@ from mtl.files import whole_folder, write_json
 from mtl.models.build import build_pretrainer
 from mtl.paths import RunPath
 from mtl.seeding import make_deterministic, resolve_device, stable_seed
+from mtl.training.checkpoint import Checkpoint
 from mtl.training.optimiser import adamw
 from mtl.training.pretrain import pretext_loss, pretrain
+from mtl.training.team import ALONE, Team
 
 
-def run_pretrain(config: Config, seed: int, root: Path = Path(), tell: Tell = silent) -> Path:
-    """Pretrains the encoder on the training windows of `pretrain.sources`; returns the run's folder."""
+def run_pretrain(config: Config, seed: int, root: Path = Path(), tell: Tell = silent, team: Team = ALONE) -> Path:
+    """Pretrains the encoder on the training windows of `pretrain.sources`; returns the run's folder.
+
+    Every process of a `team` calls it; the one that leads holds the run, tells, and writes its files.
+    """
     where = RunPath("pretrain", None, None, seed)
-    with held(where, root):
-        return _run_pretrain(config, where, root, tell)
+    with held(where, root) if team.leads else nullcontext():
+        return _run_pretrain(config, where, root, tell, team)
 
 
-def _run_pretrain(config: Config, where: RunPath, root: Path, tell: Tell) -> Path:
+def _run_pretrain(config: Config, where: RunPath, root: Path, tell: Tell, team: Team) -> Path:
     objective, section, seed = config.pretrain.objective, config.pretrain, where.seed
     names = section.sources or list(config.prepare.sources)
     identity = pretrain_identity(config, names, root)
     facts: dict[str, Any] = {"stage": "pretrain", "name": None, "seed": seed, "objective": objective.kind,
                              "sources": names, "identity": identity}  # fmt: skip
+    if team.size > 1:
+        facts["processes"] = team.size
     if isinstance(objective, NoObjective):
-        with whole_folder(root / where.folder) as folder:
-            write_json(folder / "run.json", facts | {"val": {}, "parameters": {}})
-            write_json(folder / "history.json", {"epochs": []})
+        if team.leads:
+            with whole_folder(root / where.folder) as folder:
+                write_json(folder / "run.json", facts | {"val": {}, "parameters": {}})
+                write_json(folder / "history.json", {"epochs": []})
         return root / where.folder
     began, clock = datetime.now(UTC), perf_counter()
     make_deterministic(stable_seed(seed, "pretrain"), config.base.threads)
@@ -52,16 +63,24 @@ def _run_pretrain(config: Config, where: RunPath, root: Path, tell: Tell) -> Pat
     pretrainer = build_pretrainer(config.encoder, objective, lengths, seed).to(device)
     optimiser = adamw([(list(pretrainer.parameters()), section.lr, section.weight_decay)])
     plan = JointPlan({pool.name: len(pool) for pool in train}, section.batch_size, config.train.sampler, seed)
-    (state,) = state_files(where, state_key(config, where, identity, root), 1, config.base.state_seconds, root)
+    key = state_key(config, where, identity, root)
+    (state,) = state_files(where, key, 1, config.base.state_seconds, root)
+    if team.size > 1:
+        known = identity | {"code": code_digest(root), "torch": torch.__version__, "device": device.type, "run": key}
+        team.agree({"settings" if name == "config" else name: value for name, value in known.items()}, device)
+    if not team.leads:
+        state = Checkpoint(None, state.key)
     history: list[dict[str, Any]] = []
     for record in pretrain(
         pretrainer, optimiser, train, val, plan, section.epochs, section.schedule, section.decay, section.clip, seed,
-        state, history,
+        state, history, team,
     ):  # fmt: skip
         tell(record["epoch"], section.epochs)
-    losses = {"loss": pretext_loss(pretrainer, val, seed)}
+    losses = {"loss": pretext_loss(pretrainer, val, seed, team=team)}
     if objective.kind == "diffusion":
-        losses |= {f"loss_step_{t}": pretext_loss(pretrainer, val, seed, t) for t in (0, objective.steps - 1)}
+        losses |= {f"loss_step_{t}": pretext_loss(pretrainer, val, seed, t, team) for t in (0, objective.steps - 1)}
+    if not team.leads:
+        return root / where.folder
     counts = {"total": sum(p.numel() for p in pretrainer.parameters()),
               "encoder": sum(p.numel() for p in pretrainer.encoder.parameters())}  # fmt: skip
     write_timings(

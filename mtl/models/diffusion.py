@@ -15,6 +15,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from mtl.config import DiffusionObjective
+from mtl.models.draws import drawn
 from mtl.models.dropout import drop
 from mtl.models.normalisation import normalise
 from mtl.models.patching import patchify, sinusoid
@@ -139,7 +140,10 @@ class DiffusionPretrainer(Pretrainer):
         if step is not None:
             return torch.full(clean.shape[:2], step, device=clean.device)
         device = clean.device if generator is None else generator.device
-        return torch.randint(self.steps, clean.shape[:2], generator=generator, device=device).to(clean.device)
+        steps = drawn(
+            clean.shape[:2], lambda shape: torch.randint(self.steps, shape, generator=generator, device=device)
+        )
+        return steps.to(clean.device)
 
     def loss(
         self, x: Float[Tensor, "B C L"], generator: torch.Generator | None = None, step: int | None = None

@@ -12,6 +12,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from mtl.models.base import Encoder
+from mtl.models.draws import drawn
 from mtl.models.linear import LinearBackbone
 from mtl.models.normalisation import denormalise
 from mtl.models.timedart import TimeDart
@@ -45,7 +46,8 @@ class Pretrainer(nn.Module, ABC):
 def noise_like(x: Float[Tensor, "*S"], generator: torch.Generator | None) -> Float[Tensor, "*S"]:
     """Standard normal numbers, drawn on the generator's device."""
     device = x.device if generator is None else generator.device
-    return torch.randn(x.shape, generator=generator, device=device, dtype=x.dtype).to(x.device)
+    noise = drawn(x.shape, lambda shape: torch.randn(shape, generator=generator, device=device, dtype=x.dtype))
+    return noise.to(x.device)
 
 
 class DenoisePretrainer(Pretrainer):

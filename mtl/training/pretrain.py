@@ -10,11 +10,14 @@ from torch import Tensor, nn
 from mtl.data.pools import Pool
 from mtl.data.sampling import JointPlan
 from mtl.models.build import Pretrainer
+from mtl.models.draws import drawing_for
 from mtl.seeding import stable_seed
 from mtl.training.checkpoint import Checkpoint
+from mtl.training.divisible import check_divides
 from mtl.training.fit import CHECK_EVERY, NonFiniteLossError
 from mtl.training.measure import CHUNK
 from mtl.training.optimiser import LrSchedule, lr_factor, set_lr
+from mtl.training.team import ALONE, Team
 
 
 def pretrain(
@@ -30,20 +33,24 @@ def pretrain(
     seed: int,
     checkpoint: Checkpoint,
     history: list[dict[str, Any]],
+    team: Team = ALONE,
 ) -> Iterator[dict[str, Any]]:
     """Trains in place; yields and appends to `history` a record an epoch. Resumes from `checkpoint`.
 
     The last epoch is kept: the pretext loss of a validation part ranks pretext models, not what they are good for.
-    Each step holds windows of every pool that the plan names; the loss is the mean over all windows of the step.
+    Each step holds windows of every pool that the plan names; the loss is the mean over all windows of the step. The
+    processes of a `team` share them; only the checkpoint of the one that leads is written and read.
     """
     device = next(pretrainer.parameters()).device
     total = plan.steps_per_epoch * epochs
     modules: dict[str, nn.Module] = {"pretrainer": pretrainer}
-    saved = checkpoint.load(modules, optimiser)
+    saved = team.load(checkpoint, modules, optimiser)
     step = 0
     if saved is not None:
         history.extend(saved.record["epochs"])
         step = saved.record["step"]
+    if team.size > 1:
+        check_divides(pretrainer.train(), train[0], device)
     for epoch, steps in enumerate(plan.epochs(epochs, first=len(history)), start=len(history) + 1):
         pretrainer.train()
         seen = torch.zeros(len(steps), device=device)
@@ -58,12 +65,18 @@ def pretrain(
             rate = set_lr(optimiser, factor)
             optimiser.zero_grad(set_to_none=True)
             size = sum(len(index) for index in chosen.values())
+            before = 0
             for pool in train:
                 if pool.name in chosen:
                     index = chosen[pool.name]
-                    loss = pretrainer.loss(pool.batch(index.to(device)).x) * (len(index) / size)
+                    share = team.share(len(index), before)
+                    before += len(index)
+                    with drawing_for(share):
+                        loss = pretrainer.loss(pool.batch(index[share.begin : share.end].to(device)).x)
+                    loss = loss * (share.own / size)
                     loss.backward()
                     seen[i] += loss.detach()
+            team.add_up(pretrainer.parameters(), seen[i : i + 1])
             norm = nn.utils.clip_grad_norm_(pretrainer.parameters(), torch.inf if clip is None else clip)
             optimiser.step()
             step += 1
@@ -74,7 +87,8 @@ def pretrain(
                 checked = i + 1
             if due and torch.isfinite(norm):  # else the weights are broken, as the next losses will say
                 checkpoint.save(modules, optimiser, {"epochs": history, "step": step}, tally={"seen": seen})
-        held_out = pretext_loss(pretrainer, val, seed)
+        team.check_replicas(modules, device)
+        held_out = pretext_loss(pretrainer, val, seed, team=team)
         if not math.isfinite(held_out):  # the last steps broke the weights: do not save them
             raise NonFiniteLossError(
                 f"the validation loss of the pretraining became {held_out} at epoch {epoch}. A lower `pretrain.lr` "
@@ -105,7 +119,9 @@ def _check_finite(seen: Tensor, first: int, end: int, epoch: int, steps: list[di
 
 
 @torch.no_grad()
-def pretext_loss(pretrainer: Pretrainer, pools: list[Pool], seed: int, step: int | None = None) -> float:
+def pretext_loss(
+    pretrainer: Pretrainer, pools: list[Pool], seed: int, step: int | None = None, team: Team = ALONE
+) -> float:
     """Mean pretext loss over all windows of the pools, with the same noise at every call.
 
     Args:
@@ -113,6 +129,7 @@ def pretext_loss(pretrainer: Pretrainer, pools: list[Pool], seed: int, step: int
         pools: unlabelled windows.
         seed: of the noise.
         step: diffusion only: a fixed noise step instead of a random one for every patch.
+        team: who shares the windows.
     """
     pretrainer.eval()
     device = next(pretrainer.parameters()).device
@@ -122,6 +139,9 @@ def pretext_loss(pretrainer: Pretrainer, pools: list[Pool], seed: int, step: int
     for pool in pools:
         index: Tensor
         for index in torch.arange(len(pool)).split(CHUNK):
-            total += len(index) * pretrainer.loss(pool.batch(index.to(device)).x, noise, step)
+            share = team.share(len(index))
+            with drawing_for(share):
+                part = pool.batch(index[share.begin : share.end].to(device)).x
+                total += share.own * pretrainer.loss(part, noise, step)
             count += len(index)
-    return float(total) / count
+    return float(team.total(total)) / count

@@ -1,0 +1,63 @@
+"""Real processes that share one training: forked from the test, joined by gloo on the loopback address."""
+
+import multiprocessing
+import os
+import traceback
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import torch
+from torch.distributed import TCPStore
+
+from mtl.errors import UserError
+from mtl.training.processes import joined
+from mtl.training.team import Team
+
+PATIENCE = 300.0
+CPU = torch.device("cpu")
+
+
+def together(size: int, work: Callable[[Team], Any]) -> list[Any]:
+    """What `work` returns in each of `size` processes: a value, a UserError, or None where it was killed.
+
+    The port is one that the system has chosen, of a store that this process holds as torchrun does.
+    """
+    context = multiprocessing.get_context("fork")
+    pipes = [context.Pipe() for _ in range(size)]
+    members = [context.Process(target=_member, args=(rank, size, work, pipes[rank][1])) for rank in range(size)]
+    for member in members:
+        member.start()
+    store = TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False, timeout=timedelta(seconds=PATIENCE))
+    for (ours, theirs), _ in zip(pipes, members, strict=True):
+        theirs.close()
+        ours.send(store.port)
+    found = []
+    for rank, (ours, _) in enumerate(pipes):
+        assert ours.poll(PATIENCE), f"process {rank} of {size} does not answer"
+        try:
+            kind, value = ours.recv()
+        except EOFError:
+            kind, value = "killed", None
+        assert kind != "bug", value
+        found.append(value)
+    for member in members:
+        member.join(PATIENCE)
+        assert member.exitcode is not None
+    return found
+
+
+def _member(rank: int, size: int, work: Callable[[Team], Any], pipe: Any) -> None:
+    environment = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": size, "LOCAL_WORLD_SIZE": size,
+                   "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": pipe.recv(), "GLOO_SOCKET_IFNAME": "lo",
+                   "TORCHELASTIC_USE_AGENT_STORE": True}  # fmt: skip
+    os.environ.update({name: str(value) for name, value in environment.items()})
+    try:
+        with joined(size, CPU) as team:
+            found = work(team)
+        pipe.send(("value", found))
+    except UserError as error:
+        pipe.send(("error", error))
+    except BaseException:
+        pipe.send(("bug", traceback.format_exc()))
+    os._exit(0)
