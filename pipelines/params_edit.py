@@ -17,6 +17,7 @@ from pipelines.search_space import overlaid
 PLAIN = re.compile(r"[A-Za-z_][\w-]*")
 WORDS = {"true", "false", "null", "yes", "no", "on", "off", "y", "n"}
 """Texts that YAML would read as something else."""
+NULL = "tag:yaml.org,2002:null"
 
 
 def edited(text: str, values: Mapping[str, Scalar]) -> str:
@@ -52,15 +53,23 @@ def difference(old: str, new: str) -> str:
 
 def _edit(text: str, path: str, value: Scalar) -> str:
     node: Node = YAML(typ="safe", pure=True).compose(text)
+    key = node
     parts = path.split(".")
     for depth, part in enumerate(parts):
+        if isinstance(node, ScalarNode) and node.tag == NULL:  # A section that was left out.
+            return _replace(text, key, node, _nested(parts[depth:], value))
         assert isinstance(node, MappingNode), f"{path} leads through a value that is no section"
         found = next(((key, below) for key, below in node.value if key.value == part), None)
         if found is None:
             return _insert(text, node, parts[depth:], value)
         key, node = found
     assert isinstance(node, ScalarNode), f"{path} is no single value"
-    start, end, new = node.start_mark.index, node.end_mark.index, _scalar(value)
+    return _replace(text, key, node, _scalar(value))
+
+
+def _replace(text: str, key: Node, node: Node, new: str) -> str:
+    """Another value where `node` stands, behind `key`."""
+    start, end = node.start_mark.index, node.end_mark.index
     if start == end:  # `key:` with nothing behind it, which is null
         start = end = text.index(":", key.end_mark.index) + 1
         new = f" {new}"
@@ -74,13 +83,19 @@ def _edit(text: str, path: str, value: Scalar) -> str:
 
 def _insert(text: str, parent: MappingNode, keys: list[str], value: Scalar) -> str:
     """Adds a key, with sections inside each other in one line, as the first of its section."""
-    entry = f"{keys[-1]}: {_scalar(value)}"
-    for key in reversed(keys[:-1]):
-        entry = f"{key}: {{{entry}}}"
+    entry = _nested(keys, value)[1:-1]
     first = parent.value[0][0].start_mark
     if parent.flow_style:
         return f"{text[: first.index]}{entry}, {text[first.index :]}"
     return f"{text[: first.index]}{entry}\n{' ' * first.column}{text[first.index :]}"
+
+
+def _nested(keys: list[str], value: Scalar) -> str:
+    """A value in sections inside each other, in one line: `{a: {b: 1}}`."""
+    text = _scalar(value)
+    for key in reversed(keys):
+        text = f"{{{key}: {text}}}"
+    return text
 
 
 def _scalar(value: Scalar) -> str:

@@ -87,7 +87,9 @@ def _preset(root: Path) -> str:
 
 def _settings(config: Config) -> str:
     """Hash of what results depend on."""
-    content = config.model_dump(mode="json", by_alias=True, exclude={"tracking": True, "tune": True, "base": {"jobs"}})
+    content = config.model_dump(
+        mode="json", by_alias=True, exclude={"tracking": True, "tune": True, "base": {"jobs"}, "evaluate": {"trials"}}
+    )
     return digest(content)
 
 

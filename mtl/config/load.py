@@ -7,6 +7,7 @@ from pydantic import Field, ValidationError
 
 from mtl.config.balancing import Method, SequentialMethod, WeightedMethod
 from mtl.config.balancing_checks import balancing_problems
+from mtl.config.budgets import STL
 from mtl.config.common import Name, Section
 from mtl.config.encoder import EncoderConfig, TimeDartEncoder
 from mtl.config.grouping import ClusterConfig, SpecialiseConfig
@@ -232,6 +233,12 @@ def _contradictions(config: Config) -> list[tuple[str, str]]:
         config.specialise,
     )
     found += _tune(config)
+    arms = [STL, *config.finetune.methods]
+    found += [
+        ("evaluate.trials", f"should name arms among {', '.join(arms)}, found {name!r}.")
+        for name in config.evaluate.trials or {}
+        if name not in arms
+    ]
     if config.train.stopping.criterion in ("forecast", "constrained") and "forecast" not in kinds.values():
         found.append(("train.stopping.criterion", "should be combined when no task is a forecast, "
                       f"found {config.train.stopping.criterion!r}."))  # fmt: skip

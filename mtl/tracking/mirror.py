@@ -7,16 +7,18 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from mlflow.entities import Run
 
+from mtl.config.budgets import budgets, counted
 from mtl.tracking.address import database_file, project_folder
 from mtl.tracking.identity import digest, flat, resolved
 from mtl.tracking.job import Job
 from mtl.tracking.ledger import remember, shown_files, whole_state
 from mtl.tracking.records import Record, content_of, read_run, shown_paths, summaries
 from mtl.tracking.store import KEY, UNREACHABLE, Store, locked, open_store, reason
-from mtl.tracking.study_records import best_points, study_params, study_records
+from mtl.tracking.study_records import best_points, study_params, study_records, study_tuning
 
 VERDICTS = Path("results/verdicts.json")
 CONTENT = "mtl.content"
@@ -153,7 +155,7 @@ def _parent(store: Store, job: Job) -> str:
     if not found:
         tags = {KEY: job.key, "stage": "pipeline" if job.study is None else "study", "execution": job.execution}
         tags |= {f"mtl.{part}": value for part, value in job.identity.items()}
-        tags["mlflow.note.content"] = NOTE if job.study is None else STUDY_NOTE
+        tags |= _noted(NOTE, _tuning(job)) if job.study is None else _noted(STUDY_NOTE, None)
         what = f"{'+'.join(job.config.prepare.sources)}: {len(job.config.tasks)} tasks"
         name = what if job.execution == "workspace" else f"{job.execution} ({what})"
         if job.study is not None:
@@ -171,6 +173,23 @@ def _parent(store: Store, job: Job) -> str:
         store.log(parent, [], params)
         store.log_data(parent, list(job.data.values()))
     return parent
+
+
+def _tuning(job: Job) -> dict[str, Any] | None:
+    """Trials of tuning behind the settings of every arm, where some were tuned."""
+    trials = job.config.evaluate.trials
+    return None if trials is None else budgets(trials, job.config.finetune.methods)
+
+
+def _noted(note: str, tuning: dict[str, Any] | None) -> dict[str, str]:
+    """Tags of a parent run: what its page says first, and how many trials of tuning each arm had."""
+    if tuning is None:
+        return {"mlflow.note.content": note}
+    said = counted(tuning["trials"])
+    mark = "" if tuning["equal"] else f" **Unequal budgets of tuning: {said} finished trials.**"
+    return {
+        "mlflow.note.content": note + mark, "tuning": said, "tuning.equal": "yes" if tuning["equal"] else "no",
+    }  # fmt: skip
 
 
 def _known(store: Store, parent: str, job: Job) -> dict[Place, Run]:
@@ -233,5 +252,6 @@ def _show(store: Store, parent: str, job: Job) -> None:
     if store.client.get_run(parent).data.tags.get(FILES) != content:
         if job.study is not None:
             store.log(parent, best_points(job.study, job.root), {})
+            store.tag(parent, _noted(STUDY_NOTE, study_tuning(job.study, job.root)))
         store.log_files(parent, files)
         store.tag(parent, {FILES: content})

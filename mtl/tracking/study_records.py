@@ -71,6 +71,12 @@ def best_points(name: str, root: Path) -> list[Point]:
     return points
 
 
+def study_tuning(name: str, root: Path) -> dict[str, Any] | None:
+    """Finished trials of every arm, and whether they are equal (`mtl.config.budgets`); None in a file of old."""
+    tuning: dict[str, Any] | None = _read(name, root).get("tuning")
+    return tuning
+
+
 def _record(name: str, arm: str, spec: dict[str, Any], trial: dict[str, Any], root: Path) -> Record:
     state = trial["state"]
     objectives = spec["objectives"]

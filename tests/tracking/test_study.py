@@ -38,6 +38,8 @@ def write_study(root: Path, trials: list[dict[str, Any]], wanted: int = 4) -> No
         "space": {"train.lr": {"kind": "float", "low": 1e-4, "high": 1.0, "log": True}},
     }  # fmt: skip
     content = {"study": "s", "trials": wanted, "arms": {"joint": {"spec": spec, "trials": trials, "importances": None}}}
+    done = sum(one["state"] in ("complete", "infeasible", "pruned", "failed") for one in trials)
+    content["tuning"] = {"trials": {"stl": 0, "joint": done}, "equal": done == 0}
     folder = root / STUDIES / "s"
     (folder / "figures").mkdir(parents=True, exist_ok=True)
     (folder / "study.json").write_text(json.dumps(content))
@@ -82,6 +84,8 @@ def test_trials_are_nested_and_their_state_is_seen(config: Config, tmp_path: Pat
     assert runs["joint / trial 3 (failed)"].data.tags["error"] == "the loss became inf"
     assert runs["joint / trial 5"].data.tags["attempts"] == "2"
     assert parent.data.metrics["best/joint/combined"] == 0.0
+    assert (parent.data.tags["tuning"], parent.data.tags["tuning.equal"]) == ("STL 0, joint 5", "no")
+    assert "Unequal budgets of tuning: STL 0, joint 5 finished trials" in parent.data.tags["mlflow.note.content"]
     assert parent.data.params["joint.space.train.lr"] == json.dumps(
         {"high": 1.0, "kind": "float", "log": True, "low": 0.0001}
     )
