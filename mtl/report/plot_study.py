@@ -105,7 +105,8 @@ def history(study: Json) -> Picture | Missing:
     return picture(
         figure, key, title,
         "Each trial's objective on validation data and the best of the feasible ones so far. Crosses break a "
-        "constraint; triangles were pruned, at the value they had then. Trials that failed have no value.",
+        "constraint; triangles were pruned, at the value they had then (a task that was not trained by then counts as "
+        "MSE 1 and accuracy 0). Trials that failed have no value.",
         f"Objective of every trial of {listed(list(study['arms']))}, and the best so far.",
     )  # fmt: skip
 
@@ -125,6 +126,8 @@ def pareto_front(study: Json) -> Picture | Missing:
     figure, axes = canvas(9.2, 4.2)
     ax = axes[0]
     ax.margins(y=0.09)
+    # A front rises where one objective is maximised, and falls where both are minimised: its free side.
+    beside = -9 if len({name in MAXIMISED for name in names}) == 2 else 4
     for arm, trials in points.items():
         for state in ("complete", "infeasible"):
             chosen = [trial for trial in trials if trial["state"] == state]
@@ -137,7 +140,7 @@ def pareto_front(study: Json) -> Picture | Missing:
             ax.plot(*_plane(front, names), color=colour(study, arm), linewidth=1.4, label=f"{arm}: front")
             for trial in front:
                 (x,), (y,) = _plane([trial], names)
-                ax.annotate(str(trial["number"]), (x, y), textcoords="offset points", xytext=(4, 4), fontsize=7.5,
+                ax.annotate(str(trial["number"]), (x, y), textcoords="offset points", xytext=(5, beside), fontsize=8,
                             color=MUTED)  # fmt: skip
     _tolerance_line(ax, study, names)
     ax.set_xlabel(f"validation {OBJECTIVES[names[0]]}")

@@ -30,12 +30,14 @@ FOREIGN_SECONDS = 3600
 """A run that another machine has not completed for this long is taken for cut off."""
 NOTE = (
     "Methods against single-task models (stl): search `tags.stage = 'summary'`, open this run, take the chart view. "
+    "`s0 joint` is the run of seed 0, `mean joint` the mean over seeds. "
     "`test/<task>/mse` is z-scored, `…/accuracy` a share from 0 to 1, `delta/<task>` the change against stl in percent "
     "(+ is better), `time/…_seconds` in seconds. Verdicts, intervals and figures: report.html among the artifacts."
 )
 STUDY_NOTE = (
     "`objective/<name>` is measured on validation data, by epoch and at the end; `excess/<name>` above zero breaks a "
-    "constraint. A trial that was pruned is shown as killed. Figures: study.html among the artifacts."
+    "constraint. Runs are named as `mtl tune --apply` takes them; a trial that was pruned is shown as killed. Figures: "
+    "study.html among the artifacts."
 )
 """What the page of a parent run says first."""
 Place = tuple[str, ...]
