@@ -62,13 +62,14 @@ def apply(which: str, name: str, url: str | None, root: Path = Path()) -> Chosen
     text = path.read_text(encoding="utf-8")
     counts = {other: sum(map(is_finished, study.get_trials(deepcopy=False))) for other, study in studies.items()}
     known = (STL, *config.finetune.methods)
-    behind = {f"evaluate.trials.{other}": number for other, number in counts.items() if other in known}
-    new = params_edit.edited(text, trial.params | behind)
+    behind = {f"evaluate.trials.{other}": counts[other] for other in reversed(known) if other in counts}
+    shared = [path for path in trial.params if path.split(".")[0] != "finetune"]
+    chosen = {"evaluate.shared_by": arm} if shared else {}
+    new = params_edit.edited(text, trial.params | behind | chosen)
     if new != text:
         replace_text(path, new)
     changed = [MEANS[key] for key, value in now.items() if spec[key] != value]
     tuning = budgets((config.evaluate.trials or {}) | counts, config.finetune.methods)
-    shared = [path for path in trial.params if path.split(".")[0] != "finetune"]
     return Chosen(
         arm, trial, spec["objectives"], spec["seeds"], params_edit.difference(text, new), changed, tuning, shared
     )

@@ -56,7 +56,7 @@ def _edit(text: str, path: str, value: Scalar) -> str:
     key = node
     parts = path.split(".")
     for depth, part in enumerate(parts):
-        if isinstance(node, ScalarNode) and node.tag == NULL:  # A section that was left out.
+        if node.tag == NULL or (isinstance(node, MappingNode) and not node.value):  # A section with nothing in it.
             return _replace(text, key, node, _nested(parts[depth:], value))
         assert isinstance(node, MappingNode), f"{path} leads through a value that is no section"
         found = next(((key, below) for key, below in node.value if key.value == part), None)
@@ -73,12 +73,13 @@ def _replace(text: str, key: Node, node: Node, new: str) -> str:
     if start == end:  # `key:` with nothing behind it, which is null
         start = end = text.index(":", key.end_mark.index) + 1
         new = f" {new}"
-    # A comment behind the value stays in its column, if there is room.
-    gap = re.match(r" +(?=#)", text[end:])
-    if gap is None:
-        return text[:start] + new + text[end:]
-    spaces = max(2, len(gap.group()) - (len(new) - (end - start)))
-    return text[:start] + new + " " * spaces + text[end + gap.end() :]
+    return text[:start] + new + _shifted(text[end:], len(new) - (end - start))
+
+
+def _shifted(rest: str, grown: int) -> str:
+    """The text behind a value that has grown: a comment stays in its column, if there is room."""
+    gap = re.match(r" +(?=#)", rest)
+    return rest if gap is None else " " * max(2, len(gap.group()) - grown) + rest[gap.end() :]
 
 
 def _insert(text: str, parent: MappingNode, keys: list[str], value: Scalar) -> str:
@@ -86,7 +87,9 @@ def _insert(text: str, parent: MappingNode, keys: list[str], value: Scalar) -> s
     entry = _nested(keys, value)[1:-1]
     first = parent.value[0][0].start_mark
     if parent.flow_style:
-        return f"{text[: first.index]}{entry}, {text[first.index :]}"
+        end = parent.end_mark.index
+        grown = len(entry) + 2
+        return f"{text[: first.index]}{entry}, {text[first.index : end]}{_shifted(text[end:], grown)}"
     return f"{text[: first.index]}{entry}\n{' ' * first.column}{text[first.index :]}"
 
 

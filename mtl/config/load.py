@@ -234,9 +234,11 @@ def _contradictions(config: Config) -> list[tuple[str, str]]:
     )
     found += _tune(config)
     arms = [STL, *config.finetune.methods]
+    shared = config.evaluate.shared_by
     found += [
-        ("evaluate.trials", f"should name arms among {', '.join(arms)}, found {name!r}.")
-        for name in config.evaluate.trials or {}
+        (f"evaluate.{key}", f"should name arms among {', '.join(arms)}, found {name!r}.")
+        for key, names in (("trials", config.evaluate.trials or {}), ("shared_by", [shared] if shared else []))
+        for name in names
         if name not in arms
     ]
     if config.train.stopping.criterion in ("forecast", "constrained") and "forecast" not in kinds.values():

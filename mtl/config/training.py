@@ -159,6 +159,9 @@ class EvaluateConfig(Section):
     trials: dict[Name, Count] | None = None
     """Method, or `stl` → finished trials of tuning behind its settings, 0 where it is not named; the verdicts say where
     they are unequal. Null: none was tuned. `mtl tune --apply` writes it."""
+    shared_by: Name | None = None
+    """Method, or `stl`, whose trial chose the settings that all arms share; the verdicts say that the others did not
+    choose them. Null: no trial did. `mtl tune --apply` writes it."""
 
 
 class TrackingConfig(Section):

@@ -89,6 +89,7 @@ def compare(
     }
     if config.evaluate.trials is not None:
         _mark_budgets(content, config.evaluate.trials)
+        content["tuning"]["shared_by"] = config.evaluate.shared_by
     content["advice"] = advice(content)
     return content
 

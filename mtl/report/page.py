@@ -106,8 +106,9 @@ def _settings(config: Config) -> dict[str, str]:
     content = config.model_dump(mode="json", by_alias=True)
     for harmless in BaseConfig.EXECUTION:
         content["base"].pop(harmless, None)
-    if content["evaluate"]["trials"] is None:  # The page speaks of tuning where there was some.
-        del content["evaluate"]["trials"]
+    for tuning in ("trials", "shared_by"):  # The page speaks of tuning where there was some.
+        if content["evaluate"][tuning] is None:
+            del content["evaluate"][tuning]
     return {
         name: yaml.safe_dump(content[name], sort_keys=False, allow_unicode=True, default_flow_style=False)
         for name in SETTINGS

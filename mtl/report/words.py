@@ -215,6 +215,12 @@ def notes(verdicts: Mapping[str, Any]) -> list[str]:
             f"{UNEQUAL} Unequal budgets of tuning: {counted(verdicts['tuning']['trials'])} finished trials. "
             "`mtl tune --arms` gives every arm the same number."
         )
+    if "tuning" in verdicts and verdicts["tuning"]["shared_by"] is not None:
+        arm = "STL" if verdicts["tuning"]["shared_by"] == STL else verdicts["tuning"]["shared_by"]
+        said.append(
+            f"What all arms share (train, encoder, tasks) was chosen by a trial of {arm}, not by the others: the best "
+            "trial of each arm stands in the study's own page."
+        )
     if verdicts.get("conditional_on_one_pretraining"):
         said.append("Conditional on one pretraining: all seeds share it, so its randomness is not in the intervals.")
     return said

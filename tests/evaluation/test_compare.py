@@ -300,10 +300,15 @@ def test_every_row_says_how_many_trials_of_tuning_its_sides_had() -> None:
     plain = make_config()
     runs = make_runs(plain, planted(EFFECTS, 0.005), OPTIMUM)
     tuned = plain.model_copy(
-        update={"evaluate": plain.evaluate.model_copy(update={"trials": {"stl": 20, "joint": 20, "learned": 5}})}
+        update={
+            "evaluate": plain.evaluate.model_copy(
+                update={"trials": {"stl": 20, "joint": 20, "learned": 5}, "shared_by": "joint"}
+            )
+        }
     )
     verdicts = compare(tuned, runs)
-    assert verdicts["tuning"] == {"trials": {"stl": 20, "joint": 20, "learned": 5}, "equal": False}
+    trials = {"stl": 20, "joint": 20, "learned": 5}
+    assert verdicts["tuning"] == {"trials": trials, "equal": False, "shared_by": "joint"}
     for method, trials in (("joint", 20), ("learned", 5)):
         rows = [row for row in verdicts["rows"] if row["method"] == method]
         assert len(rows) == len(BASE)
