@@ -16,11 +16,13 @@ from urllib.parse import quote
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.e2e.browser import chromium, keep
+from tests.e2e.browser import chromium, keep, needs_chromium
 from tests.e2e.conftest import Finished
 from tests.e2e.killing import until
 from tests.e2e.project import METHODS, SEEDS, STARTS, Json, Project, settings
 from tests.tracking.server import HOST, free_port
+
+pytestmark = needs_chromium
 
 WINDOW = (1600, 1000)
 PATIENCE_MS = 60_000

@@ -12,9 +12,11 @@ import pytest
 from playwright.sync_api import Browser, ConsoleMessage
 
 from mtl.report.study_page import write_study_page
-from tests.e2e.browser import DESKTOP, PHONE, chromium, keep
+from tests.e2e.browser import DESKTOP, PHONE, chromium, keep, needs_chromium
 from tests.e2e.conftest import Finished
 from tests.report.test_study_page import study
+
+pytestmark = needs_chromium
 
 DRAWN = """
 () => [...document.querySelectorAll("figure")].map(figure => {

@@ -28,9 +28,9 @@ from pipelines.storage import Store
 from pipelines.study import first_number, is_finished, trials_of
 from pipelines.study_table import state_of
 from pipelines.trial import News, work
+from tests.helpers.postgres import Postgres
 from tests.study.conftest import QUICK, config_of
 from tests.study.dask_cluster import DaskCluster, free_port
-from tests.study.postgres import Postgres
 
 
 @pytest.fixture

@@ -23,8 +23,8 @@ from pipelines.study import first_number, is_finished, trials_of
 from pipelines.study_table import state_of
 from pipelines.trial import News, work
 from pipelines.workers import run
+from tests.helpers.postgres import Postgres
 from tests.study.conftest import QUICK, config_of
-from tests.study.postgres import Postgres
 
 
 @pytest.mark.parametrize(
