@@ -53,6 +53,13 @@ def test_a_file_that_is_no_database_stays_as_it_is(tmp_path: Path) -> None:
     assert file.read_text() == "not a database"
 
 
+def test_a_folder_that_cannot_be_made_is_one_message(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("no folder")
+    with pytest.raises(UserError, match=r"`--storage` sqlite:.*x\.db cannot be reached: .*Not a directory"):
+        Store(f"sqlite:///{tmp_path}/notes.txt/deep/x.db", tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
 def test_a_server_that_is_away_is_asked_a_few_times(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(storage, "ATTEMPTS", (0.1, 0.1))
     began = time.monotonic()
