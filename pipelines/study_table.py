@@ -62,7 +62,8 @@ def short(paths: Sequence[str]) -> dict[str, str]:
 def table_of(plan: Plan, arm: str, trials: Sequence[FrozenTrial]) -> Table:
     """The best trials of an arm."""
     names = short(list(plan.spaces[arm]))
-    table = Table("trial", *plan.goals[arm].objectives, *names.values(), "state", box=None, header_style="bold")
+    table = Table("trial", *plan.goals[arm].objectives, *names.values(), "state", box=None, header_style="bold",
+                  pad_edge=False, collapse_padding=True)  # fmt: skip
     for trial in best_first(plan, arm, trials)[:BEST]:
         table.add_row(
             str(trial.number), *map(shown, trial.values), *(shown(trial.params[path]) for path in names),

@@ -40,6 +40,12 @@ def study(names: list[str]) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def with_arms(one: dict[str, Any], *names: str) -> dict[str, Any]:
+    """The same study with several arms, whose trials are those of its one."""
+    trials = dict.fromkeys(names, 5)
+    return one | {"arms": dict.fromkeys(names, one["arms"]["joint"]), "tuning": {"trials": trials, "equal": True}}
+
+
 def test_the_page_holds_every_figure_and_nothing_from_outside(tmp_path: Path) -> None:
     page = write_study_page(study(["forecast_mse", "accuracy"]), tmp_path).read_text(encoding="utf-8")
     assert {path.stem for path in (tmp_path / "figures").iterdir()} == {
@@ -91,9 +97,6 @@ def test_the_best_so_far_is_of_feasible_trials(number: int, maximise: bool, expe
 
 
 def test_equal_budgets_of_tuning_are_said_and_not_marked(tmp_path: Path) -> None:
-    both = study(["combined"])
-    both["arms"]["stl"] = both["arms"]["joint"]
-    both["tuning"] = {"trials": {"stl": 5, "joint": 5}, "equal": True}
-    page = write_study_page(both, tmp_path).read_text(encoding="utf-8")
+    page = write_study_page(with_arms(study(["combined"]), "stl", "joint"), tmp_path).read_text(encoding="utf-8")
     assert "Every arm (STL and the method) had 5 finished trials." in page
     assert "‡" not in page
