@@ -132,5 +132,7 @@ def summary(plan: Plan, store: Store, console: Console) -> None:
         counts: dict[str, int] = {}
         for trial in trials:
             counts[state_of(trial)] = counts.get(state_of(trial), 0) + 1
-        console.print(f"{arm}: " + ", ".join(f"{number} {state}" for state, number in counts.items()), style="bold")
-        console.print(table_of(plan, arm, trials))
+        said = ", ".join(f"{number} {state}" for state, number in counts.items()) or "no trial yet"
+        console.print(f"{arm}: {said}", style="bold")
+        if best_first(plan, arm, trials):
+            console.print(table_of(plan, arm, trials))
