@@ -8,17 +8,19 @@ the paper tells of two kinds of classes: of each, the most that lie in one clust
 is shown for the groups of all seeds together, and as the mean over seeds that are grouped alone.
 """
 
-import argparse
 from collections import Counter
+from collections.abc import Sequence
 from statistics import fmean
 from time import perf_counter
 from typing import Any
 
 from sklearn.metrics import adjusted_rand_score
 
-from benchmarks.machine import Result, report
-from mtl.config import load_config
+from benchmarks.command import count, finish, parser, start
+from benchmarks.machine import Result
+from mtl.config import PARAMS, load_config
 from mtl.config.grouping import ClusterConfig
+from mtl.errors import UserError
 from mtl.grouping.find import find_groups
 
 MACHINES = {"airplane", "automobile", "ship", "truck"}
@@ -57,10 +59,15 @@ def most_together(tasks: list[str], labels: list[int], names: set[str]) -> int:
     return max(Counter(found[name] for name in names).values())
 
 
-def main(clusters: int | None) -> None:
+def main(given: Sequence[str] | None = None) -> int:
     """Groups the recorded runs in every way and reports."""
+    command = parser("groups", __doc__)
+    command.add_argument("--clusters", type=count, help="number of clusters, in place of cluster.clusters")
+    options = command.parse_args(given)
     config = load_config()
-    asked = clusters if clusters is not None else config.cluster.clusters
+    if config.cluster.source is None:
+        raise UserError(f"{PARAMS}: `cluster.source` should name a method that records data maps, found null.")
+    asked = options.clusters or config.cluster.clusters
     results = []
     for relation in RELATIONS:
         for words, algorithm in ALGORITHMS.items():
@@ -69,11 +76,11 @@ def main(clusters: int | None) -> None:
             began = perf_counter()
             found = find_groups(chosen, config.base.seeds)
             seconds = perf_counter() - began
-            tasks, count, each = found["tasks"], found["clusters"], list(found["labels_of_runs"].values())
+            tasks, number, each = found["tasks"], found["clusters"], list(found["labels_of_runs"].values())
             agreed = found["stability"]["runs"]
             shown = "; ".join(", ".join(group) for group in found["groups"]) if len(tasks) < 20 else ""
             note = f"between seeds {'–' if agreed is None else f'{agreed:.2f}'}, {seconds:.1f} s. {shown}"
-            name = f"{relation}, {words}, {count} clusters"
+            name = f"{relation}, {words}, {number} clusters"
             if set().union(*TOGETHER.values()) <= set(tasks):
                 for what, names in TOGETHER.items():
                     alone = fmean(most_together(tasks, labels, names) for labels in each)
@@ -81,15 +88,13 @@ def main(clusters: int | None) -> None:
                     said = f"a seed alone {alone:.1f}, {note}"
                     results.append(Result(f"{name}: {what} in one", together, f"of {len(names)}", note=said))
                 continue
-            index = likeness(tasks, found["labels"], count)
+            index = likeness(tasks, found["labels"], number)
             if index is None:
                 continue
-            alone = fmean(value for labels in each if (value := likeness(tasks, labels, count)) is not None)
+            alone = fmean(value for labels in each if (value := likeness(tasks, labels, number)) is not None)
             results.append(Result(name, index, "ARI", note=f"a seed alone {alone:.2f}, {note}"))
-    report("groups", results)
+    return finish(options, results)
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--clusters", type=int, help="number of clusters, in place of cluster.clusters")
-    main(parser.parse_args().clusters)
+    start(main)

@@ -9,11 +9,11 @@ epoch of some steps each, in processes of one thread that stay for the whole ben
 Wall seconds, medians over the turns.
 """
 
-import argparse
 import json
 import os
 import socket
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 from time import perf_counter
@@ -22,7 +22,8 @@ import torch
 import torch.distributed as dist
 import torch.multiprocessing
 
-from benchmarks.machine import Result, report
+from benchmarks.command import at_least, count, finish, parser, start
+from benchmarks.machine import Result
 from benchmarks.step import DEFAULT_HEADS, LENGTH, series
 from mtl.config import DiffusionObjective, SamplerConfig, TimeDartEncoder
 from mtl.data.pools import Pool, Target
@@ -77,12 +78,13 @@ def member(rank: int, size: int, port: int, out: str, patch_len: int, batch: int
             Path(out).write_text(json.dumps({"alone": alone, "shared": shared}))
 
 
-def main() -> None:
+def main(given: Sequence[str] | None = None) -> int:
     """Measures, prints and writes the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    for name, value in {"processes": 2, "patch-len": 8, "batch": 64, "steps": 10, "turns": 7}.items():
-        parser.add_argument(f"--{name}", type=int, default=value, help=f"default {value}")
-    asked = parser.parse_args()
+    command = parser("pretrain_parallel", __doc__)
+    command.add_argument("--processes", type=at_least(2), default=2, help="default 2")
+    for name, value in {"patch-len": 8, "batch": 64, "steps": 10, "turns": 7}.items():
+        command.add_argument(f"--{name}", type=count, default=value, help=f"default {value}")
+    asked = command.parse_args(given)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -100,8 +102,9 @@ def main() -> None:
         Result(f"step of {asked.batch} windows, {several}", 1e3 * median(times["shared"]), "ms"),
         Result(f"step, {several} / one process", median(ratios), "", note=f"{min(ratios):.2f} to {max(ratios):.2f}"),
     ]
-    report("pretrain_parallel", results, {"asked": vars(asked), "times": times})
+    sizes = {name: getattr(asked, name) for name in ("processes", "patch_len", "batch", "steps", "turns")}
+    return finish(asked, results, {"asked": sizes, "times": times})
 
 
 if __name__ == "__main__":
-    main()
+    start(main)

@@ -9,6 +9,7 @@ from optuna.trial import FrozenTrial, TrialState
 from pydantic import TypeAdapter
 
 from mtl.config import PARAMS, Dimension, load_config
+from mtl.config.budgets import STL, budgets, counted
 from mtl.errors import UserError
 from mtl.files import replace_text
 from pipelines import params_edit
@@ -17,7 +18,6 @@ from pipelines.plan import MEANS, conditions
 from pipelines.storage import Store
 from pipelines.study import SPEC, is_finished
 from pipelines.study_table import is_feasible, shown
-from pipelines.tuned import note_applied
 
 BEST = "best"
 
@@ -34,6 +34,10 @@ class Chosen:
     """Of params.yaml; empty when it had these values."""
     changed: list[str]
     """What is another than when the study was made, so that its numbers may not come again."""
+    tuning: dict[str, Any]
+    """Finished trials behind the settings of every arm, and whether they are equal (`mtl.config.budgets`)."""
+    shared: list[str]
+    """Paths that were written and hold for every arm."""
 
 
 def apply(which: str, name: str, url: str | None, root: Path = Path()) -> Chosen:
@@ -56,13 +60,19 @@ def apply(which: str, name: str, url: str | None, root: Path = Path()) -> Chosen
     space: dict[str, Dimension] = TypeAdapter(dict[str, Dimension]).validate_python(spec["space"])
     now = conditions(config, arm, space, spec["seeds"], root)
     text = path.read_text(encoding="utf-8")
-    new = params_edit.edited(text, trial.params)
+    counts = {other: sum(map(is_finished, study.get_trials(deepcopy=False))) for other, study in studies.items()}
+    known = (STL, *config.finetune.methods)
+    behind = {f"evaluate.trials.{other}": counts[other] for other in reversed(known) if other in counts}
+    shared = [path for path in trial.params if path.split(".")[0] != "finetune"]
+    chosen = {"evaluate.shared_by": arm} if shared else {}
+    new = params_edit.edited(text, trial.params | behind | chosen)
     if new != text:
         replace_text(path, new)
-    budgets = {other: sum(map(is_finished, study.get_trials(deepcopy=False))) for other, study in studies.items()}
-    note_applied(root, name, trial.params, budgets)
     changed = [MEANS[key] for key, value in now.items() if spec[key] != value]
-    return Chosen(arm, trial, spec["objectives"], spec["seeds"], params_edit.difference(text, new), changed)
+    tuning = budgets((config.evaluate.trials or {}) | counts, config.finetune.methods)
+    return Chosen(
+        arm, trial, spec["objectives"], spec["seeds"], params_edit.difference(text, new), changed, tuning, shared
+    )
 
 
 def described(chosen: Chosen) -> str:
@@ -70,6 +80,13 @@ def described(chosen: Chosen) -> str:
     values = _values(chosen.objectives, chosen.trial)
     seeds = ", ".join(map(str, chosen.seeds))
     text = f"Trial {chosen.trial.number} of {chosen.arm}: {values} on validation data, seed {seeds}."
+    if chosen.shared:
+        text += f"\nIts {' and '.join(chosen.shared)} now hold{'s' * (len(chosen.shared) == 1)} for every arm."
+    if not chosen.tuning["equal"]:
+        text += (
+            f"\nUnequal budgets of tuning, which the verdicts will be marked with: {counted(chosen.tuning['trials'])} "
+            "finished trials. `mtl tune --arms` gives every arm the same number."
+        )
     if chosen.changed:
         return f"{text}\nThe study has {' and '.join(chosen.changed)}: these numbers may not come again."
     return f"{text}\n`mtl repro` computes these runs again, bit for bit, and the verdicts on test data."

@@ -7,7 +7,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any, Literal
 
-from mtl.config import Config, TuneObjective
+from mtl.config import Choice, Config, Dimension, SequentialMethod, TuneObjective
 from mtl.errors import UserError
 from mtl.evaluation.comparison import primary_metric
 from mtl.experiment import run_baseline, run_finetune
@@ -18,8 +18,11 @@ from pipelines.search_space import STL, start_of
 Metrics = dict[str, dict[str, float]]
 """Task → metric → value, on validation data."""
 Report = Callable[[int, Metrics], None]
-"""Told after every epoch: how many epochs of the trial are done, and the metrics of this one."""
+"""Told after every epoch: its place among the epochs of the trial, from 1, and how every judged task stands then."""
 MAXIMISED: tuple[TuneObjective, ...] = ("accuracy",)
+UNTRAINED = {"mse": 1.0, "accuracy": 0.0}
+"""How a task stands that a trial has not trained yet: as if the mean of its z-scored values, and no right class, were
+predicted."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,8 @@ class Goal:
     tolerance: float | None
     baseline: dict[str, dict[str, float]]
     """Label of a start → forecast → validation MSE of the single-task runs; empty without a tolerance."""
+    epochs: int
+    """Of a run, or a phase of one, in any trial at most."""
 
     @property
     def judged(self) -> tuple[str, ...]:
@@ -66,10 +71,6 @@ class Goal:
             assert mse is not None or accuracy is not None
             return mse if accuracy is None else 1 - accuracy  # type: ignore[return-value]
         return (1 - self.default_lambda) * mse + self.default_lambda * (1 - accuracy)
-
-    def measurable(self, val: Metrics) -> bool:
-        """Whether metrics cover every task that is judged: a phase of training, or a single task, may not."""
-        return all(name in val for name in self.judged)
 
     def constraints(self, val: Metrics, start: str) -> dict[str, float]:
         """Name → how far the MSE of a forecast lies above what is allowed; feasible up to 0."""
@@ -105,9 +106,21 @@ def goal_of(config: Config, arm: str, seeds: list[int], root: Path) -> Goal:
             baseline[start.label] = {
                 name: fmean(_baseline_mse(config, name, start, seed, root) for seed in seeds) for name in forecasts
             }
+    most = _most(config.train.epochs, (tune.space or {}).get("train.epochs"))
     return Goal(
-        tuple(tune.objectives), forecasts, labels, config.train.stopping.default_lambda, tune.tolerance, baseline
+        tuple(tune.objectives), forecasts, labels, config.train.stopping.default_lambda, tune.tolerance, baseline, most
     )
+
+
+def _most(value: int, searched: Dimension | None) -> int:
+    """The largest of what is searched, else the value in the configuration."""
+    match searched:
+        case None:
+            return value
+        case Choice():
+            return max(number for number in searched.values if isinstance(number, int))
+        case _:
+            return int(searched.high)
 
 
 def _baseline_mse(config: Config, task: str, start: Any, seed: int, root: Path) -> float:
@@ -137,45 +150,73 @@ def train(
         seeds: the arm is trained once for each.
         root: folder of the project, with prepared data and pretrained weights.
         out: folder of the trial.
-        report: told after every epoch; what it raises ends the trial.
+        report: told after every epoch, also of runs that go on; what it raises ends the trial.
 
     Raises:
         UserError: as a stage would.
     """
     found: list[Metrics] = []
-    heard = 0
+    parts = parts_of(config, arm, goal)
 
-    def on_epoch(record: dict[str, Any]) -> None:
-        nonlocal heard
-        if goal.measurable(record["val"]):
-            heard += 1
-            report(len(found) * epochs_of(config, arm) + heard, mean_metrics([*found, record["val"]]))
+    def hearing(first: int) -> Callable[[dict[str, Any]], None]:
+        """Hears the epochs of one run, whose first phase is part `first` of the trial."""
+        part, last = first, 0
 
-    for seed in seeds:
-        heard = 0
+        def on_epoch(record: dict[str, Any]) -> None:
+            nonlocal part, last
+            part += record["epoch"] <= last  # Each phase counts from 1.
+            last = record["epoch"]
+            known.update(record["val"])
+            # An early stop leaves places out: a place is the same epoch of the same part in every trial.
+            report(part * goal.epochs + last, standing(goal, [*found, known]))
+
+        return on_epoch
+
+    for number, seed in enumerate(seeds):
+        known: Metrics = {}
+        first = number * parts
         if arm == STL:
-            start = start_of(config, arm)
-            folders = [
-                run_baseline(config, task, start, seed, root, out=out, on_epoch=on_epoch) for task in goal.judged
-            ]
+            for place, task in enumerate(goal.judged, start=first):
+                start = start_of(config, arm)
+                known |= _val(run_baseline(config, task, start, seed, root, out=out, on_epoch=hearing(place)))
         else:
-            folders = [run_finetune(config, arm, seed, root, out=out, on_epoch=on_epoch)]
-        runs = [json.loads((folder / "run.json").read_text(encoding="utf-8")) for folder in folders]
-        found.append({task: metrics for run in runs for task, metrics in run["val"].items()})
+            known = _val(run_finetune(config, arm, seed, root, out=out, on_epoch=hearing(first)))
+        found.append(known)
     return found
 
 
-def epochs_of(config: Config, arm: str) -> int:
-    """Epochs of one run at most: a target is trained on for another whole budget."""
-    twice = arm != STL and config.finetune.methods[arm].target is not None
-    return config.train.epochs * (1 + twice)
+def _val(folder: Path) -> Metrics:
+    """Validation metrics of the epoch that a run kept."""
+    val: Metrics = json.loads((folder / "run.json").read_text(encoding="utf-8"))["val"]
+    return val
+
+
+def parts_of(config: Config, arm: str, goal: Goal) -> int:
+    """How often an arm spends `train.epochs` for one seed: once, once for each task alone, or once for each of the two
+    phases of a sequential method or one with a target."""
+    if arm == STL:
+        return len(goal.judged)
+    method = config.finetune.methods[arm]
+    return 2 if method.target is not None or isinstance(method, SequentialMethod) else 1
+
+
+def standing(goal: Goal, several: list[Metrics]) -> Metrics:
+    """How every judged task stands by what was last measured for each seed; the same comparison in every trial.
+
+    A task that no seed has trained yet counts as `UNTRAINED`, so that trials of several runs (STL) or phases
+    (sequential) can be compared, and pruned, before all of it is known.
+    """
+    return dict.fromkeys(goal.judged, UNTRAINED) | mean_metrics(several)
 
 
 def mean_metrics(several: list[Metrics]) -> Metrics:
-    """Means over seeds, of what all of them have."""
-    return {
-        task: {
-            name: fmean(one[task][name] for one in several) for name in several[-1][task] if name in several[0][task]
+    """Means over the seeds that have measured a task, of the metrics that all of these have."""
+    found: Metrics = {}
+    for task in dict.fromkeys(task for one in several for task in one):
+        first, *others = [one[task] for one in several if task in one]
+        found[task] = {
+            name: fmean([value, *(other[name] for other in others)])
+            for name, value in first.items()
+            if all(name in other for other in others)
         }
-        for task in several[-1]
-    }
+    return found

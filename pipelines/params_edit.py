@@ -17,6 +17,7 @@ from pipelines.search_space import overlaid
 PLAIN = re.compile(r"[A-Za-z_][\w-]*")
 WORDS = {"true", "false", "null", "yes", "no", "on", "off", "y", "n"}
 """Texts that YAML would read as something else."""
+NULL = "tag:yaml.org,2002:null"
 
 
 def edited(text: str, values: Mapping[str, Scalar]) -> str:
@@ -52,35 +53,52 @@ def difference(old: str, new: str) -> str:
 
 def _edit(text: str, path: str, value: Scalar) -> str:
     node: Node = YAML(typ="safe", pure=True).compose(text)
+    key = node
     parts = path.split(".")
     for depth, part in enumerate(parts):
+        if node.tag == NULL or (isinstance(node, MappingNode) and not node.value):  # A section with nothing in it.
+            return _replace(text, key, node, _nested(parts[depth:], value))
         assert isinstance(node, MappingNode), f"{path} leads through a value that is no section"
         found = next(((key, below) for key, below in node.value if key.value == part), None)
         if found is None:
             return _insert(text, node, parts[depth:], value)
         key, node = found
     assert isinstance(node, ScalarNode), f"{path} is no single value"
-    start, end, new = node.start_mark.index, node.end_mark.index, _scalar(value)
+    return _replace(text, key, node, _scalar(value))
+
+
+def _replace(text: str, key: Node, node: Node, new: str) -> str:
+    """Another value where `node` stands, behind `key`."""
+    start, end = node.start_mark.index, node.end_mark.index
     if start == end:  # `key:` with nothing behind it, which is null
         start = end = text.index(":", key.end_mark.index) + 1
         new = f" {new}"
-    # A comment behind the value stays in its column, if there is room.
-    gap = re.match(r" +(?=#)", text[end:])
-    if gap is None:
-        return text[:start] + new + text[end:]
-    spaces = max(2, len(gap.group()) - (len(new) - (end - start)))
-    return text[:start] + new + " " * spaces + text[end + gap.end() :]
+    return text[:start] + new + _shifted(text[end:], len(new) - (end - start))
+
+
+def _shifted(rest: str, grown: int) -> str:
+    """The text behind a value that has grown: a comment stays in its column, if there is room."""
+    gap = re.match(r" +(?=#)", rest)
+    return rest if gap is None else " " * max(2, len(gap.group()) - grown) + rest[gap.end() :]
 
 
 def _insert(text: str, parent: MappingNode, keys: list[str], value: Scalar) -> str:
     """Adds a key, with sections inside each other in one line, as the first of its section."""
-    entry = f"{keys[-1]}: {_scalar(value)}"
-    for key in reversed(keys[:-1]):
-        entry = f"{key}: {{{entry}}}"
+    entry = _nested(keys, value)[1:-1]
     first = parent.value[0][0].start_mark
     if parent.flow_style:
-        return f"{text[: first.index]}{entry}, {text[first.index :]}"
+        end = parent.end_mark.index
+        grown = len(entry) + 2
+        return f"{text[: first.index]}{entry}, {text[first.index : end]}{_shifted(text[end:], grown)}"
     return f"{text[: first.index]}{entry}\n{' ' * first.column}{text[first.index :]}"
+
+
+def _nested(keys: list[str], value: Scalar) -> str:
+    """A value in sections inside each other, in one line: `{a: {b: 1}}`."""
+    text = _scalar(value)
+    for key in reversed(keys):
+        text = f"{{{key}: {text}}}"
+    return text
 
 
 def _scalar(value: Scalar) -> str:

@@ -87,7 +87,11 @@ def _preset(root: Path) -> str:
 
 def _settings(config: Config) -> str:
     """Hash of what results depend on."""
-    content = config.model_dump(mode="json", by_alias=True, exclude={"tracking": True, "tune": True, "base": {"jobs"}})
+    content = config.model_dump(
+        mode="json",
+        by_alias=True,
+        exclude={"tracking": True, "tune": True, "base": {"jobs"}, "evaluate": {"trials", "shared_by"}},
+    )
     return digest(content)
 
 

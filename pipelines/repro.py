@@ -22,7 +22,7 @@ import psutil
 from mtl import tracking
 from mtl.config import PARAMS, Config, load_config
 from mtl.errors import EXIT_CODE, DataError
-from pipelines import preflight, tuned
+from pipelines import preflight
 
 VERDICTS = Path("results/verdicts.json")
 REPORT = Path("report/report.html")
@@ -158,9 +158,6 @@ def show(root: Path = Path()) -> None:
         write_timings_js(root, verdicts)
     tracking.tell_problem(root)
     print_verdicts(verdicts, collect_timings(root), root / REPORT)
-    note = tuned.budget_note(load_config(root / PARAMS), root) if (root / tuned.APPLIED).exists() else None
-    if note is not None:
-        print(f"\n{note}")
 
 
 def allow_without_git(root: Path) -> None:

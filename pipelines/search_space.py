@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from mtl.config import PARAMS, Choice, Config, Dimension, FloatRange, IntRange, Start, WeightedMethod, parse_config
+from mtl.config.budgets import STL as STL
 from mtl.config.tune import Scalar
 from mtl.errors import ConfigError, UserError
 
-STL = "stl"
 Space = dict[str, Dimension]
 Values = Mapping[str, Scalar]
 """Path in params.yaml → value."""
@@ -81,6 +81,8 @@ def overlaid(config: Config, values: Values) -> Config:
         *parents, last = path.split(".")
         here = plain
         for part in parents:
+            if here[part] is None:  # A section that was left out.
+                here[part] = {}
             here = here[part]
         here[last] = value
     return parse_config(plain)

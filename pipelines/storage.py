@@ -181,8 +181,6 @@ class Store:
         raise AssertionError("the last attempt returns or raises")
 
     def _opened(self) -> RDBStorage:
-        if self.file is not None:
-            self.file.parent.mkdir(parents=True, exist_ok=True)
         options: dict[str, Any] = {"connect_args": SERVER, "pool_pre_ping": True}
         if self.file is not None:
             options = {"connect_args": {"timeout": BUSY_SECONDS}}
@@ -213,6 +211,7 @@ class Store:
         if self.file is None:
             yield
             return
+        self.file.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{self.file}.lock"):
             yield
 

@@ -8,12 +8,13 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 import mtl
+from mtl.config.budgets import budgets
 from mtl.errors import UserError
 from mtl.files import write_json
 from mtl.paths import STUDIES
 from pipelines.plan import Plan
 from pipelines.storage import Store
-from pipelines.study import ALONE, ERROR, VAL, attempts, first_number, load, trials_of
+from pipelines.study import ALONE, ERROR, VAL, attempts, count_finished, first_number, load, trials_of
 from pipelines.study_table import state_of
 
 FILE = "study.json"
@@ -47,6 +48,8 @@ def export(plan: Plan, store: Store, whole: bool = True) -> dict[str, Any]:
     content = {
         "study": plan.name,
         "trials": plan.trials,
+        # Of every arm that there is: one that this study does not tune has none.
+        "tuning": budgets(count_finished(plan, store), plan.config.finetune.methods),
         "versions": {"mtl": mtl.__version__, "optuna": optuna.__version__},
         # As text: the order of tasks is a part of it, and this file sorts its keys.
         "config": json.dumps(plan.config.model_dump(mode="json", by_alias=True, exclude={"tracking"})),

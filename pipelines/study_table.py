@@ -62,7 +62,8 @@ def short(paths: Sequence[str]) -> dict[str, str]:
 def table_of(plan: Plan, arm: str, trials: Sequence[FrozenTrial]) -> Table:
     """The best trials of an arm."""
     names = short(list(plan.spaces[arm]))
-    table = Table("trial", *plan.goals[arm].objectives, *names.values(), "state", box=None, header_style="bold")
+    table = Table("trial", *plan.goals[arm].objectives, *names.values(), "state", box=None, header_style="bold",
+                  pad_edge=False, collapse_padding=True)  # fmt: skip
     for trial in best_first(plan, arm, trials)[:BEST]:
         table.add_row(
             str(trial.number), *map(shown, trial.values), *(shown(trial.params[path]) for path in names),
@@ -131,5 +132,7 @@ def summary(plan: Plan, store: Store, console: Console) -> None:
         counts: dict[str, int] = {}
         for trial in trials:
             counts[state_of(trial)] = counts.get(state_of(trial), 0) + 1
-        console.print(f"{arm}: " + ", ".join(f"{number} {state}" for state, number in counts.items()), style="bold")
-        console.print(table_of(plan, arm, trials))
+        said = ", ".join(f"{number} {state}" for state, number in counts.items()) or "no trial yet"
+        console.print(f"{arm}: {said}", style="bold")
+        if best_first(plan, arm, trials):
+            console.print(table_of(plan, arm, trials))

@@ -16,7 +16,7 @@ from optuna.trial import FrozenTrial, Trial
 from mtl.config.tune import Scalar
 from mtl.errors import ConfigError, UserError
 from mtl.training.fit import NonFiniteLossError
-from pipelines.objective import Metrics, epochs_of, mean_metrics, train
+from pipelines.objective import Metrics, mean_metrics, parts_of, train
 from pipelines.plan import Plan
 from pipelines.search_space import overlaid, start_of
 from pipelines.storage import GONE, MOST_CUTS, Store, Turn
@@ -54,7 +54,7 @@ class News:
     number: int
     done: int
     total: int
-    """Epochs, over all seeds."""
+    """Epochs, over all seeds, and over all runs and phases of an arm that has several."""
 
 
 Tell = Callable[[News], None]
@@ -172,7 +172,7 @@ def _trained(
         config = overlaid(plan.config, values)
     except ConfigError as error:
         raise _failed(trial, error) from None
-    total = epochs_of(config, arm) * len(plan.seeds)
+    total = goal.epochs * parts_of(config, arm, goal) * len(plan.seeds)
 
     def report(step: int, val: Metrics) -> None:
         tell(News(arm, trial.number, step, total))

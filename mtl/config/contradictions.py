@@ -2,6 +2,7 @@
 
 from mtl.config.balancing import SequentialMethod, WeightedMethod
 from mtl.config.balancing_checks import balancing_problems
+from mtl.config.budgets import STL
 from mtl.config.encoder import TimeDartEncoder
 from mtl.config.encoder_checks import encoder_problems
 from mtl.config.grouping_checks import grouping_contradictions
@@ -83,6 +84,14 @@ def contradictions(config: Config) -> list[tuple[str, str]]:
     )
     found += encoder_problems(config)
     found += _tune(config)
+    arms = [STL, *config.finetune.methods]
+    shared = config.evaluate.shared_by
+    found += [
+        (f"evaluate.{key}", f"should name arms among {', '.join(arms)}, found {name!r}.")
+        for key, names in (("trials", config.evaluate.trials or {}), ("shared_by", [shared] if shared else []))
+        for name in names
+        if name not in arms
+    ]
     if config.train.stopping.criterion in ("forecast", "constrained") and "forecast" not in kinds.values():
         found.append(("train.stopping.criterion", "should be combined when no task is a forecast, "
                       f"found {config.train.stopping.criterion!r}."))  # fmt: skip

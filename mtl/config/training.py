@@ -159,6 +159,12 @@ class EvaluateConfig(Section):
     confidence: Annotated[float, Field(gt=0.5, lt=1, strict=True)] = 0.95
     tolerance: NonNegativeFloat = 0.05
     """A forecast counts as kept when its MSE is within this share of the single-task MSE."""
+    trials: dict[Name, Count] | None = None
+    """Method, or `stl` → finished trials of tuning behind its settings, 0 where it is not named; the verdicts say where
+    they are unequal. Null: none was tuned. `mtl tune --apply` writes it."""
+    shared_by: Name | None = None
+    """Method, or `stl`, whose trial chose the settings that all arms share; the verdicts say that the others did not
+    choose them. Null: no trial did. `mtl tune --apply` writes it."""
 
 
 class TrackingConfig(Section):

@@ -10,6 +10,7 @@ from typing import Any, assert_never
 
 from mtl.config import Config, ForecastTask, SequentialMethod, Start, WeightedMethod
 from mtl.config.balancing import Method
+from mtl.config.budgets import STL, budgets
 from mtl.config.sharing import (
     BranchedSharing,
     CrossStitchSharing,
@@ -86,8 +87,20 @@ def compare(
             for method, pairs in (likeness or {}).items()
         },
     }
+    if config.evaluate.trials is not None:
+        _mark_budgets(content, config.evaluate.trials)
+        content["tuning"]["shared_by"] = config.evaluate.shared_by
     content["advice"] = advice(content)
     return content
+
+
+def _mark_budgets(content: dict[str, Any], trials: Mapping[str, int]) -> None:
+    """Beside every verdict: the finished trials of tuning behind its two sides; absent where none was tuned."""
+    content["tuning"] = budgets(trials, [method["name"] for method in content["methods"]])
+    counts = content["tuning"]["trials"]
+    for row in content["rows"]:
+        single, joint = counts[STL], counts[row["method"]]
+        row["tuning"] = {"stl": single, "joint": joint, "equal": single == joint}
 
 
 def verdict(adjusted: Interval, seeds: int) -> str:

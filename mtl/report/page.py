@@ -5,8 +5,6 @@ from collections import Counter
 from pathlib import Path
 
 import yaml
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
 
 from mtl.config import BaseConfig, Config
 from mtl.config.images import ImageSource
@@ -15,7 +13,8 @@ from mtl.report.figures import draw_all
 from mtl.report.read import read_results
 from mtl.report.scores import averages, label_table, published_tables
 from mtl.report.select import MOST_ROWS, extremes
-from mtl.report.style import METHOD_COLOURS, Missing, Picture
+from mtl.report.style import METHOD_COLOURS, Picture
+from mtl.report.templates import filled
 from mtl.report.timings import method_costs, write_timings_js
 from mtl.report.words import Json, briefly, listed, rows_of, verdict_class
 
@@ -48,18 +47,8 @@ def write_report(config: Config, verdicts: Json, root: Path = Path(".")) -> Path
         for figure in section.figures:
             if isinstance(figure, Picture):
                 (folder / f"{figure.key}.png").write_bytes(figure.png)
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters |= {"svg": Markup, "listed": listed}
-    environment.globals |= {"words": words}
-    environment.tests["missing"] = lambda figure: isinstance(figure, Missing)
-    text = environment.get_template(TEMPLATE).render(
+    text = filled(
+        TEMPLATE,
         verdicts=verdicts,
         sections=sections,
         head=sections["change"].figures[0],
@@ -117,6 +106,9 @@ def _settings(config: Config) -> dict[str, str]:
     content = config.model_dump(mode="json", by_alias=True)
     for harmless in BaseConfig.EXECUTION:
         content["base"].pop(harmless, None)
+    for tuning in ("trials", "shared_by"):  # The page speaks of tuning where there was some.
+        if content["evaluate"][tuning] is None:
+            del content["evaluate"][tuning]
     return {
         name: yaml.safe_dump(content[name], sort_keys=False, allow_unicode=True, default_flow_style=False)
         for name in SETTINGS

@@ -85,7 +85,8 @@ def history(study: Json) -> Picture | Missing:
     key, title, names = "study_history", "Optimisation history", objectives(study)
     if not any(ended(study, arm) for arm in study["arms"]):
         return Missing(key, title, "no trial has come to an end")
-    figure, axes = canvas(5.2 * len(names) + 0.4, 3.2, 1, len(names))
+    figure, axes = canvas(10.8 if len(names) == 2 else 9.2, 3.4, 1, len(names))
+    several = len(study["arms"]) > 1
     for number, (ax, name) in enumerate(zip(axes, names, strict=True)):
         for arm in study["arms"]:
             trials = sorted(ended(study, arm), key=lambda trial: int(trial["number"]))
@@ -94,24 +95,36 @@ def history(study: Json) -> Picture | Missing:
                 if there:
                     x, y = zip(*there, strict=True)
                     ax.scatter(x, [in_shown_unit(name, value) for value in y], marker=marker, alpha=opacity, s=22,
-                               color=colour(study, arm), label=_label(study, arm, state), linewidths=1.2)  # fmt: skip
+                               color=colour(study, arm), label=_label(study, state), linewidths=1.2)  # fmt: skip
             best = [in_shown_unit(name, value) for value in best_so_far(trials, number, name in MAXIMISED)]
             ax.step([trial["number"] for trial in trials], best, where="post", color=colour(study, arm), linewidth=1.6,
-                    label=f"{arm}: best feasible so far")  # fmt: skip
+                    label=arm if several else f"{arm}: best feasible so far")  # fmt: skip
         ax.set_xlabel("number of the trial")
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
         ax.set_ylabel(f"validation {OBJECTIVES[name]}")
-    legend_below(figure, axes)
+    _state_keys(study, axes[0])
+    legend_below(figure, axes, fitting=True)
     return picture(
         figure, key, title,
-        "Each trial's objective on validation data and the best of the feasible ones so far. Crosses break a "
-        "constraint; triangles were pruned, at the value they had then. Trials that failed have no value.",
+        "Each trial's objective on validation data; a line is the best of the feasible ones so far. Crosses break a "
+        "constraint; triangles were pruned, at the value they had then (a task that was not trained by then counts as "
+        "MSE 1 and accuracy 0). Trials that failed have no value.",
         f"Objective of every trial of {listed(list(study['arms']))}, and the best so far.",
     )  # fmt: skip
 
 
-def _label(study: Json, arm: str, state: str) -> str:
-    return f"{arm}: {state}" if len(study["arms"]) > 1 else state
+def _label(study: Json, state: str) -> str:
+    """Of a mark: of several arms the colour says which, and `_state_keys` what the mark says."""
+    return state if len(study["arms"]) == 1 else "_nolegend_"
+
+
+def _state_keys(study: Json, ax: Axes) -> None:
+    """Of several arms: one grey key for each mark there is, beside the arms' own keys."""
+    if len(study["arms"]) > 1:
+        there = {trial["state"] for arm in study["arms"] for trial in ended(study, arm)}
+        for state, (marker, opacity) in STATES.items():
+            if state in there:
+                ax.scatter([], [], marker=marker, alpha=opacity, s=22, color=MUTED, label=state, linewidths=1.2)
 
 
 def pareto_front(study: Json) -> Picture | Missing:
@@ -125,24 +138,32 @@ def pareto_front(study: Json) -> Picture | Missing:
     figure, axes = canvas(9.2, 4.2)
     ax = axes[0]
     ax.margins(y=0.09)
+    # A front rises where one objective is maximised, and falls where both are minimised: its free side.
+    beside = -9 if len({name in MAXIMISED for name in names}) == 2 else 4
     for arm, trials in points.items():
         for state in ("complete", "infeasible"):
             chosen = [trial for trial in trials if trial["state"] == state]
             if chosen:
                 marker, opacity = STATES[state]
                 ax.scatter(*_plane(chosen, names), marker=marker, alpha=opacity, s=26, color=colour(study, arm),
-                           label=_label(study, arm, state), linewidths=1.2)  # fmt: skip
+                           label=_label(study, state), linewidths=1.2)  # fmt: skip
         front = sorted(front_of(trials, names), key=lambda trial: trial["values"][0])
         if front:
-            ax.plot(*_plane(front, names), color=colour(study, arm), linewidth=1.4, label=f"{arm}: front")
+            ax.plot(
+                *_plane(front, names),
+                color=colour(study, arm),
+                linewidth=1.4,
+                label=f"{arm}: front" if len(study["arms"]) == 1 else arm,
+            )
             for trial in front:
                 (x,), (y,) = _plane([trial], names)
-                ax.annotate(str(trial["number"]), (x, y), textcoords="offset points", xytext=(4, 4), fontsize=7.5,
+                ax.annotate(str(trial["number"]), (x, y), textcoords="offset points", xytext=(5, beside), fontsize=8,
                             color=MUTED)  # fmt: skip
     _tolerance_line(ax, study, names)
     ax.set_xlabel(f"validation {OBJECTIVES[names[0]]}")
     ax.set_ylabel(f"validation {OBJECTIVES[names[1]]}")
-    legend_below(figure, axes)
+    _state_keys(study, axes[0])
+    legend_below(figure, axes, fitting=True)
     return picture(
         figure, key, title,
         "Feasible trials that no other feasible trial of their arm beats in both objectives are joined and numbered: "

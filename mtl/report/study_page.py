@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
 
+from mtl.config.budgets import STL, counted
 from mtl.report.plot_study import MAXIMISED, OBJECTIVES, draw_study, ended, objectives, short
-from mtl.report.style import Missing, Picture
+from mtl.report.style import Picture
+from mtl.report.templates import filled
 from mtl.report.words import SHARES, Json, in_shown_unit, signed
 
 PAGE = "study.html"
@@ -34,23 +34,16 @@ def write_study_page(study: Json, folder: Path) -> Path:
     for figure in figures:
         if isinstance(figure, Picture):
             (drawn / f"{figure.key}.png").write_bytes(figure.png)
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters["svg"] = Markup
-    environment.tests["missing"] = lambda figure: isinstance(figure, Missing)
     spec = next(iter(study["arms"].values()))["spec"]
-    text = environment.get_template(TEMPLATE).render(
+    text = filled(
+        TEMPLATE,
         study=study,
         spec=spec,
         figures=figures,
         arms=[_arm(study, arm) for arm in study["arms"]],
-        budgets={arm: len(ended(study, arm)) for arm in study["arms"]},
+        tuning=study["tuning"],
+        tuning_text=counted(study["tuning"]["trials"]),
+        untuned=["STL" if arm == STL else arm for arm in study["tuning"]["trials"] if arm not in study["arms"]],
         objectives=[OBJECTIVES[name] for name in objectives(study)],
         space=yaml.safe_dump({arm: held["spec"]["space"] for arm, held in study["arms"].items()}, sort_keys=True),
     )
@@ -84,7 +77,13 @@ def _arm(study: Json, arm: str) -> Json:
         }
         for trial in sorted(ended(study, arm), key=rank)
     ]
-    return {"name": arm, "paths": [short(path) for path in paths], "rows": rows}
+    return {
+        "name": arm,
+        "trials": study["tuning"]["trials"][arm],
+        "paths": [short(path) for path in paths],
+        "rows": rows,
+        "failed": any(row["error"] for row in rows),
+    }
 
 
 def _objective(name: str, value: float) -> str:

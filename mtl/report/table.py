@@ -23,6 +23,8 @@ from mtl.report.words import (
     rows_of,
     share_text,
     tolerance_text,
+    tuning_text,
+    unequal_mark,
     value_text,
     verdict_class,
     verdict_text,
@@ -34,7 +36,9 @@ NARROW = 96
 WIDEST = 100
 RIGHT = (False, False, True, True, True, True, False)
 """Columns of the verdicts that are set to the right."""
-ASCII = str.maketrans({"−": "-", "–": "-", "─": "-", "λ": "l", "Δ": "d", "·": "|", "→": ">", "×": "x", "≤": "<"})
+ASCII = str.maketrans(
+    {"−": "-", "–": "-", "─": "-", "λ": "l", "Δ": "d", "·": "|", "→": ">", "×": "x", "≤": "<", "‡": "#"}
+)
 
 
 def verdict_block(verdicts: Json, timings: Json | None, report_path: Path, width: int = WIDEST) -> Group:
@@ -54,7 +58,7 @@ def verdict_block(verdicts: Json, timings: Json | None, report_path: Path, width
     lines += [_line(header, widths, RIGHT, "dim"), Text("─" * min(width, 2 + sum(widths) + 2 * 6), style="dim")]
     shares = averages(verdicts)
     for method in verdicts["methods"]:
-        lines.append(_headline(method))
+        lines += [_headline(method), *_tuned(verdicts, method["name"])]
         lines += [_line(row, widths, RIGHT) for row in cells[method["name"]]]
         lines += [Text(f"  {said}", style="dim") for said in _further(verdicts, method, shares)]
         kept = _kept(verdicts, method["name"])
@@ -106,6 +110,11 @@ def _headline(method: Json) -> Text:
     return line
 
 
+def _tuned(verdicts: Json, method: str) -> list[Text]:
+    said = tuning_text(verdicts, method)
+    return [Text(f"  {said}", style="dim")] if said else []
+
+
 def _further(verdicts: Json, method: Json, shares: dict[str, tuple[str, str, str]]) -> list[str]:
     """What the rows do not say: how many are left out, tasks without a verdict, and the average accuracy."""
     said = []
@@ -133,6 +142,7 @@ def _cells(verdicts: Json, method: Json, narrow: bool) -> list[list[str]]:
         if narrow:
             unit = unit.replace("balanced", "bal.").replace("accuracy", "acc.").removesuffix(" z-scored")
             verdict = verdict.removesuffix(" shown")
+        verdict += unequal_mark(row)
         rows.append(
             [
                 row["task"] + "*" * (row["role"] == "auxiliary"),

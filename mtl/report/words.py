@@ -7,6 +7,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from mtl.config.budgets import STL, counted
+
 Json = dict[str, Any]
 Number = float | int | None
 
@@ -116,6 +118,24 @@ def verdict_text(row: Json) -> str:
     return f"gain, {UNSURE}" if low > 0 else f"loss, {UNSURE}"
 
 
+UNEQUAL = "‡"
+"""Behind a verdict whose two sides were tuned by unequal numbers of trials."""
+
+
+def unequal_mark(row: Json) -> str:
+    """` ‡` where a row compares unequal budgets of tuning."""
+    return f" {UNEQUAL}" if "tuning" in row and not row["tuning"]["equal"] else ""
+
+
+def tuning_text(verdicts: Mapping[str, Any], method: str) -> str:
+    """`tuned by 20 trials, STL by 0 ‡`, or nothing where no arm was tuned."""
+    if "tuning" not in verdicts:
+        return ""
+    joint, single = verdicts["tuning"]["trials"][method], verdicts["tuning"]["trials"][STL]
+    mark = "" if joint == single else f" {UNEQUAL}"
+    return f"tuned by {joint} trial{'s' * (joint != 1)}, STL by {single}{mark}"
+
+
 def verdict_class(verdict: str) -> str:
     """`helped`, `hurt`, `undecided` or `none` (no difference shown)."""
     word = verdict.split()[0].lower() if verdict else ""
@@ -190,6 +210,17 @@ def notes(verdicts: Mapping[str, Any]) -> list[str]:
         for method in verdicts["methods"]
         if method["target"] is not None
     ]
+    if "tuning" in verdicts and not verdicts["tuning"]["equal"]:
+        said.append(
+            f"{UNEQUAL} Unequal budgets of tuning: {counted(verdicts['tuning']['trials'])} finished trials. "
+            "`mtl tune --arms` gives every arm the same number."
+        )
+    if "tuning" in verdicts and verdicts["tuning"]["shared_by"] is not None:
+        arm = "STL" if verdicts["tuning"]["shared_by"] == STL else verdicts["tuning"]["shared_by"]
+        said.append(
+            f"What all arms share (train, encoder, tasks) was chosen by a trial of {arm}, not by the others: the best "
+            "trial of each arm stands in the study's own page."
+        )
     if verdicts.get("conditional_on_one_pretraining"):
         said.append("Conditional on one pretraining: all seeds share it, so its randomness is not in the intervals.")
     return said

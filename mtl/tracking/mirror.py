@@ -7,16 +7,18 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from mlflow.entities import Run
 
+from mtl.config.budgets import budgets, counted
 from mtl.tracking.address import database_file, project_folder
 from mtl.tracking.identity import digest, flat, resolved
 from mtl.tracking.job import Job
 from mtl.tracking.ledger import remember, shown_files, whole_state
 from mtl.tracking.records import Record, content_of, read_run, shown_paths, summaries
 from mtl.tracking.store import KEY, UNREACHABLE, Store, locked, open_store, reason
-from mtl.tracking.study_records import best_points, study_params, study_records
+from mtl.tracking.study_records import best_points, study_params, study_records, study_tuning
 
 VERDICTS = Path("results/verdicts.json")
 CONTENT = "mtl.content"
@@ -28,12 +30,14 @@ FOREIGN_SECONDS = 3600
 """A run that another machine has not completed for this long is taken for cut off."""
 NOTE = (
     "Methods against single-task models (stl): search `tags.stage = 'summary'`, open this run, take the chart view. "
+    "`s0 joint` is the run of seed 0, `mean joint` the mean over seeds. "
     "`test/<task>/mse` is z-scored, `…/accuracy` a share from 0 to 1, `delta/<task>` the change against stl in percent "
     "(+ is better), `time/…_seconds` in seconds. Verdicts, intervals and figures: report.html among the artifacts."
 )
 STUDY_NOTE = (
     "`objective/<name>` is measured on validation data, by epoch and at the end; `excess/<name>` above zero breaks a "
-    "constraint. A trial that was pruned is shown as killed. Figures: study.html among the artifacts."
+    "constraint. Runs are named as `mtl tune --apply` takes them; a trial that was pruned is shown as killed. Figures: "
+    "study.html among the artifacts."
 )
 """What the page of a parent run says first."""
 Place = tuple[str, ...]
@@ -153,7 +157,7 @@ def _parent(store: Store, job: Job) -> str:
     if not found:
         tags = {KEY: job.key, "stage": "pipeline" if job.study is None else "study", "execution": job.execution}
         tags |= {f"mtl.{part}": value for part, value in job.identity.items()}
-        tags["mlflow.note.content"] = NOTE if job.study is None else STUDY_NOTE
+        tags |= _noted(NOTE, _tuning(job)) if job.study is None else _noted(STUDY_NOTE, None)
         what = f"{'+'.join(job.config.prepare.sources)}: {len(job.config.tasks)} tasks"
         name = what if job.execution == "workspace" else f"{job.execution} ({what})"
         if job.study is not None:
@@ -171,6 +175,23 @@ def _parent(store: Store, job: Job) -> str:
         store.log(parent, [], params)
         store.log_data(parent, list(job.data.values()))
     return parent
+
+
+def _tuning(job: Job) -> dict[str, Any] | None:
+    """Trials of tuning behind the settings of every arm, where some were tuned."""
+    trials = job.config.evaluate.trials
+    return None if trials is None else budgets(trials, job.config.finetune.methods)
+
+
+def _noted(note: str, tuning: dict[str, Any] | None) -> dict[str, str]:
+    """Tags of a parent run: what its page says first, and how many trials of tuning each arm had."""
+    if tuning is None:
+        return {"mlflow.note.content": note}
+    said = counted(tuning["trials"])
+    mark = "" if tuning["equal"] else f" **Unequal budgets of tuning: {said} finished trials.**"
+    return {
+        "mlflow.note.content": note + mark, "tuning": said, "tuning.equal": "yes" if tuning["equal"] else "no",
+    }  # fmt: skip
 
 
 def _known(store: Store, parent: str, job: Job) -> dict[Place, Run]:
@@ -233,5 +254,6 @@ def _show(store: Store, parent: str, job: Job) -> None:
     if store.client.get_run(parent).data.tags.get(FILES) != content:
         if job.study is not None:
             store.log(parent, best_points(job.study, job.root), {})
+            store.tag(parent, _noted(STUDY_NOTE, study_tuning(job.study, job.root)))
         store.log_files(parent, files)
         store.tag(parent, {FILES: content})

@@ -1,7 +1,11 @@
 """Result files → what a run in MLflow shows; knows the files' layout and nothing of MLflow.
 
 Names: `val/<task>/<metric>` and `train/<task>/loss` by epoch, `best_val/<task>/<metric>` of the epoch that was kept,
-`test/<task>/<metric>`, and in summaries `delta/<task>`, the change against single-task training in percent.
+`test/<task>/<metric>`, and in summaries `delta/<task>`, the change against single-task training in percent. Where
+`train.watch_test` asks for them `watched_test/<task>/<metric>` are test metrics by epoch, by which nothing is selected.
+
+Titles are short and begin with what tells runs apart (`s0 stl ahead`, `mean joint`): MLflow's list cuts them off after
+some 15 letters.
 """
 
 import hashlib
@@ -19,6 +23,7 @@ from mtl.tracking.identity import PREPARED, flat, resolved
 
 MOST_NAMED = 3
 """Tasks that a title lists before it counts the others."""
+SPECIALISED = "specialised/"
 OUTPUTS = Path("outputs")
 TIMINGS = Path("timings")
 
@@ -99,12 +104,12 @@ def read_run(config: Config, path: RunPath, root: Path) -> Record | None:
     plain = resolved(config)
     params: dict[str, object] = {"seed": path.seed} | flat(plain["encoder"], "encoder")
     if path.stage == "pretrain":
-        title, method, task, start = f"pretraining / seed {path.seed}", "pretrain", "-", "-"
+        title, method, task, start = f"s{path.seed} pretraining", "pretrain", "-", "-"
         params |= flat(plain["pretrain"], "pretrain")
         sources, points = run["sources"], _pretraining_points(run, history)
     elif path.stage == "specialise":
         name = str(path.name)
-        title, method, task, start = f"{_model_title(name, run['tasks'])} / seed {path.seed}", _model(name), "-", "-"
+        title, method, task, start = f"s{path.seed} {_model_title(name, run['tasks'])}", _model(name), "-", "-"
         params |= flat(plain["train"], "train") | flat(plain["specialise"], "specialise")
         params |= flat(read_models(config, root).get(name, {}), "model")
         sources, points = sorted({config.tasks[t].source for t in run["tasks"]}), _training_points(run, history)
@@ -113,7 +118,7 @@ def read_run(config: Config, path: RunPath, root: Path) -> Record | None:
         start = run["start"]
         method, task = ("stl", str(path.name)) if baseline else (str(path.name), "-")
         parts = ["stl", task, *([start] if start != "random" else [])] if baseline else [method]
-        title = " / ".join([*parts, f"seed {path.seed}"])
+        title = " ".join([f"s{path.seed}", *parts])
         params |= flat(plain["train"], "train") | {"init": run["init"], "freeze": run["freeze"]}
         params |= (
             flat(plain["tasks"][task], "task") if baseline else flat(plain["finetune"]["methods"][method], "method")
@@ -135,15 +140,15 @@ def read_run(config: Config, path: RunPath, root: Path) -> Record | None:
 
 def _model(name: str) -> str:
     """What a specialised model is called among the methods, none of whose names holds a stroke."""
-    return f"specialised/{name}"
+    return f"{SPECIALISED}{name}"
 
 
 def _model_title(name: str, tasks: Sequence[str]) -> str:
-    """With the tasks, where the name does not hold them: `specialised/cluster_1 (zero, not_zero, seven)`."""
+    """With the tasks, where the name does not hold them: `cluster_1 (zero, not_zero, seven)`."""
     if "_".join(tasks) in name:
-        return _model(name)
+        return name
     more = f" and {len(tasks) - MOST_NAMED} more" if len(tasks) > MOST_NAMED else ""
-    return f"{_model(name)} ({', '.join(tasks[:MOST_NAMED])}{more})"
+    return f"{name} ({', '.join(tasks[:MOST_NAMED])}{more})"
 
 
 def content_of(folder: Path) -> str | None:
@@ -189,8 +194,7 @@ def summaries(records: Sequence[Record], verdicts: dict[str, Any]) -> list[Recor
         tags = {"stage": "summary", "method": method, "task": "-", "start": start, "seed": "-"}
         content = hashlib.sha256(repr((sorted(r.content for r in members), points)).encode()).hexdigest()
         params: dict[str, object] = {"seeds": len(seeds)}
-        title = f"{label} (mean of {len(seeds)} seed{'s' if len(seeds) > 1 else ''})"
-        found.append(Record(title, content, tags, points, params))
+        found.append(Record(f"mean {label.removeprefix(SPECIALISED)}", content, tags, points, params))
     return found + _groupings(verdicts)
 
 
@@ -208,7 +212,7 @@ def _groupings(verdicts: dict[str, Any]) -> list[Record]:
         tags = {"stage": "summary", "method": method, "task": "-", "start": "-", "seed": "-"}
         content = hashlib.sha256(repr(points).encode()).hexdigest()
         params: dict[str, object] = {"seeds": len(verdicts["seeds"]), "groups": json.dumps(row["groups"])}
-        found.append(Record(f"{method} (mean of {len(verdicts['seeds'])} seeds)", content, tags, points, params))
+        found.append(Record(f"mean {method}", content, tags, points, params))
     return found
 
 
@@ -230,6 +234,8 @@ def _training_points(run: dict[str, Any], history: dict[str, Any]) -> list[Point
     for step, epoch in enumerate(history["epochs"], start=1):  # Phases of a sequential method count on.
         for split in ("train", "val"):
             points += _by_task(split, epoch[split], step)
+        if "test" in epoch:
+            points += _by_task("watched_test", epoch["test"], step)
         values = {
             "lr": epoch["lr"],
             "lambda": epoch["lambda"],

@@ -71,10 +71,16 @@ def best_points(name: str, root: Path) -> list[Point]:
     return points
 
 
+def study_tuning(name: str, root: Path) -> dict[str, Any] | None:
+    """Finished trials of every arm, and whether they are equal (`mtl.config.budgets`); None in a file of old."""
+    tuning: dict[str, Any] | None = _read(name, root).get("tuning")
+    return tuning
+
+
 def _record(name: str, arm: str, spec: dict[str, Any], trial: dict[str, Any], root: Path) -> Record:
     state = trial["state"]
     objectives = spec["objectives"]
-    title = f"{arm} / trial {trial['number']}" + ("" if state == "complete" else f" ({state})")
+    title = f"{arm}:{trial['number']}" + ("" if state == "complete" else f" {state}")  # As `mtl tune --apply` takes it.
     tags = {
         "stage": "trial", "method": arm, "task": "-", "start": "-", "seed": str(trial["number"]), "study": name,
         "state": state, "attempts": str(1 + len(trial["attempts"])),

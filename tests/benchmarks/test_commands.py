@@ -23,10 +23,12 @@ from benchmarks import (
     device,
     epoch,
     first_step,
+    groups,
     images,
     jobs,
     methods,
     pipeline,
+    pretrain_parallel,
     profile_step,
     step,
     study,
@@ -41,8 +43,9 @@ from stages.prepare import prepare
 Main = Callable[[Sequence[str] | None], int]
 MAINS: dict[str, Main] = {
     "advice": advice.main, "balancing": balancing.main, "datamaps": datamaps.main, "device": device.main,
-    "epoch": epoch.main, "first_step": first_step.main, "images": images.main, "jobs": jobs.main,
-    "methods": methods.main, "pipeline": pipeline.main, "profile_step": profile_step.main, "step": step.main,
+    "epoch": epoch.main, "first_step": first_step.main, "groups": groups.main, "images": images.main,
+    "jobs": jobs.main, "methods": methods.main, "pipeline": pipeline.main,
+    "pretrain_parallel": pretrain_parallel.main, "profile_step": profile_step.main, "step": step.main,
     "study": study.main,
 }  # fmt: skip
 SHARED = {"__init__", "command", "loop", "machine", "project", "reference_timedart"}

@@ -22,19 +22,22 @@ PHONE = (390, 844)
 """Width and height in CSS pixels."""
 
 
-def executable() -> str:
-    """Chromium; the test skips where there is none."""
-    named = os.environ.get("MTL_CHROMIUM")
-    found = named or next(filter(None, map(shutil.which, NAMES)), None)
-    if found is None:
-        pytest.skip("there is no Chromium here: `apt-get install chromium`, or name one in MTL_CHROMIUM")
-    return found
+def executable() -> str | None:
+    """Chromium, or None."""
+    return os.environ.get("MTL_CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
+
+
+needs_chromium = pytest.mark.skipif(
+    executable() is None, reason="there is no Chromium here: `apt-get install chromium`, or name one in MTL_CHROMIUM"
+)
+"""A mark and no skip inside a fixture: it is heeded before any fixture is made, and the others train for a minute."""
 
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
     """A browser with an empty profile."""
     path = executable()
+    assert path is not None, "the tests that ask for it are marked `needs_chromium`"
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=path, args=FLAGS)
         yield browser

@@ -178,10 +178,10 @@ def test_mlflow_holds_every_run_once_and_a_summary_of_each_method(mlflow_runs: l
     assert stages == {"pipeline": 1, "pretrain": 2, "baseline": 8, "finetune": 4, "summary": 4}
     assert {run.info.status for run in mlflow_runs} == {"FINISHED"}
     names = {stage: {r.info.run_name for r in mlflow_runs if r.data.tags["stage"] == stage} for stage in stages}
-    assert names["pretrain"] == {"pretraining / seed 0", "pretraining / seed 1"}
-    assert names["baseline"] >= {"stl / ahead / seed 0", "stl / ahead / pretrained / seed 1", "stl / fault / seed 1"}
-    assert names["finetune"] == {f"{method} / seed {seed}" for method in METHODS for seed in SEEDS}
-    assert names["summary"] == {f"{name} (mean of 2 seeds)" for name in ("stl", "stl pretrained", *METHODS)}
+    assert names["pretrain"] == {"s0 pretraining", "s1 pretraining"}
+    assert names["baseline"] >= {"s0 stl ahead", "s1 stl ahead pretrained", "s1 stl fault"}
+    assert names["finetune"] == {f"s{seed} {method}" for method in METHODS for seed in SEEDS}
+    assert names["summary"] == {f"mean {name}" for name in ("stl", "stl pretrained", *METHODS)}
     parent = next(run for run in mlflow_runs if run.data.tags["stage"] == "pipeline")
     for run in mlflow_runs:
         assert run is parent or run.data.tags["mlflow.parentRunId"] == parent.info.run_id

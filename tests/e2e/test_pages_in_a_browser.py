@@ -12,9 +12,11 @@ import pytest
 from playwright.sync_api import Browser, ConsoleMessage
 
 from mtl.report.study_page import write_study_page
-from tests.e2e.browser import DESKTOP, PHONE, chromium, keep
+from tests.e2e.browser import DESKTOP, PHONE, chromium, keep, needs_chromium
 from tests.e2e.conftest import Finished
-from tests.report.test_study_page import study
+from tests.report.test_study_page import study, with_arms
+
+pytestmark = needs_chromium
 
 DRAWN = """
 () => [...document.querySelectorAll("figure")].map(figure => {
@@ -47,12 +49,17 @@ def pages(browser: Browser, finished: Finished, tmp_path_factory: pytest.TempPat
     folder = tmp_path_factory.mktemp("pages")
     shutil.copytree(finished.project.root / "report", folder / "report")
     (folder / "study").mkdir()
-    shown = write_study_page(study(["forecast_mse", "accuracy"]), folder / "study")
-    return {"report": folder / "report/report.html", "study": shown}
+    (folder / "arms").mkdir()
+    arms = ("stl", "joint", "joint_pretrained", "uncertainty", "sequential", "a_method_of_a_long_name")
+    return {
+        "report": folder / "report/report.html",
+        "study": write_study_page(study(["forecast_mse", "accuracy"]), folder / "study"),
+        "arms": write_study_page(with_arms(study(["combined"]), *arms), folder / "arms"),
+    }
 
 
 @pytest.mark.parametrize(("width", "height"), [DESKTOP, PHONE], ids=["desktop", "phone"])
-@pytest.mark.parametrize("name", ["report", "study"])
+@pytest.mark.parametrize("name", ["report", "study", "arms"])
 def test_every_figure_is_drawn_with_the_network_off(
     name: str, width: int, height: int, pages: dict[str, Path], browser: Browser
 ) -> None:

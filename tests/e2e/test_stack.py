@@ -8,7 +8,6 @@ import base64
 import json
 import secrets
 import subprocess
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,7 +22,7 @@ from tests.e2e.compose import DOCKER, Stack, free_ports
 from tests.e2e.killing import interruptible, until
 from tests.e2e.project import Project
 from tests.e2e.test_tune import states, tuned
-from tests.study.postgres import USER, Postgres, programs
+from tests.helpers.postgres import USER, running
 
 Json = dict[str, Any]
 
@@ -31,12 +30,7 @@ Json = dict[str, Any]
 @pytest.fixture
 def stack(workspace: Project, tmp_path: Path) -> Iterator[Stack]:
     """Everything but PostgreSQL's image, started in the order of `depends_on`."""
-    found = programs()
-    if found is None:
-        pytest.skip("PostgreSQL is not installed (Debian: apt-get install postgresql)")
-    with tempfile.TemporaryDirectory(prefix="mtl-stack-", ignore_cleanup_errors=True) as place:
-        Path(place).chmod(0o755)
-        server = Postgres(found, Path(place) / "server")
+    with running("stack") as server:
         given = {
             "MTL_DB_PASSWORD": server.password,
             "MTL_MLFLOW_PASSWORD": secrets.token_hex(12),
@@ -45,7 +39,6 @@ def stack(workspace: Project, tmp_path: Path) -> Iterator[Stack]:
         made = Stack(tmp_path / "stack", workspace.root, given, free_ports() | {"5432": str(server.port)})
         declared = made.services["postgres"]["environment"]
         assert (declared["POSTGRES_USER"], declared["POSTGRES_PASSWORD"]) == (USER, server.password)
-        server.start()
         text = f"CREATE DATABASE {declared['POSTGRES_DB']};" + (DOCKER / "databases.sql").read_text()
         with psycopg.connect(server.url, autocommit=True) as connection:
             for statement in filter(str.strip, text.split(";")):
@@ -66,7 +59,6 @@ def stack(workspace: Project, tmp_path: Path) -> Iterator[Stack]:
             yield made
         finally:
             made.close()
-            server.stop()
 
 
 def asked(

@@ -89,13 +89,18 @@ def test_the_winner_comes_again_bit_for_bit(workspace: Project) -> None:
     assert f"Trial {best['number']} of joint: forecast_mse" in applied.out
     assert f"+      lambda: {best['params']['finetune.methods.joint.lambda']!r}" in applied.out
     changed = [line for line in path.read_text().splitlines() if line not in before.splitlines()]
-    assert len(changed) <= 2
-    assert changed[0].endswith("# ours")
+    assert len(changed) <= 3
+    assert next(line for line in changed if "lambda" in line).endswith("# ours")
+    assert "  trials: {joint: 3}" in changed
 
     again = workspace.mtl("repro").well()
     assert again.trained == ["finetune@joint"]
-    assert "Unequal budgets of tuning" in again.out
-    assert "(trials: STL 0, joint 3, handed 0)" in again.out
+    assert "‡ Unequal budgets of tuning: STL 0, joint 3, handed 0 finished trials." in " ".join(again.out.split())
+    rows = workspace.json("results/verdicts.json")["rows"]
+    assert {row["method"]: row["tuning"] for row in rows} == {
+        "joint": {"stl": 0, "joint": 3, "equal": False}, "handed": {"stl": 0, "joint": 0, "equal": True},
+    }  # fmt: skip
+    assert study["tuning"] == {"trials": {"stl": 0, "joint": 3, "handed": 0}, "equal": False}
     where = Path("outputs/finetune/joint/seed-1")
     theirs = workspace.root / ".mtl/studies/study/joint" / f"trial-{best['number']}" / where
     for name in ("history.json", "weights.safetensors", "run.json", "examples.json"):

@@ -314,3 +314,18 @@ def test_what_the_report_is_told_about_tasks_methods_and_costs() -> None:
         "stl_by_start": {"random": dict.fromkeys(BASE, 1000)},
     }  # fmt: skip
     assert verdicts["conditional_on_one_pretraining"] is False
+
+
+def test_every_row_says_how_many_trials_of_tuning_its_sides_had() -> None:
+    plain = make_config()
+    runs = make_runs(plain, planted(EFFECTS, 0.005), OPTIMUM)
+    trials = {"stl": 20, "joint": 20, "learned": 5}
+    evaluate = plain.evaluate.model_copy(update={"trials": trials, "shared_by": "joint"})
+    verdicts = compare(plain.model_copy(update={"evaluate": evaluate}), runs)
+    assert verdicts["tuning"] == {"trials": trials, "equal": False, "shared_by": "joint"}
+    for method, number in (("joint", 20), ("learned", 5)):
+        rows = [row for row in verdicts["rows"] if row["method"] == method]
+        assert len(rows) == len(BASE)
+        assert all(row["tuning"] == {"stl": 20, "joint": number, "equal": number == 20} for row in rows)
+    unmarked = compare(plain, runs)
+    assert "tuning" not in unmarked and not any("tuning" in row for row in unmarked["rows"])

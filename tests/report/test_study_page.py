@@ -35,8 +35,15 @@ def study(names: list[str]) -> dict[str, Any]:
     shares = {"train.lr": 0.75, "finetune.methods.joint.schedule": 0.25}
     return {
         "study": "s", "trials": 5, "versions": {"mtl": "1", "optuna": "5"},
+        "tuning": {"trials": {"stl": 0, "joint": 5}, "equal": False},
         "arms": {"joint": {"spec": spec, "trials": trials, "importances": shares}},
     }  # fmt: skip
+
+
+def with_arms(one: dict[str, Any], *names: str) -> dict[str, Any]:
+    """The same study with several arms, whose trials are those of its one."""
+    trials = dict.fromkeys(names, 5)
+    return one | {"arms": dict.fromkeys(names, one["arms"]["joint"]), "tuning": {"trials": trials, "equal": True}}
 
 
 def test_the_page_holds_every_figure_and_nothing_from_outside(tmp_path: Path) -> None:
@@ -49,7 +56,8 @@ def test_the_page_holds_every_figure_and_nothing_from_outside(tmp_path: Path) ->
     assert "http" not in page.replace("http://www.w3.org", "")
     assert "the loss became inf &lt;b&gt;" in page
     assert page.count("<tr") == 1 + 5
-    assert "STL was not tuned" in page
+    assert "Unequal budgets of tuning:</strong> STL 0, joint 5 finished trials; STL is not tuned in this study." in page
+    assert "<caption>joint: 5 finished trials ‡</caption>" in page
 
 
 def test_the_same_study_is_the_same_bytes(tmp_path: Path) -> None:
@@ -86,3 +94,9 @@ def test_the_best_so_far_is_of_feasible_trials(number: int, maximise: bool, expe
     trials = study(["forecast_mse", "accuracy"])["arms"]["joint"]["trials"]
     assert best_so_far([t for t in trials if t["state"] == "complete"], number, maximise) == expected
     assert best_so_far([trials[3], trials[0]], number, maximise)[1:] == [trials[0]["values"][number]]
+
+
+def test_equal_budgets_of_tuning_are_said_and_not_marked(tmp_path: Path) -> None:
+    page = write_study_page(with_arms(study(["combined"]), "stl", "joint"), tmp_path).read_text(encoding="utf-8")
+    assert "Every arm (STL and the method) had 5 finished trials." in page
+    assert "‡" not in page

@@ -79,3 +79,22 @@ def test_square_brackets_in_a_name_are_no_markup(tmp_path: Path) -> None:
     verdicts["advice"] = "Keep [red]near[/red] apart."
     verdicts["tasks"][0]["unit"] = "[bold]"
     assert "[red]near[/red]" in shown(verdicts, None)
+
+
+def test_unequal_budgets_of_tuning_are_marked(tmp_path: Path) -> None:
+    verdicts = write_results(tmp_path)[1]
+    trials = {"stl": 20, "joint": 20, "joint_high": 0, "uncertainty": 1}
+    verdicts["tuning"] = {"trials": trials, "equal": False, "shared_by": "joint"}
+    for row in verdicts["rows"]:
+        row["tuning"] = {"stl": 20, "joint": trials[row["method"]], "equal": trials[row["method"]] == 20}
+    for width in (80, 100):
+        text = shown(verdicts, None, width)
+        assert max(len(line.rstrip()) for line in text.splitlines()) <= width
+        head, _, rest = text.partition("\njoint_high")
+        assert "tuned by 20 trials, STL by 20\n" in head and "‡" not in head
+        assert "tuned by 0 trials, STL by 20 ‡" in rest and "tuned by 1 trial, STL by 20 ‡" in rest
+        marked = [line for line in rest.splitlines() if line.rstrip().endswith("‡")]
+        assert len(marked) == 2 + 2 * 5
+        said = " ".join(text.split())
+        assert "‡ Unequal budgets of tuning: STL 20, joint 20, joint_high 0, uncertainty 1 finished trials." in said
+        assert "What all arms share (train, encoder, tasks) was chosen by a trial of joint, not by the others" in said

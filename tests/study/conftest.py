@@ -2,7 +2,6 @@
 
 import os
 import signal
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -20,8 +19,8 @@ from pipelines.search_space import arms
 from pipelines.storage import Store
 from pipelines.trial import News, work
 from tests.experiment.conftest import configure
+from tests.helpers.postgres import Postgres, running
 from tests.helpers.problems import waves
-from tests.study.postgres import Postgres, programs
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -55,16 +54,8 @@ def root(folder: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def postgres() -> Iterator[Postgres]:
-    found = programs()
-    if found is None:
-        pytest.skip("PostgreSQL is not installed (Debian: apt-get install postgresql)")
-    # Not below pytest's own folder, which another user cannot enter.
-    with tempfile.TemporaryDirectory(prefix="mtl-postgres-", ignore_cleanup_errors=True) as place:
-        Path(place).chmod(0o755)
-        server = Postgres(found, Path(place) / "server")
-        server.start()
+    with running("study") as server:
         yield server
-        server.stop()
 
 
 QUICK = {"epochs": 1, "batch_size": 64, "lr": 3e-3, "gradient_probes": 0, "stopping": {"patience": None}}

@@ -19,7 +19,7 @@ import pytest
 from mtl.errors import UserError
 from mtl.experiment.identity import code_digest
 from mtl.paths import PREPARED
-from pipelines import cluster, study
+from pipelines import cluster, crew, study
 from pipelines.cluster import check_addresses, run_on
 from pipelines.cluster_job import Ending, Order, order_for, planned
 from pipelines.plan import Plan, plan_of
@@ -28,9 +28,9 @@ from pipelines.storage import Store
 from pipelines.study import first_number, is_finished, trials_of
 from pipelines.study_table import state_of
 from pipelines.trial import News, work
+from tests.helpers.postgres import Postgres
 from tests.study.conftest import QUICK, config_of
 from tests.study.dask_cluster import DaskCluster, free_port
-from tests.study.postgres import Postgres
 
 
 @pytest.fixture
@@ -242,7 +242,7 @@ def test_a_scheduler_that_is_away_is_asked_a_few_times(
     root: Path, postgres: Postgres, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(cluster, "ATTEMPTS", (0.1, 0.1))
-    monkeypatch.setattr(cluster, "CONNECT_SECONDS", 1)
+    monkeypatch.setattr(crew, "CONNECT_SECONDS", 1)
     plan, store = stored(root, postgres, "away", 1, 1)
     address = f"tcp://127.0.0.1:{free_port()}"
     with pytest.raises(UserError, match=f"`--scheduler` {address} cannot be reached: .*the same command goes on"):
@@ -254,7 +254,7 @@ def test_a_scheduler_that_is_away_is_asked_a_few_times(
 def test_a_scheduler_without_workers_is_waited_for_within_bounds(
     root: Path, postgres: Postgres, dask: DaskCluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cluster, "NOBODY_SECONDS", 1.0)
+    monkeypatch.setattr(crew, "NOBODY_SECONDS", 1.0)
     plan, store = stored(root, postgres, "nobody", 1, 1)
     with pytest.raises(UserError, match="has had no worker for 1 s: start some"):
         run_on(dask.address, plan, store, None, None, lambda under_way, last: None)

@@ -52,7 +52,7 @@ def test_sections_in_one_line_stay_in_one_line() -> None:
     text = head + "    joint:\n" + flow + rest[rest.index("    joint_high:") :]
     values = {"finetune.methods.joint.lambda": 0.25, "finetune.methods.joint.schedule": "warmup"}
     new = edited(text, values)
-    assert "      {schedule: warmup, kind: weighted, lambda: 0.25, init: random}   # one\n" in new
+    assert "      {schedule: warmup, kind: weighted, lambda: 0.25, init: random}  # one\n" in new
     assert parse_config(parse_yaml(new, "x")) == overlaid(parse_config(parse_yaml(text, "x")), values)
 
 
@@ -73,3 +73,16 @@ def test_an_empty_value_is_filled() -> None:
     text = TEXT.replace("  head_lr: null ", "  head_lr:      ")
     new = edited(text, {"train.head_lr": 0.5})
     assert parse_config(parse_yaml(new, "x")).train.head_lr == 0.5
+
+
+def test_a_section_that_is_null_becomes_one_in_its_line() -> None:
+    line = next(line for line in TEXT.splitlines() if line.startswith("  trials: null"))
+    new = edited(TEXT, {"evaluate.trials.joint": 3, "evaluate.trials.stl": 0})
+    changed = next(line for line in new.splitlines() if line.startswith("  trials: {"))
+    assert changed.partition("#")[0].rstrip() == "  trials: {stl: 0, joint: 3}"
+    assert changed.partition("#")[2] == line.partition("#")[2]
+    assert parse_config(parse_yaml(new, "x")).evaluate.trials == {"joint": 3, "stl": 0}
+    empty = TEXT.replace("  trials: null", "  trials: {}  ")
+    assert edited(empty, {"evaluate.trials.joint": 3, "evaluate.trials.stl": 0}) == new
+    again = edited(new, {"evaluate.trials.joint": 40})
+    assert parse_config(parse_yaml(again, "x")).evaluate.trials == {"joint": 40, "stl": 0}

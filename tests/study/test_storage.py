@@ -23,8 +23,8 @@ from pipelines.study import first_number, is_finished, trials_of
 from pipelines.study_table import state_of
 from pipelines.trial import News, work
 from pipelines.workers import run
+from tests.helpers.postgres import Postgres
 from tests.study.conftest import QUICK, config_of
-from tests.study.postgres import Postgres
 
 
 @pytest.mark.parametrize(
@@ -51,6 +51,13 @@ def test_a_file_that_is_no_database_stays_as_it_is(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="cannot be reached: file is not a database"):
         Store(f"sqlite:///{file}", tmp_path)
     assert file.read_text() == "not a database"
+
+
+def test_a_folder_that_cannot_be_made_is_one_message(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("no folder")
+    with pytest.raises(UserError, match=r"`--storage` sqlite:.*x\.db cannot be reached: .*Not a directory"):
+        Store(f"sqlite:///{tmp_path}/notes.txt/deep/x.db", tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
 
 
 def test_a_server_that_is_away_is_asked_a_few_times(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

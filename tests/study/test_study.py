@@ -184,22 +184,6 @@ def test_the_grid_is_visited_once(root: Path) -> None:
     assert found == {(lr, clip) for lr in (1e-3, 1e-2) for clip in (None, 1.0)}
 
 
-def test_trials_worse_than_most_are_pruned_and_count(root: Path) -> None:
-    space = {"train.lr": {"kind": "choice", "values": [1e-2, 3e-3, 1e-3, 1e-9, 1e-8, 1e-7]}}
-    pruner = {"kind": "median", "startup_trials": 1, "warmup_epochs": 1}
-    train = QUICK | {"epochs": 4}
-    plan, store = ran(root, config_of({"space": space, "sampler": "grid", "pruner": pruner}, train=train), 6)
-    trials = trials_of(plan, store, "joint")
-    pruned = [trial for trial in trials if trial.state == TrialState.PRUNED]
-    assert len(trials) == 6
-    assert pruned
-    for trial in pruned:
-        assert 1 <= len(trial.intermediate_values) < 4
-        assert not (plan.folder("joint", trial.number) / "outputs").exists()
-        assert not (plan.folder("joint", trial.number) / ".mtl").exists()
-    assert {t.params["train.lr"] for t in best_first(plan, "joint", trials)[:1]} <= {1e-2, 3e-3, 1e-3}
-
-
 def test_the_constraint_compares_with_the_single_task_run(root: Path) -> None:
     space = {"train.lr": {"kind": "choice", "values": [3e-3, 1e-7]}}
     tune = {"space": space, "sampler": "grid", "objectives": ["forecast_mse", "accuracy"], "tolerance": 0.05}

@@ -104,7 +104,7 @@ def assert_complete(config: Config) -> None:
     """Every run is there exactly once, with all of its metrics, parameters, data and files, and none is half there."""
     runs = runs_of(config)
     assert Counter(run.info.run_name.partition(" ")[0] for run in runs) == {
-        "pretraining": 2, "stl": 5, "joint": 3, "plant:": 1,
+        "s0": 4, "s1": 4, "mean": 2, "plant:": 1,
     }, [run.info.run_name for run in runs]  # fmt: skip
     assert len({run.info.run_name for run in runs}) == RUNS + 1
     assert {run.info.status for run in runs} == {"FINISHED"}

@@ -1,5 +1,6 @@
 """What the mirror adds to a real SQLite store, from a small tree of result files."""
 
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -61,10 +62,10 @@ def test_runs_are_nested_named_and_tagged(published: tuple[Config, Path]) -> Non
     )
     assert {run.info.status for run in runs.values()} == {"FINISHED"}
     assert {
-        "pretraining / seed 0", "stl / ahead / seed 0", "stl / fault / seed 1", "joint / seed 1",
-        "joint (mean of 2 seeds)", "stl (mean of 2 seeds)",
+        "s0 pretraining", "s0 stl ahead", "s1 stl fault", "s1 joint",
+        "mean joint", "mean stl",
     } <= set(runs)  # fmt: skip
-    tags = runs["stl / fault / seed 1"].data.tags
+    tags = runs["s1 stl fault"].data.tags
     expected = {"stage": "baseline", "method": "stl", "task": "fault", "seed": "1", "execution": "cached"}
     assert expected.items() <= tags.items()
 
@@ -72,7 +73,7 @@ def test_runs_are_nested_named_and_tagged(published: tuple[Config, Path]) -> Non
 def test_metrics_follow_the_epochs(published: tuple[Config, Path]) -> None:
     config, _ = published
 
-    run = _named(config)["joint / seed 1"]
+    run = _named(config)["s1 joint"]
     client = MlflowClient(tracking_uri=config.tracking.uri)
     history = client.get_metric_history(run.info.run_id, "val/ahead/mse")
     assert [(point.step, point.value) for point in history] == [(1, 1.4), (2, 1.4)]
@@ -83,7 +84,7 @@ def test_metrics_follow_the_epochs(published: tuple[Config, Path]) -> None:
     assert run.info.end_time - run.info.start_time == 8000
     assert "lambda" not in run.data.metrics
     assert run.data.params["method.lambda"] == "0.2"
-    pretraining = _named(config)["pretraining / seed 0"]
+    pretraining = _named(config)["s0 pretraining"]
     assert pretraining.data.metrics["val/pretrain/loss"] == 0.6
 
 
@@ -91,7 +92,7 @@ def test_summaries_hold_every_task_also_for_stl(published: tuple[Config, Path]) 
     config, _ = published
 
     runs = _named(config)
-    stl, joint = runs["stl (mean of 2 seeds)"].data.metrics, runs["joint (mean of 2 seeds)"].data.metrics
+    stl, joint = runs["mean stl"].data.metrics, runs["mean joint"].data.metrics
     names = {"test/ahead/mse", "test/ahead/mae", "test/fault/loss", "test/fault/accuracy"}
     assert set(stl) == names
     assert stl["test/ahead/mse"] == pytest.approx(1.0)
@@ -105,7 +106,7 @@ def test_data_weights_and_report_go_along(published: tuple[Config, Path]) -> Non
 
     client = MlflowClient(tracking_uri=config.tracking.uri)
     runs = _named(config)
-    run = runs["joint / seed 0"]
+    run = runs["s0 joint"]
     assert [used.dataset.name for used in run.inputs.dataset_inputs] == ["plant"]
     assert len(run.inputs.dataset_inputs[0].dataset.digest) == 36
     assert {file.path for file in client.list_artifacts(run.info.run_id)} == {"history.json", "run.json", "weights"}
@@ -119,7 +120,7 @@ def test_weights_stay_away_when_not_asked_for(database: str, tmp_path: Path) -> 
     write_results(tmp_path, config)
     sync(config, tmp_path)
 
-    run = _named(config)["joint / seed 0"]
+    run = _named(config)["s0 joint"]
     files = MlflowClient(tracking_uri=database).list_artifacts(run.info.run_id)
     assert {file.path for file in files} == {"history.json", "run.json"}
 
@@ -132,8 +133,8 @@ def test_a_stage_publishes_its_own_and_the_rest_follows(config: Config, root: Pa
 
     assert (rest.new, rest.present) == (8, 2)
     runs = _named(config)
-    assert runs["stl / fault / seed 0"].data.tags["execution"] == "computed"
-    assert runs["joint / seed 0"].data.tags["execution"] == "cached"
+    assert runs["s0 stl fault"].data.tags["execution"] == "computed"
+    assert runs["s0 joint"].data.tags["execution"] == "cached"
 
 
 def test_a_new_result_supersedes_the_old_one(config: Config, root: Path) -> None:
@@ -143,14 +144,14 @@ def test_a_new_result_supersedes_the_old_one(config: Config, root: Path) -> None
 
     assert again.new == 2  # The run and the summary of its method.
     marked = [run.info.run_name for run in runs_of(config) if "mtl.superseded" in run.data.tags]
-    assert sorted(marked) == ["joint (mean of 2 seeds)", "joint / seed 0"]
+    assert sorted(marked) == ["mean joint", "s0 joint"]
     assert sync(config, root).new == 0
 
 
 def test_a_run_that_was_cut_off_while_published_is_published_again(config: Config, root: Path) -> None:
     sync(config, root)
     client = MlflowClient(tracking_uri=config.tracking.uri)
-    client.update_run(_named(config)["joint / seed 0"].info.run_id, status="RUNNING")
+    client.update_run(_named(config)["s0 joint"].info.run_id, status="RUNNING")
 
     assert sync(config, root).new == 1
     assert len(runs_of(config)) == 11
@@ -216,3 +217,26 @@ def test_processes_that_meet_on_a_fresh_database_do_not_break_it(tmp_path: Path)
     found = [child.communicate()[0].strip() for child in children]
     assert [child.returncode for child in children] == [0, 0, 0]
     assert len(set(found)) == 1
+
+
+def test_watched_test_metrics_are_curves_of_their_own(config: Config, root: Path) -> None:
+    path = root / RunPath("finetune", "joint", None, 0).folder / "history.json"
+    history = json.loads(path.read_text())
+    for number, epoch in enumerate(history["epochs"]):
+        epoch["test"] = {"fault": {"accuracy": 0.8 + number / 10}}
+    path.write_text(json.dumps(history))
+    sync(config, root)
+    client = MlflowClient(tracking_uri=config.tracking.uri)
+    run = _named(config)["s0 joint"].info.run_id
+    watched = client.get_metric_history(run, "watched_test/fault/accuracy")
+    assert [(point.step, point.value) for point in watched] == [(1, 0.8), (2, 0.9)]
+    assert len(client.get_metric_history(run, "test/fault/accuracy")) == 1
+
+
+def test_the_parent_says_how_many_trials_of_tuning_each_arm_had(database: str, tmp_path: Path) -> None:
+    config = make_config(database, "tuned", evaluate={"trials": {"joint": 20}})
+    write_results(tmp_path, config)
+    sync(config, tmp_path)
+    (tags,) = [run.data.tags for run in runs_of(config) if run.data.tags["stage"] == "pipeline"]
+    assert (tags["tuning"], tags["tuning.equal"]) == ("STL 0, joint 20", "no")
+    assert "Unequal budgets of tuning: STL 0, joint 20 finished trials" in tags["mlflow.note.content"]

@@ -90,7 +90,7 @@ def test_one_publisher_serves_stages_that_end_at_once_and_then_ends(local: Confi
     until(lambda: not spool_of(root).names())
     until(lambda: len(publishers(root)) <= 1)  # those that found another at work take a moment to end
     names = [run.info.run_name for run in runs_of(local) if run.data.tags["stage"] != "pipeline"]
-    assert sorted(names) == ["joint / seed 0", "joint / seed 1", "pretraining / seed 0"]
+    assert sorted(names) == ["s0 joint", "s1 joint", "s0 pretraining"]
     assert {run.data.tags["execution"] for run in runs_of(local)} == {"computed", "workspace"}
     until(lambda: not publishers(root))
     assert publish(local, root, patience=LONG).new == RUNS - 3
@@ -103,7 +103,7 @@ def test_results_that_were_replaced_since_are_not_published(local: Config, root:
     (root / JOINT[1] / "history.json").unlink()
     publish_stage("pretrain", [RunPath("pretrain", None, None, 0).folder], root)
     settle(root, patience=LONG)
-    assert [r.info.run_name for r in runs_of(local) if "mtl.content" in r.data.tags] == ["pretraining / seed 0"]
+    assert [r.info.run_name for r in runs_of(local) if "mtl.content" in r.data.tags] == ["s0 pretraining"]
 
 
 @pytest.mark.slow
@@ -169,7 +169,7 @@ def test_a_temporary_workspace_is_published_before_it_vanishes(
     workspace = root / ".dvc/tmp/exps/tmpab12"
     write_results(workspace, local)
     publish_stage("finetune", JOINT, workspace)
-    assert {run.info.run_name for run in runs_of(local)} >= {"joint / seed 0", "joint / seed 1"}
+    assert {run.info.run_name for run in runs_of(local)} >= {"s0 joint", "s1 joint"}
     assert not (workspace / ".mtl").exists()
     broken = make_config(f"sqlite:///{tmp_path}", "a folder")
     write_results(workspace.with_name("tmpcd34"), broken)

@@ -55,16 +55,16 @@ def test_models_and_groupings_stand_below_the_parent_by_name(config: Config, tmp
     runs = named(config)
     (parent,) = [run for run in runs.values() if run.data.tags["stage"] == "pipeline"]
     assert {
-        "specialised/cluster_1 (ahead, fault) / seed 0", "specialised/cluster_1 (ahead, fault) / seed 1",
-        "specialised/set_ahead_fault / seed 0", "specialised/cluster_1 (mean of 2 seeds)",
-        "grouping/clusters (mean of 2 seeds)",
+        "s0 cluster_1 (ahead, fault)", "s1 cluster_1 (ahead, fault)",
+        "s0 set_ahead_fault", "mean cluster_1",
+        "mean grouping/clusters",
     } <= set(runs)  # fmt: skip
-    run = runs["specialised/cluster_1 (ahead, fault) / seed 1"]
+    run = runs["s1 cluster_1 (ahead, fault)"]
     assert run.data.tags["mlflow.parentRunId"] == parent.info.run_id
     assert {"stage": "specialise", "method": "specialised/cluster_1", "seed": "1"}.items() <= run.data.tags.items()
     assert run.data.params["model.weights"] == "[0.9, 0.1]"
     assert run.data.metrics["test/ahead/mse"] == 0.3
-    grouping = runs["grouping/clusters (mean of 2 seeds)"].data.metrics
+    grouping = runs["mean grouping/clusters"].data.metrics
     assert (grouping["delta_m"], grouping["delta_m_low"], grouping["models"]) == (2.0, 1.0, 1.0)
     assert not any("random_1" in name for name in runs)
     again = sync(config, tmp_path)
@@ -77,7 +77,7 @@ def test_the_stage_publishes_its_models_and_the_rest_follows(config: Config, tmp
     settle(tmp_path, patience=120.0)
     rest = sync(config, tmp_path)
     assert (rest.new, rest.present) == (13, 4)
-    tags = named(config)["specialised/set_ahead_fault / seed 1"].data.tags
+    tags = named(config)["s1 set_ahead_fault"].data.tags
     assert tags["execution"] == "computed"
 
 
@@ -90,4 +90,5 @@ def test_what_another_setting_left_is_not_shown(database: str, tmp_path: Path, l
     elif left == "a damaged models.json":
         (tmp_path / MODELS).write_text("{")
     sync(config, tmp_path)
-    assert not any(name.startswith("specialised") for name in named(config))
+    methods = {run.data.tags["method"] for run in runs_of(config) if run.data.tags["stage"] != "pipeline"}
+    assert "joint" in methods and not any(method.startswith("specialised/") for method in methods)

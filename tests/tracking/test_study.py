@@ -38,6 +38,8 @@ def write_study(root: Path, trials: list[dict[str, Any]], wanted: int = 4) -> No
         "space": {"train.lr": {"kind": "float", "low": 1e-4, "high": 1.0, "log": True}},
     }  # fmt: skip
     content = {"study": "s", "trials": wanted, "arms": {"joint": {"spec": spec, "trials": trials, "importances": None}}}
+    done = sum(one["state"] in ("complete", "infeasible", "pruned", "failed") for one in trials)
+    content["tuning"] = {"trials": {"stl": 0, "joint": done}, "equal": done == 0}
     folder = root / STUDIES / "s"
     (folder / "figures").mkdir(parents=True, exist_ok=True)
     (folder / "study.json").write_text(json.dumps(content))
@@ -67,11 +69,11 @@ def test_trials_are_nested_and_their_state_is_seen(config: Config, tmp_path: Pat
     parent = next(run for name, run in runs.items() if name.startswith("study: s"))
     trials = {name: run for name, run in runs.items() if run is not parent}
     assert {name: run.info.status for name, run in trials.items()} == {
-        "joint / trial 0": "FINISHED", "joint / trial 1 (infeasible)": "FINISHED", "joint / trial 2 (pruned)": "KILLED",
-        "joint / trial 3 (failed)": "FAILED", "joint / trial 5": "FINISHED",
+        "joint:0": "FINISHED", "joint:1 infeasible": "FINISHED", "joint:2 pruned": "KILLED",
+        "joint:3 failed": "FAILED", "joint:5": "FINISHED",
     }  # fmt: skip
     assert all(run.data.tags["mlflow.parentRunId"] == parent.info.run_id for run in trials.values())
-    first = runs["joint / trial 0"]
+    first = runs["joint:0"]
     assert first.data.params["train.lr"] == "1.0"
     assert first.data.metrics["objective/combined"] == 0.5
     assert first.data.metrics["excess/ahead_mse"] == -0.1
@@ -79,9 +81,11 @@ def test_trials_are_nested_and_their_state_is_seen(config: Config, tmp_path: Pat
     client = MlflowClient(config.tracking.uri)
     curve = client.get_metric_history(first.info.run_id, "val/ahead/mse")
     assert [(point.step, point.value) for point in curve] == [(1, pytest.approx(1.1)), (2, pytest.approx(1.2))]
-    assert runs["joint / trial 3 (failed)"].data.tags["error"] == "the loss became inf"
-    assert runs["joint / trial 5"].data.tags["attempts"] == "2"
+    assert runs["joint:3 failed"].data.tags["error"] == "the loss became inf"
+    assert runs["joint:5"].data.tags["attempts"] == "2"
     assert parent.data.metrics["best/joint/combined"] == 0.0
+    assert (parent.data.tags["tuning"], parent.data.tags["tuning.equal"]) == ("STL 0, joint 5", "no")
+    assert "Unequal budgets of tuning: STL 0, joint 5 finished trials" in parent.data.tags["mlflow.note.content"]
     assert parent.data.params["joint.space.train.lr"] == json.dumps(
         {"high": 1.0, "kind": "float", "log": True, "low": 0.0001}
     )

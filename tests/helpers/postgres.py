@@ -5,7 +5,12 @@ import secrets
 import shutil
 import socket
 import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+import pytest
 
 PROGRAMS = Path("/usr/lib/postgresql")
 USER = "mtl"
@@ -17,6 +22,23 @@ def programs() -> Path | None:
     if found is not None:
         return Path(found).parent
     return max((path.parent for path in PROGRAMS.glob("*/bin/initdb")), default=None)
+
+
+@contextmanager
+def running(name: str) -> "Iterator[Postgres]":
+    """A server that answers, in a temporary folder that `name` is a part of; the test skips where there is none."""
+    found = programs()
+    if found is None:
+        pytest.skip("PostgreSQL is not installed (Debian: apt-get install postgresql)")
+    # Not below pytest's own folder, which another user cannot enter.
+    with tempfile.TemporaryDirectory(prefix=f"mtl-{name}-", ignore_cleanup_errors=True) as place:
+        Path(place).chmod(0o755)
+        server = Postgres(found, Path(place) / "server")
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop()
 
 
 class Postgres:
