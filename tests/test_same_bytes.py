@@ -40,6 +40,7 @@ NO_OUTPUT = {
     "mtl/report/study_page.py": "of a study and no stage's; tests/report/test_study_page.py compares its bytes",
     "mtl/tracking": "the mirror in MLflow",
     "mtl/training/checkpoint.py": "states of runs that have not ended",
+    "mtl/training/team.py:Team.load": "a state that process 0 has sent, in a temporary folder",
     "pipelines/apply.py:apply": "params.yaml, whose bytes tests/study/test_params_edit.py compares",
     "pipelines/cluster_job.py:Send.__init__": "a pipe to the command, no file",
     "pipelines/cluster_task.py:_run": "a pipe from a worker's process, no file",
