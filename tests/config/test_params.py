@@ -73,6 +73,8 @@ WRONG: list[tuple[str, Callable[[Raw], None], str, str, str]] = [
     ("unknown source", _at("tasks.fault.source", "sensor"), "tasks.fault.source", "'sensor'", "one of sensors"),
     ("window missing", _at("tasks.fault.input_len", None), "tasks.fault.input_len", "missing", "series"),
     ("no tasks", _at("tasks", {}), "tasks", "", "at least 1"),
+    ("trials of no arm", _at("evaluate.trials", {"stl": 1, "jont": 1}), "evaluate.trials", "'jont'", "stl, joint"),
+    ("a choice of no arm", _at("evaluate.shared_by", "jont"), "evaluate.shared_by", "'jont'", "stl, joint"),
     ("no methods", _at("finetune.methods", {}), "finetune.methods", "", "at least 1"),
     ("no seeds", _at("base.seeds", []), "base.seeds", "[]", "at least 1"),
     ("a seed twice", _at("base.seeds", [1, 1]), "base", "[1, 1]", "distinct"),
