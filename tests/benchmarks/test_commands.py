@@ -315,3 +315,26 @@ def test_advice(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert len(rows) == 8 and all(0 <= row["value"] <= 1 for row in rows.values())
     content = json.loads((tmp_path / "advice.json").read_text(encoding="utf-8"))
     assert [(one["relatedness"], one["plant"]) for one in content["advised"]] == [(0, 0), (0, 5), (1, 0), (1, 5)]
+
+
+@pytest.mark.slow
+def test_pretrain_parallel(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    sizes = ["--processes", "2", "--batch", "8", "--steps", "2", "--turns", "1"]
+    rows = run("pretrain_parallel", tmp_path, capsys, *sizes)
+    assert positive(rows) and len(rows) == 3
+
+
+def test_groups_are_held_against_the_published_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tasks = sorted(groups.MACHINES | groups.ANIMALS)
+    machines = [int(name in groups.MACHINES) for name in tasks]
+    assert groups.likeness(tasks, machines, 2) == 1.0
+    assert groups.likeness(tasks, [0] * len(tasks), 2) == 0.0
+    assert groups.likeness(["zero", "even"], [0, 1], 2) is None, "tasks of another set"
+    people = sorted(groups.TOGETHER["people"])
+    assert groups.most_together(people, [0, 0, 1, 0, 2], groups.TOGETHER["people"]) == 3
+    monkeypatch.chdir(tmp_path)
+    Path("params.yaml").write_text(render("smoke", PROJECT), encoding="utf-8")
+    text = Path("params.yaml").read_text(encoding="utf-8")
+    Path("params.yaml").write_text(text.replace("  source: joint\n", "  source: null\n"), encoding="utf-8")
+    with pytest.raises(UserError, match=r"`cluster\.source` should name a method"):
+        groups.main([])
