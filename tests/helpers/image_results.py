@@ -39,7 +39,8 @@ def image_config(tasks: Json | None = None, methods: Json | None = None, seeds: 
 
 def hundred_config(seeds: int = 5, alone: int | None = None) -> Config:
     """A hundred classes, each against the rest; `alone` of them, or all, have single-task models."""
-    tasks = {f"class_{n:02}": {"kind": "binary", "source": "digits", "label": {"one_vs_rest": n % 10}} for n in range(100)}
+    label: Json = {"kind": "binary", "source": "digits"}
+    tasks = {f"class_{n:02}": label | {"label": {"one_vs_rest": n % 10}} for n in range(100)}
     methods: Json = {"joint": {"kind": "equal"}, "learned": {"kind": "uncertainty"}}
     few = {} if alone is None else {"baseline": {"tasks": list(tasks)[:alone]}}
     return image_config(tasks, methods, seeds, **few)
