@@ -19,5 +19,6 @@ def budgets(trials: Mapping[str, int], methods: Iterable[str]) -> dict[str, Any]
 
 
 def counted(trials: Mapping[str, int]) -> str:
-    """In words: `STL 0, joint 20`."""
-    return ", ".join(f"{'STL' if arm == STL else arm} {number}" for arm, number in trials.items())
+    """In words, STL first: `STL 0, joint 20`."""
+    arms = sorted(trials, key=lambda arm: arm != STL)  # A JSON file has them by name.
+    return ", ".join(f"{'STL' if arm == STL else arm} {trials[arm]}" for arm in arms)

@@ -204,7 +204,7 @@ def importances(study: Json) -> Picture | Missing:
     known = {arm: held["importances"] for arm, held in study["arms"].items() if held["importances"]}
     if not known:
         return Missing(key, title, "it needs complete trials that differ in their objective, and two parameters")
-    columns = min(3, len(known))
+    columns = min(2, len(known))  # Three are too small to read on a phone.
     rows = -(-len(known) // columns)
     tallest = max(map(len, known.values()))
     figure, axes = canvas(4.4 * columns, (0.9 + 0.32 * tallest) * rows, rows, columns)

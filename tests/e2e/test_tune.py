@@ -95,7 +95,7 @@ def test_the_winner_comes_again_bit_for_bit(workspace: Project) -> None:
 
     again = workspace.mtl("repro").well()
     assert again.trained == ["finetune@joint"]
-    assert "‡ Unequal budgets of tuning: STL 0, joint 3, handed 0 finished trials." in " ".join(again.out.split())
+    assert "‡ Unequal budgets of tuning: STL 0, handed 0, joint 3 finished trials." in " ".join(again.out.split())
     rows = workspace.json("results/verdicts.json")["rows"]
     assert {row["method"]: row["tuning"] for row in rows} == {
         "joint": {"stl": 0, "joint": 3, "equal": False}, "handed": {"stl": 0, "joint": 0, "equal": True},
