@@ -63,7 +63,7 @@ def run_jobs(jobs: list[Job], base: BaseConfig) -> list[Path]:
         for future in as_completed(waiting):
             number = waiting[future]
             folders[number] = future.result()
-            channel.put((number, None, _epochs(folders[number])))
+            channel.put((number, None, epochs_of(folders[number])))
         pool.shutdown()
     except BaseException as error:
         # Their states are on disk: ending them now loses an epoch at most, waiting could take hours. Nor is there
@@ -88,7 +88,7 @@ def run_jobs(jobs: list[Job], base: BaseConfig) -> list[Path]:
     return [folders[number] for number in range(len(jobs))]
 
 
-def _epochs(folder: Path) -> int:
+def epochs_of(folder: Path) -> int:
     """Epochs of a run, those before it was taken up again included. Its files tell: the news of its worker may be late,
     and count only what that one trained."""
     return len(json.loads((folder / "history.json").read_text(encoding="utf-8"))["epochs"])

@@ -26,7 +26,7 @@ from mtl.seeding import resolve_device
 from mtl.training.processes import check_gpus, joined
 from mtl.training.team import LostProcessError, Team
 from stages.lifeline import end_with
-from stages.parallel import PATIENCE, Display, Job, listen
+from stages.parallel import PATIENCE, Display, Job, epochs_of, listen
 
 CAUSE_FIRST = 5.0
 """Seconds that a process waits before it fails because of another one, or as all do: torchrun reports the first that
@@ -141,7 +141,7 @@ def _work(jobs: list[Job], team: Team, update: Callable[..., None] | None) -> li
         told = {} if update is None else {"tell": partial(update, number)}
         folders.append(job.work(*job.arguments, team=team, **told))
         if update is not None:
-            update(number, None, None)
+            update(number, None, epochs_of(folders[-1]))
     return folders
 
 
