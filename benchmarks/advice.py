@@ -118,14 +118,14 @@ def main(given: Sequence[str] | None = None) -> int:
     seen, fresh = SEEN[: options.plants], FRESH[: options.plants]
     unrelated, same = (measure(relatedness, [*seen, *fresh], options.seeds) for relatedness in (0.0, 1.0))
     results = []
-    for words, plants in (("plants that the rule was found on", seen), ("fresh plants", fresh)):
+    for words, plants in (("plants the rule was found on", seen), ("fresh plants", fresh)):
         n = f"of {len(plants)}"
         zero, one = ([a for a in some if a.plant in plants] for some in (unrelated, same))
         results += [
-            Result("relatedness 0: joint training recommended", sum(a.joint for a in zero), n, 0, note=words),
-            Result("relatedness 0: a line speaks for it", sum(bool(a.together) for a in zero), n, 0, note=words),
-            Result("relatedness 0: it helped nevertheless", sum(a.helped for a in zero), n, note=words),
-            Result("relatedness 1: joint training not recommended", sum(not a.joint for a in one), n, 0, note=words),
+            Result(f"relatedness 0, {words}: joint training recommended", sum(a.joint for a in zero), n, 0),
+            Result(f"relatedness 0, {words}: a line speaks for it", sum(bool(a.together) for a in zero), n, 0),
+            Result(f"relatedness 0, {words}: it helped nevertheless", sum(a.helped for a in zero), n),
+            Result(f"relatedness 1, {words}: joint training not recommended", sum(not a.joint for a in one), n, 0),
         ]
     return finish(options, results, {"advised": [vars(a) for a in unrelated + same]})
 
