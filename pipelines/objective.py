@@ -20,7 +20,7 @@ Metrics = dict[str, dict[str, float]]
 Report = Callable[[int, Metrics], None]
 """Told after every epoch: its place among the epochs of the trial, from 1, and how every judged task stands then."""
 MAXIMISED: tuple[TuneObjective, ...] = ("accuracy",)
-UNTRAINED = {"mse": 1.0, "accuracy": 0.0}
+UNTRAINED = {"mse": 1.0, "accuracy": 0.0, "balanced_accuracy": 0.0}
 """How a task stands that a trial has not trained yet: as if the mean of its z-scored values, and no right class, were
 predicted."""
 

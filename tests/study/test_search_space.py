@@ -7,7 +7,7 @@ import pytest
 
 from mtl.config import Config
 from mtl.errors import ConfigError, UserError
-from pipelines.objective import goal_of
+from pipelines.objective import goal_of, standing
 from pipelines.plan import shared_stages
 from pipelines.search_space import STL, arms, check, grid, grid_size, overlaid, space_of
 from tests.experiment.conftest import PRETRAINED, configure
@@ -199,3 +199,4 @@ def test_a_label_counts_by_its_own_metric(tmp_path: Path) -> None:
     goal = goal_of(config, "joint", [3], tmp_path)
     found = {"phase": {"accuracy": 0.5, "balanced_accuracy": 0.1}, "up": {"accuracy": 0.2, "balanced_accuracy": 0.7}}
     assert goal.values(found) == [pytest.approx(0.6)]
+    assert goal.values(standing(goal, [{"phase": {"accuracy": 0.5}}])) == [0.25], "a label that is not trained yet"
