@@ -117,9 +117,10 @@ class _Table:
         }
 
     def over(self, row: dict[str, Any], chance: list[dict[str, Any]]) -> dict[str, Any] | None:
-        """Δm of a candidate less the mean of random groupings with its number of models, seed by seed."""
+        """Δm of a candidate less the mean of random groupings with its number of models, seed by seed; None where a
+        baseline of zero leaves Δm undefined."""
         alike = [one["per_seed"] for one in chance if one["models"] == row["models"]]
-        if row["kind"] == "random" or not alike:
+        if row["kind"] == "random" or not alike or not row["per_seed"]:
             return None
         means = [sum(seed) / len(alike) for seed in zip(*alike, strict=True)]
         return asdict(self.made.interval([own - mean for own, mean in zip(row["per_seed"], means, strict=True)]))
