@@ -1,4 +1,8 @@
-"""Real processes that share one training: forked from the test, joined by gloo on the loopback address."""
+"""Real processes that share one training, joined by gloo on the loopback address.
+
+They are forked from a server that has imported torch and done nothing else: the test's own process may have threads of
+torch, whose locks a fork would take along for ever.
+"""
 
 import multiprocessing
 import os
@@ -7,6 +11,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
+import cloudpickle
 import torch
 from torch.distributed import TCPStore
 
@@ -23,9 +28,11 @@ def together(size: int, work: Callable[[Team], Any]) -> list[Any]:
 
     The port is one that the system has chosen, of a store that this process holds as torchrun does.
     """
-    context = multiprocessing.get_context("fork")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["mtl.experiment.pretraining", "mtl.training.processes"])
+    sent = cloudpickle.dumps(work)  # a test's own function, which pickle cannot name
     pipes = [context.Pipe() for _ in range(size)]
-    members = [context.Process(target=_member, args=(rank, size, work, pipes[rank][1])) for rank in range(size)]
+    members = [context.Process(target=_member, args=(rank, size, sent, pipes[rank][1])) for rank in range(size)]
     for member in members:
         member.start()
     store = TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False, timeout=timedelta(seconds=PATIENCE))
@@ -47,14 +54,14 @@ def together(size: int, work: Callable[[Team], Any]) -> list[Any]:
     return found
 
 
-def _member(rank: int, size: int, work: Callable[[Team], Any], pipe: Any) -> None:
+def _member(rank: int, size: int, sent: bytes, pipe: Any) -> None:
     environment = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": size, "LOCAL_WORLD_SIZE": size,
                    "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": pipe.recv(), "GLOO_SOCKET_IFNAME": "lo",
                    "TORCHELASTIC_USE_AGENT_STORE": True}  # fmt: skip
     os.environ.update({name: str(value) for name, value in environment.items()})
     try:
         with joined(size, CPU) as team:
-            found = work(team)
+            found = cloudpickle.loads(sent)(team)
         pipe.send(("value", found))
     except UserError as error:
         pipe.send(("error", error))
