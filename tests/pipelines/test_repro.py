@@ -19,7 +19,7 @@ FAILING = "import sys\nprint('error: a wrong value.', file=sys.stderr)\nraise Sy
         ),
         ("python -m stages.fails 1", 255, "'one@x': failed to run: python -m stages.fails 1, exited with 1\n"),
         # Another's command may end with 2 and say nothing.
-        ("test -e 1 -a", 2, "'one@x': failed to run: test -e 1 -a, exited with 2\n"),
+        ("exit 2", 2, "'one@x': failed to run: exit 2, exited with 2\n"),
     ],
 )
 def test_the_message_of_a_stage_stands_alone(
