@@ -59,4 +59,4 @@ ui: $(VENV)/.installed
 	@$(BIN)/mtl ui
 
 clean:
-	rm -rf outputs results report timings data/prepared data/index.json
+	rm -rf outputs results report timings data/prepared data/index.json data/tasks.json

@@ -19,7 +19,7 @@ from benchmarks.command import at_least, count, finish, parser, start
 from benchmarks.machine import Result
 from mtl.config import Config, parse_config
 from mtl.data.build import read_source
-from mtl.data.store import write_prepared
+from mtl.data.loading.store import write_prepared
 from mtl.evaluation.compare import compare
 from mtl.evaluation.evidence import evidence
 from mtl.evaluation.runs import read_histories, read_runs

@@ -18,8 +18,8 @@ from benchmarks.machine import Result, interleaved
 from mtl.balancing.weighted import FixedWeights
 from mtl.config.encoder import CnnEncoder
 from mtl.config.grouping import DataMapConfig
-from mtl.data.images import Images
-from mtl.data.pools import Pool, Target
+from mtl.data.loading.images import Images
+from mtl.data.loading.pools import Pool, Target
 from mtl.models.build import build_model
 from mtl.training.optimiser import adamw
 from mtl.training.recording import Recorder

@@ -25,9 +25,9 @@ from benchmarks.reference_timedart import SingleWindows
 from mtl import tracking
 from mtl.balancing.weighted import WeightedSum
 from mtl.config import Config, SamplerConfig, StoppingConfig, TimeDartEncoder, load_config
-from mtl.data.pools import Pool, Target
-from mtl.data.sampling import JointPlan
-from mtl.data.windows import Windows
+from mtl.data.loading.pools import Pool, Target
+from mtl.data.loading.sampling import JointPlan
+from mtl.data.loading.windows import Windows
 from mtl.experiment import run_finetune
 from mtl.experiment.objects import joint_plan, load_tasks
 from mtl.models.build import build_model

@@ -21,9 +21,9 @@ from benchmarks.command import at_least, count, finish, parser, start
 from benchmarks.machine import Result, interleaved
 from mtl.balancing.weighted import FixedWeights
 from mtl.config import MlpEncoder, SamplerConfig, StoppingConfig
-from mtl.data.images import image_samples
-from mtl.data.pools import Pool, Target
-from mtl.data.sampling import JointPlan
+from mtl.data.loading.images import image_samples
+from mtl.data.loading.pools import Pool, Target
+from mtl.data.loading.sampling import JointPlan
 from mtl.models.build import MultiTaskModel, build_model
 from mtl.seeding import make_deterministic
 from mtl.training.checkpoint import Checkpoint

@@ -17,10 +17,10 @@ from mtl.balancing.base import Balancer, Step
 from mtl.balancing.build import build_balancer
 from mtl.balancing.weighted import WeightedSum
 from mtl.config import Config, Method, TimeDartEncoder
-from mtl.data.pools import Pool, Target
-from mtl.data.sampling import JointPlan
-from mtl.data.tasks import TaskSet
-from mtl.data.windows import Windows
+from mtl.data.loading.pools import Pool, Target
+from mtl.data.loading.sampling import JointPlan
+from mtl.data.loading.tasks import TaskSet
+from mtl.data.loading.windows import Windows
 from mtl.experiment.objects import build_optimiser, own_training, run_encoder, start_from
 from mtl.models.build import MultiTaskModel, build_model
 from mtl.training.forward import Forward

@@ -16,8 +16,8 @@ from benchmarks.loop import Loop, build, planned
 from benchmarks.machine import Result, cpu_seconds
 from mtl.config import Config, Method, SequentialMethod, load_config
 from mtl.config.balancing import EqualMethod
-from mtl.data.sampling import JointPlan
-from mtl.data.tasks import TaskSet
+from mtl.data.loading.sampling import JointPlan
+from mtl.data.loading.tasks import TaskSet
 from mtl.experiment.objects import joint_plan, load_tasks
 from mtl.seeding import make_deterministic
 

@@ -26,9 +26,9 @@ from benchmarks.command import at_least, count, finish, parser, start
 from benchmarks.machine import Result
 from benchmarks.step import DEFAULT_HEADS, LENGTH, series
 from mtl.config import DiffusionObjective, SamplerConfig, TimeDartEncoder
-from mtl.data.pools import Pool, Target
-from mtl.data.sampling import JointPlan
-from mtl.data.windows import Windows
+from mtl.data.loading.pools import Pool, Target
+from mtl.data.loading.sampling import JointPlan
+from mtl.data.loading.windows import Windows
 from mtl.models.build import build_pretrainer
 from mtl.seeding import make_deterministic
 from mtl.training.checkpoint import Checkpoint

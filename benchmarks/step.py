@@ -24,8 +24,8 @@ from benchmarks.machine import HERE, Result, interleaved
 from benchmarks.reference_timedart import Reference, SingleWindows
 from mtl.balancing.weighted import FixedWeights
 from mtl.config import DiffusionObjective, TimeDartEncoder
-from mtl.data.pools import Pool, Target
-from mtl.data.windows import Windows
+from mtl.data.loading.pools import Pool, Target
+from mtl.data.loading.windows import Windows
 from mtl.models.build import build_model, build_pretrainer
 from mtl.training.optimiser import adamw
 from mtl.types import TaskSpec

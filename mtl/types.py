@@ -19,7 +19,7 @@ NO_LABEL = -1
 
 @dataclass(frozen=True)
 class Prepared:
-    """One source, as `prepare` writes it and `mtl.data.store` reads it back; values in original units.
+    """One source, as `prepare` writes it and `mtl.data.loading.store` reads it back; values in original units.
 
     A *series* (`window` None) has one row a time step, and windows may start anywhere inside a part.
     *Stored windows* (`window` = L) are W windows of L rows laid end to end: window i is rows [i·L, (i+1)·L).
@@ -60,7 +60,7 @@ class Prepared:
 
 @dataclass(frozen=True)
 class ImageSet:
-    """One source of images, as `prepare` writes it and `mtl.data.store` reads it back; pixels stay uint8."""
+    """One source of images, as `prepare` writes it and `mtl.data.loading.store` reads it back; pixels stay uint8."""
 
     name: str
     images: UInt8[Tensor, "S C Y X"]

@@ -19,8 +19,8 @@ def get(
 ) -> None:
     """Fill data/raw/ with known public data sets, checked against their manifests."""
     with exit_on_user_error():
-        from mtl.data.download import get as fetch
-        from mtl.data.manifest import read_manifest
+        from mtl.data.files.download import get as fetch
+        from mtl.data.files.manifest import read_manifest
 
         root = Path(".")
         for item in fetch(names, root, mirror):
@@ -46,8 +46,8 @@ def add(
         import re
 
         from mtl.checks import bad
-        from mtl.data.manifest import RAW
-        from mtl.data.register import add as register
+        from mtl.data.files.manifest import RAW
+        from mtl.data.files.register import add as register
 
         if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
             raise bad("NAME", "be lower-case letters, digits and _, and start with a letter", name)
@@ -64,7 +64,7 @@ def show() -> None:
         from rich.console import Console
         from rich.table import Table
 
-        from mtl.data.download import is_present, known_sets
+        from mtl.data.files.download import is_present, known_sets
 
         table = Table("name", "data set", "licence", "present")
         for name, manifest in known_sets(Path(".")).items():

@@ -61,7 +61,7 @@ def _check_watched(stages: dict[str, Any], params: dict[str, Any]) -> None:
 
 def _check_files(config: Config, root: Path) -> None:
     """A raw file that was changed in place: DVC looks at the manifest alone, and would call its results up to date."""
-    from mtl.data.verify import verify
+    from mtl.data.files.verify import verify
 
     for name, source in config.prepare.sources.items():
         verify(name, source, root)  # Says how to register or fetch it.

@@ -15,7 +15,7 @@ from pathlib import Path
 from ruamel.yaml import YAML
 
 from mtl.config import PARAMS, Config
-from mtl.data.manifest import RAW, read_manifest
+from mtl.data.files.manifest import RAW, read_manifest
 from mtl.errors import UserError
 from pipelines.preflight import DVC_FILE
 from pipelines.repro import run_dvc

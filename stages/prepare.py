@@ -6,8 +6,8 @@ from pathlib import Path
 from mtl.checks import one_of
 from mtl.config import Source
 from mtl.data.build import read_source
-from mtl.data.store import PREPARED, describe_splits, size_of, write_prepared
-from mtl.data.verify import verify
+from mtl.data.files.verify import verify
+from mtl.data.loading.store import PREPARED, describe_splits, size_of, write_prepared
 from mtl.errors import ConfigError
 from mtl.types import ImageSet, SourceData
 from stages.common import stage

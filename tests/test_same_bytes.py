@@ -29,10 +29,10 @@ WRITES = {
 WRITES_OF = {"save", "shutil.copy", "shutil.copy2", "np.save", "np.savez", "np.savetxt", "json.dump", "yaml.dump"}
 """Calls of names that mean something else elsewhere (`checkpoint.save`, `array.copy`); `save` is safetensors'."""
 NO_OUTPUT = {
-    "mtl/data/archives.py:Archive.__init__": "only reads",
-    "mtl/data/download.py": "raw data as they are",
-    "mtl/data/register.py": "raw data as they are",
-    "mtl/data/origins.py": "where raw data came from, on this machine",
+    "mtl/data/formats/archives.py:Archive.__init__": "only reads",
+    "mtl/data/files/download.py": "raw data as they are",
+    "mtl/data/files/register.py": "raw data as they are",
+    "mtl/data/files/origins.py": "where raw data came from, on this machine",
     "mtl/experiment/states.py": "states of runs that have not ended",
     "mtl/files.py:replaced": "whose callers write",
     "mtl/report/style.py:picture": "draws in memory, for write_report",
@@ -53,8 +53,9 @@ NO_OUTPUT = {
 JSON, WEIGHTS = "mtl/files.py:write_json", "mtl/experiment/weights.py:write_weights"
 TABLES = "mtl/evaluation/tables.py:"
 OUTPUTS = {
-    "data/prepared/${key}": {"mtl/data/store.py:write_prepared"},
+    "data/prepared/${key}": {"mtl/data/loading/store.py:write_prepared"},
     "data/index.json": {JSON},
+    "data/tasks.json": {JSON},
     "outputs/pretrain": {JSON, WEIGHTS},
     "outputs/baseline/${key}": {JSON, WEIGHTS},
     "outputs/reference.json": {JSON},

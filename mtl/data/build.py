@@ -16,7 +16,7 @@ from mtl.config.sources import (
     Source,
     UeaSource,
 )
-from mtl.data.validate import check_prepared
+from mtl.data.loading.validate import check_prepared
 from mtl.types import SourceData
 
 

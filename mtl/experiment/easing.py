@@ -9,10 +9,10 @@ from safetensors.torch import load_file
 from torch.nn import functional
 
 from mtl.config import Config, Method
-from mtl.data.curriculum import Easing, easiest_first, shares_in_use
-from mtl.data.pools import Pool
-from mtl.data.sampling import JointPlan
-from mtl.data.tasks import TaskSet
+from mtl.data.loading.curriculum import Easing, easiest_first, shares_in_use
+from mtl.data.loading.pools import Pool
+from mtl.data.loading.sampling import JointPlan
+from mtl.data.loading.tasks import TaskSet
 from mtl.errors import UserError
 from mtl.experiment.objects import run_encoder
 from mtl.models.build import MultiTaskModel, build_model

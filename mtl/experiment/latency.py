@@ -11,7 +11,7 @@ from torch import Tensor
 
 from mtl.config import Config, Start
 from mtl.config.sharing import HardSharing, Sharing
-from mtl.data.tasks import TaskSet
+from mtl.data.loading.tasks import TaskSet
 from mtl.experiment.objects import load_tasks, run_encoder
 from mtl.files import write_json
 from mtl.models.build import MultiTaskModel, build_model

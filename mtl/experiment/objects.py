@@ -10,9 +10,9 @@ from mtl.config import Config, Method, Start
 from mtl.config.balancing import Learnt
 from mtl.config.encoder import EncoderConfig, widened
 from mtl.config.sharing import CrossStitchSharing
-from mtl.data.sampling import JointPlan
-from mtl.data.store import load_prepared
-from mtl.data.tasks import TaskSet, build_tasks
+from mtl.data.loading.sampling import JointPlan
+from mtl.data.loading.store import load_prepared
+from mtl.data.loading.tasks import TaskSet, build_tasks
 from mtl.errors import UserError
 from mtl.models.build import MultiTaskModel
 from mtl.models.transfer import Transfer, hand_over

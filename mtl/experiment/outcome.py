@@ -4,9 +4,9 @@ from typing import Any
 
 import torch
 
-from mtl.data.pools import Pool
-from mtl.data.tasks import TaskSet
-from mtl.data.windows import Windows
+from mtl.data.loading.pools import Pool
+from mtl.data.loading.tasks import TaskSet
+from mtl.data.loading.windows import Windows
 from mtl.evaluation.oracle import forecast_optimum, label_optimum
 from mtl.models.build import MultiTaskModel
 from mtl.models.sharing import CrossStitchTrunk

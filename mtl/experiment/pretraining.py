@@ -9,9 +9,9 @@ from typing import Any
 import torch
 
 from mtl.config import Config, NoObjective
-from mtl.data.sampling import JointPlan
-from mtl.data.tasks import unlabelled_pools
-from mtl.data.windows import Windows
+from mtl.data.loading.sampling import JointPlan
+from mtl.data.loading.tasks import unlabelled_pools
+from mtl.data.loading.windows import Windows
 from mtl.experiment.execution import Tell, silent, write_timings
 from mtl.experiment.identity import code_digest, pretrain_identity, state_key
 from mtl.experiment.objects import load_sources

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from mtl.config import Config, Method, Start
-from mtl.data.tasks import TaskSet
+from mtl.data.loading.tasks import TaskSet
 from mtl.experiment.outcome import examples, optimum, stitches
 from mtl.experiment.weights import write_weights
 from mtl.files import whole_folder, write_json

@@ -11,8 +11,8 @@ from mtl.balancing.build import build_balancer
 from mtl.config import Config, Method, SequentialMethod, Start, WeightedMethod
 from mtl.config.balancing import GradientMethod
 from mtl.config.sharing import HardSharing
-from mtl.data.sampling import JointPlan
-from mtl.data.tasks import TaskSet
+from mtl.data.loading.sampling import JointPlan
+from mtl.data.loading.tasks import TaskSet
 from mtl.errors import UserError
 from mtl.experiment.easing import curriculum_digests, eased_plan
 from mtl.experiment.execution import OnEpoch, Tell, silent, unheard, write_timings

@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor
 
-from mtl.data.pools import Pool
+from mtl.data.loading.pools import Pool
 from mtl.errors import UserError
 from mtl.models.draws import Part, drawing_for
 from mtl.models.pretraining import Pretrainer

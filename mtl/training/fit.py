@@ -14,8 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from mtl.balancing.base import Balancer, Step
-from mtl.data.pools import Pool
-from mtl.data.sampling import JointPlan
+from mtl.data.loading.pools import Pool
+from mtl.data.loading.sampling import JointPlan
 from mtl.errors import UserError
 from mtl.models.build import MultiTaskModel
 from mtl.training.checkpoint import Checkpoint

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.func import functional_call
 
 from mtl.balancing.base import Pass
-from mtl.data.pools import Pool
+from mtl.data.loading.pools import Pool
 from mtl.models.build import MultiTaskModel
 from mtl.training.losses import PoolLosses
 from mtl.types import Batch, Predictions, TaskSpec

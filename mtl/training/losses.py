@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from mtl.data.pools import Pool
+from mtl.data.loading.pools import Pool
 from mtl.types import Batch, Predictions, TaskSpec
 
 

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from mtl.data.pools import Pool
+from mtl.data.loading.pools import Pool
 from mtl.evaluation.metrics import forecast_metrics, label_metrics
 from mtl.models.build import MultiTaskModel
 from mtl.types import TaskSpec

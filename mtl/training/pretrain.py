@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from mtl.data.pools import Pool
-from mtl.data.sampling import JointPlan
+from mtl.data.loading.pools import Pool
+from mtl.data.loading.sampling import JointPlan
 from mtl.models.build import Pretrainer
 from mtl.models.draws import drawing_for
 from mtl.seeding import stable_seed

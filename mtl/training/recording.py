@@ -12,8 +12,8 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from mtl.config.grouping import DataMapConfig
-from mtl.data.images import Images
-from mtl.data.pools import Pool
+from mtl.data.loading.images import Images
+from mtl.data.loading.pools import Pool
 from mtl.grouping.datamap import PoolMap
 from mtl.grouping.maps import PoolArrays, write_maps
 from mtl.models.build import MultiTaskModel

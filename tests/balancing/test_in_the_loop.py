@@ -9,7 +9,7 @@ import torch
 from mtl.balancing.base import Step
 from mtl.config import SamplerConfig, TimeDartEncoder
 from mtl.config.sharing import BranchedSharing, CrossStitchSharing, HardSharing, Sharing
-from mtl.data.sampling import JointPlan
+from mtl.data.loading.sampling import JointPlan
 from mtl.errors import UserError
 from mtl.experiment.runs import all_in_every_step
 from mtl.models.build import build_model

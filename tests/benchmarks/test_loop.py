@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 from benchmarks.loop import Loop, build, etth1_har, planned
 from mtl.config import Config, Method, parse_config
 from mtl.data.build import read_source
-from mtl.data.tasks import TaskSet, build_tasks
+from mtl.data.loading.tasks import TaskSet, build_tasks
 from mtl.experiment.objects import joint_plan
 from mtl.training.checkpoint import Checkpoint
 from mtl.training.fit import Budget, Fitted, fit

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from mtl.config.sources import HarSource
-from mtl.data import archives
-from mtl.data.archives import Archive
 from mtl.data.build import read_source
+from mtl.data.formats import archives
+from mtl.data.formats.archives import Archive
 from mtl.errors import DataError
 from tests.helpers.data_files import har_files, zip_bytes
 

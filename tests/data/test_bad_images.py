@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from mtl.config import Cifar10Source, Cifar100Source, MnistSource, parse_config
-from mtl.data import archives
-from mtl.data.archives import read_tar_gz
 from mtl.data.build import read_source
-from mtl.data.register import add
+from mtl.data.files.register import add
+from mtl.data.formats import archives
+from mtl.data.formats.archives import read_tar_gz
 from mtl.data.sources import mnist as mnist_source
 from mtl.errors import DataError
 from mtl.types import ImageSet, SourceData

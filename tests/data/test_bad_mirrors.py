@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from hypothesis import strategies as st
 
-from mtl.data.download import Fetched, get
-from mtl.data.manifest import Manifest
-from mtl.data.register import add
+from mtl.data.files.download import Fetched, get
+from mtl.data.files.manifest import Manifest
+from mtl.data.files.register import add
 from mtl.errors import DataError
 from tests.helpers.cases import Refusal, attempt, few_and_many, for_all, place, tree
 from tests.helpers.damage import any_bytes

@@ -6,8 +6,8 @@ import numpy as np
 import torch
 
 from mtl.config import parse_config
-from mtl.data.register import add
-from mtl.data.store import load_prepared
+from mtl.data.files.register import add
+from mtl.data.loading.store import load_prepared
 from mtl.types import Prepared
 from stages.prepare import prepare
 from tests.helpers import bad_tables

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from mtl.config import parse_config
-from mtl.data.register import add
+from mtl.data.files.register import add
 from mtl.types import Prepared
 from stages.prepare import prepare
 from tests.helpers import bad_ts

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from mtl.config import SamplerConfig
 from mtl.config.methods import Curriculum
-from mtl.data.curriculum import Easing, easiest_first, shares_in_use
-from mtl.data.sampling import JointPlan
+from mtl.data.loading.curriculum import Easing, easiest_first, shares_in_use
+from mtl.data.loading.sampling import JointPlan
 
 curricula = st.builds(
     Curriculum,

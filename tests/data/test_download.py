@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 from mtl.config.sources import HarSource, MnistSource, PythonSource, SensorsSource, SeriesSource, UeaSource
-from mtl.data.content import content_sha256
-from mtl.data.download import get, is_present, known_sets
-from mtl.data.manifest import Manifest, ManifestFile, read_manifest, write_manifest
-from mtl.data.register import add
-from mtl.data.verify import verify
+from mtl.data.files.content import content_sha256
+from mtl.data.files.download import get, is_present, known_sets
+from mtl.data.files.manifest import Manifest, ManifestFile, read_manifest, write_manifest
+from mtl.data.files.register import add
+from mtl.data.files.verify import verify
 from mtl.errors import DataError
 from tests.helpers.data_files import har_files, series_text, ts_cases, ts_text, zip_bytes
 from tests.helpers.image_files import mnist_parts, write_mnist

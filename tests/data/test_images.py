@@ -12,10 +12,10 @@ from pydantic import TypeAdapter
 
 from mtl.config.sources import Source
 from mtl.data.build import read_source
-from mtl.data.content import content_sha256
-from mtl.data.scaling import fit_scaler
-from mtl.data.store import load_prepared, write_prepared
-from mtl.data.validate import part_masks
+from mtl.data.files.content import content_sha256
+from mtl.data.loading.scaling import fit_scaler
+from mtl.data.loading.store import load_prepared, write_prepared
+from mtl.data.loading.validate import part_masks
 from mtl.errors import ConfigError, DataError
 from mtl.types import ImageSet
 from stages.prepare import describe

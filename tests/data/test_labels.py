@@ -7,8 +7,8 @@ import torch
 from pydantic import TypeAdapter
 
 from mtl.config import Task, parse_config
-from mtl.data.labels import derive_labels
-from mtl.data.tasks import build_tasks
+from mtl.data.loading.labels import derive_labels
+from mtl.data.loading.tasks import build_tasks
 from mtl.errors import ConfigError, DataError
 from mtl.types import NO_LABEL, ImageSet, Prepared, SourceData
 from tests.helpers.cases import params

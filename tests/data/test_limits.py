@@ -13,13 +13,12 @@ import pytest
 import torch
 
 from mtl.config import ArraysSource, ForecastTask, SensorsSource, SeriesSource, UeaSource, parse_config
-from mtl.data import archives, reading
-from mtl.data.archives import Archive
 from mtl.data.build import read_source
-from mtl.data.scaling import fit_scaler
-from mtl.data.sources import tables
-from mtl.data.store import load_prepared, write_prepared
-from mtl.data.tasks import build_tasks
+from mtl.data.formats import archives, reading, tables
+from mtl.data.formats.archives import Archive
+from mtl.data.loading.scaling import fit_scaler
+from mtl.data.loading.store import load_prepared, write_prepared
+from mtl.data.loading.tasks import build_tasks
 from mtl.errors import ConfigError, DataError
 from mtl.types import Prepared
 from tests.helpers.bad_arrays import header, npy, npz

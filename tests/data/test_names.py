@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from mtl.data.build import read_source
-from mtl.data.store import PREPARED, write_prepared
+from mtl.data.loading.store import PREPARED, write_prepared
 from stages import index
 from tests.helpers.cases import Refusal, attempt, params
 from tests.helpers.data_files import make_source
@@ -40,6 +40,8 @@ def test_what_a_source_can_give(
 ) -> None:
     assert look_up(kind, task, tmp_path, monkeypatch) is None
     assert list(json.loads((tmp_path / "data/index.json").read_text())) == ["own"]
+    (written,) = json.loads((tmp_path / "data/tasks.json").read_text())
+    assert task.items() <= written.items() and written["name"] == "t"
 
 
 WRONG: list[tuple[str, dict[str, Any], str]] = [

@@ -20,10 +20,10 @@ from mtl.config.sources import (
     UeaSource,
 )
 from mtl.data.build import read_source
-from mtl.data.download import get
-from mtl.data.scaling import fit_scaler
-from mtl.data.store import describe_splits
-from mtl.data.verify import verify
+from mtl.data.files.download import get
+from mtl.data.files.verify import verify
+from mtl.data.loading.scaling import fit_scaler
+from mtl.data.loading.store import describe_splits
 from mtl.types import ImageSet, SourceData
 
 pytestmark = pytest.mark.real_data

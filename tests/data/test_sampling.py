@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mtl.config import SamplerConfig
-from mtl.data.sampling import JointPlan, shares
+from mtl.data.loading.sampling import JointPlan, shares
 
 Step = dict[str, list[int]]
 

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.preprocessing import StandardScaler
 
-from mtl.data.folds import group_folds, stratified_folds
-from mtl.data.scaling import fit_scaler
+from mtl.data.loading.scaling import fit_scaler
+from mtl.data.sources.folds import group_folds, stratified_folds
 from mtl.errors import DataError, UserError
 from mtl.types import Prepared
 

@@ -8,10 +8,10 @@ import torch
 
 from mtl.config.sources import Source
 from mtl.data.build import read_source
-from mtl.data.register import add
-from mtl.data.store import describe_splits, load_prepared, write_prepared
-from mtl.data.validate import part_masks
-from mtl.data.verify import verify
+from mtl.data.files.register import add
+from mtl.data.files.verify import verify
+from mtl.data.loading.store import describe_splits, load_prepared, write_prepared
+from mtl.data.loading.validate import part_masks
 from mtl.types import ImageSet, SourceData
 from tests.helpers.data_files import make_source
 from tests.helpers.image_files import mnist_parts

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from mtl.data import store
 from mtl.data.build import read_source
-from mtl.data.store import load_prepared, write_prepared
+from mtl.data.loading import store
+from mtl.data.loading.store import load_prepared, write_prepared
 from mtl.errors import DataError
 from tests.helpers.data_files import make_source
 

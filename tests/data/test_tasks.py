@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from mtl.config import Task
-from mtl.data.tasks import TaskSet, build_tasks, unlabelled_pools
+from mtl.data.loading.tasks import TaskSet, build_tasks, unlabelled_pools
 from mtl.errors import ConfigError, DataError
 from mtl.types import NO_LABEL, SPLITS, Prepared, Split
 from tests.helpers.problems import binary, classification, counting, forecast, series, stored, windows

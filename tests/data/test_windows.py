@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from mtl.data.pools import Pool, Target
-from mtl.data.windows import Windows, pad_rows
+from mtl.data.loading.pools import Pool, Target
+from mtl.data.loading.windows import Windows, pad_rows
 from tests.helpers.problems import counting
 
 ROWS, LENGTH = 30, 5

@@ -163,7 +163,7 @@ class Project:
 
     def results(self) -> dict[str, str]:
         """Path → hash of every file that is the same on every machine: all that is computed but measured times."""
-        found = self.contents("data/prepared", "data/index.json", "outputs", "results", "report")
+        found = self.contents("data/prepared", "data/index.json", "data/tasks.json", "outputs", "results", "report")
         found.pop("report/timings.js", None)
         return found
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from mtl.config import Config, parse_config
-from mtl.data.store import write_prepared
+from mtl.data.loading.store import write_prepared
 from mtl.paths import PREPARED
 from tests.helpers.problems import waves
 

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from mtl.config import Config, TimeDartEncoder
 from mtl.config.grouping import ClusterConfig
 from mtl.data.build import read_source
-from mtl.data.store import write_prepared
-from mtl.data.tasks import TaskSet
+from mtl.data.loading.store import write_prepared
+from mtl.data.loading.tasks import TaskSet
 from mtl.errors import UserError
 from mtl.experiment import run_finetune
 from mtl.grouping.find import find_groups

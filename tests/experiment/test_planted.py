@@ -11,7 +11,7 @@ import torch
 from mtl.config import Config
 from mtl.config.grouping import ClusterConfig
 from mtl.data.build import read_source
-from mtl.data.store import write_prepared
+from mtl.data.loading.store import write_prepared
 from mtl.experiment import run_finetune
 from mtl.grouping.clustering import agreement
 from mtl.grouping.find import find_groups

@@ -19,10 +19,10 @@ from mtl.config import (
     Task,
     TimeDartEncoder,
 )
-from mtl.data.pools import Pool, Target
-from mtl.data.sampling import JointPlan
-from mtl.data.tasks import TaskSet, build_tasks
-from mtl.data.windows import Windows
+from mtl.data.loading.pools import Pool, Target
+from mtl.data.loading.sampling import JointPlan
+from mtl.data.loading.tasks import TaskSet, build_tasks
+from mtl.data.loading.windows import Windows
 from mtl.models.build import MultiTaskModel, build_model
 from mtl.training.checkpoint import Checkpoint
 from mtl.training.fit import Budget, Fitted, Record, fit

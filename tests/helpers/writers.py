@@ -11,8 +11,8 @@ import numpy as np
 import torch
 
 from mtl.config.sources import DigitsSource, SensorsSource
-from mtl.data.register import add
-from mtl.data.store import PREPARED
+from mtl.data.files.register import add
+from mtl.data.loading.store import PREPARED
 from mtl.evaluation import tables
 from mtl.evaluation.compare import compare
 from mtl.evaluation.runs import read_histories, read_runs
@@ -93,9 +93,9 @@ WRITERS: dict[str, Callable[[Path], None]] = {
     "mtl/files.py:write_json": json_of_runs,
     "mtl/experiment/weights.py:write_weights": weights,
     "mtl/grouping/maps.py:write_maps": maps,
-    "mtl/data/store.py:write_prepared": prepared,
+    "mtl/data/loading/store.py:write_prepared": prepared,
     "mtl/files.py:replace_text": manifest,
-    "mtl/data/manifest.py:write_manifest": manifest,
+    "mtl/data/files/manifest.py:write_manifest": manifest,
     "mtl/evaluation/tables.py:write_json": long_tables,
     "mtl/evaluation/tables.py:write_csv": long_tables,
     "mtl/evaluation/tables.py:write_parquet": long_tables,

@@ -15,7 +15,7 @@ import torch
 import yaml
 
 from mtl.config import load_config
-from mtl.data.register import add
+from mtl.data.files.register import add
 from mtl.errors import UserError
 from pipelines import artefacts, second_run
 from pipelines.check import check, check_reference, write_reference

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from mtl.data.manifest import Manifest, write_manifest
-from mtl.data.store import load_prepared
+from mtl.data.files.manifest import Manifest, write_manifest
+from mtl.data.loading.store import load_prepared
 from pipelines.data_commands import app
 from stages import prepare
 from tests.helpers.data_files import series_text

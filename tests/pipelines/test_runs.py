@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from mtl.data.store import write_prepared
+from mtl.data.loading.store import write_prepared
 from mtl.errors import UserError
 from mtl.experiment import run_baseline, run_finetune
 from mtl.experiment.states import FINISHED, held, list_states

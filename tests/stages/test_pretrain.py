@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from mtl.config import Config, parse_config
-from mtl.data.store import write_prepared
+from mtl.data.loading.store import write_prepared
 from mtl.errors import ConfigError, UserError
 from mtl.experiment import run_pretrain
 from mtl.experiment.identity import settings

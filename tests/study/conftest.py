@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from mtl.config import Config
-from mtl.data.store import write_prepared
+from mtl.data.loading.store import write_prepared
 from mtl.paths import PREPARED
 from pipelines import study
 from pipelines.plan import Plan, plan_of

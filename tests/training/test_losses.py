@@ -7,8 +7,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from mtl.data.pools import Pool, Target
-from mtl.data.windows import Windows
+from mtl.data.loading.pools import Pool, Target
+from mtl.data.loading.windows import Windows
 from mtl.training.losses import PoolLosses, gradient_geometry
 from mtl.types import Predictions, TaskSpec
 from tests.helpers.problems import spec

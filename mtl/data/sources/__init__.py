@@ -1,0 +1,1 @@
+"""One source a file: its raw files → arrays in original units."""

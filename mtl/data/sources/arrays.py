@@ -13,9 +13,9 @@ import numpy as np
 import torch
 
 from mtl.config.sources import ArraysSource
-from mtl.data.archives import Archive
-from mtl.data.folds import group_folds, stratified_folds
-from mtl.data.reading import MAX_VALUES
+from mtl.data.formats.archives import Archive
+from mtl.data.formats.reading import MAX_VALUES
+from mtl.data.sources.folds import group_folds, stratified_folds
 from mtl.errors import DataError, shown
 from mtl.types import NO_LABEL, Prepared
 

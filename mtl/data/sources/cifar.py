@@ -12,7 +12,7 @@ import numpy as np
 
 from mtl.config.image_sets import CLASSES, COARSE
 from mtl.config.images import Cifar10Source, Cifar100Source
-from mtl.data.archives import read_tar_gz
+from mtl.data.formats.archives import read_tar_gz
 from mtl.data.sources.images import Images, image_set
 from mtl.errors import DataError, shown
 from mtl.types import ImageSet

@@ -14,9 +14,9 @@ import pandas as pd
 import torch
 
 from mtl.config.sources import HarSource
-from mtl.data.archives import MAX_UNPACKED, Archive
-from mtl.data.folds import group_folds
-from mtl.data.reading import read_bytes
+from mtl.data.formats.archives import MAX_UNPACKED, Archive
+from mtl.data.formats.reading import read_bytes
+from mtl.data.sources.folds import group_folds
 from mtl.errors import DataError
 from mtl.types import Prepared
 

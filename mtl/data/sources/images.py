@@ -13,7 +13,7 @@ from numpy import ndarray
 from mtl.config.image_sets import CLASSES
 from mtl.config.images import ImageSource
 from mtl.config.source_checks import part_problem
-from mtl.data.folds import stratified_folds
+from mtl.data.sources.folds import stratified_folds
 from mtl.errors import SettingError
 from mtl.types import ImageSet
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from mtl.config.image_sets import CLASSES
 from mtl.config.images import MnistSource
-from mtl.data.reading import MAX_BYTES, check_count, read_gzip
+from mtl.data.formats.reading import MAX_BYTES, check_count, read_gzip
 from mtl.data.sources.images import Images, image_set
 from mtl.errors import DataError
 from mtl.types import ImageSet

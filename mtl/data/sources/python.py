@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from mtl.config.sources import PythonSource
-from mtl.data.validate import check_prepared
+from mtl.data.loading.validate import check_prepared
 from mtl.errors import DataError
 from mtl.types import SourceData
 

@@ -11,8 +11,8 @@ import pandas as pd
 import torch
 
 from mtl.config.sources import FractionBorders, RowBorders, SeriesSource
-from mtl.data.reading import check_count
-from mtl.data.sources.tables import Table, read_table
+from mtl.data.formats.reading import check_count
+from mtl.data.formats.tables import Table, read_table
 from mtl.data.sources.timeline import order_in_time
 from mtl.errors import DataError, shown
 from mtl.types import NO_LABEL, Prepared

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from mtl.config.sources import SeriesSource
-from mtl.data.sources.tables import Table
+from mtl.data.formats.tables import Table
 from mtl.errors import DataError, shown
 
 Unit = Literal["s", "ms", "us", "ns"]

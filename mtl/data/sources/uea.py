@@ -9,9 +9,9 @@ import numpy as np
 import torch
 
 from mtl.config.sources import UeaSource
-from mtl.data.folds import stratified_folds
-from mtl.data.reading import check_count
-from mtl.data.sources.ts_format import TsFile, parse_ts
+from mtl.data.formats.reading import check_count
+from mtl.data.formats.ts_format import TsFile, parse_ts
+from mtl.data.sources.folds import stratified_folds
 from mtl.errors import DataError
 from mtl.types import Prepared
 

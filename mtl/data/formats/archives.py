@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from mtl.data.reading import MAX_FILES, check_plain, read_gzip, size
+from mtl.data.formats.reading import MAX_FILES, check_plain, read_gzip, size
 from mtl.errors import DataError
 
 MAX_UNPACKED = 1 << 29

@@ -16,8 +16,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
-from mtl.data.scaling import fit_scaler
-from mtl.data.validate import part_masks
+from mtl.data.loading.scaling import fit_scaler
+from mtl.data.loading.validate import part_masks
 from mtl.errors import DataError
 from mtl.types import ImageSet, Prepared, SourceData
 
@@ -34,7 +34,7 @@ def write_prepared(prepared: SourceData, folder: Path, hashes: dict[str, str]) -
     """Writes `folder`/arrays.safetensors and `folder`/meta.json, replacing what was there as a whole.
 
     Args:
-        prepared: a source that `mtl.data.validate.check_prepared` let through.
+        prepared: a source that `mtl.data.loading.validate.check_prepared` let through.
         folder: data/prepared/NAME.
         hashes: source file → sha256, kept in the meta.
     """

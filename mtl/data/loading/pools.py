@@ -10,8 +10,8 @@ import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
-from mtl.data.images import Images
-from mtl.data.windows import Windows
+from mtl.data.loading.images import Images
+from mtl.data.loading.windows import Windows
 from mtl.types import Batch
 
 

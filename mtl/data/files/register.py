@@ -5,10 +5,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from mtl.data.content import file_sha256
-from mtl.data.manifest import MAX_NAME, RAW, Manifest, ManifestFile, read_manifest, write_manifest
-from mtl.data.origins import read_origins, record_origins
-from mtl.data.reading import MAX_FILES, check_plain, reading, writing
+from mtl.data.files.content import file_sha256
+from mtl.data.files.manifest import MAX_NAME, RAW, Manifest, ManifestFile, read_manifest, write_manifest
+from mtl.data.files.origins import read_origins, record_origins
+from mtl.data.formats.reading import MAX_FILES, check_plain, reading, writing
 from mtl.errors import DataError, shown
 from mtl.files import replaced
 

@@ -2,7 +2,8 @@
 
     {"title": "...", "licence": "...", "files": {"ETTh1.csv": {"sha256": ["..."], "content_sha256": [], "url": "..."}}}
 
-Paths are relative to data/raw/. A file is accepted if its sha256 is listed, or its content hash (`mtl.data.content`).
+Paths are relative to data/raw/. A file is accepted if its sha256 is listed, or its content hash
+(`mtl.data.files.content`).
 `url` is the original public address, or null for a user's own file. Synthetic sources have no files.
 """
 
@@ -12,8 +13,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from mtl.data.content import content_sha256, file_sha256
-from mtl.data.reading import read_bytes
+from mtl.data.files.content import content_sha256, file_sha256
+from mtl.data.formats.reading import read_bytes
 from mtl.errors import DataError, shown
 from mtl.files import replace_text
 

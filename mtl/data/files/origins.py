@@ -4,8 +4,8 @@ the data."""
 import json
 from pathlib import Path
 
-from mtl.data.manifest import MAX_MANIFEST, RAW
-from mtl.data.reading import read_bytes
+from mtl.data.files.manifest import MAX_MANIFEST, RAW
+from mtl.data.formats.reading import read_bytes
 from mtl.errors import DataError
 from mtl.files import replace_text
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mtl.data.reading import read_bytes
+from mtl.data.formats.reading import read_bytes
 from mtl.errors import DataError, shown
 
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from mtl.data.reading import reading
+from mtl.data.formats.reading import reading
+from mtl.data.formats.ts_format import parse_ts
 from mtl.data.sources.cifar import cifar_files
 from mtl.data.sources.har import open_har, signal_files
-from mtl.data.sources.ts_format import parse_ts
 from mtl.errors import DataError
 
 

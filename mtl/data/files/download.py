@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from mtl.data.content import file_sha256
-from mtl.data.manifest import RAW, Manifest, ManifestFile, read_manifest
-from mtl.data.origins import read_origins, record_origins
-from mtl.data.reading import read_bytes, reading, writing
+from mtl.data.files.content import file_sha256
+from mtl.data.files.manifest import RAW, Manifest, ManifestFile, read_manifest
+from mtl.data.files.origins import read_origins, record_origins
+from mtl.data.formats.reading import read_bytes, reading, writing
 from mtl.errors import DataError
 
 SUMS = "SHA256SUMS"

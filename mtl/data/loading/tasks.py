@@ -8,12 +8,12 @@ from torch import Tensor
 
 from mtl.config import ForecastTask, Task
 from mtl.config.encoder_checks import pretrain_source_problem
-from mtl.data.images import image_samples
-from mtl.data.labels import derive_labels
-from mtl.data.pools import Pool, Target
-from mtl.data.samples import TaskAtSource, input_len, labels_at, part_of
-from mtl.data.scaling import fit_scaler
-from mtl.data.windows import Windows, pad_rows
+from mtl.data.loading.images import image_samples
+from mtl.data.loading.labels import derive_labels
+from mtl.data.loading.pools import Pool, Target
+from mtl.data.loading.samples import TaskAtSource, input_len, labels_at, part_of
+from mtl.data.loading.scaling import fit_scaler
+from mtl.data.loading.windows import Windows, pad_rows
 from mtl.errors import DataError, SettingError
 from mtl.types import NO_LABEL, SPLITS, ImageSet, Prepared, SourceData, Split, TaskSpec
 

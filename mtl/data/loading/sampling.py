@@ -13,7 +13,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from mtl.config import SamplerConfig
-from mtl.data.curriculum import Easing
+from mtl.data.loading.curriculum import Easing
 from mtl.errors import ConfigError
 from mtl.seeding import generator
 

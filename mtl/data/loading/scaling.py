@@ -5,8 +5,8 @@ from jaxtyping import Float64
 from torch import Tensor
 
 from mtl.checks import bad
-from mtl.data.images import FULL
-from mtl.data.validate import part_masks
+from mtl.data.loading.images import FULL
+from mtl.data.loading.validate import part_masks
 from mtl.types import ImageSet, SourceData
 
 LEVELS = 256

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from mtl.config.sources import SeriesSource
-from mtl.data.reading import MAX_BYTES, check_count, check_plain, read_gzip, size
+from mtl.data.formats.reading import MAX_BYTES, check_count, check_plain, read_gzip, size
 from mtl.errors import DataError
 
 PARQUET_BATCH = 1024

@@ -15,8 +15,8 @@ from mtl.config.sources import (
     Source,
     UeaSource,
 )
-from mtl.data.content import file_sha256
-from mtl.data.manifest import RAW, read_manifest
+from mtl.data.files.content import file_sha256
+from mtl.data.files.manifest import RAW, read_manifest
 from mtl.data.sources.mnist import idx_names
 from mtl.errors import DataError
 

@@ -1,0 +1,1 @@
+"""Prepared arrays → tasks, pools of samples, and which of them every step draws."""
