@@ -40,8 +40,23 @@ def test_what_a_source_can_give(
 ) -> None:
     assert look_up(kind, task, tmp_path, monkeypatch) is None
     assert list(json.loads((tmp_path / "data/index.json").read_text())) == ["own"]
-    (written,) = json.loads((tmp_path / "data/tasks.json").read_text())
-    assert task.items() <= written.items() and written["name"] == "t"
+
+
+def test_tasks_are_listed_in_their_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """DVC takes sections that differ in order alone for the same; the file that stages depend on does not."""
+    task = {"kind": "binary", "label": "even", "source": "own"}
+    source = make_source("digits", tmp_path)
+    write_prepared(read_source("own", source, tmp_path), tmp_path / PREPARED / "own", {})
+    monkeypatch.chdir(tmp_path)
+    for names in (["b", "a"], ["a", "b"]):
+        raw = params(source.model_dump(mode="json", exclude_none=True)) | {
+            "tasks": {name: dict(task) for name in names}
+        }
+        Path("params.yaml").write_text(yaml.safe_dump(raw, sort_keys=False))
+        index.main()
+        written = json.loads(Path("data/tasks.json").read_text())
+        assert [entry["name"] for entry in written] == names
+        assert {entry["kind"] for entry in written} == {"binary"}
 
 
 WRONG: list[tuple[str, dict[str, Any], str]] = [
