@@ -33,6 +33,11 @@ class PlantedGroups(Section):
     between: Fraction = 0.0
     """Share of all labels' information that lies in the first chain's regime instead, which they have in common."""
 
+    @property
+    def labels(self) -> list[list[str]]:
+        """Names of the labels of each group: `group1_1`, `group1_2`, …"""
+        return [[f"group{g + 1}_{m + 1}" for m in range(self.tasks)] for g in range(self.count)]
+
 
 class SensorsSource(Section):
     """Embedded data with a known optimum: two Markov-switching vector autoregressions (methods 7), one row an hour."""
@@ -73,6 +78,16 @@ class SensorsSource(Section):
     def borders(self) -> tuple[int, int, int]:
         """Rows [0, a) are the training part, [a, b) validation, [b, c) the test part."""
         return round(self.rows * self.train), round(self.rows * (self.train + self.val)), self.rows
+
+    @property
+    def classes(self) -> dict[str, list[str]]:
+        """Label → names of its classes."""
+        planted = [] if self.groups is None else [name for names in self.groups.labels for name in names]
+        return {
+            "load_state": [f"load {k + 1}" for k in range(self.regimes)],
+            "fault": ["sound", "fault"],
+            "coin": ["heads", "tails"],
+        } | {name: ["even regime", "odd regime"] for name in planted}
 
     @model_validator(mode="after")
     def _leave_room(self) -> "SensorsSource":

@@ -34,7 +34,20 @@ def refusal(file: Raw) -> str:
     return message.removeprefix("params.yaml: ")
 
 
+def sensors(label: object, **section: Any) -> Raw:
+    file = own("sensors", label, {"kind": "linear"}, **section)
+    file["tasks"]["t0"]["input_len"] = 24
+    return file
+
+
 LABELS: list[tuple[Raw, str]] = [
+    (
+        sensors("falt"),
+        "`tasks.t0.label` should be one of load_state, fault, coin, or a rule (even, one_vs_rest, …); found 'falt'.",
+    ),
+    (sensors("load_state"), "`tasks.t0.kind` binary needs a label with 2 classes; load_state has 4: load 1, load 2, "),
+    (sensors("group2_3", groups={"tasks": 2}), "group1_1, group1_2, group2_1, group2_2, group3_1, group3_2, or a "),
+    (sensors({"one_vs_rest": "load 5", "of": "load_state"}), "load 1, load 2, load 3, load 4; found 'load 5'."),
     (
         own("digits", {"one_vs_rest": "lion"}),
         "one_vs_rest` should be among the classes of `classes`: 0, 1, 2, 3, 4, 5, 6, 7, 8, 9; found 'lion'.",

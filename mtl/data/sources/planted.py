@@ -15,11 +15,6 @@ from jaxtyping import Bool, Float, Int
 from mtl.config.sources import PlantedGroups
 
 
-def label_names(groups: PlantedGroups) -> list[list[str]]:
-    """Names of the labels of each group: `group1_1`, `group1_2`, …"""
-    return [[f"group{g + 1}_{m + 1}" for m in range(groups.tasks)] for g in range(groups.count)]
-
-
 def draw_labels(
     groups: PlantedGroups,
     common: Bool[np.ndarray, " R"],
@@ -36,7 +31,7 @@ def draw_labels(
     """
     found: dict[str, Int[np.ndarray, " R"]] = {}
     dice = iter(streams)
-    for odd, names in zip(own, label_names(groups), strict=True):
+    for odd, names in zip(own, groups.labels, strict=True):
         for name in names:
             die = next(dice)
             first, second = die.random(len(odd)), die.random(len(odd))
@@ -50,7 +45,7 @@ def label_optimum(
 ) -> dict[str, Float[np.ndarray, "n 2"]]:
     """P(label | x_≤t) of each label, given P(regime is odd | x_≤t) of chain 1 and of each group's chain."""
     found: dict[str, Float[np.ndarray, "n 2"]] = {}
-    for odd, names in zip(own, label_names(groups), strict=True):
+    for odd, names in zip(own, groups.labels, strict=True):
         alone = groups.within * odd + (1 - groups.within) / 2
         p = groups.between * common + (1 - groups.between) * alone
         found |= {name: np.stack([1 - p, p], axis=1) for name in names}

@@ -222,12 +222,7 @@ def read(config: SensorsSource, name: str, root: Path) -> Prepared:
         fold=None,
         folds=1,
         labels={key: torch.from_numpy(value) for key, value in labels.items()},
-        classes={
-            "load_state": [f"load {k + 1}" for k in range(config.regimes)],
-            "fault": ["sound", "fault"],
-            "coin": ["heads", "tails"],
-        }
-        | {name: ["even regime", "odd regime"] for name in labels if name.startswith("group")},
+        classes=config.classes,
         units={s.name: s.unit for s in sensors},
         oracle_forecast=torch.from_numpy(offset + scale * np.concatenate(means, axis=2)),
         oracle_from=b - 1,
