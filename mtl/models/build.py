@@ -35,7 +35,7 @@ from mtl.config.sharing import (
     SoftSharing,
 )
 from mtl.config.training import Objective
-from mtl.errors import SettingError, UserError
+from mtl.errors import SettingError
 from mtl.models.base import Encoder, StagedEncoder
 from mtl.models.cnn import Cnn
 from mtl.models.diffusion import DiffusionPretrainer
@@ -137,7 +137,7 @@ def build_trunk(sharing: Sharing, encoder: Encoder, tasks: Sequence[str]) -> Tru
             return SeparateTrunk(encoder, tasks, sharing.penalty)
         case CrossStitchSharing():
             if len(tasks) < 2:
-                raise UserError(f"`sharing.kind` cross_stitch needs two tasks or more, found {', '.join(tasks)}.")
+                raise SettingError("sharing.kind", f"cross_stitch needs two tasks or more, found {', '.join(tasks)}.")
             return CrossStitchTrunk(_staged(sharing.kind, encoder), tasks, sharing.units == "channel",
                                     sharing.init == "lean")  # fmt: skip
         case BranchedSharing():
@@ -146,7 +146,7 @@ def build_trunk(sharing: Sharing, encoder: Encoder, tasks: Sequence[str]) -> Tru
             if set(listed) != set(tasks):
                 odd = sorted(set(listed) ^ set(tasks))[0]
                 what = "a task of the method" if odd in listed else "left out"
-                raise UserError(f"`sharing.groups` should hold every task of the method once: {odd} is "
+                raise SettingError("sharing.groups", f"should hold every task of the method once: {odd} is "
                                 f"{'not ' if odd in listed else ''}{what}.")  # fmt: skip
             if sharing.shared_stages > len(staged.stages):
                 raise bad("sharing.shared_stages", f"be at most the encoder's {len(staged.stages)} stages",
@@ -158,8 +158,8 @@ def build_trunk(sharing: Sharing, encoder: Encoder, tasks: Sequence[str]) -> Tru
 
 def _staged(kind: str, encoder: Encoder) -> StagedEncoder:
     if not isinstance(encoder, StagedEncoder):
-        raise UserError(f"`sharing.kind` {kind} needs an encoder with stages (mtl.models.base.StagedEncoder), found "
-                        f"{type(encoder).__name__}; hard, separate and soft go with every encoder.")  # fmt: skip
+        message = f"needs an encoder with stages (mtl.models.base.StagedEncoder), found {type(encoder).__name__}"
+        raise SettingError("sharing.kind", f"{kind} {message}; hard, separate and soft go with every encoder.")
     return encoder
 
 
@@ -206,6 +206,6 @@ def build_pretrainer(encoder: EncoderConfig, objective: Objective, input_lens: I
             case DenoiseObjective():
                 return DenoisePretrainer(network, objective.noise_level, lengths)
             case NoObjective():
-                raise UserError("`pretrain.objective` should be diffusion or denoise to pretrain, found 'none'.")
+                raise SettingError("pretrain.objective", "should be diffusion or denoise to pretrain, found 'none'.")
             case _:
                 assert_never(objective)

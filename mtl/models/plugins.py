@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from mtl.config import PythonEncoder
-from mtl.errors import UserError
+from mtl.errors import SettingError, UserError
 from mtl.models.base import Encoder, Features
 
 FOLDER = "plugins"
@@ -42,15 +42,20 @@ def _find(target: str) -> Callable[..., object]:
         try:
             module = importlib.import_module(module_name)
         except Exception as error:  # the user's module may fail in any way while it is imported
-            raise UserError(
-                f"`encoder.target` {target}: `{FOLDER}/{module_name.replace('.', '/')}.py` cannot be imported "
-                f"({type(error).__name__}: {error})."
+            raise SettingError(
+                "encoder.target",
+                f"{target}: `{FOLDER}/{module_name.replace('.', '/')}.py` cannot be imported "
+                f"({type(error).__name__}: {error}).",
             ) from error
     if not Path(module.__file__ or "/").resolve().is_relative_to(folder):
-        raise UserError(f"`encoder.target` {target}: the module should stand in `{FOLDER}/`, found {module.__file__}.")
+        raise SettingError(
+            "encoder.target", f"{target}: the module should stand in `{FOLDER}/`, found {module.__file__}."
+        )
     found = vars(module).get(name)
     if not callable(found):
-        raise UserError(f"`encoder.target` {target}: `{name}` should be a function or class in it, found {found!r}.")
+        raise SettingError(
+            "encoder.target", f"{target}: `{name}` should be a function or class in it, found {found!r}."
+        )
     return found
 
 
@@ -65,13 +70,14 @@ def load_encoder(config: PythonEncoder) -> Encoder:
         try:
             encoder = target(dict(config.options), config.dropout)
         except Exception as error:  # the user's code may fail in any way
-            raise UserError(
-                f"`encoder.target` {config.target} failed for options {config.options} "
-                f"({type(error).__name__}: {error})."
+            raise SettingError(
+                "encoder.target",
+                f"{config.target} failed for options {config.options} ({type(error).__name__}: {error}).",
             ) from error
     if not isinstance(encoder, Encoder):
-        raise UserError(
-            f"`encoder.target` {config.target} should return a mtl.models.base.Encoder, found {type(encoder).__name__}."
+        raise SettingError(
+            "encoder.target",
+            f"{config.target} should return a mtl.models.base.Encoder, found {type(encoder).__name__}.",
         )
     return encoder
 
@@ -85,8 +91,9 @@ def check_contract(encoder: Encoder, target: str, shapes: Iterable[tuple[int, ..
     for name, kind in (("width", int), ("dropout", float)):
         if type(getattr(encoder, name, None)) is not kind:
             found = getattr(encoder, name, None)
-            raise UserError(
-                f"`encoder.target` {target}: its attribute `{name}` should be of type {kind.__name__}, found {found!r}."
+            raise SettingError(
+                "encoder.target",
+                f"{target}: its attribute `{name}` should be of type {kind.__name__}, found {found!r}.",
             )
     was_training = encoder.training
     encoder.eval()
@@ -100,9 +107,9 @@ def check_contract(encoder: Encoder, target: str, shapes: Iterable[tuple[int, ..
         except UserError:
             raise
         except Exception as error:  # the user's code may fail in any way
-            raise UserError(
-                f"`encoder.target` {target} failed on a trial input [B, C, …] = {list(x.shape)} "
-                f"({type(error).__name__}: {error})."
+            raise SettingError(
+                "encoder.target",
+                f"{target} failed on a trial input [B, C, …] = {list(x.shape)} ({type(error).__name__}: {error}).",
             ) from error
         _check_features(features, target, channels, tokens, encoder.width, len(shape) == 2)
     encoder.train(was_training)
@@ -110,7 +117,7 @@ def check_contract(encoder: Encoder, target: str, shapes: Iterable[tuple[int, ..
 
 def _check_features(features: object, target: str, channels: int, tokens: int, width: int, windows: bool) -> None:
     if not isinstance(features, Features):
-        raise UserError(f"`encoder.target` {target} should return Features, found {type(features).__name__}.")
+        raise SettingError("encoder.target", f"{target} should return Features, found {type(features).__name__}.")
     wanted: dict[str, tuple[int, ...]] = {"tokens": (_TRIAL_BATCH, channels, tokens, width)}
     if windows:
         wanted |= {"mean": (_TRIAL_BATCH, channels), "std": (_TRIAL_BATCH, channels)}
@@ -118,10 +125,12 @@ def _check_features(features: object, target: str, channels: int, tokens: int, w
         tensor = vars(features)[name]
         found = tuple(tensor.shape) if isinstance(tensor, Tensor) else type(tensor).__name__
         if found != shape:
-            raise UserError(f"`encoder.target` {target}: Features.{name} should have the shape {shape}, found {found}.")
+            raise SettingError(
+                "encoder.target", f"{target}: Features.{name} should have the shape {shape}, found {found}."
+            )
         if not bool(tensor.isfinite().all()):
-            raise UserError(f"`encoder.target` {target}: Features.{name} should be finite, found NaN or infinity.")
+            raise SettingError("encoder.target", f"{target}: Features.{name} should be finite, found NaN or infinity.")
     if features.std is not None and not bool((features.std > 0).all()):
-        raise UserError(
-            f"`encoder.target` {target}: Features.std should be positive, found {float(features.std.min())}."
+        raise SettingError(
+            "encoder.target", f"{target}: Features.std should be positive, found {float(features.std.min())}."
         )
