@@ -33,8 +33,9 @@ def build_balancer(method: Method | None, specs: list[TaskSpec], seed: int = 0) 
         try:
             from mtl.balancing.build_descent import build_descent
         except ModuleNotFoundError as error:
+            package = str(error.name).partition(".")[0]
             raise UserError(
-                f"`kind: {method.kind}` cannot run: {error.name} is not installed; `pip install {error.name}` does it."
+                f"`kind: {method.kind}` cannot run: {package} is not installed; `pip install {package}` does it."
             ) from None
 
         balancer: Balancer = build_descent(method, specs, seed)

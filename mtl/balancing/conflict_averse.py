@@ -1,24 +1,39 @@
-"""CAGrad: its inner problem, a second-order cone program of K numbers, as Clarabel takes it."""
+"""CAGrad (Liu 2021, arXiv 2110.14048, algorithm 1), its inner problem solved exactly.
 
-import clarabel
+With G the Gramian of the task gradients, g₀ = Jᵀ1/K their mean and ρ = c·‖g₀‖, the problem is
+
+    min F(w) = wᵀs + ρ·√(wᵀGw) over w ≥ 0, Σw = 1, where s = G·1/K.
+
+Let z(ν) ≥ 0 minimise ½·zᵀGz + zᵀ(s − ν·1). Its optimality conditions are those of F at w = z/Σz once √(zᵀGz) = ρ, and
+ν is F's minimum then. That length grows with ν, and ½·zᵀGz is convex and piecewise quadratic in it; so ν is found by
+quadratic steps, a program of `nonnegative` each, and exactly as soon as the z that are above 0 stay the same. Two to
+six steps do, for a hundred tasks too.
+"""
+
+import math
+
 import numpy as np
 import torch
 from jaxtyping import Float64
 from numpy.typing import NDArray
-from scipy.sparse import csc_array
+from scipy.linalg import lapack
 from torch import Tensor
 
 from mtl.balancing.aggregation import Weigher, unit_trace
+from mtl.balancing.nonnegative import solve
 
 Vector = NDArray[np.float64]
-STILL = 1e-8
-"""It stands still where the tasks' best common direction is this much shorter than their gradients."""
+RIDGE = 1e-10
+"""Added to the diagonal, scaled to 1: decides between equal solutions (tasks with one gradient share its weight)."""
+STILL = 1e-4
+"""It stands still where the tasks' weighted gradients cancel to this share of their lengths (TorchJD's `norm_eps`)."""
+STEPS = 100
+CLOSE = 1e-12
+"""Relative change of ν that counts as none."""
 
 
 class CaGrad(Weigher):
-    """Conflict-averse descent (Liu 2021, arXiv 2110.14048, algorithm 1).
-
-    TorchJD states the same problem in cvxpy, which translates it anew in every step; that costs more than solving it.
+    """Conflict-averse descent: the mean gradient, and c times its length towards the worst mixture of the tasks'.
 
     Args:
         c: radius of the ball around the mean gradient g₀, in units of its length; 0 ≤ c.
@@ -30,36 +45,66 @@ class CaGrad(Weigher):
 
     def forward(self, gramian: Float64[Tensor, "k k"], present: list[int]) -> Float64[Tensor, " k"]:
         del present
-        values, vectors = np.linalg.eigh(unit_trace(gramian).numpy())
-        root = vectors * np.sqrt(values.clip(min=0))  # G = root·rootᵀ
-        mean = root.mean(axis=0)
-        radius = self.c * float(np.linalg.norm(mean))
-        w = _worst_mixture(root, root @ mean, radius)
-        length = float(np.linalg.norm(root.T @ w))
-        if length < STILL:
-            return torch.zeros(len(w), dtype=torch.float64)
-        return torch.from_numpy(1 / len(w) + (radius / length) * w)
+        g = unit_trace(gramian).numpy()
+        count = len(g)
+        slope = g.mean(axis=1)
+        radius = self.c * math.sqrt(max(float(slope.mean()), 0.0))
+        if radius == 0:
+            return torch.full((count,), 1 / count, dtype=torch.float64)
+        moving = g.diagonal() > 0
+        w, least = _worst_mixture(g[np.ix_(moving, moving)], slope[moving], radius)
+        # A task without a gradient is a mixture whose F is 0.
+        if not moving.all() and least >= 0:
+            return torch.zeros(count, dtype=torch.float64)
+        w, squares = _spread(w, moving), g.diagonal()
+        length = math.sqrt(max(float(w @ g @ w), 0.0))
+        if length <= STILL * math.sqrt(float(w**2 @ squares)):
+            return torch.zeros(count, dtype=torch.float64)
+        return torch.from_numpy(1 / count + (radius / length) * w)
 
 
-def _worst_mixture(root: Vector, slope: Vector, radius: float) -> Vector:
-    """The w ≥ 0 with sum 1 that minimises slope·w + radius·‖rootᵀw‖."""
-    count = len(slope)
-    # Unknowns (w, t) with t ≥ ‖rootᵀw‖; rows: sum of w, w ≥ 0, then the cone (t, rootᵀw).
-    rows = np.zeros((2 * count + 2, count + 1))
-    rows[0, :count] = 1
-    rows[1 : count + 1, :count] = -np.eye(count)
-    rows[count + 1, count] = -1
-    rows[count + 2 :, :count] = -root.T
-    bounds = np.zeros(len(rows))
-    bounds[0] = 1
-    cones = [clarabel.ZeroConeT(1), clarabel.NonnegativeConeT(count), clarabel.SecondOrderConeT(count + 1)]
-    settings = clarabel.DefaultSettings()
-    settings.verbose = False
-    settings.max_threads = 1  # one order of sums, so that a run repeats bit for bit
-    nothing = csc_array((count + 1, count + 1))
-    solver = clarabel.DefaultSolver(nothing, np.append(slope, radius), csc_array(rows), bounds, cones, settings)
-    found = solver.solve()
-    if found.status not in (clarabel.SolverStatus.Solved, clarabel.SolverStatus.AlmostSolved):
-        raise RuntimeError(f"CAGrad's inner problem of {count} tasks was not solved: {found.status}")
-    w = np.asarray(found.x)[:count].clip(min=0)
-    return w / w.sum()
+def _worst_mixture(gramian: Vector, slope: Vector, radius: float) -> tuple[Vector, float]:
+    """The w ≥ 0 with sum 1 that minimises wᵀs + ρ·√(wᵀGw), and that minimum; no gradient is 0."""
+    scale = 1 / np.sqrt(gramian.diagonal())
+    matrix = gramian * scale[:, None] * scale
+    matrix[np.diag_indices_from(matrix)] = 1 + RIDGE
+    s = scale * slope
+    # Below the least slope z is 0; a single task's F is not below the minimum.
+    low, high = float(slope.min()), float((slope + radius / scale).min())
+    nu = high
+    for _ in range(STEPS):
+        z = solve(matrix, s - nu * scale)
+        excess = float(z @ matrix @ z) - radius**2
+        low, high = (low, min(high, nu)) if excess > 0 else (max(low, nu), high)
+        found = _at_length(matrix, s, scale, np.flatnonzero(z), radius)
+        if abs(found - nu) <= CLOSE * max(abs(nu), high - low) or high - low <= CLOSE * abs(high):
+            break
+        if found == math.inf and low < 0 < high:
+            found = 0.0  # z has no bound above 0 where the gradients' convex hull holds 0
+        if not low <= found <= high:
+            # The slope of ½·zᵀGz is Σz, in the units of the gradients.
+            total = float(scale @ z)
+            newton = nu - excess / (2 * total) if total > 0 else math.inf
+            found = newton if low <= newton <= high else (low + high) / 2
+        nu = found
+    else:
+        raise RuntimeError(f"CAGrad's inner problem of {len(s)} tasks was not solved in {STEPS} steps.")
+    w = scale * z
+    return w / w.sum(), nu
+
+
+def _at_length(matrix: Vector, s: Vector, scale: Vector, free: NDArray[np.intp], radius: float) -> float:
+    """The larger ν at which zᵀAz = ρ², if just the z of `free` are not 0; infinite where there is none."""
+    if not len(free):
+        return math.inf
+    per_nu, fixed = lapack.dposv(matrix[np.ix_(free, free)], np.stack([scale[free], s[free]], axis=1))[1].T
+    a, b = float(scale[free] @ per_nu), float(scale[free] @ fixed)
+    inside = b * b - a * (float(s[free] @ fixed) - radius**2)
+    return (b + math.sqrt(inside)) / a if inside >= 0 and a > 0 else math.inf
+
+
+def _spread(values: Vector, places: NDArray[np.bool_]) -> Vector:
+    """The values at the places that are marked, 0 elsewhere."""
+    whole = np.zeros(len(places))
+    whole[places] = values
+    return whole

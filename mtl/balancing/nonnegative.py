@@ -1,9 +1,10 @@
 """Quadratic programs whose unknowns may not be negative: min ½·zᵀAz + bᵀz over z ≥ 0, for A positive definite [K, K].
 
-MGDA, DualProj and UPGrad all come down to it. `solve` is exact: block principal pivoting (Júdice & Pires 1994,
-doi 10.1016/0305-0548(94)90106-6) exchanges all variables of the wrong sign at once, and single ones where that does
-not help. `solve_rows` solves K programs that differ in b alone, together, by accelerated projected gradient (Nesterov)
-with a restart of each row whose step turns uphill (O'Donoghue & Candès 2015, arXiv 1204.3982).
+MGDA, CAGrad, DualProj and UPGrad all come down to it. `solve` is exact: block principal pivoting (Júdice & Pires 1994,
+doi 10.1016/0305-0548(94)90106-6) exchanges all variables of the wrong sign at once; where that turns in circles, an
+active set takes in one after the other (Lawson & Hanson 1974, chapter 23, for a quadratic program). `solve_rows` solves
+K programs that differ in b alone, together, by accelerated projected gradient (Nesterov) with a restart of each row
+whose step turns uphill (O'Donoghue & Candès 2015, arXiv 1204.3982).
 """
 
 import numpy as np
@@ -15,9 +16,9 @@ from torch import Tensor
 
 Vector = NDArray[np.float64]
 SIGN_TOLERANCE = 1e-10
-"""Relative to the largest |b|: what counts as zero. It grows hundredfold should rounding keep the pivots turning."""
+"""Relative to the largest |b|: what counts as zero."""
 FULL_EXCHANGES = 3
-"""Exchanges of whole blocks without progress before single variables are exchanged."""
+"""Exchanges of whole blocks without progress before variables are taken in one by one."""
 ROW_TOLERANCE = 5e-5
 """Relative KKT residual at which a row counts as solved."""
 CHECK_EVERY = 5
@@ -36,28 +37,53 @@ def solve(matrix: Vector, slope: Vector) -> Vector:
     """
     count = len(slope)
     free = slope < 0
-    fewest, exchanges, turns = count + 1, FULL_EXCHANGES, 0
+    fewest, exchanges = count + 1, FULL_EXCHANGES
     tolerance = SIGN_TOLERANCE * float(np.abs(slope).max())
-    while True:
-        z = np.zeros(count)
-        places = np.flatnonzero(free)
-        if len(places):
-            z[places] = lapack.dposv(matrix[np.ix_(places, places)], -slope[places])[1]
+    while exchanges >= 0:
+        z = _at(matrix, slope, np.flatnonzero(free))
         wrong = np.where(free, z, matrix @ z + slope) < -tolerance
         found = int(np.count_nonzero(wrong))
         if found == 0:
             return np.maximum(z, 0.0)
-        turns += 1
-        if turns % (4 * count + 20) == 0:
-            tolerance *= 100
         if found < fewest:
             fewest, exchanges = found, FULL_EXCHANGES
         else:
             exchanges -= 1
-        if exchanges >= 0:
-            free = free ^ wrong
-        else:
-            free[np.flatnonzero(wrong)[-1]] ^= True
+        free = free ^ wrong
+    return _one_at_a_time(matrix, slope, tolerance)
+
+
+def _at(matrix: Vector, slope: Vector, places: NDArray[np.intp]) -> Vector:
+    """The minimum over all z that are 0 outside `places`, of any sign."""
+    z = np.zeros(len(slope))
+    if len(places):
+        z[places] = lapack.dposv(matrix[np.ix_(places, places)], -slope[places])[1]
+    return z
+
+
+def _one_at_a_time(matrix: Vector, slope: Vector, tolerance: float) -> Vector:
+    """As `solve`: every step goes downhill and stays at z ≥ 0, so it ends on matrices that are nearly singular too."""
+    z = np.zeros(len(slope))
+    free = np.zeros(len(slope), dtype=bool)
+    while True:
+        uphill = np.where(free, 0.0, matrix @ z + slope)
+        entering = int(uphill.argmin())
+        if uphill[entering] >= -tolerance:
+            return z
+        free[entering] = True
+        while True:
+            aim = _at(matrix, slope, np.flatnonzero(free))
+            blocked = free & (aim <= 0)
+            if not blocked.any():
+                z = aim
+                break
+            ratios = z[blocked] / (z[blocked] - aim[blocked])
+            share = float(ratios.min())
+            if share <= 0 and blocked[entering]:
+                return z  # rounding: what promised a gain gives none
+            z = z + share * (aim - z)
+            free &= z > 0
+            z[~free] = 0.0
 
 
 def solve_rows(matrix: Float[Tensor, "K K"], slopes: Float[Tensor, "R K"]) -> Float[Tensor, "R K"]:

@@ -188,10 +188,9 @@ def test_jacobian_descent_on_two_regressions() -> None:
 
 
 def test_a_solver_that_is_not_installed_is_named_with_what_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("mtl.balancing.build_descent", "mtl.balancing.conflict_averse"):
+    for module in ("mtl.balancing.build_descent", "mtl.balancing.torchjd_methods"):
         monkeypatch.delitem(sys.modules, module, raising=False)
-    monkeypatch.setitem(sys.modules, "clarabel", None)
-    with pytest.raises(
-        UserError, match=r"`kind: cagrad` cannot run: clarabel is not installed; `pip install clarabel`"
-    ):
+    monkeypatch.setitem(sys.modules, "torchjd", None)
+    monkeypatch.setitem(sys.modules, "torchjd.aggregation", None)
+    with pytest.raises(UserError, match=r"`kind: cagrad` cannot run: torchjd is not installed; `pip install torchjd`"):
         balancer({"kind": "cagrad"}, specs(2))

@@ -1,4 +1,4 @@
-"""The quadratic programs behind MGDA, DualProj and UPGrad, and the equations of Nash-MTL and FairGrad."""
+"""The programs behind MGDA, DualProj, UPGrad and CAGrad, and the equations of Nash-MTL and FairGrad."""
 
 import itertools
 
@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torchjd.linalg import QuadprogProjector
 
+from mtl.balancing.conflict_averse import CaGrad
 from mtl.balancing.fairness import fair_weights
 from mtl.balancing.mgda import Mgda
 from mtl.balancing.nonnegative import ITERATIONS, ROW_TOLERANCE, kkt_residual, solve, solve_rows
@@ -115,6 +116,43 @@ def test_mgda_where_the_shortest_vector_is_zero() -> None:
     flat = gradients(50, 3, 0)
     weights = Mgda()(flat @ flat.T, list(range(50)))
     assert float(weights @ (flat @ flat.T) @ weights) <= 1e-12
+
+
+@pytest.mark.parametrize("c", [0.01, 0.5, 0.9, 1.5])
+@pytest.mark.parametrize("name", ill_conditioned())
+def test_cagrads_direction_is_the_best_within_its_ball(name: str, c: float) -> None:
+    """The least gain of a task, min_k g_k·d, is as large as the dual problem's bound on it: no better d is allowed."""
+    gramian = ill_conditioned()[name]
+    gramian = gramian / gramian.trace()
+    count = len(gramian)
+    weights = CaGrad(c)(gramian, list(range(count)))
+    if name == "pairs of opposites":
+        assert (weights == 1 / count).all()  # the mean is 0, and so is the ball
+        return
+    away = weights - 1 / count
+    if (weights == 0).all():
+        assert c > 1, "in a ball without 0 there is always a direction"
+        shortest = Mgda()(gramian, list(range(count)))
+        assert shortest @ gramian @ shortest <= 1e-6 * (shortest**2 @ gramian.diagonal())
+        return
+    slope = gramian.mean(dim=1)
+    radius = c * float(slope.mean().sqrt())
+    assert float((away @ gramian @ away).sqrt()) == pytest.approx(radius, rel=1e-8)
+    assert (away >= 0).all()
+    w = away / away.sum()
+    bound = float(slope @ w) + radius * float((w @ gramian @ w).sqrt())
+    least = float((gramian @ weights).min())
+    assert least <= bound + 1e-12
+    assert bound - least <= 1e-6 * radius
+
+
+def test_cagrad_beside_a_task_without_a_gradient() -> None:
+    rows = torch.tensor([[3.0, 0.0], [0.0, 0.0], [0.0, 2.0]], dtype=torch.float64)
+    assert CaGrad(0.5)(rows @ rows.T, [0, 1, 2]).tolist() == [0, 0, 0]  # nothing is gained for it
+    opposite = torch.tensor([[3.0, 0.0], [0.0, 0.0], [-2.0, 0.0]], dtype=torch.float64)
+    found = CaGrad(0.5)(opposite @ opposite.T, [0, 1, 2])
+    assert found.tolist() == pytest.approx([1 / 3, 1 / 3, 1 / 3 + 1 / 12])  # half of the mean's length, for the loser
+    assert CaGrad(0.0)(rows @ rows.T, [0, 1, 2]).tolist() == pytest.approx([1 / 3] * 3)
 
 
 @pytest.mark.parametrize("alpha", [0.5, 1.0, 2.0, 5.0])
