@@ -13,7 +13,7 @@ from torchjd.autojac import jac_to_grad, mtl_backward
 
 from mtl.balancing.base import Balancer, Step
 from mtl.balancing.feature_gramian import feature_gramian
-from mtl.balancing.gradients import look
+from mtl.balancing.gradients import look, task_gradients
 from mtl.balancing.jacobian import JacobianDescent, NonFiniteGradientError
 from mtl.errors import UserError
 from tests.balancing.cases import CASES, Case
@@ -151,6 +151,22 @@ def test_functions_in_python_are_differentiated_row_by_row() -> None:
     rows = net.rows(net.shared, step)
     weights = balancer({"kind": "mgda"}, net.specs).backward(step)
     torch.testing.assert_close(flat(net.shared), weights @ rows, rtol=1e-4, atol=1e-6)
+
+
+def test_convolutions_are_differentiated_row_by_row_with_the_same_numbers() -> None:
+    torch.manual_seed(0)
+    trunk = nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten(), nn.Linear(4 * 36, 3))
+    x = torch.randn(16, 1, 8, 8)
+
+    def losses() -> Tensor:
+        out: Tensor = trunk(x).square().mean(dim=0)
+        return out
+
+    assert look(losses()).at_once == 1
+    kernel = next(trunk.parameters())
+    one_by_one, together = (task_gradients(losses(), kernel, at_once) for at_once in (1, None))
+    assert float(together.norm()) > 0
+    torch.testing.assert_close(one_by_one, together, rtol=1e-4, atol=1e-7)
 
 
 def test_jacobian_descent_on_two_regressions() -> None:
