@@ -1,10 +1,13 @@
 """How many trials of tuning each arm had (an arm is a method, or STL), and whether all had the same number."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 STL = "stl"
 """The arm of single-task training."""
+NAMED = 4
+"""Methods with one number of trials that are named one by one."""
 
 
 def budgets(trials: Mapping[str, int], methods: Iterable[str]) -> dict[str, Any]:
@@ -19,6 +22,9 @@ def budgets(trials: Mapping[str, int], methods: Iterable[str]) -> dict[str, Any]
 
 
 def counted(trials: Mapping[str, int]) -> str:
-    """In words, STL first: `STL 0, joint 20`."""
+    """In words, STL first: `STL 0, joint 20`; many methods of one number together: `…, the 27 others 0`."""
     arms = sorted(trials, key=lambda arm: arm != STL)  # A JSON file has them by name.
-    return ", ".join(f"{'STL' if arm == STL else arm} {trials[arm]}" for arm in arms)
+    common, number = Counter(trials[arm] for arm in arms if arm != STL).most_common(1)[0]
+    alike = [arm for arm in arms if arm != STL and trials[arm] == common and NAMED < number < len(arms) - 1]
+    said = [f"{'STL' if arm == STL else arm} {trials[arm]}" for arm in arms if arm not in alike]
+    return ", ".join(said + ([f"the {number} others {common}"] if alike else []))
