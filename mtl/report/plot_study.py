@@ -213,7 +213,7 @@ def importances(study: Json) -> Picture | Missing:
         ax.barh([short(path) for path, _ in ranked], [100 * share for _, share in ranked], color=colour(study, arm),
                 height=0.6)  # fmt: skip
         ax.set_title(arm)
-        ax.set_xlabel(f"share of the variance of the {SHORT[objectives(study)[0]]}, %")
+        ax.set_xlabel("share of the variance, %")
         ax.set_xlim(0, 100)
         ax.grid(axis="y", visible=False)
     blank_rest(axes, len(known))
