@@ -25,7 +25,6 @@ from mtl.report.words import Json, in_shown_unit, listed
 
 MAXIMISED = ("accuracy",)
 OBJECTIVES = {"combined": "combined objective", "forecast_mse": "forecast MSE z-scored", "accuracy": "accuracy %"}
-"""The same without units."""
 STATES = {"complete": ("o", 1.0), "infeasible": ("x", 0.7), "pruned": ("v", 0.45)}
 """State → marker and opacity."""
 LEFT_OUT = ("lost", "running", "waiting")
