@@ -105,7 +105,9 @@ def _studies(name: str, store: Store) -> dict[str, optuna.Study]:
         if full.startswith(f"{name}/")
     }
     if not found:
-        there = ", ".join(sorted({full.partition("/")[0] for full in known})) or "none yet"
+        there = ", ".join(sorted({full.partition("/")[0] for full in known}))
+        if not there:
+            raise UserError(f"There is no study in {store.url.render_as_string()} yet; `mtl tune` makes one.")
         raise UserError(f"`--study` should name a study that is there ({there}), found {name!r}.")
     return found
 

@@ -55,10 +55,12 @@ def validate() -> None:
     check_tuning(config, arms(config, every=False))
     single = len(config.baseline_tasks) * len(config.baseline.starts)
     runs = len(config.base.seeds) * (single + len(config.finetune.methods))
-    print(
-        f"params.yaml is fine: {len(config.tasks)} tasks, {len(config.finetune.methods)} methods, "
-        f"{len(config.base.seeds)} seeds, {runs} training runs."
-    )
+    counts = {
+        "task": len(config.tasks), "method": len(config.finetune.methods), "seed": len(config.base.seeds),
+        "training run": runs,
+    }  # fmt: skip
+    said = ", ".join(f"{count} {thing}{'' if count == 1 else 's'}" for thing, count in counts.items())
+    print(f"params.yaml is fine: {said}.")
 
 
 @app.command()

@@ -186,8 +186,11 @@ class _Reason(logging.Handler):
             self.interrupted |= bool(INTERRUPTED.search(error))
 
     def lets_pass(self, record: logging.LogRecord) -> bool:
-        """Whether DVC should print it: only that one of our stages failed is said in our words instead."""
-        match _causes(record):
+        """Whether DVC should print it: that one of our stages failed, or that another works here, we say ourselves."""
+        causes = _causes(record)
+        if any(ANOTHER.search(cause) for cause in causes):
+            return False  # its advice is to delete the other's lock
+        match causes:
             case [failed, cause] if failed.startswith(FAILED) and OWN_STAGE.fullmatch(cause):
                 self.stopped = failed.removeprefix(FAILED).strip("'")
                 return False

@@ -19,7 +19,8 @@ MEANING: dict[Status, str] = {
     "running": "the process in brackets trains it now",
     "goes on": "`mtl repro` goes on from here",
     "finished": "its results are in place; the rest of its stage is not",
-    "other settings": "made with other settings, data, code or weights than those of now; `mtl runs clean` deletes it",
+    "other settings": "made with other settings, data, code or weights than those in place now, and of use should they "
+    "come back; `mtl runs clean` deletes it",
     "unusable": "half written or damaged: nothing can go on from it; `mtl runs clean` deletes it",
 }
 

@@ -78,7 +78,7 @@ class WeightedMethod(Balanced):
 
     @property
     def title(self) -> str:  # type: ignore[override]
-        return f"λ = {self.lam:g}, {self.schedule}"
+        return f"λ = {self.lam:.3g}, {self.schedule}"
 
 
 class UncertaintyMethod(Learnt):

@@ -68,7 +68,9 @@ def contradictions(config: Config) -> list[tuple[str, str]]:
         both = {kinds[task] for task in tasks} == {"forecast", "label"}
         if isinstance(method, WeightedMethod | SequentialMethod) and not both:
             key = "lambda" if isinstance(method, WeightedMethod) else "first"
-            message = "needs tasks of both kinds, a forecast and a label; all tasks here are of one kind."
+            message = (
+                "needs tasks of both kinds, a forecast and a label; all tasks here are of one kind: try `kind: equal`."
+            )
             found.append((f"{path}.{key}", message))
         found += sharing_problems(config, path, method, tasks)
         problems = balancing_problems(

@@ -30,6 +30,9 @@ def message_of(error: ValidationError, raw: Any, where: str) -> str:
             return f"{where}: `{path}.kind` should be one of {context['expected_tags']}, found {shown(context['tag'])}."
         case "union_tag_not_found":
             return f"{where}: `{path}.kind` is missing."
+        case "model_attributes_type" | "model_type" | "dict_type" if not isinstance(found, dict):
+            hint = f" such as {{kind: {found}}}" if isinstance(found, str) and found.isidentifier() else " (key: value)"
+            return f"{where}: `{path}` should be a section{hint}, found {shown(found)}."
         case "value_error":
             return f"{where}: `{path}`: {first['ctx']['error']!s}."
         case "too_short":

@@ -32,10 +32,12 @@ def _of_joint(verdicts: dict[str, Any], joint: list[dict[str, Any]]) -> str:
     seeds = len(verdicts["seeds"])
     if seeds < MIN_SEEDS:
         best = ranked[0]
+        sequential = any(m["kind"] == "sequential" for m in verdicts["methods"])
+        aside = " of those that train all tasks at once" if sequential else ""
         count = f"{seeds} seed is" if seeds == 1 else f"{seeds} seeds are"
         return (
             f"Undecided: {count} too few for a verdict ({MIN_SEEDS} are needed). "
-            f"So far {best['name']} has the best mean change over tasks, {_signed(best['delta_m']['mean'])} %."
+            f"So far {best['name']} has the best mean change over tasks{aside}, {_signed(best['delta_m']['mean'])} %."
         )
     helpful = [m for m in ranked if _judged(verdicts, m["name"], "HELPED")]
     backed = [m for m in helpful if any(related(verdicts, m, task) is not False for task in _helped(verdicts, m))]

@@ -53,15 +53,23 @@ def evidence(
     return lines
 
 
-def _sure(found: Interval, confidence: float) -> str:
+def _sure(found: Interval, confidence: float, digits: int = 2, unit: str = "") -> str:
     if found.low is None or found.high is None:
         return f"{found.n} seed: no interval"
     few = "" if found.n >= MIN_SEEDS else f"; fewer than {MIN_SEEDS} seeds decide nothing"
-    return f"{confidence:.0%} interval [{_text(found.low)}, {_text(found.high)}], {found.n} seeds{few}"
+    low, high = _text(found.low, digits), _text(found.high, digits)
+    return f"{100 * confidence:g} % interval [{low}, {high}]{unit}, {found.n} seeds{few}"
 
 
-def _text(value: float) -> str:
-    return f"{value:+.2f}".replace("-", "−")
+def _within(share: Interval) -> Interval:
+    """The interval of a share, in percent: a t-interval of few seeds reaches beyond what a share can be."""
+    if share.low is None or share.high is None:
+        return share
+    return Interval(share.mean, max(share.low, 0.0), min(share.high, 100.0), share.n)
+
+
+def _text(value: float, digits: int = 2) -> str:
+    return f"{value:+.{digits}f}".replace("-", "−")
 
 
 def _decided(found: Interval) -> bool:
@@ -132,13 +140,14 @@ def _relatedness(made: Comparison, joint: list[tuple[Run, list[Json]]]) -> list[
         rule = f"interval above +{RELATED:g}: related; below −{RELATED:g}: opposed"
         text = f"gradient cosine {_text(cosine.mean or 0.0)}"
         lines.append(line("relatedness", about, text, rule, says, _sure(cosine, made.confidence)))
-        share = made.interval([sum(value < 0 for value in values) / len(values) for values in measured])
+        share = _within(made.interval([100 * sum(value < 0 for value in values) / len(values) for values in measured]))
         says = None
-        if _decided(share) and share.low is not None and share.low > CONFLICT:
+        if _decided(share) and share.low is not None and share.low > 100 * CONFLICT:
             says = "a gradient method (finetune.methods.<name>.kind), or keep apart"
-        text = f"negative cosine in {share.mean or 0.0:.0%} of the measurements"
-        rule = f"interval of the share above {CONFLICT:.0%}: in conflict"
-        lines.append(line("conflict", about, text, rule, says, _sure(share, made.confidence)))
+        text = f"negative cosine in {share.mean or 0.0:.0f} % of the measurements"
+        rule = f"interval of the share above {100 * CONFLICT:.0f} %: in conflict"
+        sure = _sure(share, made.confidence, digits=0, unit=" %")
+        lines.append(line("conflict", about, text, rule, says, sure))
     return lines
 
 

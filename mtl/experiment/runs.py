@@ -9,11 +9,12 @@ from typing import Any
 
 from mtl.balancing.build import build_balancer
 from mtl.config import Config, Method, SequentialMethod, Start, WeightedMethod
-from mtl.config.balancing import GradientMethod
+from mtl.config.balancing import GradientMethod, Surrogate
 from mtl.config.sharing import HardSharing
+from mtl.data.loading.pools import Pool
 from mtl.data.loading.sampling import JointPlan
 from mtl.data.loading.tasks import TaskSet
-from mtl.errors import UserError
+from mtl.errors import SettingError, UserError
 from mtl.experiment.easing import curriculum_digests, eased_plan
 from mtl.experiment.execution import OnEpoch, Tell, silent, unheard, write_timings
 from mtl.experiment.identity import digest, run_identity, state_key
@@ -82,6 +83,8 @@ def _run(
         make_deterministic(stable_seed(where.seed, "train"), config.base.threads)
         device = resolve_device(config.base.device)
         data, sources = load_tasks(config, where.seed, root)
+        if where.stage == "finetune" and isinstance(method, Surrogate) and method.features == "features":
+            on_one_batch(f"finetune.methods.{where.name}.features", data.select(tasks, "train"))
         plan = eased_plan(config, method, tasks, data, joint_plan(config, data, where.seed), where.seed, root)
         specs = {name: data.specs[name] for name in tasks}
         sharing = HardSharing() if method is None else method.sharing
@@ -167,6 +170,22 @@ def _fit(
     _hear(fitted, heard, on_epoch)
     fitted.best_epoch = selector.best_epoch
     return fitted
+
+
+def on_one_batch(path: str, pools: list[Pool]) -> None:
+    """Refuses a method on the features for tasks that do not read the same samples.
+
+    Args:
+        path: of the setting.
+        pools: of the method's tasks.
+
+    Raises:
+        SettingError: there is more than one pool; names their tasks and sizes.
+    """
+    if len(pools) > 1:
+        found = "; ".join(f"{', '.join(pool.tasks)} ({len(pool):,} samples)" for pool in pools)
+        raise SettingError(path, f"should be exact for tasks that do not read the same samples, found 'features' for "
+                                 f"{found}.")  # fmt: skip
 
 
 def all_in_every_step(plan: JointPlan, pools: list[str], epochs: int) -> None:

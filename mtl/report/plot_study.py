@@ -24,7 +24,11 @@ from mtl.report.style import (
 from mtl.report.words import Json, in_shown_unit, listed
 
 MAXIMISED = ("accuracy",)
-OBJECTIVES = {"combined": "combined objective", "forecast_mse": "forecast MSE z-scored", "accuracy": "accuracy %"}
+OBJECTIVES = {
+    "combined": "combined objective (less is better)",
+    "forecast_mse": "forecast MSE z-scored",
+    "accuracy": "accuracy %",
+}
 STATES = {"complete": ("o", 1.0), "infeasible": ("x", 0.7), "pruned": ("v", 0.45)}
 """State → marker and opacity."""
 LEFT_OUT = ("lost", "running", "waiting")
@@ -101,7 +105,7 @@ def history(study: Json) -> Picture | Missing:
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
         ax.set_ylabel(f"validation {OBJECTIVES[name]}")
     _state_keys(study, axes[0])
-    legend_below(figure, axes, fitting=True)
+    legend_below(figure, axes)
     return picture(
         figure, key, title,
         "Each trial's objective on validation data; a line is the best of the feasible ones so far. Crosses break a "
@@ -161,7 +165,7 @@ def pareto_front(study: Json) -> Picture | Missing:
     ax.set_xlabel(f"validation {OBJECTIVES[names[0]]}")
     ax.set_ylabel(f"validation {OBJECTIVES[names[1]]}")
     _state_keys(study, axes[0])
-    legend_below(figure, axes, fitting=True)
+    legend_below(figure, axes)
     return picture(
         figure, key, title,
         "Feasible trials that no other feasible trial of their arm beats in both objectives are joined and numbered: "

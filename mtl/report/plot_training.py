@@ -155,7 +155,7 @@ def weights_over_time(results: Results) -> Picture | Missing:
         runs = results.methods[method["name"]]
         _task_lines(ax, {task: _means(runs, "weights", task) for task in method["trained"]})
         ax.set_title(f"weights of {method['name']}")
-        ax.set_ylabel("weight of the task's loss")
+        ax.set_ylabel("weight of the task")
         _epochs_axis(ax)
         ax.legend()
     blank_rest(axes, count)
@@ -240,7 +240,8 @@ def gradients(results: Results) -> Picture | Missing:
 
 
 def _probed(run: Run) -> bool:
-    return any((row.get("gradients") or {}).get("norms") for row in run.epochs())
+    norms = ((row.get("gradients") or {}).get("norms") or {} for row in run.epochs())
+    return any(known(value) for found in norms for value in found.values())
 
 
 def _cosines(ax: Axes, runs: list[Run]) -> None:

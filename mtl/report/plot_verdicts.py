@@ -3,6 +3,7 @@
 import numpy as np
 from matplotlib.axes import Axes
 
+from mtl.evaluation.limits import MIN_SEEDS
 from mtl.report.read import Results, Run
 from mtl.report.select import MOST_BANDS, drawn, not_drawn
 from mtl.report.style import (
@@ -66,7 +67,7 @@ def change_forest(results: Results) -> Picture | Missing:
                     markerfacecolor=colour if shown else PAPER, markeredgewidth=1.6)  # fmt: skip
     for name in names:
         ax.plot([], [], method_marker(name, names), color=method_colour(name, names), linestyle="-", label=name)
-    _scale_changes(ax, [row["change"] for row in rows.values()])
+    cut = _scale_changes(ax, [row["change"] for row in rows.values()])
     low, high = ax.get_xlim()
     ax.axvspan(low, 0, color=HURT, alpha=0.05, linewidth=0)
     ax.axvspan(0, high, color=HELPED, alpha=0.06, linewidth=0)
@@ -77,7 +78,8 @@ def change_forest(results: Results) -> Picture | Missing:
     ax.set_yticks(range(len(tasks)), [f"{task['name']}\n{unit}" for task, unit in zip(tasks, units, strict=True)])
     ax.tick_params(axis="y", length=0, labelcolor=INK)
     ax.grid(visible=False, axis="y")
-    ax.set_xlabel(f"change against STL, % ({confidence_text(verdicts)} interval)     ← worse · better →")
+    beyond = ", cut at the edge" if cut else ""
+    ax.set_xlabel(f"change against STL, % ({confidence_text(verdicts)} interval{beyond})     ← worse · better →")
     legend_below(figure, [ax])
     texts = [
         f"{task} with {name}: {change_text(row['change'])} %, {row['verdict']}" for (task, name), row in rows.items()
@@ -91,13 +93,20 @@ def change_forest(results: Results) -> Picture | Missing:
     )  # fmt: skip
 
 
-def _scale_changes(ax: Axes, changes: list[Json]) -> None:
-    """Linear, or linear around zero and logarithmic outside when one loss would flatten everything else."""
+def _scale_changes(ax: Axes, changes: list[Json]) -> bool:
+    """Linear, or linear around zero and logarithmic outside when one loss would flatten everything else; whether
+    intervals end outside: those of fewer than `MIN_SEEDS` seeds can be a hundred times as wide as any change."""
     ends = [abs(v) for c in changes for v in (c["mean"], c["low"], c["high"]) if known(v)]
+    means = [abs(c["mean"]) for c in changes]
+    room = max(5.0, 4 * max(means))
+    if min(c["n"] for c in changes) < MIN_SEEDS and max(ends) > room:
+        ax.set_xlim(-room, room)
+        return True
     if max(ends) > 100 and float(np.median(ends)) < 20:
         ax.set_xscale("symlog", linthresh=10)
         ax.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
     ax.margins(x=0.06)
+    return False
 
 
 def train_test_gaps(results: Results) -> Picture | Missing:

@@ -144,16 +144,15 @@ def method_line(name: str, methods: Sequence[str]) -> dict[str, Any]:
     return {"color": method_colour(name, methods), "linestyle": ":" if again else "-"}
 
 
-def legend_below(figure: Figure, axes: Sequence[Axes], fitting: bool = False) -> None:
-    """One legend for all axes, each label once, under the figure; `fitting`: in as many rows as long labels need."""
+def legend_below(figure: Figure, axes: Sequence[Axes]) -> None:
+    """One legend for all axes, each label once, under the figure, in as many rows as its labels need."""
     handles: dict[str, Any] = {}
     for ax in axes:
         for handle, label in zip(*ax.get_legend_handles_labels(), strict=True):
             handles.setdefault(label, handle)
     if handles:
         columns = len(handles) if len(handles) <= 6 else min(-(-len(handles) // 2), 6)
-        if fitting:
-            columns = max(1, min(columns, int(figure.get_figwidth() / (0.6 + 0.085 * max(map(len, handles))))))
+        columns = max(1, min(columns, int(figure.get_figwidth() / (0.6 + 0.085 * max(map(len, handles))))))
         figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=columns)
 
 

@@ -1,6 +1,7 @@
 """Whole runs through `mtl.experiment`, from a configuration to result files, for every kind of method and start."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -278,6 +279,22 @@ class TestPretrained:
         folder = run_pretrain(configure(), SEED, root)
         assert sorted(path.name for path in folder.iterdir()) == ["history.json", "run.json"]
         assert read(folder)["objective"] == "none"
+
+
+def test_a_method_on_the_features_is_told_which_tasks_read_other_samples(root: Path) -> None:
+    label = {"kind": "binary", "source": "line", "input_len": 8, "label": "up"}
+    config = configure(
+        tasks={"all": label, "few": label | {"train_fraction": 0.1}},
+        finetune={"methods": {"both": {"kind": "upgrad", "features": "features"}}},
+    )
+    with pytest.raises(UserError) as caught:
+        run_finetune(config, "both", SEED, root)
+    assert re.fullmatch(
+        r"params\.yaml: `finetune\.methods\.both\.features` should be exact for tasks that do not read the same "
+        r"samples, found 'features' for all \(\d+ samples\); few \(\d+ samples\)\.",
+        str(caught.value),
+    )
+    assert not (root / "outputs/finetune").exists()
 
 
 def test_an_earlier_result_stays_until_the_new_one_is_whole(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
