@@ -50,6 +50,8 @@ def parse(method: dict[str, Any], two_sources: bool = False, **train: object) ->
         ({"kind": "upgrad", "freeze": "encoder"}, "freeze", ["should be none for `kind: upgrad`"]),
         ({"kind": "gradvac", "beta": 1.5}, "beta", ["less than or equal to 1", "found 1.5"]),
         ({"kind": "cagrad", "c": -1}, "c", ["greater than or equal to 0", "found -1"]),
+        ({"kind": "equal", "sharing": "separate"}, "sharing", ["a section such as {kind: separate}, found 'separate'"]),
+        ({"kind": "equal", "sharing": 3}, "sharing", ["should be a section (key: value), found 3"]),
         ({"kind": "fairgrad", "alpha": 0}, "alpha", ["greater than 0", "found 0"]),
         ({"kind": "stch", "mu": 0.0}, "mu", ["greater than 0", "found 0"]),
     ],

@@ -55,7 +55,7 @@ WRONG: list[tuple[str, Callable[[Raw], None], str, str, str]] = [
     ("wrong type", _at("train.epochs", "many"), "train.epochs", "'many'", "valid integer"),
     ("a fraction of an epoch", _at("train.epochs", 2.5), "train.epochs", "2.5", "valid integer"),
     ("a number for a switch", _at("tracking.enabled", "perhaps"), "tracking.enabled", "'perhaps'", "boolean"),
-    ("a list for a section", _at("train", [1]), "train", "[1]", "valid dictionary"),
+    ("a list for a section", _at("train", [1]), "train", "[1]", "a section (key: value)"),
     ("not a number", _at("train.lr", float("nan")), "train.lr", "nan", "finite number"),
     ("horizon 0", _at("tasks.next_6h.horizon", 0), "tasks.next_6h.horizon", "found 0", "greater than 0"),
     ("horizon past the optimum", _at("tasks.next_6h.horizon", 25), "tasks.next_6h.horizon", "25", "max_horizon of 24"),
