@@ -32,6 +32,7 @@ OWN_STAGE = re.compile(rf"failed to run: python -m stages\.\w+( [^,]*)?, exited 
 """One of our stages, whose message stands above what DVC says of it."""
 FAILED = "failed to reproduce "
 ANOTHER = re.compile(r"is busy, it is being blocked by|Unable to acquire lock")
+HOLDER = re.compile(r"\(PID (\d+)\)")
 INTERRUPTED = re.compile(r"exited with (130|-2)\b")
 INTERRUPTED_CODE = 130
 INTERRUPTED_MESSAGE = "Interrupted; `mtl repro` goes on from the last states."
@@ -176,13 +177,17 @@ class _Reason(logging.Handler):
     def __init__(self) -> None:
         super().__init__(logging.ERROR)
         self.user_error = self.another = self.interrupted = False
+        self.holders: set[str] = set()
+        """Processes that hold the pipeline, as far as DVC names them."""
         self.stopped: str | None = None
         """The stage that ended with a message of its own."""
 
     def emit(self, record: logging.LogRecord) -> None:
         for error in _causes(record):
             self.user_error |= bool(USER_ERROR.search(error))
-            self.another |= bool(ANOTHER.search(error))
+            if ANOTHER.search(error):
+                self.another = True
+                self.holders |= set(HOLDER.findall(error))
             self.interrupted |= bool(INTERRUPTED.search(error))
 
     def lets_pass(self, record: logging.LogRecord) -> bool:
@@ -219,7 +224,8 @@ def _dvc(arguments: list[str]) -> int:
     if reason.stopped is not None:
         print(f"The stage {reason.stopped} stopped there; `mtl repro` goes on with it.", file=sys.stderr)
     if code and reason.another:
-        print("error: another `mtl repro` or `dvc` works in this folder: wait until it is done.", file=sys.stderr)
+        who = f" (process {', '.join(sorted(reason.holders))})" if reason.holders else ""
+        print(f"error: another `mtl repro` or `dvc` works in this folder{who}: wait until it is done.", file=sys.stderr)
     if code and reason.interrupted:
         print(INTERRUPTED_MESSAGE, file=sys.stderr)
         return INTERRUPTED_CODE

@@ -24,11 +24,7 @@ from mtl.report.style import (
 from mtl.report.words import Json, in_shown_unit, listed
 
 MAXIMISED = ("accuracy",)
-OBJECTIVES = {
-    "combined": "combined objective (less is better)",
-    "forecast_mse": "forecast MSE z-scored",
-    "accuracy": "accuracy %",
-}
+OBJECTIVES = {"combined": "combined objective", "forecast_mse": "forecast MSE z-scored", "accuracy": "accuracy %"}
 STATES = {"complete": ("o", 1.0), "infeasible": ("x", 0.7), "pruned": ("v", 0.45)}
 """State → marker and opacity."""
 LEFT_OUT = ("lost", "running", "waiting")
