@@ -5,9 +5,9 @@ measured: the same runs with the kernels of older processors (ATEN_CPU_CAPABILIT
 Differences in the last bit grow with every step. `smoke` (a few dozen steps) moved by 3e-8 of a loss and by no
 accuracy; `sensors` (320 steps) by 4e-5 of an MSE and 4e-4 of a loss, or, where two epochs tied on the validation part
 and another one was kept, by 2 % of a loss and 1.2 points of an F1; HAR (516 steps) by 6 % of its loss and 0.5 points of
-a balanced accuracy. Between an AMD and an Intel processor, one run of 35 of `sensors` kept another epoch: 0.8 % of an
-MSE, 4 % of a loss, 1.2 points of an accuracy, and 3.7 points of the F1 of its coin, whose labels are all near one half.
-The tolerance leaves room for the largest of more runs than were looked at.
+a balanced accuracy. The tolerance leaves room for the largest of more runs than were looked at. Not covered: between a
+reference from an AMD processor and a later commit on an Intel one, one of 384 metrics of `sensors` was outside, the F1
+of the coin in one run (3.7 points); why was not traced, so the tolerance stays as it was.
 """
 
 from pathlib import Path
@@ -60,7 +60,7 @@ class Reference(BaseModel):
 
 
 ERROR, LOSS = Tolerance(kind="relative", value=0.02), Tolerance(kind="relative", value=0.2)
-SHARE = Tolerance(kind="absolute", value=0.05)
+SHARE = Tolerance(kind="absolute", value=0.03)
 TOLERANCES = {"mse": ERROR, "mae": ERROR, "mse_original": ERROR, "mae_original": ERROR, "loss": LOSS,
               "accuracy": SHARE, "balanced_accuracy": SHARE, "macro_f1": SHARE}  # fmt: skip
 """Of every metric that a test part is measured by, for one run."""
