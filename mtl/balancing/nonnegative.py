@@ -16,7 +16,7 @@ from torch import Tensor
 
 Vector = NDArray[np.float64]
 SIGN_TOLERANCE = 1e-10
-"""Relative to the largest |b|: what counts as zero."""
+"""Relative to its |b|, how far below zero a slope counts as zero; one bound for all would hide short gradients."""
 FULL_EXCHANGES = 3
 """Exchanges of whole blocks without progress before variables are taken in one by one."""
 ROW_TOLERANCE = 5e-5
@@ -38,10 +38,10 @@ def solve(matrix: Vector, slope: Vector) -> Vector:
     count = len(slope)
     free = slope < 0
     fewest, exchanges = count + 1, FULL_EXCHANGES
-    tolerance = SIGN_TOLERANCE * float(np.abs(slope).max())
+    tolerance = SIGN_TOLERANCE * np.abs(slope)
     while exchanges >= 0:
         z = _at(matrix, slope, np.flatnonzero(free))
-        wrong = np.where(free, z, matrix @ z + slope) < -tolerance
+        wrong = np.where(free, z < 0, matrix @ z + slope < -tolerance)
         found = int(np.count_nonzero(wrong))
         if found == 0:
             return np.maximum(z, 0.0)
@@ -61,14 +61,14 @@ def _at(matrix: Vector, slope: Vector, places: NDArray[np.intp]) -> Vector:
     return z
 
 
-def _one_at_a_time(matrix: Vector, slope: Vector, tolerance: float) -> Vector:
+def _one_at_a_time(matrix: Vector, slope: Vector, tolerance: Vector) -> Vector:
     """As `solve`: every step goes downhill and stays at z ≥ 0, so it ends on matrices that are nearly singular too."""
     z = np.zeros(len(slope))
     free = np.zeros(len(slope), dtype=bool)
     while True:
         uphill = np.where(free, 0.0, matrix @ z + slope)
-        entering = int(uphill.argmin())
-        if uphill[entering] >= -tolerance:
+        entering = int((uphill + tolerance).argmin())
+        if uphill[entering] >= -tolerance[entering]:
             return z
         free[entering] = True
         while True:

@@ -118,7 +118,7 @@ def test_mgda_where_the_shortest_vector_is_zero() -> None:
     assert float(weights @ (flat @ flat.T) @ weights) <= 1e-12
 
 
-@pytest.mark.parametrize("c", [0.01, 0.5, 0.9, 1.5])
+@pytest.mark.parametrize("c", [0.01, 0.1, 0.5, 0.9, 1.5])
 @pytest.mark.parametrize("name", ill_conditioned())
 def test_cagrads_direction_is_the_best_within_its_ball(name: str, c: float) -> None:
     """The least gain of a task, min_k g_k·d, is as large as the dual problem's bound on it: no better d is allowed."""

@@ -111,7 +111,7 @@ def test_ctrl_c_ends_in_one_line_and_the_run_goes_on(place: Project) -> None:
 @pytest.mark.parametrize(
     "hears",
     [
-        pytest.param(True, id="in the foreground", marks=pytest.mark.slow),
+        pytest.param(True, id="in the foreground"),
         pytest.param(False, id="where interrupts are ignored"),
     ],
 )

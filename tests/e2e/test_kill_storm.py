@@ -107,7 +107,8 @@ def storm(place: Project, stage: str, through: str, kills: int, luck: random.Ran
     assert parts == [], "half a result"
 
 
-@pytest.mark.parametrize(("stage", "through"), [("baseline@fault", "dvc"), ("finetune@joint", "stage")])
+@pytest.mark.parametrize(("stage", "through"), [("pretrain", "stage"), ("baseline@fault", "dvc"),
+                                                ("finetune@joint", "stage")])  # fmt: skip
 def test_a_few_kills(place: Project, stage: str, through: str, tmp_path: Path) -> None:
     storm(place, stage, through, 2, random.Random(f"{stage} {through}"), tmp_path)
 

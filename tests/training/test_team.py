@@ -154,7 +154,7 @@ def test_a_pretraining_of_two_processes_is_that_of_one_and_repeats_bit_for_bit()
 
 @pytest.mark.parametrize(
     ("killed", "stop"),
-    [pytest.param(1, 3, id="other", marks=pytest.mark.slow), pytest.param(0, 11, id="leader")],
+    [pytest.param(1, 3, id="other"), pytest.param(0, 11, id="leader")],
 )
 def test_a_killed_process_ends_all_and_the_rerun_goes_on_bit_for_bit(tmp_path: Path, killed: int, stop: int) -> None:
     path = tmp_path / "state"
