@@ -6,6 +6,7 @@ from mtl.config.labels import EVEN, Label, LabelRule
 from mtl.config.load import PARAMS, load_config, parse_config
 from mtl.config.methods import Start
 from mtl.config.schema import Config
+from mtl.config.sensors import SensorsSource
 from mtl.config.sources import (
     ArraysSource,
     Cifar10Source,
@@ -16,7 +17,6 @@ from mtl.config.sources import (
     PrepareConfig,
     PythonSource,
     RowBorders,
-    SensorsSource,
     SeriesSource,
     Source,
     UeaSource,

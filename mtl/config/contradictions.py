@@ -9,8 +9,9 @@ from mtl.config.grouping_checks import grouping_contradictions
 from mtl.config.labels import LabelRule
 from mtl.config.method_checks import sharing_problems, start_problems
 from mtl.config.schema import Config
+from mtl.config.sensors import SensorsSource
 from mtl.config.source_checks import source_problems
-from mtl.config.sources import SensorsSource, SeriesSource
+from mtl.config.sources import SeriesSource
 from mtl.config.tasks import ForecastTask
 
 

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from mtl.config.encoder import CnnEncoder, EncoderConfig, LinearEncoder, MlpEncoder, PythonEncoder, TimeDartEncoder
 from mtl.config.image_sets import BuiltIn, Shape, known_set
 from mtl.config.schema import Config
-from mtl.config.sources import PythonSource, SensorsSource, SeriesSource
+from mtl.config.sensors import SensorsSource
+from mtl.config.sources import PythonSource, SeriesSource
 from mtl.config.training import DiffusionObjective, Objective
 
 Problem = tuple[str, str]

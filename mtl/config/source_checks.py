@@ -4,7 +4,8 @@ from mtl.config.image_sets import CLASSES, BuiltIn, known_set
 from mtl.config.images import ImageSource
 from mtl.config.names import check_kind, check_label, check_names
 from mtl.config.schema import Config
-from mtl.config.sources import PythonSource, SensorsSource, Source
+from mtl.config.sensors import SensorsSource
+from mtl.config.sources import PythonSource, Source
 from mtl.config.tasks import ForecastTask, Task
 from mtl.errors import SettingError
 
@@ -33,8 +34,8 @@ def source_problems(config: Config) -> list[Problem]:
 def _check_task(name: str, task: Task, source: Source) -> None:
     """Raises a SettingError if the source is known not to hold what the task names."""
     check_kind(name, task, isinstance(source, BuiltIn))
-    if isinstance(source, SensorsSource) and not isinstance(task, ForecastTask):
-        check_names(name, task, [], source.classes, images=False)
+    if isinstance(source, SensorsSource):
+        check_names(name, task, source.columns, source.classes, images=False)
     if not isinstance(source, BuiltIn) or isinstance(task, ForecastTask):
         return
     known = known_set(source)

@@ -47,6 +47,12 @@ LABELS: list[tuple[Raw, str]] = [
     ),
     (sensors("load_state"), "`tasks.t0.kind` binary needs a label with 2 classes; load_state has 4: load 1, load 2, "),
     (sensors("group2_3", groups={"tasks": 2}), "group1_1, group1_2, group2_1, group2_2, group3_1, group3_2, or a "),
+    (
+        sensors("fault", channels=2, groups={"count": 2})
+        | {"tasks": {"t": {"kind": "forecast", "source": "own", "input_len": 24, "horizon": 1, "targets": ["flow"]}}},
+        "`tasks.t.targets` should be among vibration, temperature, air_pressure, group1_vibration, group2_vibration, "
+        "found 'flow'.",
+    ),
     (sensors({"one_vs_rest": "load 5", "of": "load_state"}), "load 1, load 2, load 3, load 4; found 'load 5'."),
     (
         own("digits", {"one_vs_rest": "lion"}),
@@ -103,7 +109,7 @@ LABELS: list[tuple[Raw, str]] = [
 
 
 @pytest.mark.parametrize(("file", "message"), LABELS)
-def test_a_label_that_a_set_of_images_cannot_give(file: Raw, message: str) -> None:
+def test_a_task_that_a_known_set_cannot_give(file: Raw, message: str) -> None:
     assert message in refusal(file)
 
 

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from mtl.config.sources import HarSource, MnistSource, PythonSource, SensorsSource, SeriesSource, UeaSource
+from mtl.config.sensors import SensorsSource
+from mtl.config.sources import HarSource, MnistSource, PythonSource, SeriesSource, UeaSource
 from mtl.data.files.content import content_sha256
 from mtl.data.files.download import get, is_present, known_sets
 from mtl.data.files.manifest import Manifest, ManifestFile, read_manifest, write_manifest

@@ -8,7 +8,7 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from mtl.config.sources import SensorsSource
+from mtl.config.sensors import SensorsSource
 from mtl.data.sources.markov_var import MarkovVar, filter_regimes, forecast, simulate
 from mtl.data.sources.sensors import build_chain, read, transitions
 from mtl.types import NO_LABEL, Prepared

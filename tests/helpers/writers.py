@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from mtl.config.sources import DigitsSource, SensorsSource
+from mtl.config.sensors import SensorsSource
+from mtl.config.sources import DigitsSource
 from mtl.data.files.register import add
 from mtl.data.loading.store import PREPARED
 from mtl.evaluation import tables

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from mtl.config.sources import PlantedGroups
+from mtl.config.sensors import PlantedGroups
 
 
 def draw_labels(

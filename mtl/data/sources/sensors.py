@@ -23,34 +23,11 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 
-from mtl.config.sources import SensorsSource
+from mtl.config.sensors import SensorsSource
 from mtl.data.sources import planted
 from mtl.data.sources.markov_var import MarkovVar, filter_regimes, forecast, simulate
 from mtl.types import NO_LABEL, Prepared
 
-
-@dataclass(frozen=True)
-class Sensor:
-    """A channel's name, unit in words, and how a standard value becomes a physical one."""
-
-    name: str
-    unit: str
-    offset: float
-    scale: float
-
-
-MAIN = [
-    Sensor("vibration", "mm/s", 4.5, 0.8),
-    Sensor("temperature", "°C", 62.0, 6.0),
-    Sensor("flow", "l/min", 120.0, 15.0),
-    Sensor("current", "A", 40.0, 6.0),
-    Sensor("pressure", "bar", 6.0, 0.7),
-]
-SIDE = [
-    Sensor("air_pressure", "bar", 7.0, 0.4),
-    Sensor("humidity", "%", 45.0, 5.0),
-    Sensor("hall_temperature", "°C", 21.0, 2.0),
-]
 SMOOTH, SMOOTH_SPAN = 0.65, 0.3
 """Autoregression on a channel's own last value: the middle of the regimes, and how far they differ at `texture` 1."""
 NOISE_SPAN = 0.5
@@ -116,16 +93,6 @@ def is_fault(regimes: int) -> Bool[np.ndarray, " K"]:
     return np.arange(regimes) % 2 == 1
 
 
-def name_sensors(sensors: list[Sensor], count: int, prefix: str = "") -> list[Sensor]:
-    """The first `count` sensors; past the end of the list they repeat with a number: `vibration_2`."""
-    result = []
-    for i in range(count):
-        turn, sensor = i // len(sensors), sensors[i % len(sensors)]
-        name = prefix + (sensor.name if turn == 0 else f"{sensor.name}_{turn + 1}")
-        result.append(Sensor(name, sensor.unit, sensor.offset, sensor.scale))
-    return result
-
-
 def mix(relatedness: float, main: Float[np.ndarray, "n K"], side: Float[np.ndarray, "n K"]) -> Float[np.ndarray, "n K"]:
     """P(r_t | x_≤t) from the two chains' p(z_t | x_≤t)."""
     return relatedness * main + (1 - relatedness) * side
@@ -184,11 +151,9 @@ def read(config: SensorsSource, name: str, root: Path) -> Prepared:
     spawned = np.random.SeedSequence(config.seed).spawn(6 + own + labelled)
     streams = [np.random.default_rng(seed) for seed in spawned]
     designs = [build_chain(config, config.channels, 0), build_chain(config, config.side_channels, 1)]
-    sensors = name_sensors(MAIN, config.channels) + name_sensors(SIDE, config.side_channels)
+    sensors = config.sensors
     if groups is not None:
-        for g in range(groups.count):
-            designs.append(build_chain(config, groups.channels, 2 + g))
-            sensors += name_sensors(MAIN, groups.channels, f"group{g + 1}_")
+        designs += [build_chain(config, groups.channels, 2 + g) for g in range(groups.count)]
     dice = [*streams[:2], *streams[6 : 6 + own]]
     chains = [Chain(d, *simulate(d, config.rows, s)) for d, s in zip(designs, dice, strict=True)]
     main, side, *others = chains
@@ -216,7 +181,7 @@ def read(config: SensorsSource, name: str, root: Path) -> Prepared:
     return Prepared(
         name=name,
         values=torch.from_numpy(offset + scale * np.concatenate([chain.values for chain in chains], axis=1)),
-        columns=[s.name for s in sensors],
+        columns=config.columns,
         window=None,
         borders=(a, b, c),
         fold=None,
