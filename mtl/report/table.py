@@ -1,5 +1,6 @@
 """The block that ends `make repro`: verdicts, cost, one sentence of advice, where to look next."""
 
+import math
 import os
 from collections import Counter
 from pathlib import Path
@@ -52,7 +53,7 @@ def verdict_block(verdicts: Json, timings: Json | None, report_path: Path, width
     """
     lines: list[Text] = [Text()]
     cells = {method["name"]: _cells(verdicts, method, width < NARROW) for method in verdicts["methods"]}
-    header = ["task", "", "STL", "joint", f"change % [{confidence_text(verdicts)}]", "gap", "verdict"]
+    header = ["task", "", "STL", "method", f"change % [{confidence_text(verdicts)}]", "gap", "verdict"]
     widths = _widths([header, *(row for rows in cells.values() for row in rows)])
     widths[0] = max(6, min(widths[0], width - 2 - sum(widths[1:]) - 2 * 6))
     lines += [_line(header, widths, RIGHT, "dim"), Text("─" * min(width, 2 + sum(widths) + 2 * 6), style="dim")]
@@ -133,7 +134,7 @@ def _further(verdicts: Json, method: Json, shares: dict[str, tuple[str, str, str
 
 
 def _cells(verdicts: Json, method: Json, narrow: bool) -> list[list[str]]:
-    """The method's rows: task, metric, STL, joint, change, gap closed, verdict."""
+    """The method's rows: task, metric, STL, method, change, gap closed, verdict."""
     tasks = {task["name"]: task for task in verdicts["tasks"]}
     rows = []
     for row in extremes(verdicts, method["name"]):
@@ -164,17 +165,31 @@ def _kept(verdicts: Json, method: str) -> str:
 
 
 def _costs(verdicts: Json, timings: Json | None, narrow: bool) -> list[Text]:
+    """A line a method, the highest Δm first; a narrow terminal has no room for Δm beside the costs."""
     batch = batch_size(timings)
-    inference = f"inference, ms{f' a batch of {batch}' if batch else ''}"
-    header = ["cost: joint / sum of STL", "parameters", inference, "training, s a seed"]
-    if narrow:
-        header = ["joint / sum of STL", "parameters", inference.replace(" a batch of ", "/"), "training, s"]
+    header = [
+        "method / sum of STL",
+        "Δm %",
+        "parameters",
+        f"inference, ms{f' per {batch}' if batch else ''}",
+        "training, s",
+    ]
+    costs = method_costs(verdicts, timings)
     rows = []
-    for name, cost in method_costs(verdicts, timings).items():
+    for method in sorted(verdicts["methods"], key=_rank):
+        cost = costs[method["name"]]
         parameters = f"{count_text(cost['parameters'])} / {count_text(cost['parameters_stl'])}"
-        rows.append([name, parameters, *(_pair(cost[key], cost[f"{key}_stl"]) for key in ("latency", "train"))])
-    widths, right = _widths([header, *rows]), (False, True, True, True)
+        times = [_pair(cost[key], cost[f"{key}_stl"]) for key in ("latency", "train")]
+        rows.append([method["name"], change_text(method["delta_m"]), parameters, *times])
+    if narrow:
+        header, *rows = [[line[0], *line[2:]] for line in (header, *rows)]
+    widths, right = _widths([header, *rows]), (False, *[True] * (len(header) - 1))
     return [_line(header, widths, right, "dim"), *(_line(row, widths, right) for row in rows)]
+
+
+def _rank(method: Json) -> float:
+    mean = (method["delta_m"] or {}).get("mean")
+    return math.inf if mean is None or not known(mean) else -mean
 
 
 def _pair(joint: float | int | None, single: float | int | None) -> str:

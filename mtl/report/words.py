@@ -128,10 +128,12 @@ def unequal_mark(row: Json) -> str:
 
 
 def tuning_text(verdicts: Mapping[str, Any], method: str) -> str:
-    """`tuned by 20 trials, STL by 0 ‡`, or nothing where no arm was tuned."""
+    """`tuned by 20 trials, STL by 0 ‡`, or nothing where neither was tuned."""
     if "tuning" not in verdicts:
         return ""
     joint, single = verdicts["tuning"]["trials"][method], verdicts["tuning"]["trials"][STL]
+    if joint == single == 0:
+        return ""
     mark = "" if joint == single else f" {UNEQUAL}"
     return f"tuned by {joint} trial{'s' * (joint != 1)}, STL by {single}{mark}"
 

@@ -43,7 +43,18 @@ def test_one_line_a_task_and_method_with_the_verdict_last(project: tuple[Path, J
     lines = [line.rstrip() for line in shown(verdicts, None).splitlines() if line.startswith("  fault ")]
     assert len(lines) == 3
     assert all(line.endswith("HELPED") for line in lines)
-    assert "74.3   81.2    +9.2 [+7.8, +10.6]   43 %  HELPED" in lines[0]
+    assert "74.3    81.2    +9.2 [+7.8, +10.6]   43 %  HELPED" in lines[0]
+
+
+def test_the_costs_rank_the_methods_by_their_average_change(project: tuple[Path, Json]) -> None:
+    root, verdicts = project
+    verdicts = {**verdicts, "methods": [dict(method) for method in verdicts["methods"]]}
+    verdicts["methods"][1]["delta_m"] = None
+    text = shown(verdicts, collect_timings(root))
+    ranked = [line.split()[0] for line in text.split("method / sum of STL")[1].splitlines()[1:4]]
+    means = {method["name"]: method["delta_m"]["mean"] for method in verdicts["methods"] if method["delta_m"]}
+    assert ranked == [*sorted(means, key=lambda name: -means[name]), verdicts["methods"][1]["name"]]
+    assert "Δm" not in shown(verdicts, None, 80).split("method / sum of STL")[1].splitlines()[0], "no room for it"
 
 
 def test_plain_when_it_is_no_terminal_and_coloured_when_it_is(project: tuple[Path, Json]) -> None:
