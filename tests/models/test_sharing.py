@@ -113,7 +113,7 @@ def test_memorises_64_samples(name: str, form: Form) -> None:
     x, target = inputs(encoder, 64), torch.randint(2, (64, 3)).float()
     optimiser = torch.optim.Adam(model.parameters(), lr=0.01)
     losses = []
-    for _ in range(150):
+    for _ in range(50):
         optimiser.zero_grad()
         logits = model(x, NAMES).logits
         assert logits is not None
@@ -121,7 +121,7 @@ def test_memorises_64_samples(name: str, form: Form) -> None:
         loss.backward()
         optimiser.step()
         losses.append(loss.item())
-    assert losses[-1] < 0.3 * losses[0]
+    assert losses[-1] < 0.1 * losses[0]
 
 
 @every_staged
