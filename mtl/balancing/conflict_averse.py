@@ -20,14 +20,14 @@ from scipy.linalg import lapack
 from torch import Tensor
 
 from mtl.balancing.aggregation import Weigher, unit_trace
-from mtl.balancing.nonnegative import solve
+from mtl.balancing.nonnegative import definite, solve
 
 Vector = NDArray[np.float64]
-RIDGE = 1e-10
-"""Added to the diagonal, scaled to 1: decides between equal solutions (tasks with one gradient share its weight)."""
 STILL = 1e-4
-"""It stands still where the tasks' weighted gradients cancel to this share of their lengths (TorchJD's `norm_eps`)."""
+"""It stands still where the tasks' weighted gradients cancel to this share of their lengths (TorchJD's `norm_eps`), or
+to what rounding leaves undecided."""
 STEPS = 100
+"""At most. Where rounding keeps ν from settling, the best mixture on the way is as good as any."""
 CLOSE = 1e-12
 """Relative change of ν that counts as none."""
 
@@ -51,29 +51,33 @@ class CaGrad(Weigher):
         radius = self.c * math.sqrt(max(float(slope.mean()), 0.0))
         if radius == 0:
             return torch.full((count,), 1 / count, dtype=torch.float64)
+        # A task without a gradient gains 0 from any direction: what is best for the others is best for all.
         moving = g.diagonal() > 0
-        w, least = _worst_mixture(g[np.ix_(moving, moving)], slope[moving], radius)
-        # A task without a gradient is a mixture whose F is 0.
-        if not moving.all() and least >= 0:
-            return torch.zeros(count, dtype=torch.float64)
+        w, ridge = _worst_mixture(g[np.ix_(moving, moving)], slope[moving], radius)
         w, squares = _spread(w, moving), g.diagonal()
-        length = math.sqrt(max(float(w @ g @ w), 0.0))
-        if length <= STILL * math.sqrt(float(w**2 @ squares)):
+        square = float(w @ g @ w)
+        if square <= max(STILL**2, ridge) * float(w**2 @ squares):
             return torch.zeros(count, dtype=torch.float64)
-        return torch.from_numpy(1 / count + (radius / length) * w)
+        return torch.from_numpy(1 / count + (radius / math.sqrt(square)) * w)
 
 
 def _worst_mixture(gramian: Vector, slope: Vector, radius: float) -> tuple[Vector, float]:
-    """The w ≥ 0 with sum 1 that minimises wᵀs + ρ·√(wᵀGw), and that minimum; no gradient is 0."""
+    """The w ≥ 0 with sum 1 that minimises F(w) = wᵀs + ρ·√(wᵀGw), and the ridge that G was given in units of its
+    diagonal; no gradient is 0."""
     scale = 1 / np.sqrt(gramian.diagonal())
-    matrix = gramian * scale[:, None] * scale
-    matrix[np.diag_indices_from(matrix)] = 1 + RIDGE
+    matrix = definite(gramian * scale[:, None] * scale)
     s = scale * slope
+    best, least = np.full(len(s), 1 / len(s)), math.inf
     # Below the least slope z is 0; a single task's F is not below the minimum.
     low, high = float(slope.min()), float((slope + radius / scale).min())
     nu = high
     for _ in range(STEPS):
         z = solve(matrix, s - nu * scale)
+        total = float(scale @ z)
+        if total > 0:
+            value = (float(s @ z) + radius * math.sqrt(float(z @ matrix @ z))) / total
+            if value < least:
+                best, least = scale * z / total, value
         excess = float(z @ matrix @ z) - radius**2
         low, high = (low, min(high, nu)) if excess > 0 else (max(low, nu), high)
         found = _at_length(matrix, s, scale, np.flatnonzero(z), radius)
@@ -83,20 +87,17 @@ def _worst_mixture(gramian: Vector, slope: Vector, radius: float) -> tuple[Vecto
             found = 0.0  # z has no bound above 0 where the gradients' convex hull holds 0
         if not low <= found <= high:
             # The slope of ½·zᵀGz is Σz, in the units of the gradients.
-            total = float(scale @ z)
             newton = nu - excess / (2 * total) if total > 0 else math.inf
             found = newton if low <= newton <= high else (low + high) / 2
         nu = found
-    else:
-        raise RuntimeError(f"CAGrad's inner problem of {len(s)} tasks was not solved in {STEPS} steps.")
-    w = scale * z
-    return w / w.sum(), nu
+    return best, float(matrix[0, 0]) - 1
 
 
 def _at_length(matrix: Vector, s: Vector, scale: Vector, free: NDArray[np.intp], radius: float) -> float:
     """The larger ν at which zᵀAz = ρ², if just the z of `free` are not 0; infinite where there is none."""
     if not len(free):
         return math.inf
+    # `definite` has seen to it that every block can be factored.
     per_nu, fixed = lapack.dposv(matrix[np.ix_(free, free)], np.stack([scale[free], s[free]], axis=1))[1].T
     a, b = float(scale[free] @ per_nu), float(scale[free] @ fixed)
     inside = b * b - a * (float(s[free] @ fixed) - radius**2)

@@ -11,10 +11,7 @@ from jaxtyping import Float64
 from torch import Tensor
 
 from mtl.balancing.aggregation import Weigher
-from mtl.balancing.nonnegative import solve
-
-RIDGE = 1e-10
-"""Added to the scaled diagonal: decides between equal solutions (two tasks with one gradient share its weight)."""
+from mtl.balancing.nonnegative import definite, solve
 
 
 class Mgda(Weigher):
@@ -29,7 +26,5 @@ class Mgda(Weigher):
             return torch.from_numpy(still / still.sum())
         matrix = g + squares.min()
         scale = 1 / np.sqrt(matrix.diagonal())
-        matrix = matrix * scale[:, None] * scale
-        matrix[np.diag_indices_from(matrix)] = 1 + RIDGE
-        x = scale * solve(matrix, -scale)
+        x = scale * solve(definite(matrix * scale[:, None] * scale), -scale)
         return torch.from_numpy(x / x.sum())

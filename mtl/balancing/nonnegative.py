@@ -1,10 +1,11 @@
 """Quadratic programs whose unknowns may not be negative: min ½·zᵀAz + bᵀz over z ≥ 0, for A positive definite [K, K].
 
-MGDA, CAGrad, DualProj and UPGrad all come down to it. `solve` is exact: block principal pivoting (Júdice & Pires 1994,
-doi 10.1016/0305-0548(94)90106-6) exchanges all variables of the wrong sign at once; where that turns in circles, an
-active set takes in one after the other (Lawson & Hanson 1974, chapter 23, for a quadratic program). `solve_rows` solves
-K programs that differ in b alone, together, by accelerated projected gradient (Nesterov) with a restart of each row
-whose step turns uphill (O'Donoghue & Candès 2015, arXiv 1204.3982).
+MGDA, CAGrad, DualProj and UPGrad all come down to it. A Gramian of more tasks than its gradients have directions is not
+definite, and rounding makes some of its eigenvalues negative: `definite` adds what it takes. `solve` is exact: block
+principal pivoting (Júdice & Pires 1994, doi 10.1016/0305-0548(94)90106-6) exchanges all variables of the wrong sign at
+once; where that turns in circles, an active set takes in one after the other (Lawson & Hanson 1974, chapter 23, for a
+quadratic program). `solve_rows` solves K programs that differ in b alone, together, by accelerated projected gradient
+(Nesterov) with a restart of each row whose step turns uphill (O'Donoghue & Candès 2015, arXiv 1204.3982).
 """
 
 import numpy as np
@@ -17,6 +18,12 @@ from torch import Tensor
 Vector = NDArray[np.float64]
 SIGN_TOLERANCE = 1e-10
 """Relative to its |b|, how far below zero a slope counts as zero; one bound for all would hide short gradients."""
+RIDGE = 1e-10
+"""Added to a diagonal of 1: decides between equal solutions (tasks with one gradient share its weight)."""
+NOISE = 1e-8
+"""Where the ridge is too small, the first try to find what rounding added: about what float32 rounds off."""
+MARGIN = 10.0
+"""Times the smallest ridge that makes the matrix definite: what rounding adds must not decide."""
 FULL_EXCHANGES = 3
 """Exchanges of whole blocks without progress before variables are taken in one by one."""
 ROW_TOLERANCE = 5e-5
@@ -26,6 +33,29 @@ ITERATIONS = 300
 """Of the accelerated gradient; rows that are open after them are solved one by one, exactly."""
 SMALL = 20
 """Up to so many variables, exact solutions one by one are the fastest."""
+
+
+def definite(matrix: Vector) -> Vector:
+    """A matrix with a diagonal of 1, positive semidefinite but for rounding → with a ridge, positive definite.
+
+    The ridge is `RIDGE`, or `MARGIN` times the power of ten that outweighs what rounding added; with it every
+    principal block can be factored.
+
+    Args:
+        matrix: A [K, K]; changed in place.
+    """
+    diagonal = np.diag_indices_from(matrix)
+    ridge = RIDGE
+    matrix[diagonal] = 1 + ridge
+    if lapack.dpotrf(matrix)[1] == 0:
+        return matrix
+    ridge = NOISE
+    while True:
+        matrix[diagonal] = 1 + ridge
+        if lapack.dpotrf(matrix)[1] == 0:
+            matrix[diagonal] = 1 + MARGIN * ridge
+            return matrix
+        ridge *= 10
 
 
 def solve(matrix: Vector, slope: Vector) -> Vector:
@@ -54,16 +84,24 @@ def solve(matrix: Vector, slope: Vector) -> Vector:
 
 
 def _at(matrix: Vector, slope: Vector, places: NDArray[np.intp]) -> Vector:
-    """The minimum over all z that are 0 outside `places`, of any sign."""
+    """The minimum over all z that are 0 outside `places`, of any sign.
+
+    Raises:
+        ArithmeticError: the matrix is not positive definite.
+    """
     z = np.zeros(len(slope))
     if len(places):
-        z[places] = lapack.dposv(matrix[np.ix_(places, places)], -slope[places])[1]
+        z[places], info = lapack.dposv(matrix[np.ix_(places, places)], -slope[places])[1:]
+        if info != 0:
+            raise ArithmeticError(f"a quadratic program of {len(slope)} unknowns is not positive definite")
     return z
 
 
 def _one_at_a_time(matrix: Vector, slope: Vector, tolerance: Vector) -> Vector:
-    """As `solve`: every step goes downhill and stays at z ≥ 0, so it ends on matrices that are nearly singular too."""
+    """As `solve`, on matrices that are nearly singular too: every z ≥ 0 that it keeps is lower than the one before, and
+    a gain that rounding only promises ends it."""
     z = np.zeros(len(slope))
+    lowest = 0.0
     free = np.zeros(len(slope), dtype=bool)
     while True:
         uphill = np.where(free, 0.0, matrix @ z + slope)
@@ -71,19 +109,21 @@ def _one_at_a_time(matrix: Vector, slope: Vector, tolerance: Vector) -> Vector:
         if uphill[entering] >= -tolerance[entering]:
             return z
         free[entering] = True
+        found = z
         while True:
             aim = _at(matrix, slope, np.flatnonzero(free))
-            blocked = free & (aim <= 0)
-            if not blocked.any():
-                z = aim
+            blocked = np.flatnonzero(free & (aim <= 0))
+            if not len(blocked):
                 break
-            ratios = z[blocked] / (z[blocked] - aim[blocked])
+            ratios = found[blocked] / (found[blocked] - aim[blocked])
             share = float(ratios.min())
-            if share <= 0 and blocked[entering]:
-                return z  # rounding: what promised a gain gives none
-            z = z + share * (aim - z)
-            free &= z > 0
-            z[~free] = 0.0
+            found = np.maximum(found + share * (aim - found), 0.0)
+            free[blocked[ratios == share]] = False
+            found[~free] = 0.0
+        value = float(aim @ (0.5 * matrix @ aim + slope))
+        if value >= lowest:
+            return z
+        z, lowest = aim, value
 
 
 def solve_rows(matrix: Float[Tensor, "K K"], slopes: Float[Tensor, "R K"]) -> Float[Tensor, "R K"]:

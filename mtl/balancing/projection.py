@@ -13,7 +13,7 @@ from mtl.balancing.aggregation import Weigher, preferences, unit_trace
 from mtl.balancing.nonnegative import one_by_one, solve, solve_rows
 
 REGULARISATION = 1e-4
-CANCELLED = 1e-2
+CANCELLED = 3e-2
 """Length of UPGrad's direction relative to the gradients', under which the programs are solved exactly: it is then
 the small difference of large numbers."""
 

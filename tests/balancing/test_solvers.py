@@ -35,6 +35,7 @@ def ill_conditioned() -> dict[str, Tensor]:
         "square, in conflict": gradients(100, 100, 3, common=3),
         "rank 30": gradients(100, 30, 4),
         "rank 30, in conflict": gradients(100, 30, 5, common=3),
+        "a hundredfold conflict": gradients(60, 100, 1, common=30),
         "rank 2": gradients(100, 2, 6),
         "scales 10^±1.5": gradients(100, 200, 7, spread=1.5),
         "scales 10^±6": gradients(100, 200, 8, spread=6),
@@ -118,6 +119,68 @@ def test_mgda_where_the_shortest_vector_is_zero() -> None:
     assert float(weights @ (flat @ flat.T) @ weights) <= 1e-12
 
 
+def narrow() -> dict[str, Tensor]:
+    """Jacobians of more tasks than directions, in numbers that float32 holds."""
+    repeated = gradients(1, 2000, 20).expand(20, 2000) * torch.linspace(1, 2, 20, dtype=torch.float64)[:, None]
+    against = -0.3 * gradients(1, 2000, 20) + 0.5 * gradients(1, 2000, 21)
+    duplicates = gradients(10, 40, 22, common=1)
+    jacobians = {
+        "copies and one in conflict": torch.cat([repeated, against]),
+        "duplicates": torch.cat([duplicates, duplicates]),
+        "two directions": gradients(10, 2, 23),
+        "rank 3, scales 10^±3, in conflict": gradients(10, 3, 24, spread=3, common=5),
+        "a hundred tasks, rank 10": gradients(100, 10, 25),
+        "a hundred tasks, rank 2, in conflict": gradients(100, 2, 26, spread=1, common=1),
+    }
+    return {name: rows.float().double() for name, rows in jacobians.items()}
+
+
+def rounded(rows: Tensor) -> Tensor:
+    """The Gramian as a network's gradients give it: computed in float32."""
+    return (rows.float() @ rows.float().T).double()
+
+
+@pytest.mark.parametrize("name", narrow())
+def test_mgda_with_more_tasks_than_directions_in_float32(name: str) -> None:
+    rows = narrow()[name]
+    gramian, everyone = rows @ rows.T, list(range(len(rows)))
+    found, best = Mgda()(rounded(rows), everyone), Mgda()(gramian, everyone)
+    assert (found >= 0).all() and float(found.sum()) == pytest.approx(1, abs=1e-12)
+    # What float32 cannot tell: 1e-6 of the gradients' own lengths.
+    allowed = 1e-5 * float(best**2 @ gramian.diagonal())
+    assert float(found @ gramian @ found) <= float(best @ gramian @ best) + allowed
+    assert float(best @ gramian @ best) - float((gramian @ best).min()) <= allowed, "nor is the exact one far off"
+
+
+@pytest.mark.parametrize("exact", [True, False], ids=["float64", "float32"])
+@pytest.mark.parametrize("c", [0.1, 0.4, 0.5, 0.9, 1.0, 2.0])
+@pytest.mark.parametrize("name", narrow())
+def test_cagrad_with_more_tasks_than_directions(name: str, c: float, exact: bool) -> None:
+    """Its ball is left by rounding alone, and no task gains less than the bound on the least gain allows."""
+    rows = narrow()[name] / narrow()[name].norm()
+    gramian = rows @ rows.T
+    count = len(rows)
+    weights = CaGrad(c)(gramian if exact else rounded(rows), list(range(count)))
+    assert torch.isfinite(weights).all()
+    radius = c * float(gramian.mean().sqrt())
+    if (weights == 0).all():
+        assert c >= 1, "in a ball without 0 there is always a direction"
+        return
+    away = weights - 1 / count
+    assert (away >= -1e-12).all()
+    length = float((away @ gramian @ away).clamp_min(0).sqrt())
+    w = away / away.sum()
+    scale = float((w**2 @ gramian.diagonal()).sqrt())
+    assert length == pytest.approx(radius, rel=1e-3 if exact else 0.05)
+    bound = float(gramian.mean(dim=1) @ w) + radius * float((w @ gramian @ w).clamp_min(0).sqrt())
+    assert bound - float((gramian @ weights).min()) <= (1e-6 if exact else 1e-3) * (radius + scale)
+
+
+def test_a_matrix_that_is_not_definite_is_no_program() -> None:
+    with pytest.raises(ArithmeticError, match="of 2 unknowns is not positive definite"):
+        solve(np.array([[1.0, 2.0], [2.0, 1.0]]), np.array([-1.0, -1.0]))
+
+
 @pytest.mark.parametrize("c", [0.01, 0.1, 0.5, 0.9, 1.5])
 @pytest.mark.parametrize("name", ill_conditioned())
 def test_cagrads_direction_is_the_best_within_its_ball(name: str, c: float) -> None:
@@ -148,7 +211,9 @@ def test_cagrads_direction_is_the_best_within_its_ball(name: str, c: float) -> N
 
 def test_cagrad_beside_a_task_without_a_gradient() -> None:
     rows = torch.tensor([[3.0, 0.0], [0.0, 0.0], [0.0, 2.0]], dtype=torch.float64)
-    assert CaGrad(0.5)(rows @ rows.T, [0, 1, 2]).tolist() == [0, 0, 0]  # nothing is gained for it
+    found = CaGrad(0.5)(rows @ rows.T, [0, 1, 2])
+    # Half of the mean's length goes to the one that gains the least of those that can gain.
+    assert found.tolist() == pytest.approx([1 / 3, 1 / 3, 1 / 3 + 0.5 * (1 + 4 / 9) ** 0.5 / 2])
     opposite = torch.tensor([[3.0, 0.0], [0.0, 0.0], [-2.0, 0.0]], dtype=torch.float64)
     found = CaGrad(0.5)(opposite @ opposite.T, [0, 1, 2])
     assert found.tolist() == pytest.approx([1 / 3, 1 / 3, 1 / 3 + 1 / 12])  # half of the mean's length, for the loser
