@@ -51,6 +51,7 @@ class Loop:
         self.model, self.balancer, self.optimiser = model.train(), balancer, optimiser
         self.batches, self.clip = batches, clip
         self.shared = [p for p in model.shared_parameters() if p.requires_grad]
+        self.columns = model.shared_columns()
         together = {id(p) for p in self.shared}
         self.heads = [p for p in model.parameters() if p.requires_grad and id(p) not in together]
         self.trained = [p for group in optimiser.param_groups for p in group["params"]]
@@ -60,7 +61,9 @@ class Loop:
         found = self.forward(next(self.batches), 1)
         assert found.losses is not None
         self.optimiser.zero_grad(set_to_none=True)
-        self.balancer.backward(Step(found.losses, found.places, 0.5, found.passes, self.shared, self.heads, 1))
+        self.balancer.backward(
+            Step(found.losses, found.places, 0.5, found.passes, self.shared, self.heads, 1, self.columns)
+        )
         penalty = self.model.trunk.penalty()
         if penalty is not None:
             penalty.backward()

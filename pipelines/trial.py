@@ -15,7 +15,7 @@ from optuna.trial import FrozenTrial, Trial
 
 from mtl.config.tune import Scalar
 from mtl.errors import ConfigError, UserError
-from mtl.training.fit import NonFiniteLossError
+from mtl.training.fit import NonFiniteError
 from pipelines.objective import Metrics, mean_metrics, parts_of, train
 from pipelines.plan import Plan
 from pipelines.search_space import overlaid, start_of
@@ -186,7 +186,7 @@ def _trained(
     with FileLock(out / "trial.lock"):
         try:
             found = train(config, arm, goal, plan.seeds, plan.root, out, report)
-        except NonFiniteLossError as error:
+        except NonFiniteError as error:
             raise _failed(trial, error) from None
     val = mean_metrics(found)
     trial.set_user_attr(VAL, val)

@@ -13,6 +13,18 @@ from torch import Tensor, nn
 from mtl.types import Predictions, TaskSpec
 
 
+class NonFiniteGradientError(ArithmeticError):
+    """The gradients of some tasks became NaN or infinite; the heads have theirs already.
+
+    Args:
+        tasks: all that it can be; one broken task spoils the others' gradients on what they share.
+    """
+
+    def __init__(self, tasks: Sequence[str]) -> None:
+        super().__init__(f"the gradients of {', '.join(tasks)} are not finite")
+        self.tasks = list(tasks)
+
+
 @dataclass(frozen=True)
 class Pass:
     """What one pool's pass through the network left: the tensors between its shared part and its heads."""
@@ -45,6 +57,9 @@ class Step:
     """Every other parameter of the network; each depends on the loss of one task, row by row if heads are stacked."""
     epoch: int = 1
     """The epoch that the step is part of, from 1."""
+    columns: Sequence[Sequence[nn.Parameter]] = ()
+    """What every task trains, in the order of the layers: one list, or one for each column that tasks mix. Branches of
+    some of the tasks are left out. Empty: as `shared`."""
 
 
 def placed(values: Float[Tensor, " k"], step: Step, count: int) -> Float[Tensor, " K"]:
@@ -74,7 +89,12 @@ class Balancer(nn.Module):
 
     @abstractmethod
     def backward(self, step: Step) -> Float[Tensor, " K"]:
-        """Sets the gradients of every parameter; returns each task's weight, for the log."""
+        """Sets the gradients of every parameter; returns each task's weight, for the log.
+
+        Raises:
+            NonFiniteGradientError: the method cannot combine what the tasks give. Those that do not look at the
+                gradients set what they are.
+        """
 
     def share(self, progress: float) -> float | None:
         """λ at `progress`, the share of the labels; None for methods that have none."""

@@ -15,6 +15,9 @@ from mtl.config import balancing as methods
 from mtl.errors import UserError
 from mtl.types import TaskSpec
 
+PACKAGES = {"torchjd": "'torchjd>=0.18,<0.19'"}
+"""What to install, where any version will not do."""
+
 
 def build_balancer(method: Method | None, specs: list[TaskSpec], seed: int = 0) -> Balancer:
     """The balancer of a method; None (a single-task run) and a phase of a sequential run weigh every loss by 1.
@@ -29,18 +32,17 @@ def build_balancer(method: Method | None, specs: list[TaskSpec], seed: int = 0) 
     """
     if method is None or isinstance(method, methods.SequentialMethod):
         return FixedWeights(specs)
-    if isinstance(method, methods.GradientMethod):
-        try:
+    try:
+        if isinstance(method, methods.GradientMethod):
             from mtl.balancing.build_descent import build_descent
-        except ModuleNotFoundError as error:
-            package = str(error.name).partition(".")[0]
-            raise UserError(
-                f"`kind: {method.kind}` cannot run: {package} is not installed; `pip install {package}` does it."
-            ) from None
 
-        balancer: Balancer = build_descent(method, specs, seed)
-    else:
-        balancer = _weighting(method, specs, seed)
+            balancer: Balancer = build_descent(method, specs, seed)
+        else:
+            balancer = _weighting(method, specs, seed)
+    except ModuleNotFoundError as error:
+        package = str(error.name).partition(".")[0]
+        message = f"`kind: {method.kind}` cannot run: {package} is not installed; `pip install "
+        raise UserError(f"{message}{PACKAGES.get(package, package)}` does it.") from None
     return balancer if method.normalise == "none" else Normalised(specs, balancer, method.normalise)
 
 

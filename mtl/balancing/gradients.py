@@ -1,5 +1,6 @@
 """The gradient of each task, one row a task."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,11 +49,11 @@ def look(losses: Float[Tensor, " k"]) -> Reach:
     return Reach(at_once, frozenset(leaves))
 
 
-def task_gradients(
-    losses: Float[Tensor, " k"], tensor: Float[Tensor, "*s"], at_once: int | None
-) -> Float[Tensor, "k *s"]:
-    """Each loss's gradient on `tensor`; the graph is kept."""
+def task_gradients(losses: Float[Tensor, " k"], tensors: Sequence[Tensor], at_once: int | None) -> Float[Tensor, "k n"]:
+    """Each loss's gradient on the n numbers of `tensors`, all of which some loss depends on; the graph is kept."""
     basis = torch.eye(len(losses), dtype=losses.dtype, device=losses.device)
     if at_once is None:
-        return torch.autograd.grad(losses, tensor, basis, retain_graph=True, is_grads_batched=True)[0]
-    return torch.stack([torch.autograd.grad(losses, tensor, row, retain_graph=True)[0] for row in basis])
+        found = torch.autograd.grad(losses, tensors, basis, retain_graph=True, is_grads_batched=True)
+        return torch.cat([part.flatten(1) for part in found], dim=1)
+    rows = [torch.autograd.grad(losses, tensors, row, retain_graph=True) for row in basis]
+    return torch.stack([torch.cat([part.flatten() for part in row]) for row in rows])

@@ -14,13 +14,15 @@ from mtl.types import TaskSpec
 
 SMALLEST = 1e-3
 """Of a weight."""
+SLOPE = 1e-3
+"""Length of the weights' own gradient: it means nothing to Adam, and should not count in the norm that is clipped."""
 
 
 class GradNorm(Balancer):
     """Costs a backward pass of the heads and of the last shared layer for every task.
 
-    The last shared layer is the last matrix among the shared parameters that the losses depend on. A task without a
-    sample in the step rests.
+    The last shared layer is the last matrix that all losses depend on; where tasks mix columns, that of every column.
+    A task without a sample in the step rests.
 
     Args:
         specs: the tasks.
@@ -43,14 +45,14 @@ class GradNorm(Balancer):
             self.initial[present] = torch.where(self.initial[present].isnan(), losses, self.initial[present])
             weights = self.weights[present].clone()
         reach = look(step.losses)
-        layer = next(p for p in reversed(reach.reached(list(step.shared))) if p.ndim > 1)
-        lengths = task_gradients(step.losses, layer, reach.at_once).flatten(1).norm(dim=1)
+        columns = [reach.reached(list(column)) for column in step.columns or [step.shared]]
+        layer = [next(p for p in reversed(column) if p.ndim > 1) for column in columns if column]
+        lengths = task_gradients(step.losses, layer, reach.at_once).norm(dim=1)
         scaled = weights * lengths
         rates = losses / self.initial[present]
         target = scaled.mean() * (rates / rates.mean()) ** self.alpha
         step.losses.backward(weights)
         slope = torch.zeros_like(self.weights)
         slope[present] = torch.sign(scaled - target) * lengths
-        # Its length means nothing to Adam, but it counts in the clipped norm.
-        self.weights.grad = slope / slope.norm().clamp_min(torch.finfo(slope.dtype).tiny)
+        self.weights.grad = slope * (SLOPE / slope.norm().clamp_min(torch.finfo(slope.dtype).tiny))
         return self.weights.detach().clone()

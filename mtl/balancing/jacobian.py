@@ -18,15 +18,11 @@ from torchjd.aggregation import GramianWeightedAggregator, Weighting
 from torchjd.autojac import backward, jac, jac_to_grad
 
 from mtl.balancing.aggregation import Direction, Weigher
-from mtl.balancing.base import Balancer, Step, placed
+from mtl.balancing.base import Balancer, NonFiniteGradientError, Step, placed
 from mtl.balancing.feature_gramian import feature_gramian
 from mtl.balancing.gradients import look, task_gradients
 from mtl.errors import UserError
 from mtl.types import TaskSpec
-
-
-class NonFiniteGradientError(UserError):
-    """A task's gradient became NaN or infinite; names the task."""
 
 
 class JacobianDescent(Balancer):
@@ -116,7 +112,7 @@ class JacobianDescent(Balancer):
         if sum(len(tasks) for tasks in only.linear) < len(number):
             torch.autograd.backward(step.losses, ones, inputs=list(step.heads), retain_graph=True)
             at_once = look(step.losses).at_once
-            rows = task_gradients(step.losses, only.predictions.features[0], at_once).flatten(1)
+            rows = task_gradients(step.losses, only.predictions.features, at_once)
             return rows @ rows.T
         own = [tasks[0] for tasks in only.linear if tasks[0] in only.predictions.own]
         stacked = [tasks for tasks in only.linear if tasks[0] not in only.predictions.own]
@@ -141,18 +137,9 @@ class JacobianDescent(Balancer):
 
     def _check(self, sizes: Float[Tensor, " k"], step: Step) -> None:
         """Raises if a task's gradient, of which `sizes` holds a measure, is not finite."""
-        if bool(torch.isfinite(sizes).all()):
-            return
-        # One loss that is not finite spoils the gradients of all tasks, so it is named first.
-        for what, values in (("loss", step.losses.detach()), ("gradient", sizes)):
-            bad = (~torch.isfinite(values)).nonzero().flatten().tolist()
-            if bad:
-                tasks = [self.specs[step.present[place]].name for place in bad]
-                named = f"task {tasks[0]}" if len(tasks) == 1 else f"tasks {', '.join(tasks[:5])}"
-                raise NonFiniteGradientError(
-                    f"the {what} of {named} became {float(values[bad[0]])} in epoch {step.epoch}. The last good state "
-                    "is kept. A lower `train.lr` or `train.clip` often helps."
-                )
+        bad = (~torch.isfinite(sizes)).nonzero().flatten().tolist()
+        if bad:
+            raise NonFiniteGradientError([self.specs[step.present[place]].name for place in bad])
 
 
 class _Called(Weighting):

@@ -125,10 +125,27 @@ class MultiTaskModel(nn.Module):
         """What several tasks train together; nothing once the encoder is frozen."""
         return [] if self.frozen else self.trunk.shared_parameters()
 
+    def shared_columns(self) -> list[list[nn.Parameter]]:
+        """As `Trunk.columns_of_all`; nothing once the encoder is frozen."""
+        return [] if self.frozen else self.trunk.columns_of_all()
+
     def head_parameters(self, tasks: Sequence[str]) -> list[nn.Parameter]:
         """What the heads of `tasks` alone train; a stack of heads belongs to all its tasks."""
         own = [p for task in tasks if task in self.heads for p in self.heads[task].parameters()]
         return own + [p for stack in self._stacks if set(stack.tasks) & set(tasks) for p in stack.parameters()]
+
+    def tasks_of_broken_heads(self) -> list[str]:
+        """Tasks whose own head has a gradient that is not finite: what no other task's loss reaches."""
+        found = {
+            task
+            for task, head in self.heads.items()
+            if any(p.grad is not None and not torch.isfinite(p.grad).all() for p in head.parameters())
+        }
+        for stack in self._stacks:
+            if stack.weight.grad is not None:
+                rows = torch.isfinite(stack.weight.grad).all(dim=1).tolist()
+                found |= {task for task, whole in zip(stack.tasks, rows, strict=True) if not whole}
+        return [task for task in self.tasks if task in found]
 
     def linear_heads(self, tasks: Sequence[str]) -> dict[tuple[str, ...], Float[Tensor, "o D"]]:
         """Weights of those of the tasks' heads that are one linear layer on the features; a stack's in one matrix."""

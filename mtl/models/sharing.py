@@ -30,6 +30,10 @@ class Trunk(nn.Module, ABC):
     def shared_parameters(self) -> list[nn.Parameter]:
         """What the losses of several tasks reach."""
 
+    def columns_of_all(self) -> list[list[nn.Parameter]]:
+        """What the losses of all tasks reach, layer by layer: one list, or one for each column that is mixed."""
+        return [self.shared_parameters()]
+
     def units(self) -> list[nn.Parameter]:
         """Those of the shared parameters that mix columns; they have a learning rate of their own."""
         return []
@@ -131,8 +135,13 @@ class CrossStitchTrunk(Trunk):
 
     def shared_parameters(self) -> list[nn.Parameter]:
         """Through the units every loss reaches the stages of every column; the ends are each task's own."""
-        stages = [column.get_submodule(name) for column in self._columns for name in column.stages]
-        return [*self.stitches, *(parameter for stage in stages for parameter in stage.parameters())]
+        return [*self.stitches, *(parameter for column in self.columns_of_all() for parameter in column)]
+
+    def columns_of_all(self) -> list[list[nn.Parameter]]:
+        return [
+            [parameter for name in column.stages for parameter in column.get_submodule(name).parameters()]
+            for column in self._columns
+        ]
 
     def units(self) -> list[nn.Parameter]:
         return list(self.stitches)
@@ -175,6 +184,9 @@ class BranchedTrunk(Trunk):
         several = [branch for group, branch in zip(self.groups, self._branches, strict=True) if len(group) > 1]
         everybody = list(self.lower.parameters()) if sum(map(len, self.groups)) > 1 else []
         return everybody + [parameter for branch in several for parameter in branch.parameters()]
+
+    def columns_of_all(self) -> list[list[nn.Parameter]]:
+        return [list(self.lower.parameters())]
 
 
 def _keep(encoder: StagedEncoder, stages: range, end: bool) -> StagedEncoder:

@@ -246,6 +246,7 @@ def _training_points(run: dict[str, Any], history: dict[str, Any]) -> list[Point
         gradients = epoch["gradients"] or {"norms": {}, "cosines": {}}
         values |= {f"gradient_norm/{task}": norm for task, norm in gradients["norms"].items()}
         values |= {f"gradient_cosine/{pair.replace('|', '-')}": cosine for pair, cosine in gradients["cosines"].items()}
+        values["gradient_cosine/surrogate"] = gradients.get("surrogate")
         points += [Point(name, value, step) for name, value in values.items() if value is not None]
     points += _by_task("best_val", run["val"])
     points += _by_task("test", run["test"])

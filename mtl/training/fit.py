@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from mtl.balancing.base import Balancer, Step
+from mtl.balancing.base import Balancer, NonFiniteGradientError, Step
 from mtl.data.loading.pools import Pool
 from mtl.data.loading.sampling import JointPlan
 from mtl.errors import UserError
@@ -33,8 +33,8 @@ CHECK_EVERY = 50
 Record = dict[str, Any]
 
 
-class NonFiniteLossError(UserError):
-    """A loss became NaN or infinite; says at which step, of which task, on which samples."""
+class NonFiniteError(UserError):
+    """A loss or a gradient became NaN or infinite; says at which step, of which task, on which samples."""
 
 
 @dataclass(frozen=True)
@@ -89,10 +89,11 @@ def fit(
     of the epoch that `selector` chose.
 
     Raises:
-        NonFiniteLossError: the last good state is kept.
+        NonFiniteError: the last good state is kept.
         UserError: in some epoch the sampler draws nothing for this run, or the state cannot be written.
     """
     device = next(model.parameters()).device
+    on_cpu = device.type == "cpu"
     names = [pool.name for pool in train]
     lengths = plan.active_steps(names, budget.epochs)
     total = sum(lengths)
@@ -102,6 +103,7 @@ def fit(
             "a larger `batch_size` or a flatter `kind` gives it some."
         )
     shared = [p for p in model.shared_parameters() if p.requires_grad]
+    columns = model.shared_columns()
     trained = [p for group in optimiser.param_groups for p in group["params"]]
     together = {id(p) for p in shared}
     heads = [p for p in model.parameters() if p.requires_grad and id(p) not in together]
@@ -153,9 +155,13 @@ def fit(
                     geometry = gradient_geometry(found.losses, shared)
                     tally.add_geometry(probes.index(i), found.places, *geometry)
                 optimiser.zero_grad(set_to_none=True)
-                weights = balancer.backward(
-                    Step(found.losses, found.places, progress, found.passes, shared, heads, epoch)
-                )
+                try:
+                    weights = balancer.backward(
+                        Step(found.losses, found.places, progress, found.passes, shared, heads, epoch, columns)
+                    )
+                except NonFiniteGradientError as error:
+                    _check_finite(tally, checked, i + 1, epoch, steps, train, losses_only=True)
+                    raise _broken(model.tasks_of_broken_heads() or error.tasks, i, epoch, steps, train) from None
                 tally.weights += weights
                 if geometry is not None:
                     norms, cosines = geometry
@@ -166,6 +172,10 @@ def fit(
                     penalty.backward()
                 gradients = [p.grad for p in trained if p.grad is not None]
                 tally.norms[i] = norm = nn.utils.get_total_norm(gradients)
+                # On an accelerator this would wait for it; there `_check_finite` comes to it later.
+                if on_cpu and not math.isfinite(norm):
+                    _check_finite(tally, checked, i + 1, epoch, steps, train, losses_only=True)
+                    raise _broken(model.tasks_of_broken_heads(), i, epoch, steps, train)
                 if budget.clip is not None:
                     nn.utils.clip_grads_with_norm_(trained, budget.clip, norm)
                 optimiser.step()
@@ -244,20 +254,40 @@ def _resume(
     return int(record["epoch"]), saved.tally or None
 
 
-def _check_finite(tally: Tally, first: int, end: int, epoch: int, steps: list[Any], train: list[Pool]) -> None:
-    """Looks at the losses of the steps [first, end)."""
+def _check_finite(
+    tally: Tally, first: int, end: int, epoch: int, steps: list[Any], train: list[Pool], losses_only: bool = False
+) -> None:
+    """Looks at the losses of the steps [first, end), and at the gradients of those before a loss broke."""
     bad = (~torch.isfinite(tally.losses[first:end]).cpu() & tally.drawn[first:end]).nonzero()
+    broken = [] if losses_only else (~torch.isfinite(tally.norms[first:end])).nonzero().flatten().tolist()
+    if broken and (len(bad) == 0 or broken[0] < int(bad[0, 0])):
+        raise _broken([], first + broken[0], epoch, steps, train)
     if len(bad) == 0:
         return
     row, column = bad[0].tolist()
     row += first
     task = tally.names[column]
-    pool = next(pool for pool in train if task in pool.tasks)
-    samples = steps[row][pool.name].tolist()
-    shown = ", ".join(map(str, samples[:8])) + (", …" if len(samples) > 8 else "")
-    raise NonFiniteLossError(
-        f"the loss of task {task} became {tally.losses[row, column].item()} at epoch {epoch}, step {row + 1} of "
-        f"{len(steps)} (pool {pool.name}, samples {shown}). The last good state is kept. "
+    raise NonFiniteError(
+        f"the loss of task {task} became {tally.losses[row, column].item()} {_place([task], row, epoch, steps, train)}"
+    )
+
+
+def _broken(tasks: list[str], row: int, epoch: int, steps: list[Any], train: list[Pool]) -> NonFiniteError:
+    """That a gradient is not finite though the losses are; `tasks` whose it is, empty where that is not known."""
+    named = f"task{'s' * (len(tasks) > 1)} {', '.join(tasks[:5])}" if tasks else "the weights that tasks share"
+    return NonFiniteError(f"the gradient of {named} became nan or inf {_place(tasks, row, epoch, steps, train)}")
+
+
+def _place(tasks: list[str], row: int, epoch: int, steps: list[Any], train: list[Pool]) -> str:
+    """The end of a message: step, samples of the tasks' pools (of all pools without a task), what to do."""
+    pools = [pool for pool in train if pool.name in steps[row] and (not tasks or set(tasks) & set(pool.tasks))]
+    drawn = []
+    for pool in pools:
+        samples = steps[row][pool.name].tolist()
+        shown = ", ".join(map(str, samples[:8])) + (", …" if len(samples) > 8 else "")
+        drawn.append(f"pool {pool.name}, samples {shown}")
+    return (
+        f"at epoch {epoch}, step {row + 1} of {len(steps)} ({'; '.join(drawn)}). The last good state is kept. "
         "A lower `train.lr` or `train.clip` often helps."
     )
 
@@ -266,7 +296,7 @@ def _check_weights(score: tuple[float, ...], epoch: int) -> None:
     """Catches weights that the last steps of an epoch broke, before they are saved."""
     bad = [value for value in score if not math.isfinite(value)]
     if bad:
-        raise NonFiniteLossError(
+        raise NonFiniteError(
             f"the validation score became {bad[0]} at epoch {epoch}, though its training losses were finite. The "
             "last good state is kept. A lower `train.lr` or `train.clip` often helps."
         )

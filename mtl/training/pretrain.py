@@ -14,7 +14,7 @@ from mtl.models.draws import drawing_for
 from mtl.seeding import stable_seed
 from mtl.training.checkpoint import Checkpoint
 from mtl.training.divisible import check_divides
-from mtl.training.fit import CHECK_EVERY, NonFiniteLossError
+from mtl.training.fit import CHECK_EVERY, NonFiniteError
 from mtl.training.measure import CHUNK
 from mtl.training.optimiser import LrSchedule, lr_factor, set_lr
 from mtl.training.team import ALONE, Team
@@ -90,7 +90,7 @@ def pretrain(
         team.check_replicas(modules, device)
         held_out = pretext_loss(pretrainer, val, seed, team=team)
         if not math.isfinite(held_out):  # the last steps broke the weights: do not save them
-            raise NonFiniteLossError(
+            raise NonFiniteError(
                 f"the validation loss of the pretraining became {held_out} at epoch {epoch}. A lower `pretrain.lr` "
                 "often helps."
             )
@@ -112,7 +112,7 @@ def _check_finite(seen: Tensor, first: int, end: int, epoch: int, steps: list[di
         return
     at = first + int(bad[0])
     shown = {name: index.tolist()[:8] for name, index in steps[at].items()}
-    raise NonFiniteLossError(
+    raise NonFiniteError(
         f"the pretraining loss became {seen[at].item()} at epoch {epoch}, step {at + 1} of {len(steps)} (samples "
         f"{shown} …). A lower `pretrain.lr` often helps."
     )

@@ -126,6 +126,35 @@ def test_memorises_64_samples(name: str, form: Form) -> None:
 
 @every_staged
 @every_form
+def test_the_tasks_of_broken_heads(encoder: EncoderConfig, form: Form) -> None:
+    """One loss whose slope is not finite spoils what tasks share, and no other task's head."""
+    model = build(encoder, form.sharing)
+    assert model.tasks_of_broken_heads() == []
+    logits = model(inputs(encoder, 8), NAMES).logits
+    assert logits is not None
+    one = logits[:, 1].sum()
+    (logits.sum() + (one - one.detach()).sqrt()).backward()
+    assert model.tasks_of_broken_heads() == ["b"]
+
+
+@every_staged
+@every_form
+def test_all_tasks_reach_every_column_of_all(encoder: EncoderConfig, form: Form) -> None:
+    model = build(encoder, form.sharing)
+    columns = model.shared_columns()
+    assert {id(p) for column in columns for p in column} <= {id(p) for p in model.shared_parameters()}
+    if form.sharing.kind in ("separate", "soft"):
+        return
+    reached = dict.fromkeys(NAMES, 0.0)
+    for name in NAMES:
+        model.zero_grad(set_to_none=True)
+        model(inputs(encoder, 8), NAMES)[name].square().sum().backward()
+        reached[name] = sum(float(p.grad.abs().sum()) for column in columns for p in column if p.grad is not None)
+    assert all(value > 0 for value in reached.values())
+
+
+@every_staged
+@every_form
 def test_counts_add_up_and_gradients_of_shared_parameters_are_those_of_several_tasks(
     encoder: EncoderConfig, form: Form
 ) -> None:

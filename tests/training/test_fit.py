@@ -14,7 +14,7 @@ from mtl.data.loading.tasks import build_tasks
 from mtl.data.loading.windows import Windows
 from mtl.errors import UserError
 from mtl.training.checkpoint import read_header
-from mtl.training.fit import NonFiniteLossError
+from mtl.training.fit import NonFiniteError
 from mtl.training.measure import measure, predict
 from tests.helpers.problems import (
     ENCODER,
@@ -270,7 +270,7 @@ def test_a_broken_loss_names_step_task_and_samples_and_the_last_state_stays(tmp_
         f"the loss of task next became (nan|inf) at epoch 2, step {broken + 1} of {len(second)} "
         rf"\(pool line/next, samples {samples}\)"
     )
-    with pytest.raises(NonFiniteLossError, match=expected):
+    with pytest.raises(NonFiniteError, match=expected):
         list(records)
     assert state.read_bytes() == saved
     assert len(run.fitted.epochs) == 1
@@ -280,7 +280,7 @@ def test_weights_that_break_in_the_last_step_are_not_saved(tmp_path: Path) -> No
     data = wave_tasks()
     run = Run(data, ["up"], epochs=1, batch_size=128, lr=1e38, checkpoint=tmp_path / "state", clip=None)
     assert run.plan.steps_per_epoch == 1
-    with pytest.raises(NonFiniteLossError, match=r"validation score became .* at epoch 1"):
+    with pytest.raises(NonFiniteError, match=r"validation score became .* at epoch 1"):
         run.go()
     assert not (tmp_path / "state").exists()
 

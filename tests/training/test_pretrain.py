@@ -14,7 +14,7 @@ from mtl.data.loading.tasks import unlabelled_pools
 from mtl.data.loading.windows import Windows
 from mtl.models.build import build_pretrainer
 from mtl.training.checkpoint import Checkpoint, read_header
-from mtl.training.fit import NonFiniteLossError
+from mtl.training.fit import NonFiniteError
 from mtl.training.optimiser import LrSchedule, adamw
 from mtl.training.pretrain import pretext_loss, pretrain
 from tests.helpers.problems import ENCODER, same, stored, waves
@@ -153,7 +153,7 @@ def test_a_broken_loss_names_epoch_step_and_samples(tmp_path: Path) -> None:
     step = next(n for n, chosen in enumerate(second) if any(23 <= i <= 30 for i in chosen["line"].tolist()))
     sample = second[step]["line"].tolist()[0]
     expected = rf"epoch 2, step {step + 1} of {len(second)} .*'line': \[{sample}, "
-    with pytest.raises(NonFiniteLossError, match=expected):
+    with pytest.raises(NonFiniteError, match=expected):
         list(run.records)
     assert (tmp_path / "state").read_bytes() == saved
     assert len(run.history) == 1

@@ -21,7 +21,7 @@ from mtl.errors import UserError
 from mtl.models.build import build_pretrainer
 from mtl.training.checkpoint import Checkpoint, read_header
 from mtl.training.divisible import check_divides
-from mtl.training.fit import NonFiniteLossError
+from mtl.training.fit import NonFiniteError
 from mtl.training.optimiser import adamw
 from mtl.training.pretrain import pretrain
 from mtl.training.team import ALONE, LostProcessError, Team
@@ -202,7 +202,7 @@ def test_a_broken_loss_in_one_process_stops_all_and_names_the_step(tmp_path: Pat
         list(run.records)
 
     errors = together(2, broken)
-    assert all(isinstance(error, NonFiniteLossError) for error in errors)
+    assert all(isinstance(error, NonFiniteError) for error in errors)
     assert str(errors[0]) == str(errors[1])
     assert "the pretraining loss became nan at epoch 2, step " in str(errors[0])
     record = read_header(tmp_path / "state")["record"]
