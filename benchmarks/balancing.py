@@ -1,16 +1,17 @@
 """What a step of every balancing method costs, beside a plain step with equal weights, in one process on one thread.
 
-    python -m benchmarks.balancing                   # about four minutes on an idle machine
+    python -m benchmarks.balancing                   # about ten minutes on an idle machine
 
 K binary tasks share an MLP 784 → 256 → 128 with ReLU; each has a linear head, and all heads are one layer. A step
 has 128 samples: forward, losses, balanced backward pass, clipping, AdamW. Each method takes turns with the plain step,
-and a number is the median of `--rounds` ratios of a step to the plain step before it.
-Torchjd's own way (a layer a head, `mtl_backward` and `jac_to_grad`) is timed beside. Peak memory is what a process
-that takes two such steps has at most, less what it had before; for the most tasks alone.
+and a number is the median of `--rounds` ratios of a step to the plain step of the same round. Torchjd's own way (a
+layer a head, `mtl_backward` and `jac_to_grad`) takes its turn with the exact form of ours. Peak memory is what a
+process that takes two such steps has at most, less what it had before; for the most tasks alone.
 """
 
 import subprocess
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import median
@@ -19,7 +20,21 @@ import torch
 import torch.nn.functional as F
 from pydantic import TypeAdapter
 from torch import Tensor, nn
-from torchjd.aggregation import MGDA, Aggregator, CAGrad, DualProj, PCGrad, UPGrad
+from torchjd.aggregation import (
+    IMTLG,
+    MGDA,
+    Aggregator,
+    AlignedMTL,
+    CAGrad,
+    ConFIG,
+    DualProj,
+    FairGrad,
+    GradVac,
+    GramianWeightedAggregator,
+    NashMTL,
+    PCGrad,
+    UPGrad,
+)
 from torchjd.autojac import jac_to_grad, mtl_backward
 
 from benchmarks.command import count, finish, parser, start
@@ -40,10 +55,13 @@ AGGREGATION = [
     "upgrad", "dualproj", "mgda", "pcgrad", "gradvac", "cagrad", "nash_mtl", "imtl_g", "aligned_mtl", "config",
     "fairgrad",
 ]  # fmt: skip
-EXACT = ["upgrad", "dualproj", "mgda", "cagrad", "pcgrad"]
-TORCHJD: dict[str, Callable[[], Aggregator]] = {
-    "upgrad": UPGrad, "dualproj": DualProj, "mgda": MGDA, "cagrad": lambda: CAGrad(0.5), "pcgrad": PCGrad,
+TORCHJD: dict[str, Callable[[int], Aggregator]] = {
+    "upgrad": lambda k: UPGrad(), "dualproj": lambda k: DualProj(), "mgda": lambda k: MGDA(),
+    "cagrad": lambda k: CAGrad(0.5), "pcgrad": lambda k: PCGrad(), "gradvac": lambda k: GradVac(),
+    "nash_mtl": lambda k: NashMTL(k), "imtl_g": lambda k: IMTLG(), "aligned_mtl": lambda k: AlignedMTL(),
+    "config": lambda k: ConFIG(), "fairgrad": lambda k: FairGrad(alpha=1.0),
 }  # fmt: skip
+"""Method → torchjd's own for K tasks; the exact form of each is measured beside it."""
 PEER = {"upgrad": "29–33", "mgda": "26", "cagrad": "29", "pcgrad": "40"}
 """Ratios at 100 tasks that were read on a like machine with other code around."""
 
@@ -110,7 +128,8 @@ class Torchjd:
         ]
         self.optimiser.zero_grad(set_to_none=True)
         mtl_backward(losses, features=features)
-        jac_to_grad(self.trunk.parameters(), self.aggregator, optimize_gramian_computation=True)  # type: ignore[call-overload]
+        through_gramian = isinstance(self.aggregator, GramianWeightedAggregator)
+        jac_to_grad(self.trunk.parameters(), self.aggregator, optimize_gramian_computation=through_gramian)  # type: ignore[call-overload]
         nn.utils.clip_grad_norm_(self.trained, 1.0)
         self.optimiser.step()
 
@@ -128,26 +147,27 @@ def works(count: int, slow: bool) -> dict[str, Maker]:
     def ours(kind: str, **options: object) -> Maker:
         return lambda: Ours(config(kind, count) | options, count)
 
-    found: dict[str, Maker] = {}
     if slow:
-        for kind in EXACT:
-            found[f"{kind}, exact"] = ours(kind)
-            found[f"{kind}, torchjd"] = lambda kind=kind: Torchjd(TORCHJD[kind](), count)  # type: ignore[misc]
-        return found | {"gradnorm": ours("gradnorm")}
+        found = {f"{kind}, exact": ours(kind) for kind in TORCHJD}
+        theirs: dict[str, Maker] = {
+            f"{kind}, torchjd": lambda make=make: Torchjd(make(count), count)  # type: ignore[misc]
+            for kind, make in TORCHJD.items()
+        }
+        return found | theirs | {"gradnorm": ours("gradnorm")}
     found = {kind: ours(kind) for kind in WEIGHTING}
     return found | {f"{kind}, on features": ours(kind, features="features") for kind in AGGREGATION}
 
 
-def ratios(measured: dict[str, Maker], count: int, rounds: int) -> dict[str, tuple[float, float]]:
-    """Name → (median ratio to the plain step of the same round, median CPU ms)."""
-    plain = Ours({"kind": "equal"}, count)
-    found = {}
-    for name, make in measured.items():
-        work = make()
-        # Turn and turn about, so that each finds in the caches what the other left there.
-        pairs = [(cpu_seconds(plain), cpu_seconds(work)) for _ in range(WARM_UP + rounds)][WARM_UP:]
-        found[name] = median(own / reference for reference, own in pairs), median(own * 1e3 for _, own in pairs)
-    return found
+def by_turns(makers: Sequence[Maker], count: int, rounds: int) -> list[tuple[float, ...]]:
+    """CPU seconds of a plain step and of one of each maker's, round by round: each finds in the caches what the others
+    left there, and a slow moment of the machine meets all."""
+    steps: list[Callable[[], object]] = [Ours({"kind": "equal"}, count), *(make() for make in makers)]
+    return [tuple(cpu_seconds(step) for step in steps) for _ in range(WARM_UP + rounds)][WARM_UP:]
+
+
+def median_ratio(taken: list[tuple[float, ...]], of: int, to: int = 0) -> float:
+    """Median over the rounds of one step's time to another's; 0 is the plain one."""
+    return median(times[of] / times[to] for times in taken)
 
 
 def peak_memory(name: str, count: int) -> float:
@@ -186,18 +206,25 @@ def limit(name: str, count: int) -> float | None:
 
 def compared(tasks: int, rounds: int, memory: bool) -> list[Result]:
     """Every method at one number of tasks."""
+    fast, slow = works(tasks, False), works(tasks, True)
     results: list[Result] = []
-    for slow in (False, True):
-        found = ratios(works(tasks, slow), tasks, rounds)
-        for name, (ratio, ms) in found.items():
-            peak = f"{peak_memory(name, tasks):.0f} MB, " if memory else ""
-            results.append(
-                Result(f"K = {tasks}: {name}", ratio, "× plain", limit(name, tasks), note=f"{peak}{ms:.2f} ms")
-            )
-        for kind in EXACT if slow else []:
-            pair = found[f"{kind}, exact"][1] / found[f"{kind}, torchjd"][1]
-            note = f"peer {PEER[kind]} × plain" if tasks == 100 and kind in PEER else ""
-            results.append(Result(f"K = {tasks}: {kind}, exact, to torchjd's own", pair, "×", 1.0, note=note))
+
+    def report(name: str, taken: list[tuple[float, ...]], place: int = 1) -> None:
+        peak = f"{peak_memory(name, tasks):.0f} MB, " if memory else ""
+        note = f"{peak}{median(times[place] for times in taken) * 1e3:.2f} ms"
+        ratio = median_ratio(taken, place)
+        results.append(Result(f"K = {tasks}: {name}", ratio, "× plain", limit(name, tasks), note=note))
+
+    for name, maker in [*fast.items(), ("gradnorm", slow["gradnorm"])]:
+        report(name, by_turns([maker], tasks, rounds))
+    for kind in TORCHJD:
+        names = [f"{kind}, exact", f"{kind}, torchjd"]
+        taken = by_turns([slow[name] for name in names], tasks, rounds)
+        for place, name in enumerate(names, start=1):
+            report(name, taken, place)
+        note = f"peer {PEER[kind]} × plain" if tasks == 100 and kind in PEER else ""
+        pair = median_ratio(taken, 1, 2)
+        results.append(Result(f"K = {tasks}: {kind}, exact, to torchjd's own", pair, "×", 1.0, note=note))
     if memory:
         results.append(Result(f"K = {tasks}: plain step, peak memory", peak_memory("plain", tasks), "MB"))
     return results
@@ -213,6 +240,8 @@ def main(given: Sequence[str] | None = None) -> int:
     options = command.parse_args(given)
     counts: list[int] = options.tasks
     torch.set_num_threads(1)
+    # Torchjd's Nash-MTL has cvxpy compile its problem in every step.
+    warnings.filterwarnings("ignore", "You are solving a parameterized problem that is not DPP", UserWarning)
     if options.memory:
         one_of("--memory", options.memory, ["plain", *works(counts[0], False), *works(counts[0], True)])
         print_memory(options.memory, counts[0])

@@ -246,7 +246,7 @@ def test_balancing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         f"K = 2: {name}"
         for name in [
             *balancing.WEIGHTING, *(f"{kind}, on features" for kind in balancing.AGGREGATION), "gradnorm",
-            *(f"{kind}, {form}" for kind in balancing.EXACT
+            *(f"{kind}, {form}" for kind in balancing.TORCHJD
               for form in ("exact", "torchjd", "exact, to torchjd's own")),
         ]
     }  # fmt: skip
