@@ -1,6 +1,6 @@
 """Losses brought to a common scale before any method sees them; no gradient flows through the scale.
 
-initial: divided by the task's first loss. log_classes: by log k for a task of k classes, the loss of a guess; a
+initial: divided by the task's first loss above 0. log_classes: by log k for a task of k classes, the loss of a guess; a
 forecast, whose guess has a loss of 1 on z-scored values, stays. ema: by the running mean of the task's loss.
 """
 
@@ -60,7 +60,7 @@ class Normalised(Balancer):
         return self.inner.agreement(gramian * here[:, None] * here, inner, present)
 
     def _scale(self) -> Float[Tensor, " K"]:
-        """Factor of each loss; 0 for a task that was never seen."""
+        """Factor of each loss; 0 for a task that was never seen with a loss above 0."""
         return torch.where(self.counts > 0, 1 / (self.sums / self.counts).clamp_min(SMALLEST), 0)
 
     def _see(self, losses: Float[Tensor, " k"], present: list[int]) -> None:
@@ -68,9 +68,9 @@ class Normalised(Balancer):
             case "log_classes":
                 return
             case "initial":
-                new = self.counts[present] == 0
+                new = (self.counts[present] == 0) & (losses > 0)
                 self.sums[present] = torch.where(new, losses, self.sums[present])
-                self.counts[present] = 1
+                self.counts[present] = torch.where(new, 1.0, self.counts[present])
             case "ema":
                 self.sums[present] = DECAY * self.sums[present] + losses
                 self.counts[present] = DECAY * self.counts[present] + 1

@@ -1,7 +1,8 @@
 """Homoscedastic uncertainty weighting (Kendall, Gal, Cipolla 2018, arXiv 1705.07115, eq. 10).
 
 s_k = log σ_k² is learnt per task, from 0. Regression: ½·e^{−s}·L + ½·s. Classification: e^{−s}·L + ½·s.
-`half` puts the ½ before both, as write-ups of joint training have it.
+`half` puts the ½ before both, as write-ups of joint training have it. Torchjd's UW knows neither kinds of tasks nor a
+step without one of them.
 """
 
 from typing import Literal

@@ -58,9 +58,6 @@ def contradictions(config: Config) -> list[tuple[str, str]]:
     for name, method in config.finetune.methods.items():
         path = f"finetune.methods.{name}"
         found += start_problems(config, path, method)
-        if method.label not in [start.label for start in config.baseline.starts]:
-            message = f"has no single-task baseline from the same start ({method.label}): add it to baseline.starts."
-            found.append((path, message))
         unknown = [task for task in method.tasks or [] if task not in config.tasks]
         if unknown:
             found.append((f"{path}.tasks", f"should name tasks among {', '.join(config.tasks)}, found {unknown[0]!r}."))
@@ -78,6 +75,10 @@ def contradictions(config: Config) -> list[tuple[str, str]]:
             method, tasks, [config.tasks[task].source for task in tasks], config.train.sampler
         )
         found += [(f"{path}.{key}", message) for key, message in problems]
+        # Last: what a method cannot do at all is not mended by a baseline.
+        if method.label not in [start.label for start in config.baseline.starts]:
+            message = f"has no single-task baseline from the same start ({method.label}): add it to baseline.starts."
+            found.append((path, message))
     found += grouping_contradictions(
         config.finetune.methods,
         {name: config.method_tasks(name) for name in config.finetune.methods},

@@ -29,7 +29,8 @@ def message_of(error: ValidationError, raw: Any, where: str) -> str:
             context = first["ctx"]
             return f"{where}: `{path}.kind` should be one of {context['expected_tags']}, found {shown(context['tag'])}."
         case "union_tag_not_found":
-            return f"{where}: `{path}.kind` is missing."
+            kinds = ", ".join(sorted({_tag(model) or "" for model in _models_at(first["loc"])} - {""}))
+            return f"{where}: `{path}.kind` is missing; it should be one of {kinds}."
         case "model_attributes_type" | "model_type" | "dict_type" if not isinstance(found, dict):
             hint = f" such as {{kind: {found}}}" if isinstance(found, str) and found.isidentifier() else " (key: value)"
             return f"{where}: `{path}` should be a section{hint}, found {shown(found)}."
@@ -67,8 +68,14 @@ def _path(location: tuple[int | str, ...], raw: Any) -> str:
 
 def _siblings(location: tuple[int | str, ...]) -> list[str]:
     """Keys allowed where an unknown one was found."""
+    models = _models_at(location[:-1])
+    return sorted({field.alias or name for model in models for name, field in model.model_fields.items()})
+
+
+def _models_at(location: tuple[int | str, ...]) -> list[Any]:
+    """The sections that may stand at a place."""
     models: list[Any] = [Config]
-    for part in location[:-1]:
+    for part in location:
         found: list[Any] = []
         for model in models:
             for field_name, field in model.model_fields.items():
@@ -76,7 +83,7 @@ def _siblings(location: tuple[int | str, ...]) -> list[str]:
                     found.extend(_models_in(field.annotation))
         tagged = [m for m in (found or models) if _tag(m) == part]
         models = tagged or found or models
-    return sorted({field.alias or name for model in models for name, field in model.model_fields.items()})
+    return models
 
 
 def _models_in(annotation: Any) -> list[Any]:

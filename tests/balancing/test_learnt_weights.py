@@ -132,6 +132,13 @@ def test_normalisation_by_hand(kind: str, wanted: list[list[float]]) -> None:
         assert direction.tolist() == pytest.approx(expected, rel=1e-5)
 
 
+def test_normalisation_by_a_first_loss_of_0_waits_for_one_above() -> None:
+    method = balancer({"kind": "equal", "normalise": "initial"}, specs(2))
+    first, _ = take(method, torch.eye(2), [0.0, 4.0])
+    second, _ = take(method, torch.eye(2), [2.0, 8.0])
+    assert first.tolist() == pytest.approx([0, 0.25]) and second.tolist() == pytest.approx([0.5, 0.25])
+
+
 def test_normalisation_of_an_absent_task_waits() -> None:
     method = balancer({"kind": "equal", "normalise": "initial"}, specs(2))
     first, _ = take(method, torch.eye(1, 2), [4.0], present=(1,))

@@ -31,6 +31,7 @@ def parse(method: dict[str, Any], two_sources: bool = False, **train: object) ->
     ("method", "path", "parts"),
     [
         ({"kind": "upgard"}, "kind", ["'equal', 'fixed'", "'upgrad', 'dualproj'", "found 'upgard'"]),
+        ({"lambda": 0.2}, "kind", ["is missing; it should be one of aligned_mtl, cagrad, ", "upgrad, weighted."]),
         ({"kind": "fixed"}, "weights", ["is missing"]),
         ({"kind": "fixed", "weights": [1, 2, -3, 1, 1]}, "weights.2", ["greater than or equal to 0", "found -3"]),
         ({"kind": "fixed", "weights": [0, 0, 0, 0, 0]}, "weights", ["a sum above 0"]),
@@ -78,3 +79,10 @@ def test_gradients_need_all_tasks_in_every_step() -> None:
         parse({"kind": "mgda"}, two_sources=True, sampler=multinomial)
     parse({"kind": "mgda"}, sampler=multinomial)
     parse({"kind": "dwa"}, two_sources=True, sampler=multinomial)
+
+
+def test_what_a_method_cannot_do_is_said_before_its_baseline_is_missed() -> None:
+    raw = copy.deepcopy(SENSORS)
+    raw["finetune"] = {"methods": {"m": {"kind": "gradnorm", "freeze": "encoder"}}}
+    with pytest.raises(ConfigError, match=r"m\.freeze` should be none for `kind: gradnorm`"):
+        parse_config(raw)
