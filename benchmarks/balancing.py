@@ -240,8 +240,9 @@ def main(given: Sequence[str] | None = None) -> int:
     options = command.parse_args(given)
     counts: list[int] = options.tasks
     torch.set_num_threads(1)
-    # Torchjd's Nash-MTL has cvxpy compile its problem in every step.
-    warnings.filterwarnings("ignore", "You are solving a parameterized problem that is not DPP", UserWarning)
+    # Torchjd's Nash-MTL has cvxpy compile its problem in every step, and its solver end where it is not sure.
+    for message in ("You are solving a parameterized problem that is not DPP", "Solution may be inaccurate"):
+        warnings.filterwarnings("ignore", message, UserWarning)
     if options.memory:
         one_of("--memory", options.memory, ["plain", *works(counts[0], False), *works(counts[0], True)])
         print_memory(options.memory, counts[0])
