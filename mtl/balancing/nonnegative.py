@@ -43,6 +43,9 @@ def definite(matrix: Vector) -> Vector:
 
     Args:
         matrix: A [K, K]; changed in place.
+
+    Raises:
+        ArithmeticError: it holds what no rounding explains.
     """
     diagonal = np.diag_indices_from(matrix)
     ridge = RIDGE
@@ -50,12 +53,13 @@ def definite(matrix: Vector) -> Vector:
     if lapack.dpotrf(matrix)[1] == 0:
         return matrix
     ridge = NOISE
-    while True:
+    while ridge <= len(matrix):
         matrix[diagonal] = 1 + ridge
         if lapack.dpotrf(matrix)[1] == 0:
             matrix[diagonal] = 1 + MARGIN * ridge
             return matrix
         ridge *= 10
+    raise ArithmeticError(f"a Gramian of {len(matrix)} gradients is not one: no ridge makes it positive definite")
 
 
 def solve(matrix: Vector, slope: Vector) -> Vector:

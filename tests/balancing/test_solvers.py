@@ -12,7 +12,7 @@ from torchjd.linalg import QuadprogProjector
 from mtl.balancing.conflict_averse import CaGrad
 from mtl.balancing.fairness import fair_weights
 from mtl.balancing.mgda import Mgda
-from mtl.balancing.nonnegative import ITERATIONS, ROW_TOLERANCE, kkt_residual, solve, solve_rows
+from mtl.balancing.nonnegative import ITERATIONS, ROW_TOLERANCE, definite, kkt_residual, solve, solve_rows
 from mtl.balancing.projection import UpGrad, scaled
 
 
@@ -179,6 +179,16 @@ def test_cagrad_with_more_tasks_than_directions(name: str, c: float, exact: bool
 def test_a_matrix_that_is_not_definite_is_no_program() -> None:
     with pytest.raises(ArithmeticError, match="of 2 unknowns is not positive definite"):
         solve(np.array([[1.0, 2.0], [2.0, 1.0]]), np.array([-1.0, -1.0]))
+    with pytest.raises(ArithmeticError, match="of 2 gradients is not one"):
+        definite(np.array([[1.0, 9.0], [9.0, 1.0]]))
+
+
+def test_the_ridge_is_what_rounding_asks_for() -> None:
+    rows = narrow()["duplicates"]
+    unit = rows / rows.norm(dim=1, keepdim=True)
+    for gramian, least, most in ((unit @ unit.T, 9e-11, 1e-10), (rounded(unit), 1e-8, 1e-5)):
+        matrix = definite(gramian.numpy().copy())
+        assert least <= matrix[0, 0] - 1 <= 1.1 * most and np.linalg.eigvalsh(matrix)[0] > 0
 
 
 @pytest.mark.parametrize("c", [0.01, 0.1, 0.5, 0.9, 1.5])
