@@ -29,8 +29,7 @@ def message_of(error: ValidationError, raw: Any, where: str) -> str:
             context = first["ctx"]
             return f"{where}: `{path}.kind` should be one of {context['expected_tags']}, found {shown(context['tag'])}."
         case "union_tag_not_found":
-            kinds = ", ".join(sorted({_tag(model) or "" for model in _models_at(first["loc"])} - {""}))
-            return f"{where}: `{path}.kind` is missing; it should be one of {kinds}."
+            return f"{where}: `{path}.kind` is missing; it should be one of {', '.join(_kinds(first['loc']))}."
         case "model_attributes_type" | "model_type" | "dict_type" if not isinstance(found, dict):
             hint = f" such as {{kind: {found}}}" if isinstance(found, str) and found.isidentifier() else " (key: value)"
             return f"{where}: `{path}` should be a section{hint}, found {shown(found)}."
@@ -72,18 +71,30 @@ def _siblings(location: tuple[int | str, ...]) -> list[str]:
     return sorted({field.alias or name for model in models for name, field in model.model_fields.items()})
 
 
+def _kinds(location: tuple[int | str, ...]) -> list[str]:
+    """Kinds of the sections that may stand at a place, of which the last part is a key, also where it is called as a
+    kind is."""
+    models = _models_at(location[:-1])
+    return sorted(tag for model in _fields(models, location[-1]) or models if (tag := _tag(model)) is not None)
+
+
 def _models_at(location: tuple[int | str, ...]) -> list[Any]:
-    """The sections that may stand at a place."""
+    """The sections that may stand at a place, whose parts are keys and kinds."""
     models: list[Any] = [Config]
+    all_kinds = models
     for part in location:
-        found: list[Any] = []
-        for model in models:
-            for field_name, field in model.model_fields.items():
-                if part in (field_name, field.alias):
-                    found.extend(_models_in(field.annotation))
-        tagged = [m for m in (found or models) if _tag(m) == part]
+        found = _fields(models, part)
+        all_kinds = found or all_kinds
+        # From all kinds anew: a name that a user gave may be a kind as well, and then stands before the true one.
+        tagged = [model for model in all_kinds if _tag(model) == part]
         models = tagged or found or models
     return models
+
+
+def _fields(models: list[Any], key: int | str) -> list[Any]:
+    """The sections that a key of some of the models may hold."""
+    fields = [(name, field) for model in models for name, field in model.model_fields.items()]
+    return [model for name, field in fields if key in (name, field.alias) for model in _models_in(field.annotation)]
 
 
 def _models_in(annotation: Any) -> list[Any]:

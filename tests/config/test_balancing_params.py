@@ -1,6 +1,7 @@
 """`finetune.methods`: each wrong setting of a method is one message with its path, found and allowed."""
 
 import copy
+import re
 from pathlib import Path
 from typing import Any
 
@@ -85,4 +86,24 @@ def test_what_a_method_cannot_do_is_said_before_its_baseline_is_missed() -> None
     raw = copy.deepcopy(SENSORS)
     raw["finetune"] = {"methods": {"m": {"kind": "gradnorm", "freeze": "encoder"}}}
     with pytest.raises(ConfigError, match=r"m\.freeze` should be none for `kind: gradnorm`"):
+        parse_config(raw)
+
+
+@pytest.mark.parametrize("name", ["m", "uncertainty", "lr"])
+def test_a_missing_kind_lists_all_of_them_whatever_the_method_is_called(name: str) -> None:
+    raw = copy.deepcopy(SENSORS)
+    raw["finetune"] = {"methods": {name: {"lambda": 0.2}}}
+    wanted = (
+        f"`finetune.methods.{name}.kind` is missing; it should be one of aligned_mtl, cagrad, config, dualproj, dwa, "
+    )
+    with pytest.raises(ConfigError, match=re.escape(wanted)):
+        parse_config(raw)
+
+
+def test_an_unknown_key_lists_those_of_its_kind_whatever_the_method_is_called() -> None:
+    raw = copy.deepcopy(SENSORS)
+    raw["finetune"] = {"methods": {"uncertainty": {"kind": "weighted", "lambda": 0.2, "lamda": 0.3}}}
+    with pytest.raises(
+        ConfigError, match=r"`finetune.methods.uncertainty.lamda` is not a known key; .*lambda, .*schedule"
+    ):
         parse_config(raw)
