@@ -1,6 +1,6 @@
 """What a step of every balancing method costs, beside a plain step with equal weights, in one process on one thread.
 
-    python -m benchmarks.balancing                   # about ten minutes on an idle machine
+    python -m benchmarks.balancing                   # about a quarter of an hour, idle
 
 K binary tasks share an MLP 784 → 256 → 128 with ReLU; each has a linear head, and all heads are one layer. A step
 has 128 samples: forward, losses, balanced backward pass, clipping, AdamW. Each method takes turns with the plain step,

@@ -34,6 +34,9 @@ def balancing_problems(method: Method, tasks: list[str], sources: list[str], sam
         if method.sharing.kind in ("separate", "soft"):
             message = f"should be hard, branched or cross_stitch for `kind: {method.kind}`, which needs weights that "
             found.append(("sharing.kind", f"{message}tasks share, found {method.sharing.kind!r}."))
+    if isinstance(method, GradNormMethod) and method.sharing.kind == "branched" and method.sharing.shared_stages == 0:
+        message = "should be at least 1 for `kind: gradnorm`, which measures on a layer that all tasks train, found 0."
+        found.append(("sharing.shared_stages", message))
     apart = sorted(set(sources))
     if isinstance(method, Surrogate) and method.features == "features":
         if len(apart) > 1:

@@ -160,8 +160,9 @@ def fit(
                         Step(found.losses, found.places, progress, found.passes, shared, heads, epoch, columns)
                     )
                 except NonFiniteGradientError as error:
-                    _check_finite(tally, checked, i + 1, epoch, steps, train, losses_only=True)
-                    raise _broken(model.tasks_of_broken_heads() or error.tasks, i, epoch, steps, train) from None
+                    tally.norms[i] = torch.nan
+                    tasks = model.tasks_of_broken_heads() or error.tasks
+                    raise _not_finite(tally, checked, i + 1, epoch, steps, train, tasks) from None
                 tally.weights += weights
                 if geometry is not None:
                     norms, cosines = geometry
@@ -172,20 +173,20 @@ def fit(
                     penalty.backward()
                 gradients = [p.grad for p in trained if p.grad is not None]
                 tally.norms[i] = norm = nn.utils.get_total_norm(gradients)
-                # On an accelerator this would wait for it; there `_check_finite` comes to it later.
+                # On an accelerator this would wait for it; there it is found later, and without the task.
                 if on_cpu and not math.isfinite(norm):
-                    _check_finite(tally, checked, i + 1, epoch, steps, train, losses_only=True)
-                    raise _broken(model.tasks_of_broken_heads(), i, epoch, steps, train)
+                    tasks = model.tasks_of_broken_heads()
+                    raise _not_finite(tally, checked, i + 1, epoch, steps, train, tasks)
                 if budget.clip is not None:
                     nn.utils.clip_grads_with_norm_(trained, budget.clip, norm)
                 optimiser.step()
             last = i + 1 == len(steps)
             due = not last and checkpoint.due()
             if i + 1 - checked == CHECK_EVERY or last or due:
-                _check_finite(tally, checked, i + 1, epoch, steps, train)
+                if not tally.finite(checked, i + 1):
+                    raise _not_finite(tally, checked, i + 1, epoch, steps, train)
                 checked = i + 1
-            # A gradient that is not finite has broken the weights; the next losses will say so.
-            if due and torch.isfinite(tally.norms[: i + 1]).all():
+            if due:
                 fitted.steps = step
                 checkpoint.save(modules, optimiser, _state(epoch - 1, selector, fitted), fitted.best, tally.state())
         metrics, _ = measure(model, val, specs)
@@ -254,31 +255,21 @@ def _resume(
     return int(record["epoch"]), saved.tally or None
 
 
-def _check_finite(
-    tally: Tally, first: int, end: int, epoch: int, steps: list[Any], train: list[Pool], losses_only: bool = False
-) -> None:
-    """Looks at the losses of the steps [first, end), and at the gradients of those before a loss broke."""
-    bad = (~torch.isfinite(tally.losses[first:end]).cpu() & tally.drawn[first:end]).nonzero()
-    broken = [] if losses_only else (~torch.isfinite(tally.norms[first:end])).nonzero().flatten().tolist()
-    if broken and (len(bad) == 0 or broken[0] < int(bad[0, 0])):
-        raise _broken([], first + broken[0], epoch, steps, train)
-    if len(bad) == 0:
-        return
-    row, column = bad[0].tolist()
-    row += first
-    task = tally.names[column]
-    raise NonFiniteError(
-        f"the loss of task {task} became {tally.losses[row, column].item()} {_place([task], row, epoch, steps, train)}"
-    )
+def _not_finite(
+    tally: Tally, first: int, end: int, epoch: int, steps: list[Any], train: list[Pool], tasks: Sequence[str] = ()
+) -> NonFiniteError:
+    """What broke first in the steps [first, end): a loss, or else the gradient, of `tasks` where that is known."""
+    losses, norms = tally.broken(first, end)
+    if len(losses) and (not len(norms) or losses[0, 0] <= norms[0]):
+        row, column = losses[0].tolist()
+        task, value = tally.names[column], tally.losses[row, column].item()
+        return NonFiniteError(f"the loss of task {task} became {value} {_place([task], row, epoch, steps, train)}")
+    named = f" of task{'s' * (len(tasks) > 1)} {', '.join(tasks[:5])}" if tasks else ""
+    place = _place(tasks, int(norms[0]), epoch, steps, train)
+    return NonFiniteError(f"the gradient{named} became nan or inf {place}")
 
 
-def _broken(tasks: list[str], row: int, epoch: int, steps: list[Any], train: list[Pool]) -> NonFiniteError:
-    """That a gradient is not finite though the losses are; `tasks` whose it is, empty where that is not known."""
-    named = f"task{'s' * (len(tasks) > 1)} {', '.join(tasks[:5])}" if tasks else "the weights that tasks share"
-    return NonFiniteError(f"the gradient of {named} became nan or inf {_place(tasks, row, epoch, steps, train)}")
-
-
-def _place(tasks: list[str], row: int, epoch: int, steps: list[Any], train: list[Pool]) -> str:
+def _place(tasks: Sequence[str], row: int, epoch: int, steps: list[Any], train: list[Pool]) -> str:
     """The end of a message: step, samples of the tasks' pools (of all pools without a task), what to do."""
     pools = [pool for pool in train if pool.name in steps[row] and (not tasks or set(tasks) & set(pool.tasks))]
     drawn = []

@@ -6,7 +6,7 @@ S steps of the epoch, K tasks, P probes.
 from typing import Any
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 
@@ -65,6 +65,16 @@ class Tally:
         """Of the surrogate with the exact method; None for methods without a surrogate."""
         if cosine is not None:
             self.agreement[probe] = cosine
+
+    def broken(self, first: int, end: int) -> tuple[Int[Tensor, "n 2"], Int[Tensor, " m"]]:
+        """(step and task of each loss, step of each gradient norm) that is not finite in the steps [first, end)."""
+        losses = ~torch.isfinite(self.losses[first:end]).cpu() & self.drawn[first:end]
+        norms = ~torch.isfinite(self.norms[first:end]).cpu()
+        return losses.nonzero() + torch.tensor([first, 0]), norms.nonzero().flatten() + first
+
+    def finite(self, first: int, end: int) -> bool:
+        """Whether all of the steps [first, end) is."""
+        return not any(map(len, self.broken(first, end)))
 
     def loss_means(self) -> list[float | None]:
         """Mean of each task's loss over the steps that held a sample of it; None when none did."""

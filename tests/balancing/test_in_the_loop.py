@@ -107,9 +107,7 @@ def test_a_gradient_that_breaks_in_what_tasks_share_names_none(monkeypatch: pyte
     run = Run(data, list(data.specs), epochs=1, encoder=STILL, batch_size=24)
     shared = run.model.shared_parameters()
     monkeypatch.setattr(run.model.trunk, "penalty", lambda: (shared[-1] - shared[-1].detach()).sum().sqrt())
-    with pytest.raises(
-        NonFiniteError, match="the gradient of the weights that tasks share became nan or inf at epoch 1"
-    ):
+    with pytest.raises(NonFiniteError, match=r"^the gradient became nan or inf at epoch 1, step 1 of 5"):
         run.go()
 
 
