@@ -1,14 +1,21 @@
 """`tasks`: what is learnt; a forecast or a label, each on one source."""
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
 from mtl.config.common import DropRate, Name, PositiveFloat, PositiveFraction, PositiveInt, Section
 from mtl.config.labels import Label
+from mtl.config.metrics import METRICS, Family
 
 
 class TaskBase(Section):
+    """What every kind of task has, and what a kind answers about itself before any data is read."""
+
+    family: ClassVar[Family]
+    metrics: ClassVar[tuple[str, ...]]
+    """Names of all metrics of the kind that a task may be judged by."""
+
     source: Name
     input_len: PositiveInt | None = None
     """Rows in a window; needed on a series, null on a source of stored windows (their own length)."""
@@ -22,11 +29,24 @@ class TaskBase(Section):
     head_lr: PositiveFloat | None = None
     """Learning rate of this task's head; null takes `train.head_lr`."""
     weight: Annotated[float, Field(gt=0, strict=True)] = 1.0
-    """Relative weight among the tasks of its kind."""
+    """Relative weight among the tasks of its family."""
+
+    @property
+    def primary_metric(self) -> str:
+        """Name of the metric that verdicts, the choice of an epoch and studies read."""
+        return self.metrics[0]
+
+    @property
+    def lower_is_better(self) -> bool:
+        """Direction of the primary metric."""
+        return METRICS[self.primary_metric].lower_is_better
 
 
 class ForecastTask(TaskBase):
     """The next `horizon` rows of the `targets` columns, z-scored; MSE."""
+
+    family: ClassVar[Family] = "regression"
+    metrics: ClassVar[tuple[str, ...]] = ("mse", "mae")
 
     kind: Literal["forecast"]
     horizon: PositiveInt
@@ -35,6 +55,9 @@ class ForecastTask(TaskBase):
 
 
 class LabelBase(TaskBase):
+    family: ClassVar[Family] = "classification"
+    metrics: ClassVar[tuple[str, ...]] = ("accuracy", "balanced_accuracy")
+
     label: Label = "label"
     class_weights: Literal["none", "balanced"] = "none"
     """`balanced` weighs class c by n / (k · n_c); of a binary task it sets pos_weight to negatives / positives."""

@@ -1,0 +1,51 @@
+"""The metrics that tasks are judged by: which way is better, and how a reader is shown one; imports no torch."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Family = Literal["regression", "classification"]
+"""What a task's loss is: an error of numbers, or a likelihood of classes. It decides the task's share of λ, its form of
+uncertainty weighting (Kendall, Gal and Cipolla 2018, arXiv 1705.07115) and its part in the choice of an epoch."""
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One measure of a task's predictions.
+
+    Args:
+        title: as a reader is shown it.
+        lower_is_better: the direction.
+        share: a share between 0 and 1, which is shown in percent.
+        unit: `z-scored`, `original` (that of the target), or empty for numbers without a unit.
+        comparable: a relative change of it means something; not so for one that passes through 0, such as R².
+    """
+
+    title: str
+    lower_is_better: bool
+    share: bool = False
+    unit: Literal["z-scored", "original", ""] = ""
+    comparable: bool = True
+
+
+METRICS: dict[str, Metric] = {
+    "mse": Metric("MSE", True, unit="z-scored"),
+    "mae": Metric("MAE", True, unit="z-scored"),
+    "crps": Metric("CRPS", True, unit="z-scored"),
+    "coverage": Metric("coverage", False, share=True, comparable=False),
+    "rmse": Metric("RMSE", True, unit="original"),
+    "mse_original": Metric("MSE", True, unit="original"),
+    "mae_original": Metric("MAE", True, unit="original"),
+    "r2": Metric("R²", False, comparable=False),
+    "loss": Metric("loss", True),
+    "log_loss": Metric("log-loss", True),
+    "accuracy": Metric("accuracy", False, share=True),
+    "balanced_accuracy": Metric("balanced accuracy", False, share=True),
+    "macro_f1": Metric("macro-F1", False, share=True),
+    "f1": Metric("F1", False, share=True),
+    "auc": Metric("AUC", False, share=True),
+    "macro_auc": Metric("macro AUC", False, share=True),
+    "average_precision": Metric("average precision", False, share=True),
+    "brier": Metric("Brier score", True),
+    "ece": Metric("calibration error", True, share=True),
+}
+"""Name → metric: what a new one needs besides its computation in `mtl/tasks`."""
