@@ -7,9 +7,10 @@ import torch
 from mtl.data.loading.pools import Pool
 from mtl.data.loading.tasks import TaskSet
 from mtl.data.loading.windows import Windows
-from mtl.evaluation.oracle import forecast_optimum, label_optimum
 from mtl.models.build import MultiTaskModel
 from mtl.models.sharing import CrossStitchTrunk
+from mtl.tasks.forecast_scores import forecast_optimum
+from mtl.tasks.label_scores import label_optimum
 from mtl.training.measure import predict
 from mtl.types import Prepared, SourceData, TaskSpec
 

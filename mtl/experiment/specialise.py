@@ -11,13 +11,14 @@ from torch import Tensor
 from mtl.config import Config
 from mtl.config.balancing import FixedMethod
 from mtl.errors import UserError
-from mtl.evaluation.metrics import forecast_metrics, label_metrics
 from mtl.experiment.execution import Tell, silent
 from mtl.experiment.objects import load_tasks, run_encoder
 from mtl.experiment.runs import run_method
 from mtl.grouping.models import Candidate, Plan, plan_models
 from mtl.models.build import build_model
 from mtl.paths import GROUPS, RunPath
+from mtl.tasks.forecast_scores import forecast_metrics
+from mtl.tasks.label_scores import label_metrics
 from mtl.training.measure import Metrics, predict
 from mtl.types import Split, TaskSpec
 

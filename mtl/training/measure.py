@@ -4,8 +4,9 @@ import torch
 from torch import Tensor
 
 from mtl.data.loading.pools import Pool
-from mtl.evaluation.metrics import forecast_metrics, label_metrics
 from mtl.models.build import MultiTaskModel
+from mtl.tasks.forecast_scores import forecast_metrics
+from mtl.tasks.label_scores import label_metrics
 from mtl.types import TaskSpec
 
 CHUNK = 256

@@ -6,8 +6,8 @@ import torch
 from sklearn import metrics as sk
 
 from mtl.errors import DataError
-from mtl.evaluation.metrics import ForecastScores, forecast_metrics, label_metrics
-from mtl.evaluation.oracle import forecast_optimum, label_optimum
+from mtl.tasks.forecast_scores import ForecastScores, forecast_metrics, forecast_optimum
+from mtl.tasks.label_scores import label_metrics, label_optimum
 from mtl.types import NO_LABEL
 
 

@@ -1,18 +1,16 @@
-"""Metrics of one task's predictions, as plain Python numbers.
+"""Errors of a forecast, and those of the best possible one.
 
-n samples, T target channels, H horizon, k classes. Sums run in float64, over chunks of samples, so that long test
+n samples, T target channels, H horizon, C channels. Sums run in float64, over chunks of samples, so that long test
 parts (weather at H = 720: more than 10⁸ numbers) need no second copy in memory. Every sample counts.
 """
 
 from typing import Any
 
-import numpy as np
 from jaxtyping import Float, Int
 from torch import Tensor
-from torch.nn import functional
 
 from mtl.errors import DataError
-from mtl.types import NO_LABEL
+from mtl.tasks.optimum import oracle_positions
 
 Metrics = dict[str, float]
 Detail = dict[str, Any]
@@ -92,52 +90,34 @@ def forecast_metrics(
     return scores.result()
 
 
-def label_metrics(
-    logits: Float[Tensor, "n k"] | Float[Tensor, " n"], target: Int[Tensor, " n"], classes: list[str]
-) -> tuple[Metrics, Detail]:
-    """Metrics of a label; samples whose target is NO_LABEL are left out.
+def forecast_optimum(
+    oracle: Float[Tensor, "m Hmax C"],
+    oracle_from: int,
+    last_rows: Int[Tensor, " n"],
+    target: Float[Tensor, "n T H"],
+    targets: list[int],
+    mean: Float[Tensor, " C"],
+    std: Float[Tensor, " C"],
+) -> Metrics:
+    """Errors of the conditional mean, which is the best forecast in MSE.
+
+    Its `mae` belongs to that same predictor: the least possible MAE (of the conditional median) may be lower.
 
     Args:
-        logits: [n, k], or [n] for a binary task: the logit of class 1.
-        target: [n] class numbers.
-        classes: names of the k classes (two for a binary task).
-
-    Returns:
-        `loss` (unweighted cross-entropy, nats), `accuracy`, `balanced_accuracy` (mean recall of the classes that
-        occur), `macro_f1` (mean over classes that occur or are predicted); detail: `confusion` (rows truth,
-        columns prediction) and `classes`.
+        oracle: original units; entry i is for the row `oracle_from` + i.
+        last_rows: last input row of each sample.
+        target: z-scored with `mean` and `std`.
+        targets: channel numbers of the T targets.
+        mean, std: scaler over all C channels, original units.
 
     Raises:
-        DataError: no sample has a label, or a label is not among the classes.
+        DataError: the oracle does not reach a sample or the horizon.
     """
-    width = 2 if logits.ndim == 1 else logits.shape[1]
-    if len(classes) != width:
-        raise ValueError(f"`classes` should name {width} classes, found {len(classes)}.")
-    known = target != NO_LABEL
-    scores, truth = logits.detach()[known].cpu().double(), target[known].cpu().long()
-    check_labels(truth, width)
-    if scores.ndim == 1:
-        loss = functional.binary_cross_entropy_with_logits(scores, truth.double())
-        predicted = (scores > 0).long()
-    else:
-        loss = functional.cross_entropy(scores, truth)
-        predicted = scores.argmax(1)
-    # All three follow from the table in a line each; importing scikit-learn for them costs every stage a second.
-    table = np.bincount(truth.numpy() * width + predicted.numpy(), minlength=width * width).reshape(width, width)
-    hits, occurs, guessed = table.diagonal(), table.sum(axis=1), table.sum(axis=0)
-    metrics = {
-        "loss": loss.item(),
-        "accuracy": float(hits.sum() / len(truth)),
-        "balanced_accuracy": float(np.mean(hits[occurs > 0] / occurs[occurs > 0])),
-        "macro_f1": float(np.mean((2 * hits / np.maximum(occurs + guessed, 1))[occurs + guessed > 0])),
-    }
-    return metrics, {"confusion": table.tolist(), "classes": list(classes)}
-
-
-def check_labels(truth: Int[Tensor, " n"], classes: int) -> None:
-    """Raises a DataError unless there are labels and all lie in [0, classes)."""
-    if len(truth) == 0:
-        raise DataError("A label cannot be measured on 0 samples; no sample of this part has one.")
-    if int(truth.min()) < 0 or int(truth.max()) >= classes:
-        found = int(truth.min()) if int(truth.min()) < 0 else int(truth.max())
-        raise DataError(f"A label should lie in 0 … {classes - 1}, found {found}.")
+    horizon = target.shape[2]
+    if horizon > oracle.shape[1]:
+        raise DataError(f"The optimum is known up to {oracle.shape[1]} steps ahead, found a horizon of {horizon}.")
+    best = oracle[oracle_positions(len(oracle), oracle_from, last_rows)][:, :horizon, targets].double()
+    scaled = (best - mean[targets].double()) / std[targets].double()
+    names = [str(number) for number in targets]
+    metrics, _ = forecast_metrics(scaled.transpose(1, 2), target.double(), std[targets], names)
+    return metrics
