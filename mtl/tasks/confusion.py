@@ -1,0 +1,41 @@
+"""Measures of predicted classes, all from the table of true against predicted classes; k classes."""
+
+import numpy as np
+from jaxtyping import Int
+from torch import Tensor
+
+from mtl.tasks.undefined import Undefined
+
+
+def confusion_table(truth: Int[Tensor, " n"], predicted: Int[Tensor, " n"], classes: int) -> Int[np.ndarray, "k k"]:
+    """Number of samples of each true class (row) with each predicted class (column)."""
+    cells = truth.cpu().numpy() * classes + predicted.cpu().numpy()
+    return np.bincount(cells, minlength=classes * classes).reshape(classes, classes)
+
+
+def accuracy(table: Int[np.ndarray, "k k"]) -> float:
+    """Share of samples whose class is predicted."""
+    return float(table.diagonal().sum() / table.sum())
+
+
+def balanced_accuracy(table: Int[np.ndarray, "k k"]) -> float:
+    """Mean recall of the classes that occur."""
+    hits, occurs = table.diagonal(), table.sum(axis=1)
+    return float(np.mean(hits[occurs > 0] / occurs[occurs > 0]))
+
+
+def macro_f1(table: Int[np.ndarray, "k k"]) -> float:
+    """Mean F1 of the classes that occur or are predicted."""
+    hits, occurs, guessed = table.diagonal(), table.sum(axis=1), table.sum(axis=0)
+    return float(np.mean((2 * hits / np.maximum(occurs + guessed, 1))[occurs + guessed > 0]))
+
+
+def f1(table: Int[np.ndarray, "2 2"]) -> float | Undefined:
+    """F1 of class 1: the harmonic mean of its precision and recall, 2·TP / (2·TP + FP + FN).
+
+    Undefined where class 1 neither occurs nor is predicted.
+    """
+    either = int(table[1].sum() + table[:, 1].sum())
+    if either == 0:
+        return Undefined(f"of {int(table.sum())} samples none is positive and none is predicted to be")
+    return 2 * int(table[1, 1]) / either
