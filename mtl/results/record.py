@@ -1,0 +1,195 @@
+"""run.json: what a finished run was, what it cost and what it measured."""
+
+from typing import Literal
+
+from pydantic import ConfigDict, Field
+
+from mtl.config.methods import Start
+from mtl.errors import UserError
+from mtl.paths import RunPath
+from mtl.results.content import Part, ResultFile, absent
+from mtl.results.numbers import Metrics, Number, Split, finite
+
+Row = list[Number | None]
+Table = Row | list[Row] | dict[str, Number | None] | dict[str, Row]
+"""Numbers in a row, in rows, or by name; None where a number is not defined."""
+
+
+class Detail(Part):
+    """What a kind of task measures besides its metrics; a kind may add tables under names of its own.
+
+    The names of tables tell their form: `…_by_horizon` is a row of H numbers, one a step ahead, `…_by_channel` holds a
+    number by the name of a channel.
+    """
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, Table]
+
+    classes: list[str] | None = Field(None, exclude_if=absent)
+    """Names of the k classes, in the order of their numbers."""
+    confusion: list[list[int]] | None = Field(None, exclude_if=absent)
+    """[k, k] counts; rows are the true classes, columns the predicted ones."""
+
+    @property
+    def tables(self) -> dict[str, Table]:
+        """Further tables by their names."""
+        return dict(self.__pydantic_extra__)
+
+    def row(self, name: str) -> list[float]:
+        """A table that is a row of numbers; empty where it is not there."""
+        table = self.__pydantic_extra__.get(name, [])
+        return [float(value) for value in table if isinstance(value, int | float)] if isinstance(table, list) else []
+
+    def by_name(self, name: str) -> dict[str, float]:
+        """A table that is a number by name; empty where it is not there."""
+        table = self.__pydantic_extra__.get(name, {})
+        if not isinstance(table, dict):
+            return {}
+        return {key: float(value) for key, value in table.items() if isinstance(value, int | float)}
+
+
+class Parameters(Part):
+    """Numbers in a network."""
+
+    total: int
+    trainable: int
+    shared: int
+    """Of the part that all tasks share."""
+    trunk: int
+    """Of all trunks: the shared one, or those of all tasks."""
+    heads: dict[str, int]
+
+
+class SharingKind(Part):
+    """Form of sharing between the tasks."""
+
+    kind: str
+
+
+class Stitches(Part):
+    """Units of a cross-stitched network (Misra et al. 2016, arXiv 1604.03539, eq. 1)."""
+
+    tasks: list[str]
+    stages: list[list[list[float]]]
+    """[stages, K, K]: weight of each task's own features (row) and of those that it takes from the others."""
+
+
+class Handover(Part):
+    """Parameters that came from the pretrained encoder, and those that started anew."""
+
+    handed_over: list[str]
+    fresh: list[str]
+
+
+class Phase(Part):
+    """One phase of a run that has several."""
+
+    tasks: list[str]
+    """Tasks that were trained in it."""
+    test: dict[str, Metrics]
+    """Task → test metrics at its end, of every task of the run."""
+
+
+class Run(ResultFile):
+    """run.json of a single-task, joint or specialised run."""
+
+    stage: Literal["baseline", "finetune", "specialise"]
+    name: str
+    """Task (baseline), method (finetune) or model (specialise)."""
+    start: str
+    """Label of the start."""
+    init: Literal["random", "pretrained"]
+    freeze: Literal["none", "encoder"]
+    width: float
+    """Factor on the encoder's widths."""
+    seed: int
+    fold: dict[str, int]
+    """Source → its fold that this run validated on."""
+    method_kind: str
+    """`stl` for a task alone, else the kind of the method."""
+    tasks: list[str]
+    """Tasks that are judged."""
+    device: str
+    threads: int
+    epochs_run: int
+    best_epoch: int
+    """Epoch, from 1 in its phase, whose weights were kept."""
+    stopped: str
+    """`end` of the budget, or `patience`."""
+    steps: int
+    samples: dict[str, int]
+    """Task → samples drawn in training, over all epochs."""
+    train_size: dict[str, int]
+    """Task → samples of its training part."""
+    parameters: Parameters
+    sharing: SharingKind
+    stitches: Stitches | None
+    transfer: Handover | None
+    """None when the run did not start from a pretrained encoder."""
+    train: dict[str, Metrics]
+    """Task → metrics on the training part: on as many samples as the test part has, at most."""
+    val: dict[str, Metrics]
+    test: dict[str, Metrics]
+    detail: dict[str, Detail]
+    """Task → what was measured on the test part besides its metrics."""
+    optimum: dict[str, Metrics]
+    """Task → test metrics of the best possible predictor, where the source knows it."""
+    phases: list[Phase] | None
+    identity: dict[str, str]
+    """Hashes of the settings and data that the result depends on."""
+
+    @property
+    def path(self) -> RunPath:
+        """Place of the run below outputs/."""
+        return RunPath(self.stage, self.name, self.start if self.stage == "baseline" else None, self.seed)
+
+    @property
+    def begun(self) -> Start:
+        """Start of the run as a section of the configuration."""
+        return Start(init=self.init, freeze=self.freeze, width=self.width)
+
+    def metrics(self, split: Split) -> dict[str, Metrics]:
+        """Task → metrics on one part of the data."""
+        return {"train": self.train, "val": self.val, "test": self.test}[split]
+
+    def value(self, task: str, metric: str, split: Split = "test") -> float:
+        """A metric of one task.
+
+        Raises:
+            UserError: the run does not hold it, or it is not a finite number.
+        """
+        return finite(self.path, self.metrics(split), task, metric, split)
+
+    def value_after(self, phase: int, task: str, metric: str) -> float:
+        """A test metric of one task at the end of a phase, which counts from 0.
+
+        Raises:
+            UserError: as `value`, or the run has no such phase.
+        """
+        phases = self.phases or []
+        if phase >= len(phases):
+            raise UserError(f"{self.path.folder / 'run.json'} holds no phase {phase + 1}; run `mtl repro`.")
+        return finite(self.path, phases[phase].test, task, metric, "test")
+
+
+class Pretraining(ResultFile):
+    """run.json of a pretraining."""
+
+    stage: Literal["pretrain"]
+    name: None
+    seed: int
+    objective: str
+    sources: list[str]
+    """Sources whose unlabelled windows were trained on."""
+    processes: int | None = Field(None, exclude_if=absent)
+    """Number of processes that shared the windows; None is one."""
+    val: dict[str, float]
+    """`loss` on the validation windows, and by noise step where the objective has one; empty with `none`."""
+    parameters: dict[str, int]
+    """`total` and `encoder`; empty with the objective `none`."""
+    identity: dict[str, str]
+
+    @property
+    def path(self) -> RunPath:
+        """Place of the run below outputs/."""
+        return RunPath("pretrain", None, None, self.seed)

@@ -1,0 +1,56 @@
+"""Content of result files as plain JSON, whole and small: a test says only what it is about."""
+
+from typing import Any
+
+Json = dict[str, Any]
+
+
+def metrics(value: float = 0.5) -> Json:
+    """Those of a label."""
+    return {"loss": 1.2 - value, "accuracy": value, "balanced_accuracy": value, "macro_f1": value}
+
+
+def run_json(
+    stage: str = "finetune", name: str = "joint", seed: int = 0, tasks: tuple[str, ...] = ("fault",), **changes: Any
+) -> Json:
+    """run.json of a run from a random start, whose tasks are labels unless `changes` say otherwise."""
+    by_task = {task: metrics() for task in tasks}
+    return {
+        "stage": stage, "name": name, "start": "random", "init": "random", "freeze": "none", "width": 1.0,
+        "seed": seed, "fold": {"plant": 0}, "method_kind": "equal" if stage == "finetune" else "stl",
+        "tasks": list(tasks), "device": "cpu", "threads": 1, "epochs_run": 2, "best_epoch": 1, "stopped": "end",
+        "steps": 8, "samples": dict.fromkeys(tasks, 64), "train_size": dict.fromkeys(tasks, 32),
+        "parameters": {"total": 120, "trainable": 120, "shared": 100, "trunk": 100,
+                       "heads": dict.fromkeys(tasks, 20)},
+        "sharing": {"kind": "hard"}, "stitches": None, "transfer": None, "train": by_task, "val": by_task,
+        "test": by_task, "detail": {}, "optimum": {}, "phases": None, "identity": {"config": "c", "data": "d"},
+    } | changes  # fmt: skip
+
+
+def epoch_json(number: int = 1, tasks: tuple[str, ...] = ("fault",), **changes: Any) -> Json:
+    """An epoch of history.json."""
+    return {
+        "epoch": number, "steps": 4, "lr": 0.001, "lambda": None, "weights": dict.fromkeys(tasks, 1.0),
+        "train": {task: {"loss": 0.7} for task in tasks}, "val": {task: metrics() for task in tasks}, "score": 0.5,
+        "grad_norm": 1.0, "gradients": {"norms": {}, "cosines": {}},
+    } | changes  # fmt: skip
+
+
+def history_json(*epochs: Json) -> Json:
+    """history.json of a run that kept its first epoch."""
+    return {"epochs": list(epochs), "best_epoch": 1, "stopped": "end"}
+
+
+def pretraining_json(seed: int = 0, **changes: Any) -> Json:
+    """run.json of a pretraining."""
+    return {
+        "stage": "pretrain", "name": None, "seed": seed, "objective": "masked", "sources": ["plant"],
+        "val": {"loss": 0.6}, "parameters": {"total": 130, "encoder": 100},
+        "identity": {"config": "c", "data": "d"},
+    } | changes  # fmt: skip
+
+
+def pretraining_history_json(epochs: int = 1) -> Json:
+    """history.json of a pretraining."""
+    losses = {"train": {"loss": 0.5}, "val": {"loss": 0.6}}
+    return {"epochs": [{"epoch": number, "lr": 0.001} | losses for number in range(1, epochs + 1)]}
