@@ -46,15 +46,52 @@ def add(
         import re
 
         from mtl.checks import bad
-        from mtl.data.files.manifest import RAW
         from mtl.data.files.register import add as register
 
         if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
             raise bad("NAME", "be lower-case letters, digits and _, and start with a letter", name)
         manifest = register(name, files or [], Path("."), replace)
-        print(f"{RAW / name}.json: {len(manifest.files)} file{'' if len(manifest.files) == 1 else 's'} registered")
-        for relative in manifest.files:
-            print(f"  {RAW / relative}")
+        print(summary(name, list(manifest.files), Path(".")))
+
+
+def summary(name: str, files: list[str], root: Path) -> str:
+    """Two lines about a registered source, however many files it has: how many, how large, where; and what comes next.
+
+    Args:
+        name: of the source.
+        files: its files, below data/raw/.
+        root: folder of the project.
+    """
+    from os.path import commonpath
+
+    from mtl.data.files.manifest import RAW
+    from mtl.data.formats.reading import size
+
+    manifest = RAW / f"{name}.json"
+    if not files:
+        return f"{name}: registered in {manifest} as a source without files.\n{_next_step(name, root)}"
+    if len(files) == 1:
+        where = RAW / files[0]
+    else:
+        where = RAW / commonpath([Path(file).parent for file in files])
+    count = f"{len(files):,} file{'' if len(files) == 1 else 's'}"
+    held = size(sum((root / RAW / file).stat().st_size for file in files))
+    return f"{name}: {count}, {held}, in {where.as_posix()}; {manifest} holds the hashes.\n{_next_step(name, root)}"
+
+
+def _next_step(name: str, root: Path) -> str:
+    """The command that makes use of a source that was registered."""
+    from mtl.config.yaml_file import read_yaml
+    from mtl.errors import ConfigError
+
+    try:
+        params = read_yaml(root / "params.yaml")
+        named = name in params["prepare"]["sources"]
+    except (ConfigError, KeyError, TypeError):  # No params.yaml yet, or one that `mtl validate` will complain of.
+        named = False
+    if named:
+        return "Next: `mtl repro`."
+    return f"Next: describe it as `prepare.sources.{name}` in params.yaml, then run `mtl validate`."
 
 
 @app.command("list")

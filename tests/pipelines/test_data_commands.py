@@ -1,5 +1,6 @@
 """`mtl data` and the stage `prepare`, as a user meets them: what is printed, exit codes, what is written."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -50,6 +51,22 @@ def test_from_an_own_file_to_prepared_data(
     stage("mine", monkeypatch)
     assert capsys.readouterr().out.strip() == "mine: 40 rows × 2 columns; train 28, val 4, test 8"
     assert load_prepared("mine", project_folder / "data/prepared").labels["state"].shape == (40,)
+
+
+def test_adding_a_folder_prints_a_summary_and_the_next_command(project_folder: Path) -> None:
+    photos = project_folder / "somewhere" / "photos"
+    for number in range(30):
+        (photos / f"class{number % 3}").mkdir(parents=True, exist_ok=True)
+        (photos / f"class{number % 3}" / f"{number}.bin").write_bytes(bytes(1 << 16))
+    lines = CliRunner().invoke(app, ["add", "photos", "somewhere/photos"]).output.splitlines()
+    assert lines == [
+        "photos: 30 files, 2 MiB, in data/raw/photos; data/raw/photos.json holds the hashes.",
+        "Next: describe it as `prepare.sources.photos` in params.yaml, then run `mtl validate`.",
+    ]
+    lines = CliRunner().invoke(app, ["add", "mine", "somewhere/mine.csv"]).output.splitlines()
+    assert re.match(r"mine: 1 file, [\d,]+ bytes, in data/raw/mine\.csv; ", lines[0])
+    assert lines[1:] == ["Next: `mtl repro`."], "params.yaml names the source already"
+    assert CliRunner().invoke(app, ["add", "noise"]).output.startswith("noise: registered in data/raw/noise.json as a")
 
 
 def test_errors_end_in_one_message_and_exit_code_2(
