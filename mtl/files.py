@@ -13,10 +13,16 @@ from safetensors import SafetensorError
 from mtl.errors import UserError
 
 
-def write_json(path: Path, value: object) -> None:
-    """Sorted keys, two spaces, a newline at the end; NaN is refused, since JSON has none. Replaced in one step."""
+def write_json(path: Path, value: object, ascii_only: bool = True) -> None:
+    """Sorted keys, two spaces, a newline at the end; NaN is refused, since JSON has none. Replaced in one step.
+
+    Args:
+        path: of the file.
+        value: its content.
+        ascii_only: other letters are written as escapes.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(value, sort_keys=True, indent=2, allow_nan=False) + "\n"
+    text = json.dumps(value, sort_keys=True, indent=2, ensure_ascii=ascii_only, allow_nan=False) + "\n"
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         temporary.write_text(text, encoding="utf-8")

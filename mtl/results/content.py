@@ -30,6 +30,8 @@ class ResultFile(Part):
 
     version: ClassVar[int] = FIRST
     """Version that is written. The first one is the absence of the key, as in the files from before there was one."""
+    escaped: ClassVar[bool] = True
+    """Whether letters beyond ASCII are written as escapes, which files with sentences for readers do without."""
 
     @classmethod
     def migrated(cls, content: dict[str, Any], version: int) -> dict[str, Any]:
@@ -92,7 +94,7 @@ class ResultFile(Part):
 
     def write(self, file: Path) -> None:
         """Writes sorted JSON in one step; NaN is refused, since JSON has none."""
-        write_json(file, self.plain())
+        write_json(file, self.plain(), ascii_only=self.escaped)
 
 
 def absent(value: object) -> bool:

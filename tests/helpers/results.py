@@ -206,14 +206,24 @@ def _examples(horizon: int, method: str | None, columns: tuple[str, ...], draw: 
     return {"columns": list(columns), "units": dict.fromkeys(columns, "kW"), "windows": windows}
 
 
-def _summary(values: Any, scale: float = 2.776) -> Json:
+def _summary(values: Any) -> Json:
+    """A mean with its interval, and the values."""
     values = np.asarray(values, dtype=float)
-    if len(values) < 2:
-        return {"mean": float(values.mean()), "low": None, "high": None, "values": values.tolist(), "n": len(values)}
-    half = scale * values.std(ddof=1) / np.sqrt(len(values))
+    return _estimate(values) | {"values": values.tolist()}
+
+
+def _interval(values: Any, scale: float = 2.776) -> Json:
+    """A mean with its interval, and the number of values."""
+    return _estimate(values, scale) | {"n": len(np.asarray(values))}
+
+
+def _estimate(values: Any, scale: float = 2.776) -> Json:
+    values = np.asarray(values, dtype=float)
     mean = values.mean()
-    return {"mean": float(mean), "low": float(mean - half), "high": float(mean + half), "values": values.tolist(),
-            "n": len(values)}  # fmt: skip
+    if len(values) < 2:
+        return {"mean": float(mean), "low": None, "high": None}
+    half = scale * values.std(ddof=1) / np.sqrt(len(values))
+    return {"mean": float(mean), "low": float(mean - half), "high": float(mean + half)}
 
 
 def _verdicts(
@@ -227,7 +237,7 @@ def _verdicts(
             lower = task in HORIZONS
             sign = -1 if lower else 1
             changes = sign * 100 * (joint - single) / single
-            change, wide = _summary(changes), _summary(changes, 5.6)
+            change, wide = _interval(changes), _interval(changes, 5.6)
             verdict = f"undecided ({seeds} seeds)" if seeds < 5 else "no difference shown"
             if seeds >= 5 and wide["low"] > 0:
                 verdict = "HELPED"
@@ -238,8 +248,8 @@ def _verdicts(
                     "method": method, "task": task, "start": "random", "metric": "mse" if lower else "accuracy",
                     "role": config.tasks[task].role, "stl": _summary(single), "joint": _summary(joint),
                     "change": change, "adjusted": {"low": wide["low"], "high": wide["high"]},
-                    "gap_closed": None if task == "coin" else _summary((joint - single) / (OPTIMUM[task] - single)),
-                    "ratio": _summary(joint / single) if lower else None,
+                    "gap_closed": None if task == "coin" else _estimate((joint - single) / (OPTIMUM[task] - single)),
+                    "ratio": _estimate(joint / single) if lower else None,
                     "within_tolerance": ("yes" if change["mean"] > -3 else "no") if lower else None,
                     "verdict": verdict,
                 }
@@ -248,12 +258,12 @@ def _verdicts(
     total = 41_216 + sum(heads.values())
     forgetting = [
         {"method": "forecast_first", "task": task, "metric": "mse", "after_own_phase": _summary([STL[task]] * seeds),
-         "at_the_end": _summary([1.3 * STL[task]] * seeds), "change": _summary(-30 + np.arange(seeds))}
+         "at_the_end": _summary([1.3 * STL[task]] * seeds), "change": _interval(-30 + np.arange(seeds))}
         for task in HORIZONS
     ]  # fmt: skip
     compared = {"task": "fault", "metric": "accuracy", "freeze": "none", "random": _summary(values["stl"]["fault"]),
                 "pretrained": _summary(np.array(values["stl"]["fault"]) + 0.04),
-                "change": _summary(5 + np.arange(seeds))}  # fmt: skip
+                "change": _interval(5 + np.arange(seeds))}  # fmt: skip
     return {
         "confidence": 0.95, "tolerance": 0.05, "seeds": list(range(seeds)), "conditional_on_one_pretraining": starts,
         "tasks": [
@@ -261,7 +271,7 @@ def _verdicts(
                 "name": task, "kind": config.tasks[task].kind, "source": "sensors", "role": config.tasks[task].role,
                 "metric": "mse" if task in HORIZONS else "accuracy", "lower_is_better": task in HORIZONS,
                 "input_len": 48, "horizon": HORIZONS.get(task), "train_size": 200 if task == "fault" else 2353,
-                "classes": None if task in HORIZONS else list(classes) if task == "load_state" else ["no", "yes"],
+                "classes": [] if task in HORIZONS else list(classes) if task == "load_state" else ["no", "yes"],
                 "alone": True, "optimum": OPTIMUM[task], "unit": None,
             }
             for task in STL
@@ -270,11 +280,11 @@ def _verdicts(
             {"name": method, "kind": METHODS[method]["kind"], "start": "random", "label": LABELS[method],
              "tasks": list(STL), "trained": list(STL), "target": None, "width": 1.0, "sharing": "hard",
              "lambda": METHODS[method].get("lambda"), "schedule": METHODS[method].get("schedule"),
-             "delta_m": _summary(np.mean([CHANGE[method][t] for t in STL]) + 0.4 * np.arange(seeds))}
+             "delta_m": _interval(np.mean([CHANGE[method][t] for t in STL]) + 0.4 * np.arange(seeds))}
             for method in methods
         ],
         "rows": rows, "unpaired": [], "labels": {"entries": [], "averages": []}, "published": None,
-        "capacity": [], "fractions": [],
+        "capacity": [], "fractions": [], "likeness": {}, "grouping": None, "evidence": [],
         "forgetting": forgetting if "forecast_first" in methods else [],
         "starts": [compared] if starts else [],
         "costs": {"parameters": {"stl": {t: 41_216 + heads[t] for t in STL}, "stl_total": 5 * 41_216 + total - 41_216,

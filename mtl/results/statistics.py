@@ -1,0 +1,42 @@
+"""Means over seeds with their intervals, as results/ holds them."""
+
+from mtl.results.content import Part
+
+
+class Ends(Part):
+    """Ends of an interval; None where there is none."""
+
+    low: float | None
+    high: float | None
+
+
+class Statistic(Ends):
+    """A mean with its interval; the mean is None where there is nothing to take it of."""
+
+    mean: float | None
+
+
+class Estimate(Statistic):
+    """A mean that is always there; without an interval for a single seed."""
+
+    mean: float
+
+
+class Summary(Estimate):
+    """An estimate with the values that it was made of."""
+
+    values: list[float]
+    """In the order of the seeds."""
+
+
+class Interval(Statistic):
+    """A mean over n seeds; `low` and `high` are None where no interval exists (n = 1), `mean` where n = 0."""
+
+    n: int
+
+    @property
+    def sign(self) -> int:
+        """+1 if the whole interval lies above zero, −1 if below, else 0."""
+        if self.low is None or self.high is None:
+            return 0
+        return 1 if self.low > 0 else -1 if self.high < 0 else 0

@@ -1,0 +1,215 @@
+"""verdicts.json: joint training against single-task training (STL), and what follows from it."""
+
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from mtl.results.content import Part, ResultFile, absent
+from mtl.results.groupings import Groupings
+from mtl.results.label_scores import LabelScores, Published
+from mtl.results.statistics import Ends, Estimate, Interval, Summary
+from mtl.results.sweeps import Capacity, LabelFractions
+
+Role = Literal["main", "auxiliary"]
+Answer = Literal["yes", "no", "undecided"]
+
+
+class JudgedTask(Part):
+    """A task, as readers of the verdicts need it."""
+
+    name: str
+    kind: str
+    source: str
+    role: Role
+    metric: str
+    """Name of its primary metric."""
+    lower_is_better: bool
+    input_len: int | None
+    horizon: int | None
+    """Rows that are forecast; None where nothing is."""
+    classes: list[str]
+    """Names of its classes; empty where it has none."""
+    train_size: int | None
+    """Samples of its training part; None where no run measured it."""
+    alone: bool
+    """Whether it has single-task models."""
+    optimum: float | None
+    """Best achievable value of the metric, where it is known."""
+    unit: str | None
+    """Unit of the metric where it is not that of the metric's own name."""
+
+
+class JudgedMethod(Part):
+    """A method with Δm."""
+
+    name: str
+    kind: str
+    start: str
+    """Label of the start."""
+    label: str
+    """Method in a few words."""
+    tasks: list[str]
+    """Tasks that it is judged by."""
+    trained: list[str]
+    target: str | None
+    """Task that it trains on for, with a second budget."""
+    width: float
+    """Factor on the encoder's widths."""
+    sharing: str
+    """Kind of sharing."""
+    lam: float | None = Field(validation_alias="lambda", serialization_alias="lambda")
+    """λ, share of the label tasks in the objective; None where the method has none."""
+    schedule: str | None
+    """Schedule of λ."""
+    delta_m: Interval
+    """Mean change over its main tasks in percent, seed by seed (Maninis et al. 2019, arXiv 1904.08918)."""
+
+
+class TrialsOfRow(Part):
+    """Finished trials of tuning behind the two sides of a row."""
+
+    stl: int
+    joint: int
+    equal: bool
+
+
+class Row(Part):
+    """One method on one task that has single-task models."""
+
+    method: str
+    task: str
+    start: str
+    """Label of the start of both sides."""
+    metric: str
+    role: Role
+    stl: Summary
+    joint: Summary
+    change: Interval
+    """Paired change in percent of the STL value, positive is better."""
+    adjusted: Ends
+    """Interval of the change, widened for all comparisons (Holm 1979)."""
+    gap_closed: Estimate | None
+    """Share of the way from STL to the optimum; None where it has no meaning."""
+    ratio: Estimate | None
+    """Joint over STL value; None where it was not asked for, or an STL value of 0 leaves it undefined."""
+    within_tolerance: Answer | None
+    """Whether the joint value stays within `tolerance` of STL; None where none was asked for."""
+    verdict: str
+    """`HELPED`, `HURT`, `no difference shown` or `undecided (n seeds)`."""
+    tuning: TrialsOfRow | None = Field(None, exclude_if=absent)
+    """None where no arm was tuned."""
+
+
+class Unpaired(Part):
+    """One method on a task without single-task models."""
+
+    method: str
+    task: str
+    metric: str
+    role: Role
+    joint: Summary
+
+
+class Forgetting(Part):
+    """A task of an earlier phase of a sequential method."""
+
+    method: str
+    task: str
+    metric: str
+    after_own_phase: Summary
+    at_the_end: Summary
+    change: Interval
+    """From the one to the other in percent, positive is better."""
+
+
+class StartEffect(Part):
+    """STL from a pretrained against a random encoder."""
+
+    task: str
+    metric: str
+    freeze: Literal["none", "encoder"]
+    random: Summary
+    pretrained: Summary
+    change: Interval
+
+
+class ParameterCounts(Part):
+    """Numbers in the networks that are kept to predict."""
+
+    stl: dict[str, int]
+    """Task → those of its single-task model from the first start."""
+    stl_total: int
+    stl_by_start: dict[str, dict[str, int]]
+    methods: dict[str, int]
+
+
+class Costs(Part):
+    """Costs that are the same on every machine."""
+
+    parameters: ParameterCounts
+
+
+class Tuning(Part):
+    """Trials of tuning behind the settings of every arm."""
+
+    trials: dict[str, int]
+    """`stl` or a method → finished trials."""
+    equal: bool
+    shared_by: str | None
+    """Arm whose trial chose the settings that all arms share."""
+
+
+class EvidenceLine(Part):
+    """One line of evidence."""
+
+    aspect: str
+    about: str
+    measured: str
+    rule: str
+    says: str | None
+    """Recommendation; None where there is nothing to change."""
+    sure: str
+
+
+class Verdicts(ResultFile):
+    """Whole content of verdicts.json."""
+
+    escaped: ClassVar[bool] = False
+
+    confidence: float
+    """Level of the intervals, in (0, 1)."""
+    tolerance: float
+    """Share by which a task may get worse and still count as kept."""
+    seeds: list[int]
+    conditional_on_one_pretraining: bool
+    """Whether all seeds start from one pretraining, whose randomness the intervals then leave out."""
+    tasks: list[JudgedTask]
+    methods: list[JudgedMethod]
+    rows: list[Row]
+    unpaired: list[Unpaired]
+    forgetting: list[Forgetting]
+    starts: list[StartEffect]
+    costs: Costs
+    labels: LabelScores
+    published: Published | None
+    """None without `train.watch_test` and without label tasks."""
+    capacity: list[Capacity]
+    fractions: list[LabelFractions]
+    likeness: dict[str, dict[str, Interval]]
+    """Method → `a|b`, two tasks → correlation of their data maps; of methods that record maps."""
+    tuning: Tuning | None = Field(None, exclude_if=absent)
+    """None where no arm was tuned."""
+    advice: str
+    grouping: Groupings | None
+    """None where no specialised models were asked for."""
+    evidence: list[EvidenceLine]
+
+    def task(self, name: str) -> JudgedTask:
+        """The task of a name."""
+        return next(task for task in self.tasks if task.name == name)
+
+    def rows_of(self, method: str) -> list[Row]:
+        """The method's rows, in the order of the tasks."""
+        order = [task.name for task in self.tasks]
+        rows = [row for row in self.rows if row.method == method and row.task in order]
+        return sorted(rows, key=lambda row: order.index(row.task))
