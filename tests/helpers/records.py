@@ -14,7 +14,7 @@ def run_json(
     stage: str = "finetune", name: str = "joint", seed: int = 0, tasks: tuple[str, ...] = ("fault",), **changes: Any
 ) -> Json:
     """run.json of a run from a random start, whose tasks are labels unless `changes` say otherwise."""
-    by_task = {task: metrics() for task in tasks}
+    parts: Json = {part: {task: metrics() for task in tasks} for part in ("train", "val", "test")}
     return {
         "stage": stage, "name": name, "start": "random", "init": "random", "freeze": "none", "width": 1.0,
         "seed": seed, "fold": {"plant": 0}, "method_kind": "equal" if stage == "finetune" else "stl",
@@ -22,8 +22,8 @@ def run_json(
         "steps": 8, "samples": dict.fromkeys(tasks, 64), "train_size": dict.fromkeys(tasks, 32),
         "parameters": {"total": 120, "trainable": 120, "shared": 100, "trunk": 100,
                        "heads": dict.fromkeys(tasks, 20)},
-        "sharing": {"kind": "hard"}, "stitches": None, "transfer": None, "train": by_task, "val": by_task,
-        "test": by_task, "detail": {}, "optimum": {}, "phases": None, "identity": {"config": "c", "data": "d"},
+        "sharing": {"kind": "hard"}, "stitches": None, "transfer": None, **parts,
+        "detail": {}, "optimum": {}, "phases": None, "identity": {"config": "c", "data": "d"},
     } | changes  # fmt: skip
 
 
