@@ -39,6 +39,12 @@ class RunPath:
         parts = [part for part in (self.stage, self.name, self.start) if part is not None]
         return Path("outputs", *parts, f"seed-{self.seed}")
 
+    @property
+    def target(self) -> str:
+        """DVC stage that makes the run."""
+        alone = self.name is None or self.stage == "specialise"
+        return self.stage if alone else f"{self.stage}@{self.name}"
+
 
 def baseline_folder(task: str) -> Path:
     """Where all single-task runs of a task stand."""

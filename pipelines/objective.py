@@ -9,7 +9,6 @@ from typing import Any, Literal
 
 from mtl.config import Choice, Config, Dimension, SequentialMethod, TuneObjective
 from mtl.errors import UserError
-from mtl.evaluation.comparison import primary_metric
 from mtl.experiment import run_baseline, run_finetune
 from mtl.experiment.identity import run_identity
 from mtl.paths import RunPath
@@ -90,7 +89,7 @@ def goal_of(config: Config, arm: str, seeds: list[int], root: Path) -> Goal:
     tasks = config.baseline_tasks if arm == STL else config.judged_tasks(arm)
     main = [name for name in tasks if config.tasks[name].role == "main"] or tasks
     forecasts = tuple(name for name in main if config.tasks[name].kind == "forecast")
-    labels = {name: primary_metric(config.tasks[name]) for name in main if name not in forecasts}
+    labels = {name: config.tasks[name].primary_metric for name in main if name not in forecasts}
     tune = config.tune
     for objective, there in (("forecast_mse", forecasts), ("accuracy", labels)):
         if objective in tune.objectives and not there:

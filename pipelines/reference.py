@@ -97,7 +97,7 @@ def _settings(config: Config) -> str:
 
 def _metrics(config: Config, root: Path) -> Metrics:
     means = json.loads((root / METRICS).read_text(encoding="utf-8"))
-    runs = {run.path.folder.as_posix(): run.record["test"] for run in read_runs(config, root)}
+    runs = {run.path.folder.as_posix(): run.test for run in read_runs(config, root)}
     return runs | {MEAN + method: tasks for method, tasks in means.items()}
 
 

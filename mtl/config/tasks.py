@@ -41,6 +41,11 @@ class TaskBase(Section):
         """Direction of the primary metric."""
         return METRICS[self.primary_metric].lower_is_better
 
+    @property
+    def weighs_classes(self) -> bool:
+        """Whether the loss counts rare classes for more than their samples."""
+        return False
+
 
 class ForecastTask(TaskBase):
     """The next `horizon` rows of the `targets` columns, z-scored; MSE."""
@@ -69,6 +74,10 @@ class LabelBase(TaskBase):
     @property
     def primary_metric(self) -> str:
         return self.metric or ("balanced_accuracy" if self.class_weights == "balanced" else "accuracy")
+
+    @property
+    def weighs_classes(self) -> bool:
+        return self.class_weights != "none"
 
 
 class ClassificationTask(LabelBase):

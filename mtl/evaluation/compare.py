@@ -21,23 +21,22 @@ from mtl.config.sharing import (
 )
 from mtl.errors import UserError
 from mtl.evaluation.advise import advice
-from mtl.evaluation.comparison import Comparison, lower_is_better, primary_metric
+from mtl.evaluation.comparison import Comparison
 from mtl.evaluation.intervals import Interval, adjusted_intervals, spread, t_interval
 from mtl.evaluation.limits import MIN_GAP, MIN_SEEDS
 from mtl.evaluation.published import published
-from mtl.evaluation.runs import Run
 from mtl.evaluation.scores import label_scores
 from mtl.evaluation.sweeps import capacity, label_fractions
+from mtl.results.history import History
+from mtl.results.record import Run
 
-__all__ = [
-    "Comparison", "compare", "describe", "gap_closed", "lower_is_better", "primary_metric", "verdict", "within",
-]  # fmt: skip
+__all__ = ["Comparison", "compare", "describe", "gap_closed", "verdict", "within"]
 
 
 def compare(
     config: Config,
     runs: Iterable[Run],
-    histories: Iterable[tuple[Run, dict[str, Any]]] = (),
+    histories: Iterable[tuple[Run, History]] = (),
     likeness: Mapping[str, Mapping[str, Sequence[float]]] | None = None,
 ) -> dict[str, Any]:
     """What verdicts.json holds.
@@ -143,26 +142,26 @@ def _row(made: Comparison, method: str, task: str) -> tuple[dict[str, Any], list
     start = config.finetune.methods[method].label
     stl_runs, joint_runs = made.stl(task, start), made.joint(method)
     for one, other in zip(stl_runs, joint_runs, strict=True):
-        if one.record["train_size"][task] != other.record["train_size"][task]:
+        if one.train_size[task] != other.train_size[task]:
             raise UserError(
-                f"{other.path.folder} trained {task} on {other.record['train_size'][task]} samples and "
-                f"{one.path.folder} on {one.record['train_size'][task]}; run `dvc repro` to bring both up to date."
+                f"{other.path.folder} trained {task} on {other.train_size[task]} samples and "
+                f"{one.path.folder} on {one.train_size[task]}; run `mtl repro` to bring both up to date."
             )
     stl, joint = made.values(stl_runs, task), made.values(joint_runs, task)
     changes = made.changes(task, stl, joint)
     ratio = None
-    if isinstance(spec, ForecastTask) and changes:
+    if spec.family == "regression" and changes:
         ratio = made.interval([b / a for a, b in zip(stl, joint, strict=True)])
     row = {
         "method": method,
         "task": task,
         "start": start,
-        "metric": primary_metric(spec),
+        "metric": spec.primary_metric,
         "role": spec.role,
         "stl": made.summary(stl),
         "joint": made.summary(joint),
         "change": asdict(made.interval(changes)),
-        "gap_closed": gap_closed(stl, joint, made.optimum(task), lower_is_better(spec), made.confidence),
+        "gap_closed": gap_closed(stl, joint, made.optimum(task), spec.lower_is_better, made.confidence),
         "ratio": None if ratio is None else {"mean": ratio.mean, "low": ratio.low, "high": ratio.high},
         "within_tolerance": None if ratio is None else within(ratio, config.evaluate.tolerance),
     }
@@ -173,24 +172,24 @@ def _unpaired(made: Comparison, method: str, task: str) -> dict[str, Any]:
     """One method on a task without single-task models: what it reached, and no verdict."""
     spec = made.config.tasks[task]
     joint = made.summary(made.values(made.joint(method), task))
-    return {"method": method, "task": task, "metric": primary_metric(spec), "role": spec.role, "joint": joint}
+    return {"method": method, "task": task, "metric": spec.primary_metric, "role": spec.role, "joint": joint}
 
 
 def _task(made: Comparison, name: str) -> dict[str, Any]:
     spec = made.config.tasks[name]
     run = made.first_run(name)
-    classes = [] if run is None or isinstance(spec, ForecastTask) else run.record["detail"][name]["classes"]
+    classes = None if run is None else run.detail[name].classes
     return {
         "name": name,
         "kind": spec.kind,
         "source": spec.source,
         "role": spec.role,
-        "metric": primary_metric(spec),
-        "lower_is_better": lower_is_better(spec),
+        "metric": spec.primary_metric,
+        "lower_is_better": spec.lower_is_better,
         "input_len": spec.input_len,
         "horizon": spec.horizon if isinstance(spec, ForecastTask) else None,
-        "classes": classes,
-        "train_size": None if run is None else run.record["train_size"][name],
+        "classes": classes or [],
+        "train_size": None if run is None else run.train_size[name],
         "alone": made.alone(name),
         "optimum": made.optimum(name),
         # The primary metrics, MSE of z-scored values and accuracy, are pure numbers.
@@ -257,10 +256,10 @@ def _forgetting(made: Comparison, name: str) -> list[dict[str, Any]]:
         return []
     runs = made.joint(name)
     rows = []
-    for number, phase in enumerate(runs[0].record["phases"][:-1]):
-        for task in phase["tasks"]:
-            metric = primary_metric(made.config.tasks[task])
-            own = [Run(run.path, run.record["phases"][number]).value(task, metric) for run in runs]
+    for number, phase in enumerate((runs[0].phases or [])[:-1]):
+        for task in phase.tasks:
+            metric = made.config.tasks[task].primary_metric
+            own = [run.value_after(number, task, metric) for run in runs]
             end = made.values(runs, task)
             rows.append(
                 {
@@ -286,7 +285,7 @@ def _starts(made: Comparison, task: str) -> list[dict[str, Any]]:
             rows.append(
                 {
                     "task": task,
-                    "metric": primary_metric(made.config.tasks[task]),
+                    "metric": made.config.tasks[task].primary_metric,
                     "freeze": random.freeze,
                     "random": made.summary(before),
                     "pretrained": made.summary(after),
@@ -309,5 +308,5 @@ def _parameters(made: Comparison) -> dict[str, Any]:
 
 def _size(run: Run) -> int:
     """Of what is kept to predict the run's tasks: heads of tasks that it is not judged by are not."""
-    counts = run.record["parameters"]
-    return int(counts["total"] - sum(n for task, n in counts["heads"].items() if task not in run.record["tasks"]))
+    counts = run.parameters
+    return counts.total - sum(size for task, size in counts.heads.items() if task not in run.tasks)

@@ -3,20 +3,11 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from mtl.config import Config, ForecastTask
-from mtl.config.tasks import Task
+from mtl.config import Config
 from mtl.errors import UserError
 from mtl.evaluation.intervals import Interval, t_interval
-from mtl.evaluation.runs import Run, stage_of
 from mtl.paths import RunPath
-
-
-def primary_metric(task: Task) -> str:
-    return "mse" if isinstance(task, ForecastTask) else task.primary_metric
-
-
-def lower_is_better(task: Task) -> bool:
-    return isinstance(task, ForecastTask)
+from mtl.results.record import Run
 
 
 class Comparison:
@@ -30,7 +21,7 @@ class Comparison:
 
     def run(self, path: RunPath) -> Run:
         if path not in self.by_path:
-            raise UserError(f"{path.folder / 'run.json'} is missing; run `dvc repro {stage_of(path)}`.")
+            raise UserError(f"{path.folder / 'run.json'} is missing; run `mtl repro {path.target}`.")
         return self.by_path[path]
 
     def stl(self, task: str, start: str) -> list[Run]:
@@ -42,7 +33,7 @@ class Comparison:
 
     def values(self, runs: Sequence[Run], task: str) -> list[float]:
         """The task's primary test metric in each run."""
-        return [run.value(task, primary_metric(self.config.tasks[task])) for run in runs]
+        return [run.value(task, self.config.tasks[task].primary_metric) for run in runs]
 
     def interval(self, values: Sequence[float]) -> Interval:
         return t_interval(values, self.confidence)
@@ -56,7 +47,7 @@ class Comparison:
         """Paired changes in percent, positive is better; empty where a baseline of zero leaves them undefined."""
         if 0.0 in before:
             return []
-        sign = -1 if lower_is_better(self.config.tasks[task]) else 1
+        sign = -1 if self.config.tasks[task].lower_is_better else 1
         return [100 * sign * (b - a) / a for a, b in zip(before, after, strict=True)]
 
     def alone(self, task: str) -> bool:
@@ -75,9 +66,8 @@ class Comparison:
 
         Sources know the predictor with the highest accuracy, which is not the one with the highest balanced accuracy.
         """
-        if primary_metric(self.config.tasks[task]) == "balanced_accuracy":
+        metric = self.config.tasks[task].primary_metric
+        if metric == "balanced_accuracy":
             return None
         first = self.first_run(task)
-        known = {} if first is None else first.record["optimum"] or {}
-        found = known.get(task, {}).get(primary_metric(self.config.tasks[task]))
-        return None if found is None else float(found)
+        return None if first is None else first.optimum.get(task, {}).get(metric)

@@ -8,16 +8,17 @@ from collections.abc import Iterable, Sequence
 from itertools import combinations
 from typing import Any
 
-from mtl.config import Config, ForecastTask
+from mtl.config import Config
 from mtl.evaluation.compare import Comparison
 from mtl.evaluation.intervals import Interval
 from mtl.evaluation.limits import AGREED, ALIKE, CONFLICT, MIN_SEEDS, RELATED, TIGHT, UNEVEN
 from mtl.evaluation.relation import alike, related
-from mtl.evaluation.runs import Run
-from mtl.evaluation.symptoms import FORECAST, LABEL, line, symptoms
+from mtl.evaluation.symptoms import FORECAST, LABEL, class_counts, line, symptoms
+from mtl.results.history import Epoch, History
+from mtl.results.record import Run
 
 Json = dict[str, Any]
-Histories = Iterable[tuple[Run, Json]]
+Histories = Iterable[tuple[Run, History]]
 
 
 def evidence(
@@ -36,7 +37,7 @@ def evidence(
         Lines with `aspect`, `about`, `measured`, `rule`, `says` (None: nothing to change) and `sure`.
     """
     made = Comparison(config, runs)
-    joint = [(run, history["epochs"]) for run, history in histories if run.path.stage == "finetune"]
+    joint = [(run, history.epochs) for run, history in histories if run.path.stage == "finetune"]
     lines = [*_relatedness(made, joint), *_likeness(made, verdicts), *_balance(config, made, verdicts)]
     if groups is not None:
         compared = None if verdicts.get("grouping") is None else verdicts["grouping"]["rows"]
@@ -121,13 +122,13 @@ def _worth(made: Comparison, compared: list[Json]) -> list[Json]:
     return lines
 
 
-def _relatedness(made: Comparison, joint: list[tuple[Run, list[Json]]]) -> list[Json]:
+def _relatedness(made: Comparison, joint: list[tuple[Run, list[Epoch]]]) -> list[Json]:
     """For each pair of tasks: gradient cosine and conflict."""
     lines = []
     for one, other in combinations(made.config.tasks, 2):
         seeds: dict[int, list[float]] = {}
         for run, epochs in joint:
-            cosines = [epoch["gradients"]["cosines"].get(f"{one}|{other}") for epoch in epochs]
+            cosines = [epoch.gradients.cosines.get(f"{one}|{other}") for epoch in epochs]
             seeds.setdefault(run.path.seed, []).extend(value for value in cosines if value is not None)
         measured = [values for values in seeds.values() if values]
         if not measured:
@@ -176,17 +177,12 @@ def _balance(config: Config, made: Comparison, verdicts: Json) -> list[Json]:
     rule = f"above {UNEVEN:g} : 1 under `proportional`: temperature T = 2"
     lines = [line("data balance", f"{most} | {least}", measured, rule, says, "counted")]
     for task in verdicts["tasks"]:
-        if task["kind"] == "forecast" or task["name"] not in config.baseline_tasks:
-            continue
-        run = made.first_run(task["name"])
-        if run is None:
-            continue
-        counts = [sum(row) for row in run.record["detail"][task["name"]]["confusion"]]
-        if min(counts) == 0:
+        run = made.first_run(task["name"]) if task["name"] in config.baseline_tasks else None
+        counts = [] if run is None else class_counts(run, task["name"])
+        if not counts or min(counts) == 0:
             continue
         skew = max(counts) / min(counts)
-        spec = config.tasks[task["name"]]
-        weighted = not isinstance(spec, ForecastTask) and spec.class_weights != "none"
+        weighted = config.tasks[task["name"]].weighs_classes
         measured = f"test classes {max(counts):,} against {min(counts):,}, {skew:.1f} : 1"
         rule = f"above {UNEVEN:g} : 1 without class weights: `class_weights: balanced`"
         says = f"tasks.{task['name']}.class_weights: balanced" if skew > UNEVEN and not weighted else None
@@ -224,7 +220,7 @@ def _transfer(config: Config, verdicts: Json, method: Json) -> list[Json]:
             if related(verdicts, method, row["task"]) is False:
                 says = "transfer instead (pretrain the encoder): its data map is like no other"
         elif row["verdict"] == "HURT":
-            symptom = FORECAST if isinstance(config.tasks[row["task"]], ForecastTask) else LABEL
+            symptom = FORECAST if config.tasks[row["task"]].family == "regression" else LABEL
             says = f"train {row['task']} separately, or try what `{symptom}` says"
         seeds = len(verdicts["seeds"])
         sure = (

@@ -12,9 +12,11 @@ from typing import Any
 
 from mtl.config import Config
 from mtl.errors import UserError
-from mtl.evaluation.compare import Comparison, lower_is_better, primary_metric
-from mtl.evaluation.runs import Run, read_run
+from mtl.evaluation.comparison import Comparison
 from mtl.paths import GROUPS, MODELS, RunPath
+from mtl.results.numbers import Split
+from mtl.results.reading import read_run
+from mtl.results.record import Run
 
 BASELINE = "baseline/"
 
@@ -86,7 +88,8 @@ class _Table:
     def row(self, candidate: dict[str, Any]) -> dict[str, Any]:
         serve: dict[str, dict[str, float]] = candidate["serve"]
         models = sorted({model for shares in serve.values() for model in shares})
-        values = {split: {t: self._values(candidate, t, split) for t in serve} for split in ("val", "test")}
+        splits: tuple[Split, ...] = ("val", "test")
+        values = {split: {t: self._values(candidate, t, split) for t in serve} for split in splits}
         per_seed = {split: self._delta(values[split], split) for split in values}
         return {
             "name": candidate["name"],
@@ -94,7 +97,7 @@ class _Table:
             "models": len(models),
             "passes_a_task": max(len(shares) for shares in serve.values()),
             "passes_all_tasks": len(models),
-            "parameters": sum(self._of(model)[0].record["parameters"]["total"] for model in models),
+            "parameters": sum(self._of(model)[0].parameters.total for model in models),
             "groups": sorted({tuple(t for t in serve if model in serve[t]) for model in models}),
             "metrics": {t: sum(found) / len(found) for t, found in values["test"].items()},
             "delta_m": asdict(self.made.interval(per_seed["test"])),
@@ -131,22 +134,22 @@ class _Table:
             return self.made.stl(model.removeprefix(BASELINE), self.start)
         return self.runs[model]
 
-    def _values(self, candidate: dict[str, Any], task: str, split: str) -> list[float]:
+    def _values(self, candidate: dict[str, Any], task: str, split: Split) -> list[float]:
         """The task's primary metric in each seed."""
-        metric = primary_metric(self.made.config.tasks[task])
+        metric = self.made.config.tasks[task].primary_metric
         if candidate["kind"] == "soft":
             return [float(self.plan["soft"][str(seed)][split][task][metric]) for seed in self.made.seeds]
         (model,) = candidate["serve"][task]
         return [run.value(task, metric, split) for run in self._of(model)]
 
-    def _delta(self, values: dict[str, list[float]], split: str) -> list[float]:
+    def _delta(self, values: dict[str, list[float]], split: Split) -> list[float]:
         """Δm of each seed, percent; empty where a baseline of zero leaves it undefined."""
         changes: list[Sequence[float]] = []
         for task in self.main:
-            metric = primary_metric(self.made.config.tasks[task])
+            metric = self.made.config.tasks[task].primary_metric
             stl = [run.value(task, metric, split) for run in self.made.stl(task, self.start)]
             if 0.0 in stl:
                 return []
-            sign = -1 if lower_is_better(self.made.config.tasks[task]) else 1
+            sign = -1 if self.made.config.tasks[task].lower_is_better else 1
             changes.append([100 * sign * (b - a) / a for a, b in zip(stl, values[task], strict=True)])
         return [sum(seed) / len(changes) for seed in zip(*changes, strict=True)]

@@ -11,14 +11,15 @@ from typing import Any
 
 from mtl.errors import UserError
 from mtl.evaluation.comparison import Comparison
-from mtl.evaluation.runs import Run, stage_of
 from mtl.evaluation.scores import label_tasks, used_starts
 from mtl.paths import RunPath
+from mtl.results.history import History
+from mtl.results.record import Run
 
-Histories = dict[RunPath, dict[str, Any]]
+Histories = dict[RunPath, History]
 
 
-def published(made: Comparison, histories: Iterable[tuple[Run, dict[str, Any]]]) -> dict[str, Any] | None:
+def published(made: Comparison, histories: Iterable[tuple[Run, History]]) -> dict[str, Any] | None:
     """Best test accuracies; None without `train.watch_test` and without label tasks.
 
     Returns:
@@ -55,12 +56,13 @@ def published(made: Comparison, histories: Iterable[tuple[Run, dict[str, Any]]])
 
 def _watched(known: Histories, run: Run, tasks: Sequence[str]) -> list[list[float]]:
     """[tasks][epochs]: test accuracies after each epoch of the last phase that trained all of `tasks`."""
-    rows = [row for row in known[run.path]["epochs"] if all(task in row.get("test", {}) for task in tasks)]
-    rows = [row for row in rows if row.get("phase") == rows[-1].get("phase")]
-    if not rows:
+    watched = [(row.phase, row.test) for row in known[run.path].epochs if row.test is not None]
+    watched = [(phase, test) for phase, test in watched if all(task in test for task in tasks)]
+    if not watched:
         file = run.path.folder / "history.json"
-        raise UserError(f"{file} holds no test metrics; run `dvc repro --force {stage_of(run.path)}`.")
-    return [[float(row["test"][task]["accuracy"]) for row in rows] for task in tasks]
+        raise UserError(f"{file} holds no test metrics; run `mtl repro {run.path.target} --force`.")
+    last = watched[-1][0]
+    return [[test[task]["accuracy"] for phase, test in watched if phase == last] for task in tasks]
 
 
 def _mean_of(curves: Iterable[Sequence[float]]) -> list[float]:

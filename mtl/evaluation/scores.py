@@ -3,16 +3,15 @@
 from collections.abc import Sequence
 from typing import Any
 
-from mtl.config import ForecastTask
-from mtl.evaluation.comparison import Comparison, primary_metric
-from mtl.evaluation.runs import Run
+from mtl.evaluation.comparison import Comparison
+from mtl.results.record import Run
 
 METRICS = ("accuracy", "balanced_accuracy", "macro_f1")
 
 
 def label_tasks(made: Comparison, names: Sequence[str]) -> list[str]:
-    """Those that are no forecasts."""
-    return [name for name in names if not isinstance(made.config.tasks[name], ForecastTask)]
+    """Tasks of the classification family, which all have the metrics of a label."""
+    return [name for name in names if made.config.tasks[name].family == "classification"]
 
 
 def used_starts(made: Comparison) -> list[str]:
@@ -41,7 +40,7 @@ def label_scores(made: Comparison) -> dict[str, Any]:
         entries.append({"method": name, "start": method.label, "tasks": _scores(made, joint)})
         if tasks:
             alone = {task: made.stl(task, method.label) for task in tasks if made.alone(task)}
-            metrics = {primary_metric(config.tasks[task]) for task in tasks}
+            metrics = {config.tasks[task].primary_metric for task in tasks}
             metric = metrics.pop() if len(metrics) == 1 else "accuracy"
             averages.append(
                 {

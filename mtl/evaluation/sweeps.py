@@ -7,8 +7,8 @@ from typing import Any, TypeVar
 from mtl.config import Start
 from mtl.config.tasks import Task
 from mtl.config.training import Method
-from mtl.evaluation.comparison import Comparison, primary_metric
-from mtl.evaluation.runs import Run
+from mtl.evaluation.comparison import Comparison
+from mtl.results.record import Run
 
 T = TypeVar("T")
 NOT_LEARNT = {"train_fraction", "role", "weight", "dropout", "head_lr"}
@@ -41,7 +41,7 @@ def capacity(made: Comparison) -> list[dict[str, Any]]:
                 curves.append({"name": _common_name(swept), "methods": swept, "points": points})
         curves = [curve for curve in curves if len(curve["points"]) > 1]
         if curves:
-            found.append({"task": task, "metric": primary_metric(made.config.tasks[task]), "curves": curves})
+            found.append({"task": task, "metric": made.config.tasks[task].primary_metric, "curves": curves})
     joint = [entry for entry in found if any(curve["name"] is not None for curve in entry["curves"])]
     return joint or found
 
@@ -76,7 +76,7 @@ def _fractions(made: Comparison, group: list[str]) -> dict[str, Any]:
         curves.append({"name": _common_name(names), "methods": names, "points": points})
     return {
         "tasks": list(share),
-        "metric": primary_metric(config.tasks[group[0]]),
+        "metric": config.tasks[group[0]].primary_metric,
         "curves": [curve for curve in curves if curve["points"]],
         "mixed": [name for name in judged if judged[name] and len(trained[name]) > 1],
     }
@@ -119,10 +119,10 @@ def _common_name(names: Sequence[str]) -> str:
 
 
 def _width_point(made: Comparison, task: str, width: float, runs: list[Run]) -> dict[str, Any]:
-    parameters = runs[0].record["parameters"]["total"]
+    parameters = runs[0].parameters.total
     return {"width": width, "parameters": parameters} | made.summary(made.values(runs, task))
 
 
 def _share_point(made: Comparison, task: str, share: float, runs: list[Run]) -> dict[str, Any]:
-    samples = runs[0].record["train_size"][task]
+    samples = runs[0].train_size[task]
     return {"task": task, "share": share, "samples": samples} | made.summary(made.values(runs, task))

@@ -9,20 +9,22 @@ The *pull* of a task on the shared weights is its weight in the objective times 
 epoch. What is recommended is only what the settings leave to try.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 from statistics import median
 from typing import Any
 
-from mtl.config import Config, ForecastTask, LinearEncoder, TimeDartEncoder, UncertaintyMethod
+from mtl.config import Config, LinearEncoder, TimeDartEncoder, UncertaintyMethod
+from mtl.config.metrics import Family
 from mtl.evaluation.comparison import Comparison
 from mtl.evaluation.intervals import Interval
 from mtl.evaluation.limits import BURST, CONFLICT, MIN_SEEDS, RARE, RISE
-from mtl.evaluation.runs import Run
+from mtl.results.history import Epoch
+from mtl.results.record import Run
 
 FORECAST, LABEL, UNSTABLE = "forecast MSE too high?", "accuracy too low?", "unstable training?"
 Json = dict[str, Any]
-Epochs = list[Json]
+Epochs = list[Epoch]
 
 
 def line(aspect: str, about: str, measured: str, rule: str, says: str | None, sure: str) -> Json:
@@ -44,7 +46,7 @@ def symptoms(config: Config, made: Comparison, verdicts: Json, method: Json, own
     for row in verdicts["rows"]:
         if row["method"] != method["name"]:
             continue
-        if isinstance(config.tasks[row["task"]], ForecastTask):
+        if config.tasks[row["task"]].family == "regression":
             found.append(_forecast(config, made, row, method, own))
         else:
             found.append(_label(config, made, row, method, own))
@@ -80,10 +82,10 @@ def _label(config: Config, made: Comparison, row: Json, method: Json, own: Seque
     """Hurt, or not shown to be better than naming the most frequent class."""
     task, runs = row["task"], made.joint(method["name"])
     spec = config.tasks[task]
-    assert not isinstance(spec, ForecastTask)
     accuracy, balanced = ([run.value(task, name) for run in runs] for name in ("accuracy", "balanced_accuracy"))
     even = spec.primary_metric == "balanced_accuracy"
-    least = 1 / len(runs[0].record["detail"][task]["confusion"]) if even else _most_frequent(runs[0], task)
+    counts = class_counts(runs[0], task)
+    least = 1 / len(counts) if even else max(counts) / sum(counts)
     above = made.interval([run.value(task, spec.primary_metric) - least for run in runs])
     lag = made.interval([b - a for a, b in zip(accuracy, balanced, strict=True)])
     pulls = made.interval(_pulls(config, own))
@@ -104,7 +106,7 @@ def _label(config: Config, made: Comparison, row: Json, method: Json, own: Seque
         tries = []
         if method["lambda"] is not None and pulls.mean is not None and pulls.mean < 1:
             tries.append(f"λ up to about {_even(method['lambda'], pulls.mean):.2g}, at which forecasts pull no harder")
-        if spec.class_weights == "none" and (lag.mean < -RARE or blind):
+        if not spec.weighs_classes and (lag.mean < -RARE or blind):
             tries.append(f"tasks.{task}.class_weights: balanced")
         encoder = config.encoder
         if isinstance(encoder, TimeDartEncoder | LinearEncoder) and not encoder.classification.amplitude:
@@ -118,7 +120,7 @@ def _label(config: Config, made: Comparison, row: Json, method: Json, own: Seque
 
 def _stability(config: Config, method: Json, own: Sequence[Epochs]) -> list[Json]:
     """Bursts of the gradient over the epochs, and jumps of the validation score."""
-    norms = [[epoch["grad_norm"] for epoch in epochs] for epochs in own if epochs]
+    norms = [[epoch.grad_norm for epoch in epochs] for epochs in own if epochs]
     if not norms:
         return []
     burst = max(max(some) / max(median(some), 1e-12) for some in norms)
@@ -145,8 +147,8 @@ def _stability(config: Config, method: Json, own: Sequence[Epochs]) -> list[Json
 def _rise(epochs: Epochs) -> float:
     """Largest rise of the validation score from one epoch to the next, as a share of the first epoch's score; a method
     of two phases counts its epochs anew."""
-    first = epochs[0]["score"]
-    rises = [b["score"] - a["score"] for a, b in pairwise(epochs) if b["epoch"] > a["epoch"]]
+    first = epochs[0].score
+    rises = [b.score - a.score for a, b in pairwise(epochs) if b.epoch > a.epoch]
     return max([0.0, *rises]) / first if first > 0 else 0.0
 
 
@@ -156,12 +158,11 @@ def _pulls(config: Config, own: Sequence[Epochs]) -> list[float]:
     for epochs in own:
         ratios = []
         for epoch in epochs:
-            norms: Mapping[str, float] = epoch["gradients"]["norms"]
-            sums = {True: 0.0, False: 0.0}
-            for task, norm in norms.items():
-                sums[isinstance(config.tasks[task], ForecastTask)] += epoch["weights"][task] * norm
+            sums: dict[Family, float] = {"regression": 0.0, "classification": 0.0}
+            for task, norm in epoch.gradients.norms.items():
+                sums[config.tasks[task].family] += epoch.weights[task] * norm
             if min(sums.values()) > 0:
-                ratios.append(sums[False] / sums[True])
+                ratios.append(sums["classification"] / sums["regression"])
         if ratios:
             found.append(sum(ratios) / len(ratios))
     return found
@@ -185,16 +186,15 @@ def _conflicts(task: str, own: Sequence[Epochs]) -> float | None:
         value
         for epochs in own
         for epoch in epochs
-        for pair, value in epoch["gradients"]["cosines"].items()
+        for pair, value in epoch.gradients.cosines.items()
         if task in pair.split("|")
     ]
     return sum(value < 0 for value in cosines) / len(cosines) if cosines else None
 
 
-def _most_frequent(run: Run, task: str) -> float:
-    """Accuracy of always naming the most frequent class of the test part."""
-    counts = [sum(row) for row in run.record["detail"][task]["confusion"]]
-    return max(counts) / sum(counts)
+def class_counts(run: Run, task: str) -> list[int]:
+    """[k] samples of each class in the test part; empty for a task that has no classes."""
+    return [sum(row) for row in run.detail[task].confusion or []]
 
 
 def _decided(found: Interval) -> bool:

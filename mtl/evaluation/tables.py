@@ -8,9 +8,10 @@ from typing import Any
 import pandas as pd
 
 from mtl.config import Config
-from mtl.evaluation.runs import Run
 from mtl.paths import RunPath
-from mtl.types import SPLITS
+from mtl.results.history import Epoch, History, PretrainingEpoch, PretrainingHistory
+from mtl.results.numbers import SPLITS
+from mtl.results.record import Detail, Pretraining, Run
 
 STL = "stl"
 """Name of the single-task baselines wherever methods are listed."""
@@ -26,34 +27,38 @@ def runs_table(runs: Iterable[Run]) -> pd.DataFrame:
     """
     rows = []
     for run in runs:
-        record = run.record
         method = STL if run.path.stage == "baseline" else run.path.name
-        begin = [run.start, record["init"], record["freeze"], record["fold"]]
-        for task in record["tasks"]:
+        begin = [run.start, run.init, run.freeze, run.fold]
+        for task in run.tasks:
             key = [run.path.stage, method, task, run.path.seed, *begin]
-            end = [record["epochs_run"], record["best_epoch"], record["steps"]]
+            end = [run.epochs_run, run.best_epoch, run.steps]
             for split in SPLITS:
-                for metric, value in sorted((record[split] or {}).get(task, {}).items()):
-                    rows.append([*key, split, metric, "", float(value), *end])
-            for metric, at, value in _detailed(record["detail"].get(task, {})):
+                for metric, value in sorted(run.metrics(split).get(task, {}).items()):
+                    rows.append([*key, split, metric, "", value, *end])
+            for metric, at, value in _detailed(run.detail.get(task, Detail())):
                 rows.append([*key, "test", metric, at, value, *end])
     columns = [*RUN_COLUMNS, "split", "metric", "at", "value", "epochs_run", "best_epoch", "steps"]
     return pd.DataFrame(rows, columns=columns)
 
 
-def learning_curves(histories: Iterable[tuple[Run, dict[str, Any]]]) -> pd.DataFrame:
+def learning_curves(
+    histories: Iterable[tuple[Run, History]], pretrainings: Iterable[tuple[Pretraining, PretrainingHistory]] = ()
+) -> pd.DataFrame:
     """Every number of every epoch, one a row (`CURVE_COLUMNS`); `epoch` counts on through a sequential run's phases.
 
     What belongs to no task (`lr`, `lambda`, `score`, `grad_norm`) has an empty task; a task's weight is its metric
     `weight` in the split `train`.
     """
     rows = []
+    for pretraining, early in pretrainings:
+        for number, step in enumerate(early.epochs, start=1):
+            for split, metric, value in _pretraining_epoch(step):
+                rows.append(["pretrain", "", "", pretraining.seed, "", number, split, metric, value])
     for run, history in histories:
-        method = STL if run.path.stage == "baseline" else run.path.name or ""
-        for number, epoch in enumerate(history["epochs"], start=1):
-            for task, split, metric, value in _epoch(epoch, run.path.stage):
-                key = [run.path.stage, method, task, run.path.seed, run.start, number]
-                rows.append([*key, split, metric, value])
+        method = STL if run.stage == "baseline" else run.name
+        for number, epoch in enumerate(history.epochs, start=1):
+            for task, split, metric, value in _epoch(epoch):
+                rows.append([run.stage, method, task, run.seed, run.start, number, split, metric, value])
     return pd.DataFrame(rows, columns=CURVE_COLUMNS)
 
 
@@ -63,7 +68,7 @@ def metrics_summary(config: Config, runs: Iterable[Run]) -> dict[str, dict[str, 
     seeds = config.base.seeds
 
     def means(task: str, found: Sequence[Run]) -> dict[str, float]:
-        names = found[0].record["test"][task]
+        names = found[0].test[task]
         return {name: sum(run.value(task, name) for run in found) / len(found) for name in names}
 
     summary: dict[str, dict[str, dict[str, float]]] = {}
@@ -97,29 +102,28 @@ def write_parquet(table: pd.DataFrame, path: Path) -> None:
     table.to_parquet(path, index=False, engine="pyarrow", compression="zstd")
 
 
-def _detailed(detail: dict[str, Any]) -> list[tuple[str, str, float]]:
-    """(metric, step or channel, value) of what a forecast's detail holds; a confusion matrix stays in run.json."""
-    found: list[tuple[str, str, float]] = []
-    for metric, values in sorted(detail.items()):
+def _detailed(detail: Detail) -> list[tuple[str, str, float]]:
+    """(metric, step or channel, value) of the tables of a detail; a confusion matrix stays in run.json."""
+    rows: list[tuple[str, str, float]] = []
+    for metric in sorted(detail.tables):
         if metric.endswith("_by_horizon"):
-            found += [(metric, str(step), float(value)) for step, value in enumerate(values, start=1)]
+            rows += [(metric, str(step), value) for step, value in enumerate(detail.row(metric), start=1)]
         elif metric.endswith("_by_channel"):
-            found += [(metric, name, float(value)) for name, value in values.items()]
-    return found
+            rows += [(metric, name, value) for name, value in detail.by_name(metric).items()]
+    return rows
 
 
-def _epoch(epoch: dict[str, Any], stage: str) -> list[tuple[str, str, str, float]]:
+def _epoch(epoch: Epoch) -> list[tuple[str, str, str, float]]:
     """(task, split, metric, value) of one epoch."""
-    found = [
-        ("", "train", name, float(epoch[name]))
-        for name in ("lr", "lambda", "score", "grad_norm")
-        if epoch.get(name) is not None
-    ]
-    found += [(task, "train", "weight", float(value)) for task, value in (epoch.get("weights") or {}).items()]
-    watched = [split for split in SPLITS if split in epoch]  # `test` with `train.watch_test` alone
-    for split in watched:
-        # Pretraining has no tasks: its losses stand one level higher.
-        by_task = {"": epoch[split]} if stage == "pretrain" else epoch[split]
-        for task, metrics in by_task.items():
-            found += [(task, split, name, float(value)) for name, value in metrics.items() if value is not None]
-    return found
+    whole = {"lr": epoch.lr, "lambda": epoch.lam, "score": epoch.score, "grad_norm": epoch.grad_norm}
+    rows = [("", "train", name, value) for name, value in whole.items() if value is not None]
+    rows += [(task, "train", "weight", value) for task, value in epoch.weights.items()]
+    rows += [(task, "train", "loss", part.loss) for task, part in epoch.train.items() if part.loss is not None]
+    for split, by_task in (("val", epoch.val), ("test", epoch.test or {})):  # `test` with `train.watch_test` alone
+        rows += [(task, split, name, value) for task, metrics in by_task.items() for name, value in metrics.items()]
+    return rows
+
+
+def _pretraining_epoch(epoch: PretrainingEpoch) -> list[tuple[str, str, float]]:
+    """(split, metric, value) of one epoch of a pretraining, which has no tasks."""
+    return [("train", "lr", epoch.lr), ("train", "loss", epoch.train.loss), ("val", "loss", epoch.val.loss)]

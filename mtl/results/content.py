@@ -22,7 +22,7 @@ class Part(BaseModel):
 
     def plain(self) -> dict[str, Any]:
         """Content as JSON holds it."""
-        return self.model_dump(mode="json", by_alias=True)
+        return self.model_dump(by_alias=True)
 
 
 class ResultFile(Part):

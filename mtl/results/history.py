@@ -20,7 +20,7 @@ class Gradients(Part):
     """Task → norm."""
     cosines: dict[str, float]
     """`a|b`, two tasks in the order of the run → cosine of their gradients."""
-    surrogate: float | None = Field(None, exclude_if=absent)
+    surrogate: float | None = Field(default=None, exclude_if=absent)
     """Cosine of a surrogate's direction with the exact one; None without a surrogate."""
 
 
@@ -38,7 +38,7 @@ class Epoch(Part):
 
     epoch: int
     """Number in its phase, from 1."""
-    phase: int | None = Field(None, exclude_if=absent)
+    phase: int | None = Field(default=None, exclude_if=absent)
     """Number of the phase, from 1; None in a run of one phase."""
     steps: int
     lr: float
@@ -50,14 +50,14 @@ class Epoch(Part):
     train: dict[str, TrainLoss]
     val: dict[str, Metrics]
     """Task → validation metrics."""
-    test: dict[str, Metrics] | None = Field(None, exclude_if=absent)
+    test: dict[str, Metrics] | None = Field(default=None, exclude_if=absent)
     """Task → test metrics, by which nothing is selected; None unless they are watched."""
     score: float
     """Value that the choice of the epoch minimises."""
     grad_norm: float
     """Norm of the combined gradient before clipping, mean over the steps."""
     gradients: Gradients
-    lookahead: LookaheadMeans | None = Field(None, exclude_if=absent)
+    lookahead: LookaheadMeans | None = Field(default=None, exclude_if=absent)
     """None unless the method asks for it."""
 
 

@@ -23,11 +23,11 @@ class Detail(Part):
     """
 
     model_config = ConfigDict(extra="allow")
-    __pydantic_extra__: dict[str, Table]
+    __pydantic_extra__: dict[str, Table] = Field(init=False)
 
-    classes: list[str] | None = Field(None, exclude_if=absent)
+    classes: list[str] | None = Field(default=None, exclude_if=absent)
     """Names of the k classes, in the order of their numbers."""
-    confusion: list[list[int]] | None = Field(None, exclude_if=absent)
+    confusion: list[list[int]] | None = Field(default=None, exclude_if=absent)
     """[k, k] counts; rows are the true classes, columns the predicted ones."""
 
     @property
@@ -181,7 +181,7 @@ class Pretraining(ResultFile):
     objective: str
     sources: list[str]
     """Sources whose unlabelled windows were trained on."""
-    processes: int | None = Field(None, exclude_if=absent)
+    processes: int | None = Field(default=None, exclude_if=absent)
     """Number of processes that shared the windows; None is one."""
     val: dict[str, float]
     """`loss` on the validation windows, and by noise step where the objective has one; empty with `none`."""

@@ -5,10 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from mtl.config import Config, parse_config
-from mtl.evaluation.comparison import primary_metric
-from mtl.evaluation.runs import Run
-from mtl.evaluation.tables import write_json
 from mtl.paths import RunPath, run_paths
+from mtl.results.record import Run
+from tests.helpers.records import run_json
 
 PARAMETERS = {"baseline": 1000, "finetune": 1500}
 Value = Callable[[RunPath, str], float]
@@ -50,27 +49,28 @@ def make_run(config: Config, path: RunPath, value: Value, optimum: dict[str, flo
     start = starts[str(path.start)] if method is None else method
     trained = tasks if method is None else config.method_tasks(path.name)
     size = round(PARAMETERS[path.stage] * start.width)
-    metrics, detail = {}, {}
+    metrics: dict[str, Any] = {}
+    detail: dict[str, Any] = {}
     for task in tasks:
         if config.tasks[task].kind == "forecast":
             metrics[task] = {"mse": value(path, task), "mae": 0.5}
             detail[task] = {"mse_by_horizon": [0.25, 0.5], "mae_by_channel": {"a": 0.125}}
         else:
             metrics[task] = {"accuracy": 0.5, "loss": 0.5, "balanced_accuracy": 0.5, "macro_f1": 0.25}
-            metrics[task][primary_metric(config.tasks[task])] = value(path, task)
+            metrics[task][config.tasks[task].primary_metric] = value(path, task)
             detail[task] = {"confusion": [[1, 0], [0, 1]], "classes": ["no", "yes"]}
-    primary = {task: primary_metric(config.tasks[task]) for task in tasks}
-    record = {
-        "stage": path.stage, "name": path.name, "start": start.label, "seed": path.seed, "fold": 0, "tasks": tasks,
-        "init": start.init, "freeze": start.freeze, "width": start.width,
-        "method_kind": "stl" if method is None else method.kind, "epochs_run": 3, "best_epoch": 2, "steps": 30,
-        "train_size": dict.fromkeys(tasks, 100), "parameters": {"total": size, "heads": dict.fromkeys(trained, 10)},
-        "val": metrics, "train": metrics, "test": metrics, "detail": detail, "phases": None,
-        "optimum": {task: {primary[task]: optimum[task]} for task in tasks if task in optimum},
-    }  # fmt: skip
-    return Run(path, record)
+    primary = {task: config.tasks[task].primary_metric for task in tasks}
+    content = run_json(
+        path.stage, path.name, path.seed, tuple(tasks), start=start.label, init=start.init, freeze=start.freeze,
+        width=start.width, method_kind="stl" if method is None else method.kind, epochs_run=3, best_epoch=2, steps=30,
+        train_size=dict.fromkeys(tasks, 100), val=metrics, train=metrics, test=metrics, detail=detail,
+        parameters={"total": size, "shared": size, "trunk": size, "trainable": size,
+                    "heads": dict.fromkeys(trained, 10)},
+        optimum={task: {primary[task]: optimum[task]} for task in tasks if task in optimum},
+    )  # fmt: skip
+    return Run.parse(content, str(path))
 
 
 def write_runs(runs: Iterable[Run], root: Path) -> None:
     for run in runs:
-        write_json(run.record, root / run.path.folder / "run.json")
+        run.write(root / run.path.folder / "run.json")

@@ -76,6 +76,4 @@ def test_the_size_of_a_method_is_an_argument_only_where_it_is_smaller() -> None:
 def test_only_a_sequential_method() -> None:
     config = make_config(finetune={"methods": {"after": {"kind": "sequential", "first": "labels"}}})
     runs = make_runs(config, planted({}, 0.01))
-    for run in runs:
-        run.record["phases"] = [{"tasks": [], "test": {}}]
     assert compare(config, runs)["advice"].startswith("No joint method")

@@ -13,8 +13,9 @@ from mtl.config import Config
 from mtl.errors import UserError
 from mtl.evaluation.compare import compare, gap_closed, verdict, within
 from mtl.evaluation.intervals import Interval
-from mtl.evaluation.runs import Run, read_runs
+from mtl.evaluation.runs import read_runs
 from mtl.paths import RunPath
+from tests.helpers.records import changed
 
 from .simulated import Value, make_config, make_run, make_runs, write_runs
 
@@ -221,9 +222,9 @@ def test_a_missing_run_names_the_stage_to_run(tmp_path: Path) -> None:
     config = make_config()
     runs = make_runs(config, planted({}, 0.01))
     write_runs([run for run in runs if run.path != RunPath("baseline", "fault", "random", 3)], tmp_path)
-    with pytest.raises(UserError, match=r"baseline/fault/random/seed-3/run.json is missing; run `dvc repro baseline@f"):
+    with pytest.raises(UserError, match=r"baseline/fault/random/seed-3/run.json is missing; run `mtl repro baseline@f"):
         read_runs(config, tmp_path)
-    with pytest.raises(UserError, match=r"finetune/learned/seed-4/run.json is missing; run `dvc repro finetune@learn"):
+    with pytest.raises(UserError, match=r"finetune/learned/seed-4/run.json is missing; run `mtl repro finetune@learn"):
         compare(config, runs[:-1])
 
 
@@ -235,13 +236,14 @@ def test_runs_that_do_not_fit_are_refused(tmp_path: Path) -> None:
         ({"seed": 1}, "belongs to another run"),
         ({"init": "pretrained"}, "started from pretrained, not random"),
     ]:
-        write_runs((runs | {path: Run(path, runs[path].record | change)}).values(), tmp_path)
+        write_runs(runs.values(), tmp_path)
+        changed(runs[path], **change).write(tmp_path / path.folder / "run.json")
         with pytest.raises(UserError, match=message):
             read_runs(config, tmp_path)
     (tmp_path / path.folder / "run.json").write_text("{")
     with pytest.raises(UserError, match="cannot be read"):
         read_runs(config, tmp_path)
-    fewer = Run(path, runs[path].record | {"train_size": dict.fromkeys(BASE, 90)})
+    fewer = changed(runs[path], train_size=dict.fromkeys(BASE, 90))
     with pytest.raises(UserError, match="on 90 samples"):
         compare(config, (runs | {path: fewer}).values())
     diverged = make_run(config, path, lambda path, task: float("nan"), {})
@@ -272,11 +274,9 @@ def sequential_config() -> Config:
 def test_forgetting_is_the_change_of_the_first_phases_tasks() -> None:
     config = sequential_config()
     runs = make_runs(config, lambda path, task: BASE[task] * 1.5)
-    for run in runs:
-        if run.path.stage == "finetune":
-            own = {task: {"mse": BASE[task]} for task in ("short", "long")}
-            labels = {"tasks": ["fault", "coin"], "test": run.record["test"]}
-            run.record["phases"] = [{"tasks": ["short", "long"], "test": own}, labels]
+    first = {"tasks": ["short", "long"], "test": {task: {"mse": BASE[task]} for task in ("short", "long")}}
+    phases = [first, {"tasks": ["fault", "coin"], "test": runs[-1].test}]
+    runs = [run if run.stage == "baseline" else changed(run, phases=phases) for run in runs]
     found = compare(config, runs)["forgetting"]
     assert [r["task"] for r in found] == ["short", "long"]
     assert found[0]["after_own_phase"]["mean"] == 0.5 and found[0]["at_the_end"]["mean"] == 0.75
@@ -287,8 +287,6 @@ def test_starts_compare_pretrained_with_random_for_each_freeze() -> None:
     config = sequential_config()
     factor = {"random": 1.0, "pretrained": 0.9, "random-frozen": 2.0, "pretrained-frozen": 1.0}
     runs = make_runs(config, lambda path, task: BASE[task] * factor.get(str(path.start), 3.0))
-    for run in runs:
-        run.record["phases"] = [{"tasks": [], "test": {}}]
     verdicts = compare(config, runs)
     found = {(r["task"], r["freeze"]): r["change"]["mean"] for r in verdicts["starts"]}
     assert len(found) == 8

@@ -6,8 +6,8 @@ import pytest
 
 from mtl.evaluation.compare import compare
 from mtl.evaluation.evidence import evidence
-from mtl.evaluation.runs import Run
 from mtl.evaluation.symptoms import FORECAST, LABEL, UNSTABLE
+from tests.helpers.records import changed, epoch_json, history
 
 from .simulated import make_config, make_runs
 from .test_compare import planted
@@ -34,26 +34,25 @@ def lines(
     norm of the label's gradients where that of each forecast's is 1; all weights are 1."""
     config = make_config(range(seeds), **sections)
     runs = make_runs(config, planted(effects or {}, 0.004))
-    histories: list[tuple[Run, Json]] = []
+    histories = []
     names = list(config.tasks)
-    for run in runs:
-        run.record["train_size"] |= train_size or {}
-        if run.path.stage == "finetune":
-            run.record["train"] = {
-                task: {key: value * train_loss for key, value in metrics.items()}
-                for task, metrics in run.record["train"].items()
-            }
-        if balanced is not None:
-            run.record["test"].get("fault", {})["balanced_accuracy"] = balanced
+    for place, run in enumerate(runs):
+        sizes = run.train_size | {task: size for task, size in (train_size or {}).items() if task in run.tasks}
+        factor = train_loss if run.stage == "finetune" else 1.0
+        train = {task: {key: value * factor for key, value in each.items()} for task, each in run.train.items()}
+        test = {task: dict(each) for task, each in run.test.items()}
+        if balanced is not None and "fault" in test:
+            test["fault"]["balanced_accuracy"] = balanced
+        runs[place] = run = changed(run, train_size=sizes, train=train, test=test)
         off = 0.02 * (run.path.seed % 3 - 1)
         pairs = {f"{a}|{b}": cosine + off for i, a in enumerate(names) for b in names[i + 1 :]}
         lengths = {"short": 1.0, "long": 1.0, "fault": label_norm}
-        measured = {"gradients": {"cosines": pairs, "norms": lengths}, "weights": dict.fromkeys(names, 1.0)}
+        gradients, weights = {"cosines": pairs, "norms": lengths}, dict.fromkeys(names, 1.0)
         epochs = [
-            measured | {"epoch": number, "grad_norm": norm, "score": score}
+            epoch_json(number, gradients=gradients, weights=weights, grad_norm=norm, score=score)
             for number, (norm, score) in enumerate(zip(norms, scores * 2, strict=False), start=1)
         ]
-        histories.append((run, {"epochs": epochs}))
+        histories.append((run, history(*epochs)))
     verdicts = compare(config, runs, (), likeness) | {"grouping": compared and {"rows": compared}}
     return evidence(config, verdicts, runs, histories, groups)
 
@@ -138,11 +137,7 @@ def test_a_label_that_nobody_can_tell_is_no_symptom_and_one_that_is_not_told_is(
     for optimum, expected in ({"coin": 0.5}, None), ({}, "tasks.coin.class_weights: balanced"):
         config = make_config(range(5))
         runs = make_runs(config, lambda run, task: 0.5 + 0.001 * run.seed * (-1) ** run.seed, optimum)
-        histories = [
-            (run, {"epochs": [{"gradients": {"cosines": {}, "norms": {}}, "weights": {}, "epoch": 1, "grad_norm": 1.0,
-                               "score": 1.0}]})
-            for run in runs
-        ]  # fmt: skip
+        histories = [(run, history(epoch_json())) for run in runs]
         found = evidence(config, compare(config, runs), runs, histories, None)
         assert said(found, LABEL, "joint: coin") == expected
 

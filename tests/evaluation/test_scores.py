@@ -10,9 +10,11 @@ from scipy import stats
 from mtl.config import Config
 from mtl.errors import UserError
 from mtl.evaluation.compare import compare
-from mtl.evaluation.runs import Run, read_runs
+from mtl.evaluation.runs import read_runs
 from mtl.evaluation.tables import learning_curves, metrics_summary, runs_table
 from mtl.paths import RunPath, run_paths
+from mtl.results.record import Run
+from tests.helpers.records import Json, epoch_json, history
 
 from .simulated import make_config, make_runs, write_runs
 from .test_compare import planted
@@ -75,19 +77,18 @@ def test_a_comparison_of_forecasts_alone_has_no_label_scores() -> None:
     assert found["labels"] == {"entries": [], "averages": []}
 
 
-def history(run: Run) -> dict[str, Any]:
+def watched(run: Run, **changes: Any) -> list[Json]:
     """Three epochs; even is best in the second, odd in the third; their mean is best in the third."""
     curves = {"even": [0.5, 0.9, 0.8], "odd": [0.5, 0.6, 0.8]}
     above = 0.1 * (run.path.name == "stitched") + 0.01 * run.path.seed
-    rows = [{"epoch": n + 1, "test": {task: {"accuracy": curves[task][n] + above} for task in run.record["tasks"]}}
-            for n in range(3)]  # fmt: skip
-    return {"epochs": rows}
+    tests = [{task: {"accuracy": curves[task][n] + above} for task in run.tasks} for n in range(3)]
+    return [epoch_json(number, test=test, **changes) for number, test in enumerate(tests, start=1)]
 
 
 def test_published_protocol_picks_the_best_epoch_on_the_test_part() -> None:
     config = labels_config(train={"watch_test": True})
     runs = make_runs(config, accuracy)
-    found = compare(config, runs, [(run, history(run)) for run in runs])["published"]
+    found = compare(config, runs, [(run, history(*watched(run))) for run in runs])["published"]
     stl, hard, stitched = found["entries"]
     assert stl["best"]["mean"] == pytest.approx((0.9 + 0.8) / 2 + 0.02), "each model at its own best epoch"
     assert hard["best"]["mean"] == pytest.approx(0.8 + 0.02), "one epoch for both tasks"
@@ -104,11 +105,11 @@ def test_the_phase_of_a_target_counts_alone() -> None:
     method = {"kind": "equal", "target": "odd"}
     config = labels_config(train={"watch_test": True}, finetune={"methods": {"hard": method}})
     runs = make_runs(config, accuracy)
-    histories = [(run, history(run)) for run in runs]
-    for run, content in histories:
-        if run.path.stage == "finetune":
-            joint = [{"phase": 1, "test": {task: {"accuracy": 1.0} for task in ("even", "odd")}}]
-            content["epochs"] = joint + [row | {"phase": 2} for row in content["epochs"]]
+    together = epoch_json(phase=1, test={task: {"accuracy": 1.0} for task in ("even", "odd")})
+    histories = [
+        (run, history(*watched(run)) if run.stage == "baseline" else history(together, *watched(run, phase=2)))
+        for run in runs
+    ]
     verdicts = compare(config, runs, histories)
     assert [(row["method"], row["task"]) for row in verdicts["rows"]] == [("hard", "odd")]
     assert verdicts["methods"][0]["tasks"] == ["odd"] and verdicts["methods"][0]["trained"] == ["even", "odd"]
@@ -121,15 +122,16 @@ def test_the_phase_of_a_target_counts_alone() -> None:
 def test_a_history_without_test_metrics_names_the_stage() -> None:
     config = labels_config(train={"watch_test": True})
     runs = make_runs(config, accuracy)
-    with pytest.raises(UserError, match=r"even/random/seed-0/history.json holds no test metrics; run `dvc repro --f"):
-        compare(config, runs, [(run, {"epochs": [{"epoch": 1}]}) for run in runs])
+    with pytest.raises(
+        UserError, match=r"even/random/seed-0/history.json holds no test metrics; run `mtl repro baseline@even --f"
+    ):
+        compare(config, runs, [(run, history(epoch_json())) for run in runs])
     assert compare(labels_config(), runs)["published"] is None
 
 
 def test_watched_test_metrics_are_curves_too() -> None:
     run = make_runs(labels_config(), accuracy)[0]
-    epoch = {"train": {}, "val": {}, "test": {"even": {"accuracy": 0.7}}, "weights": {}}
-    table = learning_curves([(run, {"epochs": [epoch]})])
+    table = learning_curves([(run, history(epoch_json(test={"even": {"accuracy": 0.7}})))]).query("split == 'test'")
     assert table[["task", "split", "metric", "value"]].values.tolist() == [["even", "test", "accuracy", 0.7]]
 
 

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from mtl.errors import UserError
-from mtl.evaluation.runs import Run, read_histories, read_pretraining, read_runs
+from mtl.evaluation.runs import read_histories, read_pretraining, read_runs
 from mtl.evaluation.tables import (
     learning_curves,
     metrics_summary,
@@ -16,15 +16,16 @@ from mtl.evaluation.tables import (
     write_parquet,
 )
 from mtl.paths import RunPath
+from tests.helpers.records import epoch_json, history, pretraining_json
 
 from .simulated import make_config, make_runs, write_runs
 from .test_compare import planted
 
 STARTS = {"starts": [{"init": "random"}, {"init": "random", "freeze": "encoder"}]}
-EPOCH = {
-    "epoch": 1, "steps": 10, "lr": 0.001, "lambda": 0.1, "weights": {"short": 0.9, "fault": 0.1}, "score": 0.3,
-    "train": {"short": {"loss": 0.7}}, "val": {"short": {"mse": 0.6, "mae": 0.5}}, "grad_norm": 2.0,
-}  # fmt: skip
+EPOCH = epoch_json(
+    weights={"short": 0.9, "fault": 0.1}, score=0.3, train={"short": {"loss": 0.7}}, grad_norm=2.0,
+    val={"short": {"mse": 0.6, "mae": 0.5}},
+) | {"lambda": 0.1}  # fmt: skip
 
 
 def test_runs_table_has_every_metric_of_every_split() -> None:
@@ -59,8 +60,8 @@ def test_metrics_are_means_over_seeds_by_start_and_method() -> None:
 
 def test_learning_curves_are_long() -> None:
     run = make_runs(make_config([3]), planted({}, 0.01))[-2]
-    later = EPOCH | {"epoch": 1, "phase": 2, "lambda": None, "grad_norm": None}
-    table = learning_curves([(run, {"epochs": [EPOCH, later]})])
+    later = EPOCH | {"epoch": 1, "phase": 2, "lambda": None, "train": {"short": {"loss": None}}}
+    table = learning_curves([(run, history(EPOCH, later))])
     assert list(table.columns) == ["stage", "method", "task", "seed", "start", "epoch", "split", "metric", "value"]
     first, second = table[table["epoch"] == 1], table[table["epoch"] == 2]
     found = {(r.task, r.split, r.metric): r.value for r in first.itertuples()}
@@ -77,12 +78,12 @@ def test_learning_curves_are_long() -> None:
 def test_curves_of_pretraining(tmp_path: Path, shared: bool, count: int) -> None:
     objective = {"objective": {"kind": "denoise"}, "input_len": 48, "shared": shared}
     config = make_config([4, 2], pretrain=objective)
-    epochs = {"epochs": [{"epoch": 1, "lr": 0.1, "train": {"loss": 2.0}, "val": {"loss": 3.0}}]}
+    losses = {"epochs": [{"epoch": 1, "lr": 0.1, "train": {"loss": 2.0}, "val": {"loss": 3.0}}]}
     for seed in (4, 2)[:count]:
-        path = RunPath("pretrain", None, None, seed)
-        write_runs([Run(path, {"stage": "pretrain", "name": None, "seed": seed})], tmp_path)
-        write_json(epochs, tmp_path / path.folder / "history.json")
-    table = learning_curves(read_histories(read_pretraining(config, tmp_path), tmp_path))
+        folder = tmp_path / RunPath("pretrain", None, None, seed).folder
+        write_json(pretraining_json(seed), folder / "run.json")
+        write_json(losses, folder / "history.json")
+    table = learning_curves([], read_pretraining(config, tmp_path))
     assert len(table) == 3 * count
     assert set(zip(table["task"], table["split"], table["metric"], table["value"], strict=True)) == {
         ("", "train", "lr", 0.1), ("", "train", "loss", 2.0), ("", "val", "loss", 3.0),
@@ -93,14 +94,14 @@ def test_curves_of_pretraining(tmp_path: Path, shared: bool, count: int) -> None
 def test_a_missing_history_names_the_stage(tmp_path: Path) -> None:
     config = make_config([0])
     write_runs(make_runs(config, planted({}, 0.01)), tmp_path)
-    with pytest.raises(UserError, match=r"history.json is missing; run `dvc repro baseline@short`"):
+    with pytest.raises(UserError, match=r"history.json is missing; run `mtl repro baseline@short`"):
         read_histories(read_runs(config, tmp_path), tmp_path)
 
 
 def test_files_are_the_same_bytes_twice_and_read_back(tmp_path: Path) -> None:
     config = make_config([0, 1])
     runs = make_runs(config, planted({}, 0.01))
-    curves = learning_curves([(run, {"epochs": [EPOCH]}) for run in runs])
+    curves = learning_curves([(run, history(EPOCH)) for run in runs])
     for folder in ("a", "b"):
         write_parquet(runs_table(runs), tmp_path / folder / "runs.parquet")
         write_csv(curves, tmp_path / folder / "learning_curves.csv")

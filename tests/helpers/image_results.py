@@ -10,6 +10,7 @@ from mtl.config import Config, parse_config
 from mtl.evaluation.compare import compare
 from mtl.evaluation.runs import read_histories, read_runs
 from mtl.paths import RunPath, run_paths
+from tests.helpers.records import timing_json
 
 Json = dict[str, Any]
 EPOCHS = 6
@@ -75,7 +76,7 @@ def _run(root: Path, config: Config, path: RunPath) -> None:
             "stage": path.stage, "name": name, "start": begin.label, "init": begin.init, "freeze": begin.freeze,
             "width": begin.width, "seed": path.seed, "fold": {"digits": 0},
             "method_kind": "stl" if method is None else method.kind, "tasks": judged, "device": "cpu", "threads": 1,
-            "epochs_run": EPOCHS * two, "best_epoch": EPOCHS - 1, "stopped": "epochs", "steps": 45 * EPOCHS * two,
+            "epochs_run": EPOCHS * two, "best_epoch": EPOCHS - 1, "stopped": "end", "steps": 45 * EPOCHS * two,
             "samples": size, "train_size": size,
             "parameters": {"total": trunk + sum(heads.values()), "shared": trunk, "trunk": trunk, "heads": heads,
                            "trainable": trunk + sum(heads.values())},
@@ -92,11 +93,11 @@ def _run(root: Path, config: Config, path: RunPath) -> None:
         for number, tasks in enumerate(phases, start=1)
         for epoch in range(1, EPOCHS + 1)
     ]
-    _write(folder / "history.json", {"epochs": rows, "best_epoch": EPOCHS - 1, "stopped": "epochs"})
+    _write(folder / "history.json", {"epochs": rows, "best_epoch": EPOCHS - 1, "stopped": "end"})
     _write(folder / "examples.json", {})
     seconds = 0.4 * EPOCHS * trunks**0.8
     _write(root / "timings" / path.folder.relative_to("outputs").with_suffix(".json"),
-           {"train_seconds": seconds, "epochs": EPOCHS * two, "steps": 45 * EPOCHS * two})  # fmt: skip
+           timing_json(seconds, EPOCHS * two, 45 * EPOCHS * two))  # fmt: skip
 
 
 def _accuracy(config: Config, path: RunPath, task: str, width: float, draw: np.random.Generator) -> float:
@@ -127,8 +128,9 @@ def _epoch(
     now = {task: scores.get(task, 0.95) - 0.3 * decay + 0.003 * float(draw.standard_normal()) for task in tasks}
     pairs = [(a, b) for number, a in enumerate(tasks) for b in tasks[number + 1 :]]
     row: Json = {
-        "epoch": epoch, "phase": phase, "steps": 45, "lr": 1e-3, "lambda": None, "score": decay,
-        "grad_norm": 1.0 + decay, "weights": {task: 1 + 0.02 * epoch * (n % 9) for n, task in enumerate(tasks)},
+        "epoch": epoch, **({} if phase is None else {"phase": phase}), "steps": 45, "lr": 1e-3, "lambda": None,
+        "score": decay, "grad_norm": 1.0 + decay,
+        "weights": {task: 1 + 0.02 * epoch * (n % 9) for n, task in enumerate(tasks)},
         "train": {task: {"loss": 0.2 + decay} for task in tasks},
         "val": {task: _metrics(value) for task, value in now.items()},
         "gradients": {

@@ -2,6 +2,9 @@
 
 from typing import Any
 
+from mtl.results.history import History
+from mtl.results.record import Run
+
 Json = dict[str, Any]
 
 
@@ -39,6 +42,24 @@ def epoch_json(number: int = 1, tasks: tuple[str, ...] = ("fault",), **changes: 
 def history_json(*epochs: Json) -> Json:
     """history.json of a run that kept its first epoch."""
     return {"epochs": list(epochs), "best_epoch": 1, "stopped": "end"}
+
+
+def timing_json(seconds: float = 7.5, epochs: int = 2, steps: int = 10) -> Json:
+    """A run's file below timings/."""
+    return {
+        "train_seconds": seconds, "epochs": epochs, "steps": steps, "started": "2026-01-01T00:00:00+00:00",
+        "finished": "2026-01-01T00:00:08+00:00", "peak_memory_mb": 300.5,
+    }  # fmt: skip
+
+
+def changed(run: Run, **changes: Any) -> Run:
+    """The same run with other values."""
+    return Run.parse(run.plain() | changes, "run.json")
+
+
+def history(*epochs: Json) -> History:
+    """History of some epochs."""
+    return History.parse(history_json(*epochs), "history.json")
 
 
 def pretraining_json(seed: int = 0, **changes: Any) -> Json:

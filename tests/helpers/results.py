@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from mtl.config import Config, parse_config
+from tests.helpers.records import timing_json
 
 Json = dict[str, Any]
 
@@ -110,11 +111,11 @@ def _run(
         folder / "run.json",
         {
             "stage": "baseline" if method is None else "finetune", "name": method or tasks[0], "start": "random",
-            "init": "random", "freeze": "none", "width": 1.0, "seed": seed, "fold": 0, "method_kind": kind,
+            "init": "random", "freeze": "none", "width": 1.0, "seed": seed, "fold": {"sensors": 0}, "method_kind": kind,
             "tasks": tasks,
             "device": "cpu", "threads": 1, "epochs_run": epochs, "best_epoch": epochs - 2, "stopped": "patience",
             "steps": 40 * epochs, "samples": dict.fromkeys(tasks, 900), "train_size": dict.fromkeys(tasks, 900),
-            "parameters": {"total": shared + sum(heads.values()), "shared": shared, "heads": heads,
+            "parameters": {"total": shared + sum(heads.values()), "shared": shared, "trunk": shared, "heads": heads,
                            "trainable": shared + sum(heads.values())},
             "sharing": {"kind": "hard"}, "stitches": None,
             "transfer": None, "val": {t: _metrics(t, scores[t] * 1.01) for t in tasks},
@@ -128,7 +129,7 @@ def _run(
     _write(folder / "examples.json", {t: _examples(HORIZONS[t], method, columns, draw) for t in tasks if t in HORIZONS})
     if timings:
         seconds = 0.9 * epochs * len(tasks) ** 0.7
-        _write(root / "timings" / f"{place}.json", {"train_seconds": seconds, "epochs": epochs, "steps": 40 * epochs})
+        _write(root / "timings" / f"{place}.json", timing_json(seconds, epochs, 40 * epochs))
 
 
 def _better(task: str, value: float, share: float) -> float:
@@ -173,7 +174,7 @@ def _history(
         pairs = [(a, b) for number, a in enumerate(trained) for b in trained[number + 1 :]]
         rows.append(
             {
-                "epoch": epoch, "phase": phase if kind == "sequential" else None, "steps": 40, "lr": 1e-3,
+                "epoch": epoch, **({"phase": phase} if kind == "sequential" else {}), "steps": 40, "lr": 1e-3,
                 "lambda": warm if kind == "weighted" else None,
                 "weights": {t: 0.5 + 0.02 * epoch * (1 + list(STL).index(t)) for t in tasks},
                 "train": {t: {"loss": 0.4 + decay} for t in tasks},

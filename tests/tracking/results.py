@@ -10,6 +10,14 @@ from mlflow.entities import Run
 
 from mtl.config import Config, parse_config
 from mtl.paths import RunPath
+from tests.helpers.records import (
+    epoch_json,
+    history_json,
+    pretraining_history_json,
+    pretraining_json,
+    run_json,
+    timing_json,
+)
 
 SEEDS = (0, 1)
 
@@ -37,31 +45,28 @@ def _write(path: Path, value: object) -> None:
 def write_run(root: Path, where: RunPath, tasks: list[str], mse: float) -> None:
     metrics = {"ahead": {"mse": mse, "mae": 0.5}, "fault": {"loss": 0.3, "accuracy": 0.9}}
     chosen = {task: metrics[task] for task in tasks}
-    epoch = {
-        "steps": 5, "lr": 0.001, "lambda": None, "weights": dict.fromkeys(tasks, 1.0), "score": 0.1, "grad_norm": 2.0,
-        "train": {task: {"loss": 0.4} for task in tasks}, "val": chosen,
+    measured = {
+        "score": 0.1, "grad_norm": 2.0, "train": {task: {"loss": 0.4} for task in tasks}, "val": chosen,
         "gradients": {"norms": dict.fromkeys(tasks, 1.0), "cosines": {"ahead|fault": -0.1} if len(tasks) > 1 else {}},
     }  # fmt: skip
-    run = {
-        "stage": where.stage, "name": where.name, "start": "random", "init": "random", "freeze": "none",
-        "seed": where.seed, "tasks": tasks, "epochs_run": 2, "best_epoch": 2, "steps": 10, "val": chosen,
-        "test": chosen, "parameters": {"total": 99},
-    }  # fmt: skip
+    size = {"total": 99, "trainable": 99, "shared": 89, "trunk": 89, "heads": dict.fromkeys(tasks, 10)}
+    run = run_json(
+        where.stage, str(where.name), where.seed, tuple(tasks), epochs_run=2, best_epoch=2, steps=10, train=chosen,
+        val=chosen, test=chosen, parameters=size,
+    )  # fmt: skip
     folder = root / where.folder
     _write(folder / "run.json", run)
-    _write(folder / "history.json", {"epochs": [epoch | {"epoch": 1}, epoch | {"epoch": 2}]})
+    _write(folder / "history.json", history_json(*(epoch_json(n, tuple(tasks), **measured) for n in (1, 2))))
     (folder / "weights.safetensors").write_bytes(b"weights")
-    timing = {"train_seconds": 7.5, "epochs": 2, "steps": 10,
-              "started": "2026-01-01T00:00:00+00:00", "finished": "2026-01-01T00:00:08+00:00"}  # fmt: skip
-    _write(root / "timings" / where.folder.relative_to("outputs").with_suffix(".json"), timing)
+    _write(root / "timings" / where.folder.relative_to("outputs").with_suffix(".json"), timing_json())
 
 
 def write_results(root: Path, config: Config) -> None:
     _write(root / "params.yaml", config.model_dump(mode="json", by_alias=True))  # JSON is YAML.
     for seed in SEEDS:
         pretraining = root / RunPath("pretrain", None, None, seed).folder
-        _write(pretraining / "run.json", {"sources": ["plant"], "val": {}})
-        _write(pretraining / "history.json", {"epochs": [{"epoch": 1, "train": {"loss": 0.5}, "val": {"loss": 0.6}}]})
+        _write(pretraining / "run.json", pretraining_json(seed))
+        _write(pretraining / "history.json", pretraining_history_json())
         for task in config.tasks:
             write_run(root, RunPath("baseline", task, "random", seed), [task], 0.5 + seed)
         write_run(root, RunPath("finetune", "joint", None, seed), list(config.tasks), 0.4 + seed)
