@@ -10,6 +10,8 @@ from typing import Literal
 from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor
 
+from mtl.config.metrics import METRICS
+
 Kind = Literal["forecast", "classification", "binary"]
 Split = Literal["train", "val", "test"]
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
@@ -127,7 +129,7 @@ class TaskSpec:
 
     @property
     def lower_is_better(self) -> bool:
-        return self.kind == "forecast"
+        return METRICS[self.metric].lower_is_better
 
 
 @dataclass(frozen=True)

@@ -61,8 +61,9 @@ class Reference(BaseModel):
 
 ERROR, LOSS = Tolerance(kind="relative", value=0.02), Tolerance(kind="relative", value=0.2)
 SHARE = Tolerance(kind="absolute", value=0.03)
-TOLERANCES = {"mse": ERROR, "mae": ERROR, "mse_original": ERROR, "mae_original": ERROR, "loss": LOSS,
-              "accuracy": SHARE, "balanced_accuracy": SHARE, "macro_f1": SHARE}  # fmt: skip
+TOLERANCES = {"mse": ERROR, "mae": ERROR, "mse_original": ERROR, "mae_original": ERROR, "loss": LOSS, "log_loss": LOSS,
+              "accuracy": SHARE, "balanced_accuracy": SHARE, "macro_f1": SHARE, "f1": SHARE, "auc": SHARE,
+              "macro_auc": SHARE, "average_precision": SHARE, "brier": SHARE, "ece": SHARE}  # fmt: skip
 """Of every metric that a test part is measured by, for one run."""
 
 

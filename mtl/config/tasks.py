@@ -1,6 +1,6 @@
 """`tasks`: what is learnt; a forecast or a label, each on one source."""
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, get_args
 
 from pydantic import Field
 
@@ -59,14 +59,21 @@ class ForecastTask(TaskBase):
     """Columns that are forecast; null takes all."""
 
 
+ClassMetric = Literal["accuracy", "balanced_accuracy", "macro_f1", "macro_auc", "log_loss"]
+BinaryMetric = Literal[
+    "accuracy", "balanced_accuracy", "macro_f1", "auc", "average_precision", "f1", "log_loss", "brier", "ece"
+]
+
+
 class LabelBase(TaskBase):
+    """What both kinds of label have."""
+
     family: ClassVar[Family] = "classification"
-    metrics: ClassVar[tuple[str, ...]] = ("accuracy", "balanced_accuracy")
 
     label: Label = "label"
     class_weights: Literal["none", "balanced"] = "none"
     """`balanced` weighs class c by n / (k · n_c); of a binary task it sets pos_weight to negatives / positives."""
-    metric: Literal["accuracy", "balanced_accuracy"] | None = None
+    metric: ClassMetric | BinaryMetric | None = None
     """What verdicts, the choice of an epoch and studies read; null takes what the loss is about: accuracy, or with
     `class_weights: balanced` the mean over classes of the share that is found. Accuracy rewards naming the frequent
     class, which such a loss gives up."""
@@ -83,13 +90,21 @@ class LabelBase(TaskBase):
 class ClassificationTask(LabelBase):
     """One of two or more classes; cross-entropy."""
 
+    metrics: ClassVar[tuple[str, ...]] = get_args(ClassMetric)
+
     kind: Literal["classification"]
+    metric: ClassMetric | None = None
+    """As of every label; `macro_auc` is the mean over classes of the area under the curve of each against the rest."""
 
 
 class BinaryTask(LabelBase):
     """Yes or no; one logit, binary cross-entropy."""
 
+    metrics: ClassVar[tuple[str, ...]] = get_args(BinaryMetric)
+
     kind: Literal["binary"]
+    metric: BinaryMetric | None = None
+    """As of every label; `f1` is that of the positive class, `ece` the expected calibration error."""
 
 
 Task = Annotated[ForecastTask | ClassificationTask | BinaryTask, Field(discriminator="kind")]

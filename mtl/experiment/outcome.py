@@ -39,7 +39,8 @@ def optimum(data: TaskSet, sources: dict[str, SourceData], tasks: list[str]) -> 
             else:
                 label = data.labels[name]
                 if label in source.oracle_labels:
-                    found[name] = label_optimum(source.oracle_labels[label], source.oracle_from, rows, target)
+                    p, binary = source.oracle_labels[label], spec.kind == "binary"
+                    found[name] = label_optimum(p, source.oracle_from, rows, target, binary)
     return found
 
 

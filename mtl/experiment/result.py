@@ -33,7 +33,7 @@ def write_run(
         pools = [pool.to(device) for pool in data.select(tasks, split)]
         if split == "train":
             pools = [pool.at_most(held) for pool in pools]
-        measured[split], detail = measure(model, pools, specs, std, data.units)
+        measured[split], detail = measure(model, pools, specs, std, data.units, detailed=True)
     counts = model.parameter_counts()
     epochs = [
         ({"phase": number} if len(fitted) > 1 else {}) | record

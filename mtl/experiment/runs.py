@@ -111,7 +111,7 @@ def _run(
             result = _fit(config, model, data, plan, part, weighing, reference, states[number], tell_phase, on_epoch)
             fitted.append(result)
             if len(parts) > 1:
-                tested, _ = measure(model, [p.to(device) for p in data.select(tasks, "test")], specs)
+                tested, _ = measure(model, [p.to(device) for p in data.select(tasks, "test")], specs, detailed=True)
                 phases.append({"tasks": part, "test": tested})
         seconds = perf_counter() - clock + sum(state.spent for state in states)
         if method is not None and method.target is not None:

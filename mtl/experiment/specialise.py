@@ -95,7 +95,7 @@ def _metrics(spec: TaskSpec, parts: list[tuple[float, tuple[Tensor, Tensor]]]) -
             return forecast_metrics(mean, target, torch.ones(len(columns)), columns, None)[0]
         case "binary":
             p = torch.stack([share * prediction.sigmoid() for share, (prediction, _) in parts]).sum(dim=0)
-            return label_metrics(p.logit(eps=TINY), target, spec.classes)[0]
+            return label_metrics(p.logit(eps=TINY), target, spec.classes, spec.metric)[0]
         case "classification":
             p = torch.stack([share * prediction.softmax(dim=1) for share, (prediction, _) in parts]).sum(dim=0)
-            return label_metrics(p.clamp(min=TINY).log(), target, spec.classes)[0]
+            return label_metrics(p.clamp(min=TINY).log(), target, spec.classes, spec.metric)[0]

@@ -5,24 +5,32 @@ n samples, k classes. Every sample with a label counts.
 
 from typing import Any
 
-import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
-from torch.nn import functional
 
 from mtl.errors import DataError
+from mtl.tasks.calibration import brier_score, log_loss
+from mtl.tasks.confusion import accuracy, balanced_accuracy, confusion_table, macro_f1
+from mtl.tasks.label_measures import BinaryMeasures, ClassMeasures
 from mtl.tasks.optimum import oracle_positions
+from mtl.tasks.ranking import average_precision, macro_auc, rank, roc_auc
+from mtl.tasks.undefined import Undefined, split_undefined
 from mtl.types import NO_LABEL
 
 Metrics = dict[str, float]
 Detail = dict[str, Any]
-TIE = 1e-9
-"""Probabilities closer than this are a tie."""
+DECIMALS = 9
+"""Places of a probability that count: true ones that differ by less are a tie."""
+TIE = 10.0**-DECIMALS
 
 
 def label_metrics(
-    logits: Float[Tensor, "n k"] | Float[Tensor, " n"], target: Int[Tensor, " n"], classes: list[str]
+    logits: Float[Tensor, "n k"] | Float[Tensor, " n"],
+    target: Int[Tensor, " n"],
+    classes: list[str],
+    metric: str = "accuracy",
+    detailed: bool = False,
 ) -> tuple[Metrics, Detail]:
     """Metrics of a label; samples whose target is NO_LABEL are left out.
 
@@ -30,11 +38,15 @@ def label_metrics(
         logits: [n, k], or [n] for a binary task: the logit of class 1.
         target: [n] class numbers.
         classes: names of the k classes (two for a binary task).
+        metric: what the task is judged by, measured whatever it costs.
+        detailed: measure every metric of the kind of task, and keep curves. Some of them sort the samples, which an
+            epoch's validation should not pay for.
 
     Returns:
-        `loss` (unweighted cross-entropy, nats), `accuracy`, `balanced_accuracy` (mean recall of the classes that
-        occur), `macro_f1` (mean over classes that occur or are predicted); detail: `confusion` (rows truth,
-        columns prediction) and `classes`.
+        `loss` (unweighted cross-entropy, nats), `accuracy`, `balanced_accuracy`, `macro_f1`, `metric` and, if
+        `detailed`, all of `BinaryTask.metrics` or `ClassificationTask.metrics`; without those that the samples leave
+        undefined. Detail: `confusion` (rows truth, columns prediction), `classes`, `undefined` (metric → reason, where
+        one is) and, of a detailed binary task, `operating_points` and `reliability`.
 
     Raises:
         DataError: no sample has a label, or a label is not among the classes.
@@ -45,22 +57,22 @@ def label_metrics(
     known = target != NO_LABEL
     scores, truth = logits.detach()[known].cpu().double(), target[known].cpu().long()
     check_labels(truth, width)
-    if scores.ndim == 1:
-        loss = functional.binary_cross_entropy_with_logits(scores, truth.double())
-        predicted = (scores > 0).long()
-    else:
-        loss = functional.cross_entropy(scores, truth)
-        predicted = scores.argmax(1)
-    # All three follow from the table in a line each; importing scikit-learn for them costs every stage a second.
-    table = np.bincount(truth.numpy() * width + predicted.numpy(), minlength=width * width).reshape(width, width)
-    hits, occurs, guessed = table.diagonal(), table.sum(axis=1), table.sum(axis=0)
-    metrics = {
-        "loss": loss.item(),
-        "accuracy": float(hits.sum() / len(truth)),
-        "balanced_accuracy": float(np.mean(hits[occurs > 0] / occurs[occurs > 0])),
-        "macro_f1": float(np.mean((2 * hits / np.maximum(occurs + guessed, 1))[occurs + guessed > 0])),
+    binary = scores.ndim == 1
+    table = confusion_table(truth, (scores > 0).long() if binary else scores.argmax(1), width)
+    metrics: dict[str, float | Undefined] = {
+        "loss": log_loss(scores, truth),
+        "accuracy": accuracy(table),
+        "balanced_accuracy": balanced_accuracy(table),
+        "macro_f1": macro_f1(table),
     }
-    return metrics, {"confusion": table.tolist(), "classes": list(classes)}
+    detail: Detail = {"confusion": table.tolist(), "classes": list(classes)}
+    measures = BinaryMeasures(scores, truth == 1, table) if binary else ClassMeasures(scores, truth)
+    wanted = measures.every if detailed else (metric,)
+    metrics |= {name: measures.value(name) for name in wanted if name not in metrics}
+    if detailed:
+        detail |= measures.curves()
+    defined, reasons = split_undefined(metrics)
+    return defined, detail | ({"undefined": reasons} if reasons else {})
 
 
 def check_labels(truth: Int[Tensor, " n"], classes: int) -> None:
@@ -73,13 +85,29 @@ def check_labels(truth: Int[Tensor, " n"], classes: int) -> None:
 
 
 def label_optimum(
-    probabilities: Float[Tensor, "m k"], oracle_from: int, last_rows: Int[Tensor, " n"], target: Int[Tensor, " n"]
+    probabilities: Float[Tensor, "m k"],
+    oracle_from: int,
+    last_rows: Int[Tensor, " n"],
+    target: Int[Tensor, " n"],
+    binary: bool = False,
 ) -> Metrics:
-    """Metrics of the most probable class, which is the best guess in accuracy, and the loss of the probabilities.
+    """Metrics, on these samples, of the predictor that knows the true probabilities.
 
-    `balanced_accuracy` and `macro_f1` belong to that same predictor. A tie counts as a fair draw among the tied
-    classes (its expected value), so that a coin's optimal accuracy is exactly one half. Samples without a label are
-    left out.
+    It is the best one in expectation for the proper scores `loss`, `log_loss` and `brier`, for `accuracy` by its most
+    probable class, and for the measures of a ranking, `auc`, `average_precision` and `macro_auc`: in no other order are
+    more positive samples to be expected among the first m, for any m.
+    `balanced_accuracy` and `macro_f1` belong to the same predictor, which is not the best for them. F1, whose best
+    threshold is another, and the calibration error, which any constant at the right level makes small, are left out.
+
+    A tie counts as a fair draw among the tied classes (its expected value), so that a coin's optimal accuracy and AUC
+    are exactly one half. Samples without a label are left out, and so are measures that the samples leave undefined.
+
+    Args:
+        probabilities: row i is for the row `oracle_from` + i.
+        oracle_from: see `probabilities`.
+        last_rows: last input row of each sample.
+        target: class numbers.
+        binary: class 1 of two is the positive one, so that measures of a binary task are meant.
 
     Raises:
         DataError: the oracle does not reach a sample, or no sample has a label.
@@ -93,11 +121,24 @@ def label_optimum(
     guess = best / best.sum(1, keepdim=True)
     table = torch.zeros(classes, classes, dtype=torch.float64).index_add_(0, truth, guess)  # rows truth
     hits, occurs, guessed = table.diag(), table.sum(1), table.sum(0)
-    f1 = 2 * hits / (occurs + guessed).clamp(min=1e-300)
+    by_class = 2 * hits / (occurs + guessed).clamp(min=1e-300)
     true_p = p.gather(1, truth[:, None]).clamp(min=torch.finfo(torch.float64).tiny)
-    return {
-        "loss": -true_p.log().mean().item(),
+    loss = -true_p.log().mean().item()
+    metrics: dict[str, float | Undefined] = {
+        "loss": loss,
         "accuracy": (hits.sum() / len(truth)).item(),
         "balanced_accuracy": (hits[occurs > 0] / occurs[occurs > 0]).mean().item(),
-        "macro_f1": f1[(occurs > 0) | (guessed > 0)].mean().item(),
+        "macro_f1": by_class[(occurs > 0) | (guessed > 0)].mean().item(),
+        "log_loss": loss,
     }
+    distinct = p.round(decimals=DECIMALS)
+    if binary:
+        ranking = rank(distinct[:, 1], truth == 1)
+        metrics |= {
+            "auc": roc_auc(ranking),
+            "average_precision": average_precision(ranking),
+            "brier": brier_score(p[:, 1], truth == 1),
+        }
+    else:
+        metrics["macro_auc"] = macro_auc(distinct, truth)
+    return split_undefined(metrics)[0]

@@ -87,14 +87,17 @@ def average_precision(ranking: Ranking) -> float | Undefined:
     return ((_steps(ranking.true_positives) * precision).sum() / ranking.positives).item()
 
 
-def macro_auc(logits: Float[Tensor, "n k"], truth: Int[Tensor, " n"]) -> float | Undefined:
+def macro_auc(scores: Float[Tensor, "n k"], truth: Int[Tensor, " n"]) -> float | Undefined:
     """Mean over classes of the area under the curve of that class against all others.
 
     The mean is over the classes to which some samples belong and others do not; undefined where there is no such class.
     A rare class counts as much as a frequent one (Provost and Domingos 2000 weigh by frequency; scikit-learn has both).
-    Samples are ranked by the log-odds of the class, which order as its probability does.
+
+    Args:
+        scores: how much speaks for each class: its probability, or its `log_odds`, which are in the same order.
+        truth: class numbers.
     """
-    areas = [roc_auc(rank(odds, truth == number)) for number, odds in enumerate(log_odds(logits).unbind(1))]
+    areas = [roc_auc(rank(column, truth == number)) for number, column in enumerate(scores.unbind(1))]
     known = [area for area in areas if not isinstance(area, Undefined)]
     return sum(known) / len(known) if known else Undefined(f"all {len(truth)} samples belong to one class")
 

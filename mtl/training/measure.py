@@ -57,6 +57,7 @@ def measure(
     specs: dict[str, TaskSpec],
     std: dict[str, Tensor] | None = None,
     units: dict[str, dict[str, str]] | None = None,
+    detailed: bool = False,
 ) -> tuple[Metrics, dict[str, dict[str, object]]]:
     """(task → metrics, task → details) of a model on some pools.
 
@@ -66,6 +67,7 @@ def measure(
         specs: the tasks.
         std: source → [C] standard deviations, for errors in original units; None: z-scored only.
         units: source → column → unit; columns of one unit also get a mean error in it.
+        detailed: every metric of each kind, and curves; else those that training reads.
     """
     metrics: Metrics = {}
     details: dict[str, dict[str, object]] = {}
@@ -78,5 +80,5 @@ def measure(
                 prediction, target, scale, columns, (units or {}).get(spec.source)
             )
         else:
-            metrics[name], details[name] = label_metrics(prediction, target, spec.classes)
+            metrics[name], details[name] = label_metrics(prediction, target, spec.classes, spec.metric, detailed)
     return metrics, details

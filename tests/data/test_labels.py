@@ -272,3 +272,21 @@ def test_a_coin_that_leaves_a_class_out_of_training_is_refused() -> None:
     seed = next(s for s in range(50) if len(derive(few, t={"coin": s})[1].labels[f"coin({s})"][[2, 5]].unique()) == 1)
     with pytest.raises(DataError, match=r"tasks\.t: no training sample of class '(heads|tails)'"):
         build_tasks({"t": task({"coin": seed})}, {"own": few}, 0)
+
+
+@pytest.mark.parametrize(
+    ("metric", "kind", "said"),
+    [
+        ("auc", "binary", "validation part of own, where all 2 samples are negative: found 'auc'"),
+        ("f1", "binary", "validation part of own, where all 2 samples are negative: found 'f1'"),
+        ("macro_auc", "classification", "validation part of own, where all 2 samples belong to one class"),
+    ],
+)
+def test_a_metric_without_a_value_on_a_part_is_refused_before_training(metric: str, kind: str, said: str) -> None:
+    """An area under a curve needs samples of both classes; the log-loss of the same samples does not."""
+    source = series([0, 1, 2, 1, 0, 0, 1, 2, 0])  # training | validation: class 3 alone | test
+    label = {"one_vs_rest": "4"} if kind == "binary" else "state"
+    build_tasks({"t": task(label, kind, input_len=1, metric="log_loss")}, {"own": source}, 0)
+    with pytest.raises(ConfigError, match=said) as refusal:
+        build_tasks({"t": task(label, kind, input_len=1, metric=metric)}, {"own": source}, 0)
+    assert "`tasks.t.metric`" in str(refusal.value)

@@ -28,9 +28,11 @@ KEYS = {
     "width", "transfer", "val", "train",
     "test", "detail", "optimum", "phases", "identity",
 }  # fmt: skip
+BASIC = {"loss", "accuracy", "balanced_accuracy", "macro_f1"}
 METRICS = {
-    "forecast": {"mse", "mae"},
-    "label": {"loss", "accuracy", "balanced_accuracy", "macro_f1"},
+    "next": {"mse", "mae"},
+    "phase": {*BASIC, "log_loss", "macro_auc"},
+    "up": {*BASIC, "log_loss", "auc", "average_precision", "f1", "brier", "ece"},
 }
 FORECAST_DETAIL = {
     "mse_by_horizon", "mae_by_horizon", "mse_by_channel", "mae_by_channel", "mse_original_by_channel",
@@ -72,7 +74,7 @@ def sane(folder: Path, config: Config) -> Any:
     root = folder.parents[3 if run["stage"] == "finetune" else 4]
     assert set(run) == KEYS
     for split in ("train", "val", "test"):
-        assert {task: set(values) for task, values in run[split].items()} == {t: METRICS[kind(t)] for t in run["tasks"]}
+        assert {task: set(values) for task, values in run[split].items()} == {t: METRICS[t] for t in run["tasks"]}
     for task, detail in run["detail"].items():
         if kind(task) == "forecast":
             assert set(detail) >= FORECAST_DETAIL
@@ -113,6 +115,21 @@ def test_a_single_task_and_a_joint_run(root: Path) -> None:
     assert all(epoch["train"][task]["loss"] > 0 for epoch in epochs for task in joint["tasks"])
     assert set(epochs[0]["gradients"]["cosines"]) == {"next|phase", "next|up", "phase|up"}
     assert epochs[-1]["lambda"] > epochs[0]["lambda"] > 0
+
+
+def test_a_label_is_judged_by_the_metric_that_it_names(root: Path) -> None:
+    """The validation of an epoch measures it, and no other that needs a sort; the least Brier score is kept."""
+    up = {"kind": "binary", "source": "line", "input_len": 8, "label": "up", "metric": "brier"}
+    config = configure(tasks={"up": up}, finetune={"methods": {"same": {"kind": "equal"}}})
+    folder = run_baseline(config, "up", Start(), SEED, root)
+    run, epochs = sane(folder, config), read(folder, "history")["epochs"]
+    assert all(set(epoch["val"]["up"]) == {*BASIC, "brier"} for epoch in epochs)
+    scores = [epoch["val"]["up"]["brier"] for epoch in epochs]
+    assert [epoch["score"] for epoch in epochs] == scores
+    assert run["best_epoch"] == 1 + scores.index(min(scores))
+    assert run["val"]["up"]["brier"] == min(scores)
+    points = run["detail"]["up"]["operating_points"]
+    assert [points["positives"], points["negatives"]] == [sum(row) for row in run["detail"]["up"]["confusion"][::-1]]
 
 
 def test_a_joint_run_and_its_baselines_are_paired(root: Path) -> None:

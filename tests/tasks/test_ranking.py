@@ -104,7 +104,7 @@ def test_macro_auc_agrees_with_scikit_learn(classes: int) -> None:
         if classes == 2
         else sk.roc_auc_score(truth, probability, multi_class="ovr", average="macro")
     )
-    assert macro_auc(logits, truth) == pytest.approx(expected, rel=1e-12)
+    assert macro_auc(log_odds(logits), truth) == pytest.approx(expected, rel=1e-12)
 
 
 def test_macro_auc_is_over_the_classes_that_occur() -> None:
@@ -112,14 +112,14 @@ def test_macro_auc_is_over_the_classes_that_occur() -> None:
     logits, truth = torch.randn(90, 4, generator=generator), torch.randint(3, (90,), generator=generator)
     probability = logits.double().softmax(1)
     areas = [sk.roc_auc_score(truth == c, probability[:, c]) for c in range(3)]
-    assert macro_auc(logits, truth) == pytest.approx(np.mean(areas), rel=1e-12)
+    assert macro_auc(log_odds(logits), truth) == pytest.approx(np.mean(areas), rel=1e-12)
 
 
 @pytest.mark.parametrize(("samples", "classes"), [(5, 3), (33, 7), (1001, 10)])
 def test_a_constant_prediction_ranks_nothing_for_any_class(samples: int, classes: int) -> None:
     generator = torch.Generator().manual_seed(2)
     logits = (5 * torch.randn(classes, generator=generator)).expand(samples, classes)
-    assert macro_auc(logits, torch.arange(samples) % classes) == 0.5
+    assert macro_auc(log_odds(logits), torch.arange(samples) % classes) == 0.5
 
 
 def test_log_odds_are_those_of_the_probability() -> None:

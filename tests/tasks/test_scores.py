@@ -127,14 +127,29 @@ def test_label_optimum_is_the_most_probable_class() -> None:
     rows = torch.randperm(60, generator=generator)[:40] + 7
     target = torch.randint(3, (40,), generator=generator)
     target[5] = NO_LABEL
-    expected, _ = label_metrics(p[rows - 7].log(), target, list("abc"))
+    expected, _ = label_metrics(p[rows - 7].log(), target, list("abc"), detailed=True)
     assert label_optimum(p, 7, rows, target) == pytest.approx(expected)
+
+
+def test_binary_optimum_ranks_by_the_true_probability() -> None:
+    """The network that says the true probabilities is the optimum, where that has a meaning."""
+    generator = torch.Generator().manual_seed(4)
+    chance = torch.rand(300, generator=generator, dtype=torch.float64)
+    target = (torch.rand(300, generator=generator) < chance).long()
+    best = label_optimum(torch.stack([1 - chance, chance], 1), 0, torch.arange(300), target, binary=True)
+    same, _ = label_metrics(chance.logit(), target, ["no", "yes"], detailed=True)
+    assert best == pytest.approx({name: value for name, value in same.items() if name not in ("f1", "ece")})
+    worse, _ = label_metrics(0.5 * chance.logit() + torch.randn(300, generator=generator), target, ["no", "yes"],
+                             detailed=True)  # fmt: skip
+    assert all(best[name] > worse[name] for name in ("accuracy", "auc", "average_precision"))
+    assert all(best[name] < worse[name] for name in ("loss", "brier"))
 
 
 def test_a_coins_optimum_is_one_half() -> None:
     """Whatever the coins of this test part showed: a tie is worth its expected value."""
     target = torch.tensor([0, 1, 1, 1, 0, 1, 1])
-    best = label_optimum(torch.full((7, 2), 0.5), 0, torch.arange(7), target)
-    assert best["accuracy"] == best["balanced_accuracy"] == pytest.approx(0.5)
+    best = label_optimum(torch.full((7, 2), 0.5), 0, torch.arange(7), target, binary=True)
+    assert best["accuracy"] == best["balanced_accuracy"] == best["auc"] == pytest.approx(0.5)
     assert best["loss"] == pytest.approx(np.log(2))
+    assert best["average_precision"] == pytest.approx(5 / 7)
     assert best["macro_f1"] == pytest.approx((2 / 5.5 + 5 / 8.5) / 2)

@@ -52,6 +52,14 @@ def test_a_label_counts_by_its_own_metric() -> None:
     assert (chosen(Selector(stopping(), [C]), history), chosen(Selector(stopping(), [even]), history)) == (1, 2)
 
 
+@pytest.mark.parametrize(("metric", "best"), [("auc", 2), ("log_loss", 3)])
+def test_the_direction_of_a_labels_metric(metric: str, best: int) -> None:
+    judged = spec("binary", "c", label_metric=metric)
+    values = [(0.7, 0.6), (0.9, 0.5), (0.8, 0.4)]
+    history: list[Metrics] = [{"c": {"auc": auc, "log_loss": loss, "loss": loss}} for auc, loss in values]
+    assert chosen(Selector(stopping(), [judged]), history) == best
+
+
 def test_combined_uses_the_final_share_and_else_the_default() -> None:
     history = [val(0.30, 0.90), val(0.20, 0.85)]  # scores (1−λ)·mse + λ·error: the second wins while λ < 2/3
     assert Selector(stopping(), [F, C], 0.25).score(history[0])[0] == pytest.approx(0.75 * 0.3 + 0.25 * 0.1)

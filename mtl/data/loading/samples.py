@@ -12,6 +12,7 @@ from torch import Tensor
 from mtl.config import BinaryTask, ForecastTask, Task
 from mtl.errors import DataError, SettingError
 from mtl.seeding import generator
+from mtl.tasks.label_measures import unmeasurable
 from mtl.types import NO_LABEL, ImageSet, Prepared, SourceData, Split, TaskSpec
 
 
@@ -79,6 +80,25 @@ class TaskAtSource:
         """Class numbers of samples."""
         assert self.label is not None
         return labels_at(self.source, self.label, self.length, starts)
+
+    def check_measurable(self, split: Split, starts: Int[Tensor, " n"]) -> None:
+        """Checks that what a label is judged by has a value on the samples of a part, whatever is predicted.
+
+        Raises:
+            SettingError: it has none, such as an area under the curve where every sample is negative.
+        """
+        if isinstance(self.task, ForecastTask):
+            return
+        counts = torch.bincount(self.labels(starts), minlength=len(self.source.classes[self.label or ""])).tolist()
+        metric = self.task.primary_metric
+        reason = unmeasurable(metric, counts)
+        if reason is not None:
+            part = {"val": "validation"}.get(split, split)
+            raise SettingError(
+                f"tasks.{self.name}.metric",
+                f"should have a value on the {part} part of {self.source.name}, where {reason}: found {metric!r}. "
+                "accuracy and log_loss have one on any samples.",
+            )
 
     def fraction(self, starts: Int[Tensor, " n"], seed: int) -> Int[Tensor, " m"]:
         """`train_fraction` of the samples: the latest of a series' forecast, else a draw stratified by class."""

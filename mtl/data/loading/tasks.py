@@ -79,6 +79,8 @@ def build_tasks(tasks: dict[str, Task], sources: dict[str, SourceData], seed: in
                 wanted = f" and {task.horizon} rows to forecast" if isinstance(task, ForecastTask) else ""
                 size = "" if isinstance(source, ImageSet) else f" with {place.length} rows of input{wanted}"
                 raise DataError(f"tasks.{name}: {task.source} has no {split} sample{size}.")
+            if split != "train":
+                place.check_measurable(split, starts)
             samples[split][name] = starts
         specs[name] = place.spec(samples["train"][name])
     # Only now: a horizon longer than the data would ask for as many rows of zeros.
