@@ -15,6 +15,31 @@ Table = Row | list[Row] | dict[str, Number | None] | dict[str, Row]
 """Numbers in a row, in rows, or by name; None where a number is not defined."""
 
 
+class OperatingPoints(Part):
+    """Counts of a binary label at decreasing thresholds, of which its curves are drawn.
+
+    The receiver operating characteristic is true positives / `positives` over false positives / `negatives`; precision
+    is true positives / (true + false positives), recall true positives / `positives`.
+    """
+
+    true_positives: list[int]
+    """Positive samples whose score is at least the threshold."""
+    false_positives: list[int]
+    """Negative ones."""
+    positives: int
+    negatives: int
+
+
+class Reliability(Part):
+    """A binary label's samples in bins of their predicted probability; a bin without samples is left out."""
+
+    probability: list[float]
+    """Mean predicted probability of the positive class."""
+    positive: list[float]
+    """Share of the samples that are positive."""
+    samples: list[int]
+
+
 class Detail(Part):
     """What a kind of task measures besides its metrics; a kind may add tables under names of its own.
 
@@ -29,6 +54,10 @@ class Detail(Part):
     """Names of the k classes, in the order of their numbers."""
     confusion: list[list[int]] | None = Field(default=None, exclude_if=absent)
     """[k, k] counts; rows are the true classes, columns the predicted ones."""
+    operating_points: OperatingPoints | None = Field(None, exclude_if=absent)
+    reliability: Reliability | None = Field(None, exclude_if=absent)
+    undefined: dict[str, str] | None = Field(None, exclude_if=absent)
+    """Metric that these samples leave undefined → the reason; it is absent from the test metrics."""
 
     @property
     def tables(self) -> dict[str, Table]:

@@ -1,14 +1,17 @@
 """Runs: what a reader asks them."""
 
+import json
 import math
 from pathlib import Path
 
 import pytest
+import torch
 
 from mtl.errors import UserError
 from mtl.paths import RunPath
 from mtl.results.numbers import SPLITS
 from mtl.results.record import Pretraining, Run
+from mtl.tasks.label_scores import label_metrics
 from tests.helpers.records import pretraining_json, run_json
 
 
@@ -48,6 +51,19 @@ def test_a_metric_at_the_end_of_a_phase() -> None:
     assert [run.value_after(phase, "fault", "accuracy") for phase in (0, 1)] == [0.25, 0.75]
     with pytest.raises(UserError, match="holds no phase 3"):
         run.value_after(2, "fault", "accuracy")
+
+
+def test_what_is_measured_of_a_label_is_what_a_run_holds() -> None:
+    """Curves and reasons go through the file and come back as they were."""
+    logits, labels = torch.tensor([2.0, -1.0, 0.5, -3.0]), torch.tensor([1, 0, 0, 1])
+    _, curves = label_metrics(logits, labels, ["no", "yes"], detailed=True)
+    _, reasons = label_metrics(logits, 0 * labels, ["no", "yes"], detailed=True)
+    written = {"fault": curves, "wear": reasons}
+    run = Run.parse(json.loads(json.dumps(run_json(detail=written))), "run.json")
+    assert run.plain()["detail"] == written
+    points = run.detail["fault"].operating_points
+    assert points is not None and (points.positives, points.true_positives[-1]) == (2, 2)
+    assert (run.detail["wear"].undefined or {})["auc"] == "all 4 samples are negative"
 
 
 def test_tables_of_a_detail_by_their_form() -> None:
