@@ -63,12 +63,15 @@ def learning_curves(
 
 
 def metrics_summary(config: Config, runs: Iterable[Run]) -> dict[str, dict[str, dict[str, float]]]:
-    """Test metrics, means over seeds: method → task → metric; `stl` is the first start, `stl_<start>` another."""
+    """Test metrics, means over seeds: method → task → metric; `stl` is the first start, `stl_<start>` another.
+
+    A metric that some seed's samples leave undefined is left out: a mean over the others would be of other data.
+    """
     by_path = {run.path: run for run in runs}
     seeds = config.base.seeds
 
     def means(task: str, found: Sequence[Run]) -> dict[str, float]:
-        names = found[0].test[task]
+        names = [name for name in found[0].test[task] if all(name in run.test[task] for run in found)]
         return {name: sum(run.value(task, name) for run in found) / len(found) for name in names}
 
     summary: dict[str, dict[str, dict[str, float]]] = {}

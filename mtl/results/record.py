@@ -54,9 +54,9 @@ class Detail(Part):
     """Names of the k classes, in the order of their numbers."""
     confusion: list[list[int]] | None = Field(default=None, exclude_if=absent)
     """[k, k] counts; rows are the true classes, columns the predicted ones."""
-    operating_points: OperatingPoints | None = Field(None, exclude_if=absent)
-    reliability: Reliability | None = Field(None, exclude_if=absent)
-    undefined: dict[str, str] | None = Field(None, exclude_if=absent)
+    operating_points: OperatingPoints | None = Field(default=None, exclude_if=absent)
+    reliability: Reliability | None = Field(default=None, exclude_if=absent)
+    undefined: dict[str, str] | None = Field(default=None, exclude_if=absent)
     """Metric that these samples leave undefined → the reason; it is absent from the test metrics."""
 
     @property

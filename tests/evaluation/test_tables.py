@@ -58,6 +58,18 @@ def test_metrics_are_means_over_seeds_by_start_and_method() -> None:
     assert set(summary["joint"]) == {"short", "long", "fault", "coin"}
 
 
+def test_a_metric_that_some_seed_cannot_give_has_no_mean() -> None:
+    config = make_config(range(3))
+    runs = make_runs(config, planted({}, 0.01))
+    for run in runs:
+        if run.seed != 2:
+            run.test.get("fault", {})["auc"] = 0.75
+    summary = metrics_summary(config, runs)
+    assert all("auc" not in values for by_task in summary.values() for values in by_task.values())
+    next(run for run in runs if run.seed == 2 and run.name == "joint").test["fault"]["auc"] = 0.9
+    assert metrics_summary(config, runs)["joint"]["fault"]["auc"] == pytest.approx(0.8)
+
+
 def test_learning_curves_are_long() -> None:
     run = make_runs(make_config([3]), planted({}, 0.01))[-2]
     later = EPOCH | {"epoch": 1, "phase": 2, "lambda": None, "train": {"short": {"loss": None}}}
