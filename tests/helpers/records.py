@@ -52,6 +52,20 @@ def timing_json(seconds: float = 7.5, epochs: int = 2, steps: int = 10) -> Json:
     }  # fmt: skip
 
 
+def groups_json(tasks: tuple[str, ...] = ("fault", "wear"), **changes: Any) -> Json:
+    """groups.json of tasks that are each a group of its own."""
+    apart = [[float(a == b) for b in tasks] for a in tasks]
+    labels = list(range(len(tasks)))
+    return {
+        "source": "joint", "relation": {"kind": "map", "epochs": None}, "algorithm": {"kind": "hard"},
+        "choose_by": None, "seeds": [0], "start": {"init": "random", "freeze": "none", "width": 1.0},
+        "tasks": list(tasks), "clusters": len(tasks), "memberships": apart, "labels": labels,
+        "groups": [[task] for task in tasks], "scores": {str(len(tasks)): {"silhouette": 0.5}},
+        "stability": {"runs": None, "starts": 1.0}, "labels_of_runs": {"0": labels}, "distances": apart,
+        "linkage": [[0.0, 1.0, 0.5, 2.0]], "facts": {"samples": [32]},
+    } | changes  # fmt: skip
+
+
 def changed(run: Run, **changes: Any) -> Run:
     """The same run with other values."""
     return Run.parse(run.plain() | changes, "run.json")
