@@ -8,6 +8,7 @@ from statistics import fmean
 from typing import Any, Literal
 
 from mtl.config import Choice, Config, Dimension, SequentialMethod, TuneObjective
+from mtl.config.metrics import METRICS
 from mtl.errors import UserError
 from mtl.experiment import run_baseline, run_finetune
 from mtl.experiment.identity import run_identity
@@ -19,9 +20,9 @@ Metrics = dict[str, dict[str, float]]
 Report = Callable[[int, Metrics], None]
 """Told after every epoch: its place among the epochs of the trial, from 1, and how every judged task stands then."""
 MAXIMISED: tuple[TuneObjective, ...] = ("accuracy",)
-UNTRAINED = {"mse": 1.0, "accuracy": 0.0, "balanced_accuracy": 0.0}
+UNTRAINED = {name: 1.0 if metric.lower_is_better else 0.0 for name, metric in METRICS.items()}
 """How a task stands that a trial has not trained yet: as if the mean of its z-scored values, and no right class, were
-predicted."""
+predicted. The same in all trials, which is what matters."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ class Goal:
     def values(self, val: Metrics) -> list[float]:
         """One value for each objective."""
         mse = fmean(val[name]["mse"] for name in self.forecasts) if self.forecasts else None
-        accuracy = fmean(val[name][metric] for name, metric in self.labels.items()) if self.labels else None
+        accuracy = fmean(_accuracy(val[name], metric) for name, metric in self.labels.items()) if self.labels else None
         found = []
         for objective in self.objectives:
             match objective:
@@ -77,6 +78,11 @@ class Goal:
             return {}
         allowed = {name: (1 + self.tolerance) * self.baseline[start][name] for name in self.forecasts}
         return {f"{name}_mse": val[name]["mse"] - allowed[name] for name in self.forecasts}
+
+
+def _accuracy(values: Mapping[str, float], metric: str) -> float:
+    """What a label is judged by, as what should be high: an error counts as 1 less it, as in the choice of an epoch."""
+    return 1 - values[metric] if METRICS[metric].lower_is_better else values[metric]
 
 
 def goal_of(config: Config, arm: str, seeds: list[int], root: Path) -> Goal:

@@ -89,8 +89,9 @@ class TuneConfig(Section):
     seeds: Annotated[list[Seed], Field(min_length=1)] | None = None
     """Seeds of a trial, among base.seeds; null: the first. The objective is the mean over them."""
     objectives: Annotated[list[TuneObjective], Field(min_length=1, max_length=2)] = ["combined"]
-    """`forecast_mse` and `accuracy` are means over the main tasks of the kind, a label's by its `metric`; `combined` is
-    (1 − λ₀) · MSE + λ₀ · (1 − accuracy) with λ₀ = train.stopping.default_lambda, whatever λ a trial has."""
+    """`forecast_mse` and `accuracy` are means over the main tasks of the kind, a label's by its `metric` (where less is
+    better, 1 less it); `combined` is (1 − λ₀) · MSE + λ₀ · (1 − accuracy) with λ₀ = train.stopping.default_lambda,
+    whatever λ a trial has."""
     tolerance: NonNegativeFloat | None = None
     """A trial is feasible when the MSE of every main forecast is at most (1 + tolerance) times the single-task run's;
     null: every trial is."""

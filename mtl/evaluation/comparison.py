@@ -64,10 +64,11 @@ class Comparison:
     def optimum(self, task: str) -> float | None:
         """Of the primary metric on the task's test samples; None where it is not known.
 
-        Sources know the predictor with the highest accuracy, which is not the one with the highest balanced accuracy.
+        Sources know the predictor with the highest accuracy, which is not the one with the highest balanced accuracy or
+        macro-F1.
         """
         metric = self.config.tasks[task].primary_metric
-        if metric == "balanced_accuracy":
+        if metric in ("balanced_accuracy", "macro_f1"):
             return None
         first = self.first_run(task)
         return None if first is None else first.optimum.get(task, {}).get(metric)

@@ -6,8 +6,6 @@ from typing import Any
 from mtl.evaluation.comparison import Comparison
 from mtl.results.record import Run
 
-METRICS = ("accuracy", "balanced_accuracy", "macro_f1")
-
 
 def label_tasks(made: Comparison, names: Sequence[str]) -> list[str]:
     """Tasks of the classification family, which all have the metrics of a label."""
@@ -25,9 +23,9 @@ def label_scores(made: Comparison) -> dict[str, Any]:
 
     Returns:
         `entries`: for the single-task models of each start (`method` None) and for each method its `tasks`, task →
-        metric → statistic. `averages`: for each method whose tasks include labels, the `metric` that all of them are
-        judged by (accuracy where they differ) averaged over them (`joint`), and that of the single-task models of the
-        same tasks (`stl`; None unless there is one for each).
+        metric → statistic, without metrics that some seed's samples leave undefined. `averages`: for each method whose
+        tasks include labels, the `metric` that all of them are judged by (accuracy where they differ) averaged over
+        them (`joint`), and that of the single-task models of the same tasks (`stl`; None unless there is one for each).
     """
     config = made.config
     entries, averages = [], []
@@ -58,7 +56,8 @@ def _scores(made: Comparison, runs: dict[str, list[Run]]) -> dict[str, Any]:
     """Task → metric → statistic."""
     found: dict[str, Any] = {}
     for task, seeds in runs.items():
-        values = {metric: [run.value(task, metric) for run in seeds] for metric in METRICS}
+        there = [name for name in made.config.tasks[task].metrics if all(name in run.test[task] for run in seeds)]
+        values = {metric: [run.value(task, metric) for run in seeds] for metric in there}
         found[task] = {metric: made.summary(one) for metric, one in values.items()}
     return found
 

@@ -1,8 +1,8 @@
 """The symptoms that users report, each answered by what the runs show: lines of evidence (`evidence`).
 
 - Forecast MSE too high: do the labels pull harder on the shared weights, do the gradients conflict?
-- Accuracy too low: do the forecasts pull harder, is accuracy better than naming the most frequent class, and as good on
-  rare classes?
+- Accuracy, or what a label is judged by, too low: do the forecasts pull harder, is it better than without any input
+  (naming the most frequent class), and as good on rare classes?
 - Unstable training: does the gradient burst, does the validation score jump?
 
 The *pull* of a task on the shared weights is its weight in the objective times the norm of its gradient, means over an
@@ -15,14 +15,17 @@ from statistics import median
 from typing import Any
 
 from mtl.config import Config, LinearEncoder, TimeDartEncoder, UncertaintyMethod
-from mtl.config.metrics import Family
+from mtl.config.metrics import METRICS, Family
 from mtl.evaluation.comparison import Comparison
 from mtl.evaluation.intervals import Interval
 from mtl.evaluation.limits import BURST, CONFLICT, MIN_SEEDS, RARE, RISE
 from mtl.results.history import Epoch
 from mtl.results.record import Run
+from mtl.tasks.no_skill import no_skill
 
 FORECAST, LABEL, UNSTABLE = "forecast MSE too high?", "accuracy too low?", "unstable training?"
+BLINDLY = {"accuracy": "always naming the most frequent class", "balanced_accuracy": "always naming one class"}
+"""Metric → the prediction without input that does best by it, where it has a short name."""
 Json = dict[str, Any]
 Epochs = list[Epoch]
 
@@ -79,29 +82,32 @@ def _forecast(config: Config, made: Comparison, row: Json, method: Json, own: Se
 
 
 def _label(config: Config, made: Comparison, row: Json, method: Json, own: Sequence[Epochs]) -> Json:
-    """Hurt, or not shown to be better than naming the most frequent class."""
+    """Hurt, or not shown to be better than a prediction that has seen no input."""
     task, runs = row["task"], made.joint(method["name"])
     spec = config.tasks[task]
     accuracy, balanced = ([run.value(task, name) for run in runs] for name in ("accuracy", "balanced_accuracy"))
-    even = spec.primary_metric == "balanced_accuracy"
-    counts = class_counts(runs[0], task)
-    least = 1 / len(counts) if even else max(counts) / sum(counts)
-    above = made.interval([run.value(task, spec.primary_metric) - least for run in runs])
+    metric, title = spec.primary_metric, METRICS[spec.primary_metric].title
+    sign = -1 if spec.lower_is_better else 1
+    least = no_skill(metric, class_counts(runs[0], task))
+    above = made.interval([] if least is None else [sign * (run.value(task, metric) - least) for run in runs])
     lag = made.interval([b - a for a, b in zip(accuracy, balanced, strict=True)])
     pulls = made.interval(_pulls(config, own))
-    assert above.mean is not None and lag.mean is not None
-    blindly = "always naming one class" if even else "always naming the most frequent class"
-    text = (
-        f"{'balanced ' * even}accuracy {above.mean + least:.3f}, of {blindly} {least:.3f}"
-        + ("" if even else f", over classes {above.mean + least + lag.mean:.3f}")
-        + _pull_text(pulls)
-    )
+    assert lag.mean is not None
+    blindly = BLINDLY.get(metric, "a prediction that has seen no input")
+    text = f"{title} {row['joint']['mean']:.3f}"
     best = made.optimum(task)
-    hopeless = best is not None and best <= least + RARE
-    blind = _decided(above) and above.low is not None and above.low <= 0
+    hopeless = blind = False
+    if least is not None and above.mean is not None:
+        reached = sign * above.mean + least
+        text = f"{title} {reached:.3f}, of {blindly} {least:.3f}"
+        if metric == "accuracy":
+            text += f", over classes {reached + lag.mean:.3f}"
+        hopeless = best is not None and sign * (best - least) <= RARE
+        blind = _decided(above) and above.low is not None and above.low <= 0
+    text += _pull_text(pulls)
     says = None
     if hopeless:
-        text += f"; nobody can reach more than {best:.3f}"
+        text += f"; nobody can {'get below' if spec.lower_is_better else 'reach more than'} {best:.3f}"
     elif row["verdict"] == "HURT" or blind:
         tries = []
         if method["lambda"] is not None and pulls.mean is not None and pulls.mean < 1:
@@ -114,7 +120,7 @@ def _label(config: Config, made: Comparison, row: Json, method: Json, own: Seque
         says = ", ".join(tries) or f"a larger `weight` of {task}, or a model of its own"
     return line(
         LABEL, f"{method['name']}: {task}", text,
-        f"HURT, or the interval of {'balanced ' * even}accuracy less that of {blindly} reaches 0", says, _seeds(made),
+        f"HURT, or the interval of the gain in {title} over {blindly} reaches 0", says, _seeds(made),
     )  # fmt: skip
 
 

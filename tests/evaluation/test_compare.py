@@ -77,6 +77,22 @@ def test_a_label_is_judged_by_what_its_loss_is_about() -> None:
     }
 
 
+@pytest.mark.parametrize(("metric", "verdict"), [("log_loss", "HURT"), ("brier", "HURT"), ("auc", "HELPED")])
+def test_a_label_is_judged_in_the_direction_of_its_metric(metric: str, verdict: str) -> None:
+    """The joint value is higher, and the optimum is known."""
+    label = {"kind": "binary", "source": "plant", "input_len": 48, "label": "fault", "metric": metric}
+    config = make_config(tasks={"fault": label}, finetune={"methods": {"joint": {"kind": "equal"}}})
+    tiny = iter(range(1000))
+    best = 0.9 if verdict == "HELPED" else 0.1
+
+    def value(path: RunPath, task: str) -> float:
+        return (0.6 if path.stage == "baseline" else 0.75) + 1e-4 * (next(tiny) % 7)
+
+    (row,) = compare(config, make_runs(config, value, {"fault": best}))["rows"]
+    assert (row["metric"], row["verdict"]) == (metric, verdict)
+    assert row["gap_closed"]["mean"] == pytest.approx(0.5 if verdict == "HELPED" else -0.3, abs=0.01)
+
+
 def test_numbers_of_a_row_by_hand() -> None:
     config = make_config()
     stl, joint = [0.50, 0.52, 0.48, 0.51, 0.49], [0.45, 0.49, 0.44, 0.46, 0.42]

@@ -202,3 +202,23 @@ def test_every_line_says_what_was_measured_by_which_rule_and_how_sure(aspect: st
     found = [line for line in lines() if line["aspect"] == aspect]
     assert found
     assert all(line["measured"] and line["rule"] and line["sure"] for line in found)
+
+
+@pytest.mark.parametrize(
+    ("metric", "value", "text"),
+    [
+        ("auc", 0.5, "AUC 0.500, of a prediction that has seen no input 0.500"),
+        ("log_loss", 0.6927, "log-loss 0.693, of a prediction that has seen no input 0.693"),
+        ("brier", 0.2, None),
+        ("ece", 0.2, None),
+    ],
+)
+def test_a_label_is_held_against_no_input_by_its_own_metric(metric: str, value: float, text: str | None) -> None:
+    """Half of the samples are positive. A Brier score of .2 is better than that of one half for each, .25."""
+    label = {"kind": "binary", "source": "plant", "input_len": 48, "label": "fault", "metric": metric}
+    config = make_config(range(5), tasks={"fault": label}, finetune={"methods": {"joint": {"kind": "equal"}}})
+    runs = make_runs(config, lambda run, task: value + 0.001 * run.seed * (-1) ** run.seed)
+    found = evidence(config, compare(config, runs), runs, [(run, history(epoch_json())) for run in runs], None)
+    (line,) = [line for line in found if line["aspect"] == LABEL]
+    assert (line["says"] is not None) == (text is not None)
+    assert text is None or line["measured"].startswith(text)

@@ -70,6 +70,17 @@ def test_every_metric_of_single_models_and_of_methods() -> None:
     assert odd["balanced_accuracy"]["low"] == 0.5
 
 
+def test_a_metric_that_some_seed_cannot_give_is_left_out() -> None:
+    """Of the single-task models; the method has it for every seed."""
+    runs = make_runs(labels_config(), accuracy)
+    for run in runs:
+        if run.stage == "finetune" or run.seed != 2:
+            run.test.get("odd", {})["auc"] = 0.75
+    entries = compare(labels_config(), runs)["labels"]["entries"]
+    assert "auc" not in entries[0]["tasks"]["odd"]
+    assert entries[1]["tasks"]["odd"]["auc"]["mean"] == 0.75
+
+
 def test_a_comparison_of_forecasts_alone_has_no_label_scores() -> None:
     forecasts = {"ahead": {"kind": "forecast", "source": "plant", "input_len": 48, "horizon": 6}}
     config = make_config(tasks=forecasts, finetune={"methods": {"joint": {"kind": "equal"}}})

@@ -200,3 +200,15 @@ def test_a_label_counts_by_its_own_metric(tmp_path: Path) -> None:
     found = {"phase": {"accuracy": 0.5, "balanced_accuracy": 0.1}, "up": {"accuracy": 0.2, "balanced_accuracy": 0.7}}
     assert goal.values(found) == [pytest.approx(0.6)]
     assert goal.values(standing(goal, [{"phase": {"accuracy": 0.5}}])) == [0.25], "a label that is not trained yet"
+
+
+def test_a_label_counts_in_the_direction_of_its_metric(tmp_path: Path) -> None:
+    tasks = configure().model_dump(mode="json", by_alias=True)["tasks"]
+    tasks["up"] |= {"metric": "brier"}
+    del tasks["next"]
+    config = config_of({"objectives": ["accuracy"]}, tasks=tasks, finetune={"methods": {"joint": {"kind": "equal"}}})
+    goal = goal_of(config, "joint", [3], tmp_path)
+    phase, better, worse = {"accuracy": 0.5}, {"brier": 0.1}, {"brier": 0.3}
+    assert goal.values({"phase": phase, "up": better}) == [pytest.approx((0.5 + 0.9) / 2)]
+    assert goal.values({"phase": phase, "up": better}) > goal.values({"phase": phase, "up": worse})
+    assert goal.values(standing(goal, [{"phase": phase}])) == [0.25], "the worst that there is"
