@@ -182,7 +182,7 @@ def summaries(records: Sequence[Record], verdicts: dict[str, Any]) -> list[Recor
             for point in record.points:
                 if point.name.startswith("test/"):
                     values.setdefault(point.name, []).append(point.value)
-        points = [Point(name, fmean(several)) for name, several in sorted(values.items())]
+        points = [Point(name, fmean(several)) for name, several in sorted(_whole(values).items())]
         for row in verdicts["rows"]:
             if row["method"] == method and row["metric"] == primary[row["task"]]:
                 points += _change(f"delta/{row['task']}", row["change"])
@@ -196,6 +196,15 @@ def summaries(records: Sequence[Record], verdicts: dict[str, Any]) -> list[Recor
         params: dict[str, object] = {"seeds": len(seeds)}
         found.append(Record(f"mean {label.removeprefix(SPECIALISED)}", content, tags, points, params))
     return found + _groupings(verdicts)
+
+
+def _whole(values: dict[str, list[float]]) -> dict[str, list[float]]:
+    """Values by `test/<task>/<metric>` of what all seeds have: one may be undefined on some seed's samples."""
+    seeds: dict[str, int] = {}
+    for name, several in values.items():
+        task = name.rpartition("/")[0]
+        seeds[task] = max(seeds.get(task, 0), len(several))
+    return {name: several for name, several in values.items() if len(several) == seeds[name.rpartition("/")[0]]}
 
 
 def _groupings(verdicts: dict[str, Any]) -> list[Record]:

@@ -43,7 +43,9 @@ def _write(path: Path, value: object) -> None:
 
 
 def write_run(root: Path, where: RunPath, tasks: list[str], mse: float) -> None:
-    metrics = {"ahead": {"mse": mse, "mae": 0.5}, "fault": {"loss": 0.3, "accuracy": 0.9}}
+    metrics = {"ahead": {"mse": mse, "mae": 0.5}, "fault": {"loss": 0.3, "accuracy": 0.9, "brier": 0.1}}
+    if where.seed == SEEDS[0]:
+        metrics["fault"]["auc"] = 0.8  # Undefined in the other.
     chosen = {task: metrics[task] for task in tasks}
     measured = {
         "score": 0.1, "grad_norm": 2.0, "train": {task: {"loss": 0.4} for task in tasks}, "val": chosen,

@@ -93,8 +93,10 @@ def test_summaries_hold_every_task_also_for_stl(published: tuple[Config, Path]) 
 
     runs = _named(config)
     stl, joint = runs["mean stl"].data.metrics, runs["mean joint"].data.metrics
-    names = {"test/ahead/mse", "test/ahead/mae", "test/fault/loss", "test/fault/accuracy"}
-    assert set(stl) == names
+    assert runs["s0 joint"].data.metrics["test/fault/auc"] == runs["s0 joint"].data.metrics["best_val/fault/auc"] == 0.8
+    names = {"test/ahead/mse", "test/ahead/mae", "test/fault/loss", "test/fault/accuracy", "test/fault/brier"}
+    assert set(stl) == names, "one seed alone has an AUC: no mean over seeds"
+    assert stl["test/fault/brier"] == joint["test/fault/brier"] == 0.1
     assert stl["test/ahead/mse"] == pytest.approx(1.0)
     assert joint["test/ahead/mse"] == pytest.approx(0.9)
     assert set(joint) == names | {"delta/ahead", "delta/fault", "delta_m", "delta_m_low", "delta_m_high"}
