@@ -76,19 +76,19 @@ def main(given: Sequence[str] | None = None) -> int:
             began = perf_counter()
             found = find_groups(chosen, config.base.seeds)
             seconds = perf_counter() - began
-            tasks, number, each = found["tasks"], found["clusters"], list(found["labels_of_runs"].values())
-            agreed = found["stability"]["runs"]
-            shown = "; ".join(", ".join(group) for group in found["groups"]) if len(tasks) < 20 else ""
+            tasks, number, each = found.tasks, found.clusters, list(found.labels_of_runs.values())
+            agreed = found.stability.runs
+            shown = "; ".join(", ".join(group) for group in found.groups) if len(tasks) < 20 else ""
             note = f"between seeds {'–' if agreed is None else f'{agreed:.2f}'}, {seconds:.1f} s. {shown}"
             name = f"{relation}, {words}, {number} clusters"
             if set().union(*TOGETHER.values()) <= set(tasks):
                 for what, names in TOGETHER.items():
                     alone = fmean(most_together(tasks, labels, names) for labels in each)
-                    together = most_together(tasks, found["labels"], names)
+                    together = most_together(tasks, found.labels, names)
                     said = f"a seed alone {alone:.1f}, {note}"
                     results.append(Result(f"{name}: {what} in one", together, f"of {len(names)}", note=said))
                 continue
-            index = likeness(tasks, found["labels"], number)
+            index = likeness(tasks, found.labels, number)
             if index is None:
                 continue
             alone = fmean(value for labels in each if (value := likeness(tasks, labels, number)) is not None)

@@ -1,39 +1,35 @@
 """Stage `reference`: what joint runs take from the single-task runs, so that they run again when it changes.
 
-The validation MSE of the forecasts, which `stopping: constrained` is measured by, and the hash of every model, whose
+The validation MSE of regressions, which `stopping: constrained` is measured by, and the hash of every model, whose
 losses order the samples of a `curriculum`.
 """
 
 import hashlib
-import json
-from pathlib import Path
 
-from mtl.errors import UserError
-from mtl.files import write_json
-from mtl.paths import RunPath
+from mtl.paths import REFERENCE, RunPath
+from mtl.results.reading import read_run
+from mtl.results.reference import ByRun, Reference
 from stages.common import stage
 
 SECTIONS = ("base", "tasks", "baseline")
 
 
 def main() -> None:
-    """Writes outputs/reference.json: `mse` (forecasts) and `weights`, each task → start → seed → value."""
+    """Writes outputs/reference.json."""
     with stage(SECTIONS) as config:
-        mse: dict[str, dict[str, dict[str, float]]] = {}
-        weights: dict[str, dict[str, dict[str, str]]] = {}
+        mse: ByRun[float] = {}
+        weights: ByRun[str] = {}
         for name in config.baseline_tasks:
             for start in config.baseline.starts:
                 for seed in config.base.seeds:
-                    folder = RunPath("baseline", name, start.label, seed).folder
-                    path = folder / "run.json"
-                    if not path.exists():
-                        raise UserError(f"{path} is missing; run `dvc repro baseline@{name}`.")
-                    model = hashlib.sha256((folder / "weights.safetensors").read_bytes()).hexdigest()
+                    path = RunPath("baseline", name, start.label, seed)
+                    run = read_run(path)
+                    model = hashlib.sha256((path.folder / "weights.safetensors").read_bytes()).hexdigest()
                     weights.setdefault(name, {}).setdefault(start.label, {})[str(seed)] = model
-                    if config.tasks[name].kind == "forecast":
-                        error = json.loads(path.read_text())["val"][name]["mse"]
+                    if config.tasks[name].family == "regression":
+                        error = run.value(name, "mse", "val")
                         mse.setdefault(name, {}).setdefault(start.label, {})[str(seed)] = error
-        write_json(Path("outputs/reference.json"), {"mse": mse, "weights": weights})
+        Reference(mse=mse, weights=weights).write(REFERENCE)
 
 
 if __name__ == "__main__":

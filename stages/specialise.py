@@ -2,8 +2,8 @@
 
 from mtl import tracking
 from mtl.experiment.specialise import ensemble_metrics, model_path, planned, run_specialised
-from mtl.files import write_json
 from mtl.paths import MODELS
+from mtl.results.serving import NoServing, Serving
 from stages.common import stage
 from stages.parallel import Job, run_jobs
 
@@ -16,7 +16,7 @@ def main() -> None:
     with stage(SECTIONS) as config:
         plan = planned(config)
         if plan is None:
-            write_json(MODELS, {"candidates": []})
+            NoServing().write(MODELS)
             return
         folders = run_jobs(
             [
@@ -27,9 +27,15 @@ def main() -> None:
             config.base,
         )
         soft = next(candidate for candidate in plan.candidates if candidate.kind == "soft")
-        content = plan.content() | {"weights": config.specialise.weights}
-        content["soft"] = {str(seed): ensemble_metrics(config, plan, soft, seed) for seed in config.base.seeds}
-        write_json(MODELS, content)
+        assert config.specialise.weights is not None
+        serving = Serving(
+            models=plan.models,
+            tasks=plan.tasks,
+            candidates=plan.candidates,
+            weights=config.specialise.weights,
+            soft={str(seed): ensemble_metrics(config, plan, soft, seed) for seed in config.base.seeds},
+        )
+        serving.write(MODELS)
         tracking.publish_stage("specialise", folders)
 
 

@@ -14,6 +14,7 @@ from mtl.evaluation.intervals import Interval
 from mtl.evaluation.limits import AGREED, ALIKE, CONFLICT, MIN_SEEDS, RELATED, TIGHT, UNEVEN
 from mtl.evaluation.relation import alike, related
 from mtl.evaluation.symptoms import FORECAST, LABEL, class_counts, line, symptoms
+from mtl.results.groups import Groups
 from mtl.results.history import Epoch, History
 from mtl.results.record import Run
 
@@ -22,7 +23,7 @@ Histories = Iterable[tuple[Run, History]]
 
 
 def evidence(
-    config: Config, verdicts: Json, runs: Sequence[Run], histories: Histories, groups: Json | None
+    config: Config, verdicts: Json, runs: Sequence[Run], histories: Histories, groups: Groups | None
 ) -> list[Json]:
     """Every line.
 
@@ -31,7 +32,7 @@ def evidence(
         verdicts: content of verdicts.json.
         runs: those of the config.
         histories: each run with its history.json.
-        groups: content of groups.json; None when tasks were not grouped.
+        groups: the groups that were found; None when tasks were not grouped.
 
     Returns:
         Lines with `aspect`, `about`, `measured`, `rule`, `says` (None: nothing to change) and `sure`.
@@ -77,16 +78,16 @@ def _decided(found: Interval) -> bool:
     return found.n >= MIN_SEEDS and found.low is not None
 
 
-def _grouping(groups: Json, compared: list[Json] | None) -> list[Json]:
+def _grouping(groups: Groups, compared: list[Json] | None) -> list[Json]:
     """The clusters found, and whether single seeds agree with each other; no advice where their models were trained
     and did no better than random ones."""
     idle = compared is not None and not any(_better(row) for row in compared)
-    agreed = groups["stability"]["runs"]
+    agreed = groups.stability.runs
     sure = "one seed" if agreed is None else f"groupings of single seeds agree with {agreed:.2f} (adjusted Rand index)"
     rule = f"one model a cluster; agreement of {AGREED:g} or more, and models that beat random ones, where trained"
     lines = []
-    for names in groups["groups"]:
-        measured = f"one of {groups['clusters']} clusters by {groups['relation']['kind'].replace('_', ' ')}"
+    for names in groups.groups:
+        measured = f"one of {groups.clusters} clusters by {groups.relation.kind.replace('_', ' ')}"
         says = None
         if agreed is not None and agreed >= AGREED and not idle:
             says = "one model for these" if len(names) > 1 else "a model of its own"

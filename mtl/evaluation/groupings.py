@@ -4,30 +4,30 @@ Serving is *hard* (a task asks one model) or *soft* (it asks every model that ha
 cost different inference budgets, so both stand there: passes for one task, and passes for all tasks of one sample.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from mtl.config import Config
-from mtl.errors import UserError
 from mtl.evaluation.comparison import Comparison
 from mtl.paths import GROUPS, MODELS, RunPath
+from mtl.results.groups import Groups
 from mtl.results.numbers import Split
 from mtl.results.reading import read_run
 from mtl.results.record import Run
+from mtl.results.serving import Candidate, Serving
 
 BASELINE = "baseline/"
 
 
-def read_groups(config: Config, root: Path = Path()) -> dict[str, Any] | None:
-    """Content of groups.json; None when no groups were asked for.
+def read_groups(config: Config, root: Path = Path()) -> Groups | None:
+    """The groups that were found; None when no groups were asked for.
 
     Raises:
         UserError: it is missing or damaged.
     """
-    return None if config.cluster.source is None else _read(root / GROUPS, "cluster")
+    return None if config.cluster.source is None else Groups.read(root / GROUPS, "mtl repro cluster")
 
 
 def compare_groupings(config: Config, finished: Sequence[Run], root: Path = Path()) -> dict[str, Any] | None:
@@ -49,12 +49,12 @@ def compare_groupings(config: Config, finished: Sequence[Run], root: Path = Path
     """
     if config.specialise.weights is None or config.cluster.source is None:
         return None
-    plan = _read(root / MODELS, "specialise")
+    plan = Serving.read(root / MODELS, "mtl repro specialise")
     made = Comparison(config, finished)
-    paths = {name: [RunPath("specialise", name, None, seed) for seed in made.seeds] for name in plan["models"]}
+    paths = {name: [RunPath("specialise", name, None, seed) for seed in made.seeds] for name in plan.models}
     runs = {name: [read_run(path, root) for path in found] for name, found in paths.items()}
     table = _Table(made, plan, config.finetune.methods[config.cluster.source].label, runs)
-    rows = [table.row(candidate) for candidate in plan["candidates"]]
+    rows = [table.row(candidate) for candidate in plan.candidates]
     chance = [row for row in rows if row["kind"] == "random"]
     for row in rows:
         row["over_random"] = table.over(row, chance)
@@ -66,34 +66,24 @@ def compare_groupings(config: Config, finished: Sequence[Run], root: Path = Path
     if partitions:
         best = max(partitions, key=lambda row: sum(row["per_seed_val"]))
         rows.append(best | {"name": "best partition, chosen on validation data", "kind": "best"})
-    return {"rows": rows, "weights": plan["weights"]}
-
-
-def _read(path: Path, stage: str) -> dict[str, Any]:
-    try:
-        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(f"{path} is missing; run `dvc repro {stage}`.") from None
-    except ValueError as error:
-        raise UserError(f"{path} cannot be read ({error}); run `dvc repro --force {stage}`.") from None
-    return found
+    return {"rows": rows, "weights": plan.weights}
 
 
 class _Table:
-    def __init__(self, made: Comparison, plan: dict[str, Any], start: str, runs: dict[str, list[Run]]) -> None:
+    def __init__(self, made: Comparison, plan: Serving, start: str, runs: dict[str, list[Run]]) -> None:
         self.made, self.plan, self.start, self.runs = made, plan, start, runs
-        alone = [task for task in plan["tasks"] if task in made.config.baseline_tasks]
+        alone = [task for task in plan.tasks if task in made.config.baseline_tasks]
         self.main = [task for task in alone if made.config.tasks[task].role == "main"] or alone
 
-    def row(self, candidate: dict[str, Any]) -> dict[str, Any]:
-        serve: dict[str, dict[str, float]] = candidate["serve"]
+    def row(self, candidate: Candidate) -> dict[str, Any]:
+        serve = candidate.serve
         models = sorted({model for shares in serve.values() for model in shares})
         splits: tuple[Split, ...] = ("val", "test")
         values = {split: {t: self._values(candidate, t, split) for t in serve} for split in splits}
         per_seed = {split: self._delta(values[split], split) for split in values}
         return {
-            "name": candidate["name"],
-            "kind": candidate["kind"],
+            "name": candidate.name,
+            "kind": candidate.kind,
             "models": len(models),
             "passes_a_task": max(len(shares) for shares in serve.values()),
             "passes_all_tasks": len(models),
@@ -134,12 +124,12 @@ class _Table:
             return self.made.stl(model.removeprefix(BASELINE), self.start)
         return self.runs[model]
 
-    def _values(self, candidate: dict[str, Any], task: str, split: Split) -> list[float]:
+    def _values(self, candidate: Candidate, task: str, split: Split) -> list[float]:
         """The task's primary metric in each seed."""
         metric = self.made.config.tasks[task].primary_metric
-        if candidate["kind"] == "soft":
-            return [float(self.plan["soft"][str(seed)][split][task][metric]) for seed in self.made.seeds]
-        (model,) = candidate["serve"][task]
+        if candidate.kind == "soft":
+            return [float(self.plan.soft[str(seed)][split][task][metric]) for seed in self.made.seeds]
+        (model,) = candidate.serve[task]
         return [run.value(task, metric, split) for run in self._of(model)]
 
     def _delta(self, values: dict[str, list[float]], split: Split) -> list[float]:

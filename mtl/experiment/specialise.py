@@ -1,6 +1,5 @@
 """Specialised models: a run each, and what they predict together (methods 5.3)."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +9,13 @@ from torch import Tensor
 
 from mtl.config import Config
 from mtl.config.balancing import FixedMethod
-from mtl.errors import UserError
 from mtl.experiment.execution import Tell, silent
 from mtl.experiment.objects import load_tasks, run_encoder
 from mtl.experiment.runs import run_method
 from mtl.grouping.models import Candidate, Plan, plan_models
 from mtl.models.build import build_model
 from mtl.paths import GROUPS, RunPath
+from mtl.results.groups import Groups
 from mtl.tasks.forecast_scores import forecast_metrics
 from mtl.tasks.label_scores import label_metrics
 from mtl.training.measure import Metrics, predict
@@ -38,10 +37,7 @@ def planned(config: Config, root: Path = Path()) -> Plan | None:
     """
     if config.specialise.weights is None:
         return None
-    try:
-        groups = json.loads((root / GROUPS).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(f"{GROUPS} is missing; run `dvc repro cluster`.") from None
+    groups = Groups.read(root / GROUPS, "mtl repro cluster")
     return plan_models(groups, config.specialise, config.baseline_tasks, config.cluster.seed)
 
 

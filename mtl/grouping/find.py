@@ -3,11 +3,10 @@
 K tasks, C clusters.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, assert_never
+from typing import assert_never
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,13 +26,15 @@ from mtl.grouping.features import from_affinity, lookahead_cosines, map_features
 from mtl.grouping.maps import FILE, RunMaps, TaskMap, read_maps
 from mtl.grouping.selection import select_groups
 from mtl.paths import RunPath
+from mtl.results.groups import Facts, Groups, Stability
+from mtl.results.reading import HISTORY, read_history, read_run
 
 Array = NDArray[np.float64]
 STARTS = 5
 """Seeds of the grouping method that are compared for stability."""
 
 
-def find_groups(config: ClusterConfig, seeds: Sequence[int], root: Path = Path()) -> dict[str, Any]:
+def find_groups(config: ClusterConfig, seeds: Sequence[int], root: Path = Path()) -> Groups:
     """Groups the tasks of `cluster.source` by what its runs recorded.
 
     Features of all seeds are laid end to end, so that a distance counts every run; each run is also grouped alone, and
@@ -44,38 +45,38 @@ def find_groups(config: ClusterConfig, seeds: Sequence[int], root: Path = Path()
             relation asked for; or there are more clusters than tasks.
     """
     assert config.source is not None
-    folders = [root / RunPath("finetune", config.source, None, seed).folder for seed in seeds]
-    run = _run(folders[0], config.source)
-    tasks = list(run["tasks"])
+    paths = [RunPath("finetune", config.source, None, seed) for seed in seeds]
+    run = read_run(paths[0], root)
+    tasks = run.tasks
     if config.clusters != "auto" and config.clusters > len(tasks):
         raise UserError(
             f"`cluster.clusters` should be at most the {len(tasks)} tasks of {config.source}, found {config.clusters}."
         )
-    seen = _look(config, folders, tasks)
+    seen = _look(config, paths, tasks, root)
     points = reduced(np.concatenate(seen.points, axis=1))
     grouped = _grouped(config, points, seen)
-    return {
-        "source": config.source,
-        "relation": config.relation.model_dump(mode="json"),
-        "algorithm": config.algorithm.model_dump(mode="json"),
-        "choose_by": config.choose_by if config.clusters == "auto" else None,
-        "seeds": list(seeds),
-        "start": {key: run[key] for key in ("init", "freeze", "width")},
-        "tasks": tasks,
-        "clusters": len(grouped.memberships[0]),
-        "memberships": grouped.memberships,
-        "labels": grouped.labels,
-        "groups": [
+    return Groups(
+        source=config.source,
+        relation=config.relation,
+        algorithm=config.algorithm,
+        choose_by=config.choose_by if config.clusters == "auto" else None,
+        seeds=list(seeds),
+        start=run.begun,
+        tasks=tasks,
+        clusters=len(grouped.memberships[0]),
+        memberships=grouped.memberships,
+        labels=grouped.labels,
+        groups=[
             [t for t, label in zip(tasks, grouped.labels, strict=True) if label == c]
             for c in range(len(grouped.memberships[0]))
         ],
-        "scores": grouped.scores,
-        "stability": {"runs": agreement(grouped.runs), "starts": agreement(grouped.starts)},
-        "labels_of_runs": {str(seed): labels for seed, labels in zip(seeds, grouped.runs, strict=True)},
-        "distances": distances(points, points).tolist(),
-        "linkage": linkage(points, "average").tolist() if len(tasks) > 1 else [],
-        "facts": seen.facts,
-    }
+        scores=grouped.scores,
+        stability=Stability(runs=agreement(grouped.runs), starts=agreement(grouped.starts)),
+        labels_of_runs={str(seed): labels for seed, labels in zip(seeds, grouped.runs, strict=True)},
+        distances=distances(points, points).tolist(),
+        linkage=linkage(points, "average").tolist() if len(tasks) > 1 else [],
+        facts=seen.facts,
+    )
 
 
 @dataclass(frozen=True)
@@ -86,8 +87,8 @@ class _Seen:
     """[K, F] of each run."""
     affinities: list[Array]
     """[K, K] of each run, row i holding those of task i onto the others; empty for relations that are none."""
-    facts: dict[str, Any]
-    """What the report says of it."""
+    facts: Facts
+    """Measured quantities that the report shows."""
 
 
 @dataclass(frozen=True)
@@ -125,33 +126,24 @@ def _grouped(config: ClusterConfig, points: Array, seen: _Seen) -> _Grouped:
     )
 
 
-def _run(folder: Path, source: str) -> dict[str, Any]:
-    file = folder / "run.json"
-    try:
-        found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(f"{file} is missing; run `dvc repro finetune@{source}`.") from None
-    return found
-
-
-def _look(config: ClusterConfig, folders: list[Path], tasks: list[str]) -> _Seen:
+def _look(config: ClusterConfig, paths: list[RunPath], tasks: list[str], root: Path) -> _Seen:
     relation = config.relation
     match relation:
         case MapFeatures():
-            read = [_maps(folder, tasks, relation.epochs) for folder in folders]
+            read = [_maps(root / path.folder, tasks, relation.epochs) for path in paths]
             both = [map_features(maps) for maps in read]
-            return _Seen([points for points, _ in both], [], {"samples": [samples for _, samples in both]})
+            return _Seen([points for points, _ in both], [], Facts(samples=[samples for _, samples in both]))
         case SummaryFeatures():
-            read = [_maps(folder, tasks, relation.epochs) for folder in folders]
-            return _Seen([summary_features(maps, relation.bins) for maps in read], [], {})
+            read = [_maps(root / path.folder, tasks, relation.epochs) for path in paths]
+            return _Seen([summary_features(maps, relation.bins) for maps in read], [], Facts())
         case CosineAffinity():
-            matrices = [_cosines(folder, tasks) for folder in folders]
+            matrices = [_cosines(path, tasks, root) for path in paths]
             points = [from_affinity(matrix) for matrix in matrices]
-            return _Seen(points, matrices, {"cosines": np.mean(matrices, axis=0).tolist()})
+            return _Seen(points, matrices, Facts(cosines=np.mean(matrices, axis=0).tolist()))
         case LookaheadAffinity():
-            matrices = [_lookahead(folder, tasks) for folder in folders]
+            matrices = [_lookahead(path, tasks, root) for path in paths]
             points = [from_affinity(lookahead_cosines(matrix, tasks)) for matrix in matrices]
-            return _Seen(points, matrices, {"lookahead": np.mean(matrices, axis=0).tolist()})
+            return _Seen(points, matrices, Facts(lookahead=np.mean(matrices, axis=0).tolist()))
         case _:
             assert_never(relation)
 
@@ -174,38 +166,35 @@ def _maps(folder: Path, tasks: list[str], epochs: list[int] | None) -> list[list
     return [[found.maps[epoch][task] for task in tasks] for epoch in chosen]
 
 
-def _cosines(folder: Path, tasks: list[str]) -> Array:
+def _cosines(path: RunPath, tasks: list[str], root: Path) -> Array:
     """[K, K] mean cosine of each pair's gradients on the shared parameters, over the epochs of a run."""
-    history = json.loads((folder / "history.json").read_text(encoding="utf-8"))
+    epochs = read_history(path, root).epochs
     matrix = np.eye(len(tasks))
     for i, one in enumerate(tasks):
         for j, other in enumerate(tasks[i + 1 :], start=i + 1):
-            values = [epoch["gradients"]["cosines"].get(f"{one}|{other}") for epoch in history["epochs"]]
+            values = [epoch.gradients.cosines.get(f"{one}|{other}") for epoch in epochs]
             known = [value for value in values if value is not None]
             if not known:
                 raise UserError(
-                    f"{folder / 'history.json'} holds no gradient cosine of {one} and {other}: "
+                    f"{path.folder / HISTORY} holds no gradient cosine of {one} and {other}: "
                     "`train.gradient_probes` should be at least 1, and the encoder trained and shared."
                 )
             matrix[i, j] = matrix[j, i] = sum(known) / len(known)
     return matrix
 
 
-def _lookahead(folder: Path, tasks: list[str]) -> Array:
+def _lookahead(path: RunPath, tasks: list[str], root: Path) -> Array:
     """[K, K] mean lookahead affinity of each task onto each, over the probes of a run."""
-    epochs = json.loads((folder / "history.json").read_text(encoding="utf-8"))["epochs"]
-    found = [epoch["lookahead"] for epoch in epochs if "lookahead" in epoch]
+    probed = [epoch.lookahead for epoch in read_history(path, root).epochs if epoch.lookahead is not None]
     matrix = np.zeros((len(tasks), len(tasks)))
     for i, one in enumerate(tasks):
         for j, other in enumerate(tasks):
             known = [
-                (part["affinity"][one][other], part["probes"][one][other])
-                for part in found
-                if other in part["affinity"][one]
+                (part.affinity[one][other], part.probes[one][other]) for part in probed if other in part.affinity[one]
             ]
             if not known:
                 raise UserError(
-                    f"{folder / 'history.json'} holds no lookahead affinity of {one} onto {other}: `lookahead` of the "
+                    f"{path.folder / HISTORY} holds no lookahead affinity of {one} onto {other}: `lookahead` of the "
                     "method should ask for it (a smaller `every` sees more steps), the encoder be trained and shared."
                 )
             matrix[i, j] = sum(value * count for value, count in known) / sum(count for _, count in known)

@@ -6,39 +6,19 @@ candidates share are trained once; a task that a candidate leaves alone is serve
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import dataclass, field
 
 from mtl.config.grouping import SpecialiseConfig
 from mtl.config.methods import Start
 from mtl.grouping.partitions import FEW, Partition, every_partition, from_labels, random_partitions
+from mtl.results.groups import Groups
+from mtl.results.serving import Candidate, Form, Model
 
 NEGLIGIBLE = 1e-6
 """A membership below it counts as none: the model is trained without the task."""
 LONGEST_NAME = 60
 BASELINE = "baseline/"
 """Prefix of a model that the stage `baseline` has trained."""
-
-
-@dataclass(frozen=True)
-class Model:
-    """One network to train: its tasks with the weights of their losses."""
-
-    tasks: list[str]
-    weights: list[float]
-    groups: Partition | None = None
-    """Branched sharing by these groups; None: one trunk."""
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """A way to serve all tasks."""
-
-    name: str
-    kind: str
-    """stl | together | hard | soft | branched | random | partition"""
-    serve: dict[str, dict[str, float]]
-    """Task → model → its share in the prediction."""
 
 
 @dataclass
@@ -51,42 +31,35 @@ class Plan:
     start: Start = field(default_factory=Start)
     """Of every model: that of the runs which the groups were found by."""
 
-    def content(self) -> dict[str, Any]:
-        """As models.json holds it."""
-        return {
-            "models": {name: asdict(model) for name, model in self.models.items()},
-            "tasks": self.tasks,
-            "candidates": [asdict(candidate) for candidate in self.candidates],
-        }
 
-
-def plan_models(groups: dict[str, Any], settings: SpecialiseConfig, baselines: Sequence[str], seed: int) -> Plan:
+def plan_models(groups: Groups, settings: SpecialiseConfig, baselines: Sequence[str], seed: int) -> Plan:
     """What to train for the groups found.
 
     Args:
-        groups: content of groups.json.
+        groups: the groups that were found.
         settings: the section `specialise`.
         baselines: tasks that have a single-task baseline.
         seed: draws the random groupings.
     """
-    tasks, found = list(groups["tasks"]), from_labels(groups["tasks"], groups["labels"])
-    plan = Plan(tasks=tasks, start=Start.model_validate(groups["start"]))
+    tasks, clusters = groups.tasks, from_labels(groups.tasks, groups.labels)
+    plan = Plan(tasks=tasks, start=groups.start)
 
-    def grouping(name: str, kind: str, partition: Partition) -> None:
+    def grouping(name: str, kind: Form, partition: Partition) -> None:
         serve: dict[str, dict[str, float]] = {}
         for members in partition:
             alone = len(members) == 1 and members[0] in baselines
-            model = BASELINE + members[0] if alone else _add(plan, Model(members, [1.0] * len(members)))
+            model = BASELINE + members[0] if alone else _add(plan, Model(tasks=members, weights=[1.0] * len(members)))
             serve |= {task: {model: 1.0} for task in members}
-        plan.candidates.append(Candidate(name, kind, {task: serve[task] for task in tasks}))
+        plan.candidates.append(Candidate(name=name, kind=kind, serve={task: serve[task] for task in tasks}))
 
     grouping("stl", "stl", [[task] for task in tasks])
     grouping("together", "together", [tasks])
     _clusters(plan, groups, settings)
-    count = len(found)
+    count = len(clusters)
     if settings.branched_stages is not None and count > 1:
-        model = _add(plan, Model(tasks, [1.0] * len(tasks), found))
-        plan.candidates.append(Candidate("branched", "branched", {task: {model: 1.0} for task in tasks}))
+        model = _add(plan, Model(tasks=tasks, weights=[1.0] * len(tasks), groups=clusters))
+        serve = {task: {model: 1.0} for task in tasks}
+        plan.candidates.append(Candidate(name="branched", kind="branched", serve=serve))
     if 1 < count < len(tasks):
         for number, partition in enumerate(random_partitions(tasks, count, settings.random_draws, seed), start=1):
             grouping(f"random_{number}", "random", partition)
@@ -96,23 +69,23 @@ def plan_models(groups: dict[str, Any], settings: SpecialiseConfig, baselines: S
     return plan
 
 
-def _clusters(plan: Plan, groups: dict[str, Any], settings: SpecialiseConfig) -> None:
+def _clusters(plan: Plan, groups: Groups, settings: SpecialiseConfig) -> None:
     """The specialised models: hard serving by the cluster a task belongs to most, soft by all, weighted."""
-    memberships = groups["memberships"]
     names: dict[int, str] = {}
-    for c in range(groups["clusters"]):
-        column = {t: row[c] for t, row in zip(groups["tasks"], memberships, strict=True) if row[c] > NEGLIGIBLE}
-        if c not in groups["labels"]:
+    for c in range(groups.clusters):
+        column = {t: row[c] for t, row in zip(groups.tasks, groups.memberships, strict=True) if row[c] > NEGLIGIBLE}
+        if c not in groups.labels:
             continue  # nobody's first choice serves nobody, and a model of remainders trains no task well
         scale = len(column) / sum(column.values()) if settings.weights == "mean_one" else 1.0
-        names[c] = _add(plan, Model(list(column), [weight * scale for weight in column.values()]), f"cluster_{c + 1}")
-    hard = {t: {names[label]: 1.0} for t, label in zip(groups["tasks"], groups["labels"], strict=True)}
-    plan.candidates.append(Candidate("clusters", "hard", hard))
+        model = Model(tasks=list(column), weights=[weight * scale for weight in column.values()])
+        names[c] = _add(plan, model, f"cluster_{c + 1}")
+    hard = {t: {names[label]: 1.0} for t, label in zip(groups.tasks, groups.labels, strict=True)}
+    plan.candidates.append(Candidate(name="clusters", kind="hard", serve=hard))
     soft: dict[str, dict[str, float]] = {}
-    for task, row in zip(groups["tasks"], memberships, strict=True):
+    for task, row in zip(groups.tasks, groups.memberships, strict=True):
         shares = {model: row[c] for c, model in names.items() if row[c] > NEGLIGIBLE}
         soft[task] = {model: share / sum(shares.values()) for model, share in shares.items()}
-    plan.candidates.append(Candidate("ensemble", "soft", soft))
+    plan.candidates.append(Candidate(name="ensemble", kind="soft", serve=soft))
 
 
 def _add(plan: Plan, model: Model, name: str | None = None) -> str:

@@ -5,7 +5,9 @@ from typing import Literal
 from pydantic import Field
 
 from mtl.results.content import Part, ResultFile
-from mtl.results.numbers import Split, TaskMetrics
+from mtl.results.numbers import TaskMetrics
+
+Form = Literal["stl", "together", "hard", "soft", "branched", "random", "partition"]
 
 
 class Model(Part):
@@ -21,7 +23,7 @@ class Candidate(Part):
     """A way to serve all tasks: each by one model (hard), or by several, weighted (soft)."""
 
     name: str
-    kind: Literal["stl", "together", "hard", "soft", "branched", "random", "partition"]
+    kind: Form
     serve: dict[str, dict[str, float]]
     """Task → model → its share in the prediction."""
 
@@ -34,7 +36,7 @@ class Serving(ResultFile):
     candidates: list[Candidate]
     weights: Literal["raw", "mean_one"]
     """Form of the weights of the losses."""
-    soft: dict[str, dict[Split, TaskMetrics]]
+    soft: dict[str, dict[str, TaskMetrics]]
     """Seed → part of the data → metrics of soft serving."""
 
 

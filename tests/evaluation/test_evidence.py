@@ -7,7 +7,8 @@ import pytest
 from mtl.evaluation.compare import compare
 from mtl.evaluation.evidence import evidence
 from mtl.evaluation.symptoms import FORECAST, LABEL, UNSTABLE
-from tests.helpers.records import changed, epoch_json, history
+from mtl.results.groups import Groups
+from tests.helpers.records import changed, epoch_json, groups_json, history
 
 from .simulated import make_config, make_runs
 from .test_compare import planted
@@ -22,7 +23,7 @@ def lines(
     train_size: dict[str, int] | None = None,
     train_loss: float = 1.0,
     seeds: int = 5,
-    groups: Json | None = None,
+    groups: Groups | None = None,
     label_norm: float = 1.0,
     scores: tuple[float, ...] = (1.0, 0.9, 0.8),
     balanced: float | None = None,
@@ -55,6 +56,12 @@ def lines(
         histories.append((run, history(*epochs)))
     verdicts = compare(config, runs, (), likeness) | {"grouping": compared and {"rows": compared}}
     return evidence(config, verdicts, runs, histories, groups)
+
+
+def found_groups(agreement: float) -> Groups:
+    """Two groups; groupings of single seeds agree as much as given."""
+    two = {"groups": [["short", "long"], ["fault"]], "clusters": 2, "stability": {"runs": agreement, "starts": 1.0}}
+    return Groups.parse(groups_json(("short", "long", "fault"), **two), "groups.json")
 
 
 def said(found: list[Json], aspect: str, about: str) -> str | None:
@@ -174,19 +181,17 @@ def test_maps_say_who_is_related_and_a_gain_without_relation_is_transfer() -> No
 
 
 def test_groups_are_recommended_when_seeds_agree_on_them() -> None:
-    groups: Json = {"groups": [["short", "long"], ["fault"]], "clusters": 2, "relation": {"kind": "map"},
-                    "stability": {"runs": 0.9, "starts": 1.0}}  # fmt: skip
+    groups = found_groups(0.9)
     found = lines(groups=groups)
     assert said(found, "grouping", "short, long") == "one model for these"
     assert said(found, "grouping", "fault") == "a model of its own"
-    unsure = lines(groups=groups | {"stability": {"runs": 0.3, "starts": 1.0}})
+    unsure = lines(groups=found_groups(0.3))
     assert said(unsure, "grouping", "short, long") is None
 
 
 @pytest.mark.parametrize(("low", "n", "worth"), [(0.2, 5, True), (-0.2, 5, False), (0.2, 2, False)])
 def test_groups_whose_models_do_not_beat_random_ones_are_not_recommended(low: float, n: int, worth: bool) -> None:
-    groups: Json = {"groups": [["short", "long"], ["fault"]], "clusters": 2, "relation": {"kind": "map"},
-                    "stability": {"runs": 0.9, "starts": 1.0}}  # fmt: skip
+    groups = found_groups(0.9)
     over = {"mean": 0.4, "low": low, "high": 0.8 - low, "n": n}
     row = {"name": "clusters", "models": 2, "over_random": over, "delta_m": {"mean": -1.0}}
     found = lines(groups=groups, compared=[row, row | {"name": "random_1", "over_random": None}])

@@ -155,9 +155,9 @@ def test_groups_by_lookahead_of_a_run(root: Path) -> None:
     run_finetune(settings, "plain", SEED, root)
     asked: dict[str, Any] = {"source": "noted", "clusters": 2, "relation": {"kind": "lookahead"}}
     found = find_groups(ClusterConfig.model_validate(asked), [SEED], root)
-    assert len(found["groups"]) == 2 and np.shape(found["facts"]["lookahead"]) == (3, 3)
+    assert len(found.groups) == 2 and np.shape(found.facts.lookahead or []) == (3, 3)
     selection = {"algorithm": {"kind": "network_selection"}}
     chosen = find_groups(ClusterConfig.model_validate(asked | selection), [SEED], root)
-    assert set(np.ravel(chosen["memberships"])) <= {0.0, 1.0} and chosen["stability"]["starts"] is None
+    assert set(np.ravel(chosen.memberships)) <= {0.0, 1.0} and chosen.stability.starts is None
     with pytest.raises(UserError, match=r"holds no lookahead affinity of next onto next: `lookahead` of the method"):
         find_groups(ClusterConfig.model_validate(asked | {"source": "plain"}), [SEED], root)

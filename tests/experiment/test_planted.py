@@ -85,7 +85,7 @@ def test_duplicates_and_complements_fall_together_and_no_coin_with_another_task(
     for seed in SEEDS:
         asked = {"source": "joint", "clusters": clusters, "relation": {"kind": relation}, "algorithm": {"kind": kind}}
         found = find_groups(ClusterConfig.model_validate(asked), [seed], runs)
-        label = dict(zip(found["tasks"], found["labels"], strict=True))
+        label = dict(zip(found.tasks, found.labels, strict=True))
         related = [task for task, group in TRUTH.items() if group < 3]
         assert agreement([[label[task] for task in related], [TRUTH[task] for task in related]]) == 1.0, seed
         coins = {label[task] for task, group in TRUTH.items() if group == 3}

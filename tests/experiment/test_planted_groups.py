@@ -56,7 +56,7 @@ def found(root: Path, relation: str, algorithm: str) -> float:
     """Adjusted Rand index of the groups of one run."""
     asked: dict[str, Any] = {"source": "joint", "clusters": 3, "relation": {"kind": relation}}
     groups = find_groups(ClusterConfig.model_validate(asked | {"algorithm": {"kind": algorithm}}), [0], root)
-    index = agreement([groups["labels"], TRUTH])
+    index = agreement([groups.labels, TRUTH])
     assert index is not None
     return index
 

@@ -20,6 +20,7 @@ from mtl.grouping.find import find_groups
 from mtl.grouping.models import Candidate, Plan
 from mtl.models.build import build_model
 from mtl.paths import GROUPS, MODELS
+from mtl.results.serving import Serving
 from mtl.training.measure import predict
 from pipelines.runs import list_runs
 from tests.experiment.conftest import configure
@@ -50,18 +51,19 @@ def trained(settings: Config, folder: Path, tmp_path_factory: pytest.TempPathFac
         run_finetune(settings, "joint", seed, root)
         for task in settings.tasks:
             run_baseline(settings, task, settings.baseline.starts[0], seed, root)
-    with pytest.raises(UserError, match=r"groups\.json is missing; run `dvc repro cluster`"):
+    with pytest.raises(UserError, match=r"groups\.json is missing; run `mtl repro cluster`"):
         planned(settings, root)
-    write_json(root / GROUPS, find_groups(settings.cluster, SEEDS, root))
+    find_groups(settings.cluster, SEEDS, root).write(root / GROUPS)
     plan = planned(settings, root)
     assert plan is not None
     for name in plan.models:
         for seed in SEEDS:
             run_specialised(settings, plan, name, seed, root)
     soft = next(candidate for candidate in plan.candidates if candidate.kind == "soft")
-    content = plan.content() | {"weights": "mean_one"}
-    content["soft"] = {str(seed): ensemble_metrics(settings, plan, soft, seed, root) for seed in SEEDS}
-    write_json(root / MODELS, content)
+    served = {str(seed): ensemble_metrics(settings, plan, soft, seed, root) for seed in SEEDS}
+    Serving(models=plan.models, tasks=plan.tasks, candidates=plan.candidates, weights="mean_one", soft=served).write(
+        root / MODELS
+    )
     return root, plan
 
 
@@ -72,9 +74,9 @@ def run_of(root: Path, name: str, seed: int = SEEDS[0]) -> Any:
 def test_a_model_is_trained_with_the_weights_of_its_column(trained: tuple[Path, Plan], settings: Config) -> None:
     root, plan = trained
     groups = read_groups(settings, root)
-    assert groups is not None and sorted(map(len, groups["groups"])) == [1, 2]
+    assert groups is not None and sorted(map(len, groups.groups)) == [1, 2]
     for c in range(2):
-        column = [row[c] for row in groups["memberships"]]
+        column = [row[c] for row in groups.memberships]
         model = plan.models[f"cluster_{c + 1}"]
         assert model.weights == pytest.approx([3 * u / sum(column) for u in column])
         history = json.loads((root / model_path(f"cluster_{c + 1}", 3).folder / "history.json").read_text())
@@ -91,7 +93,7 @@ def test_all_tasks_with_equal_weights_are_the_equal_method(trained: tuple[Path, 
 
 def test_soft_serving_with_one_model_is_that_model(trained: tuple[Path, Plan], settings: Config) -> None:
     root, plan = trained
-    one = Candidate("one", "soft", {task: {"cluster_1": 1.0} for task in settings.tasks})
+    one = Candidate(name="one", kind="soft", serve={task: {"cluster_1": 1.0} for task in settings.tasks})
     found = ensemble_metrics(settings, plan, one, 3, root)
     run = run_of(root, "cluster_1")
     for split in ("val", "test"):
@@ -103,7 +105,7 @@ def test_soft_serving_with_one_model_is_that_model(trained: tuple[Path, Plan], s
 def test_soft_serving_averages_probabilities_and_forecasts(trained: tuple[Path, Plan], settings: Config) -> None:
     root, plan = trained
     shares = {"cluster_1": 0.25, "cluster_2": 0.75}
-    both = Candidate("both", "soft", dict.fromkeys(settings.tasks, shares))
+    both = Candidate(name="both", kind="soft", serve=dict.fromkeys(settings.tasks, shares))
     found = ensemble_metrics(settings, plan, both, 3, root)["test"]
     data, _ = load_tasks(settings, 3, root)
     parts = {}

@@ -11,6 +11,7 @@ from mtl.config.grouping import ClusterConfig
 from mtl.errors import UserError
 from mtl.grouping.find import find_groups
 from mtl.grouping.maps import FILE, PoolArrays, read_maps, write_maps
+from tests.helpers.records import epoch_json, history_json, run_json
 
 SEEDS = [0, 1]
 TASKS = ["a", "a_again", "b", "b_again", "c"]
@@ -40,18 +41,18 @@ def write_run(root: Path, seed: int, pools: list[list[str]] | None = None, epoch
                                  np.full((len(kept), samples), 4, dtype=np.int32), values))  # fmt: skip
     write_maps(folder / FILE, arrays, kept, "training")
     cosines = {f"{s}|{t}": 0.9 if s[0] == t[0] else -0.1 for i, s in enumerate(TASKS) for t in TASKS[i + 1 :]}
-    (folder / "run.json").write_text(json.dumps({"tasks": TASKS, "init": "random", "freeze": "none", "width": 1.0}))
+    (folder / "run.json").write_text(json.dumps(run_json("finetune", "all", seed, tuple(TASKS))))
     # A step for a task helps those of its letter half as much as itself, and harms the others a little.
     helps = {s: {t: 0.02 if s == t else 0.01 if s[0] == t[0] else -0.001 for t in TASKS} for s in TASKS}
     looked = {"affinity": helps, "probes": {s: dict.fromkeys(TASKS, 3) for s in TASKS}}
-    epoch = {"gradients": {"cosines": cosines}, "lookahead": looked}
-    (folder / "history.json").write_text(json.dumps({"epochs": [epoch] * 2}))
+    epochs = [epoch_json(n, gradients={"norms": {}, "cosines": cosines}, lookahead=looked) for n in (1, 2)]
+    (folder / "history.json").write_text(json.dumps(history_json(*epochs)))
     return folder
 
 
 def groups(root: Path, **changes: Any) -> dict[str, Any]:
     settings = {"source": "all", "algorithm": {"kind": "fuzzy", "m": 1.5}, "clusters": 3}
-    return find_groups(ClusterConfig.model_validate(settings | changes), SEEDS, root)
+    return find_groups(ClusterConfig.model_validate(settings | changes), SEEDS, root).plain()
 
 
 @pytest.fixture
@@ -190,11 +191,11 @@ def test_what_is_missing_is_named(runs: Path) -> None:
     (folder_of(runs, 1) / FILE).unlink()
     with pytest.raises(UserError, match=r"datamap\.safetensors is missing: `finetune\.methods\.all\.datamap`"):
         groups(runs)
-    (folder_of(runs, 1) / "history.json").write_text(json.dumps({"epochs": [{"gradients": {"cosines": {}}}]}))
+    (folder_of(runs, 1) / "history.json").write_text(json.dumps(history_json(epoch_json())))
     with pytest.raises(UserError, match=r"holds no gradient cosine of a and a_again: `train\.gradient_probes`"):
         groups(runs, relation={"kind": "gradient_cosine"})
     (folder_of(runs, 0) / "run.json").unlink()
-    with pytest.raises(UserError, match=r"seed-0/run\.json is missing; run `dvc repro finetune@all`"):
+    with pytest.raises(UserError, match=r"seed-0/run\.json is missing; run `mtl repro finetune@all`"):
         groups(runs)
 
 

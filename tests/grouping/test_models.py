@@ -6,20 +6,19 @@ import pytest
 
 from mtl.config.grouping import SpecialiseConfig
 from mtl.grouping.models import Plan, plan_models
+from mtl.results.groups import Groups
+from tests.helpers.records import groups_json
 
 TASKS = ["a", "b", "c", "d"]
-GROUPS: dict[str, Any] = {
-    "start": {"init": "pretrained", "freeze": "none", "width": 1.0},
-    "tasks": TASKS,
-    "clusters": 2,
-    "labels": [0, 0, 1, 1],
-    "memberships": [[0.9, 0.1], [0.8, 0.2], [0.3, 0.7], [0.0, 1.0]],
-}
+GROUPS = groups_json(
+    tuple(TASKS), start={"init": "pretrained", "freeze": "none", "width": 1.0}, clusters=2, labels=[0, 0, 1, 1],
+    memberships=[[0.9, 0.1], [0.8, 0.2], [0.3, 0.7], [0.0, 1.0]],
+)  # fmt: skip
 
 
 def plan(groups: dict[str, Any] = GROUPS, baselines: list[str] = TASKS, **settings: Any) -> Plan:
     asked = {"weights": "raw", "random_draws": 3, "every_partition": False} | settings
-    return plan_models(groups, SpecialiseConfig.model_validate(asked), baselines, 0)
+    return plan_models(Groups.parse(groups, "groups.json"), SpecialiseConfig.model_validate(asked), baselines, 0)
 
 
 def named(found: Plan) -> dict[str, dict[str, dict[str, float]]]:

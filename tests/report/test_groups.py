@@ -15,6 +15,7 @@ from mtl.paths import GROUPS
 from mtl.report.page import write_report
 from mtl.report.plot_groups import group_tables, groups
 from mtl.report.words import Json
+from tests.helpers.records import epoch_json, history_json, run_json
 from tests.helpers.results import STL, write_results
 
 WORST = (17, 3)
@@ -41,7 +42,7 @@ def write_files(root: Path, config: Config) -> None:
         values[:, :, tasks.index("fault"), 20:30] = np.nan
         pool = PoolArrays("sensors/near", tasks, np.arange(50), np.full((1, 50), 8, np.int32), values)
         write_maps(root / f"outputs/finetune/joint/seed-{seed}" / FILE, [pool], [8], "training")
-    write_json(root / GROUPS, find_groups(config.cluster, config.base.seeds, root))
+    find_groups(config.cluster, config.base.seeds, root).write(root / GROUPS)
 
 
 @pytest.fixture(scope="module")
@@ -81,12 +82,12 @@ def test_a_selection_shows_its_score_and_the_affinities_that_it_rests_on(tmp_pat
     helps = {"a": {"a": 0.02, "b": 0.01}, "b": {"a": -0.0049, "b": 0.02}}
     looked = {"affinity": helps, "probes": {task: {"a": 1, "b": 1} for task in helps}}
     folder = tmp_path / "outputs/finetune/joint/seed-0"
-    write_json(folder / "run.json", {"tasks": ["a", "b"], "init": "random", "freeze": "none", "width": 1.0})
-    write_json(folder / "history.json", {"epochs": [{"lookahead": looked}]})
+    write_json(folder / "run.json", run_json(tasks=("a", "b")))
+    write_json(folder / "history.json", history_json(epoch_json(tasks=("a", "b"), lookahead=looked)))
     asked = {"source": "joint", "clusters": 1, "relation": {"kind": "lookahead"}}
     found = find_groups(
         ClusterConfig.model_validate(asked | {"algorithm": {"kind": "network_selection"}}), [0], tmp_path
-    )
+    ).plain()
     _, affinities, score = group_tables(found)
     assert affinities.rows == [["a", "+20.00", "+10.00"], ["b", "−4.90", "+20.00"]]
     assert score.rows == [["1", "0.0051"]]
