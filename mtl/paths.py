@@ -15,6 +15,10 @@ GROUPS = Path("outputs/cluster/groups.json")
 """Which tasks belong together; written by the stage `cluster`."""
 MODELS = Path("outputs/specialise/models.json")
 """Which models serve which tasks in each grouping that is compared; written by the stage `specialise`."""
+VERDICTS = Path("results/verdicts.json")
+"""Joint training against single-task training; written by the stage `evaluate`."""
+MEANS = Path("results/metrics.json")
+"""Test metrics as means over seeds; written by the stage `evaluate`."""
 STUDIES = Path("studies")
 """NAME/study.json: what a study came to; written by `mtl tune`."""
 TRIALS = Path(".mtl/studies")

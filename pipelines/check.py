@@ -6,11 +6,12 @@ from pathlib import Path
 
 from mtl.config import PARAMS, Config, load_config
 from mtl.errors import UserError
+from mtl.paths import MEANS
+from mtl.results.means import Means
 from pipelines import artefacts, preflight, second_run
 from pipelines.artefacts import Compared
 from pipelines.repro import allow_without_git, run_dvc
 
-METRICS = Path("results/metrics.json")
 DIFFERENT = 1
 """Exit code."""
 SHOWN = 10
@@ -107,7 +108,7 @@ def _tell(compared: list[Compared], root: Path, copy: Path, keep: bool) -> int:
     wrong = [one for one in compared if one.different]
     if not wrong:
         total = sum(one.files for one in compared)
-        print(f"The same bytes: {total} files of {len(compared)} stages, {_count(root / METRICS)} metrics.")
+        print(f"The same bytes: {total} files of {len(compared)} stages, {_count(root / MEANS)} metrics.")
         return 0
     file = wrong[0].different[0]
     print(f"\n{wrong[0].stage} is the first stage that differs: {file}")
@@ -119,5 +120,5 @@ def _tell(compared: list[Compared], root: Path, copy: Path, keep: bool) -> int:
 
 def _count(metrics: Path) -> int:
     """Numbers in a metrics file."""
-    methods = json.loads(metrics.read_text(encoding="utf-8")).values()
+    methods = Means.read(metrics).by_method.values()
     return sum(len(values) for tasks in methods for values in tasks.values())

@@ -4,7 +4,6 @@ On a machine of the same description (`pipelines.machine`) every file should hav
 metrics of every run, and their means, should lie within the tolerance that the file states.
 """
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,11 +12,12 @@ from mtl.errors import UserError
 from mtl.evaluation.runs import read_runs
 from mtl.experiment.identity import digest
 from mtl.files import write_json
+from mtl.paths import MEANS
+from mtl.results.means import Means
 from pipelines import artefacts, presets
 from pipelines.machine import describe
 from pipelines.reference_file import FOLDER, Metrics, Reference, known, read, tolerances
 
-METRICS = Path("results/metrics.json")
 MEAN = "mean of "
 """Begins the name of a method's means over seeds."""
 
@@ -96,7 +96,7 @@ def _settings(config: Config) -> str:
 
 
 def _metrics(config: Config, root: Path) -> Metrics:
-    means = json.loads((root / METRICS).read_text(encoding="utf-8"))
+    means = Means.read(root / MEANS).by_method
     runs = {run.path.folder.as_posix(): run.test for run in read_runs(config, root)}
     return runs | {MEAN + method: tasks for method, tasks in means.items()}
 

@@ -4,7 +4,6 @@ DVC turns every failing stage into exit code 255. To give the user's mistakes th
 `python -m pipelines.repro`, which looks at why DVC gave up; DVC keeps the terminal to itself either way.
 """
 
-import json
 import logging
 import os
 import re
@@ -21,10 +20,11 @@ import psutil
 
 from mtl import tracking
 from mtl.config import PARAMS, Config, load_config
-from mtl.errors import EXIT_CODE, DataError
+from mtl.errors import EXIT_CODE
+from mtl.paths import VERDICTS
+from mtl.results.verdicts import Verdicts
 from pipelines import preflight
 
-VERDICTS = Path("results/verdicts.json")
 REPORT = Path("report/report.html")
 USER_ERROR = re.compile(rf"exited with {EXIT_CODE}\b|is busy, it is being blocked by|Unable to acquire lock")
 """A stage's own, or a pipeline that another DVC is running in this folder."""
@@ -145,15 +145,12 @@ def show(root: Path = Path()) -> None:
     """Prints the table of verdicts.
 
     Raises:
-        DataError: nothing has been evaluated yet.
+        UserError: nothing has been evaluated yet, or the file cannot be used.
     """
     from mtl.report.table import print_verdicts
     from mtl.report.timings import collect_timings, write_timings_js
 
-    try:
-        verdicts = json.loads((root / VERDICTS).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise DataError(f"{VERDICTS} is missing; run `mtl repro` first.") from None
+    verdicts = Verdicts.read(root / VERDICTS)
     if (root / REPORT).exists():
         # The report is deterministic; this machine's times stand in a file beside it, which it reads when shown.
         write_timings_js(root, verdicts)

@@ -7,11 +7,14 @@ from mtl.evaluation.compare import compare
 from mtl.evaluation.evidence import evidence
 from mtl.evaluation.groupings import compare_groupings, read_groups
 from mtl.evaluation.runs import read_histories, read_pretraining, read_runs
-from mtl.evaluation.tables import learning_curves, metrics_summary, runs_table, write_csv, write_json, write_parquet
+from mtl.evaluation.tables import learning_curves, metrics_summary, runs_table, write_csv, write_parquet
 from mtl.experiment.latency import measure_latency
 from mtl.grouping.likeness import map_likeness
+from mtl.paths import MEANS, VERDICTS
 from mtl.report.page import write_report
 from mtl.report.timings import write_timings_js
+from mtl.results.means import Means
+from mtl.results.verdicts import Verdicts
 from stages.common import stage
 
 SECTIONS = (
@@ -38,13 +41,14 @@ def main() -> None:
         verdicts = compare(config, runs, histories, map_likeness(config))
         verdicts["grouping"] = compare_groupings(config, runs)
         verdicts["evidence"] = evidence(config, verdicts, runs, histories, read_groups(config))
-        write_json(verdicts, results / "verdicts.json")
-        write_json(metrics_summary(config, runs), results / "metrics.json")
+        judged = Verdicts.parse(verdicts, str(VERDICTS))
+        judged.write(VERDICTS)
+        Means.parse(metrics_summary(config, runs), str(MEANS)).write(MEANS)
         write_parquet(runs_table(runs), results / "runs.parquet")
         write_csv(learning_curves(histories, read_pretraining(config)), results / "learning_curves.csv")
         measure_latency(config)
-        write_report(config, verdicts)
-        write_timings_js(verdicts=verdicts)
+        write_report(config, judged)
+        write_timings_js(verdicts=judged)
         tracking.publish()
 
 

@@ -13,7 +13,8 @@ from mtl.report.plot_training import gradients, learning_curves, weights_over_ti
 from mtl.report.plot_verdicts import change_forest, parameter_counts, train_test_gaps
 from mtl.report.read import Results
 from mtl.report.style import Missing, Picture, Table, styled
-from mtl.report.words import Json
+from mtl.report.words import DASH
+from mtl.results.verdicts import EvidenceLine
 
 MOST_LINES = 100
 """Of a table of evidence, which has lines for every pair of tasks."""
@@ -31,14 +32,14 @@ class Section:
     tables: list[Table] = field(default_factory=list)
 
 
-def evidence_tables(lines: list[Json]) -> list[Table]:
+def evidence_tables(lines: list[EvidenceLine]) -> list[Table]:
     """What recommends something, then what was looked at and is fine."""
     head = ["aspect", "about", "measured", "rule", "how sure", "recommendation"]
-    keys = ("aspect", "about", "measured", "rule", "sure", "says")
     captions = {True: "Recommended, by what was measured", False: "Looked at, nothing to change"}
     tables = []
     for part, caption in captions.items():
-        rows = [[line[key] or "–" for key in keys] for line in lines if (line["says"] is not None) == part]
+        chosen = [line for line in lines if (line.says is not None) == part]
+        rows = [[one.aspect, one.about, one.measured, one.rule, one.sure, one.says or DASH] for one in chosen]
         if rows:
             left = len(rows) - MOST_LINES
             more = f"; {left:,} further lines are in results/verdicts.json" if left > 0 else ""
@@ -70,12 +71,12 @@ def draw_all(results: Results) -> dict[str, Section]:
         if results.groups is not None:
             title = "Which tasks belong together"
             pictures, tables = groups(results.groups), group_tables(results.groups)
-            compared = results.verdicts.get("grouping")
+            compared = results.verdicts.grouping
             if compared is not None:
                 pictures.append(grouping_figure(compared))
                 tables.append(grouping_table(compared, results.verdicts))
             sections.append(Section("groups", title, "Groups", pictures, tables))
-        lines = results.verdicts.get("evidence")
+        lines = results.verdicts.evidence
         if lines:
             title = "What the advice rests on"
             sections.append(Section("evidence", title, "Evidence", [], evidence_tables(lines)))
@@ -89,6 +90,6 @@ def _if_any(key: str, title: str, short: str, figures: Sequence[Picture | Missin
 
 
 def _forecast_figures(results: Results) -> list[Picture | Missing]:
-    if not any(task["kind"] == "forecast" for task in results.verdicts["tasks"]):
+    if not any(task.kind == "forecast" for task in results.verdicts.tasks):
         return []
     return [*forecasts(results), error_by_horizon(results)]

@@ -2,6 +2,7 @@
 
 import shutil
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
@@ -16,7 +17,10 @@ from mtl.report.select import MOST_ROWS, extremes
 from mtl.report.style import METHOD_COLOURS, Picture
 from mtl.report.templates import filled
 from mtl.report.timings import method_costs, write_timings_js
-from mtl.report.words import Json, briefly, listed, rows_of, verdict_class
+from mtl.report.tolerances import column, tolerances
+from mtl.report.words import briefly, listed, verdict_class
+from mtl.results.statistics import Interval
+from mtl.results.verdicts import JudgedMethod, Row, Verdicts
 
 PAGE = Path("report") / "report.html"
 TEMPLATE = "page.html.j2"
@@ -24,7 +28,7 @@ SETTINGS = ("base", "prepare", "tasks", "encoder", "pretrain", "train", "baselin
 """Sections of params.yaml that are shown, without what changes no result."""
 
 
-def write_report(config: Config, verdicts: Json, root: Path = Path(".")) -> Path:
+def write_report(config: Config, verdicts: Verdicts, root: Path = Path(".")) -> Path:
     """Draws the figures and writes the page.
 
     Args:
@@ -52,16 +56,18 @@ def write_report(config: Config, verdicts: Json, root: Path = Path(".")) -> Path
         verdicts=verdicts,
         sections=sections,
         head=sections["change"].figures[0],
-        methods=[_method(verdicts, number, method) for number, method in enumerate(verdicts["methods"])],
-        cells={(row["task"], row["method"]): row for row in verdicts["rows"]},
-        unpaired={(row["task"], row["method"]): row for row in verdicts["unpaired"]},
+        methods=[_method(verdicts, number, method) for number, method in enumerate(verdicts.methods)],
+        cells={(row.task, row.method): row for row in verdicts.rows},
+        unpaired={(row.task, row.method): row for row in verdicts.unpaired},
         most_rows=MOST_ROWS,
         labels=label_table(verdicts),
         published=published_tables(verdicts),
         averages=averages(verdicts),
         sample="images" if _images(config) else "windows",
-        tally=tally(verdicts["rows"]),
+        tally=tally(verdicts.rows),
         costs=method_costs(verdicts, None),
+        kept=tolerances(verdicts),
+        kept_column=column(tolerances(verdicts)),
         notes=words.notes(verdicts),
         settings=_settings(config),
     )
@@ -69,9 +75,9 @@ def write_report(config: Config, verdicts: Json, root: Path = Path(".")) -> Path
     return page
 
 
-def tally(rows: list[Json]) -> str:
+def tally(rows: list[Row]) -> str:
     """`3 helped, 2 hurt, 10 show no difference`."""
-    counts = Counter(verdict_class(row["verdict"]) for row in rows)
+    counts = Counter(verdict_class(row.verdict) for row in rows)
     one = counts["none"] == 1
     said = {
         "helped": f"{counts['helped']} helped",
@@ -82,19 +88,47 @@ def tally(rows: list[Json]) -> str:
     return listed([text for key, text in said.items() if counts[key] or key in ("helped", "hurt")])
 
 
-def _method(verdicts: Json, number: int, method: Json) -> Json:
+@dataclass(frozen=True)
+class ShownMethod:
     """A method with its rows and its sentence."""
-    rows = rows_of(verdicts, method["name"])
-    by = {kind: [r["task"] for r in rows if verdict_class(r["verdict"]) == kind] for kind in ("helped", "hurt")}
-    undecided = any(verdict_class(row["verdict"]) == "undecided" for row in rows)
-    found = [f"{word} {briefly(by[word])}" for word in ("helped", "hurt") if by[word]]
-    sentence = " and ".join(found) or ("undecided: too few seeds" if undecided else "no difference shown on any task")
-    described = method["label"].removeprefix(method["name"]).lstrip(": ")
-    colour = METHOD_COLOURS[number % len(METHOD_COLOURS)]
-    counts = Counter(verdict_class(row["verdict"]) for row in rows)
-    return {**method, "rows": rows, "ends": extremes(verdicts, method["name"]), "counts": counts,
-            "sentence": sentence if rows else "no single-task model to compare with", "described": described,
-            "colour": colour}  # fmt: skip
+
+    name: str
+    described: str
+    """Its label without its name."""
+    start: str
+    width: float
+    tasks: list[str]
+    trained: list[str]
+    delta_m: Interval
+    rows: list[Row]
+    ends: list[Row]
+    """Rows that stand for many."""
+    counts: Counter[str]
+    """Class of a verdict → its number of rows."""
+    sentence: str
+    colour: str
+
+
+def _method(verdicts: Verdicts, number: int, method: JudgedMethod) -> ShownMethod:
+    rows = verdicts.rows_of(method.name)
+    by = {kind: [row.task for row in rows if verdict_class(row.verdict) == kind] for kind in ("helped", "hurt")}
+    undecided = any(verdict_class(row.verdict) == "undecided" for row in rows)
+    effects = [f"{word} {briefly(by[word])}" for word in ("helped", "hurt") if by[word]]
+    sentence = " and ".join(effects) or ("undecided: too few seeds" if undecided else "no difference shown on any task")
+    return ShownMethod(
+        name=method.name,
+        described=method.label.removeprefix(method.name).lstrip(": "),
+        start=method.start,
+        width=method.width,
+        tasks=method.tasks,
+        trained=method.trained,
+        delta_m=method.delta_m,
+        rows=rows,
+        ends=extremes(verdicts, method.name),
+        counts=Counter(verdict_class(row.verdict) for row in rows),
+        sentence=sentence if rows else "no single-task model to compare with",
+        colour=METHOD_COLOURS[number % len(METHOD_COLOURS)],
+    )
 
 
 def _images(config: Config) -> bool:

@@ -22,22 +22,22 @@ EXTREMES = 3
 def conflicts(results: Results) -> Picture | Missing:
     """A map for each method: mean cosine of every two tasks' gradients on the shared weights."""
     key, title = "conflicts", "Conflicts between tasks"
-    found = [(method, _cosines(method["trained"], results.methods.get(method["name"], [])))
-             for method in results.verdicts["methods"]]  # fmt: skip
+    found = [(method, _cosines(method.trained, results.methods.get(method.name, [])))
+             for method in results.verdicts.methods]  # fmt: skip
     maps = [(method, cosines) for method, cosines in found if cosines is not None]
     if not maps:
         return Missing(key, title, "no cosines of two tasks' gradients were recorded (`train.gradient_probes`)")
-    most = max(len(method["trained"]) for method, _ in maps)
+    most = max(len(method.trained) for method, _ in maps)
     shown = maps[: FEW if most <= MOST_NUMBERS else MANY]
     side = float(np.clip(1.4 + 0.4 * most, 2.4, 7.5))
     columns = min(len(shown), max(1, int(11 / side)))
     rows = -(-len(shown) // columns)
     figure, axes = canvas(side * columns + 0.9, (side - 0.1) * rows + 0.3, rows, columns)
     for number, (ax, (method, cosines)) in enumerate(zip(axes, shown, strict=False)):
-        _map(ax, cosines, method["trained"], named=number % columns == 0 or most > MOST_NUMBERS)
-        ax.set_title(method["name"])
+        _map(ax, cosines, method.trained, named=number % columns == 0 or most > MOST_NUMBERS)
+        ax.set_title(method.name)
     blank_rest(axes, len(shown))
-    said = "; ".join(f"{method['name']}: {_worst(cosines, method['trained'])}" for method, cosines in shown)
+    said = "; ".join(f"{method.name}: {_worst(cosines, method.trained)}" for method, cosines in shown)
     left = f" Shown: {len(shown)} of {len(maps)} methods." if len(shown) < len(maps) else ""
     return picture(
         figure, key, title,
@@ -50,7 +50,7 @@ def conflicts(results: Results) -> Picture | Missing:
 
 def surrogates(results: Results) -> Picture | None:
     """For methods that see gradients on the features: cosine of their direction with the exact one, per epoch."""
-    names = [method["name"] for method in results.verdicts["methods"]]
+    names = [method.name for method in results.verdicts.methods]
     curves = {name: _agreement(results.methods.get(name, [])) for name in names}
     curves = {name: values for name, values in curves.items() if values.size}
     if not curves:

@@ -18,7 +18,21 @@ from mtl.report.style import (
     legend_below,
     picture,
 )
-from mtl.report.words import DASH, Json, change_text, confidence_text, count_text, known, listed, signed, value_text
+from mtl.report.words import (
+    DASH,
+    Json,
+    change_text,
+    confidence_text,
+    count_text,
+    is_share,
+    known,
+    listed,
+    metric_title,
+    signed,
+    value_text,
+)
+from mtl.results.groupings import Groupings
+from mtl.results.verdicts import Verdicts
 
 RELATIONS = {
     "map": "data maps, sample by sample",
@@ -139,22 +153,23 @@ def _lookahead_table(found: Json) -> Table:
     )
 
 
-def grouping_figure(compared: Json) -> Picture:
+def grouping_figure(compared: Groupings) -> Picture:
     """Mean change over the main tasks against the number of models; intervals over seeds."""
     figure, axes = canvas(6.4, 3.4)
     ax = axes[0]
-    named = [row for row in compared["rows"] if row["kind"] not in ("random", "partition")]
-    for row in compared["rows"]:
-        if row["kind"] in ("random", "partition"):
-            ax.plot(row["models"], row["delta_m"]["mean"], ".", color=STL_COLOUR, markersize=4, alpha=0.7)
-    counts = [row["models"] for row in named]
+    named = [row for row in compared.rows if row.kind not in ("random", "partition")]
+    for row in compared.rows:
+        if row.kind in ("random", "partition") and known(row.delta_m.mean):
+            ax.plot(row.models, row.delta_m.mean, ".", color=STL_COLOUR, markersize=4, alpha=0.7)
+    counts = [row.models for row in named]
     for number, row in enumerate(named):
-        beside = counts[:number].count(row["models"])  # candidates of one size stand side by side
-        x, delta = row["models"] + 0.12 * beside, row["delta_m"]
+        beside = counts[:number].count(row.models)  # candidates of one size stand side by side
+        x, delta = row.models + 0.12 * beside, row.delta_m
         colour = METHOD_COLOURS[number % len(METHOD_COLOURS)]
-        if known(delta["low"]) and known(delta["high"]):
-            ax.plot([x, x], [delta["low"], delta["high"]], color=colour, linewidth=1.4)
-        ax.plot(x, delta["mean"], MARKERS[number % len(MARKERS)], color=colour, markersize=6, label=row["name"])
+        if known(delta.low) and known(delta.high):
+            ax.plot([x, x], [delta.low, delta.high], color=colour, linewidth=1.4)
+        mean = delta.mean if known(delta.mean) else np.nan
+        ax.plot(x, mean, MARKERS[number % len(MARKERS)], color=colour, markersize=6, label=row.name)
     ax.axhline(0, color=INK, linewidth=0.8)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.set_xlabel("number of models")
@@ -164,29 +179,29 @@ def grouping_figure(compared: Json) -> Picture:
         figure, "groupings", "Mean change against number of models",
         "Mean change of the main tasks against single-task models, with intervals over seeds; grey points are the "
         "single random groupings and partitions. A grouping is worth its name when it lies above them at its number.",
-        "; ".join(f"{row['name']}: {row['models']} models, {signed(row['delta_m']['mean'])} %" for row in named) + ".",
+        "; ".join(f"{row.name}: {row.models} models, {signed(row.delta_m.mean)} %" for row in named) + ".",
     )  # fmt: skip
 
 
-def grouping_table(compared: Json, verdicts: Json) -> Table:
+def grouping_table(compared: Groupings, verdicts: Verdicts) -> Table:
     """The candidates with their costs."""
-    metrics = {task["name"]: task["metric"] for task in verdicts["tasks"]}
-    tasks = list(compared["rows"][0]["metrics"])
+    metrics = {task.name: task.metric for task in verdicts.tasks}
+    tasks = list(compared.rows[0].metrics)
     rows = [
         [
-            row["name"], str(row["models"]), f"{row['passes_a_task']} / {row['passes_all_tasks']}",
-            count_text(round(row["parameters"])), change_text(row["delta_m"]), change_text(row["over_random"]),
-            *(value_text(metrics[task], row["metrics"][task]) for task in tasks),
-            "; ".join(listed(group) for group in row["groups"]) or DASH,
+            row.name, str(row.models), f"{row.passes_a_task} / {row.passes_all_tasks}",
+            count_text(round(row.parameters)), change_text(row.delta_m), change_text(row.over_random),
+            *(value_text(metrics[task], row.metrics[task]) for task in tasks),
+            "; ".join(listed(group) for group in row.groups) or DASH,
         ]
-        for row in compared["rows"]
+        for row in compared.rows
     ]  # fmt: skip
     return Table(
-        "Groupings at their number of models: test metrics (MSE of forecasts, accuracy of labels in percent), means "
-        "over seeds. Passes: through networks, for one task and for all tasks of a sample. `clusters` asks the model "
-        "of a task's cluster (hard), `ensemble` asks all, weighted by membership (soft). Over random: Δm less the mean "
-        "of random groupings into as many models, in points, paired by seed. Weights of the losses: "
-        f"{compared['weights'].replace('_', ' ')}.",
+        f"Groupings at their number of models: test metrics ({_metrics(verdicts, tasks)}), means over seeds. Passes: "
+        "through networks, for one task and for all tasks of a sample. `clusters` asks the model of a task's cluster "
+        "(hard), `ensemble` asks all, weighted by membership (soft). Over random: Δm less the mean of random groupings "
+        "into as many models, in points, paired by seed. Weights of the losses: "
+        f"{compared.weights.replace('_', ' ')}.",
         [
             "grouping",
             "models",
@@ -199,3 +214,13 @@ def grouping_table(compared: Json, verdicts: Json) -> Table:
         ],
         rows,
     )
+
+
+def _metrics(verdicts: Verdicts, names: list[str]) -> str:
+    """Metrics of some tasks in words: `MSE of forecasts, accuracy of labels in percent`."""
+    tasks = [verdicts.task(name) for name in names]
+    shown = [
+        f"{metric_title(task.metric)} of {'labels in percent' if is_share(task.metric) else f'{task.kind}s'}"
+        for task in tasks
+    ]
+    return ", ".join(dict.fromkeys(shown))

@@ -18,7 +18,8 @@ from mtl.report.style import (
     method_line,
     picture,
 )
-from mtl.report.words import Json, listed, metric_label, rows_of
+from mtl.report.words import Json, listed, metric_label
+from mtl.results.verdicts import JudgedTask, Row, Unpaired
 
 SHOWN_COLUMNS = 2
 MOST_NAMED_CLASSES = 20
@@ -26,14 +27,14 @@ MOST_NAMED_CLASSES = 20
 
 def forecasts(results: Results) -> list[Picture | Missing]:
     """A figure for each forecast: the end of the input, the truth and every prediction, original units."""
-    tasks = [task for task in results.verdicts["tasks"] if task["kind"] == "forecast"]
+    tasks = [task for task in results.verdicts.tasks if task.kind == "forecast"]
     return [_forecast(results, task) for task in drawn(results.verdicts, tasks)]
 
 
-def _forecast(results: Results, task: Json) -> Picture | Missing:
-    key, title = f"forecast_{task['name']}", f"Forecasts against truth: {task['name']}"
-    names = [method["name"] for method in results.verdicts["methods"]]
-    examples = {n: _first_examples(runs, task["name"]) for n, runs in results.task_runs(task["name"]).items()}
+def _forecast(results: Results, task: JudgedTask) -> Picture | Missing:
+    key, title = f"forecast_{task.name}", f"Forecasts against truth: {task.name}"
+    names = [method.name for method in results.verdicts.methods]
+    examples = {n: _first_examples(runs, task.name) for n, runs in results.task_runs(task.name).items()}
     examples = {name: found for name, found in examples.items() if found}
     if not examples:
         return Missing(key, title, "no example windows were kept (`evaluate.examples: 0`, or examples.json is absent)")
@@ -63,13 +64,13 @@ def _forecast(results: Results, task: Json) -> Picture | Missing:
             ax.set_xlabel("rows after the last known one" if row == rows - 1 else "")
             ax.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     legend_below(figure, axes[:1])
-    seed = _seed_of_examples(results, task["name"])
+    seed = _seed_of_examples(results, task.name)
     return picture(
         figure, key, title,
         f"Test windows in original units, seed {seed}: the thin line is the end of the input, the thick one what came "
         "next. Look where methods part from STL, and whether forecasts flatten towards the mean with distance."
         + (f" The first {rows} of {len(columns)} columns." if rows < len(columns) else ""),
-        f"Input, truth and predictions of {listed(list(examples))} for {len(windows)} test windows of {task['name']}.",
+        f"Input, truth and predictions of {listed(list(examples))} for {len(windows)} test windows of {task.name}.",
     )  # fmt: skip
 
 
@@ -85,18 +86,18 @@ def _seed_of_examples(results: Results, task: str) -> int:
 def error_by_horizon(results: Results) -> Picture | Missing:
     """Test MSE at every step ahead, a panel a forecast."""
     key, title, verdicts = "horizon", "Error by horizon", results.verdicts
-    names = [method["name"] for method in verdicts["methods"]]
+    names = [method.name for method in verdicts.methods]
     panels = []
-    for task in verdicts["tasks"]:
-        runs = results.task_runs(task["name"]) if task["kind"] == "forecast" else {}
-        curves = {name: _by_horizon(found, task["name"]) for name, found in runs.items()}
+    for task in verdicts.tasks:
+        runs = results.task_runs(task.name) if task.kind == "forecast" else {}
+        curves = {name: _by_horizon(found, task.name) for name, found in runs.items()}
         panels.append((task, {name: values for name, values in curves.items() if values.size}))
     panels = [(task, curves) for task, curves in panels if curves]
     if not panels:
         return Missing(key, title, "no forecast with an error for each step was found")
     there = len(panels)
-    kept = [task["name"] for task in drawn(verdicts, [task for task, _ in panels])]
-    panels = [(task, curves) for task, curves in panels if task["name"] in kept]
+    kept = [task.name for task in drawn(verdicts, [task for task, _ in panels])]
+    panels = [(task, curves) for task, curves in panels if task.name in kept]
     columns = min(3, len(panels))
     rows = -(-len(panels) // columns)
     figure, axes = canvas(3.7 * columns + 0.3, 2.5 * rows + 0.4, rows, columns)
@@ -109,7 +110,7 @@ def error_by_horizon(results: Results) -> Picture | Missing:
                 ax.fill_between(
                     steps, values.min(axis=0), values.max(axis=0), color=line["color"], alpha=0.15, linewidth=0
                 )
-        ax.set_title(task["name"])
+        ax.set_title(task.name)
         ax.set_xlabel("rows ahead")
         ax.set_ylabel(f"test {metric_label('mse')}")
         ax.set_ylim(bottom=0)
@@ -119,7 +120,7 @@ def error_by_horizon(results: Results) -> Picture | Missing:
         figure, key, title,
         "Test error at each step ahead, mean and range over seeds. A change that sits in the first steps and one that "
         "grows with distance are different stories." + not_drawn(len(panels), there),
-        f"Test error by step ahead of STL and {listed(names)} for {listed([task['name'] for task, _ in panels])}.",
+        f"Test error by step ahead of STL and {listed(names)} for {listed([task.name for task, _ in panels])}.",
     )  # fmt: skip
 
 
@@ -131,7 +132,7 @@ def _by_horizon(runs: list[Run], task: str) -> NDArray[np.float64]:
 
 def confusions(results: Results) -> list[Picture | Missing]:
     """A figure for each label: STL beside the method with the best mean."""
-    tasks = [task for task in results.verdicts["tasks"] if task["kind"] != "forecast"]
+    tasks = [task for task in results.verdicts.tasks if task.kind != "forecast"]
     if not tasks:
         return [Missing("confusion", "Confusion matrices", "no task is a classification")]
     shown = drawn(results.verdicts, tasks)
@@ -142,18 +143,18 @@ def confusions(results: Results) -> list[Picture | Missing]:
     return found
 
 
-def _confusion(results: Results, task: Json) -> Picture | Missing:
-    key, title = f"confusion_{task['name']}", f"Confusion: {task['name']}"
-    runs = results.task_runs(task["name"])
+def _confusion(results: Results, task: JudgedTask) -> Picture | Missing:
+    key, title = f"confusion_{task.name}", f"Confusion: {task.name}"
+    runs = results.task_runs(task.name)
     best = _best_method(results, task)
     counts: dict[str, NDArray[np.float64]] = {}
     for name in (STL, best):
-        found = _counts(runs.get(name, []), task["name"]) if name else None
+        found = _counts(runs.get(name, []), task.name) if name else None
         if name and found is not None:
             counts[name] = found
     if not counts:
         return Missing(key, title, "no confusion matrix was recorded")
-    classes = _classes(runs, task["name"])
+    classes = _classes(runs, task.name)
     size = min(3.0, 1.5 + 0.32 * len(classes))
     figure, axes = canvas(size * 2 + 1.2, size + 0.8, 1, len(counts), sharey=True)
     for ax, (name, matrix) in zip(axes, counts.items(), strict=True):
@@ -167,17 +168,19 @@ def _confusion(results: Results, task: Json) -> Picture | Missing:
         figure, key, title,
         "Share of each true class (row) that is given each name, percent, all seeds together: STL beside the method "
         "with the best mean. Compare the diagonals.",
-        f"Confusion matrices of {task['name']}; share recognised of each class: {'; '.join(texts)}.",
+        f"Confusion matrices of {task.name}; share recognised of each class: {'; '.join(texts)}.",
     )  # fmt: skip
 
 
-def _best_method(results: Results, task: Json) -> str | None:
+def _best_method(results: Results, task: JudgedTask) -> str | None:
     """The method with the best joint mean of the task."""
-    names = [method["name"] for method in results.verdicts["methods"]]
-    rows = [row for name in names for row in rows_of(results.verdicts, name) if row["task"] == task["name"]]
-    rows += [row for row in results.verdicts["unpaired"] if row["task"] == task["name"]]
-    sign = 1 if task["lower_is_better"] else -1
-    return min(rows, key=lambda row: sign * row["joint"]["mean"])["method"] if rows else None
+    names = [method.name for method in results.verdicts.methods]
+    rows: list[Row | Unpaired] = [
+        row for name in names for row in results.verdicts.rows_of(name) if row.task == task.name
+    ]
+    rows += [row for row in results.verdicts.unpaired if row.task == task.name]
+    sign = 1 if task.lower_is_better else -1
+    return min(rows, key=lambda row: sign * row.joint.mean).method if rows else None
 
 
 def _counts(runs: list[Run], task: str) -> NDArray[np.float64] | None:

@@ -34,19 +34,17 @@ ENDS = 3
 def learning_curves(results: Results) -> Picture | Missing:
     """Validation metric over epochs, a panel a task; mean and range over seeds."""
     key, title, verdicts = "learning_curves", "Learning curves", results.verdicts
-    names = [method["name"] for method in verdicts["methods"]]
+    names = [method.name for method in verdicts.methods]
     panels = []
-    for task in verdicts["tasks"]:
-        curves = {
-            name: _curves(runs, task["name"], task["metric"]) for name, runs in results.task_runs(task["name"]).items()
-        }
+    for task in verdicts.tasks:
+        curves = {name: _curves(runs, task.name, task.metric) for name, runs in results.task_runs(task.name).items()}
         panels.append((task, {name: values for name, values in curves.items() if values.size}))
     panels = [(task, curves) for task, curves in panels if curves]
     if not panels:
         return Missing(key, title, "no history.json of a configured run holds validation metrics")
     there = len(panels)
-    kept = [task["name"] for task in drawn(verdicts, [task for task, _ in panels])]
-    panels = [(task, curves) for task, curves in panels if task["name"] in kept]
+    kept = [task.name for task in drawn(verdicts, [task for task, _ in panels])]
+    panels = [(task, curves) for task, curves in panels if task.name in kept]
     columns = min(3, len(panels))
     rows = -(-len(panels) // columns)
     figure, axes = canvas(3.3 * columns + 0.3, 2.35 * rows + 0.5, rows, columns)
@@ -60,11 +58,11 @@ def learning_curves(results: Results) -> Picture | Missing:
             if len(values) > 1:
                 ax.fill_between(epochs, _over_seeds(values, "min"), _over_seeds(values, "max"), color=line["color"],
                                 alpha=0.15, linewidth=0)  # fmt: skip
-        if known(task["optimum"]):
-            ax.axhline(in_shown_unit(task["metric"], task["optimum"]), color=MUTED, linestyle=":", linewidth=1.2,
+        if known(task.optimum):
+            ax.axhline(in_shown_unit(task.metric, task.optimum), color=MUTED, linestyle=":", linewidth=1.2,
                        label="optimum")  # fmt: skip
-        ax.set_title(task["name"])
-        ax.set_ylabel(f"validation {metric_label(task['metric'], task.get('unit'))}")
+        ax.set_title(task.name)
+        ax.set_ylabel(f"validation {metric_label(task.metric, task.unit)}")
         _epochs_axis(ax)
     blank_rest(axes, len(panels))
     legend_below(figure, axes)
@@ -73,7 +71,7 @@ def learning_curves(results: Results) -> Picture | Missing:
         "Validation metric, mean over seeds with the range from the lowest to the highest; a curve ends where fewer "
         "than half of the seeds still train. A task that a method learns later, or not as far, is held back by others."
         + not_drawn(len(panels), there),
-        f"Validation curves of STL and {listed(names)} for {listed([task['name'] for task, _ in panels])}.",
+        f"Validation curves of STL and {listed(names)} for {listed([task.name for task, _ in panels])}.",
     )  # fmt: skip
 
 
@@ -126,12 +124,12 @@ def _epochs_axis(ax: Axes) -> None:
 def weights_over_time(results: Results) -> Picture | Missing:
     """λ of every method that has one, and the weights that other methods learn."""
     key, title = "weights", "λ and learned weights over time"
-    methods = results.verdicts["methods"]
-    names = [method["name"] for method in methods]
+    methods = results.verdicts.methods
+    names = [method.name for method in methods]
     lambdas = {name: _means(results.methods.get(name, []), "lambda") for name in names}
     lambdas = {name: values for name, values in lambdas.items() if values.size}
     fixed = ("equal", "fixed", "weighted", "sequential", "mean", "sum", "graddrop")
-    learned = [m for m in methods if m["kind"] not in fixed and results.methods.get(m["name"])]
+    learned = [m for m in methods if m.kind not in fixed and results.methods.get(m.name)]
     count = bool(lambdas) + len(learned)
     if not count:
         return Missing(key, title, "no method has a λ or learns its weights")
@@ -152,9 +150,9 @@ def weights_over_time(results: Results) -> Picture | Missing:
         ax.legend()
     for method in learned:
         ax = free.pop(0)
-        runs = results.methods[method["name"]]
-        _task_lines(ax, {task: _means(runs, "weights", task) for task in method["trained"]})
-        ax.set_title(f"weights of {method['name']}")
+        runs = results.methods[method.name]
+        _task_lines(ax, {task: _means(runs, "weights", task) for task in method.trained})
+        ax.set_title(f"weights of {method.name}")
         ax.set_ylabel("weight of the task")
         _epochs_axis(ax)
         ax.legend()
@@ -165,7 +163,7 @@ def weights_over_time(results: Results) -> Picture | Missing:
         "methods give to the losses or to the tasks' gradients on the shared weights. Means over the steps of an epoch "
         "and over seeds.",
         f"λ of {listed(list(lambdas)) or 'no method'}; "
-        f"learned weights of {listed([m['name'] for m in learned]) or 'no method'}.",
+        f"learned weights of {listed([m.name for m in learned]) or 'no method'}.",
     )  # fmt: skip
 
 
@@ -205,9 +203,7 @@ def _at(row: Json, path: tuple[str, ...]) -> Any:
 def gradients(results: Results) -> Picture | Missing:
     """Each task's gradient on the shared parameters: its norm, and the cosines between tasks."""
     key, title = "gradients", "Gradients of the tasks on the shared encoder"
-    methods = [
-        m for m in results.verdicts["methods"] if any(_probed(run) for run in results.methods.get(m["name"], []))
-    ]
+    methods = [m for m in results.verdicts.methods if any(_probed(run) for run in results.methods.get(m.name, []))]
     if not methods:
         return Missing(key, title, "gradients were not probed (`train.gradient_probes: 0`) or no history was found")
     columns = min(3, len(methods))
@@ -217,10 +213,10 @@ def gradients(results: Results) -> Picture | Missing:
     for number, method in enumerate(shown):
         band, column = divmod(number, columns)
         top, bottom = axes[2 * band * columns + column], axes[(2 * band + 1) * columns + column]
-        runs = results.methods[method["name"]]
-        _task_lines(top, {task: _means(runs, "gradients", "norms", task) for task in method["trained"]})
+        runs = results.methods[method.name]
+        _task_lines(top, {task: _means(runs, "gradients", "norms", task) for task in method.trained})
         log_ticks(top)
-        top.set_title(method["name"])
+        top.set_title(method.name)
         top.set_ylabel("gradient norm")
         _epochs_axis(top)
         _cosines(bottom, runs)
@@ -235,7 +231,7 @@ def gradients(results: Results) -> Picture | Missing:
         f"gradients of two tasks; under zero they conflict. The {BOLD_PAIRS} pairs with the lowest mean are named. "
         "Means over the probed steps and seeds, before weighting.",
         "Gradient norms of each task and cosines of pairs of tasks over epochs for "
-        f"{listed([m['name'] for m in shown])}.",
+        f"{listed([m.name for m in shown])}.",
     )  # fmt: skip
 
 

@@ -24,7 +24,6 @@ from mtl.report.style import (
     picture,
 )
 from mtl.report.words import (
-    Json,
     change_text,
     confidence_text,
     count_text,
@@ -32,58 +31,58 @@ from mtl.report.words import (
     known,
     listed,
     metric_label,
-    rows_of,
 )
+from mtl.results.statistics import Ends, Interval
+from mtl.results.verdicts import JudgedTask
 
 
 def change_forest(results: Results) -> Picture | Missing:
     """Change against STL for every task and method, with both intervals and the line of no change."""
     key, title, verdicts = "change", "Change against single-task models", results.verdicts
-    names = [method["name"] for method in verdicts["methods"]]
-    rows = {(row["task"], row["method"]): row for name in names for row in rows_of(verdicts, name)}
-    rows = {place: row for place, row in rows.items() if known(row["change"]["mean"])}
-    if not rows:
+    names = [method.name for method in verdicts.methods]
+    rows = {(row.task, row.method): row for name in names for row in verdicts.rows_of(name)}
+    means = {place: row.change.mean for place, row in rows.items() if known(row.change.mean)}
+    if not means:
         return Missing(key, title, "no method was compared with its single-task models")
-    compared = {task for task, _ in rows}
-    tasks = drawn(verdicts, [task for task in verdicts["tasks"] if task["name"] in compared], MOST_BANDS)
-    kept = {task["name"] for task in tasks}
-    rows = {place: row for place, row in rows.items() if place[0] in kept}
+    compared = {task for task, _ in means}
+    tasks = drawn(verdicts, [task for task in verdicts.tasks if task.name in compared], MOST_BANDS)
+    kept = {task.name for task in tasks}
+    rows = {place: rows[place] for place in means if place[0] in kept}
     figure, (ax,) = canvas(6.0, 1.05 + len(tasks) * (0.24 + 0.16 * len(names)))
     step = 0.72 / len(names)
     for position, task in enumerate(tasks):
         if position % 2:
             ax.axhspan(position - 0.5, position + 0.5, color=GRID, alpha=0.35, linewidth=0)
         for number, name in enumerate(names):
-            row = rows.get((task["name"], name))
+            row = rows.get((task.name, name))
             if row is None:
                 continue
             y, colour = position + (number - (len(names) - 1) / 2) * step, method_colour(name, names)
-            for interval, width, strength in ((row.get("adjusted"), 1.2, 0.75), (row["change"], 3.2, 0.9)):
-                if interval and known(interval["low"]) and known(interval["high"]):
-                    ax.plot([interval["low"], interval["high"]], [y, y], color=colour, linewidth=width, alpha=strength,
+            ends: tuple[tuple[Ends, float, float], ...] = ((row.adjusted, 1.2, 0.75), (row.change, 3.2, 0.9))
+            for interval, width, strength in ends:
+                if known(interval.low) and known(interval.high):
+                    ax.plot([interval.low, interval.high], [y, y], color=colour, linewidth=width, alpha=strength,
                             solid_capstyle="round")  # fmt: skip
-            shown = row["verdict"] in ("HELPED", "HURT")
-            ax.plot(row["change"]["mean"], y, method_marker(name, names), color=colour, markersize=6.5,
+            shown = row.verdict in ("HELPED", "HURT")
+            ax.plot(means[task.name, name], y, method_marker(name, names), color=colour, markersize=6.5,
                     markerfacecolor=colour if shown else PAPER, markeredgewidth=1.6)  # fmt: skip
     for name in names:
         ax.plot([], [], method_marker(name, names), color=method_colour(name, names), linestyle="-", label=name)
-    cut = _scale_changes(ax, [row["change"] for row in rows.values()])
+    cut = _scale_changes(ax, [row.change for row in rows.values()])
     low, high = ax.get_xlim()
     ax.axvspan(low, 0, color=HURT, alpha=0.05, linewidth=0)
     ax.axvspan(0, high, color=HELPED, alpha=0.06, linewidth=0)
     ax.axvline(0, color=INK, linewidth=1.1)
     ax.set_xlim(low, high)
     ax.set_ylim(len(tasks) - 0.5, -0.5)
-    units = [metric_label(task["metric"], task.get("unit")) for task in tasks]
-    ax.set_yticks(range(len(tasks)), [f"{task['name']}\n{unit}" for task, unit in zip(tasks, units, strict=True)])
+    units = [metric_label(task.metric, task.unit) for task in tasks]
+    ax.set_yticks(range(len(tasks)), [f"{task.name}\n{unit}" for task, unit in zip(tasks, units, strict=True)])
     ax.tick_params(axis="y", length=0, labelcolor=INK)
     ax.grid(visible=False, axis="y")
     beyond = ", cut at the edge" if cut else ""
     ax.set_xlabel(f"change against STL, % ({confidence_text(verdicts)} interval{beyond})     ← worse · better →")
     legend_below(figure, [ax])
-    texts = [
-        f"{task} with {name}: {change_text(row['change'])} %, {row['verdict']}" for (task, name), row in rows.items()
-    ]
+    texts = [f"{task} with {name}: {change_text(row.change)} %, {row.verdict}" for (task, name), row in rows.items()]
     return picture(
         figure, key, title,
         "Right of the line: training together made a task better; left: worse. Thick: this comparison's own interval, "
@@ -93,13 +92,13 @@ def change_forest(results: Results) -> Picture | Missing:
     )  # fmt: skip
 
 
-def _scale_changes(ax: Axes, changes: list[Json]) -> bool:
+def _scale_changes(ax: Axes, changes: list[Interval]) -> bool:
     """Linear, or linear around zero and logarithmic outside when one loss would flatten everything else; whether
     intervals end outside: those of fewer than `MIN_SEEDS` seeds can be a hundred times as wide as any change."""
-    ends = [abs(v) for c in changes for v in (c["mean"], c["low"], c["high"]) if known(v)]
-    means = [abs(c["mean"]) for c in changes]
+    ends = [abs(v) for c in changes for v in (c.mean, c.low, c.high) if known(v)]
+    means = [abs(c.mean) for c in changes if known(c.mean)]
     room = max(5.0, 4 * max(means))
-    if min(c["n"] for c in changes) < MIN_SEEDS and max(ends) > room:
+    if min(c.n for c in changes) < MIN_SEEDS and max(ends) > room:
         ax.set_xlim(-room, room)
         return True
     if max(ends) > 100 and float(np.median(ends)) < 20:
@@ -112,9 +111,9 @@ def _scale_changes(ax: Axes, changes: list[Json]) -> bool:
 def train_test_gaps(results: Results) -> Picture | Missing:
     """Train and test metric of STL and of every method, a panel a task, with the optimum where it is known."""
     key, title, verdicts = "gaps", "Train–test gaps", results.verdicts
-    names = [method["name"] for method in verdicts["methods"]]
-    measured = [task for task in verdicts["tasks"] if results.task_runs(task["name"])]
-    panels = [(task, results.task_runs(task["name"])) for task in drawn(verdicts, measured)]
+    names = [method.name for method in verdicts.methods]
+    measured = [task for task in verdicts.tasks if results.task_runs(task.name)]
+    panels = [(task, results.task_runs(task.name)) for task in drawn(verdicts, measured)]
     if not panels:
         return Missing(key, title, "no run of a configured task was found in outputs/")
     columns = min(3, len(panels))
@@ -128,12 +127,12 @@ def train_test_gaps(results: Results) -> Picture | Missing:
             ax.plot([train, test], [y, y], color=colour, linewidth=2, alpha=0.6)
             ax.plot(train, y, "o", color=colour, markerfacecolor=PAPER, markeredgewidth=1.5)
             ax.plot(test, y, "o", color=colour)
-        if known(task["optimum"]):
-            ax.axvline(in_shown_unit(task["metric"], task["optimum"]), color=MUTED, linestyle=":", label="optimum")
+        if known(task.optimum):
+            ax.axvline(in_shown_unit(task.metric, task.optimum), color=MUTED, linestyle=":", label="optimum")
         ax.set_yticks(range(len(runs)), list(runs))
         ax.set_ylim(len(runs) - 0.5, -0.5)
-        ax.set_title(task["name"])
-        ax.set_xlabel(metric_label(task["metric"], task.get("unit")))
+        ax.set_title(task.name)
+        ax.set_xlabel(metric_label(task.metric, task.unit))
         ax.grid(visible=False, axis="y")
         ax.margins(x=0.12)
     blank_rest(axes, len(panels))
@@ -145,41 +144,41 @@ def train_test_gaps(results: Results) -> Picture | Missing:
         "Hollow: on training data, filled: on test data, mean over seeds. A long line is overfitting; a short one far "
         "from the optimum is underfitting or a task whose gradients the others drown."
         + not_drawn(len(panels), len(measured)),
-        f"Train and test metrics of STL and {listed(names)} for {listed([task['name'] for task, _ in panels])}.",
+        f"Train and test metrics of STL and {listed(names)} for {listed([task.name for task, _ in panels])}.",
     )  # fmt: skip
 
 
-def _mean(runs: list[Run], part: str, task: Json) -> float:
+def _mean(runs: list[Run], part: str, task: JudgedTask) -> float:
     """Mean of the task's metric over seeds, in the shown unit; NaN where it was not recorded."""
-    values = [run.summary.get(part, {}).get(task["name"], {}).get(task["metric"]) for run in runs]
-    shown = [in_shown_unit(task["metric"], value) for value in values if known(value)]
+    values = [run.summary.get(part, {}).get(task.name, {}).get(task.metric) for run in runs]
+    shown = [in_shown_unit(task.metric, value) for value in values if known(value)]
     return sum(shown) / len(shown) if shown else float("nan")
 
 
 def parameter_counts(results: Results) -> Picture | Missing:
     """Weights of all single-task models together beside those of each joint model."""
     key, title, verdicts = "parameters", "Parameters", results.verdicts
-    counts = verdicts["costs"]["parameters"]
-    names = [method["name"] for method in verdicts["methods"] if counts["methods"].get(method["name"])]
-    hard = all(method["sharing"] == "hard" for method in verdicts["methods"])
-    if not names or not counts["stl"]:
+    counts = verdicts.costs.parameters
+    names = [method.name for method in verdicts.methods if counts.methods.get(method.name)]
+    hard = all(method.sharing == "hard" for method in verdicts.methods)
+    if not names or not counts.stl:
         return Missing(key, title, "no parameter counts were recorded")
     figure, (ax,) = canvas(7.2, 1.2 + 0.34 * (len(names) + 1))
     left = 0
-    order = [task["name"] for task in verdicts["tasks"] if task["name"] in counts["stl"]]
+    order = [task.name for task in verdicts.tasks if task.name in counts.stl]
     for task in order:
-        count = counts["stl"][task]
+        count = counts.stl[task]
         ax.barh(0, count, left=left, color=STL_COLOUR, edgecolor=PAPER, linewidth=0.8, height=0.62)
-        if count > 0.09 * counts["stl_total"]:
+        if count > 0.09 * counts.stl_total:
             ax.text(left + count / 2, 0, task, ha="center", va="center", color="#ffffff", fontsize=8)
         left += count
     for y, name in enumerate(names, start=1):
-        ax.barh(y, counts["methods"][name], color=method_colour(name, names), height=0.62)
-    totals = [left, *(counts["methods"][name] for name in names)]
+        ax.barh(y, counts.methods[name], color=method_colour(name, names), height=0.62)
+    totals = [left, *(counts.methods[name] for name in names)]
     for y, total in enumerate(totals):
         ax.annotate(count_text(total), (total, y), (4, 0), textcoords="offset points", va="center", fontsize=8.5)
-    some = len(order) < len(verdicts["tasks"])
-    single = f"STL, {len(order)} of {len(verdicts['tasks'])} tasks" if some else "STL, all models"
+    some = len(order) < len(verdicts.tasks)
+    single = f"STL, {len(order)} of {len(verdicts.tasks)} tasks" if some else "STL, all models"
     ax.set_yticks(range(len(totals)), [single, *names])
     ax.tick_params(axis="y", length=0, labelcolor=INK)
     ax.invert_yaxis()

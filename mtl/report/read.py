@@ -9,6 +9,7 @@ from mtl.errors import UserError
 from mtl.grouping.maps import FILE, RunMaps, read_maps
 from mtl.paths import GROUPS
 from mtl.report.words import Json
+from mtl.results.verdicts import Verdicts
 
 STL = "STL"
 """Display name of the single-task runs."""
@@ -35,7 +36,7 @@ class Results:
     stl: dict[tuple[str, str], list[Run]]
     """(task, start label) → runs."""
     methods: dict[str, list[Run]]
-    verdicts: Json
+    verdicts: Verdicts
     maps: dict[str, tuple[int, RunMaps]] = field(default_factory=dict)
     """Method that recorded data maps → (first seed, its maps)."""
     groups: Json | None = None
@@ -44,18 +45,18 @@ class Results:
     def task_runs(self, task: str) -> dict[str, list[Run]]:
         """`STL` (of the methods' most common start) and every method that trains `task` → runs."""
         found = {STL: self.stl_runs(task)}
-        found |= {m["name"]: self.methods.get(m["name"], []) for m in self.verdicts["methods"] if task in m["tasks"]}
+        found |= {m.name: self.methods.get(m.name, []) for m in self.verdicts.methods if task in m.tasks}
         return {name: runs for name, runs in found.items() if runs}
 
     def stl_runs(self, task: str) -> list[Run]:
         """Single-task runs of `task` from the start that most of its methods share."""
-        starts = [m["start"] for m in self.verdicts["methods"] if task in m["tasks"]]
+        starts = [m.start for m in self.verdicts.methods if task in m.tasks]
         starts.sort(key=lambda start: -starts.count(start))
         starts += [start for name, start in self.stl if name == task]
         return next((self.stl[task, start] for start in starts if self.stl.get((task, start))), [])
 
 
-def read_results(config: Config, verdicts: Json, root: Path = Path(".")) -> Results:
+def read_results(config: Config, verdicts: Verdicts, root: Path = Path(".")) -> Results:
     """Reads outputs/ for what `config` names.
 
     Raises:

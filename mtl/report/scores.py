@@ -1,78 +1,84 @@
 """Tables of label tasks: every metric, and the published protocol beside the honest one."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Sequence
 
+from mtl.config.metrics import METRICS
 from mtl.report.read import STL
 from mtl.report.select import MOST_PANELS
 from mtl.report.style import Table
-from mtl.report.words import DASH, SHARES, Json, confidence_text, known, percent_text, points_text
+from mtl.report.words import DASH, confidence_text, known, metric_title, percent_text, points_text
+from mtl.results.label_scores import ModelName, ModelProtocols, ModelScores
+from mtl.results.statistics import Statistic
+from mtl.results.verdicts import Verdicts
+
+Model = ModelName | ModelScores | ModelProtocols
 
 
-def label_table(verdicts: Json) -> Table | None:
+def label_table(verdicts: Verdicts) -> Table | None:
     """Accuracy, balanced accuracy and macro-F1 of every label task, STL and every method; None without labels."""
-    entries = verdicts["labels"]["entries"]
-    tasks = [task["name"] for task in verdicts["tasks"] if any(task["name"] in entry["tasks"] for entry in entries)]
+    entries = verdicts.labels.entries
+    tasks = [task.name for task in verdicts.tasks if any(task.name in entry.tasks for entry in entries)]
     if not tasks:
         return None
+    metrics = list(dict.fromkeys(metric for entry in entries for scores in entry.tasks.values() for metric in scores))
     rows = [
-        [task, model_name(entry, entries), *(percent_text(entry["tasks"][task][metric]) for metric in SHARES)]
+        [task, model_name(entry, entries), *(percent_text(entry.tasks[task][metric]) for metric in metrics)]
         for task in tasks
         for entry in entries
-        if task in entry["tasks"]
+        if task in entry.tasks
     ]
     caption = f"Label tasks on the test part: mean over seeds [{confidence_text(verdicts)} interval]"
-    return Table(caption, ["task", "model", *(f"{name}, %" for name in SHARES.values())], rows)
+    return Table(caption, ["task", "model", *(f"{metric_title(metric)}, %" for metric in metrics)], rows)
 
 
-def published_tables(verdicts: Json) -> list[Table]:
+def published_tables(verdicts: Verdicts) -> list[Table]:
     """The two protocols, and the differences between models under each; none without `train.watch_test`."""
-    found = verdicts["published"]
+    found = verdicts.published
     if found is None:
         return []
-    entries, shown = found["entries"], confidence_text(verdicts)
-    tasks = list(dict.fromkeys(task for entry in entries for task in entry["tasks"]))
+    entries, shown = found.entries, confidence_text(verdicts)
+    tasks = list(dict.fromkeys(task for entry in entries for task in entry.tasks))
     named = tasks if len(tasks) <= MOST_PANELS else []
     head = ["model", "tasks", "optimistic", "honest", *(f"{task}, best epoch" for task in named)]
     rows = [
-        [model_name(entry, entries), str(len(entry["tasks"])), percent_text(entry["best"]),
-         percent_text(entry["honest"]),
-         *(_number(entry["by_task"][task]["best"]) if task in entry["by_task"] else DASH for task in named)]
+        [model_name(entry, entries), str(len(entry.tasks)), percent_text(entry.best),
+         percent_text(entry.honest),
+         *(_number(entry.by_task[task].best) if task in entry.by_task else DASH for task in named)]
         for entry in entries
     ]  # fmt: skip
     tables = [
         Table(f"Test accuracy in percent, mean over tasks and seeds [{shown} interval], then of each task at its own "
               "best epoch", head, rows)
     ]  # fmt: skip
-    if found["pairs"]:
+    if found.pairs:
         pairs = [
-            [f"{model_name(pair['second'], entries)} − {model_name(pair['first'], entries)}",
-             points_text(pair["best"]), points_text(pair["honest"])]
-            for pair in found["pairs"]
+            [f"{model_name(pair.second, entries)} − {model_name(pair.first, entries)}",
+             points_text(pair.best), points_text(pair.honest)]
+            for pair in found.pairs
         ]  # fmt: skip
         caption = f"Differences in points, paired by seed [{shown} interval, each for itself]"
         tables.append(Table(caption, ["difference", "optimistic", "honest"], pairs))
     return tables
 
 
-def averages(verdicts: Json) -> dict[str, tuple[str, str, str]]:
+def averages(verdicts: Verdicts) -> dict[str, tuple[str, str, str]]:
     """Method → metric in words, its average over tasks, and that of the single-task models of the same tasks, percent;
-    only where every task is a label, since an average over some of the tasks would mislead."""
-    if any(task["kind"] == "forecast" for task in verdicts["tasks"]):
+    only where every task is judged by a share, since an average over some of the tasks would mislead."""
+    if not all(METRICS[task.metric].share for task in verdicts.tasks):
         return {}
     return {
-        row["method"]: (SHARES[row["metric"]], percent_text(row["joint"]), percent_text(row["stl"]))
-        for row in verdicts["labels"]["averages"]
+        row.method: (metric_title(row.metric), percent_text(row.joint), percent_text(row.stl))
+        for row in verdicts.labels.averages
     }
 
 
-def model_name(entry: Mapping[str, Any], entries: list[Json]) -> str:
+def model_name(entry: Model, entries: Sequence[Model]) -> str:
     """The method, or STL with its start where there are several."""
-    if entry["method"] is not None:
-        return str(entry["method"])
-    starts = {other["start"] for other in entries if other["method"] is None}
-    return STL if len(starts) == 1 else f"{STL} ({entry['start']})"
+    if entry.method is not None:
+        return entry.method
+    starts = {other.start for other in entries if other.method is None}
+    return STL if len(starts) == 1 else f"{STL} ({entry.start})"
 
 
-def _number(statistic: Json) -> str:
-    return f"{100 * statistic['mean']:.2f}" if known(statistic["mean"]) else DASH
+def _number(statistic: Statistic) -> str:
+    return f"{100 * statistic.mean:.2f}" if known(statistic.mean) else DASH

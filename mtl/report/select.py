@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from mtl.report.words import Json, known, rows_of
+from mtl.report.words import known
+from mtl.results.verdicts import JudgedTask, Row, Verdicts
 
 MOST_PANELS = 12
 """Panels of a figure that has one for each task."""
@@ -14,18 +15,18 @@ EXTREMES = 10
 """Tasks on either end of a ranking that stand for all."""
 
 
-def drawn(verdicts: Json, tasks: Sequence[Json], most: int = MOST_PANELS) -> list[Json]:
+def drawn(verdicts: Verdicts, tasks: Sequence[JudgedTask], most: int = MOST_PANELS) -> list[JudgedTask]:
     """All `tasks`, or the `most` whose largest change against STL is greatest, in their own order; tasks without a
     change come last."""
     if len(tasks) <= most:
         return list(tasks)
     changes: dict[str, float] = {}
-    for row in verdicts["rows"]:
-        if known(row["change"]["mean"]):
-            changes[row["task"]] = max(changes.get(row["task"], 0.0), abs(row["change"]["mean"]))
-    ranked = sorted(tasks, key=lambda task: -changes.get(task["name"], -1.0))  # stable: file order among equals
-    names = {task["name"] for task in ranked[:most]}
-    return [task for task in tasks if task["name"] in names]
+    for row in verdicts.rows:
+        if known(row.change.mean):
+            changes[row.task] = max(changes.get(row.task, 0.0), abs(row.change.mean))
+    ranked = sorted(tasks, key=lambda task: -changes.get(task.name, -1.0))  # stable: file order among equals
+    names = {task.name for task in ranked[:most]}
+    return [task for task in tasks if task.name in names]
 
 
 def not_drawn(shown: int, there: int) -> str:
@@ -33,14 +34,15 @@ def not_drawn(shown: int, there: int) -> str:
     return f" Shown: {shown} of {there} tasks, those that changed most against STL." if shown < there else ""
 
 
-def extremes(verdicts: Json, method: str) -> list[Json]:
+def extremes(verdicts: Verdicts, method: str) -> list[Row]:
     """A method's rows: the `EXTREMES` most helped and most hurt, those with such a verdict first among them, in the
     order of their change; all, in the order of the tasks, where they fit."""
-    rows = rows_of(verdicts, method)
+    rows = verdicts.rows_of(method)
     if len(rows) <= 2 * EXTREMES:
         return rows
-    found = []
+    changed = [(row.change.mean, row) for row in rows if known(row.change.mean)]
+    chosen: list[tuple[float, Row]] = []
     for sign, word in ((1, "HELPED"), (-1, "HURT")):
-        side = [row for row in rows if known(row["change"]["mean"]) and sign * row["change"]["mean"] > 0]
-        found += sorted(side, key=lambda row: (row["verdict"] != word, -sign * row["change"]["mean"]))[:EXTREMES]
-    return sorted(found, key=lambda row: -row["change"]["mean"])
+        side = [(change, row) for change, row in changed if sign * change > 0]
+        chosen += sorted(side, key=lambda pair: (pair[1].verdict != word, -sign * pair[0]))[:EXTREMES]
+    return [row for _, row in sorted(chosen, key=lambda pair: -pair[0])]

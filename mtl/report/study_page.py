@@ -11,7 +11,7 @@ from mtl.config.budgets import STL, counted
 from mtl.report.plot_study import MAXIMISED, OBJECTIVES, draw_study, ended, objectives, short
 from mtl.report.style import Picture
 from mtl.report.templates import filled
-from mtl.report.words import SHARES, Json, in_shown_unit, signed
+from mtl.report.words import Json, in_shown_unit, is_share, signed
 
 PAGE = "study.html"
 TEMPLATE = "study.html.j2"
@@ -88,7 +88,7 @@ def _arm(study: Json, arm: str) -> Json:
 
 def _objective(name: str, value: float) -> str:
     """An objective's number in the unit of its column: percent with two digits, else four."""
-    return f"{in_shown_unit(name, value):.2f}" if name in SHARES else f"{value:.4f}".replace("-", "−")
+    return f"{in_shown_unit(name, value):.2f}" if is_share(name) else f"{value:.4f}".replace("-", "−")
 
 
 def _number(value: Any) -> str:

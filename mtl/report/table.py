@@ -11,6 +11,7 @@ from rich.text import Text
 from mtl.report.scores import averages
 from mtl.report.select import extremes
 from mtl.report.timings import batch_size, method_costs
+from mtl.report.tolerances import tolerances
 from mtl.report.words import (
     DASH,
     Json,
@@ -21,15 +22,14 @@ from mtl.report.words import (
     metric_label,
     notes,
     quantity_text,
-    rows_of,
     share_text,
-    tolerance_text,
     tuning_text,
     unequal_mark,
     value_text,
     verdict_class,
     verdict_text,
 )
+from mtl.results.verdicts import JudgedMethod, Verdicts
 
 STYLES = {"helped": "bold green", "hurt": "bold red", "undecided": "yellow", "none": "dim"}
 NARROW = 96
@@ -42,7 +42,7 @@ ASCII = str.maketrans(
 )
 
 
-def verdict_block(verdicts: Json, timings: Json | None, report_path: Path, width: int = WIDEST) -> Group:
+def verdict_block(verdicts: Verdicts, timings: Json | None, report_path: Path, width: int = WIDEST) -> Group:
     """What a finished pipeline says.
 
     Args:
@@ -52,28 +52,26 @@ def verdict_block(verdicts: Json, timings: Json | None, report_path: Path, width
         width: columns of the terminal.
     """
     lines: list[Text] = [Text()]
-    cells = {method["name"]: _cells(verdicts, method, width < NARROW) for method in verdicts["methods"]}
+    cells = {method.name: _cells(verdicts, method, width < NARROW) for method in verdicts.methods}
     header = ["task", "", "STL", "method", f"change % [{confidence_text(verdicts)}]", "gap", "verdict"]
     widths = _widths([header, *(row for rows in cells.values() for row in rows)])
     widths[0] = max(6, min(widths[0], width - 2 - sum(widths[1:]) - 2 * 6))
     lines += [_line(header, widths, RIGHT, "dim"), Text("─" * min(width, 2 + sum(widths) + 2 * 6), style="dim")]
     shares = averages(verdicts)
-    for method in verdicts["methods"]:
-        lines += [_headline(method), *_tuned(verdicts, method["name"])]
-        lines += [_line(row, widths, RIGHT) for row in cells[method["name"]]]
+    for method in verdicts.methods:
+        lines += [_headline(method), *_tuned(verdicts, method.name)]
+        lines += [_line(row, widths, RIGHT) for row in cells[method.name]]
         lines += [Text(f"  {said}", style="dim") for said in _further(verdicts, method, shares)]
-        kept = _kept(verdicts, method["name"])
-        if kept:
-            lines.append(Text(f"  forecast MSE within {tolerance_text(verdicts)} of STL: {kept}", style="dim"))
+        lines += [Text(f"  {said}", style="dim") for said in _kept(verdicts, method.name)]
     lines += [Text(), *_costs(verdicts, timings, width < NARROW), Text()]
     for line in lines:
         line.no_wrap, line.overflow = True, "ellipsis"
     said = ["gap: share of the way from STL to the best that is possible (– where that is not known)."]
     said += notes(verdicts)
-    if any(task["role"] == "auxiliary" for task in verdicts["tasks"]):
+    if any(task.role == "auxiliary" for task in verdicts.tasks):
         said.append("* auxiliary task: trained, not counted in Δm.")
     lines += [Text(note, style="dim") for note in said]
-    lines += [Text(), Text.assemble(("Advice  ", "bold"), verdicts["advice"])]
+    lines += [Text(), Text.assemble(("Advice  ", "bold"), verdicts.advice)]
     lines.append(Text.assemble(("Report  ", "bold"), (str(report_path), "cyan")))
     following: list[str | tuple[str, str]] = [
         ("mtl ui", "cyan"),
@@ -85,7 +83,7 @@ def verdict_block(verdicts: Json, timings: Json | None, report_path: Path, width
     return Group(*lines)
 
 
-def print_verdicts(verdicts: Json, timings: Json | None, report_path: Path, console: Console | None = None) -> None:
+def print_verdicts(verdicts: Verdicts, timings: Json | None, report_path: Path, console: Console | None = None) -> None:
     """Prints `verdict_block`: coloured on a terminal, plain elsewhere, ASCII where nothing else can be shown."""
     if console is None:
         console = Console(highlight=False)
@@ -100,45 +98,45 @@ def print_verdicts(verdicts: Json, timings: Json | None, report_path: Path, cons
     console.file.write(captured.get().translate(ASCII).encode("ascii", "replace").decode())
 
 
-def _headline(method: Json) -> Text:
-    delta = method["delta_m"]
-    line = Text.assemble((method["name"], "bold"))
-    described = method["label"].removeprefix(method["name"]).lstrip(": ")
+def _headline(method: JudgedMethod) -> Text:
+    delta = method.delta_m
+    line = Text.assemble((method.name, "bold"))
+    described = method.label.removeprefix(method.name).lstrip(": ")
     if described:
         line.append(f"  {described}")
-    if known((delta or {}).get("mean")):
+    if known(delta.mean):
         line.append(f"   Δm {change_text(delta)} %", style="cyan")
     return line
 
 
-def _tuned(verdicts: Json, method: str) -> list[Text]:
+def _tuned(verdicts: Verdicts, method: str) -> list[Text]:
     said = tuning_text(verdicts, method)
     return [Text(f"  {said}", style="dim")] if said else []
 
 
-def _further(verdicts: Json, method: Json, shares: dict[str, tuple[str, str, str]]) -> list[str]:
+def _further(verdicts: Verdicts, method: JudgedMethod, shares: dict[str, tuple[str, str, str]]) -> list[str]:
     """What the rows do not say: how many are left out, tasks without a verdict, and the average accuracy."""
     said = []
-    rows, shown = rows_of(verdicts, method["name"]), extremes(verdicts, method["name"])
+    rows, shown = verdicts.rows_of(method.name), extremes(verdicts, method.name)
     if len(shown) < len(rows):
-        kinds = Counter(verdict_class(row["verdict"]) for row in rows if row not in shown)
+        kinds = Counter(verdict_class(row.verdict) for row in rows if row not in shown)
         names = {"helped": "helped", "hurt": "hurt", "none": "no difference", "undecided": "undecided"}
         counts = ", ".join(f"{kinds[kind]} {name}" for kind, name in names.items() if kinds[kind])
         said.append(f"{len(rows) - len(shown)} of {len(rows)} tasks are left out here ({counts}); the report has all.")
-    if len(rows) < len(method["tasks"]):
-        said.append(f"without a single-task model: {len(method['tasks']) - len(rows)} of {len(method['tasks'])} tasks")
-    if method["name"] in shares:
-        metric, joint, single = shares[method["name"]]
+    if len(rows) < len(method.tasks):
+        said.append(f"without a single-task model: {len(method.tasks) - len(rows)} of {len(method.tasks)} tasks")
+    if method.name in shares:
+        metric, joint, single = shares[method.name]
         said.append(f"average {metric} {joint} %" + (f", STL {single} %" if single != DASH else ""))
     return said
 
 
-def _cells(verdicts: Json, method: Json, narrow: bool) -> list[list[str]]:
+def _cells(verdicts: Verdicts, method: JudgedMethod, narrow: bool) -> list[list[str]]:
     """The method's rows: task, metric, STL, method, change, gap closed, verdict."""
-    tasks = {task["name"]: task for task in verdicts["tasks"]}
+    units = {task.name: task.unit for task in verdicts.tasks}
     rows = []
-    for row in extremes(verdicts, method["name"]):
-        unit = metric_label(row["metric"], tasks[row["task"]].get("unit"))
+    for row in extremes(verdicts, method.name):
+        unit = metric_label(row.metric, units[row.task])
         verdict = verdict_text(row)
         if narrow:
             unit = unit.replace("balanced", "bal.").replace("accuracy", "acc.").removesuffix(" z-scored")
@@ -146,25 +144,31 @@ def _cells(verdicts: Json, method: Json, narrow: bool) -> list[list[str]]:
         verdict += unequal_mark(row)
         rows.append(
             [
-                row["task"] + "*" * (row["role"] == "auxiliary"),
+                row.task + "*" * (row.role == "auxiliary"),
                 unit,
-                value_text(row["metric"], row["stl"]["mean"]),
-                value_text(row["metric"], row["joint"]["mean"]),
-                change_text(row["change"]),
-                share_text(row["gap_closed"]),
+                value_text(row.metric, row.stl.mean),
+                value_text(row.metric, row.joint.mean),
+                change_text(row.change),
+                share_text(row.gap_closed),
                 verdict,
             ]
         )
     return rows
 
 
-def _kept(verdicts: Json, method: str) -> str:
-    """`load yes, wind undecided`, or nothing when no forecast is among the tasks."""
-    rows = [row for row in extremes(verdicts, method) if row.get("within_tolerance")]
-    return ", ".join(f"{row['task']} {row['within_tolerance']}" for row in rows)
+def _kept(verdicts: Verdicts, method: str) -> list[str]:
+    """`forecast MSE within 5 % of STL: load yes, wind undecided`; nothing where no task has a tolerance."""
+    shown = [row.task for row in extremes(verdicts, method)]
+    said = []
+    for group in tolerances(verdicts):
+        answers = {row.task: row.within_tolerance for row in group.rows if row.method == method}
+        kept = ", ".join(f"{task} {answers[task]}" for task in shown if task in answers)
+        if kept:
+            said.append(f"{group.what} within {group.share} of STL: {kept}")
+    return said
 
 
-def _costs(verdicts: Json, timings: Json | None, narrow: bool) -> list[Text]:
+def _costs(verdicts: Verdicts, timings: Json | None, narrow: bool) -> list[Text]:
     """A line a method, the highest Δm first; a narrow terminal has no room for Δm beside the costs."""
     batch = batch_size(timings)
     header = [
@@ -176,20 +180,19 @@ def _costs(verdicts: Json, timings: Json | None, narrow: bool) -> list[Text]:
     ]
     costs = method_costs(verdicts, timings)
     rows = []
-    for method in sorted(verdicts["methods"], key=_rank):
-        cost = costs[method["name"]]
+    for method in sorted(verdicts.methods, key=_rank):
+        cost = costs[method.name]
         parameters = f"{count_text(cost['parameters'])} / {count_text(cost['parameters_stl'])}"
         times = [_pair(cost[key], cost[f"{key}_stl"]) for key in ("latency", "train")]
-        rows.append([method["name"], change_text(method["delta_m"]), parameters, *times])
+        rows.append([method.name, change_text(method.delta_m), parameters, *times])
     if narrow:
         header, *rows = [[line[0], *line[2:]] for line in (header, *rows)]
     widths, right = _widths([header, *rows]), (False, *[True] * (len(header) - 1))
     return [_line(header, widths, right, "dim"), *(_line(row, widths, right) for row in rows)]
 
 
-def _rank(method: Json) -> float:
-    mean = (method["delta_m"] or {}).get("mean")
-    return math.inf if mean is None or not known(mean) else -mean
+def _rank(method: JudgedMethod) -> float:
+    return -method.delta_m.mean if known(method.delta_m.mean) else math.inf
 
 
 def _pair(joint: float | int | None, single: float | int | None) -> str:

@@ -7,7 +7,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+from mtl.paths import VERDICTS
 from mtl.report.words import Json, known
+from mtl.results.verdicts import Verdicts
 
 LATENCY = "latency"
 
@@ -32,35 +34,35 @@ def collect_timings(root: Path = Path(".")) -> Json | None:
     return {"runs": runs, "latency": latency} if runs or latency else None
 
 
-def method_costs(verdicts: Json, timings: Json | None) -> dict[str, dict[str, float | int | None]]:
+def method_costs(verdicts: Verdicts, timings: Json | None) -> dict[str, dict[str, float | int | None]]:
     """Method → its costs beside the sum over the single-task models of its tasks.
 
     Keys: `parameters`, `parameters_stl`; `latency`, `latency_stl` in ms a batch; `train`, `train_stl` in seconds a
     seed (mean over seeds). None where something was not measured.
     """
-    counts = verdicts["costs"]["parameters"]
+    counts = verdicts.costs.parameters
     found: dict[str, dict[str, float | int | None]] = {}
-    for method in verdicts["methods"]:
-        name, tasks = method["name"], method["tasks"]
-        single = [f"baseline/{task}/{method['start']}" for task in tasks]
-        alone = counts["stl_by_start"].get(method["start"], {})
+    for method in verdicts.methods:
+        name, tasks = method.name, method.tasks
+        single = [f"baseline/{task}/{method.start}" for task in tasks]
+        alone = counts.stl_by_start.get(method.start, {})
         latency = (timings or {}).get("latency") or {}
         # Single-task latency was measured for the first start alone: another width has none.
-        timed = (latency.get("stl") or {}) if alone == counts["stl"] else {}
+        timed = (latency.get("stl") or {}) if alone == counts.stl else {}
         found[name] = {
-            "parameters": counts["methods"].get(name),
+            "parameters": counts.methods.get(name),
             "parameters_stl": _sum([alone.get(task) for task in tasks]),
             "latency": latency.get(name) if known(latency.get(name)) else None,
             "latency_stl": _sum([timed.get(task) for task in tasks]),
-            "train": _train_seconds(timings, f"finetune/{name}", verdicts["seeds"]),
-            "train_stl": _sum([_train_seconds(timings, path, verdicts["seeds"]) for path in single])
+            "train": _train_seconds(timings, f"finetune/{name}", verdicts.seeds),
+            "train_stl": _sum([_train_seconds(timings, path, verdicts.seeds) for path in single])
             if all(task in alone for task in tasks)  # times of a task that was trained alone once may still lie there
             else None,
         }
     return found
 
 
-def write_timings_js(root: Path = Path("."), verdicts: Json | None = None) -> Path:
+def write_timings_js(root: Path = Path("."), verdicts: Verdicts | None = None) -> Path:
     """Writes report/timings.js (`window.TIMINGS = {...}`), which report.html shows in its table of costs.
 
     Args:
@@ -68,7 +70,7 @@ def write_timings_js(root: Path = Path("."), verdicts: Json | None = None) -> Pa
         verdicts: content of results/verdicts.json; None reads it from there.
     """
     if verdicts is None:
-        verdicts = json.loads((root / "results" / "verdicts.json").read_text(encoding="utf-8"))
+        verdicts = Verdicts.read(root / VERDICTS)
     timings = collect_timings(root)
     content = {
         "batch": batch_size(timings),

@@ -1,42 +1,51 @@
 """Numbers and names as a reader sees them, shared by the terminal table, the figures and the page.
 
-A statistic is a mapping with `mean`, `low`, `high`; a missing or non-finite number is written as a dash.
+A missing or non-finite number is written as a dash.
 """
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, TypeGuard
 
 from mtl.config.budgets import STL, counted
+from mtl.config.metrics import METRICS
+from mtl.results.statistics import Ends, Statistic
+from mtl.results.verdicts import Row, Verdicts
 
 Json = dict[str, Any]
 Number = float | int | None
 
 DASH = "–"
-SHARES = {"accuracy": "accuracy", "balanced_accuracy": "balanced accuracy", "macro_f1": "macro-F1"}
-"""Metrics between 0 and 1 that are shown in percent."""
-ERRORS = {"mse": "MSE", "mae": "MAE", "loss": "loss"}
+UNITS = {"z-scored": "z-scored", "original": "original units", "": ""}
+"""Unit of a metric in words, where a task does not say its own."""
 
 
-def known(value: Any) -> bool:
+def known(value: object) -> TypeGuard[float]:
     """Whether `value` is a finite number."""
     return isinstance(value, int | float) and math.isfinite(value)
 
 
+def metric_title(metric: str) -> str:
+    """Name of a metric without its unit: `MSE`, `balanced accuracy`."""
+    return METRICS[metric].title if metric in METRICS else metric.replace("_", " ")
+
+
 def metric_label(metric: str, unit: str | None = None) -> str:
     """Name of a metric with its unit: `MSE z-scored`, `accuracy %`."""
-    if metric in SHARES:
-        return f"{SHARES[metric]} %"
-    if metric in ("mse", "mae"):
-        return f"{ERRORS[metric]} {unit or 'z-scored'}"
-    stem = metric.removesuffix("_original")
-    name = ERRORS.get(stem, metric.replace("_", " "))
-    return f"{name} {unit or 'original units'}" if stem != metric else name
+    measure = METRICS.get(metric)
+    if measure is None or not measure.unit:
+        return metric_title(metric) + " %" * is_share(metric)
+    return f"{measure.title} {unit or UNITS[measure.unit]}"
+
+
+def is_share(metric: str) -> bool:
+    """Whether a metric is shown in percent."""
+    return metric in METRICS and METRICS[metric].share
 
 
 def in_shown_unit(metric: str, value: float | int) -> float:
     """A metric's number in the unit of `metric_label`: shares become percent."""
-    return 100.0 * value if metric in SHARES else float(value)
+    return 100.0 * value if is_share(metric) else float(value)
 
 
 def value_text(metric: str, value: Number) -> str:
@@ -44,7 +53,7 @@ def value_text(metric: str, value: Number) -> str:
     if value is None or not known(value):
         return DASH
     shown = in_shown_unit(metric, value)
-    if metric in SHARES:
+    if is_share(metric):
         text = f"{shown:.1f}"
     elif shown != 0 and abs(shown) < 0.001:
         text = f"{shown:.1e}"
@@ -63,45 +72,45 @@ def signed(value: Number, digits: int = 1) -> str:
     return ("+" if value > 0 else "−") + text
 
 
-def interval_text(statistic: Mapping[str, Any] | None) -> str:
+def interval_text(statistic: Ends | None) -> str:
     """`[low, high]`, or a dash when there is no interval (a single seed)."""
-    if not statistic or not known(statistic.get("low")) or not known(statistic.get("high")):
+    if statistic is None or not known(statistic.low) or not known(statistic.high):
         return DASH
-    digits = 1 if max(abs(statistic["low"]), abs(statistic["high"])) < 1000 else 0
-    return f"[{signed(statistic['low'], digits)}, {signed(statistic['high'], digits)}]"
+    digits = 1 if max(abs(statistic.low), abs(statistic.high)) < 1000 else 0
+    return f"[{signed(statistic.low, digits)}, {signed(statistic.high, digits)}]"
 
 
-def change_text(statistic: Mapping[str, Any] | None) -> str:
+def change_text(statistic: Statistic | None) -> str:
     """`+1.7 [+0.9, +2.5]`, percent."""
-    if not statistic or not known(statistic.get("mean")):
+    if statistic is None or not known(statistic.mean):
         return DASH
-    return f"{signed(statistic['mean'])} {interval_text(statistic)}"
+    return f"{signed(statistic.mean)} {interval_text(statistic)}"
 
 
-def share_text(statistic: Mapping[str, Any] | None) -> str:
+def share_text(statistic: Statistic | None) -> str:
     """The mean share as a percentage: `21 %`."""
-    if not statistic or not known(statistic.get("mean")):
+    if statistic is None or not known(statistic.mean):
         return DASH
-    return f"{signed(100 * statistic['mean'], 0).removeprefix('+')} %"
+    return f"{signed(100 * statistic.mean, 0).removeprefix('+')} %"
 
 
-def percent_text(statistic: Mapping[str, Any] | None) -> str:
+def percent_text(statistic: Statistic | None) -> str:
     """A share with its interval in percent, two digits: `98.44 [98.31, 98.57]`."""
-    if not statistic or not known(statistic.get("mean")):
+    if statistic is None or not known(statistic.mean):
         return DASH
-    mean = f"{100 * statistic['mean']:.2f}"
-    if statistic["low"] is None:
+    mean = f"{100 * statistic.mean:.2f}"
+    if statistic.low is None or statistic.high is None:
         return mean
-    low, high = (f"{100 * statistic[end]:.2f}".replace("-", "−") for end in ("low", "high"))
+    low, high = (f"{100 * end:.2f}".replace("-", "−") for end in (statistic.low, statistic.high))
     return f"{mean} [{low}, {high}]"
 
 
-def points_text(statistic: Mapping[str, Any]) -> str:
+def points_text(statistic: Statistic) -> str:
     """A difference of shares with its interval, in points: `+0.13 [+0.02, +0.24]`."""
     mean, low, high = (
-        signed(None if v is None else 100 * v, 2) for v in (statistic[k] for k in ("mean", "low", "high"))
+        signed(None if value is None else 100 * value, 2) for value in (statistic.mean, statistic.low, statistic.high)
     )
-    return mean if statistic["low"] is None else f"{mean} [{low}, {high}]"
+    return mean if statistic.low is None else f"{mean} [{low}, {high}]"
 
 
 NOTHING = "no difference shown"
@@ -110,11 +119,11 @@ UNSURE = "unsure"
 """Said where the interval that is shown does not hold zero all the same."""
 
 
-def verdict_text(row: Json) -> str:
+def verdict_text(row: Row) -> str:
     """The verdict, and where the interval alone would have said more than it does, that."""
-    low, high = row["change"]["low"], row["change"]["high"]
-    if row["verdict"] != NOTHING or low is None or low <= 0 <= high:
-        return str(row["verdict"])
+    low, high = row.change.low, row.change.high
+    if row.verdict != NOTHING or low is None or high is None or low <= 0 <= high:
+        return row.verdict
     return f"gain, {UNSURE}" if low > 0 else f"loss, {UNSURE}"
 
 
@@ -122,16 +131,16 @@ UNEQUAL = "‡"
 """Behind a verdict whose two sides were tuned by unequal numbers of trials."""
 
 
-def unequal_mark(row: Json) -> str:
+def unequal_mark(row: Row) -> str:
     """` ‡` where a row compares unequal budgets of tuning."""
-    return f" {UNEQUAL}" if "tuning" in row and not row["tuning"]["equal"] else ""
+    return f" {UNEQUAL}" if row.tuning is not None and not row.tuning.equal else ""
 
 
-def tuning_text(verdicts: Mapping[str, Any], method: str) -> str:
+def tuning_text(verdicts: Verdicts, method: str) -> str:
     """`tuned by 20 trials, STL by 0 ‡`, or nothing where neither was tuned."""
-    if "tuning" not in verdicts:
+    if verdicts.tuning is None:
         return ""
-    joint, single = verdicts["tuning"]["trials"][method], verdicts["tuning"]["trials"][STL]
+    joint, single = verdicts.tuning.trials[method], verdicts.tuning.trials[STL]
     if joint == single == 0:
         return ""
     mark = "" if joint == single else f" {UNEQUAL}"
@@ -166,63 +175,46 @@ def briefly(names: Sequence[str], most: int = 6) -> str:
     return listed(names) if len(names) <= most else f"{', '.join(names[:most])} and {len(names) - most} more"
 
 
-def confidence_text(verdicts: Mapping[str, Any]) -> str:
+def confidence_text(verdicts: Verdicts) -> str:
     """The intervals' confidence: `95 %`."""
-    return f"{100 * verdicts['confidence']:g} %"
+    return f"{100 * verdicts.confidence:g} %"
 
 
-def tolerance_text(verdicts: Mapping[str, Any]) -> str:
-    """The share by which a forecast may get worse and still count as kept: `5 %`."""
-    return f"{100 * verdicts['tolerance']:g} %"
-
-
-def rows_of(verdicts: Mapping[str, Any], method: str) -> list[Json]:
-    """The method's verdict rows, in the order of the tasks."""
-    order = [task["name"] for task in verdicts["tasks"]]
-    rows = [row for row in verdicts["rows"] if row["method"] == method and row["task"] in order]
-    return sorted(rows, key=lambda row: order.index(row["task"]))
-
-
-def units(verdicts: Mapping[str, Any]) -> dict[str, str | None]:
-    """Task → unit of its metric, where one is set."""
-    return {task["name"]: task.get("unit") for task in verdicts["tasks"]}
-
-
-def notes(verdicts: Mapping[str, Any]) -> list[str]:
+def notes(verdicts: Verdicts) -> list[str]:
     """What every reader of the intervals has to know, as whole sentences."""
-    seeds = len(verdicts["seeds"])
+    seeds = len(verdicts.seeds)
     said = [
         f"Intervals ({confidence_text(verdicts)}, paired over {seeds} seed{'s' * (seeds != 1)}) cover training "
         "randomness, not the choice of data.",
-        f"HELPED and HURT hold after allowing for all {len(verdicts['rows'])} comparisons (Holm).",
+        f"HELPED and HURT hold after allowing for all {len(verdicts.rows)} comparisons (Holm).",
     ]
-    if any(verdict_text(row).endswith(UNSURE) for row in verdicts["rows"]):
+    if any(verdict_text(row).endswith(UNSURE) for row in verdicts.rows):
         said.append(f"{UNSURE}: the interval shown excludes zero, the one widened for all comparisons does not.")
     if seeds < 5:
         said.append(f"Only {seeds} seed{'s' * (seeds != 1)}: a verdict needs five, so every row is undecided.")
-    alone = [task["name"] for task in verdicts["tasks"] if task["alone"]]
-    if len(alone) < len(verdicts["tasks"]):
-        count = len(verdicts["tasks"])
+    alone = [task.name for task in verdicts.tasks if task.alone]
+    if len(alone) < len(verdicts.tasks):
+        count = len(verdicts.tasks)
         said.append(
             f"Only {briefly(alone)} trained alone (baseline.tasks). Without a single-task model to compare with, "
             f"and so without a verdict: {count - len(alone)} of {count} tasks."
         )
     said += [
-        f"{method['name']} is judged by {method['target']} alone, which it trained for a second budget of its own."
-        for method in verdicts["methods"]
-        if method["target"] is not None
+        f"{method.name} is judged by {method.target} alone, which it trained for a second budget of its own."
+        for method in verdicts.methods
+        if method.target is not None
     ]
-    if "tuning" in verdicts and not verdicts["tuning"]["equal"]:
+    if verdicts.tuning is not None and not verdicts.tuning.equal:
         said.append(
-            f"{UNEQUAL} Unequal budgets of tuning: {counted(verdicts['tuning']['trials'])} finished trials. "
+            f"{UNEQUAL} Unequal budgets of tuning: {counted(verdicts.tuning.trials)} finished trials. "
             "`mtl tune --arms` gives every arm the same number."
         )
-    if "tuning" in verdicts and verdicts["tuning"]["shared_by"] is not None:
-        arm = "STL" if verdicts["tuning"]["shared_by"] == STL else verdicts["tuning"]["shared_by"]
+    if verdicts.tuning is not None and verdicts.tuning.shared_by is not None:
+        arm = "STL" if verdicts.tuning.shared_by == STL else verdicts.tuning.shared_by
         said.append(
             f"What all arms share (train, encoder, tasks) was chosen by a trial of {arm}, not by the others: the best "
             "trial of each arm stands in the study's own page."
         )
-    if verdicts.get("conditional_on_one_pretraining"):
+    if verdicts.conditional_on_one_pretraining:
         said.append("Conditional on one pretraining: all seeds share it, so its randomness is not in the intervals.")
     return said

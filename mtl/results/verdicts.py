@@ -178,8 +178,8 @@ class Verdicts(ResultFile):
 
     confidence: float
     """Level of the intervals, in (0, 1)."""
-    tolerance: float
-    """Share by which a task may get worse and still count as kept."""
+    tolerance: float | dict[str, float]
+    """Share by which a task may get worse and still count as kept: of every task of numbers, or by task."""
     seeds: list[int]
     conditional_on_one_pretraining: bool
     """Whether all seeds start from one pretraining, whose randomness the intervals then leave out."""
@@ -207,6 +207,10 @@ class Verdicts(ResultFile):
     def task(self, name: str) -> JudgedTask:
         """The task of a name."""
         return next(task for task in self.tasks if task.name == name)
+
+    def tolerance_of(self, task: str) -> float | None:
+        """Tolerance of a task, where each has its own None for those without one."""
+        return self.tolerance.get(task) if isinstance(self.tolerance, dict) else self.tolerance
 
     def rows_of(self, method: str) -> list[Row]:
         """The method's rows, in the order of the tasks."""

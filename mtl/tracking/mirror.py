@@ -1,17 +1,17 @@
 """Publishing: which records are missing in the store, and adding them, each whole and each once."""
 
 import hashlib
-import json
 import platform
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from mlflow.entities import Run
 
 from mtl.config.budgets import budgets, counted
+from mtl.paths import VERDICTS
+from mtl.results.verdicts import Verdicts
 from mtl.tracking.address import database_file, project_folder
 from mtl.tracking.identity import digest, flat, resolved
 from mtl.tracking.job import Job
@@ -20,7 +20,6 @@ from mtl.tracking.records import Record, content_of, read_run, shown_paths, summ
 from mtl.tracking.store import KEY, UNREACHABLE, Store, locked, open_store, reason
 from mtl.tracking.study_records import best_points, study_params, study_records, study_tuning
 
-VERDICTS = Path("results/verdicts.json")
 CONTENT = "mtl.content"
 FILES = "mtl.files"
 SUPERSEDED = "mtl.superseded"
@@ -119,7 +118,7 @@ def _records(job: Job) -> list[Record]:
             if record is not None and (wanted is None or record.content == wanted[str(path.folder)]):
                 found.append(record)
     if wanted is None and (job.root / VERDICTS).exists():
-        found += summaries(found, json.loads((job.root / VERDICTS).read_text(encoding="utf-8")))
+        found += summaries(found, Verdicts.read(job.root / VERDICTS))
     return found
 
 

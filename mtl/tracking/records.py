@@ -19,6 +19,8 @@ from typing import Any
 
 from mtl.config import Config
 from mtl.paths import MODELS, RunPath, run_paths
+from mtl.results.statistics import Statistic
+from mtl.results.verdicts import Verdicts
 from mtl.tracking.identity import PREPARED, flat, resolved
 
 MOST_NAMED = 3
@@ -168,13 +170,13 @@ def _content(texts: dict[str, bytes]) -> str:
     return hashlib.sha256(b"\0".join(texts.values())).hexdigest()
 
 
-def summaries(records: Sequence[Record], verdicts: dict[str, Any]) -> list[Record]:
+def summaries(records: Sequence[Record], verdicts: Verdicts) -> list[Record]:
     """One record a method and start, `stl` among them: means over seeds of every task's test metrics, and changes."""
     groups: dict[tuple[str, str], list[Record]] = {}
     for record in records:
         if record.tags["stage"] != "pretrain":
             groups.setdefault((record.tags["method"], record.tags["start"]), []).append(record)
-    primary = {task["name"]: task["metric"] for task in verdicts["tasks"]}
+    primary = {task.name: task.metric for task in verdicts.tasks}
     found = []
     for (method, start), members in groups.items():
         values: dict[str, list[float]] = {}
@@ -183,12 +185,12 @@ def summaries(records: Sequence[Record], verdicts: dict[str, Any]) -> list[Recor
                 if point.name.startswith("test/"):
                     values.setdefault(point.name, []).append(point.value)
         points = [Point(name, fmean(several)) for name, several in sorted(_whole(values).items())]
-        for row in verdicts["rows"]:
-            if row["method"] == method and row["metric"] == primary[row["task"]]:
-                points += _change(f"delta/{row['task']}", row["change"])
-        for entry in verdicts["methods"]:
-            if entry["name"] == method:
-                points += _change("delta_m", entry["delta_m"])
+        for row in verdicts.rows:
+            if row.method == method and row.metric == primary[row.task]:
+                points += _change(f"delta/{row.task}", row.change)
+        for entry in verdicts.methods:
+            if entry.name == method:
+                points += _change("delta_m", entry.delta_m)
         seeds = {record.tags["seed"] for record in members}
         label = method if method != "stl" or start == "random" else f"stl {start}"
         tags = {"stage": "summary", "method": method, "task": "-", "start": start, "seed": "-"}
@@ -207,20 +209,20 @@ def _whole(values: dict[str, list[float]]) -> dict[str, list[float]]:
     return {name: several for name, several in values.items() if len(several) == seeds[name.rpartition("/")[0]]}
 
 
-def _groupings(verdicts: dict[str, Any]) -> list[Record]:
+def _groupings(verdicts: Verdicts) -> list[Record]:
     """One record a way to serve all tasks by specialised models; draws and partitions as their mean and their best."""
-    metrics = {task["name"]: task["metric"] for task in verdicts["tasks"]}
+    metrics = {task.name: task.metric for task in verdicts.tasks}
     found = []
-    for row in [] if verdicts["grouping"] is None else verdicts["grouping"]["rows"]:
-        if row["kind"] in ("random", "partition"):
+    for row in [] if verdicts.grouping is None else verdicts.grouping.rows:
+        if row.kind in ("random", "partition"):
             continue
-        method = f"grouping/{row['name']}"
-        points = [Point(f"test/{task}/{metrics[task]}", value) for task, value in sorted(row["metrics"].items())]
-        points += [*_change("delta_m", row["delta_m"]), Point("models", row["models"])]
-        points.append(Point("parameters", row["parameters"]))
+        method = f"grouping/{row.name}"
+        points = [Point(f"test/{task}/{metrics[task]}", value) for task, value in sorted(row.metrics.items())]
+        points += [*_change("delta_m", row.delta_m), Point("models", row.models)]
+        points.append(Point("parameters", row.parameters))
         tags = {"stage": "summary", "method": method, "task": "-", "start": "-", "seed": "-"}
         content = hashlib.sha256(repr(points).encode()).hexdigest()
-        params: dict[str, object] = {"seeds": len(verdicts["seeds"]), "groups": json.dumps(row["groups"])}
+        params: dict[str, object] = {"seeds": len(verdicts.seeds), "groups": json.dumps(row.groups)}
         found.append(Record(f"mean {method}", content, tags, points, params))
     return found
 
@@ -282,11 +284,12 @@ def _by_task(split: str, values: dict[str, dict[str, Any]], step: int = 0) -> li
     ]
 
 
-def _change(name: str, change: dict[str, Any]) -> list[Point]:
+def _change(name: str, change: Statistic) -> list[Point]:
     """A mean and, where there are seeds enough, the ends of its interval."""
     head, _, task = name.partition("/")
-    names = {"mean": name, "low": f"{head}_low/{task}".rstrip("/"), "high": f"{head}_high/{task}".rstrip("/")}
-    return [Point(full, change[part]) for part, full in names.items() if change[part] is not None]
+    low, high = (f"{head}_{end}/{task}".rstrip("/") for end in ("low", "high"))
+    values = {name: change.mean, low: change.low, high: change.high}
+    return [Point(full, value) for full, value in values.items() if value is not None]
 
 
 def _timing(run: dict[str, Any], path: RunPath, root: Path) -> dict[str, Any] | None:

@@ -53,7 +53,7 @@ def write_image_results(root: Path, config: Config) -> Json:
         if path.stage != "pretrain":
             _run(root, config, path)
     runs = read_runs(config, root)
-    return compare(config, runs, read_histories(runs, root))
+    return compare(config, runs, read_histories(runs, root)) | {"grouping": None, "evidence": []}
 
 
 def _run(root: Path, config: Config, path: RunPath) -> None:

@@ -22,11 +22,13 @@ from mtl.files import write_json
 from mtl.grouping.maps import FILE, PoolArrays, write_maps
 from mtl.models.build import build_model
 from mtl.report.page import write_report
+from mtl.results.means import Means
 from stages.prepare import prepare
 from tests.helpers.data_files import make_source
 from tests.helpers.image_results import SHARINGS, image_config, write_image_results
 from tests.helpers.problems import ENCODER, spec
 from tests.helpers.results import write_results
+from tests.helpers.verdicts import typed
 
 KINDS = ("sensors", "series", "har", "uea", "arrays", "python", "digits", "mnist", "cifar10", "cifar100")
 NAMES = [f"task_{number}" for number in range(20)]
@@ -75,19 +77,20 @@ def long_tables(folder: Path) -> None:
     """Verdicts, metrics, runs and curves of invented results."""
     config, _ = write_results(folder, methods=("uncertainty",), seeds=2)
     runs = read_runs(config, folder)
-    tables.write_json(compare(config, runs), folder / "results/verdicts.json")
-    tables.write_json(tables.metrics_summary(config, runs), folder / "results/metrics.json")
+    typed(compare(config, runs) | {"grouping": None, "evidence": []}).write(folder / "results/verdicts.json")
+    Means.parse(tables.metrics_summary(config, runs), "metrics.json").write(folder / "results/metrics.json")
     tables.write_parquet(tables.runs_table(runs), folder / "results/runs.parquet")
     tables.write_csv(tables.learning_curves(read_histories(runs, folder)), folder / "results/learning_curves.csv")
 
 
 def report(folder: Path) -> None:
     """The page and its figures, of invented results: forecasts and labels; labels on images."""
-    write_report(*write_results(folder, methods=("uncertainty",), seeds=2), folder)
+    config, verdicts = write_results(folder, methods=("uncertainty",), seeds=2)
+    write_report(config, typed(verdicts), folder)
     config = image_config(methods={"cross_stitch": SHARINGS["cross_stitch"]}, seeds=2, train={"watch_test": True})
-    verdicts = write_image_results(folder / "images", config)
-    tables.write_json(verdicts, folder / "images/results/verdicts.json")
-    write_report(config, verdicts, folder / "images")
+    judged = typed(write_image_results(folder / "images", config))
+    judged.write(folder / "images/results/verdicts.json")
+    write_report(config, judged, folder / "images")
 
 
 WRITERS: dict[str, Callable[[Path], None]] = {

@@ -4,15 +4,17 @@ from pathlib import Path
 
 import pytest
 
-from mtl.errors import DataError
+from mtl.errors import UserError
 from mtl.files import write_json
-from pipelines.advise import VERDICTS, advise
+from mtl.paths import VERDICTS
+from pipelines.advise import advise
+from tests.helpers.verdicts import verdicts_json
 
 
 def test_advise_prints_what_recommends_something_and_all_when_asked(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with pytest.raises(DataError, match=r"results/verdicts\.json is missing; run `mtl repro` first"):
+    with pytest.raises(UserError, match=r"results/verdicts\.json is missing; run `mtl repro`\."):
         advise(tmp_path, False)
     lines = [
         {"aspect": "relatedness", "about": "a | b", "measured": "cosine +0.3", "rule": "above",
@@ -20,7 +22,7 @@ def test_advise_prints_what_recommends_something_and_all_when_asked(
         {"aspect": "capacity", "about": "joint: a", "measured": "1.0 times", "rule": "above 1.05", "says": None,
          "sure": "5 seeds"},
     ]  # fmt: skip
-    write_json(tmp_path / VERDICTS, {"advice": "Train jointly.", "evidence": lines})
+    write_json(tmp_path / VERDICTS, verdicts_json(evidence=lines))
     advise(tmp_path, False)
     short = capsys.readouterr().out
     assert "Train jointly." in short and "a | b: train together" in short and "cosine +0.3; above; 5 seeds" in short

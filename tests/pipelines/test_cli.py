@@ -91,7 +91,7 @@ def test_show_before_anything_was_evaluated(
     workspace: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert _mtl(monkeypatch, "show") == 2
-    assert capsys.readouterr().err == "error: results/verdicts.json is missing; run `mtl repro` first.\n"
+    assert capsys.readouterr().err == "error: results/verdicts.json is missing; run `mtl repro`.\n"
 
 
 def test_presets_are_listed_shown_and_used(

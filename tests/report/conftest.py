@@ -7,6 +7,7 @@ import pytest
 from mtl.report.page import write_report
 from mtl.report.words import Json
 from tests.helpers.results import write_results
+from tests.helpers.verdicts import typed
 
 
 @pytest.fixture(scope="session")
@@ -22,5 +23,5 @@ def reported(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Json]:
     )
     verdicts["advice"] = 'Use </script><b onclick="x()">joint</b>.'
     verdicts["methods"][0]["label"] = "joint: <i>λ</i> = 0.2"
-    write_report(config, verdicts, root)
+    write_report(config, typed(verdicts), root)
     return root, verdicts

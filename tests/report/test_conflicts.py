@@ -8,12 +8,13 @@ import pytest
 from mtl.report.plot_conflicts import conflicts, surrogates
 from mtl.report.read import Results, Run
 from mtl.report.style import Missing, Picture, styled
+from tests.helpers.verdicts import method_json, typed, verdicts_json
 
 
 def results(tasks: list[str], epochs: dict[str, list[dict[str, Any]]]) -> Results:
     """Methods with one seed each, whose histories hold these records of gradients."""
     runs = {name: [Run(0, {}, {"epochs": [{"gradients": g} for g in rows]}, {})] for name, rows in epochs.items()}
-    return Results({}, runs, {"methods": [{"name": name, "trained": tasks} for name in epochs]})
+    return Results({}, runs, typed(verdicts_json(methods=[method_json(name, tasks) for name in epochs])))
 
 
 def draw(found: Results) -> Picture:

@@ -17,6 +17,7 @@ from mtl.report.plot_groups import group_tables, groups
 from mtl.report.words import Json
 from tests.helpers.records import epoch_json, history_json, run_json
 from tests.helpers.results import STL, write_results
+from tests.helpers.verdicts import typed
 
 WORST = (17, 3)
 """Samples of `fault` with the lowest confidence, which the page has to list first."""
@@ -51,7 +52,7 @@ def grouped(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, Config
     config, verdicts = write_results(root, methods=("joint", "uncertainty"))
     config = with_maps(config)
     write_files(root, config)
-    return root, write_report(config, verdicts, root).read_text(encoding="utf-8"), config, verdicts
+    return root, write_report(config, typed(verdicts), root).read_text(encoding="utf-8"), config, verdicts
 
 
 def test_the_page_shows_maps_groups_and_the_hardest_samples(grouped: tuple[Path, str, Config, Json]) -> None:
@@ -68,13 +69,13 @@ def test_the_page_shows_maps_groups_and_the_hardest_samples(grouped: tuple[Path,
 
 def test_the_same_results_give_the_same_bytes(grouped: tuple[Path, str, Config, Json]) -> None:
     root, text, config, verdicts = grouped
-    assert write_report(config, verdicts, root).read_text(encoding="utf-8") == text
+    assert write_report(config, typed(verdicts), root).read_text(encoding="utf-8") == text
 
 
 def test_nothing_is_shown_that_was_not_asked_for(grouped: tuple[Path, str, Config, Json], tmp_path: Path) -> None:
     config, verdicts = write_results(tmp_path, methods=("joint",))
     write_files(tmp_path, with_maps(config))
-    text = write_report(config, verdicts, tmp_path).read_text(encoding="utf-8")
+    text = write_report(config, typed(verdicts), tmp_path).read_text(encoding="utf-8")
     assert "Data maps" not in text and "belong together" not in text
 
 

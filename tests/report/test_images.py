@@ -12,32 +12,35 @@ from mtl.report.select import EXTREMES, MOST_PANELS, drawn, extremes
 from mtl.report.table import print_verdicts
 from mtl.report.timings import collect_timings, method_costs
 from mtl.report.words import Json, briefly, notes, percent_text, points_text
+from mtl.results.statistics import Statistic
+from mtl.results.verdicts import Verdicts
 from tests.helpers.image_results import PARITY, SHARINGS, hundred_config, image_config, write_image_results
+from tests.helpers.verdicts import interval_json, row_json, task_json, typed, verdicts_json
 
 from .test_page import Page
 
 WIDTHS = (0.5, 1.0, 2.0)
 
 
-def written(root: Path, **settings: object) -> tuple[str, Json]:
+def written(root: Path, **settings: object) -> tuple[str, Verdicts]:
     """The page's text and the verdicts."""
     config = image_config(**settings)  # type: ignore[arg-type]
-    verdicts = write_image_results(root, config)
+    verdicts = typed(write_image_results(root, config))
     return write_report(config, verdicts, root).read_text(encoding="utf-8"), verdicts
 
 
 @pytest.fixture(scope="module")
-def parity(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Json, Path]:
+def parity(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Verdicts, Path]:
     root = tmp_path_factory.mktemp("parity")
     return *written(root, train={"watch_test": True}), root
 
 
 @pytest.fixture(scope="module")
-def hundred(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Json, Path]:
+def hundred(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Verdicts, Path]:
     """A hundred tasks, of which forty have single-task models; two seeds are enough to look at."""
     root = tmp_path_factory.mktemp("hundred")
     config = hundred_config(seeds=2, alone=40)
-    verdicts = write_image_results(root, config)
+    verdicts = typed(write_image_results(root, config))
     return write_report(config, verdicts, root).read_text(encoding="utf-8"), verdicts, root
 
 
@@ -45,46 +48,49 @@ def section(page: str, key: str) -> str:
     return page.split(f'<section id="{key}">')[1].split("</section>")[0]
 
 
-def terminal(verdicts: Json, width: int = 100) -> str:
+def terminal(verdicts: Verdicts, width: int = 100) -> str:
     stream = io.StringIO()
     print_verdicts(verdicts, None, Path("report/report.html"), Console(file=stream, width=width, highlight=False))
     return stream.getvalue()
 
 
-def test_the_page_of_a_comparison_of_labels_alone(parity: tuple[str, Json, Path]) -> None:
+def test_the_page_of_a_comparison_of_labels_alone(parity: tuple[str, Verdicts, Path]) -> None:
     page, verdicts, _ = parity
     assert Page(page).open == []
     assert 'id="forecasts"' not in page and "MSE within" not in page, "nothing here is a forecast"
     assert '" of " + timings.batch + " images"' in page
     assert "weights of learned" in section(page, "weights") and "weights of hard" not in section(page, "weights")
-    stl = verdicts["labels"]["entries"][0]["tasks"]["even"]
+    stl = verdicts.labels.entries[0].tasks["even"]
     labels = section(page, "confusion")
     for metric in ("accuracy", "balanced_accuracy", "macro_f1"):
         assert percent_text(stl[metric]) in labels
 
 
-def test_costs_stand_beside_the_average_accuracy_as_published_tables_have_it(parity: tuple[str, Json, Path]) -> None:
+def test_costs_stand_beside_the_average_accuracy_as_in_published_tables(
+    parity: tuple[str, Verdicts, Path],
+) -> None:
     page, verdicts, _ = parity
     costs = section(page, "costs")
     assert "average accuracy, %" in costs
-    for average in verdicts["labels"]["averages"]:
-        assert percent_text(average["joint"]) in costs and percent_text(average["stl"]) in costs
+    for average in verdicts.labels.averages:
+        assert percent_text(average.joint) in costs and percent_text(average.stl) in costs
     text = terminal(verdicts)
-    assert f"average accuracy {percent_text(verdicts['labels']['averages'][0]['joint'])} %, STL " in text
+    assert f"average accuracy {percent_text(verdicts.labels.averages[0].joint)} %, STL " in text
 
 
-def test_the_published_protocol_is_called_optimistic(parity: tuple[str, Json, Path]) -> None:
+def test_the_published_protocol_is_called_optimistic(parity: tuple[str, Verdicts, Path]) -> None:
     page, verdicts, _ = parity
     found = section(page, "published")
     assert "Optimistic" in found and "chooses on the test part" in found
-    for entry in verdicts["published"]["entries"]:
-        assert percent_text(entry["best"]) in found and percent_text(entry["honest"]) in found
-    assert len(verdicts["published"]["pairs"]) == 10
-    pair = verdicts["published"]["pairs"][0]
-    assert "hard − STL" in found and points_text(pair["best"]) in found
+    assert verdicts.published is not None
+    for entry in verdicts.published.entries:
+        assert percent_text(entry.best) in found and percent_text(entry.honest) in found
+    assert len(verdicts.published.pairs) == 10
+    pair = verdicts.published.pairs[0]
+    assert "hard − STL" in found and points_text(pair.best) in found
 
 
-def test_stitches_are_a_heat_map_with_numbers(parity: tuple[str, Json, Path]) -> None:
+def test_stitches_are_a_heat_map_with_numbers(parity: tuple[str, Verdicts, Path]) -> None:
     page, _, root = parity
     found = section(page, "stitches")
     assert 'id="figure-stitches_cross_stitch"' in found and found.count("<figure") == 1
@@ -118,7 +124,7 @@ def test_sweeps_have_a_figure_each(tmp_path: Path) -> None:
     assert "not judged" in page and "0.5 of the width" in page
 
 
-def test_a_hundred_tasks_are_counted_and_folded(hundred: tuple[str, Json, Path]) -> None:
+def test_a_hundred_tasks_are_counted_and_folded(hundred: tuple[str, Verdicts, Path]) -> None:
     page, _, root = hundred
     assert Page(page).open == []
     first = section(page.replace('id="verdicts" aria-label="Verdicts"', 'id="verdicts"'), "verdicts")
@@ -136,7 +142,7 @@ def test_a_hundred_tasks_are_counted_and_folded(hundred: tuple[str, Json, Path])
     assert len(list((root / "report/figures").iterdir())) < 25
 
 
-def test_times_of_a_task_that_is_no_longer_trained_alone_make_no_sum(hundred: tuple[str, Json, Path]) -> None:
+def test_times_of_a_task_that_is_no_longer_trained_alone_make_no_sum(hundred: tuple[str, Verdicts, Path]) -> None:
     _, verdicts, root = hundred
     timings = collect_timings(root)
     assert timings is not None
@@ -147,7 +153,7 @@ def test_times_of_a_task_that_is_no_longer_trained_alone_make_no_sum(hundred: tu
 
 
 @pytest.mark.parametrize("width", [80, 100])
-def test_a_hundred_tasks_fit_the_terminal(hundred: tuple[str, Json, Path], width: int) -> None:
+def test_a_hundred_tasks_fit_the_terminal(hundred: tuple[str, Verdicts, Path], width: int) -> None:
     text = terminal(hundred[1], width)
     assert max(len(line.rstrip()) for line in text.splitlines()) <= width
     assert len([line for line in text.splitlines() if line.startswith("  class_")]) == 2 * 2 * EXTREMES
@@ -156,25 +162,25 @@ def test_a_hundred_tasks_fit_the_terminal(hundred: tuple[str, Json, Path], width
     assert len(text.splitlines()) < 80
 
 
-def row(task: str, mean: float | None, verdict: str = "no difference shown") -> Json:
-    return {"method": "joint", "task": task, "change": {"mean": mean}, "verdict": verdict}
-
-
 def test_what_stands_for_many_tasks() -> None:
-    tasks = [{"name": f"t{number:02}"} for number in range(30)]
-    rows = [row(f"t{number:02}", number - 15.0) for number in range(29)] + [row("t29", None)]
-    verdicts = {"tasks": tasks, "rows": rows}
-    assert [task["name"] for task in drawn(verdicts, tasks, 4)] == ["t00", "t01", "t02", "t28"]
-    assert drawn(verdicts, tasks[:3]) == tasks[:3]
-    found = [one["task"] for one in extremes(verdicts, "joint")]
-    assert found == [f"t{number:02}" for number in [*range(28, 18, -1), *range(9, -1, -1)]]
+    names = [f"t{number:02}" for number in range(30)]
+    means = [number - 15.0 for number in range(29)]
+    rows = [
+        row_json("joint", name, change=interval_json(mean)) for name, mean in zip(names, [*means, None], strict=True)
+    ]
+    content = verdicts_json([task_json(name) for name in names], rows=rows)
+    verdicts = typed(content)
+    assert [task.name for task in drawn(verdicts, verdicts.tasks, 4)] == ["t00", "t01", "t02", "t28"]
+    assert drawn(verdicts, verdicts.tasks[:3]) == verdicts.tasks[:3]
+    chosen = [row.task for row in extremes(verdicts, "joint")]
+    assert chosen == [f"t{number:02}" for number in [*range(28, 18, -1), *range(9, -1, -1)]]
     rows[14]["verdict"] = "HURT"  # by 1 % only, but shown
-    assert "t14" in [one["task"] for one in extremes(verdicts, "joint")]
+    assert "t14" in [row.task for row in extremes(typed(content), "joint")]
 
 
 def test_words() -> None:
     assert briefly(["a", "b", "c"], 2) == "a, b and 1 more" and briefly(["a", "b"], 2) == "a and b"
-    assert percent_text({"mean": 0.98444, "low": 0.983, "high": 0.9858}) == "98.44 [98.30, 98.58]"
-    assert percent_text({"mean": 0.5, "low": None, "high": None}) == "50.00" and percent_text(None) == "–"
-    assert points_text({"mean": -0.0013, "low": -0.002, "high": 0.0}) == "−0.13 [−0.20, 0.00]"
-    assert points_text({"mean": 0.001, "low": None, "high": None}) == "+0.10"
+    assert percent_text(Statistic(mean=0.98444, low=0.983, high=0.9858)) == "98.44 [98.30, 98.58]"
+    assert percent_text(Statistic(mean=0.5, low=None, high=None)) == "50.00" and percent_text(None) == "–"
+    assert points_text(Statistic(mean=-0.0013, low=-0.002, high=0.0)) == "−0.13 [−0.20, 0.00]"
+    assert points_text(Statistic(mean=0.001, low=None, high=None)) == "+0.10"

@@ -13,7 +13,9 @@ from mtl.errors import UserError
 from mtl.report.page import tally, write_report
 from mtl.report.timings import write_timings_js
 from mtl.report.words import Json, verdict_text
+from mtl.results.verdicts import Row
 from tests.helpers.results import write_results
+from tests.helpers.verdicts import row_json, typed, verdicts_json
 
 VOID = {"meta", "link", "br", "img", "hr", "input"}
 
@@ -104,7 +106,7 @@ def test_tables_have_headers_for_columns_and_rows(page: Page) -> None:
 def test_verdicts_come_first_and_every_one_is_there(page: Page, reported: tuple[Path, Json]) -> None:
     verdicts = reported[1]
     shown = " ".join(" ".join(page.text).split())
-    for row in verdicts["rows"]:
+    for row in typed(verdicts).rows:
         assert verdict_text(row) in shown
     assert shown.index("comparisons with single-task models") < shown.index("Learning curves")
     assert "Conditional on one pretraining" in shown
@@ -117,7 +119,7 @@ def test_figures_are_also_files_and_old_ones_go(tmp_path: Path) -> None:
     stale = tmp_path / "report" / "figures" / "forecast_removed.png"
     stale.parent.mkdir(parents=True)
     stale.write_bytes(b"old")
-    path = write_report(config, verdicts, tmp_path)
+    path = write_report(config, typed(verdicts), tmp_path)
     files = {file.name for file in stale.parent.iterdir()}
     assert {"change.png", "learning_curves.png", "forecast_near.png", "confusion_fault.png"} <= files
     assert stale.name not in files
@@ -131,7 +133,7 @@ def test_what_is_missing_is_named_with_the_reason(tmp_path: Path) -> None:
     config, verdicts = write_results(tmp_path, methods=("joint",), seeds=1)
     for file in [*tmp_path.rglob("history.json"), *tmp_path.rglob("examples.json")]:
         file.unlink()
-    shown = write_report(config, verdicts, tmp_path).read_text(encoding="utf-8")
+    shown = write_report(config, typed(verdicts), tmp_path).read_text(encoding="utf-8")
     assert "Learning curves</strong> is not shown: no history.json" in shown
     assert "Forecasts against truth: near</strong> is not shown" in shown
     assert Page(shown).open == []
@@ -140,7 +142,7 @@ def test_what_is_missing_is_named_with_the_reason(tmp_path: Path) -> None:
 def test_a_page_without_any_output_still_shows_the_verdicts(tmp_path: Path) -> None:
     config, verdicts = write_results(tmp_path / "elsewhere", methods=("joint",), seeds=1)
     verdicts["rows"][0]["change"] = {"mean": None, "low": None, "high": None, "n": 0}
-    shown = write_report(config, verdicts, tmp_path).read_text(encoding="utf-8")
+    shown = write_report(config, typed(verdicts), tmp_path).read_text(encoding="utf-8")
     assert shown.count("is not shown") >= 6
     assert "undecided (1 seeds)" in shown
 
@@ -149,33 +151,33 @@ def test_a_gain_that_is_unsure_is_called_so_as_in_the_terminal(tmp_path: Path) -
     config, verdicts = write_results(tmp_path / "elsewhere", methods=("joint",), seeds=1)
     for row in verdicts["rows"]:
         row |= {"verdict": "no difference shown", "change": {"mean": 0.0, "low": -1.0, "high": 1.0, "n": 5}}
-    sure = write_report(config, verdicts, tmp_path).read_text(encoding="utf-8")
+    sure = write_report(config, typed(verdicts), tmp_path).read_text(encoding="utf-8")
     assert "unsure" not in sure
     verdicts["rows"][0]["change"] = {"mean": 2.0, "low": 1.0, "high": 3.0, "n": 5}
-    shown = " ".join(Page(write_report(config, verdicts, tmp_path).read_text(encoding="utf-8")).text)
+    shown = " ".join(Page(write_report(config, typed(verdicts), tmp_path).read_text(encoding="utf-8")).text)
     assert shown.count("gain, unsure") == 2  # in the matrix and in the method's own table
     assert "unsure: the interval shown excludes zero" in shown
 
 
 def test_outputs_of_a_removed_method_change_nothing(tmp_path: Path) -> None:
     config, verdicts = write_results(tmp_path / "elsewhere", methods=("joint",), seeds=1)
-    before = write_report(config, verdicts, tmp_path).read_bytes()
+    before = write_report(config, typed(verdicts), tmp_path).read_bytes()
     ghost = tmp_path / "outputs" / "finetune" / "removed" / "seed-0"
     ghost.mkdir(parents=True)
     (ghost / "run.json").write_text("not even JSON", encoding="utf-8")
-    assert write_report(config, verdicts, tmp_path).read_bytes() == before
+    assert write_report(config, typed(verdicts), tmp_path).read_bytes() == before
 
 
 def test_a_broken_result_file_is_named(tmp_path: Path) -> None:
     config, verdicts = write_results(tmp_path, methods=("joint",), seeds=1)
     (tmp_path / "outputs" / "finetune" / "joint" / "seed-0" / "history.json").write_text("{", encoding="utf-8")
     with pytest.raises(UserError, match=r"history\.json is not valid JSON"):
-        write_report(config, verdicts, tmp_path)
+        write_report(config, typed(verdicts), tmp_path)
 
 
 def test_settings_are_shown_as_yaml_that_reads_back(tmp_path: Path) -> None:
     config, verdicts = write_results(tmp_path / "elsewhere", methods=("joint",), seeds=1)
-    shown = write_report(config, verdicts, tmp_path).read_text(encoding="utf-8")
+    shown = write_report(config, typed(verdicts), tmp_path).read_text(encoding="utf-8")
     part = shown.split("<summary>finetune</summary><pre>")[1].split("</pre>")[0]
     assert yaml.safe_load(part)["methods"]["joint"]["lambda"] == 0.2
     assert "jobs:" not in shown
@@ -183,16 +185,18 @@ def test_settings_are_shown_as_yaml_that_reads_back(tmp_path: Path) -> None:
 
 def test_times_leave_the_page_as_it_is(tmp_path: Path) -> None:
     config, verdicts = write_results(tmp_path / "elsewhere", methods=("joint",), seeds=1)
-    before = write_report(config, verdicts, tmp_path).read_bytes()
+    before = write_report(config, typed(verdicts), tmp_path).read_bytes()
     shutil.copytree(tmp_path / "elsewhere" / "timings", tmp_path / "timings")
-    write_timings_js(tmp_path, verdicts)
-    assert write_report(config, verdicts, tmp_path).read_bytes() == before
+    write_timings_js(tmp_path, typed(verdicts))
+    assert write_report(config, typed(verdicts), tmp_path).read_bytes() == before
 
 
 def test_tally_counts_in_words() -> None:
-    rows = [{"verdict": v} for v in ("HELPED", "HURT", "HURT", "no difference shown")]
-    assert tally(rows) == "1 helped, 2 hurt and 1 shows no difference"
-    assert tally([{"verdict": "undecided (3 seeds)"}]) == "0 helped, 0 hurt and 1 undecided"
+    def rows(*words: str) -> list[Row]:
+        return typed(verdicts_json(rows=[row_json("joint", "fault", verdict=word) for word in words])).rows
+
+    assert tally(rows("HELPED", "HURT", "HURT", "no difference shown")) == "1 helped, 2 hurt and 1 shows no difference"
+    assert tally(rows("undecided (3 seeds)")) == "0 helped, 0 hurt and 1 undecided"
 
 
 def test_report_imports_neither_torch_nor_mlflow() -> None:

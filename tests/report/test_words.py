@@ -13,6 +13,8 @@ from mtl.report.words import (
     verdict_class,
     verdict_text,
 )
+from mtl.results.statistics import Statistic
+from tests.helpers.verdicts import interval_json, row_json, typed, verdicts_json
 
 
 @pytest.mark.parametrize(
@@ -32,17 +34,19 @@ def test_signs(value: float | None, text: str) -> None:
 
 
 def test_statistics() -> None:
-    assert change_text({"mean": 1.7, "low": 0.9, "high": 2.5}) == "+1.7 [+0.9, +2.5]"
-    assert change_text({"mean": 1.7, "low": None, "high": None}) == "+1.7 –"
+    assert change_text(Statistic(mean=1.7, low=0.9, high=2.5)) == "+1.7 [+0.9, +2.5]"
+    assert change_text(Statistic(mean=1.7, low=None, high=None)) == "+1.7 –"
     assert change_text(None) == interval_text(None) == share_text(None) == "–"
-    assert share_text({"mean": 0.214}) == "21 %"
-    assert share_text({"mean": -0.4}) == "−40 %"
+    assert share_text(Statistic(mean=0.214, low=None, high=None)) == "21 %"
+    assert share_text(Statistic(mean=-0.4, low=None, high=None)) == "−40 %"
 
 
 def test_names() -> None:
     assert metric_label("mse") == "MSE z-scored"
     assert metric_label("mae_original", "°C") == "MAE °C"
     assert metric_label("balanced_accuracy") == "balanced accuracy %"
+    assert metric_label("loss") == "loss" and metric_label("combined_score") == "combined score"
+    assert metric_label("rmse") == "RMSE original units" and metric_label("rmse", "kW") == "RMSE kW"
     assert listed(["a", "b", "c"]) == "a, b and c"
     assert listed([]) == ""
 
@@ -60,7 +64,8 @@ def test_names() -> None:
 def test_a_verdict_never_seems_to_contradict_its_interval(
     low: float | None, high: float | None, verdict: str, said: str
 ) -> None:
-    assert verdict_text({"verdict": verdict, "change": {"low": low, "high": high}}) == said
+    row = row_json("joint", "fault", verdict=verdict, change=interval_json(0.0, low, high))
+    assert verdict_text(typed(verdicts_json(rows=[row])).rows[0]) == said
 
 
 @pytest.mark.parametrize(

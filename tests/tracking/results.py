@@ -18,6 +18,7 @@ from tests.helpers.records import (
     run_json,
     timing_json,
 )
+from tests.helpers.verdicts import interval_json, method_json, row_json, task_json, verdicts_json
 
 SEEDS = (0, 1)
 
@@ -73,16 +74,13 @@ def write_results(root: Path, config: Config) -> None:
             write_run(root, RunPath("baseline", task, "random", seed), [task], 0.5 + seed)
         write_run(root, RunPath("finetune", "joint", None, seed), list(config.tasks), 0.4 + seed)
     change = {"mean": 12.0, "low": None, "high": None, "n": 2}
-    verdicts = {
-        "seeds": list(SEEDS),
-        "grouping": None,
-        "tasks": [{"name": "ahead", "metric": "mse"}, {"name": "fault", "metric": "accuracy"}],
-        "methods": [{"name": "joint", "delta_m": {"mean": 6.0, "low": 1.0, "high": 11.0, "n": 2}}],
-        "rows": [
-            {"method": "joint", "task": "ahead", "metric": "mse", "change": change},
-            {"method": "joint", "task": "fault", "metric": "accuracy", "change": change | {"mean": 0.0}},
-        ],
-    }
+    verdicts = verdicts_json(
+        [task_json("ahead", metric="mse"), task_json("fault")],
+        [method_json("joint", ["ahead", "fault"], delta_m=interval_json(6.0, 1.0, 11.0))],
+        [row_json("joint", "ahead", metric="mse", change=change),
+         row_json("joint", "fault", change=change | {"mean": 0.0})],
+        seeds=list(SEEDS),
+    )  # fmt: skip
     _write(root / "results/verdicts.json", verdicts)
     (root / "report/figures").mkdir(parents=True)
     (root / "report/report.html").write_text("<html></html>")

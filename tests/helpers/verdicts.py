@@ -1,0 +1,61 @@
+"""Content of verdicts.json as plain JSON, whole and small: a test says only what it is about."""
+
+from typing import Any
+
+from mtl.results.verdicts import Verdicts
+
+Json = dict[str, Any]
+
+
+def interval_json(mean: float | None = 0.0, low: float | None = None, high: float | None = None, n: int = 2) -> Json:
+    """A mean change with its interval."""
+    return {"mean": mean, "low": low, "high": high, "n": n}
+
+
+def summary_json(mean: float = 0.5) -> Json:
+    """A metric of one seed."""
+    return {"mean": mean, "low": None, "high": None, "values": [mean]}
+
+
+def task_json(name: str, **changes: Any) -> Json:
+    """A binary label that was trained alone, unless `changes` say otherwise."""
+    return {
+        "name": name, "kind": "binary", "source": "plant", "role": "main", "metric": "accuracy",
+        "lower_is_better": False, "input_len": 8, "horizon": None, "classes": ["no", "yes"], "train_size": 100,
+        "alone": True, "optimum": None, "unit": None,
+    } | changes  # fmt: skip
+
+
+def method_json(name: str, tasks: list[str], **changes: Any) -> Json:
+    """A method of equal weights."""
+    return {
+        "name": name, "kind": "equal", "start": "random", "label": f"{name}: equal weights", "tasks": tasks,
+        "trained": tasks, "target": None, "width": 1.0, "sharing": "hard", "lambda": None, "schedule": None,
+        "delta_m": interval_json(),
+    } | changes  # fmt: skip
+
+
+def row_json(method: str, task: str, **changes: Any) -> Json:
+    """A method that changes nothing."""
+    return {
+        "method": method, "task": task, "start": "random", "metric": "accuracy", "role": "main",
+        "stl": summary_json(), "joint": summary_json(), "change": interval_json(),
+        "adjusted": {"low": None, "high": None}, "gap_closed": None, "ratio": None, "within_tolerance": None,
+        "verdict": "no difference shown",
+    } | changes  # fmt: skip
+
+
+def verdicts_json(tasks: list[Json] = [], methods: list[Json] = [], rows: list[Json] = [], **changes: Any) -> Json:  # noqa: B006
+    """Verdicts of some tasks and methods, and nothing beside."""
+    return {
+        "confidence": 0.95, "tolerance": 0.05, "seeds": [0, 1], "conditional_on_one_pretraining": False,
+        "tasks": tasks, "methods": methods, "rows": rows, "unpaired": [], "forgetting": [], "starts": [],
+        "costs": {"parameters": {"stl": {}, "stl_total": 0, "stl_by_start": {}, "methods": {}}},
+        "labels": {"entries": [], "averages": []}, "published": None, "capacity": [], "fractions": [],
+        "likeness": {}, "advice": "Train jointly.", "grouping": None, "evidence": [],
+    } | changes  # fmt: skip
+
+
+def typed(content: Json) -> Verdicts:
+    """Content as a reader sees it."""
+    return Verdicts.parse(content, "verdicts.json")
