@@ -6,7 +6,7 @@ from mtl.config.metrics import METRICS
 from mtl.report.read import STL
 from mtl.report.select import MOST_PANELS
 from mtl.report.style import Table
-from mtl.report.words import DASH, confidence_text, known, metric_title, percent_text, points_text
+from mtl.report.words import DASH, confidence_text, is_share, known, metric_title, percent_text, points_text, value_text
 from mtl.results.label_scores import ModelName, ModelProtocols, ModelScores
 from mtl.results.statistics import Statistic
 from mtl.results.verdicts import Verdicts
@@ -15,20 +15,35 @@ Model = ModelName | ModelScores | ModelProtocols
 
 
 def label_table(verdicts: Verdicts) -> Table | None:
-    """Accuracy, balanced accuracy and macro-F1 of every label task, STL and every method; None without labels."""
+    """Every metric of every label task, STL and every method; None without labels."""
     entries = verdicts.labels.entries
     tasks = [task.name for task in verdicts.tasks if any(task.name in entry.tasks for entry in entries)]
     if not tasks:
         return None
-    metrics = list(dict.fromkeys(metric for entry in entries for scores in entry.tasks.values() for metric in scores))
+    measured = {metric for entry in entries for scores in entry.tasks.values() for metric in scores}
+    metrics = sorted(measured, key=lambda metric: (not is_share(metric), list(METRICS).index(metric)))
     rows = [
-        [task, model_name(entry, entries), *(percent_text(entry.tasks[task][metric]) for metric in metrics)]
+        [task, model_name(entry, entries), *(_score(metric, entry.tasks[task].get(metric)) for metric in metrics)]
         for task in tasks
         for entry in entries
         if task in entry.tasks
     ]
     caption = f"Label tasks on the test part: mean over seeds [{confidence_text(verdicts)} interval]"
-    return Table(caption, ["task", "model", *(f"{metric_title(metric)}, %" for metric in metrics)], rows)
+    return Table(caption, ["task", "model", *(_heading(metric) for metric in metrics)], rows)
+
+
+def _heading(metric: str) -> str:
+    return f"{metric_title(metric)}, %" if is_share(metric) else metric_title(metric)
+
+
+def _score(metric: str, statistic: Statistic | None) -> str:
+    """A metric with its interval; a share in percent."""
+    if is_share(metric) or statistic is None:
+        return percent_text(statistic)
+    mean = value_text(metric, statistic.mean)
+    if statistic.low is None:
+        return mean
+    return f"{mean} [{value_text(metric, statistic.low)}, {value_text(metric, statistic.high)}]"
 
 
 def published_tables(verdicts: Verdicts) -> list[Table]:

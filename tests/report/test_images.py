@@ -8,6 +8,7 @@ import pytest
 from rich.console import Console
 
 from mtl.report.page import write_report
+from mtl.report.scores import label_table
 from mtl.report.select import EXTREMES, MOST_PANELS, drawn, extremes
 from mtl.report.table import print_verdicts
 from mtl.report.timings import collect_timings, method_costs
@@ -15,7 +16,7 @@ from mtl.report.words import Json, briefly, notes, percent_text, points_text
 from mtl.results.statistics import Statistic
 from mtl.results.verdicts import Verdicts
 from tests.helpers.image_results import PARITY, SHARINGS, hundred_config, image_config, write_image_results
-from tests.helpers.verdicts import interval_json, row_json, task_json, typed, verdicts_json
+from tests.helpers.verdicts import interval_json, row_json, summary_json, task_json, typed, verdicts_json
 
 from .test_page import Page
 
@@ -176,6 +177,16 @@ def test_what_stands_for_many_tasks() -> None:
     assert chosen == [f"t{number:02}" for number in [*range(28, 18, -1), *range(9, -1, -1)]]
     rows[14]["verdict"] = "HURT"  # by 1 % only, but shown
     assert "t14" in [row.task for row in extremes(typed(content), "joint")]
+
+
+def test_metrics_of_labels_are_shown_in_their_own_unit_and_order() -> None:
+    scores = {"log_loss": summary_json(0.4321), "macro_f1": summary_json(0.5), "accuracy": summary_json(0.75)}
+    tasks = {"fault": scores, "wear": {"accuracy": summary_json(0.25)}}
+    labels = {"entries": [{"method": None, "start": "random", "tasks": tasks}], "averages": []}
+    table = label_table(typed(verdicts_json([task_json("fault"), task_json("wear")], labels=labels)))
+    assert table is not None
+    assert table.head == ["task", "model", "accuracy, %", "macro-F1, %", "log-loss"]
+    assert table.rows == [["fault", "STL", "75.00", "50.00", "0.432"], ["wear", "STL", "25.00", "–", "–"]]
 
 
 def test_words() -> None:
