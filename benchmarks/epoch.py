@@ -33,9 +33,11 @@ from mtl.experiment.objects import joint_plan, load_tasks
 from mtl.models.build import build_model
 from mtl.seeding import make_deterministic
 from mtl.training.checkpoint import Checkpoint
-from mtl.training.fit import Budget, Fitted, fit
+from mtl.training.fit import fit
+from mtl.training.instruments import Instruments
 from mtl.training.measure import CHUNK
 from mtl.training.optimiser import adamw
+from mtl.training.state import Budget, TrainingData, TrainingState
 from mtl.training.stopping import Selector
 from mtl.types import TaskSpec
 
@@ -52,14 +54,14 @@ def loading(config: Config, method: str, root: Path) -> list[Result]:
     train, val = data.select(names, "train"), data.select(names, "val")
     made = build(config, names, config.finetune.methods[method], data, 0, root)
     settings = made.config.train
-    budget = Budget(1, settings.schedule, settings.clip, settings.gradient_probes)
-    selector = Selector(settings.stopping, list(made.specs.values()))
-    whole = cpu_seconds(
-        lambda: list(
-            fit(made.model, made.balancer, made.optimiser, train, val, plan, made.specs, budget, selector,
-                Checkpoint(None), Fitted())
-        )
-    )  # fmt: skip
+    selector, probes = Selector(settings.stopping, list(made.specs.values())), Instruments(settings.gradient_probes)
+
+    def epoch() -> None:
+        state = TrainingState(made.specs, made.model, made.balancer, made.optimiser, selector, probes)
+        budget = Budget(1, settings.schedule, settings.clip)
+        list(fit(state, TrainingData(train, val, plan), budget, Checkpoint(None)))
+
+    whole = cpu_seconds(epoch)
 
     def load() -> None:
         plan.active_steps([pool.name for pool in train], 1)
@@ -159,8 +161,8 @@ class Load:
 
         def epoch() -> None:
             optimiser = adamw([(list(model.parameters()), 1e-3, 0.01)])
-            budget, selector = Budget(1, "onecycle", 1.0, 0), Selector(StoppingConfig(), specs)
-            list(fit(model, balancer, optimiser, train, val, plan, named, budget, selector, Checkpoint(None), Fitted()))
+            state = TrainingState(named, model, balancer, optimiser, Selector(StoppingConfig(), specs))
+            list(fit(state, TrainingData(train, val, plan), Budget(1, "onecycle", 1.0), Checkpoint(None)))
 
         epoch()
         return min(cpu_seconds(epoch) for _ in range(2))

@@ -27,8 +27,9 @@ from mtl.data.loading.sampling import JointPlan
 from mtl.models.build import MultiTaskModel, build_model
 from mtl.seeding import make_deterministic
 from mtl.training.checkpoint import Checkpoint
-from mtl.training.fit import Budget, Fitted, fit
+from mtl.training.fit import fit
 from mtl.training.optimiser import adamw
+from mtl.training.state import Budget, TrainingData, TrainingState
 from mtl.training.stopping import Selector
 from mtl.types import ImageSet, TaskSpec
 
@@ -91,9 +92,10 @@ class Load:
         plan = JointPlan({"images": len(self.pool)}, BATCH, SamplerConfig(), 0)
 
         def epoch() -> None:
-            budget, selector = Budget(1, "constant", None, 0), Selector(StoppingConfig(), self.specs)
-            list(fit(model, FixedWeights(self.specs), optimiser, [self.pool], [self.val], plan, specs, budget, selector,
-                     Checkpoint(None), Fitted()))  # fmt: skip
+            balancer, selector = FixedWeights(self.specs), Selector(StoppingConfig(), self.specs)
+            state = TrainingState(specs, model, balancer, optimiser, selector)
+            data, budget = TrainingData([self.pool], [self.val], plan), Budget(1, "constant", None)
+            list(fit(state, data, budget, Checkpoint(None)))
 
         return epoch
 

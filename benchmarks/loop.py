@@ -11,9 +11,9 @@ from itertools import repeat
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from mtl.balancing.base import Balancer, Step
+from mtl.balancing.base import Balancer
 from mtl.balancing.build import build_balancer
 from mtl.balancing.weighted import WeightedSum
 from mtl.config import Config, Method, TimeDartEncoder
@@ -21,8 +21,12 @@ from mtl.data.loading.pools import Pool, Target
 from mtl.data.loading.sampling import JointPlan
 from mtl.data.loading.tasks import TaskSet
 from mtl.data.loading.windows import Windows
-from mtl.experiment.objects import build_optimiser, own_training, run_encoder, start_from
+from mtl.experiment.objects import build_optimiser, start_from
+from mtl.experiment.recipe import trained_by
+from mtl.experiment.saved import build_network
 from mtl.models.build import MultiTaskModel, build_model
+from mtl.paths import RunPath
+from mtl.training.descent import Descent
 from mtl.training.forward import Forward
 from mtl.training.optimiser import adamw
 from mtl.types import TaskSpec
@@ -48,29 +52,13 @@ class Loop:
         self, model: MultiTaskModel, balancer: Balancer, optimiser: torch.optim.Optimizer, pools: list[Pool],
         specs: Mapping[str, TaskSpec], batches: Iterator[Chosen], clip: float | None,
     ) -> None:  # fmt: skip
-        self.model, self.balancer, self.optimiser = model.train(), balancer, optimiser
-        self.batches, self.clip = batches, clip
-        self.shared = [p for p in model.shared_parameters() if p.requires_grad]
-        self.columns = model.shared_columns()
-        together = {id(p) for p in self.shared}
-        self.heads = [p for p in model.parameters() if p.requires_grad and id(p) not in together]
-        self.trained = [p for group in optimiser.param_groups for p in group["params"]]
-        self.forward = Forward(model, pools, specs, {}, balancer.needs_passes)
+        self.model, self.batches = model, batches
+        self.forward = Forward(model.train(), pools, specs, {}, balancer.needs_passes)
+        self.descent = Descent(model, balancer, optimiser, clip)
 
     def __call__(self) -> None:
-        found = self.forward(next(self.batches), 1)
-        assert found.losses is not None
-        self.optimiser.zero_grad(set_to_none=True)
-        self.balancer.backward(
-            Step(found.losses, found.places, 0.5, found.passes, self.shared, self.heads, 1, self.columns)
-        )
-        penalty = self.model.trunk.penalty()
-        if penalty is not None:
-            penalty.backward()
-        norm = nn.utils.get_total_norm([p.grad for p in self.trained if p.grad is not None])
-        if self.clip is not None:
-            nn.utils.clip_grads_with_norm_(self.trained, self.clip, norm)
-        self.optimiser.step()
+        self.descent.backward(self.forward(next(self.batches), 1), 0.5, 1)
+        self.descent.step(self.descent.gradient_norm())
 
 
 @dataclass(frozen=True)
@@ -87,12 +75,13 @@ class Built:
 
 def build(config: Config, tasks: list[str], method: Method, data: TaskSet, seed: int, root: Path = Path()) -> Built:
     """Network, balancer and optimiser of a run; pretrained weights are read below `root`."""
-    config = own_training(config, method)
+    recipe = trained_by(config, method, RunPath("finetune", "timed", None, seed), tasks)
     specs = {name: data.specs[name] for name in tasks}
-    model = build_model(run_encoder(config, method), list(specs.values()), seed, method.sharing)
-    start_from(model, method, config, seed, root)
+    model = build_network(recipe, data)
+    start_from(model, recipe, root)
     balancer = build_balancer(method, list(specs.values()), seed)
-    return Built(config, specs, model, balancer, build_optimiser(config, model, tasks, balancer, method))
+    optimiser = build_optimiser(recipe.config.train, model, tasks, balancer, method)
+    return Built(recipe.config, specs, model, balancer, optimiser)
 
 
 def planned(plan: JointPlan, names: list[str], epochs: int) -> Iterator[Chosen]:

@@ -35,6 +35,7 @@ from mtl.training.checkpoint import Checkpoint
 from mtl.training.optimiser import adamw
 from mtl.training.pretrain import pretrain
 from mtl.training.processes import joined
+from mtl.training.state import Budget, TrainingData
 from mtl.training.team import ALONE, Team
 
 
@@ -52,7 +53,8 @@ def epoch(team: Team, patch_len: int, batch: int, steps: int) -> float:
         for count in (batch * steps, 1)
     )
     plan = JointPlan({"etth1": len(train)}, batch, SamplerConfig(), 0)
-    run = pretrain(pretrainer, optimiser, [train], [val], plan, 1, "constant", 1.0, 1.0, 0, Checkpoint(None), [], team)
+    data, budget = TrainingData([train], [val], plan), Budget(1, "constant", 1.0)
+    run = pretrain(pretrainer, optimiser, data, budget, Checkpoint(None), [], team)
     began = perf_counter()
     next(run)
     return (perf_counter() - began) / steps

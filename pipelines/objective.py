@@ -11,8 +11,11 @@ from mtl.config import Choice, Config, Dimension, SequentialMethod, TuneObjectiv
 from mtl.config.metrics import METRICS
 from mtl.errors import UserError
 from mtl.experiment import run_baseline, run_finetune
+from mtl.experiment.execution import OnEpoch
 from mtl.experiment.identity import run_identity
+from mtl.experiment.recipe import single_task
 from mtl.paths import RunPath
+from mtl.results.history import Epoch
 from pipelines.search_space import STL, start_of
 
 Metrics = dict[str, dict[str, float]]
@@ -135,7 +138,7 @@ def _baseline_mse(config: Config, task: str, start: Any, seed: int, root: Path) 
     if not path.exists():
         raise UserError(f"`tune.tolerance` needs the single-task run {where.folder}, which is missing: {again}")
     run = json.loads(path.read_text(encoding="utf-8"))
-    if run["identity"] != run_identity(config, None, start, seed, root):
+    if run["identity"] != run_identity(single_task(config, task, start, seed), root):
         raise UserError(f"{where.folder} was made with other settings or data than those of now: {again}")
     mse: float = run["val"][task]["mse"]
     return mse
@@ -163,15 +166,15 @@ def train(
     found: list[Metrics] = []
     parts = parts_of(config, arm, goal)
 
-    def hearing(first: int) -> Callable[[dict[str, Any]], None]:
+    def hearing(first: int) -> OnEpoch:
         """Hears the epochs of one run, whose first phase is part `first` of the trial."""
         part, last = first, 0
 
-        def on_epoch(record: dict[str, Any]) -> None:
+        def on_epoch(record: Epoch) -> None:
             nonlocal part, last
-            part += record["epoch"] <= last  # Each phase counts from 1.
-            last = record["epoch"]
-            known.update(record["val"])
+            part += record.epoch <= last  # Each phase counts from 1.
+            last = record.epoch
+            known.update(record.val)
             # An early stop leaves places out: a place is the same epoch of the same part in every trial.
             report(part * goal.epochs + last, standing(goal, [*found, known]))
 

@@ -8,9 +8,10 @@ import torch
 
 from mtl.config import Config
 from mtl.errors import UserError
-from mtl.experiment.easing import single_task_weights
 from mtl.experiment.identity import code_digest, data_digest, digest, settings
 from mtl.experiment.objects import pretrained_weights
+from mtl.experiment.recipe import single_task
+from mtl.experiment.saved import saved_weights
 from mtl.paths import REFERENCE, TRIALS
 from mtl.seeding import resolve_device
 from pipelines import search_space
@@ -152,7 +153,7 @@ def _single_task(config: Config, arm: str, seeds: list[int], root: Path) -> str 
     method = config.finetune.methods[arm]
     reference = root / REFERENCE
     weights = [
-        single_task_weights(method, task, seed, root).read_bytes().hex()
+        saved_weights(single_task(config, task, method, seed), root).read_bytes().hex()
         for task in config.method_tasks(arm)
         for seed in seeds
         if task in config.baseline_tasks

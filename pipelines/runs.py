@@ -9,7 +9,8 @@ from mtl.checks import one_of
 from mtl.config import Config
 from mtl.errors import UserError
 from mtl.experiment.identity import pretrain_identity, run_identity, state_key
-from mtl.experiment.specialise import model_method, model_path, planned
+from mtl.experiment.recipe import joint, single_task
+from mtl.experiment.specialise import model_recipe, planned
 from mtl.experiment.states import STATES, StateFile, drop, is_held, list_states
 from mtl.grouping.models import Plan
 from mtl.paths import RunPath, run_paths
@@ -126,9 +127,9 @@ def _current_keys(config: Config, root: Path) -> dict[str, set[str]]:
         plan = planned(config, root) or Plan()
         for name in plan.models:
             for seed in config.base.seeds:
-                where, method = model_path(name, seed), model_method(config, plan, name)
-                key = state_key(config, where, run_identity(config, method, method, seed, root), root)
-                found.setdefault(where.folder.relative_to("outputs").as_posix(), set()).add(key)
+                recipe = model_recipe(config, plan, name, seed)
+                key = state_key(config, recipe.where, run_identity(recipe, root), root)
+                found.setdefault(recipe.where.folder.relative_to("outputs").as_posix(), set()).add(key)
     return found
 
 
@@ -137,6 +138,5 @@ def _identity(config: Config, where: RunPath, root: Path) -> dict[str, str]:
         return pretrain_identity(config, config.pretrain.sources or list(config.prepare.sources), root)
     if where.stage == "baseline":
         start = next(start for start in config.baseline.starts if start.label == where.start)
-        return run_identity(config, None, start, where.seed, root)
-    method = config.finetune.methods[str(where.name)]
-    return run_identity(config, method, method, where.seed, root)
+        return run_identity(single_task(config, str(where.name), start, where.seed), root)
+    return run_identity(joint(config, str(where.name), where.seed), root)

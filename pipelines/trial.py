@@ -15,7 +15,7 @@ from optuna.trial import FrozenTrial, Trial
 
 from mtl.config.tune import Scalar
 from mtl.errors import ConfigError, UserError
-from mtl.training.fit import NonFiniteError
+from mtl.training.nonfinite import NonFiniteError
 from pipelines.objective import Metrics, mean_metrics, parts_of, train
 from pipelines.plan import Plan
 from pipelines.search_space import overlaid, start_of

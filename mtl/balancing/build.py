@@ -19,8 +19,8 @@ PACKAGES = {"torchjd": "'torchjd>=0.18,<0.19'"}
 """What to install, where any version will not do."""
 
 
-def build_balancer(method: Method | None, specs: list[TaskSpec], seed: int = 0) -> Balancer:
-    """The balancer of a method; None (a single-task run) and a phase of a sequential run weigh every loss by 1.
+def build_balancer(method: Method, specs: list[TaskSpec], seed: int = 0) -> Balancer:
+    """The balancer of a method; a phase of a sequential run weighs every loss by 1.
 
     Args:
         method: its section of params.yaml.
@@ -30,7 +30,7 @@ def build_balancer(method: Method | None, specs: list[TaskSpec], seed: int = 0) 
     Raises:
         UserError: a package that the method needs is not installed.
     """
-    if method is None or isinstance(method, methods.SequentialMethod):
+    if isinstance(method, methods.SequentialMethod):
         return FixedWeights(specs)
     try:
         if isinstance(method, methods.GradientMethod):

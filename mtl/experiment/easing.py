@@ -5,61 +5,57 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file
 from torch.nn import functional
 
-from mtl.config import Config, Method
 from mtl.data.loading.curriculum import Easing, easiest_first, shares_in_use
 from mtl.data.loading.pools import Pool
 from mtl.data.loading.sampling import JointPlan
 from mtl.data.loading.tasks import TaskSet
-from mtl.errors import UserError
-from mtl.experiment.objects import run_encoder
-from mtl.models.build import MultiTaskModel, build_model
-from mtl.paths import RunPath
+from mtl.experiment.recipe import Recipe, single_task
+from mtl.experiment.saved import load_network, saved_weights
+from mtl.models.build import MultiTaskModel
 from mtl.training.measure import predict
 from mtl.types import TaskSpec
 
 
-def single_task_weights(method: Method, task: str, seed: int, root: Path) -> Path:
-    """Weights of the task's single-task run with the seed and the start of a method.
+def curriculum_models(recipe: Recipe) -> dict[str, Recipe]:
+    """Task → the single-task run, of the same seed and start, by which its samples are ordered; none without order."""
+    curriculum = recipe.method.curriculum
+    if curriculum is None or not curriculum.samples:
+        return {}
+    return {name: single_task(recipe.config, name, recipe.start, recipe.seed) for name in recipe.tasks}
+
+
+def curriculum_digests(recipe: Recipe, root: Path) -> list[str]:
+    """sha256 of every model that a run's curriculum is made from; none without one.
 
     Raises:
-        UserError: they are not there.
+        UserError: a single-task run is not finished.
     """
-    path = root / RunPath("baseline", task, method.label, seed).folder / "weights.safetensors"
-    if not path.exists():
-        raise UserError(f"{path.relative_to(root)} is missing; run `dvc repro baseline@{task}`.")
-    return path
-
-
-def curriculum_digests(method: Method | None, tasks: list[str], seed: int, root: Path) -> list[str]:
-    """sha256 of every model that a method's curriculum is made from; none without one."""
-    if method is None or method.curriculum is None or not method.curriculum.samples:
-        return []
-    paths = [single_task_weights(method, task, seed, root) for task in tasks]
+    paths = [saved_weights(alone, root) for alone in curriculum_models(recipe).values()]
     return [hashlib.sha256(path.read_bytes()).hexdigest() for path in paths]
 
 
-def eased_plan(
-    config: Config, method: Method | None, tasks: list[str], data: TaskSet, plan: JointPlan, seed: int, root: Path
-) -> JointPlan:
-    """The plan with the samples of each pool of `tasks` in the order of their difficulty, if the method asks for it."""
-    if method is None or method.curriculum is None or not method.curriculum.samples:
+def eased_plan(recipe: Recipe, data: TaskSet, plan: JointPlan, root: Path) -> JointPlan:
+    """The plan with the samples of the run's pools in the order of their difficulty, if its method asks for it.
+
+    Raises:
+        UserError: a single-task run is not finished.
+    """
+    models, curriculum = curriculum_models(recipe), recipe.method.curriculum
+    if curriculum is None or not models:
         return plan
-    shares = shares_in_use(method.curriculum, config.train.epochs)
+    shares = shares_in_use(curriculum, recipe.config.train.epochs)
     easing: dict[str, Easing] = {}
-    for pool in data.select(tasks, "train"):
+    for pool in data.select(recipe.tasks, "train"):
         losses = torch.full((len(pool), len(pool.tasks)), torch.nan)
         for column, task in enumerate(pool.tasks):
-            spec = data.specs[task]
-            model = build_model(run_encoder(config, method), [spec], seed)
-            model.load_state_dict(load_file(single_task_weights(method, task, seed, root)))
+            network = load_network(models[task], data, root)
             alone = pool.only([task])
             assert alone is not None
             valid = pool.targets[task].valid
             rows = slice(None) if valid is None else valid
-            losses[rows, column] = _sample_losses(model, alone, spec)
+            losses[rows, column] = _sample_losses(network.model, alone, network.specs[task])
         easing[pool.name] = Easing(easiest_first(losses), shares)
     return replace(plan, easing=easing)
 

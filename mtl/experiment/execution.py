@@ -4,16 +4,16 @@ import resource
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from mtl.files import write_json
 from mtl.paths import TIMINGS, RunPath
+from mtl.results.history import Epoch
 
 Tell = Callable[[int, int], None]
 """Told after every epoch: (epochs done, epochs at most)."""
 
-OnEpoch = Callable[[dict[str, Any]], None]
-"""Given the record of every epoch, as it stands in history.json."""
+OnEpoch = Callable[[Epoch], None]
+"""Given the record of every epoch."""
 
 
 def silent(done: int, total: int) -> None:
@@ -21,7 +21,7 @@ def silent(done: int, total: int) -> None:
     del done, total
 
 
-def unheard(record: dict[str, Any]) -> None:
+def unheard(record: Epoch) -> None:
     """Hears no record."""
     del record
 

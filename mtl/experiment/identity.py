@@ -8,8 +8,11 @@ from typing import Any
 
 import torch
 
-from mtl.config import BaseConfig, Config, Method, Start
-from mtl.experiment.objects import own_training, pretrained_weights
+from mtl.config import BaseConfig, Config
+from mtl.config.budgets import STL
+from mtl.experiment.easing import curriculum_digests
+from mtl.experiment.objects import pretrained_weights
+from mtl.experiment.recipe import Recipe
 from mtl.paths import PREPARED, RunPath
 from mtl.seeding import resolve_device
 
@@ -54,22 +57,24 @@ def pretrain_identity(config: Config, names: list[str], root: Path) -> dict[str,
     return {"config": chosen, "data": data_digest(names, root)}
 
 
-def run_identity(config: Config, method: Method | None, start: Start, seed: int, root: Path) -> dict[str, str]:
-    """Hashes of what a baseline (`method` None) or joint run depends on, besides its tasks, seed and the code.
+def run_identity(recipe: Recipe, root: Path) -> dict[str, str]:
+    """Hashes of what a single-task, joint or specialised run depends on, besides its tasks, seed and the code.
 
     Raises:
-        UserError: it starts from pretrained weights that are not there.
+        UserError: it starts from pretrained weights, or has a curriculum by single-task runs, that are not there.
     """
-    if method is not None:
-        config = own_training(config, method)
+    config, method, start = recipe.config, recipe.method, recipe.start
     chosen = digest(settings(config, "base", "tasks", "encoder", "train"))
-    if method is not None:
+    if recipe.kind != STL:
         chosen = digest([chosen, method.model_dump(mode="json", by_alias=True)])
     if start.init == "pretrained":
-        weights = pretrained_weights(config, seed, root).read_bytes()
+        weights = pretrained_weights(config, recipe.seed, root).read_bytes()
         chosen = digest([chosen, hashlib.sha256(weights).hexdigest()])
     sources = sorted({task.source for task in config.tasks.values()})
-    return {"config": digest([chosen, start.label]), "data": data_digest(sources, root)}
+    identity = {"config": digest([chosen, start.label]), "data": data_digest(sources, root)}
+    if models := curriculum_digests(recipe, root):
+        identity["curriculum"] = digest(models)
+    return identity
 
 
 def state_key(config: Config, where: RunPath, identity: dict[str, str], root: Path) -> str:

@@ -9,12 +9,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mtl.config import Config, Start
-from mtl.config.sharing import HardSharing, Sharing
+from mtl.config import Config
 from mtl.data.loading.tasks import TaskSet
-from mtl.experiment.objects import load_tasks, run_encoder
+from mtl.experiment.objects import load_tasks
+from mtl.experiment.recipe import Recipe, joint, single_task
+from mtl.experiment.saved import build_network
 from mtl.files import write_json
-from mtl.models.build import MultiTaskModel, build_model
+from mtl.models.build import MultiTaskModel
 from mtl.seeding import resolve_device
 from mtl.types import TaskSpec
 
@@ -31,16 +32,16 @@ def measure_latency(config: Config, root: Path = Path()) -> None:
     """
     torch.set_num_threads(config.base.threads)
     device = resolve_device(config.base.device)
-    data, _ = load_tasks(config, config.base.seeds[0], root)
     seed = config.base.seeds[0]
+    data, _ = load_tasks(config, seed, root)
     models: dict[str, MultiTaskModel] = {}
     wanted: dict[str, tuple[str, list[str]]] = {}  # what is reported → (its network, the tasks that it predicts)
     for name in config.baseline_tasks:
-        start = config.baseline.starts[0]
-        wanted[f"stl/{name}"] = _network(config, data, start, HardSharing(), [name], seed, models), [name]
-    for name, method in config.finetune.methods.items():
-        network = _network(config, data, method, method.sharing, config.method_tasks(name), seed, models)
-        wanted[f"method/{name}"] = network, config.judged_tasks(name)
+        alone = single_task(config, name, config.baseline.starts[0], seed)
+        wanted[f"stl/{name}"] = _network(alone, data, models), alone.judged
+    for name in config.finetune.methods:
+        together = joint(config, name, seed)
+        wanted[f"method/{name}"] = _network(together, data, models), together.judged
     models = {key: model.eval().to(device) for key, model in models.items()}
     inputs = {_shape(spec): torch.randn(BATCH, *spec.shape, device=device) for spec in data.specs.values()}
     timed = {(network, tuple(tasks)) for network, tasks in wanted.values()}
@@ -64,14 +65,11 @@ def measure_latency(config: Config, root: Path = Path()) -> None:
     write_json(root / "timings" / "latency.json", report)
 
 
-def _network(
-    config: Config, data: TaskSet, start: Start, sharing: Sharing, tasks: list[str], seed: int,
-    models: dict[str, MultiTaskModel],
-) -> str:  # fmt: skip
-    """Key in `models` of the network of some tasks, built if it is not there: methods of one network share it."""
-    key = json.dumps([tasks, start.width, sharing.model_dump(mode="json")])
+def _network(recipe: Recipe, data: TaskSet, models: dict[str, MultiTaskModel]) -> str:
+    """Key in `models` of a run's network, built if it is not there: runs of one network share it."""
+    key = json.dumps([recipe.tasks, recipe.start.width, recipe.method.sharing.model_dump(mode="json")])
     if key not in models:
-        models[key] = build_model(run_encoder(config, start), [data.specs[name] for name in tasks], seed, sharing)
+        models[key] = build_network(recipe, data)
     return key
 
 

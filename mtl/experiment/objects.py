@@ -1,24 +1,29 @@
-"""Config → the objects that a run is made of: prepared data, tasks, network, optimiser."""
+"""Config and recipe → the objects that a run is made of: prepared data, tasks, start, optimiser, instruments."""
 
+from collections import Counter
 from pathlib import Path
 
 import torch
 from safetensors.torch import load_file
 
 from mtl.balancing.base import Balancer
-from mtl.config import Config, Method, Start
+from mtl.config import Config, Method, TrainConfig
 from mtl.config.balancing import Learnt
-from mtl.config.encoder import EncoderConfig, widened
 from mtl.config.sharing import CrossStitchSharing
+from mtl.data.loading.pools import Pool
 from mtl.data.loading.sampling import JointPlan
 from mtl.data.loading.store import load_prepared
 from mtl.data.loading.tasks import TaskSet, build_tasks
 from mtl.errors import UserError
+from mtl.experiment.recipe import Recipe
 from mtl.models.build import MultiTaskModel
 from mtl.models.transfer import Transfer, hand_over
 from mtl.paths import PREPARED, RunPath
+from mtl.training.instruments import Instruments
+from mtl.training.lookahead import Lookahead
 from mtl.training.optimiser import adamw
-from mtl.types import SourceData
+from mtl.training.recording import Recorder
+from mtl.types import SourceData, Split, TaskSpec
 
 
 def load_sources(names: list[str], root: Path) -> dict[str, SourceData]:
@@ -55,41 +60,29 @@ def pretrained_weights(config: Config, seed: int, root: Path) -> Path:
     return path
 
 
-def start_from(model: MultiTaskModel, start: Start, config: Config, seed: int, root: Path) -> Transfer | None:
+def start_from(model: MultiTaskModel, recipe: Recipe, root: Path) -> Transfer | None:
     """Puts a model at its start: hands pretrained weights over, freezes the encoder if asked.
 
     Raises:
         UserError: there is no pretraining to start from, or it does not fit the encoder.
     """
-    transfer = None
+    start, transfer = recipe.start, None
     if start.init == "pretrained":
-        transfer = hand_over(model.trunk.encoders(), load_file(pretrained_weights(config, seed, root)))
+        weights = load_file(pretrained_weights(recipe.config, recipe.seed, root))
+        transfer = hand_over(model.trunk.encoders(), weights)
     if start.freeze == "encoder":
         model.freeze_encoder()
     return transfer
 
 
-def own_training(config: Config, method: Method) -> Config:
-    """The configuration that a method is trained with: `train` with what the method sets itself."""
-    own = method.train.model_dump(exclude_none=True)
-    return config.model_copy(update={"train": config.train.model_copy(update=own)}) if own else config
-
-
-def run_encoder(config: Config, start: Start) -> EncoderConfig:
-    """The encoder of runs with this start: `encoder`, widened where the start says so."""
-    return widened(config.encoder, start.width)
-
-
 def build_optimiser(
-    config: Config, model: MultiTaskModel, tasks: list[str], balancer: Balancer, method: Method | None
+    train: TrainConfig, model: MultiTaskModel, tasks: list[str], balancer: Balancer, method: Method
 ) -> torch.optim.AdamW:
     """AdamW with groups for the trunk, units that mix its columns, heads and learnt loss weights (never decayed)."""
-    train = config.train
     units = [] if model.frozen else model.trunk.units()
     mixing = {id(p) for p in units}
     trunk = [] if model.frozen else [p for p in model.trunk.parameters() if id(p) not in mixing]
-    sharing = None if method is None else method.sharing
-    factor = sharing.lr_factor if isinstance(sharing, CrossStitchSharing) else 1.0
+    factor = method.sharing.lr_factor if isinstance(method.sharing, CrossStitchSharing) else 1.0
     heads: dict[float, list[torch.nn.Parameter]] = {}
     common = train.lr if train.head_lr is None else train.head_lr
     for name in tasks:
@@ -104,3 +97,24 @@ def build_optimiser(
         *((parameters, rate, train.weight_decay) for rate, parameters in heads.items()),
         (learnt, weights_lr, 0.0),
     ])  # fmt: skip
+
+
+def build_instruments(
+    train: TrainConfig, method: Method, specs: dict[str, TaskSpec], pools: dict[Split, list[Pool]], plan: JointPlan
+) -> Instruments:
+    """What watches a training of the tasks `specs` on the training pools, on their device; test pools if asked."""
+    watching = Instruments(train.gradient_probes, watched=pools["test"] if train.watch_test else ())
+    if method.datamap is not None:
+        watching.recorder = Recorder(method.datamap, pools["train"], specs, _first_draws(plan))
+    if method.lookahead is not None:
+        lr = train.lr if method.lookahead.lr is None else method.lookahead.lr
+        watching.lookahead = Lookahead(list(specs), method.lookahead.every, lr)
+    return watching
+
+
+def _first_draws(plan: JointPlan) -> dict[str, int]:
+    """Pool → how many samples of it the first epoch holds."""
+    counts: Counter[str] = Counter()
+    for step in next(iter(plan.epochs(1))):
+        counts.update({name: len(index) for name, index in step.items()})
+    return counts

@@ -9,6 +9,7 @@ from mtl.data.loading.tasks import TaskSet
 from mtl.data.loading.windows import Windows
 from mtl.models.build import MultiTaskModel
 from mtl.models.sharing import CrossStitchTrunk
+from mtl.results.record import Stitches
 from mtl.tasks.forecast_scores import forecast_optimum
 from mtl.tasks.label_scores import label_optimum
 from mtl.training.measure import predict
@@ -44,17 +45,15 @@ def optimum(data: TaskSet, sources: dict[str, SourceData], tasks: list[str]) -> 
     return found
 
 
-def stitches(model: MultiTaskModel) -> dict[str, Any] | None:
-    """The units of a cross-stitched model: `tasks`, and for each stage α [K, K], the mean over channels where each
-    has its own. None for other forms of sharing."""
+def stitches(model: MultiTaskModel) -> Stitches | None:
+    """The units of a cross-stitched model, for each stage α [K, K], the mean over channels where each has its own.
+    None for other forms of sharing."""
     trunk = model.trunk
     if not isinstance(trunk, CrossStitchTrunk):
         return None
     units = [unit.detach().cpu() for unit in trunk.stitches]
-    return {
-        "tasks": list(trunk.place),
-        "stages": [(unit if unit.ndim == 2 else unit.mean(dim=2)).tolist() for unit in units],
-    }
+    stages = [(unit if unit.ndim == 2 else unit.mean(dim=2)).tolist() for unit in units]
+    return Stitches(tasks=list(trunk.place), stages=stages)
 
 
 def examples(model: MultiTaskModel, data: TaskSet, specs: dict[str, TaskSpec]) -> dict[str, Any]:

@@ -17,13 +17,16 @@ from mtl.experiment.identity import code_digest, pretrain_identity, state_key
 from mtl.experiment.objects import load_sources
 from mtl.experiment.states import held, note_finished, state_files
 from mtl.experiment.weights import write_weights
-from mtl.files import whole_folder, write_json
+from mtl.files import whole_folder
 from mtl.models.build import build_pretrainer
 from mtl.paths import RunPath
+from mtl.results.history import PretrainingEpoch, PretrainingHistory
+from mtl.results.record import Pretraining
 from mtl.seeding import make_deterministic, resolve_device, stable_seed
 from mtl.training.checkpoint import Checkpoint
 from mtl.training.optimiser import adamw
 from mtl.training.pretrain import pretext_loss, pretrain
+from mtl.training.state import Budget, TrainingData
 from mtl.training.team import ALONE, Team
 
 
@@ -42,14 +45,13 @@ def _run_pretrain(config: Config, where: RunPath, root: Path, tell: Tell, team: 
     names = section.sources or list(config.prepare.sources)
     identity = pretrain_identity(config, names, root)
     facts: dict[str, Any] = {"stage": "pretrain", "name": None, "seed": seed, "objective": objective.kind,
-                             "sources": names, "identity": identity}  # fmt: skip
-    if team.size > 1:
-        facts["processes"] = team.size
+                             "sources": names, "processes": team.size if team.size > 1 else None,
+                             "identity": identity}  # fmt: skip
     if isinstance(objective, NoObjective):
         if team.leads:
             with whole_folder(root / where.folder) as folder:
-                write_json(folder / "run.json", facts | {"val": {}, "parameters": {}})
-                write_json(folder / "history.json", {"epochs": []})
+                Pretraining(**facts, val={}, parameters={}).write(folder / "run.json")
+                PretrainingHistory(epochs=[]).write(folder / "history.json")
         return root / where.folder
     began, clock = datetime.now(UTC), perf_counter()
     make_deterministic(stable_seed(seed, "pretrain"), config.base.threads)
@@ -70,12 +72,10 @@ def _run_pretrain(config: Config, where: RunPath, root: Path, tell: Tell, team: 
         team.agree({"settings" if name == "config" else name: value for name, value in known.items()}, device)
     if not team.leads:
         state = Checkpoint(None, state.key)
-    history: list[dict[str, Any]] = []
-    for record in pretrain(
-        pretrainer, optimiser, train, val, plan, section.epochs, section.schedule, section.decay, section.clip, seed,
-        state, history, team,
-    ):  # fmt: skip
-        tell(record["epoch"], section.epochs)
+    history: list[PretrainingEpoch] = []
+    budget = Budget(section.epochs, section.schedule, section.clip, section.decay)
+    for record in pretrain(pretrainer, optimiser, TrainingData(train, val, plan), budget, state, history, team):
+        tell(record.epoch, section.epochs)
     losses = {"loss": pretext_loss(pretrainer, val, seed, team=team)}
     if objective.kind == "diffusion":
         losses |= {f"loss_step_{t}": pretext_loss(pretrainer, val, seed, t, team) for t in (0, objective.steps - 1)}
@@ -87,8 +87,8 @@ def _run_pretrain(config: Config, where: RunPath, root: Path, tell: Tell, team: 
         where, root, began, perf_counter() - clock + state.spent, len(history), plan.steps_per_epoch * len(history)
     )
     with whole_folder(root / where.folder) as folder:
-        write_json(folder / "run.json", facts | {"val": losses, "parameters": counts})
-        write_json(folder / "history.json", {"epochs": history})
+        Pretraining(**facts, val=losses, parameters=counts).write(folder / "run.json")
+        PretrainingHistory(epochs=history).write(folder / "history.json")
         write_weights(folder / "weights.safetensors", pretrainer.transferable())
     note_finished(where, [state], root)
     return root / where.folder

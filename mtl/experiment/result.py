@@ -1,85 +1,144 @@
-"""What a finished run leaves: its model measured on every part, and the files of its folder."""
+"""What a finished run leaves: its network measured on every part, and the files of its folder."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mtl.config import Config, Method, Start
 from mtl.data.loading.tasks import TaskSet
 from mtl.experiment.outcome import examples, optimum, stitches
+from mtl.experiment.recipe import Recipe
 from mtl.experiment.weights import write_weights
 from mtl.files import whole_folder, write_json
 from mtl.grouping.maps import FILE
 from mtl.models.build import MultiTaskModel
 from mtl.models.transfer import Transfer
-from mtl.paths import RunPath
-from mtl.training.fit import Fitted
+from mtl.results.history import Epoch, History
+from mtl.results.numbers import TaskMetrics
+from mtl.results.record import Detail, Handover, Parameters, Phase, Run, SharingKind
+from mtl.training.instruments import Instruments
 from mtl.training.measure import measure
-from mtl.types import SPLITS, SourceData
+from mtl.training.state import Fitted
+from mtl.types import SPLITS, SourceData, Split
 
 
-def write_run(
-    config: Config, where: RunPath, method: Method | None, start: Start, data: TaskSet, sources: dict[str, SourceData],
-    specs: dict[str, Any], model: MultiTaskModel, transfer: Transfer | None, fitted: list[Fitted],
-    phases: list[dict[str, Any]], identity: dict[str, str], out: Path,
-) -> Path:  # fmt: skip
-    """Measures the selected model on every part and writes the run's folder, whole or not at all."""
-    device = next(model.parameters()).device
-    tasks = list(specs)
-    measured: dict[str, Any] = {}
+@dataclass(frozen=True)
+class Trained:
+    """One phase of a run after its last step."""
+
+    tasks: list[str]
+    fitted: Fitted
+    instruments: Instruments
+    test: TaskMetrics
+    """Task of the run → test metrics at the end of the phase; empty in a run of one phase."""
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A run after its last phase.
+
+    Args:
+        recipe: how it was made.
+        data: every configured task, for its seed.
+        sources: the prepared sources of these tasks, by name.
+        model: the network with the weights that were kept, on its device.
+        transfer: what came from the pretraining; None where nothing did.
+        phases: in order.
+        identity: hashes of what the result depends on.
+    """
+
+    recipe: Recipe
+    data: TaskSet
+    sources: dict[str, SourceData]
+    model: MultiTaskModel
+    transfer: Transfer | None
+    phases: list[Trained]
+    identity: dict[str, str]
+
+
+def write_run(run: Finished, out: Path) -> Path:
+    """Measures the network on every part and writes the run's folder below `out`, whole or not at all."""
+    recipe, data = run.recipe, run.data
+    specs = {name: data.specs[name] for name in recipe.judged}
+    epochs = _epochs(run.phases)
+    last = run.phases[-1].fitted
+    record = _record(run, len(epochs))
+    with whole_folder(out / recipe.where.folder) as folder:
+        record.write(folder / "run.json")
+        History(epochs=epochs, best_epoch=last.best_epoch, stopped=last.stopped).write(folder / "history.json")
+        first = recipe.seed == recipe.config.base.seeds[0]
+        write_json(folder / "examples.json", examples(run.model, data, specs) if first else {})
+        write_weights(folder / "weights.safetensors", run.model.state_dict())
+        for phase in run.phases:
+            recorder = phase.instruments.recorder
+            if recorder is not None:
+                recorder.write(folder / FILE, data.select(recipe.judged, "train"), len(phase.fitted.epochs))
+    return out / recipe.where.folder
+
+
+def _record(run: Finished, epochs: int) -> Run:
+    """run.json of a run that trained for `epochs` epochs in all."""
+    recipe, data, transfer = run.recipe, run.data, run.transfer
+    where, start, tasks = recipe.where, recipe.start, recipe.judged
+    fitted = [phase.fitted for phase in run.phases]
+    sizes = data.train_sizes()
+    metrics, detail = _measured(run)
+    assert where.stage != "pretrain" and where.name is not None
+    return Run(
+        stage=where.stage,
+        name=where.name,
+        start=start.label,
+        init=start.init,
+        freeze=start.freeze,
+        width=start.width,
+        seed=where.seed,
+        fold={name: data.fold[name] for name in {data.specs[task].source for task in tasks}},
+        method_kind=recipe.kind,
+        tasks=tasks,
+        device=next(run.model.parameters()).device.type,
+        threads=recipe.config.base.threads,
+        epochs_run=epochs,
+        best_epoch=fitted[-1].best_epoch,
+        stopped=fitted[-1].stopped,
+        steps=sum(phase.steps for phase in fitted),
+        samples={name: sum(phase.samples.get(name, 0) for phase in fitted) for name in tasks},
+        train_size={name: sizes[name] for name in tasks},
+        parameters=Parameters.model_validate(run.model.parameter_counts()),
+        sharing=SharingKind(kind=recipe.method.sharing.kind),
+        stitches=stitches(run.model),
+        transfer=None if transfer is None else Handover(handed_over=transfer.handed_over, fresh=transfer.fresh),
+        train=metrics["train"],
+        val=metrics["val"],
+        test=metrics["test"],
+        detail=detail,
+        optimum=optimum(data, run.sources, tasks),
+        phases=[Phase(tasks=phase.tasks, test=phase.test) for phase in run.phases] if len(run.phases) > 1 else None,
+        identity=run.identity,
+    )
+
+
+def _measured(run: Finished) -> tuple[dict[Split, TaskMetrics], dict[str, Detail]]:
+    """(split → task → metrics, details on the test part); of the training part, as many samples as that has."""
+    data, tasks = run.data, run.recipe.judged
+    device = next(run.model.parameters()).device
+    specs = {name: data.specs[name] for name in tasks}
     std = {name: scale for name, (_, scale) in data.scalers.items()}
-    detail: dict[str, Any] = {}
     held = sum(len(pool) for pool in data.pools["test"])
+    measured: dict[Split, TaskMetrics] = {}
+    detail: dict[str, dict[str, Any]] = {}
     for split in SPLITS:
         pools = [pool.to(device) for pool in data.select(tasks, split)]
         if split == "train":
             pools = [pool.at_most(held) for pool in pools]
-        measured[split], detail = measure(model, pools, specs, std, data.units, detailed=True)
-    counts = model.parameter_counts()
-    epochs = [
-        ({"phase": number} if len(fitted) > 1 else {}) | record
-        for number, phase in enumerate(fitted, start=1)
-        for record in phase.epochs
+        measured[split], detail = measure(run.model, pools, specs, std, data.units, detailed=True)
+    return measured, {name: Detail.model_validate(found) for name, found in detail.items()}
+
+
+def _epochs(phases: list[Trained]) -> list[Epoch]:
+    """The epochs of all phases, numbered by phase where there are several."""
+    if len(phases) == 1:
+        return phases[0].fitted.epochs
+    return [
+        epoch.model_copy(update={"phase": number})
+        for number, phase in enumerate(phases, start=1)
+        for epoch in phase.fitted.epochs
     ]
-    run = {
-        "stage": where.stage,
-        "name": where.name,
-        "start": start.label,
-        "init": start.init,
-        "freeze": start.freeze,
-        "seed": where.seed,
-        "fold": {name: data.fold[name] for name in {spec.source for spec in specs.values()}},
-        "method_kind": "stl" if method is None else method.kind,
-        "tasks": tasks,
-        "device": device.type,
-        "threads": config.base.threads,
-        "epochs_run": len(epochs),
-        "best_epoch": fitted[-1].best_epoch,
-        "stopped": fitted[-1].stopped,
-        "steps": sum(phase.steps for phase in fitted),
-        "samples": {name: sum(phase.samples.get(name, 0) for phase in fitted) for name in tasks},
-        "train_size": {name: data.train_sizes()[name] for name in tasks},
-        "parameters": counts,
-        "sharing": {"kind": "hard" if method is None else method.sharing.kind},
-        "width": start.width,
-        "stitches": stitches(model),
-        "transfer": None if transfer is None else {"handed_over": transfer.handed_over, "fresh": transfer.fresh},
-        "train": measured["train"],
-        "val": measured["val"],
-        "test": measured["test"],
-        "detail": detail,
-        "optimum": optimum(data, sources, tasks),
-        "phases": phases or None,
-        "identity": identity,
-    }
-    with whole_folder(out / where.folder) as folder:
-        write_json(folder / "run.json", run)
-        write_json(
-            folder / "history.json", {"epochs": epochs, "best_epoch": run["best_epoch"], "stopped": run["stopped"]}
-        )
-        first = where.seed == config.base.seeds[0]
-        write_json(folder / "examples.json", examples(model, data, specs) if first else {})
-        write_weights(folder / "weights.safetensors", model.state_dict())
-        for phase in fitted:
-            if phase.recorder is not None:
-                phase.recorder.write(folder / FILE, data.select(tasks, "train"), len(phase.epochs))
-    return out / where.folder

@@ -1,24 +1,24 @@
-"""Specialised models: a run each, and what they predict together (methods 5.3)."""
+"""Specialised models: a run each, and what they predict together."""
 
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file
 from torch import Tensor
 
 from mtl.config import Config
 from mtl.config.balancing import FixedMethod
 from mtl.experiment.execution import Tell, silent
-from mtl.experiment.objects import load_tasks, run_encoder
-from mtl.experiment.runs import run_method
+from mtl.experiment.objects import load_tasks
+from mtl.experiment.recipe import Recipe, trained_by
+from mtl.experiment.runs import run
+from mtl.experiment.saved import load_network
 from mtl.grouping.models import Candidate, Plan, plan_models
-from mtl.models.build import build_model
 from mtl.paths import GROUPS, RunPath
 from mtl.results.groups import Groups
+from mtl.results.numbers import TaskMetrics
 from mtl.tasks.forecast_scores import forecast_metrics
 from mtl.tasks.label_scores import label_metrics
-from mtl.training.measure import Metrics, predict
 from mtl.types import Split, TaskSpec
 
 TINY = 1e-7
@@ -52,33 +52,32 @@ def model_method(config: Config, plan: Plan, name: str) -> FixedMethod:
     return FixedMethod.model_validate(settings | plan.start.model_dump())
 
 
+def model_recipe(config: Config, plan: Plan, name: str, seed: int) -> Recipe:
+    """The run of one model of the plan."""
+    return trained_by(config, model_method(config, plan, name), model_path(name, seed), plan.models[name].tasks)
+
+
 def run_specialised(config: Config, plan: Plan, name: str, seed: int, root: Path = Path(), tell: Tell = silent) -> Path:
     """Trains one model of the plan; returns the run's folder."""
-    method = model_method(config, plan, name)
-    return run_method(config, model_path(name, seed), plan.models[name].tasks, method, root, tell)
+    return run(model_recipe(config, plan, name, seed), root, tell)
 
 
 def ensemble_metrics(
     config: Config, plan: Plan, candidate: Candidate, seed: int, root: Path = Path()
-) -> dict[str, Metrics]:
+) -> dict[str, TaskMetrics]:
     """Split → task → metrics of soft serving: forecasts and probabilities are averaged by the models' shares."""
     data, _ = load_tasks(config, seed, root)
     asked = sorted({name for shares in candidate.serve.values() for name in shares})
+    networks = {name: load_network(model_recipe(config, plan, name, seed), data, root) for name in asked}
     splits: tuple[Split, ...] = ("val", "test")
-    found: dict[Split, dict[str, dict[str, tuple[Tensor, Tensor]]]] = {split: {} for split in splits}
-    for name in asked:
-        tasks, method = plan.models[name].tasks, model_method(config, plan, name)
-        network = build_model(run_encoder(config, method), [data.specs[t] for t in tasks], seed, method.sharing)
-        network.load_state_dict(load_file(root / model_path(name, seed).folder / "weights.safetensors"))
-        for split in splits:
-            found[split][name] = predict(network, data.select(tasks, split))
-    return {
-        split: {
-            task: _metrics(data.specs[task], [(share, found[split][name][task]) for name, share in shares.items()])
+    metrics: dict[str, TaskMetrics] = {}
+    for split in splits:
+        predicted = {name: network.predict(data, split) for name, network in networks.items()}
+        metrics[split] = {
+            task: _metrics(data.specs[task], [(share, predicted[name][task]) for name, share in shares.items()])
             for task, shares in candidate.serve.items()
         }
-        for split in splits
-    }
+    return metrics
 
 
 def _metrics(spec: TaskSpec, parts: list[tuple[float, tuple[Tensor, Tensor]]]) -> dict[str, float]:

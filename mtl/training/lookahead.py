@@ -11,12 +11,12 @@ buffers, with the random numbers of the step's own pass (so that dropout drops t
 """
 
 from collections.abc import Mapping
-from typing import Any
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from mtl.results.history import LookaheadMeans
 from mtl.training.forward import Forward, Forwarded
 
 RandomState = tuple[Tensor, Tensor | None]
@@ -86,18 +86,16 @@ class Lookahead(nn.Module):
             self.counts[place] = self.counts[place].index_add(0, places, known.long())
         set_random_state(after)
 
-    def end_epoch(self) -> dict[str, Any]:
-        """Of the epoch that ends: task i → task j → mean of Z[i→j], and of how many probes; the sums start anew."""
+    def end_epoch(self) -> LookaheadMeans:
+        """Means over the probes of the epoch that ends, of the pairs that were probed; the sums start anew."""
         sums, counts = self.sums.tolist(), self.counts.tolist()
         self.sums.zero_()
         self.counts.zero_()
         k = range(len(self.tasks))
-        return {
-            "affinity": {
-                self.tasks[i]: {self.tasks[j]: sums[i][j] / counts[i][j] for j in k if counts[i][j]} for i in k
-            },
-            "probes": {self.tasks[i]: {self.tasks[j]: counts[i][j] for j in k if counts[i][j]} for i in k},
-        }
+        return LookaheadMeans(
+            affinity={self.tasks[i]: {self.tasks[j]: sums[i][j] / counts[i][j] for j in k if counts[i][j]} for i in k},
+            probes={self.tasks[i]: {self.tasks[j]: counts[i][j] for j in k if counts[i][j]} for i in k},
+        )
 
 
 def random_state() -> RandomState:

@@ -8,50 +8,46 @@ import torch
 from torch import Tensor, nn
 
 from mtl.data.loading.pools import Pool
-from mtl.data.loading.sampling import JointPlan
 from mtl.models.build import Pretrainer
 from mtl.models.draws import drawing_for
+from mtl.results.history import PretrainingEpoch, PretrainingLoss
 from mtl.seeding import stable_seed
 from mtl.training.checkpoint import Checkpoint
 from mtl.training.divisible import check_divides
-from mtl.training.fit import CHECK_EVERY, NonFiniteError
 from mtl.training.measure import CHUNK
-from mtl.training.optimiser import LrSchedule, lr_factor, set_lr
+from mtl.training.nonfinite import CHECK_EVERY, NonFiniteError
+from mtl.training.optimiser import lr_factor, set_lr
+from mtl.training.state import Budget, TrainingData
 from mtl.training.team import ALONE, Team
 
 
 def pretrain(
     pretrainer: Pretrainer,
     optimiser: torch.optim.Optimizer,
-    train: list[Pool],
-    val: list[Pool],
-    plan: JointPlan,
-    epochs: int,
-    schedule: LrSchedule,
-    decay: float,
-    clip: float | None,
-    seed: int,
+    data: TrainingData,
+    budget: Budget,
     checkpoint: Checkpoint,
-    history: list[dict[str, Any]],
+    history: list[PretrainingEpoch],
     team: Team = ALONE,
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[PretrainingEpoch]:
     """Trains in place; yields and appends to `history` a record an epoch. Resumes from `checkpoint`.
 
     The last epoch is kept: the pretext loss of a validation part ranks pretext models, not what they are good for.
     Each step holds windows of every pool that the plan names; the loss is the mean over all windows of the step. The
     processes of a `team` share them; only the checkpoint of the one that leads is written and read.
     """
+    train, plan = data.train, data.plan
     device = next(pretrainer.parameters()).device
-    total = plan.steps_per_epoch * epochs
+    total = plan.steps_per_epoch * budget.epochs
     modules: dict[str, nn.Module] = {"pretrainer": pretrainer}
     saved = team.load(checkpoint, modules, optimiser)
     step = 0
     if saved is not None:
-        history.extend(saved.record["epochs"])
+        history.extend(PretrainingEpoch.model_validate(epoch) for epoch in saved.record["epochs"])
         step = saved.record["step"]
     if team.size > 1:
         check_divides(pretrainer.train(), train[0], device)
-    for epoch, steps in enumerate(plan.epochs(epochs, first=len(history)), start=len(history) + 1):
+    for epoch, steps in enumerate(plan.epochs(budget.epochs, first=len(history)), start=len(history) + 1):
         pretrainer.train()
         seen = torch.zeros(len(steps), device=device)
         first = step - len(steps) * len(history)
@@ -61,7 +57,8 @@ def pretrain(
         checked = first
         rate = 0.0
         for i, chosen in enumerate(steps[first:], start=first):
-            factor = decay ** (epoch - 1) if schedule == "exponential" else lr_factor(schedule, step / total)
+            schedule = budget.schedule
+            factor = budget.decay ** (epoch - 1) if schedule == "exponential" else lr_factor(schedule, step / total)
             rate = set_lr(optimiser, factor)
             optimiser.zero_grad(set_to_none=True)
             size = sum(len(index) for index in chosen.values())
@@ -77,7 +74,7 @@ def pretrain(
                     loss.backward()
                     seen[i] += loss.detach()
             team.add_up(pretrainer.parameters(), seen[i : i + 1])
-            norm = nn.utils.clip_grad_norm_(pretrainer.parameters(), torch.inf if clip is None else clip)
+            norm = nn.utils.clip_grad_norm_(pretrainer.parameters(), torch.inf if budget.clip is None else budget.clip)
             optimiser.step()
             step += 1
             last = i + 1 == len(steps)
@@ -86,23 +83,28 @@ def pretrain(
                 _check_finite(seen, checked, i + 1, epoch, steps)
                 checked = i + 1
             if due and torch.isfinite(norm):  # else the weights are broken, as the next losses will say
-                checkpoint.save(modules, optimiser, {"epochs": history, "step": step}, tally={"seen": seen})
+                checkpoint.save(modules, optimiser, _record(history, step), tally={"seen": seen})
         team.check_replicas(modules, device)
-        held_out = pretext_loss(pretrainer, val, seed, team=team)
+        held_out = pretext_loss(pretrainer, data.val, plan.seed, team=team)
         if not math.isfinite(held_out):  # the last steps broke the weights: do not save them
             raise NonFiniteError(
                 f"the validation loss of the pretraining became {held_out} at epoch {epoch}. A lower `pretrain.lr` "
                 "often helps."
             )
-        record = {
-            "epoch": epoch,
-            "lr": rate,
-            "train": {"loss": seen.mean().item()},
-            "val": {"loss": held_out},
-        }
+        record = PretrainingEpoch(
+            epoch=epoch,
+            lr=rate,
+            train=PretrainingLoss(loss=seen.mean().item()),
+            val=PretrainingLoss(loss=held_out),
+        )
         history.append(record)
-        checkpoint.save(modules, optimiser, {"epochs": history, "step": step})
+        checkpoint.save(modules, optimiser, _record(history, step))
         yield record
+
+
+def _record(history: list[PretrainingEpoch], step: int) -> dict[str, Any]:
+    """What a saved state holds besides tensors."""
+    return {"epochs": [epoch.plain() for epoch in history], "step": step}
 
 
 def _check_finite(seen: Tensor, first: int, end: int, epoch: int, steps: list[dict[str, Tensor]]) -> None:

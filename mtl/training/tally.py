@@ -3,11 +3,11 @@
 S steps of the epoch, K tasks, P probes.
 """
 
-from typing import Any
-
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
+
+from mtl.results.history import Gradients, TrainLoss
 
 
 class Tally:
@@ -16,13 +16,13 @@ class Tally:
     Args:
         names: the tasks, in order.
         steps: S.
-        probes: P, steps on which the geometry of the task gradients is measured.
+        probes: numbers, from 0, of the P steps on which the geometry of the task gradients is measured.
         device: where the losses come from.
     """
 
-    def __init__(self, names: list[str], steps: int, probes: int, device: torch.device) -> None:
-        k = len(names)
-        self.names = names
+    def __init__(self, names: list[str], steps: int, probes: list[int], device: torch.device) -> None:
+        k, p = len(names), len(probes)
+        self.names, self.probes = names, probes
         self.losses: Float[Tensor, "S K"] = torch.full((steps, k), torch.nan, device=device)
         self.drawn: Bool[Tensor, "S K"] = torch.zeros(steps, k, dtype=torch.bool)
         """Which steps held a sample of which task; on the CPU."""
@@ -30,10 +30,10 @@ class Tally:
         """Of the combined gradient, before clipping."""
         self.weights: Float[Tensor, " K"] = torch.zeros(k, device=device)
         """Sum over steps of each task's weight in the objective."""
-        self.probed: Bool[Tensor, "P K"] = torch.zeros(probes, k, dtype=torch.bool)
-        self.task_norms: Float[Tensor, "P K"] = torch.zeros(probes, k, device=device)
-        self.cosines: Float[Tensor, "P K K"] = torch.zeros(probes, k, k, device=device)
-        self.agreement: Float[Tensor, " P"] = torch.full((probes,), torch.nan)
+        self.probed: Bool[Tensor, "P K"] = torch.zeros(p, k, dtype=torch.bool)
+        self.task_norms: Float[Tensor, "P K"] = torch.zeros(p, k, device=device)
+        self.cosines: Float[Tensor, "P K K"] = torch.zeros(p, k, k, device=device)
+        self.agreement: Float[Tensor, " P"] = torch.full((p,), torch.nan)
         """Cosine of a surrogate's direction with the exact one; NaN where there is none. On the CPU."""
 
     def state(self) -> dict[str, Tensor]:
@@ -54,17 +54,17 @@ class Tally:
             self.losses[step, list(present)] = losses.detach()
             self.drawn[step, list(present)] = True
 
-    def add_geometry(self, probe: int, present: tuple[int, ...], norms: Tensor, cosines: Tensor) -> None:
-        """Norms [k] and cosines [k, k] of the gradients of the tasks at the positions `present`."""
-        places = torch.tensor(present)
+    def add_geometry(self, step: int, present: tuple[int, ...], norms: Tensor, cosines: Tensor) -> None:
+        """Norms [k] and cosines [k, k] of the gradients of the tasks at the positions `present`, in a probed step."""
+        places, probe = torch.tensor(present), self.probes.index(step)
         self.probed[probe, places] = True
         self.task_norms[probe, places] = norms
         self.cosines[probe, places[:, None], places] = cosines
 
-    def add_agreement(self, probe: int, cosine: float | None) -> None:
-        """Of the surrogate with the exact method; None for methods without a surrogate."""
+    def add_agreement(self, step: int, cosine: float | None) -> None:
+        """Cosine of the surrogate with the exact method in a probed step; None for methods without a surrogate."""
         if cosine is not None:
-            self.agreement[probe] = cosine
+            self.agreement[self.probes.index(step)] = cosine
 
     def broken(self, first: int, end: int) -> tuple[Int[Tensor, "n 2"], Int[Tensor, " m"]]:
         """(step and task of each loss, step of each gradient norm) that is not finite in the steps [first, end)."""
@@ -73,18 +73,23 @@ class Tally:
         return losses.nonzero() + torch.tensor([first, 0]), norms.nonzero().flatten() + first
 
     def finite(self, first: int, end: int) -> bool:
-        """Whether all of the steps [first, end) is."""
+        """Whether every loss and gradient norm of the steps [first, end) is finite."""
         return not any(map(len, self.broken(first, end)))
 
-    def loss_means(self) -> list[float | None]:
-        """Mean of each task's loss over the steps that held a sample of it; None when none did."""
+    def mean_weights(self) -> dict[str, float]:
+        """Task → mean of its weight in the objective over the steps."""
+        return dict(zip(self.names, (self.weights / len(self.norms)).tolist(), strict=True))
+
+    def mean_losses(self) -> dict[str, TrainLoss]:
+        """Task → mean of its loss over the steps that held a sample of it; None when none did."""
         counts = self.drawn.sum(dim=0)
         sums = torch.where(self.drawn.to(self.losses.device), self.losses, 0.0).sum(dim=0).cpu()
-        return [None if n == 0 else float(s / n) for s, n in zip(sums, counts, strict=True)]
+        means = [None if n == 0 else float(s / n) for s, n in zip(sums, counts, strict=True)]
+        return {name: TrainLoss(loss=mean) for name, mean in zip(self.names, means, strict=True)}
 
-    def geometry_means(self) -> dict[str, Any]:
-        """Means over the epoch's probes of each task's gradient norm and each pair's cosine; with `surrogate`, the
-        cosine of a surrogate's direction with the exact one, where there is a surrogate."""
+    def mean_geometry(self) -> Gradients:
+        """Means over the epoch's probes of each task's gradient norm and each pair's cosine, and of the cosine of a
+        surrogate's direction with the exact one, where there is a surrogate."""
         norms: dict[str, list[float]] = {}
         cosines: dict[str, list[float]] = {}
         for present, norm, cosine in zip(
@@ -97,10 +102,8 @@ class Tally:
                 for j in range(i + 1, len(self.names)):
                     if present[j]:
                         cosines.setdefault(f"{name}|{self.names[j]}", []).append(cosine[i][j])
-        means: dict[str, Any] = {
-            "norms": {name: sum(values) / len(values) for name, values in norms.items()},
-            "cosines": {pair: sum(values) / len(values) for pair, values in cosines.items()},
-        }
-        if not self.agreement.isnan().all():
-            means["surrogate"] = float(self.agreement.nanmean())
-        return means
+        return Gradients(
+            norms={name: sum(values) / len(values) for name, values in norms.items()},
+            cosines={pair: sum(values) / len(values) for pair, values in cosines.items()},
+            surrogate=None if self.agreement.isnan().all() else float(self.agreement.nanmean()),
+        )

@@ -17,9 +17,9 @@ from mtl.errors import UserError
 from mtl.experiment.runs import all_in_every_step
 from mtl.models.build import MultiTaskModel, build_model
 from mtl.training.checkpoint import read_header
-from mtl.training.fit import NonFiniteError
 from mtl.training.forward import Forward
 from mtl.training.measure import measure
+from mtl.training.nonfinite import NonFiniteError
 from mtl.types import NO_LABEL, TaskSpec
 from tests.balancing.cases import CASES, Case
 from tests.balancing.linear_losses import balancer
@@ -62,10 +62,10 @@ def test_a_run_trains_and_records_itself(case: Case, pools: int) -> None:
     after, _ = measure(run.go().model, data.pools["train"], data.specs)
     assert after["next"]["mse"] < before["next"]["mse"]
     epoch = run.fitted.epochs[0]
-    assert set(epoch["weights"]) == set(data.specs)
-    assert torch.isfinite(torch.tensor(list(epoch["weights"].values()))).all()
-    assert set(epoch["gradients"]["norms"]) == set(data.specs) and len(epoch["gradients"]["cosines"]) == 3
-    assert "surrogate" not in epoch["gradients"]
+    assert set(epoch.weights) == set(data.specs)
+    assert torch.isfinite(torch.tensor(list(epoch.weights.values()))).all()
+    assert set(epoch.gradients.norms) == set(data.specs) and len(epoch.gradients.cosines) == 3
+    assert epoch.gradients.surrogate is None
 
 
 @pytest.mark.parametrize(
@@ -149,7 +149,7 @@ def test_the_surrogates_cosine_is_in_the_history(kind: str) -> None:
     method = balancer({"kind": kind, "features": "features"}, [data.specs[task] for task in tasks])
     run = Run(data, tasks, epochs=2, probes=2, balancer=method, encoder=ENCODER).go()
     for epoch in run.fitted.epochs:
-        assert 0.5 < epoch["gradients"]["surrogate"] <= 1 + 1e-6
+        assert 0.5 < epoch.gradients.surrogate <= 1 + 1e-6
 
 
 @pytest.mark.parametrize("kind", ["upgrad", "graddrop", "gradnorm"])
@@ -158,7 +158,7 @@ def test_encoders_that_vmap_cannot_enter(kind: str) -> None:
     run = Run(
         data, list(data.specs), epochs=1, encoder=NARROW, balancer=balancer({"kind": kind}, list(data.specs.values()))
     )
-    assert run.go().fitted.epochs[0]["grad_norm"] > 0
+    assert run.go().fitted.epochs[0].grad_norm > 0
 
 
 def test_tasks_on_separate_batches_cannot_use_the_surrogate() -> None:

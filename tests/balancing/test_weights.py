@@ -12,7 +12,7 @@ from mtl.balancing.base import Balancer, Step
 from mtl.balancing.build import build_balancer
 from mtl.balancing.uncertainty import Uncertainty
 from mtl.balancing.weighted import FixedWeights, WeightedSum, scheduled, task_weights
-from mtl.config import SequentialMethod, UncertaintyMethod, WeightedMethod
+from mtl.config import EqualMethod, SequentialMethod, UncertaintyMethod, WeightedMethod
 from mtl.types import TaskSpec
 from tests.helpers.problems import spec
 
@@ -157,7 +157,7 @@ def test_the_gradient_of_shared_weights_is_that_of_the_formula(make: object) -> 
 
 def methods() -> list[tuple[object, type[Balancer]]]:
     return [
-        (None, FixedWeights),
+        (EqualMethod(kind="equal"), FixedWeights),
         (SequentialMethod(kind="sequential", first="labels"), FixedWeights),
         (WeightedMethod.model_validate({"kind": "weighted", "lambda": 0.2, "schedule": "linear"}), WeightedSum),
         (UncertaintyMethod(kind="uncertainty", form="half"), Uncertainty),

@@ -13,7 +13,8 @@ from mtl.data.build import read_source
 from mtl.data.loading.tasks import TaskSet, build_tasks
 from mtl.experiment.objects import joint_plan
 from mtl.training.checkpoint import Checkpoint
-from mtl.training.fit import Budget, Fitted, fit
+from mtl.training.fit import fit
+from mtl.training.state import Budget, TrainingData, TrainingState
 from mtl.training.stopping import Selector
 from tests.helpers.problems import same
 
@@ -63,18 +64,17 @@ def test_an_epoch_of_steps_leaves_the_weights_of_the_loop(given: dict[str, Any])
     ours = build(config, names, method, data, 0)
     first = {name: value.clone() for name, value in ours.model.state_dict().items()}
     torch.manual_seed(7)
-    budget, selector = Budget(1, "constant", 0.5, 0), Selector(config.train.stopping, list(ours.specs.values()))
-    fitted = Fitted()
-    list(fit(ours.model, ours.balancer, ours.optimiser, train, val, plan, ours.specs, budget, selector,
-             Checkpoint(None), fitted))  # fmt: skip
+    selector = Selector(config.train.stopping, list(ours.specs.values()))
+    state = TrainingState(ours.specs, ours.model, ours.balancer, ours.optimiser, selector)
+    list(fit(state, TrainingData(train, val, plan), Budget(1, "constant", 0.5), Checkpoint(None)))
 
     timed = build(config, names, method, data, 0)
     torch.manual_seed(7)
     batches = planned(plan, [pool.name for pool in train], 1)
     step = Loop(timed.model, timed.balancer, timed.optimiser, train, timed.specs, batches, 0.5)
-    for _ in range(fitted.steps):
+    for _ in range(state.fitted.steps):
         step()
-    assert fitted.steps > 5 and len(train) == (1 if "features" in given else 2)
+    assert state.fitted.steps > 5 and len(train) == (1 if "features" in given else 2)
     assert not same(timed.model, first)
     assert same(timed.model, ours.model) and same(timed.balancer, ours.balancer)
 

@@ -117,8 +117,8 @@ def test_a_probe_is_what_a_step_for_one_task_does_to_the_losses(separate: bool) 
     record = looking.end_epoch()
     for i, one in enumerate(run.tasks):
         for j, other in enumerate(run.tasks):
-            assert record["affinity"][one][other] == pytest.approx(expected[i, j], abs=1e-6), (one, other)
-            assert record["probes"][one][other] == 1
+            assert record.affinity[one][other] == pytest.approx(expected[i, j], abs=1e-6), (one, other)
+            assert record.probes[one][other] == 1
     assert abs(expected).min() > 1e-5
     # Separate pools: none of the tasks of one shares a sample with those of the other.
     assert len(forward.pools) == (2 if separate else 1)
@@ -139,7 +139,7 @@ def test_a_task_without_a_sample_in_a_step_is_not_looked_at() -> None:
     looking = Lookahead(run.tasks, 1, 0.05)
     looking.probe(forward, only, 1, forward(only, 1), run.model.shared_parameters(), random_state())
     record = looking.end_epoch()
-    assert set(record["affinity"]["next"]) == {"next", "phase", "up"} and record["affinity"]["late"] == {}
+    assert set(record.affinity["next"]) == {"next", "phase", "up"} and record.affinity["late"] == {}
 
 
 @pytest.mark.parametrize("stop", [1, 4, 9, 14])

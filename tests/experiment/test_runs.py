@@ -12,7 +12,7 @@ from torch import Tensor
 
 from mtl.config import Config, Start
 from mtl.errors import UserError
-from mtl.experiment import run_baseline, run_finetune, run_pretrain
+from mtl.experiment import recipe, run_baseline, run_finetune, run_pretrain
 from mtl.experiment.identity import run_identity
 from mtl.experiment.objects import load_tasks
 from mtl.experiment.states import list_states, release
@@ -334,7 +334,8 @@ def test_a_method_with_its_own_learning_rate_is_what_a_common_one_would_make_it(
     plain = configure(finetune={"methods": {"joint": joint}})
     common = configure(train=plain.train.model_dump(mode="json") | own, finetune={"methods": {"joint": joint}})
     mine = weights(run_finetune(config, "joint", SEED, root))
-    identity = run_identity(config, config.finetune.methods["joint"], Start(), SEED, root)
+    identity = run_identity(recipe.joint(config, "joint", SEED), root)
     assert equal(mine, weights(run_finetune(common, "joint", SEED, root)))
-    assert identity != run_identity(plain, plain.finetune.methods["joint"], Start(), SEED, root)
-    assert run_identity(config, None, Start(), SEED, root) == run_identity(plain, None, Start(), SEED, root)
+    assert identity != run_identity(recipe.joint(plain, "joint", SEED), root)
+    alone, common_alone = (recipe.single_task(settings, "up", Start(), SEED) for settings in (config, plain))
+    assert run_identity(alone, root) == run_identity(common_alone, root)

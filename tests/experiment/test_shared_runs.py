@@ -15,8 +15,9 @@ from mtl.errors import UserError
 from mtl.experiment import run_baseline, run_finetune
 from mtl.experiment.easing import eased_plan
 from mtl.experiment.objects import build_optimiser, joint_plan, load_tasks
-from mtl.experiment.runs import _phases
+from mtl.experiment.recipe import PLAIN, joint
 from mtl.models.build import build_model
+from mtl.results.history import Epoch
 from mtl.types import TaskSpec
 from tests.experiment.conftest import configure
 
@@ -55,8 +56,8 @@ def test_every_form_of_sharing_trains_and_goes_on_bit_for_bit(form: str, root: P
         assert torch.tensor(run["stitches"]["stages"]).shape == (2, 3, 3)
     whole = {path.name: path.read_bytes() for path in folder.iterdir()}
 
-    def stop(record: dict[str, Any]) -> None:
-        if record["epoch"] == 1:
+    def stop(record: Epoch) -> None:
+        if record.epoch == 1:
             raise Stopped
 
     other = tmp_path / "other"
@@ -91,9 +92,9 @@ def test_separate_networks_on_plain_losses_are_the_single_task_runs(root: Path) 
 
 def test_a_target_is_trained_on_alone_for_a_second_budget_and_judged_alone(root: Path) -> None:
     config = method(target="up")
-    assert _phases(config.finetune.methods["joint"], dict.fromkeys(["next", "phase", "up"])) == [
-        ["next", "phase", "up"], ["up"],
-    ]  # fmt: skip
+    together, alone = joint(config, "joint", SEED).phases
+    assert together.tasks == ["next", "phase", "up"] and alone.tasks == ["up"]
+    assert (together.method, alone.method) == (config.finetune.methods["joint"], PLAIN)
     folder = run_finetune(config, "joint", SEED, root)
     run, history = read(folder), read(folder, "history")["epochs"]
     assert run["tasks"] == ["up"] == list(run["test"])
@@ -141,8 +142,7 @@ class TestCurriculum:
         for task in config.tasks:
             run_baseline(config, task, Start(), SEED, root)
         data, _ = load_tasks(config, SEED, root)
-        chosen = config.finetune.methods["joint"]
-        plan = eased_plan(config, chosen, list(config.tasks), data, joint_plan(config, data, SEED), SEED, root)
+        plan = eased_plan(joint(config, "joint", SEED), data, joint_plan(config, data, SEED), root)
         assert plan.easing.keys() == {pool.name for pool in data.pools["train"]}
         for pool in data.pools["train"]:
             order = plan.easing[pool.name].order
@@ -179,7 +179,7 @@ def test_heads_learn_at_their_own_rates_and_stacked_heads_split_by_rate(root: Pa
     data, _ = load_tasks(config, SEED, root)
     specs = list(data.specs.values())
     model = build_model(config.encoder, specs, SEED)
-    optimiser = build_optimiser(config, model, list(config.tasks), build_balancer(None, specs), None)
+    optimiser = build_optimiser(config.train, model, list(config.tasks), build_balancer(PLAIN, specs), PLAIN)
     rate = {id(p): group["base_lr"] for group in optimiser.param_groups for p in group["params"]}
     wanted = {"next": 0.01, "phase": 0.01, "up": 0.05}
     for task, lr in wanted.items():
@@ -192,7 +192,7 @@ def test_heads_learn_at_their_own_rates_and_stacked_heads_split_by_rate(root: Pa
     ]
     stacked = build_model(MlpEncoder(kind="mlp", sizes=[5]), images, SEED)
     assert [stack.tasks for stack in stacked._stacks] == [("a", "c"), ("b",)]
-    optimiser = build_optimiser(config, stacked, ["a", "b", "c"], build_balancer(None, images), None)
+    optimiser = build_optimiser(config.train, stacked, ["a", "b", "c"], build_balancer(PLAIN, images), PLAIN)
     rate = {id(p): group["base_lr"] for group in optimiser.param_groups for p in group["params"]}
     assert [rate[id(stack.weight)] for stack in stacked._stacks] == [0.01, 0.1]
     assert stacked(torch.zeros(2, 1, 4, 4), ["a", "b", "c"]).binary == ("a", "b", "c")

@@ -24,9 +24,12 @@ from mtl.data.loading.sampling import JointPlan
 from mtl.data.loading.tasks import TaskSet, build_tasks
 from mtl.data.loading.windows import Windows
 from mtl.models.build import MultiTaskModel, build_model
+from mtl.results.history import Epoch
 from mtl.training.checkpoint import Checkpoint
-from mtl.training.fit import Budget, Fitted, Record, fit
+from mtl.training.fit import fit
+from mtl.training.instruments import Instruments
 from mtl.training.optimiser import adamw
+from mtl.training.state import Budget, Fitted, TrainingData, TrainingState
 from mtl.training.stopping import Selector
 from mtl.types import Kind, Prepared, TaskSpec
 
@@ -140,17 +143,18 @@ class Run:
         self.plan = JointPlan(
             {pool.name: len(pool) for pool in self.data.pools["train"]}, self.batch_size, self.sampler, self.seed
         )
-        self.selector = Selector(self.stopping, list(self.specs.values()))
-        self.fitted = Fitted()
+        selector = Selector(self.stopping, list(self.specs.values()))
+        instruments = Instruments(self.probes)
+        self.state = TrainingState(self.specs, self.model, self.balancer, self.optimiser, selector, instruments)
 
-    def records(self) -> Iterator[Record]:
-        assert self.balancer is not None
-        yield from fit(
-            self.model, self.balancer, self.optimiser, self.data.select(self.tasks, "train"),
-            self.data.select(self.tasks, "val"), self.plan, self.specs,
-            Budget(self.epochs, "onecycle", self.clip, self.probes), self.selector,
-            Checkpoint(self.checkpoint, "", self.seconds), self.fitted,
-        )  # fmt: skip
+    @property
+    def fitted(self) -> Fitted:
+        return self.state.fitted
+
+    def records(self) -> Iterator[Epoch]:
+        pools = (self.data.select(self.tasks, "train"), self.data.select(self.tasks, "val"))
+        data, budget = TrainingData(*pools, self.plan), Budget(self.epochs, "onecycle", self.clip)
+        yield from fit(self.state, data, budget, Checkpoint(self.checkpoint, "", self.seconds))
 
     def go(self) -> "Run":
         for _ in self.records():

@@ -60,6 +60,23 @@ def test_every_state_has_its_status(left: Path) -> None:
         assert statuses(left)["finetune/joint/seed-4 .safetensors"] == "running"
 
 
+def test_a_run_with_a_curriculum_goes_on_while_its_single_task_models_are_those_of_before(root: Path) -> None:
+    config = configure(finetune={"methods": {"joint": {"kind": "equal", "curriculum": {}, "tasks": ["phase", "up"]}}})
+
+    def status() -> str:
+        (entry,) = (entry for entry in list_runs(config, root) if entry.state.run == "finetune/joint/seed-3")
+        return entry.status
+
+    for task in ("phase", "up"):
+        run_baseline(config, task, config.baseline.starts[0], 3, root)
+    run_finetune(config, "joint", 3, root)
+    (root / ".mtl/state/finetune/joint/seed-3" / FINISHED).unlink()  # as if killed before its results were in place
+    assert status() == "goes on"
+    weights = root / "outputs/baseline/up/random/seed-3/weights.safetensors"
+    weights.write_bytes(weights.read_bytes() + b" ")
+    assert status() == "other settings"
+
+
 def test_the_table_names_run_epochs_and_status(left: Path, capsys: pytest.CaptureFixture[str]) -> None:
     show(configure(), left)
     said = capsys.readouterr().out

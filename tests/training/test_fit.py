@@ -13,9 +13,10 @@ from mtl.config import SamplerConfig, StoppingConfig, TimeDartEncoder
 from mtl.data.loading.tasks import build_tasks
 from mtl.data.loading.windows import Windows
 from mtl.errors import UserError
+from mtl.results.history import Gradients
 from mtl.training.checkpoint import read_header
-from mtl.training.fit import NonFiniteError
 from mtl.training.measure import measure, predict
+from mtl.training.nonfinite import NonFiniteError
 from tests.helpers.problems import (
     ENCODER,
     TASKS,
@@ -40,7 +41,7 @@ def test_a_joint_run_learns_all_three_kinds_of_task() -> None:
     after, _ = measure(run.go().model, data.pools["train"], data.specs)
     assert after["next"]["mse"] < 0.1 * before["next"]["mse"]
     assert after["phase"]["accuracy"] > 0.95 and after["up"]["accuracy"] > 0.95
-    losses = [epoch["train"]["next"]["loss"] for epoch in run.fitted.epochs]
+    losses = [epoch.train["next"].loss for epoch in run.fitted.epochs]
     assert losses[-1] < 0.2 * losses[0]
 
 
@@ -64,7 +65,7 @@ def test_a_stopped_run_goes_on_bit_for_bit(tmp_path: Path, stop: int) -> None:
     assert whole.balancer.log_variance.abs().min() > 0  # type: ignore[union-attr]
     assert whole.fitted.epochs == resumed.fitted.epochs
     assert (whole.fitted.steps, whole.fitted.samples) == (resumed.fitted.steps, resumed.fitted.samples)
-    assert whole.selector.best_epoch == resumed.selector.best_epoch
+    assert whole.fitted.best_epoch == resumed.fitted.best_epoch
     first, second = (run.optimiser.state_dict()["state"] for run in (whole, resumed))
     assert first.keys() == second.keys() and len(first) > 0
     assert all(same(first[parameter], second[parameter]) for parameter in first)
@@ -111,7 +112,7 @@ def test_dropout_acts_in_these_runs_and_follows_the_random_state() -> None:
     def loss(seed: int, encoder: TimeDartEncoder) -> float:
         run = Run(data, ["next"], epochs=1, encoder=encoder)
         torch.manual_seed(seed)
-        return float(next(run.records())["train"]["next"]["loss"])
+        return float(next(run.records()).train["next"].loss)
 
     assert loss(1, ENCODER) == loss(1, ENCODER) != loss(2, ENCODER)
     assert loss(1, STILL) == loss(2, STILL)
@@ -131,8 +132,8 @@ def test_a_single_task_run_is_the_joint_run_without_the_others(task: str) -> Non
         # Before the loop puts the best epoch back: the two runs may judge epochs by different tasks.
         heads.append(run.model.heads[task])
     assert same(*heads)
-    assert last[0]["train"][task] == pytest.approx(last[1]["train"][task], rel=1e-6)
-    assert last[0]["val"][task] == last[1]["val"][task]
+    assert last[0].train[task].loss == pytest.approx(last[1].train[task].loss, rel=1e-6)
+    assert last[0].val[task] == last[1].val[task]
     assert joint.fitted.samples[task] == alone.fitted.samples[task]
 
 
@@ -144,9 +145,9 @@ def test_a_forecast_whose_partners_weigh_nothing_trains_as_if_alone() -> None:
     alone = Run(data, ["next"], encoder=STILL, epochs=2, clip=None).go()
     assert same(joint.model.trunk.encoder, alone.model.trunk.encoder)
     assert same(joint.model.heads["next"], alone.model.heads["next"])
-    losses = [[epoch["train"]["next"]["loss"] for epoch in run.fitted.epochs] for run in (joint, alone)]
+    losses = [[epoch.train["next"].loss for epoch in run.fitted.epochs] for run in (joint, alone)]
     assert losses[0] == pytest.approx(losses[1], rel=1e-6)
-    assert [e["val"]["next"] for e in joint.fitted.epochs] == [e["val"]["next"] for e in alone.fitted.epochs]
+    assert [e.val["next"] for e in joint.fitted.epochs] == [e.val["next"] for e in alone.fitted.epochs]
 
 
 def test_a_frozen_encoder_does_not_move_and_heads_do() -> None:
@@ -157,7 +158,7 @@ def test_a_frozen_encoder_does_not_move_and_heads_do() -> None:
     run.go()
     assert same(run.model.trunk.encoder, encoder)
     assert not same(run.model.heads, heads)
-    assert all(epoch["gradients"] == {"norms": {}, "cosines": {}} for epoch in run.fitted.epochs)
+    assert all(epoch.gradients == Gradients(norms={}, cosines={}) for epoch in run.fitted.epochs)
 
 
 def test_the_best_epoch_is_what_is_left_in_the_model() -> None:
@@ -165,12 +166,12 @@ def test_the_best_epoch_is_what_is_left_in_the_model() -> None:
     source = series(waves().values, (120, 160, 200), {"coin": coins})
     data = build_tasks({"coin": binary(label="coin")}, {"line": source}, 0)
     run = Run(data, ["coin"], epochs=6, lr=1e-2).go()
-    scores = [(1 - epoch["val"]["coin"]["accuracy"], epoch["val"]["coin"]["loss"]) for epoch in run.fitted.epochs]
-    best = run.selector.best_epoch
+    scores = [(1 - epoch.val["coin"]["accuracy"], epoch.val["coin"]["loss"]) for epoch in run.fitted.epochs]
+    best = run.fitted.best_epoch
     assert best == scores.index(min(scores)) + 1
     assert best < 6, "the case proves nothing when the last epoch is the best"
     found, _ = measure(run.model, data.pools["val"], run.specs)
-    assert found == run.fitted.epochs[best - 1]["val"]
+    assert found == run.fitted.epochs[best - 1].val
 
 
 def test_patience_ends_a_run_and_a_restart_adds_nothing(tmp_path: Path) -> None:
@@ -181,8 +182,8 @@ def test_patience_ends_a_run_and_a_restart_adds_nothing(tmp_path: Path) -> None:
         return Run(data, ["next"], epochs=9, lr=1e-30, stopping=StoppingConfig(patience=2), checkpoint=tmp_path / "s")
 
     first = run().go()
-    assert [epoch["epoch"] for epoch in first.fitted.epochs] == [1, 2, 3]
-    assert (first.fitted.stopped, first.selector.best_epoch) == ("patience", 1)
+    assert [epoch.epoch for epoch in first.fitted.epochs] == [1, 2, 3]
+    assert (first.fitted.stopped, first.fitted.best_epoch) == ("patience", 1)
     again = run().go()
     assert again.fitted.epochs == first.fitted.epochs and again.fitted.stopped == "patience"
     assert same(first.model, again.model)
@@ -199,18 +200,18 @@ def test_what_an_epoch_records() -> None:
     steps = run.plan.steps_per_epoch
     total = 2 * steps
     for number, record in enumerate(run.fitted.epochs):
-        assert (record["epoch"], record["steps"]) == (number + 1, steps)
-        assert record["lambda"] == pytest.approx(0.4 * ((number + 1) * steps - 1) / total)
+        assert (record.epoch, record.steps) == (number + 1, steps)
+        assert record.lam == pytest.approx(0.4 * ((number + 1) * steps - 1) / total)
         shares = [scheduled(0.4, "linear", step / total) for step in range(number * steps, (number + 1) * steps)]
         mean = sum(shares) / steps
-        assert record["weights"] == pytest.approx({"next": 1 - mean, "phase": mean / 2, "up": mean / 2}, abs=1e-6)
-        assert record["gradients"]["norms"].keys() == {"next", "phase", "up"}
-        assert record["gradients"]["cosines"].keys() == {"next|phase", "next|up", "phase|up"}
-        assert all(-1.0001 <= cosine <= 1.0001 for cosine in record["gradients"]["cosines"].values())
-        assert record["grad_norm"] > 0
+        assert record.weights == pytest.approx({"next": 1 - mean, "phase": mean / 2, "up": mean / 2}, abs=1e-6)
+        assert record.gradients.norms.keys() == {"next", "phase", "up"}
+        assert record.gradients.cosines.keys() == {"next|phase", "next|up", "phase|up"}
+        assert all(-1.0001 <= cosine <= 1.0001 for cosine in record.gradients.cosines.values())
+        assert record.grad_norm > 0
     assert run.fitted.steps == total
     assert run.fitted.samples == dict.fromkeys(data.specs, total * 16)
-    rates = [record["lr"] for record in run.fitted.epochs]
+    rates = [record.lr for record in run.fitted.epochs]
     assert rates[0] > rates[1] > 0
 
 
@@ -224,13 +225,13 @@ def test_probing_gradients_changes_nothing() -> None:
 def test_clipping_bounds_the_step_but_the_whole_norm_is_recorded(clip: float | None) -> None:
     data = wave_tasks()
     run = Run(data, ["next"], epochs=1, batch_size=128, clip=clip)
-    run.optimiser = torch.optim.SGD([{"params": list(run.model.parameters()), "lr": 1.0, "base_lr": 1.0}])
+    run.state.optimiser = torch.optim.SGD([{"params": list(run.model.parameters()), "lr": 1.0, "base_lr": 1.0}])
     before = torch.cat([p.detach().flatten().clone() for p in run.model.parameters()])
     record = next(run.records())
     assert run.plan.steps_per_epoch == 1
     moved = (torch.cat([p.detach().flatten() for p in run.model.parameters()]) - before).norm().item()
-    expected = record["grad_norm"] if clip is None else clip
-    assert record["grad_norm"] > 0.01
+    expected = record.grad_norm if clip is None else clip
+    assert record.grad_norm > 0.01
     assert moved == pytest.approx(expected / 25, rel=1e-3)  # onecycle starts at a 25th
 
 
@@ -246,7 +247,7 @@ def test_steps_without_any_target_change_nothing_and_the_rest_still_learns() -> 
     counts = {int(state["step"]) for state in run.optimiser.state.values()}
     drawn = sum(5 in step[pool.name].tolist() for steps in run.plan.epochs(2) for step in steps)
     assert counts == {drawn} and 0 < drawn < run.fitted.steps
-    assert all(record["train"]["up"]["loss"] is not None for record in run.fitted.epochs)
+    assert all(record.train["up"].loss is not None for record in run.fitted.epochs)
 
 
 def test_a_broken_loss_names_step_task_and_samples_and_the_last_state_stays(tmp_path: Path) -> None:

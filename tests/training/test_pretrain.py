@@ -13,10 +13,12 @@ from mtl.data.loading.sampling import JointPlan
 from mtl.data.loading.tasks import unlabelled_pools
 from mtl.data.loading.windows import Windows
 from mtl.models.build import build_pretrainer
+from mtl.results.history import PretrainingEpoch
 from mtl.training.checkpoint import Checkpoint, read_header
-from mtl.training.fit import NonFiniteError
+from mtl.training.nonfinite import NonFiniteError
 from mtl.training.optimiser import LrSchedule, adamw
 from mtl.training.pretrain import pretext_loss, pretrain
+from mtl.training.state import Budget, TrainingData
 from tests.helpers.problems import ENCODER, same, stored, waves
 
 DENOISE, DIFFUSION = DenoiseObjective(kind="denoise"), DiffusionObjective(kind="diffusion", steps=20)
@@ -35,7 +37,7 @@ class Pretraining:
     schedule: LrSchedule = "onecycle"
     path: Path | None = None
     seconds: float = 3600.0
-    history: list[dict[str, Any]] = field(default_factory=list)
+    history: list[PretrainingEpoch] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         torch.manual_seed(0)
@@ -44,8 +46,8 @@ class Pretraining:
         self.optimiser = adamw([(list(self.pretrainer.parameters()), self.lr, 0.0)])
         self.plan = JointPlan({pool.name: len(pool) for pool in self.train}, 16, SamplerConfig(kind="proportional"), 0)
         self.records = pretrain(
-            self.pretrainer, self.optimiser, self.train, self.val, self.plan, self.epochs, self.schedule, 0.5, 1.0, 0,
-            Checkpoint(self.path, "", self.seconds), self.history,
+            self.pretrainer, self.optimiser, TrainingData(self.train, self.val, self.plan),
+            Budget(self.epochs, self.schedule, 1.0, 0.5), Checkpoint(self.path, "", self.seconds), self.history,
         )  # fmt: skip
 
     def go(self) -> "Pretraining":
@@ -59,10 +61,10 @@ def test_the_pretext_loss_falls(objective: Objective) -> None:
     run = Pretraining(objective, epochs=15, lr=1e-2)
     before = pretext_loss(run.pretrainer, run.val, 0)
     run.go()
-    assert len(run.history) == 15 and [record["epoch"] for record in run.history] == list(range(1, 16))
-    assert run.history[-1]["val"]["loss"] < 0.7 * before
-    assert run.history[-1]["train"]["loss"] < run.history[0]["train"]["loss"]
-    assert run.history[-1]["val"]["loss"] == pretext_loss(run.pretrainer, run.val, 0)
+    assert len(run.history) == 15 and [record.epoch for record in run.history] == list(range(1, 16))
+    assert run.history[-1].val.loss < 0.7 * before
+    assert run.history[-1].train.loss < run.history[0].train.loss
+    assert run.history[-1].val.loss == pretext_loss(run.pretrainer, run.val, 0)
 
 
 @pytest.mark.parametrize("objective", [DENOISE, DIFFUSION], ids=["denoise", "diffusion"])
@@ -134,12 +136,12 @@ def test_the_loss_of_a_step_is_the_mean_over_all_its_windows() -> None:
             size = sum(len(index) for index in chosen.values())
             expected.append(sum(len(chosen[name]) * loss for name, loss in losses.items()) / size)
     assert any(len(chosen) == 2 for chosen in steps)
-    assert next(run.records)["train"]["loss"] == pytest.approx(sum(expected) / len(expected), rel=1e-5)
+    assert next(run.records).train.loss == pytest.approx(sum(expected) / len(expected), rel=1e-5)
 
 
 def test_exponential_decay_is_by_epoch() -> None:
     run = Pretraining(DENOISE, schedule="exponential").go()
-    assert [record["lr"] for record in run.history] == pytest.approx([3e-3, 1.5e-3, 0.75e-3])
+    assert [record.lr for record in run.history] == pytest.approx([3e-3, 1.5e-3, 0.75e-3])
 
 
 def test_a_broken_loss_names_epoch_step_and_samples(tmp_path: Path) -> None:

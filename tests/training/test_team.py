@@ -19,11 +19,13 @@ from mtl.data.loading.tasks import unlabelled_pools
 from mtl.data.loading.windows import Windows
 from mtl.errors import UserError
 from mtl.models.build import build_pretrainer
+from mtl.results.history import PretrainingEpoch
 from mtl.training.checkpoint import Checkpoint, read_header
 from mtl.training.divisible import check_divides
-from mtl.training.fit import NonFiniteError
+from mtl.training.nonfinite import NonFiniteError
 from mtl.training.optimiser import adamw
 from mtl.training.pretrain import pretrain
+from mtl.training.state import Budget, TrainingData
 from mtl.training.team import ALONE, LostProcessError, Team
 from tests.helpers.problems import ENCODER, stored, waves
 from tests.helpers.team import CPU, together
@@ -55,11 +57,11 @@ class Shared:
         self.pretrainer = build_pretrainer(encoder, objective, {8, 12}, 0)
         self.optimiser = adamw([(list(self.pretrainer.parameters()), 3e-3, 0.0)])
         self.plan = JointPlan({pool.name: len(pool) for pool in self.train}, batch_size, SamplerConfig(), 0)
-        self.history: list[dict[str, Any]] = []
+        self.history: list[PretrainingEpoch] = []
         checkpoint = Checkpoint(path if team.leads else None, "", seconds)
         self.records = pretrain(
-            self.pretrainer, self.optimiser, self.train, self.val, self.plan, epochs, "onecycle", 0.5, clip, 0,
-            checkpoint, self.history, team,
+            self.pretrainer, self.optimiser, TrainingData(self.train, self.val, self.plan),
+            Budget(epochs, "onecycle", clip, 0.5), checkpoint, self.history, team,
         )  # fmt: skip
 
     def go(self) -> "Shared":
@@ -137,7 +139,7 @@ def test_gradients_are_those_of_one_process(
 def test_a_pretraining_of_two_processes_is_that_of_one_and_repeats_bit_for_bit() -> None:
     """float32 rounds sums of other orders otherwise; over 3 epochs of AdamW losses differ by 1e-7."""
 
-    def whole(team: Team) -> tuple[bytes, list[dict[str, Any]]]:
+    def whole(team: Team) -> tuple[bytes, list[PretrainingEpoch]]:
         run = Shared(team, epochs=3).go()
         return run.weights(), run.history
 
@@ -146,10 +148,10 @@ def test_a_pretraining_of_two_processes_is_that_of_one_and_repeats_bit_for_bit()
     assert first == second, "both processes hold the same weights and know the same losses"
     assert together(2, whole) == [first, second]
     for one, other in zip(alone, first[1], strict=True):
-        assert other["lr"] == one["lr"]
-        assert other["train"]["loss"] == pytest.approx(one["train"]["loss"], rel=1e-5)
-        assert other["val"]["loss"] == pytest.approx(one["val"]["loss"], rel=1e-5)
-    assert alone[-1]["train"]["loss"] < alone[0]["train"]["loss"]
+        assert other.lr == one.lr
+        assert other.train.loss == pytest.approx(one.train.loss, rel=1e-5)
+        assert other.val.loss == pytest.approx(one.val.loss, rel=1e-5)
+    assert alone[-1].train.loss < alone[0].train.loss
 
 
 @pytest.mark.parametrize(
@@ -159,7 +161,7 @@ def test_a_pretraining_of_two_processes_is_that_of_one_and_repeats_bit_for_bit()
 def test_a_killed_process_ends_all_and_the_rerun_goes_on_bit_for_bit(tmp_path: Path, killed: int, stop: int) -> None:
     path = tmp_path / "state"
 
-    def whole(team: Team) -> tuple[bytes, list[dict[str, Any]]]:
+    def whole(team: Team) -> tuple[bytes, list[PretrainingEpoch]]:
         run = Shared(team, path=path if team.size == 1 else None).go()
         return run.weights(), run.history
 
@@ -168,7 +170,7 @@ def test_a_killed_process_ends_all_and_the_rerun_goes_on_bit_for_bit(tmp_path: P
         run.before_step(lambda n: os.kill(os.getpid(), signal.SIGKILL) if (team.rank, n) == (killed, stop) else None)
         run.go()
 
-    def resumed(team: Team) -> tuple[int, bytes, list[dict[str, Any]]]:
+    def resumed(team: Team) -> tuple[int, bytes, list[PretrainingEpoch]]:
         run = Shared(team, path=path)
         taken: list[int] = []
         run.before_step(taken.append)
