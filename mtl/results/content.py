@@ -12,6 +12,8 @@ from mtl.files import write_json
 VERSION_KEY = "version"
 FIRST = 1
 """Version of the files that say none."""
+AGAIN = "compute it again with `mtl repro --force`"
+"""End of the message on a file that cannot be used."""
 File = TypeVar("File", bound="ResultFile")
 
 
@@ -53,17 +55,28 @@ class ResultFile(Part):
         """
         again = f"run `{remedy} --force` to compute it again"
         try:
-            content = json.loads(file.read_text(encoding="utf-8"))
+            text = file.read_bytes()
         except FileNotFoundError:
             raise UserError(f"{file} is missing; run `{remedy}`.") from None
-        except (OSError, ValueError) as error:
+        except OSError as error:
             raise UserError(f"{file} cannot be read ({error}); {again}.") from None
-        return cls.parse(content, str(file), again)
+        return cls.loads(text, str(file), again)
 
     @classmethod
-    def parse(
-        cls: type[File], content: object, where: str, again: str = "compute it again with `mtl repro --force`"
-    ) -> File:
+    def loads(cls: type[File], text: bytes, where: str, again: str = AGAIN) -> File:
+        """Bytes of a file as a value of this class; `where` names the file in messages, `again` ends them.
+
+        Raises:
+            UserError: as `read`.
+        """
+        try:
+            content = json.loads(text)
+        except ValueError as error:
+            raise UserError(f"{where} cannot be read ({error}); {again}.") from None
+        return cls.parse(content, where, again)
+
+    @classmethod
+    def parse(cls: type[File], content: object, where: str, again: str = AGAIN) -> File:
         """Parsed JSON as a value of this class; `where` names its file in messages, `again` ends them.
 
         Raises:

@@ -18,25 +18,20 @@ from statistics import fmean
 from typing import Any
 
 from mtl.config import Config
+from mtl.errors import UserError
 from mtl.paths import MODELS, RunPath, run_paths
-from mtl.results.statistics import Statistic
+from mtl.results.history import History, PretrainingHistory
+from mtl.results.reading import HISTORY, RUN
+from mtl.results.record import Pretraining, Run
+from mtl.results.serving import Model, Serving
+from mtl.results.timing import Timing, timing_file
 from mtl.results.verdicts import Verdicts
 from mtl.tracking.identity import PREPARED, flat, resolved
+from mtl.tracking.points import Point, change_points, pretraining_points, training_points
 
 MOST_NAMED = 3
 """Tasks that a title lists before it counts the others."""
 SPECIALISED = "specialised/"
-OUTPUTS = Path("outputs")
-TIMINGS = Path("timings")
-
-
-@dataclass(frozen=True)
-class Point:
-    """One value of a metric; `step` is the epoch, 0 for what is measured once."""
-
-    name: str
-    value: int | float
-    step: int = 0
 
 
 @dataclass(frozen=True)
@@ -84,15 +79,14 @@ def shown_paths(config: Config, root: Path) -> list[RunPath]:
     ]
 
 
-def read_models(config: Config, root: Path) -> dict[str, Any]:
-    """Specialised models that are there and asked for: name → `tasks` and `weights` of their losses."""
+def read_models(config: Config, root: Path) -> dict[str, Model]:
+    """Specialised models that are there and asked for, by their names."""
     if config.specialise.weights is None or config.cluster.source is None:
         return {}
     try:
-        models: dict[str, Any] = json.loads((root / MODELS).read_text(encoding="utf-8"))["models"]
-    except (OSError, ValueError, KeyError):
+        return Serving.read(root / MODELS).models
+    except UserError:
         return {}  # Not trained yet, being trained anew, or trained for other settings.
-    return models
 
 
 def read_run(config: Config, path: RunPath, root: Path) -> Record | None:
@@ -101,43 +95,70 @@ def read_run(config: Config, path: RunPath, root: Path) -> Record | None:
     texts = _texts(folder)
     if texts is None:
         return None
-    run, history = (json.loads(text) for text in texts.values())
-    content = _content(texts)
-    plain = resolved(config)
-    params: dict[str, object] = {"seed": path.seed} | flat(plain["encoder"], "encoder")
-    if path.stage == "pretrain":
-        title, method, task, start = f"s{path.seed} pretraining", "pretrain", "-", "-"
-        params |= flat(plain["pretrain"], "pretrain")
-        sources, points = run["sources"], _pretraining_points(run, history)
-    elif path.stage == "specialise":
-        name = str(path.name)
-        title, method, task, start = f"s{path.seed} {_model_title(name, run['tasks'])}", _model(name), "-", "-"
-        params |= flat(plain["train"], "train") | flat(plain["specialise"], "specialise")
-        params |= flat(read_models(config, root).get(name, {}), "model")
-        sources, points = sorted({config.tasks[t].source for t in run["tasks"]}), _training_points(run, history)
-    else:
-        baseline = path.stage == "baseline"
-        start = run["start"]
-        method, task = ("stl", str(path.name)) if baseline else (str(path.name), "-")
-        parts = ["stl", task, *([start] if start != "random" else [])] if baseline else [method]
-        title = " ".join([f"s{path.seed}", *parts])
-        params |= flat(plain["train"], "train") | {"init": run["init"], "freeze": run["freeze"]}
-        params |= (
-            flat(plain["tasks"][task], "task") if baseline else flat(plain["finetune"]["methods"][method], "method")
-        )
-        sources, points = sorted({config.tasks[t].source for t in run["tasks"]}), _training_points(run, history)
-    tags = {"stage": path.stage, "method": method, "task": task, "start": start, "seed": str(path.seed)}
+    shown = _pretraining(config, path, texts) if path.stage == "pretrain" else _training(config, path, texts, root)
+    tags = {
+        "stage": path.stage, "method": shown.method, "task": shown.task, "start": shown.start, "seed": str(path.seed),
+    }  # fmt: skip
     files: dict[Path, str | None] = {folder / name: None for name in texts}
     weights = folder / "weights.safetensors"
     if config.tracking.log_weights and weights.exists():
         files[weights] = "weights"
-    timing = _timing(run, path, root)
-    if timing:
-        points += [Point("time/train_seconds", timing["train_seconds"])]
-    started, finished = (
-        datetime.fromisoformat(timing[k]).timestamp() if timing else None for k in ("started", "finished")
-    )
-    return Record(title, content, tags, points, params, sources, files, started, finished, folder)
+    points, timing = shown.points, shown.timing
+    started = finished = None
+    if timing is not None:
+        points = [*points, Point("time/train_seconds", timing.train_seconds)]
+        started, finished = (datetime.fromisoformat(m).timestamp() for m in (timing.started, timing.finished))
+    title = f"s{path.seed} {shown.title}"
+    return Record(title, _content(texts), tags, points, shown.params, shown.sources, files, started, finished, folder)
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """Parts of a record that depend on the kind of run."""
+
+    title: str
+    """Without the seed."""
+    method: str
+    task: str
+    start: str
+    params: dict[str, object]
+    sources: list[str]
+    points: list[Point]
+    timing: Timing | None
+
+
+def _pretraining(config: Config, path: RunPath, texts: dict[str, bytes]) -> _Shown:
+    run = Pretraining.loads(texts[RUN], str(path.folder / RUN))
+    history = PretrainingHistory.loads(texts[HISTORY], str(path.folder / HISTORY))
+    plain = resolved(config)
+    params: dict[str, object] = {"seed": path.seed} | flat(plain["encoder"], "encoder")
+    params |= flat(plain["pretrain"], "pretrain")
+    points = pretraining_points(run, history)
+    return _Shown("pretraining", "pretrain", "-", "-", params, run.sources, points, None)
+
+
+def _training(config: Config, path: RunPath, texts: dict[str, bytes], root: Path) -> _Shown:
+    run = Run.loads(texts[RUN], str(path.folder / RUN))
+    history = History.loads(texts[HISTORY], str(path.folder / HISTORY))
+    plain = resolved(config)
+    params: dict[str, object] = {"seed": path.seed} | flat(plain["encoder"], "encoder") | flat(plain["train"], "train")
+    method, task, start = run.name, "-", run.start
+    if run.stage == "specialise":
+        title, method, start = _model_title(run.name, run.tasks), _model(run.name), "-"
+        model = read_models(config, root).get(run.name)
+        params |= flat(plain["specialise"], "specialise") | flat({} if model is None else model.plain(), "model")
+    else:
+        params |= {"init": run.init, "freeze": run.freeze}
+        if run.stage == "baseline":
+            method, task = "stl", run.name
+            title = " ".join(["stl", task, *([start] if start != "random" else [])])
+            params |= flat(plain["tasks"][task], "task")
+        else:
+            title = method
+            params |= flat(plain["finetune"]["methods"][method], "method")
+    sources = sorted({config.tasks[name].source for name in run.tasks})
+    points = training_points(run, history)
+    return _Shown(title, method, task, start, params, sources, points, _timing(run, path, root))
 
 
 def _model(name: str) -> str:
@@ -161,7 +182,7 @@ def content_of(folder: Path) -> str | None:
 
 def _texts(folder: Path) -> dict[str, bytes] | None:
     try:
-        return {name: (folder / name).read_bytes() for name in ("run.json", "history.json")}
+        return {name: (folder / name).read_bytes() for name in (RUN, HISTORY)}
     except (FileNotFoundError, NotADirectoryError):
         return None
 
@@ -187,10 +208,10 @@ def summaries(records: Sequence[Record], verdicts: Verdicts) -> list[Record]:
         points = [Point(name, fmean(several)) for name, several in sorted(_whole(values).items())]
         for row in verdicts.rows:
             if row.method == method and row.metric == primary[row.task]:
-                points += _change(f"delta/{row.task}", row.change)
+                points += change_points(f"delta/{row.task}", row.change)
         for entry in verdicts.methods:
             if entry.name == method:
-                points += _change("delta_m", entry.delta_m)
+                points += change_points("delta_m", entry.delta_m)
         seeds = {record.tags["seed"] for record in members}
         label = method if method != "stl" or start == "random" else f"stl {start}"
         tags = {"stage": "summary", "method": method, "task": "-", "start": start, "seed": "-"}
@@ -218,7 +239,7 @@ def _groupings(verdicts: Verdicts) -> list[Record]:
             continue
         method = f"grouping/{row.name}"
         points = [Point(f"test/{task}/{metrics[task]}", value) for task, value in sorted(row.metrics.items())]
-        points += [*_change("delta_m", row.delta_m), Point("models", row.models)]
+        points += [*change_points("delta_m", row.delta_m), Point("models", row.models)]
         points.append(Point("parameters", row.parameters))
         tags = {"stage": "summary", "method": method, "task": "-", "start": "-", "seed": "-"}
         content = hashlib.sha256(repr(points).encode()).hexdigest()
@@ -240,66 +261,11 @@ def data_used(names: Sequence[str], root: Path) -> list[DataUsed]:
     return found
 
 
-def _training_points(run: dict[str, Any], history: dict[str, Any]) -> list[Point]:
-    points: list[Point] = []
-    for step, epoch in enumerate(history["epochs"], start=1):  # Phases of a sequential method count on.
-        for split in ("train", "val"):
-            points += _by_task(split, epoch[split], step)
-        if "test" in epoch:
-            points += _by_task("watched_test", epoch["test"], step)
-        values = {
-            "lr": epoch["lr"],
-            "lambda": epoch["lambda"],
-            "score": epoch["score"],
-            "grad_norm": epoch["grad_norm"],
-        }
-        values |= {f"weights/{task}": weight for task, weight in (epoch["weights"] or {}).items()}
-        gradients = epoch["gradients"] or {"norms": {}, "cosines": {}}
-        values |= {f"gradient_norm/{task}": norm for task, norm in gradients["norms"].items()}
-        values |= {f"gradient_cosine/{pair.replace('|', '-')}": cosine for pair, cosine in gradients["cosines"].items()}
-        values["gradient_cosine/surrogate"] = gradients.get("surrogate")
-        points += [Point(name, value, step) for name, value in values.items() if value is not None]
-    points += _by_task("best_val", run["val"])
-    points += _by_task("test", run["test"])
-    points.append(Point("parameters", run["parameters"]["total"]))
-    if run["best_epoch"] is not None:
-        points.append(Point("best_epoch", run["best_epoch"]))
-    return points
-
-
-def _pretraining_points(run: dict[str, Any], history: dict[str, Any]) -> list[Point]:
-    points: list[Point] = []
-    for step, epoch in enumerate(history["epochs"], start=1):
-        for split in ("train", "val"):
-            points += _by_task(split, {"pretrain": epoch[split]}, step)
-    return points + _by_task("best_val", {"pretrain": run["val"]})
-
-
-def _by_task(split: str, values: dict[str, dict[str, Any]], step: int = 0) -> list[Point]:
-    return [
-        Point(f"{split}/{task}/{metric}", value, step)
-        for task, metrics in values.items()
-        for metric, value in metrics.items()
-        if isinstance(value, int | float)
-    ]
-
-
-def _change(name: str, change: Statistic) -> list[Point]:
-    """A mean and, where there are seeds enough, the ends of its interval."""
-    head, _, task = name.partition("/")
-    low, high = (f"{head}_{end}/{task}".rstrip("/") for end in ("low", "high"))
-    values = {name: change.mean, low: change.low, high: change.high}
-    return [Point(full, value) for full, value in values.items() if value is not None]
-
-
-def _timing(run: dict[str, Any], path: RunPath, root: Path) -> dict[str, Any] | None:
+def _timing(run: Run, path: RunPath, root: Path) -> Timing | None:
     """What this run cost, if it was measured here: times are no part of the results, and may be another run's."""
-    file = root / TIMINGS / path.folder.relative_to(OUTPUTS).with_suffix(".json")
-    if path.stage == "pretrain" or not file.exists():
-        return None
     try:
-        timing: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-    except (FileNotFoundError, json.JSONDecodeError):
-        return None  # A run of the same name is ending at this moment: its times are not those of this one.
-    same = (timing["epochs"], timing["steps"]) == (run["epochs_run"], run["steps"])
+        timing = Timing.read(root / timing_file(path))
+    except UserError:
+        return None  # Not measured here, or a run of the same name is ending at this moment.
+    same = (timing.epochs, timing.steps) == (run.epochs_run, run.steps)
     return timing if same else None

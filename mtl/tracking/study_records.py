@@ -13,6 +13,7 @@ from typing import Any
 
 from mtl.errors import DataError
 from mtl.paths import STUDIES, TRIALS
+from mtl.results.history import History
 from mtl.tracking.identity import digest, flat
 from mtl.tracking.records import Point, Record
 
@@ -105,11 +106,10 @@ def _curves(folder: Path) -> list[Point]:
     """Validation metrics by epoch, means over the seeds that have the epoch; none for a trial that did not end."""
     found: dict[tuple[str, int], list[float]] = {}
     for path in sorted(folder.glob("outputs/**/history.json")):
-        for step, epoch in enumerate(json.loads(path.read_text(encoding="utf-8"))["epochs"], start=1):
-            for task, metrics in epoch["val"].items():
+        for step, epoch in enumerate(History.read(path).epochs, start=1):
+            for task, metrics in epoch.val.items():
                 for metric, value in metrics.items():
-                    if isinstance(value, int | float):
-                        found.setdefault((f"val/{task}/{metric}", step), []).append(value)
+                    found.setdefault((f"val/{task}/{metric}", step), []).append(value)
     return [Point(metric, fmean(values), step) for (metric, step), values in found.items()]
 
 

@@ -8,6 +8,7 @@ from mlflow.entities import Run
 from mtl.config import Config
 from mtl.files import write_json
 from mtl.paths import MODELS, RunPath
+from mtl.results.serving import Model, Serving
 from mtl.tracking import publish_stage, settle, sync
 from tests.tracking.results import SEEDS, make_config, read_verdicts, runs_of, write_results, write_run
 
@@ -29,7 +30,8 @@ def row(name: str, kind: str, change: float) -> dict[str, object]:
 def write_grouped(root: Path, config: Config) -> list[Path]:
     """Results with a model of a cluster; returns the folders of its runs."""
     write_results(root, config)
-    write_json(root / MODELS, {"models": {n: {"tasks": t, "weights": [0.9, 0.1]} for n, t in MODEL_TASKS.items()}})
+    models = {name: Model(tasks=tasks, weights=[0.9, 0.1]) for name, tasks in MODEL_TASKS.items()}
+    Serving(models=models, tasks=TASKS, candidates=[], weights="raw", soft={}).write(root / MODELS)
     places = [RunPath("specialise", name, None, seed) for name in MODEL_TASKS for seed in SEEDS]
     for place in places:
         write_run(root, place, TASKS, 0.3)

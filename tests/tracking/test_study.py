@@ -11,6 +11,7 @@ from mlflow.entities import Run
 from mtl.config import Config
 from mtl.paths import STUDIES, TRIALS
 from mtl.tracking import publish_study, settle, sync
+from tests.helpers.records import epoch_json, history_json
 from tests.tracking.results import make_config, runs_of
 
 
@@ -49,8 +50,8 @@ def write_study(root: Path, trials: list[dict[str, Any]], wanted: int = 4) -> No
             for seed in (0, 1):
                 run = root / TRIALS / "s/joint" / f"trial-{one['first']}/outputs/finetune/joint/seed-{seed}"
                 run.mkdir(parents=True, exist_ok=True)
-                epochs = [{"val": {"ahead": {"mse": 0.5 + seed + epoch / 10}}} for epoch in (1, 2)]
-                (run / "history.json").write_text(json.dumps({"epochs": epochs}))
+                epochs = [epoch_json(n, ("ahead",), val={"ahead": {"mse": 0.5 + seed + n / 10}}) for n in (1, 2)]
+                (run / "history.json").write_text(json.dumps(history_json(*epochs)))
 
 
 def named(config: Config) -> dict[str, Run]:
