@@ -43,7 +43,10 @@ from mtl.balancing.base import Pass, Step
 from mtl.balancing.build import build_balancer
 from mtl.checks import one_of
 from mtl.config import Method
-from mtl.types import Predictions, TaskSpec
+from mtl.config.inputs import IMAGES
+from mtl.tasks.base import TaskSpec
+from mtl.tasks.binary import Binary
+from mtl.types import Predictions, Stack
 
 SAMPLES, PIXELS, HIDDEN, WIDTH = 128, 784, 256, 128
 LOSS_LIMIT = 1.1
@@ -86,7 +89,10 @@ class Ours:
         self.images, self.labels = data(count)
         self.trunk, self.head = trunk(), nn.Linear(WIDTH, count)
         self.names = tuple(f"t{k}" for k in range(count))
-        specs = [TaskSpec(name, "binary", "images", 0, ["grey"], [], classes=["no", "yes"]) for name in self.names]
+        specs: list[TaskSpec] = [
+            Binary(name=name, source="images", input=IMAGES, shape=(1, 28, 28), columns=["grey"], classes=["no", "yes"])
+            for name in self.names
+        ]
         self.balancer = build_balancer(TypeAdapter(Method).validate_python(config), specs)
         self.places = {name: place for place, name in enumerate(self.names)}
         self.shared, self.heads = list(self.trunk.parameters()), list(self.head.parameters())
@@ -100,7 +106,7 @@ class Ours:
         losses = F.binary_cross_entropy_with_logits(logits, self.labels, reduction="none").mean(dim=0)
         passes = []
         if self.balancer.needs_passes:
-            predictions = Predictions({}, self.names, logits, (features,))
+            predictions = Predictions({}, {"binary": Stack(self.names, logits)}, (features,))
             passes = [Pass(self.places, predictions, {self.names: self.head.weight.detach()})]
         self.optimiser.zero_grad(set_to_none=True)
         step = Step(losses, tuple(range(len(self.names))), 0.5, passes, self.shared, self.heads, 1 + self.steps // 10)

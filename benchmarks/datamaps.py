@@ -18,12 +18,13 @@ from benchmarks.machine import Result, interleaved
 from mtl.balancing.weighted import FixedWeights
 from mtl.config.encoder import CnnEncoder
 from mtl.config.grouping import DataMapConfig
-from mtl.data.loading.images import Images
+from mtl.config.inputs import IMAGES
+from mtl.data.inputs.images import Images
 from mtl.data.loading.pools import Pool, Target
 from mtl.models.build import build_model
+from mtl.tasks.binary import Binary
 from mtl.training.optimiser import adamw
 from mtl.training.recording import Recorder
-from mtl.types import TaskSpec
 
 TASKS, SAMPLES, BATCH, SIDE, WARM_UP = 100, 50_000, 128, 32, 3
 LIMIT = 3.0
@@ -48,14 +49,14 @@ def main(given: Sequence[str] | None = None) -> int:
     torch.manual_seed(0)
     names = [f"task_{k}" for k in range(TASKS)]
     specs = {
-        name: TaskSpec(name, "binary", "images", 0, ["red", "green", "blue"], [], classes=["no", "yes"],
-                       image=(SIDE, SIDE))
+        name: Binary(name=name, source="images", input=IMAGES, shape=(3, SIDE, SIDE),
+                     columns=["red", "green", "blue"], classes=["no", "yes"])
         for name in names
     }  # fmt: skip
     pixels = torch.randint(0, 256, (samples, 3, SIDE, SIDE), dtype=torch.uint8)
     images = Images(pixels, torch.arange(samples), torch.full((3,), 1 / 64), torch.full((3,), -2.0))
     labels = {name: torch.randint(0, 2, (samples,)) for name in names}
-    pool = Pool("images", "images", images, {name: Target(None, 0, labels[name], None) for name in names})
+    pool = Pool("images", "images", images, {name: Target(labels[name]) for name in names})
     model = build_model(CnnEncoder(kind="cnn", widths=[16, 32, 64]), list(specs.values()), 0)
     balancer, optimiser = FixedWeights(list(specs.values())), adamw([(list(model.parameters()), 1e-3, 0.0)])
     index = drawn(samples)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
 import numpy as np
 import torch
@@ -25,13 +26,16 @@ from benchmarks.reference_timedart import SingleWindows
 from mtl import tracking
 from mtl.balancing.weighted import WeightedSum
 from mtl.config import Config, SamplerConfig, StoppingConfig, TimeDartEncoder, load_config
+from mtl.data.inputs.windows import Windows
 from mtl.data.loading.pools import Pool, Target
 from mtl.data.loading.sampling import JointPlan
-from mtl.data.loading.windows import Windows
 from mtl.experiment import run_finetune
 from mtl.experiment.objects import joint_plan, load_tasks
 from mtl.models.build import build_model
 from mtl.seeding import make_deterministic
+from mtl.tasks.base import TaskSpec
+from mtl.tasks.classification import Classification
+from mtl.tasks.forecast import Forecast
 from mtl.training.checkpoint import Checkpoint
 from mtl.training.fit import fit
 from mtl.training.instruments import Instruments
@@ -39,7 +43,6 @@ from mtl.training.measure import CHUNK
 from mtl.training.optimiser import adamw
 from mtl.training.state import Budget, TrainingData, TrainingState
 from mtl.training.stopping import Selector
-from mtl.types import TaskSpec
 
 ENCODER = TimeDartEncoder(kind="timedart")
 COLUMNS = ["a", "b", "c", "d"]
@@ -77,7 +80,7 @@ def loading(config: Config, method: str, root: Path) -> list[Result]:
     share = 100 * cpu_seconds(load) / whole
     values = torch.randn(8640, 7)
     starts = torch.arange(8640 - 336 - 96 + 1)
-    ours = Pool("p", "p", Windows(values, 336, starts), {"t": Target(None, 96, None, None)})
+    ours = Pool("p", "p", Windows(values, 336, starts), {"t": Target(None, 96)})
     batches = torch.randint(len(ours), (200, 16))
     fast = cpu_seconds(lambda: [ours.batch(index) for index in batches]) / 200
     loader = DataLoader(SingleWindows(values, 336, 96), batch_size=16, sampler=batches.flatten().tolist())
@@ -136,9 +139,7 @@ class Load:
         for group in [specs] if self.shared else [[spec] for spec in specs]:
             flat = torch.randn(windows + self.length + 6, len(COLUMNS))
             targets = {
-                spec.name: Target(None, 6, None, None)
-                if spec.kind == "forecast"
-                else Target(None, 0, torch.randint(3, (windows,)), None)
+                spec.name: Target(None, 6) if spec.kind == "forecast" else Target(torch.randint(3, (windows,)))
                 for spec in group
             }
             found.append(Pool(group[0].name, group[0].name, Windows(flat, self.length, torch.arange(windows)), targets))
@@ -146,10 +147,11 @@ class Load:
 
     def seconds(self) -> float:
         """CPU seconds of an epoch, the lesser of two."""
-        specs = [
-            TaskSpec(f"t{i}", "forecast", "s", self.length, COLUMNS, [0, 1, 2, 3], horizon=6)
+        at: dict[str, Any] = {"source": "s", "shape": (len(COLUMNS), self.length), "columns": COLUMNS}
+        specs: list[TaskSpec] = [
+            Forecast(name=f"t{i}", targets=[0, 1, 2, 3], horizon=6, **at)
             if i % 2 == 0
-            else TaskSpec(f"t{i}", "classification", "s", self.length, COLUMNS, [], classes=["x", "y", "z"])
+            else Classification(name=f"t{i}", classes=["x", "y", "z"], **at)
             for i in range(self.tasks)
         ]
         make_deterministic(0, 1)

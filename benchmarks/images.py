@@ -20,18 +20,20 @@ from torch.utils.data import DataLoader, Dataset
 from benchmarks.command import at_least, count, finish, parser, start
 from benchmarks.machine import Result, interleaved
 from mtl.balancing.weighted import FixedWeights
-from mtl.config import MlpEncoder, SamplerConfig, StoppingConfig
-from mtl.data.loading.images import image_samples
+from mtl.config import MlpEncoder, SamplerConfig, StoppingConfig, inputs
+from mtl.data.inputs.images import image_samples
 from mtl.data.loading.pools import Pool, Target
 from mtl.data.loading.sampling import JointPlan
 from mtl.models.build import MultiTaskModel, build_model
 from mtl.seeding import make_deterministic
+from mtl.tasks.base import TaskSpec
+from mtl.tasks.binary import Binary
 from mtl.training.checkpoint import Checkpoint
 from mtl.training.fit import fit
 from mtl.training.optimiser import adamw
 from mtl.training.state import Budget, TrainingData, TrainingState
 from mtl.training.stopping import Selector
-from mtl.types import ImageSet, TaskSpec
+from mtl.types import ImageSet
 
 IMAGES, BATCH, EPOCH_IMAGES = 55_000, 128, 12_800
 """A hundred steps are an epoch here if `--images` is not given: the time of an epoch is in proportion to them."""
@@ -63,7 +65,8 @@ class Usual(Lean):
 
 
 def tasks(heads: int) -> list[TaskSpec]:
-    return [TaskSpec(f"t{k}", "binary", "images", 0, ["grey"], [], classes=["no", "yes"], image=(28, 28))
+    return [Binary(name=f"t{k}", source="images", input=inputs.IMAGES, shape=(1, 28, 28), columns=["grey"],
+                   classes=["no", "yes"])
             for k in range(heads)]  # fmt: skip
 
 
@@ -79,7 +82,7 @@ class Load:
         source = ImageSet("images", self.images, ["grey"], torch.zeros(images, dtype=torch.int64), 2, {}, {})
         samples = image_samples(source, torch.arange(images), torch.tensor([MEAN]).double(),
                                 torch.tensor([STD]).double())  # fmt: skip
-        self.pool = Pool("images", "images", samples, {n: Target(None, 0, label, None) for n, label in named.items()})
+        self.pool = Pool("images", "images", samples, {n: Target(label) for n, label in named.items()})
         self.val = self.pool.at_most(BATCH)
 
     def model(self) -> MultiTaskModel:
@@ -131,12 +134,11 @@ def network_alone(load: Load) -> Callable[[], None]:
     model = load.model().train()
     optimiser = adamw([(list(model.parameters()), 1e-3, 0.0)])
     batch = load.pool.batch(torch.arange(BATCH))
-    assert batch.labels is not None
-    labels = batch.labels.float()
+    labels = batch.tables[0].values.float()
 
     def steps() -> None:
         for _ in range(len(load.images) // BATCH):
-            logits = model(batch.x, load.pool.tasks).logits
+            logits = model(batch.x, load.pool.tasks).stacks["binary"].values
             assert isinstance(logits, Tensor)
             loss = functional.binary_cross_entropy_with_logits(logits, labels, reduction="none").mean(0).sum()
             optimiser.zero_grad(set_to_none=True)

@@ -17,19 +17,21 @@ from mtl.balancing.base import Balancer
 from mtl.balancing.build import build_balancer
 from mtl.balancing.weighted import WeightedSum
 from mtl.config import Config, Method, TimeDartEncoder
+from mtl.data.inputs.windows import Windows
 from mtl.data.loading.pools import Pool, Target
 from mtl.data.loading.sampling import JointPlan
 from mtl.data.loading.tasks import TaskSet
-from mtl.data.loading.windows import Windows
 from mtl.experiment.objects import build_optimiser, start_from
 from mtl.experiment.recipe import trained_by
 from mtl.experiment.saved import build_network
 from mtl.models.build import MultiTaskModel, build_model
 from mtl.paths import RunPath
+from mtl.tasks.base import TaskSpec
+from mtl.tasks.classification import Classification
+from mtl.tasks.forecast import Forecast
 from mtl.training.descent import Descent
 from mtl.training.forward import Forward
 from mtl.training.optimiser import adamw
-from mtl.types import TaskSpec
 
 Chosen = Mapping[str, Tensor]
 """Pool → numbers of the samples that a step holds, on the CPU."""
@@ -101,14 +103,16 @@ def etth1_har(windows: int, device: torch.device) -> Loop:
     """The joint step of the preset `etth1-har`: its two tasks and network, `windows` windows of each, drawn numbers."""
     encoder = TimeDartEncoder(kind="timedart", patch_len=16, d_model=64, heads=4, layers=2, d_ff=128)
     loads, axes = [f"column {i}" for i in range(7)], [f"axis {i}" for i in range(9)]
-    forecast = TaskSpec("etth1", "forecast", "etth1", 336, loads, list(range(7)), horizon=96, dropout=0.3)
-    label = TaskSpec("har", "classification", "har", 128, axes, [], classes=list("abcdef"))
+    forecast = Forecast(
+        name="etth1", source="etth1", shape=(7, 336), columns=loads, targets=list(range(7)), horizon=96, dropout=0.3
+    )
+    label = Classification(name="har", source="har", shape=(9, 128), columns=axes, classes=list("abcdef"))
     rows, stored = 8640, 5881
     series = Windows(torch.randn(rows, 7), 336, torch.arange(rows - 336 - 96 + 1))
     cuts = Windows(torch.randn(stored * 128, 9), 128, 128 * torch.arange(stored))
     pools = [
-        Pool("etth1", "etth1", series, {"etth1": Target(None, 96, None, None)}).to(device),
-        Pool("har", "har", cuts, {"har": Target(None, 0, torch.randint(6, (stored,)), None)}).to(device),
+        Pool("etth1", "etth1", series, {"etth1": Target(None, 96)}).to(device),
+        Pool("har", "har", cuts, {"har": Target(torch.randint(6, (stored,)))}).to(device),
     ]
     model = build_model(encoder, [forecast, label], 0).to(device)
     balancer = WeightedSum([forecast, label], 0.2, "constant").to(device)

@@ -26,9 +26,9 @@ from benchmarks.command import at_least, count, finish, parser, start
 from benchmarks.machine import Result
 from benchmarks.step import DEFAULT_HEADS, LENGTH, series
 from mtl.config import DiffusionObjective, SamplerConfig, TimeDartEncoder
+from mtl.data.inputs.windows import Windows
 from mtl.data.loading.pools import Pool, Target
 from mtl.data.loading.sampling import JointPlan
-from mtl.data.loading.windows import Windows
 from mtl.models.build import build_pretrainer
 from mtl.seeding import make_deterministic
 from mtl.training.checkpoint import Checkpoint
@@ -49,7 +49,7 @@ def epoch(team: Team, patch_len: int, batch: int, steps: int) -> float:
     optimiser = adamw([(list(pretrainer.parameters()), 1e-4, 0.0)])
     values = series()
     train, val = (
-        Pool("etth1", "etth1", Windows(values, LENGTH, torch.arange(count)), {"": Target(None, 0, None, None)})
+        Pool("etth1", "etth1", Windows(values, LENGTH, torch.arange(count)), {"": Target(None)})
         for count in (batch * steps, 1)
     )
     plan = JointPlan({"etth1": len(train)}, batch, SamplerConfig(), 0)

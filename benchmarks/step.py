@@ -24,11 +24,11 @@ from benchmarks.machine import HERE, Result, interleaved
 from benchmarks.reference_timedart import Reference, SingleWindows
 from mtl.balancing.weighted import FixedWeights
 from mtl.config import DiffusionObjective, TimeDartEncoder
+from mtl.data.inputs.windows import Windows
 from mtl.data.loading.pools import Pool, Target
-from mtl.data.loading.windows import Windows
 from mtl.models.build import build_model, build_pretrainer
+from mtl.tasks.forecast import Forecast
 from mtl.training.optimiser import adamw
-from mtl.types import TaskSpec
 
 BATCH, CHANNELS, LENGTH, HORIZON = 16, 7, 336, 96
 PUBLISHED_HEADS, DEFAULT_HEADS = 16, 4
@@ -80,9 +80,12 @@ def our_step(
         attention_dropout=attention_dropout, recipe="published",
     )  # fmt: skip
     columns = [f"column {i}" for i in range(CHANNELS)]
-    spec = TaskSpec("etth1", "forecast", "etth1", LENGTH, columns, list(range(CHANNELS)), horizon=HORIZON)
+    spec = Forecast(
+        name="etth1", source="etth1", shape=(CHANNELS, LENGTH), columns=columns, targets=list(range(CHANNELS)),
+        horizon=HORIZON,
+    )  # fmt: skip
     starts = torch.arange(ROWS - LENGTH - HORIZON + 1)
-    pool = Pool("etth1", "etth1", Windows(series(), LENGTH, starts), {"etth1": Target(None, HORIZON, None, None)})
+    pool = Pool("etth1", "etth1", Windows(series(), LENGTH, starts), {"etth1": Target(None, HORIZON)})
     batches = drawn([pool], windows)
     if kind == "finetune":
         model = build_model(config, [spec], 0)

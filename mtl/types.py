@@ -1,7 +1,7 @@
 """What the rooms hand to each other, and the legend of dimension names.
 
 B batch, C channels, L input length, H horizon, N tokens, D width, K tasks, R rows of a series, W windows,
-S images, Y × X pixels of an image.
+S images or rows of a table, Y × X pixels of an image, F numbers of a row.
 """
 
 from dataclasses import dataclass, field
@@ -10,9 +10,6 @@ from typing import Literal
 from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor
 
-from mtl.config.metrics import METRICS
-
-Kind = Literal["forecast", "classification", "binary"]
 Split = Literal["train", "val", "test"]
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
 NO_LABEL = -1
@@ -35,9 +32,10 @@ class Prepared:
     borders: tuple[int, int, int] | None
     """Series: rows [0, a) train, [a, b) validation, [b, c) test. Stored windows: None."""
     fold: Int[Tensor, " W"] | None
-    """Stored windows: -1 is a test window, else the training window's fold; seed s validates on fold s mod F."""
+    """Stored windows: -1 is a test window, 0 to F - 1 the fold that it is held out with, F a window that always trains;
+    seed s validates on fold s mod F."""
     folds: int
-    """Number of folds F; 1 for a series (its validation part is fixed)."""
+    """Number of folds F; 1 where the validation part is fixed, as that of a series is."""
     labels: dict[str, Int[Tensor, " _"]] = field(default_factory=dict)
     """Label name → class of each row (series: known at that row) or of each stored window; NO_LABEL is missing."""
     classes: dict[str, list[str]] = field(default_factory=dict)
@@ -54,6 +52,11 @@ class Prepared:
     """Label name → P(class | rows ≤ t) for the same rows t as `oracle_forecast`."""
     notes: list[str] = field(default_factory=list)
     """What was replaced, dropped or skipped while reading, in words."""
+    numbers: dict[str, Float[Tensor, " _"]] = field(default_factory=dict)
+    """Numeric target → float64 value, original units, of each row (series: known at that row) or of each stored window;
+    NaN is missing."""
+    oracle_numbers: dict[str, Float[Tensor, " n"]] = field(default_factory=dict)
+    """Numeric target → E[target | rows ≤ t] for the same rows t as `oracle_forecast`."""
 
     @property
     def rows(self) -> int:
@@ -69,8 +72,10 @@ class ImageSet:
     columns: list[str]
     """Channels: `grey`, or `red`, `green`, `blue`."""
     fold: Int[Tensor, " S"]
-    """-1 is a test image, else the training image's fold; seed s validates on fold s mod F."""
+    """-1 is a test image, 0 to F - 1 the fold that it is held out with, F an image that always trains; seed s validates
+    on fold s mod F."""
     folds: int
+    """Number of folds F; 1 where the validation part is fixed."""
     labels: dict[str, Int[Tensor, " S"]]
     """Label name → class of each image; NO_LABEL is missing. Every source has `classes`."""
     classes: dict[str, list[str]]
@@ -80,56 +85,53 @@ class ImageSet:
     std: tuple[float, ...] | None = None
     notes: list[str] = field(default_factory=list)
     """What was replaced, dropped or skipped while reading, in words."""
-
-
-SourceData = Prepared | ImageSet
+    numbers: dict[str, Float[Tensor, " S"]] = field(default_factory=dict)
+    """Numeric target → float64 value of each image, original units; NaN is missing."""
 
 
 @dataclass(frozen=True)
-class TaskSpec:
-    """One task, resolved against its source."""
+class RowSet:
+    """One source of rows of numbers, as `prepare` writes it and `mtl.data.loading.store` reads it back."""
 
     name: str
-    kind: Kind
-    source: str
-    input_len: int
-    """Rows of a window; 0 for images."""
+    values: Float[Tensor, "S F"]
+    """float64, original units."""
     columns: list[str]
-    """Input channels, in order (C of them)."""
-    targets: list[int]
-    """Forecast: channel numbers that are predicted; labels: empty."""
-    horizon: int = 0
-    classes: list[str] = field(default_factory=list)
-    role: Literal["main", "auxiliary"] = "main"
-    weight: float = 1.0
-    dropout: float | None = None
-    class_weights: tuple[float, ...] | None = None
-    """Classification: weight of each class. Binary: (pos_weight,)."""
-    image: tuple[int, int] | None = None
-    """Y × X pixels; None for windows."""
-    head_lr: float | None = None
-    """Learning rate of the task's head; None takes that of the run."""
-    label_metric: str = "accuracy"
-    """What a label task is judged by."""
+    fold: Int[Tensor, " S"]
+    """-1 is a test row, 0 to F - 1 the fold that it is held out with, F a row that always trains; seed s validates on
+    fold s mod F."""
+    folds: int
+    """Number of folds F; 1 where the validation part is fixed."""
+    labels: dict[str, Int[Tensor, " S"]] = field(default_factory=dict)
+    """Label name → class of each row; NO_LABEL is missing."""
+    classes: dict[str, list[str]] = field(default_factory=dict)
+    """Label name → class names in the order of the numbers."""
+    numbers: dict[str, Float[Tensor, " S"]] = field(default_factory=dict)
+    """Numeric target → float64 value of each row, original units; NaN is missing."""
+    units: dict[str, str] = field(default_factory=dict)
+    """Column or numeric target → unit in words, where known."""
+    oracle_labels: dict[str, Float[Tensor, "S _"]] = field(default_factory=dict)
+    """Label name → P(class | row)."""
+    oracle_numbers: dict[str, Float[Tensor, " S"]] = field(default_factory=dict)
+    """Numeric target → E[target | row], original units."""
+    notes: list[str] = field(default_factory=list)
+    """What was replaced, dropped or skipped while reading, in words."""
 
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Of one sample: (C, L), or (C, Y, X)."""
-        return (len(self.columns), *(self.image or (self.input_len,)))
 
-    @property
-    def outputs(self) -> int:
-        """Numbers predicted a sample: H per channel for a forecast, else logits (one for a binary task)."""
-        return self.horizon if self.kind == "forecast" else 1 if self.kind == "binary" else len(self.classes)
+SourceData = Prepared | ImageSet | RowSet
 
-    @property
-    def metric(self) -> str:
-        """Name of the primary metric."""
-        return "mse" if self.kind == "forecast" else self.label_metric
 
-    @property
-    def lower_is_better(self) -> bool:
-        return METRICS[self.metric].lower_is_better
+@dataclass(frozen=True)
+class Table:
+    """Targets of several tasks side by side, so that a batch gathers all of them at once."""
+
+    tasks: tuple[str, ...]
+    values: Int[Tensor, "B J"] | Float[Tensor, "B J"]
+    """A column a task: class numbers, or z-scored numbers; what stands for a missing one means nothing."""
+
+    def of(self, tasks: tuple[str, ...]) -> Tensor:
+        """[B, j] columns of some of the tasks, in the order asked for; without a copy when they are all."""
+        return self.values if tasks == self.tasks else self.values[:, [self.tasks.index(task) for task in tasks]]
 
 
 @dataclass(frozen=True)
@@ -139,22 +141,32 @@ class Batch:
     pool: str
     index: Int[Tensor, " B"]
     """Numbers of the samples in their pool."""
-    x: Float[Tensor, "B C *S"]
-    """Inputs, z-scored: windows [B, C, L] or images [B, C, Y, X]."""
-    forecasts: dict[str, Float[Tensor, "B _ _"]]
-    """Forecast → its targets [B, T, H] (T target channels), z-scored."""
-    label_tasks: tuple[str, ...]
-    labels: Int[Tensor, "B J"] | None
-    """Class number of every sample for each of the J `label_tasks`; None when there is none."""
+    x: Float[Tensor, "B *S"]
+    """Inputs, z-scored: windows [B, C, L], images [B, C, Y, X] or rows [B, F]."""
+    ahead: dict[str, Float[Tensor, "B _ _"]]
+    """Task whose target follows the samples → [B, T, H] (T target channels), z-scored."""
+    tables: tuple[Table, ...]
+    """Targets that belong to the samples: one table of class numbers, one of numbers, each if there are any."""
     valid: Bool[Tensor, "B K"] | None
     """Which samples have a target, for each of the K tasks of the pool, in its order; None: all have."""
 
     def target(self, task: str) -> Tensor:
-        """Of one task: [B, T, H] z-scored, or [B] class numbers."""
-        if task in self.forecasts:
-            return self.forecasts[task]
-        assert self.labels is not None
-        return self.labels[:, self.label_tasks.index(task)]
+        """Target of one task: [B, T, H] z-scored, [B] class numbers, or [B] z-scored."""
+        if task in self.ahead:
+            return self.ahead[task]
+        return self.targets((task,))[:, 0]
+
+    def targets(self, tasks: tuple[str, ...]) -> Tensor:
+        """[B, j] targets of tasks whose targets are in one table."""
+        return next(table for table in self.tables if tasks[0] in table.tasks).of(tasks)
+
+
+@dataclass(frozen=True)
+class Stack:
+    """Predictions of tasks of one number a sample, in one matrix."""
+
+    tasks: tuple[str, ...]
+    values: Float[Tensor, "B J"]
 
 
 @dataclass(frozen=True)
@@ -162,10 +174,9 @@ class Predictions:
     """What a network says of a batch, and the tensors between its shared part and its heads."""
 
     own: dict[str, Tensor]
-    """Forecast → [B, T, H] z-scored; classification → [B, k] logits."""
-    binary: tuple[str, ...]
-    logits: Float[Tensor, "B J"] | None
-    """One logit for each of the J `binary` tasks, in one matrix; None when there is none."""
+    """Task → its prediction: [B, T, H] z-scored of a forecast, [B, k] logits of a classification."""
+    stacks: dict[str, Stack]
+    """Kind of tasks that predict one number a sample → the numbers of those that were asked for."""
     features: tuple[Tensor, ...]
     """All tensors that heads read: one under hard sharing, one a task when each has a trunk of its own."""
 
@@ -173,9 +184,9 @@ class Predictions:
         """Prediction of one task: [B, T, H], [B, k] or [B]."""
         if task in self.own:
             return self.own[task]
-        assert self.logits is not None
-        return self.logits[:, self.binary.index(task)]
+        stack = next(stack for stack in self.stacks.values() if task in stack.tasks)
+        return stack.values[:, stack.tasks.index(task)]
 
     @property
     def tasks(self) -> tuple[str, ...]:
-        return (*self.own, *self.binary)
+        return (*self.own, *(task for stack in self.stacks.values() for task in stack.tasks))

@@ -13,7 +13,7 @@ import hashlib
 import json
 from pathlib import Path
 
-from mtl.config.names import check_names
+from mtl.config.inputs import Held, kind_named
 from mtl.errors import UserError
 from mtl.files import write_json
 from mtl.paths import PREPARED
@@ -32,10 +32,12 @@ def main() -> None:
                 raise UserError(f"{meta} is missing; run `dvc repro prepare@{name}`.")
             text = meta.read_bytes()
             found[name] = hashlib.sha256(text).hexdigest()
-            held = json.loads(text)
+            meta_of = json.loads(text)
+            kind, numbers = kind_named(meta_of.get("kind")), meta_of.get("numbers", [])
+            held = Held(name, kind, meta_of["columns"], meta_of["classes"], numbers)
             for task_name, task in config.tasks.items():
                 if task.source == name:
-                    check_names(task_name, task, held["columns"], held["classes"], held.get("kind") == "images")
+                    task.learns(task_name, held)
         write_json(Path("data/index.json"), found)
         tasks = [{"name": name} | task.model_dump(mode="json") for name, task in config.tasks.items()]
         write_json(Path("data/tasks.json"), tasks)

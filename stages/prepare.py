@@ -7,9 +7,10 @@ from mtl.checks import one_of
 from mtl.config import Source
 from mtl.data.build import read_source
 from mtl.data.files.verify import verify
-from mtl.data.loading.store import PREPARED, describe_splits, size_of, write_prepared
+from mtl.data.inputs.every import input_of
+from mtl.data.loading.store import PREPARED, describe_splits, write_prepared
 from mtl.errors import ConfigError
-from mtl.types import ImageSet, SourceData
+from mtl.types import SourceData
 from stages.common import stage
 
 SECTIONS = ("prepare",)
@@ -26,16 +27,11 @@ def prepare(sources: dict[str, Source], name: str, root: Path = Path(".")) -> So
 
 def describe(prepared: SourceData) -> str:
     """One line of sizes, then one for each note."""
-    if isinstance(prepared, ImageSet):
-        y, x = prepared.images.shape[2:]
-        what = f"images of {y} × {x} pixels ({', '.join(prepared.columns)})"
-    else:
-        what = "rows" if prepared.window is None else f"windows of {prepared.window} rows"
-        what += f" × {len(prepared.columns)} columns"
-    counts = describe_splits(prepared)[0]["count"]
+    source = input_of(prepared)
+    counts = describe_splits(source)[0]["count"]
     parts = ", ".join(f"{part} {count:,}" for part, count in counts.items() if count)
     folds = f" (fold 0 of {prepared.folds} held out)" if prepared.folds > 1 else ""
-    head = f"{prepared.name}: {size_of(prepared):,} {what}; {parts}{folds}"
+    head = f"{prepared.name}: {source.size:,} {source.describe()}; {parts}{folds}"
     return "\n".join([head, *(f"  note: {note}" for note in prepared.notes)])
 
 

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from mtl.types import Predictions, TaskSpec
+from mtl.tasks.base import TaskSpec
+from mtl.types import Predictions
 
 
 class NonFiniteGradientError(ArithmeticError):

@@ -13,7 +13,7 @@ from mtl.balancing.weighted import FixedWeights, WeightedSum
 from mtl.config import Method
 from mtl.config import balancing as methods
 from mtl.errors import UserError
-from mtl.types import TaskSpec
+from mtl.tasks.base import TaskSpec
 
 PACKAGES = {"torchjd": "'torchjd>=0.18,<0.19'"}
 """What to install, where any version will not do."""

@@ -12,7 +12,7 @@ from mtl.balancing.projection import DualProj, UpGrad
 from mtl.balancing.surgery import GradVac, PcGrad
 from mtl.balancing.torchjd_methods import AlignedMtl, ConFig, ImtlG, Mean, Random, SignDrop, Sum
 from mtl.config import balancing as methods
-from mtl.types import TaskSpec
+from mtl.tasks.base import TaskSpec
 
 
 def build_descent(method: methods.GradientMethod, specs: list[TaskSpec], seed: int) -> JacobianDescent:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from mtl.balancing.base import LossWeighting, Step
 from mtl.balancing.weighted import chosen
-from mtl.types import TaskSpec
+from mtl.tasks.base import TaskSpec
 
 
 class Dwa(LossWeighting):

@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from mtl.balancing.base import LossWeighting, Step, placed
-from mtl.types import TaskSpec
+from mtl.tasks.base import TaskSpec
 
 EPS = 1e-8
 BETAS = (0.9, 0.999)

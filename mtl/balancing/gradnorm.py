@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from mtl.balancing.base import Balancer, Step
 from mtl.balancing.gradients import look, task_gradients
-from mtl.types import TaskSpec
+from mtl.tasks.base import TaskSpec
 
 SMALLEST = 1e-3
 """Of a weight."""

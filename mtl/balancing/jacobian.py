@@ -22,7 +22,7 @@ from mtl.balancing.base import Balancer, NonFiniteGradientError, Step, placed
 from mtl.balancing.feature_gramian import feature_gramian
 from mtl.balancing.gradients import look, task_gradients
 from mtl.errors import UserError
-from mtl.types import TaskSpec
+from mtl.tasks.base import TaskSpec
 
 
 class JacobianDescent(Balancer):
@@ -114,23 +114,26 @@ class JacobianDescent(Balancer):
             at_once = look(step.losses).at_once
             rows = task_gradients(step.losses, only.predictions.features, at_once)
             return rows @ rows.T
-        own = [tasks[0] for tasks in only.linear if tasks[0] in only.predictions.own]
-        stacked = [tasks for tasks in only.linear if tasks[0] not in only.predictions.own]
-        outputs = [only.predictions.own[task] for task in own]
-        if stacked and only.predictions.logits is not None:
-            outputs.append(only.predictions.logits)
+        predictions = only.predictions
+        own = [tasks[0] for tasks in only.linear if tasks[0] in predictions.own]
+        stacks = [
+            (stack, [tasks for tasks in only.linear if tasks[0] in stack.tasks])
+            for stack in predictions.stacks.values()
+        ]
+        outputs = [predictions.own[task] for task in own] + [stack.values for stack, _ in stacks]
         heads = list(step.heads)
         found = torch.autograd.grad(step.losses, [*outputs, *heads], ones, retain_graph=True, allow_unused=True)
         for parameter, gradient in zip(heads, found[len(outputs) :], strict=True):
             parameter.grad = gradient
         deltas = [gradient.flatten(1) for gradient in found[: len(outputs)]]
         task = [number[name] for name, delta in zip(own, deltas, strict=False) for _ in range(delta.shape[1])]
-        if stacked:
-            binary = [name for tasks in stacked for name in tasks]
-            if binary != list(only.predictions.binary):
-                deltas[-1] = deltas[-1][:, [only.predictions.binary.index(name) for name in binary]]
-            task += [number[name] for name in binary]
-        weights = [only.linear[name,] for name in own] + [only.linear[tasks] for tasks in stacked]
+        weights = [only.linear[name,] for name in own]
+        for position, (stack, linear) in enumerate(stacks, start=len(own)):
+            names = [name for tasks in linear for name in tasks]
+            if names != list(stack.tasks):
+                deltas[position] = deltas[position][:, [stack.tasks.index(name) for name in names]]
+            task += [number[name] for name in names]
+            weights += [only.linear[tasks] for tasks in linear]
         delta = deltas[0] if len(deltas) == 1 else torch.cat(deltas, dim=1)
         weight = weights[0] if len(weights) == 1 else torch.cat(weights)
         return feature_gramian(delta, weight, task, len(step.losses))

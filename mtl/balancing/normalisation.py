@@ -1,11 +1,10 @@
 """Losses brought to a common scale before any method sees them; no gradient flows through the scale.
 
-initial: divided by the task's first loss above 0. log_classes: by log k for a task of k classes, the loss of a guess; a
-forecast, whose guess has a loss of 1 on z-scored values, stays. ema: by the running mean of the task's loss.
+initial: divided by the task's first loss above 0. log_classes: by the loss of a guess, log k for a task of k classes
+and 1 for z-scored values in squared error. ema: by the running mean of the task's loss.
 """
 
 import dataclasses
-import math
 from collections.abc import Sequence
 from typing import Literal
 
@@ -14,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from mtl.balancing.base import Balancer, Step
-from mtl.types import TaskSpec
+from mtl.tasks.base import TaskSpec
 
 Normalisation = Literal["initial", "log_classes", "ema"]
 DECAY = 0.99
@@ -38,7 +37,7 @@ class Normalised(Balancer):
         self.needs_passes = inner.needs_passes
         self.sums: Tensor  # log_classes: the scale. Others: sum of losses, each DECAY^age times (ema), or the first
         self.counts: Tensor
-        guesses = [1.0 if spec.kind == "forecast" else math.log(max(2, len(spec.classes))) for spec in specs]
+        guesses = [spec.guess for spec in specs]
         self.register_buffer("sums", torch.tensor(guesses) if kind == "log_classes" else torch.zeros(len(specs)))
         self.register_buffer("counts", torch.full((len(specs),), float(kind == "log_classes")))
 

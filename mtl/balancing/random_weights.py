@@ -6,7 +6,7 @@ from torch import Tensor
 
 from mtl.balancing.base import LossWeighting, Step, placed
 from mtl.balancing.chance import Chance
-from mtl.types import TaskSpec
+from mtl.tasks.base import TaskSpec
 
 
 class RandomWeights(LossWeighting):

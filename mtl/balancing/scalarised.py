@@ -11,7 +11,7 @@ from torchjd.scalarization import IMTLL, GeometricMean
 from mtl.balancing.aggregation import preferences
 from mtl.balancing.base import LossWeighting, Step, placed
 from mtl.balancing.weighted import chosen
-from mtl.types import TaskSpec
+from mtl.tasks.base import TaskSpec
 
 SMALLEST = 1e-8
 """A loss counts as at least this where it is divided by."""

@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from mtl.balancing.base import LossWeighting, Step
-from mtl.types import TaskSpec
+from mtl.tasks.base import TaskSpec
 
 
 class Uncertainty(LossWeighting):
@@ -21,7 +21,7 @@ class Uncertainty(LossWeighting):
     def __init__(self, specs: list[TaskSpec], form: Literal["kendall", "half"]) -> None:
         super().__init__(specs)
         self.log_variance = nn.Parameter(torch.zeros(len(specs)))
-        halved = [form == "half" or spec.kind == "forecast" for spec in specs]
+        halved = [form == "half" or spec.family == "regression" for spec in specs]
         self.factor: Tensor
         self.register_buffer("factor", torch.tensor([0.5 if half else 1.0 for half in halved]))
 

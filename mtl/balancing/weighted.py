@@ -1,6 +1,6 @@
-"""Weighted sum with a schedule (methods 2.1): L = (1 − λ(t)) · L_forecast + λ(t) · L_label.
+"""Weighted sum with a schedule: L = (1 − λ(t)) · L_regression + λ(t) · L_classification.
 
-With several tasks of a kind, the kind's share is split in proportion to the tasks' own weights (evenly by default).
+With several tasks of a family, its share is split in proportion to the tasks' own weights (evenly by default).
 """
 
 import math
@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from mtl.balancing.base import LossWeighting, Step
-from mtl.types import TaskSpec
+from mtl.tasks.base import TaskSpec
 
 Schedule = Literal["constant", "linear", "cosine", "warmup"]
 WARMUP = 0.2
@@ -32,14 +32,12 @@ def scheduled(lam: float, schedule: Schedule, progress: float) -> float:
 
 
 def task_weights(specs: list[TaskSpec], lam: float) -> dict[str, float]:
-    """Weight of each task when the labels' share is λ."""
-    totals = {True: 0.0, False: 0.0}
+    """Weight of each task when the share of the classifications is λ."""
+    share = {"regression": 1 - lam, "classification": lam}
+    totals = dict.fromkeys(share, 0.0)
     for spec in specs:
-        totals[spec.kind == "forecast"] += spec.weight
-    return {
-        spec.name: ((1 - lam) if spec.kind == "forecast" else lam) * spec.weight / totals[spec.kind == "forecast"]
-        for spec in specs
-    }
+        totals[spec.family] += spec.weight
+    return {spec.name: share[spec.family] * spec.weight / totals[spec.family] for spec in specs}
 
 
 class WeightedSum(LossWeighting):

@@ -4,6 +4,9 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
+Problem = tuple[str, str]
+"""(path in params.yaml, message)."""
+
 
 class Section(BaseModel):
     """A part of params.yaml: immutable once read; a misspelt key is an error."""

@@ -1,10 +1,16 @@
-"""`encoder`: the shared network; one class a kind of encoder."""
+"""`encoder`: the shared network; a class a kind of encoder.
 
-from typing import Annotated, Literal
+A class answers what is asked of its kind before any network is built: which samples it takes, how many stages it has,
+how it is widened.
+"""
+
+from abc import ABC, abstractmethod
+from typing import Annotated, ClassVar, Literal, get_args
 
 from pydantic import Field, model_validator
 
-from mtl.config.common import DropRate, Fraction, PositiveInt, Section
+from mtl.config.common import DropRate, Fraction, PositiveInt, Problem, Section
+from mtl.config.inputs import IMAGES, ROWS, WINDOWS, InputKind, Sample
 
 
 class ClassificationHead(Section):
@@ -20,8 +26,48 @@ class ClassificationHead(Section):
     """Per-channel mean and log-std of the window, which instance normalisation takes away, in a branch of their own."""
 
 
-class TimeDartEncoder(Section):
+class EncoderBase(Section, ABC):
+    """What every kind of encoder answers."""
+
+    inputs: ClassVar[tuple[InputKind, ...]]
+    """Kinds of input that it takes."""
+    one_shape: ClassVar[bool] = False
+    """All samples of a run should have one shape."""
+    normalises: ClassVar[bool] = False
+    """It brings every window to mean 0 and standard deviation 1."""
+    diffusion: ClassVar[bool] = False
+    """It can be pretrained by diffusion of patches."""
+    widens: ClassVar[bool] = True
+    """Its widths are known here, so that a start may multiply them."""
+
+    @property
+    def stage_count(self) -> int | None:
+        """Stages, which `branched` sharing counts; None where only the code tells."""
+        return None
+
+    def problem(self, sample: Sample) -> Problem | None:
+        """What is wrong with the encoder for samples of a kind that it takes."""
+        return None
+
+    @abstractmethod
+    def widened(self, factor: float) -> "EncoderBase":
+        """The encoder with its widths multiplied.
+
+        Raises:
+            ValueError: its widths are not known here.
+        """
+
+
+def _wide(width: int, factor: float, multiple: int = 1) -> int:
+    return max(multiple, multiple * round(width * factor / multiple))
+
+
+class TimeDartEncoder(EncoderBase):
     """Channel-independent patches through a Transformer (TimeDART, arXiv 2410.05711)."""
+
+    inputs: ClassVar[tuple[InputKind, ...]] = (WINDOWS,)
+    normalises: ClassVar[bool] = True
+    diffusion: ClassVar[bool] = True
 
     kind: Literal["timedart"]
     patch_len: PositiveInt = 8
@@ -50,6 +96,23 @@ class TimeDartEncoder(Section):
             )
         return self
 
+    @property
+    def stage_count(self) -> int:
+        return self.layers + 1  # the embedding
+
+    def problem(self, sample: Sample) -> Problem | None:
+        rows = sample.shape[1]
+        if rows is None or self.patch_len <= rows:
+            return None
+        message = f"should be at most the window of {sample.whose} ({rows} rows), found {self.patch_len}."
+        return "encoder.patch_len", message
+
+    def widened(self, factor: float) -> "TimeDartEncoder":
+        """A multiple of what heads and positions need."""
+        least = self.heads * (8 if self.recipe == "default" else 2)
+        width = max(least, _wide(self.d_model, factor, 2 * self.heads))
+        return self.model_copy(update={"d_model": width, "d_ff": _wide(self.d_ff, factor)})
+
 
 class ActivationForgetting(Section):
     """Features × (1 − rate · gate), gate = sigmoid(MLP D→D/2→D); fine-tuning only."""
@@ -58,8 +121,11 @@ class ActivationForgetting(Section):
     rate: Fraction = 0.1
 
 
-class LinearEncoder(Section):
-    """Two linear layers over each channel's whole window (methods 1.1)."""
+class LinearEncoder(EncoderBase):
+    """Two linear layers over each channel's whole window."""
+
+    inputs: ClassVar[tuple[InputKind, ...]] = (WINDOWS,)
+    normalises: ClassVar[bool] = True
 
     kind: Literal["linear"]
     input_len: PositiveInt = 336
@@ -73,21 +139,59 @@ class LinearEncoder(Section):
     classification: ClassificationHead = ClassificationHead()
     """Only `amplitude` applies: the linear encoder's head is a small convolutional network."""
 
+    @property
+    def stage_count(self) -> int:
+        return 2
 
-class ImageEncoder(Section):
+    def problem(self, sample: Sample) -> Problem | None:
+        rows, whose = sample.shape[1], sample.whose
+        if rows is None:
+            return None
+        if self.resize == "error" and rows != self.input_len:
+            message = f"should be {rows}, the rows in a window of {whose}, or `encoder.resize` not error, found "
+            return "encoder.input_len", f"{message}{self.input_len}."
+        if self.resize == "left_pad" and rows > self.input_len:
+            message = f"should be at least {rows}, the rows in a window of {whose}, for `resize: left_pad`, found "
+            return "encoder.input_len", f"{message}{self.input_len}."
+        return None
+
+    def widened(self, factor: float) -> "LinearEncoder":
+        return self.model_copy(update={"width": max(16, _wide(self.width, factor))})
+
+
+class ImageEncoder(EncoderBase):
     """What the encoders of images share."""
+
+    inputs: ClassVar[tuple[InputKind, ...]] = (IMAGES,)
+    one_shape: ClassVar[bool] = True
 
     in_channels: PositiveInt | None = None
     """Channels of an image (1 grey, 3 red, green and blue); null takes them from the data."""
     dropout: DropRate = 0.0
 
+    def problem(self, sample: Sample) -> Problem | None:
+        channels = sample.shape[0]
+        if None in (channels, self.in_channels) or self.in_channels == channels:
+            return None
+        message = f"should be {channels} for {sample.whose} ({sample.kind.words(sample.shape)}), or null, found "
+        return "encoder.in_channels", f"{message}{self.in_channels}."
+
 
 class MlpEncoder(ImageEncoder):
-    """Linear layers over all pixels of an image, each with ReLU and dropout."""
+    """Linear layers over all pixels of an image, or over all numbers of a row, each with ReLU and dropout."""
+
+    inputs: ClassVar[tuple[InputKind, ...]] = (IMAGES, ROWS)
 
     kind: Literal["mlp"]
     sizes: Annotated[list[PositiveInt], Field(min_length=1)] = [64, 32]
     """Widths of the hidden layers; each is a stage."""
+
+    @property
+    def stage_count(self) -> int:
+        return len(self.sizes)
+
+    def widened(self, factor: float) -> "MlpEncoder":
+        return self.model_copy(update={"sizes": [_wide(size, factor) for size in self.sizes]})
 
 
 class CnnEncoder(ImageEncoder):
@@ -98,9 +202,31 @@ class CnnEncoder(ImageEncoder):
     depth: PositiveInt = 1
     """Convolutions in a stage."""
 
+    @property
+    def stage_count(self) -> int:
+        return len(self.widths)
 
-class PythonEncoder(Section):
+    def problem(self, sample: Sample) -> Problem | None:
+        _, height, width = sample.shape
+        if (known := super().problem(sample)) is not None or height is None or width is None:
+            return known
+        most = min(height, width).bit_length() - 1
+        if len(self.widths) <= most:
+            return None
+        message = (
+            f"should be {most} at most for {sample.whose}, since each halves images of {height} × {width} pixels, "
+        )
+        return "encoder.widths", f"{message}found {len(self.widths)}: {self.widths}."
+
+    def widened(self, factor: float) -> "CnnEncoder":
+        return self.model_copy(update={"widths": [_wide(width, factor) for width in self.widths]})
+
+
+class PythonEncoder(EncoderBase):
     """A user's own encoder under plugins/: `target: module:callable` returns an `mtl.models.base.Encoder`."""
+
+    inputs: ClassVar[tuple[InputKind, ...]] = (WINDOWS, IMAGES, ROWS)
+    widens: ClassVar[bool] = False
 
     kind: Literal["python"]
     target: Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")]
@@ -108,34 +234,18 @@ class PythonEncoder(Section):
     classification: ClassificationHead = ClassificationHead()
     options: dict[str, str | int | float | bool | None] = {}
 
+    def widened(self, factor: float) -> "PythonEncoder":
+        if factor != 1:
+            raise ValueError("width should be 1 for an encoder of kind python, whose sizes stand in its options")
+        return self
+
 
 EncoderConfig = Annotated[
     TimeDartEncoder | LinearEncoder | MlpEncoder | CnnEncoder | PythonEncoder, Field(discriminator="kind")
 ]
 
 
-def widened(encoder: EncoderConfig, factor: float) -> EncoderConfig:
-    """The encoder with its widths multiplied; a Transformer's stay multiples of what its heads and positions need.
-
-    Raises:
-        ValueError: a user's own encoder, whose widths are not known here.
-    """
-    if factor == 1:
-        return encoder
-
-    def wide(width: int, multiple: int = 1) -> int:
-        return max(multiple, multiple * round(width * factor / multiple))
-
-    match encoder:
-        case TimeDartEncoder():
-            least = encoder.heads * (8 if encoder.recipe == "default" else 2)
-            width = max(least, wide(encoder.d_model, 2 * encoder.heads))
-            return encoder.model_copy(update={"d_model": width, "d_ff": wide(encoder.d_ff)})
-        case LinearEncoder():
-            return encoder.model_copy(update={"width": max(16, wide(encoder.width))})
-        case MlpEncoder():
-            return encoder.model_copy(update={"sizes": [wide(size) for size in encoder.sizes]})
-        case CnnEncoder():
-            return encoder.model_copy(update={"widths": [wide(width) for width in encoder.widths]})
-        case PythonEncoder():
-            raise ValueError("width should be 1 for an encoder of kind python, whose sizes stand in its options")
+def kinds_for(kind: InputKind) -> list[str]:
+    """Kinds of encoder that take samples of a kind."""
+    sections: tuple[type[EncoderBase], ...] = get_args(get_args(EncoderConfig)[0])
+    return [str(get_args(part.model_fields["kind"].annotation)[0]) for part in sections if kind in part.inputs]

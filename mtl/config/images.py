@@ -1,15 +1,34 @@
-"""Sources of images: what `prepare.sources` may say of them."""
+"""Sources of images: what `prepare.sources` may say of them, and what is known of the built-in sets.
 
+A `path` other than the default leads to files of one's own, of which only the format is known.
+"""
+
+import math
+from abc import abstractmethod
+from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from mtl.config.common import Fraction, PositiveFraction, Section, Seed
+from mtl.config.common import Fraction, PositiveFraction, Problem, Seed
+from mtl.config.image_sets import (
+    CIFAR10,
+    CIFAR100,
+    CIFAR100_COARSE,
+    CIFAR_TRAIN,
+    CLASSES,
+    COARSE,
+    DIGITS,
+    DIGITS_IMAGES,
+    MNIST_TRAIN,
+)
+from mtl.config.inputs import IMAGES, InputKind, Known, SourceBase
 
 
-class ImageSource(Section):
+class ImageSource(SourceBase):
     """What every set of images has; its pixels stay uint8, and are normalised a batch at a time."""
 
+    input: ClassVar[InputKind | None] = IMAGES
     channels: ClassVar[int]
     folds: Annotated[int, Field(ge=2, le=50, strict=True)] = 5
     """Training images are dealt into this many parts, every class spread evenly; seed s holds out part s mod folds."""
@@ -31,6 +50,35 @@ class ImageSource(Section):
                 raise ValueError(f"{key} should have {numbers}, found {len(given)}")
         return self
 
+    @property
+    @abstractmethod
+    def known(self) -> Known:
+        """Of its published files everything, of others the format."""
+
+    def problem(self, name: str) -> Problem | None:
+        return self.part_problem(name, self.known.labels[CLASSES], self.known.train_size)
+
+    def part_problem(self, name: str, classes: int, images: int | None) -> Problem | None:
+        """What is wrong with the part of its training images that a source takes.
+
+        Args:
+            name: of the source.
+            classes: of the label `classes`.
+            images: how many training images there are; None where only the data tell.
+        """
+        path, wanted = f"prepare.sources.{name}.train_images", self.train_images
+        if wanted is None:
+            return None
+        if images is not None and wanted > images:
+            message = f"should be at most {images:,}, the training images that there are, or null for all of them"
+            return path, f"{message}, found {wanted:,}."
+        if wanted < classes * self.folds:
+            message = (
+                f"should be at least {classes * self.folds:,}, an image of each of the {classes} classes in each of "
+            )
+            return path, f"{message}the {self.folds} folds, found {wanted:,}."
+        return None
+
 
 class DigitsSource(ImageSource):
     """1,797 handwritten digits of 8×8 pixels, part of scikit-learn (Alpaydin and Kaynak 1998); grey."""
@@ -39,6 +87,11 @@ class DigitsSource(ImageSource):
     kind: Literal["digits"]
     test: Annotated[float, Field(ge=0.05, le=0.5, strict=True)] = 0.2
     """Share of the images that is the test part: stratified, drawn by `split_seed` (the set comes without a split)."""
+
+    @property
+    def known(self) -> Known:
+        test = math.ceil(DIGITS_IMAGES * self.test)  # as scikit-learn rounds it
+        return Known((1, 8, 8), {CLASSES: 10}, {CLASSES: DIGITS}, DIGITS_IMAGES - test)
 
 
 class MnistSource(ImageSource):
@@ -50,6 +103,11 @@ class MnistSource(ImageSource):
     path: str = "data/raw/mnist"
     """Folder with train-images-idx3-ubyte.gz, train-labels-idx1-ubyte.gz, t10k-images-… and t10k-labels-…"""
 
+    @property
+    def known(self) -> Known:
+        side, most = (28, MNIST_TRAIN) if _published(self) else (None, None)
+        return Known((1, side, side), {CLASSES: 10}, {CLASSES: DIGITS}, most)
+
 
 class Cifar10Source(ImageSource):
     """CIFAR-10, the binary version; as many training batches as the archive holds."""
@@ -59,6 +117,10 @@ class Cifar10Source(ImageSource):
     # At this place the names of the published classes are expected; an archive with others should have another path.
     path: str = "data/raw/cifar-10-binary.tar.gz"
 
+    @property
+    def known(self) -> Known:
+        return _cifar({CLASSES: CIFAR10}, _published(self))
+
 
 class Cifar100Source(ImageSource):
     """CIFAR-100, the binary version: `classes` are the 100 fine ones, `coarse` the 20 superclasses."""
@@ -67,3 +129,20 @@ class Cifar100Source(ImageSource):
     kind: Literal["cifar100"]
     # As above.
     path: str = "data/raw/cifar-100-binary.tar.gz"
+
+    @property
+    def known(self) -> Known:
+        return _cifar({COARSE: CIFAR100_COARSE, CLASSES: CIFAR100}, _published(self))
+
+
+def _published(source: MnistSource | Cifar10Source | Cifar100Source) -> bool:
+    """The files are where `mtl data get` puts the published ones."""
+    return Path(source.path) == Path(type(source).model_fields["path"].default)
+
+
+def _cifar(names: dict[str, tuple[str, ...]], published: bool) -> Known:
+    counts = {label: len(classes) for label, classes in names.items()}
+    return Known((3, 32, 32), counts, *((names, CIFAR_TRAIN) if published else (None, None)))
+
+
+BuiltIn = DigitsSource | MnistSource | Cifar10Source | Cifar100Source

@@ -1,7 +1,6 @@
 """Settings of a method that do not go with its start, its tasks or the form of sharing."""
 
 from mtl.config.balancing import Method
-from mtl.config.encoder import CnnEncoder, EncoderConfig, LinearEncoder, MlpEncoder, PythonEncoder, TimeDartEncoder
 from mtl.config.methods import Start
 from mtl.config.schema import Config
 from mtl.config.sharing import BranchedSharing
@@ -15,8 +14,13 @@ def start_problems(config: Config, path: str, start: Start) -> list[tuple[str, s
     if start.width != 1:
         if start.init == "pretrained":
             found.append((f"{path}.width", f"should be 1 for a pretrained start, found {start.width:g}."))
-        elif config.encoder.kind == "python":
-            found.append((f"{path}.width", "should be 1 for an encoder of kind python, whose sizes are its options."))
+        elif not config.encoder.widens:
+            found.append(
+                (
+                    f"{path}.width",
+                    f"should be 1 for an encoder of kind {config.encoder.kind}, whose sizes are its options.",
+                )
+            )
     return found
 
 
@@ -38,7 +42,7 @@ def sharing_problems(config: Config, path: str, method: Method, tasks: list[str]
             for name in tasks
             if name not in listed
         ]
-        most = stage_count(config.encoder)
+        most = config.encoder.stage_count
         if most is not None and sharing.shared_stages > most:
             message = f"should be at most {most}, the stages of the encoder, found {sharing.shared_stages}."
             found.append((f"{path}.sharing.shared_stages", message))
@@ -60,18 +64,3 @@ def sharing_problems(config: Config, path: str, method: Method, tasks: list[str]
             message = f"needs the single-task model of every task; {alone[0]} is not among baseline.tasks."
             found.append((f"{path}.curriculum", message))
     return found
-
-
-def stage_count(encoder: EncoderConfig) -> int | None:
-    """Stages of an encoder, which `branched` sharing counts; None for a user's own, whose code tells."""
-    match encoder:
-        case MlpEncoder():
-            return len(encoder.sizes)
-        case CnnEncoder():
-            return len(encoder.widths)
-        case TimeDartEncoder():
-            return encoder.layers + 1  # the embedding
-        case LinearEncoder():
-            return 2
-        case PythonEncoder():
-            return None

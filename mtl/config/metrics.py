@@ -35,6 +35,7 @@ METRICS: dict[str, Metric] = {
     "rmse": Metric("RMSE", True, unit="original"),
     "mse_original": Metric("MSE", True, unit="original"),
     "mae_original": Metric("MAE", True, unit="original"),
+    "rrmse": Metric("relative RMSE", True),
     "r2": Metric("R²", False, comparable=False),
     "loss": Metric("loss", True),
     "log_loss": Metric("log-loss", True),

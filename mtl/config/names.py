@@ -1,4 +1,4 @@
-"""What a task names, against what its source holds: known before any training; imports no torch.
+"""The label that a task names, against what its source holds: known before any training; imports no torch.
 
 A label rule makes a label of two classes: from the classes of a label of the source (of `classes` where it has them),
 or from a coin.
@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from mtl.config.image_sets import CLASSES
-from mtl.config.labels import EVEN, LabelRule
-from mtl.config.tasks import BinaryTask, ClassificationTask, ForecastTask, Task
+from mtl.config.inputs import Held
+from mtl.config.labels import EVEN, Label, LabelRule
 from mtl.errors import SettingError, shown
 
 WHOLE = re.compile(r"-?[0-9]{1,18}")
@@ -35,84 +35,55 @@ class Derived:
     seed: int = 0
 
 
-def check_names(
-    name: str, task: Task, columns: Sequence[str], classes: Mapping[str, Sequence[str]], images: bool
-) -> str | Derived | None:
-    """Checks a task's targets or label, and tells which label it learns: one of the source, or a derived one.
+def label_of(name: str, label: Label, held: Held, two_classes: bool) -> str | Derived:
+    """The label that a task learns: one of its source, or one that its rule makes.
 
     Args:
         name: of the task.
-        task: its settings.
-        columns: of its source.
-        classes: label → names of its classes.
-        images: whether the source holds images.
+        label: what its section names.
+        held: what its source holds.
+        two_classes: whether the label should have two classes.
 
     Raises:
         SettingError: the source does not hold what the task names, a rule holds for all of its classes or for none, or
-            a binary task's label has not two classes.
+            the label has not two classes.
     """
-    check_kind(name, task, images)
-    if isinstance(task, ForecastTask):
-        for target in task.targets or []:
-            if target not in columns:
-                raise SettingError(
-                    f"tasks.{name}.targets", f"should be among {', '.join(columns)}, found {shown(target)}."
-                )
-        return None
-    check_label(name, task, classes)
-    label = _rule_or_name(task, classes)
-    where = f"tasks.{name}.label"
-    if isinstance(label, LabelRule):
-        derived = _derive(label, where, classes)
-        if derived.name in classes:
-            raise SettingError(where, f"would make a label `{derived.name}`, which {task.source} already has.")
+    check_label(name, label, held.source, held.classes)
+    wanted, where = _rule_or_name(label, held.classes), f"tasks.{name}.label"
+    if isinstance(wanted, LabelRule):
+        derived = _derive(wanted, where, held.classes)
+        if derived.name in held.classes:
+            raise SettingError(where, f"would make a label `{derived.name}`, which {held.source} already has.")
         return derived
-    found = classes[label]
-    if isinstance(task, BinaryTask) and len(found) != 2:
-        message = f"binary needs a label with 2 classes; {label} has {len(found)}: {', '.join(found)}."
+    classes = held.classes[wanted]
+    if two_classes and len(classes) != 2:
+        message = f"binary needs a label with 2 classes; {wanted} has {len(classes)}: {', '.join(classes)}."
         raise SettingError(f"tasks.{name}.kind", message)
-    return label
+    return wanted
 
 
-def check_kind(name: str, task: Task, images: bool) -> None:
-    """Whether a task is one for images, or for windows.
+def check_label(name: str, label: Label, source: str, labels: Collection[str]) -> None:
+    """Checks that a source has the label that a task learns, or that its rule is made from.
 
     Raises:
-        SettingError: it is one for the other.
+        SettingError: it has not, or the rule should say which.
     """
-    if images and task.input_len is not None:
-        message = f"is for windows, and {task.source} holds images: leave it out."
-        raise SettingError(f"tasks.{name}.input_len", message)
-    if images and isinstance(task, ForecastTask):
-        message = f"should be binary or classification: {task.source} holds images, found 'forecast'."
-        raise SettingError(f"tasks.{name}.kind", message)
-    rule = None if isinstance(task, ForecastTask) else task.label
-    if not images and isinstance(rule, LabelRule) and rule.flipped is not None:
-        raise SettingError(f"tasks.{name}.label.flipped", f"is for images; {task.source} holds none.")
-
-
-def check_label(name: str, task: ClassificationTask | BinaryTask, labels: Collection[str]) -> None:
-    """Whether a source has the label that a task learns, or that its rule is made from.
-
-    Raises:
-        SettingError: it does not, or the rule should say which.
-    """
-    label, where = _rule_or_name(task, labels), f"tasks.{name}.label"
-    if isinstance(label, LabelRule):
-        if label.coin is not None or label.flipped is not None:
+    wanted, where = _rule_or_name(label, labels), f"tasks.{name}.label"
+    if isinstance(wanted, LabelRule):
+        if wanted.coin is not None or wanted.flipped is not None:
             return
-        if label.of is None and CLASSES not in labels and len(labels) > 1:
-            raise SettingError(f"{where}.of", f"is missing: {task.source} has the labels {', '.join(labels)}.")
-        label, where = _made_from(label, labels), f"{where}.of"
-    if label not in labels:
+        if wanted.of is None and CLASSES not in labels and len(labels) > 1:
+            raise SettingError(f"{where}.of", f"is missing: {source} has the labels {', '.join(labels)}.")
+        wanted, where = _made_from(wanted, labels), f"{where}.of"
+    if wanted not in labels:
         if not labels:
-            raise SettingError(where, f"should be a label of {task.source}, which has none; found {shown(label)}.")
-        rule = ", or a rule (even, one_vs_rest, …)" if isinstance(task.label, str) else ""
-        raise SettingError(where, f"should be one of {', '.join(labels)}{rule}; found {shown(label)}.")
+            raise SettingError(where, f"should be a label of {source}, which has none; found {shown(wanted)}.")
+        rule = ", or a rule (even, one_vs_rest, …)" if isinstance(label, str) else ""
+        raise SettingError(where, f"should be one of {', '.join(labels)}{rule}; found {shown(wanted)}.")
 
 
-def _rule_or_name(task: ClassificationTask | BinaryTask, labels: Collection[str]) -> LabelRule | str:
-    return LabelRule(even=True) if task.label == EVEN and EVEN not in labels else task.label
+def _rule_or_name(label: Label, labels: Collection[str]) -> LabelRule | str:
+    return LabelRule(even=True) if label == EVEN and EVEN not in labels else label
 
 
 def _made_from(rule: LabelRule, labels: Collection[str]) -> str:

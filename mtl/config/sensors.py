@@ -1,11 +1,12 @@
 """`kind: sensors`: the settings of the embedded data, and the names of what they hold."""
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
 from mtl.config.common import Fraction, PositiveFraction, PositiveInt, Section, Seed
+from mtl.config.inputs import WINDOWS, InputKind, Known, SourceBase
 
 MAX_OPTIMUM = 1 << 27
 """Numbers of the best possible forecast: 1 GiB as float64."""
@@ -55,8 +56,11 @@ class PlantedGroups(Section):
         return [[f"group{g + 1}_{m + 1}" for m in range(self.tasks)] for g in range(self.count)]
 
 
-class SensorsSource(Section):
-    """Embedded data with a known optimum: two Markov-switching vector autoregressions (methods 7), one row an hour."""
+class SensorsSource(SourceBase):
+    """Embedded data with a known optimum: two Markov-switching vector autoregressions, one row an hour."""
+
+    input: ClassVar[InputKind | None] = WINDOWS
+    series: ClassVar[bool] = True
 
     kind: Literal["sensors"]
     seed: Seed = 0
@@ -119,6 +123,16 @@ class SensorsSource(Section):
             "fault": ["sound", "fault"],
             "coin": ["heads", "tails"],
         } | {name: ["even regime", "odd regime"] for name in planted}
+
+    @property
+    def most_ahead(self) -> int:
+        return self.max_horizon
+
+    @property
+    def known(self) -> Known:
+        names = {label: tuple(classes) for label, classes in self.classes.items()}
+        counts = {label: len(classes) for label, classes in names.items()}
+        return Known((len(self.columns), None), counts, names, columns=tuple(self.columns))
 
     @model_validator(mode="after")
     def _leave_room(self) -> "SensorsSource":

@@ -1,6 +1,6 @@
 """`prepare.sources`: where windows, series, images and labels come from; one class a kind of source."""
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -13,6 +13,7 @@ from mtl.config.common import (
     Seed,
 )
 from mtl.config.images import Cifar10Source, Cifar100Source, DigitsSource, MnistSource
+from mtl.config.inputs import WINDOWS, InputKind, SourceBase
 from mtl.config.sensors import SensorsSource
 
 
@@ -43,8 +44,11 @@ class RowBorders(Section):
         return self
 
 
-class SeriesSource(Section):
+class SeriesSource(SourceBase):
     """A table in time order: .csv, .csv.gz or .parquet."""
+
+    input: ClassVar[InputKind | None] = WINDOWS
+    series: ClassVar[bool] = True
 
     kind: Literal["series"]
     path: str
@@ -72,8 +76,10 @@ class SeriesSource(Section):
     borders: FractionBorders | RowBorders = FractionBorders()
 
 
-class HarSource(Section):
+class HarSource(SourceBase):
     """UCI HAR, nine raw inertial channels: the zip (also nested in an outer zip) or its unzipped folder."""
+
+    input: ClassVar[InputKind | None] = WINDOWS
 
     kind: Literal["har"]
     path: str = "data/raw/UCI HAR Dataset.zip"
@@ -82,8 +88,10 @@ class HarSource(Section):
     split_seed: Seed = 0
 
 
-class UeaSource(Section):
+class UeaSource(SourceBase):
     """A UEA/UCR archive set in .ts format: `<stem>_TRAIN.ts` and `<stem>_TEST.ts`."""
+
+    input: ClassVar[InputKind | None] = WINDOWS
 
     kind: Literal["uea"]
     path: str
@@ -96,8 +104,10 @@ class UeaSource(Section):
     """What to do with `?`: `interpolate` draws a line between the neighbours in the same channel."""
 
 
-class ArraysSource(Section):
+class ArraysSource(SourceBase):
     """One .npz with `x_train` [N, L, C], `x_test`, and a `y_train`/`y_test` [N] for each label name."""
+
+    input: ClassVar[InputKind | None] = WINDOWS
 
     kind: Literal["arrays"]
     path: str
@@ -109,7 +119,7 @@ class ArraysSource(Section):
     split_seed: Seed = 0
 
 
-class PythonSource(Section):
+class PythonSource(SourceBase):
     """A user's own source under plugins/: `target: module:callable` returns an `mtl.types.Prepared` or an
     `mtl.types.ImageSet`."""
 

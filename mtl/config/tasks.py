@@ -1,20 +1,30 @@
-"""`tasks`: what is learnt; a forecast or a label, each on one source."""
+"""`tasks`: what is learnt, each task on one source; a class a kind of task.
 
+A class answers what is asked of its kind before any data is read: its family, its metrics, what it names.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Collection
 from typing import Annotated, ClassVar, Literal, get_args
 
 from pydantic import Field
 
 from mtl.config.common import DropRate, Name, PositiveFloat, PositiveFraction, PositiveInt, Section
-from mtl.config.labels import Label
+from mtl.config.inputs import Held, InputKind, SourceBase
+from mtl.config.labels import Label, LabelRule
 from mtl.config.metrics import METRICS, Family
+from mtl.config.names import Derived, check_label, label_of
+from mtl.errors import SettingError, shown
 
 
-class TaskBase(Section):
+class TaskBase(Section, ABC):
     """What every kind of task has, and what a kind answers about itself before any data is read."""
 
     family: ClassVar[Family]
     metrics: ClassVar[tuple[str, ...]]
-    """Names of all metrics of the kind that a task may be judged by."""
+    """Names of all metrics of the kind that a task may be judged by; the first unless the section says another."""
+    looks_ahead: ClassVar[bool] = False
+    """The target is what follows a sample."""
 
     source: Name
     input_len: PositiveInt | None = None
@@ -43,8 +53,66 @@ class TaskBase(Section):
 
     @property
     def weighs_classes(self) -> bool:
-        """Whether the loss counts rare classes for more than their samples."""
+        """The loss counts rare classes for more than their samples."""
         return False
+
+    @property
+    def rows_ahead(self) -> int:
+        """How many of the rows that follow a sample are its target; 0 where the target belongs to the sample."""
+        return 0
+
+    @property
+    def turns(self) -> int | None:
+        """Seed of the coin that turns samples upside down for this task; None where it turns none."""
+        return None
+
+    def check_input(self, name: str, source: str, kind: InputKind) -> None:
+        """Checks that the task `name` can be learnt from samples of a kind.
+
+        Raises:
+            SettingError: it cannot, or it says how long samples are that have a length of their own.
+        """
+        if not kind.has_length and self.input_len is not None:
+            message = f"is for windows, and {source} holds {kind.noun}: leave it out."
+            raise SettingError(f"tasks.{name}.input_len", message)
+        if not kind.continues and self.rows_ahead:
+            allowed = [tag(other) for other in get_args(get_args(Task)[0]) if not other.looks_ahead]
+            message = f"should be {', '.join(allowed[:-1])} or {allowed[-1]}: {source} holds {kind.noun}, found "
+            raise SettingError(f"tasks.{name}.kind", f"{message}{tag(type(self))!r}.")
+        if not kind.turns and self.turns is not None:
+            raise SettingError(f"tasks.{name}.label.flipped", f"is for images; {source} holds none.")
+
+    def check_against(self, name: str, source: SourceBase) -> None:
+        """Checks the task `name` against what the section of its source tells, before any data is read.
+
+        Raises:
+            SettingError: the source is known not to hold what the task names.
+        """
+        if source.input is None:
+            return
+        self.check_input(name, self.source, source.input)
+        known = source.known
+        if known is None:
+            return
+        if known.names is None:
+            self.check_label_name(name, known.labels)
+        else:
+            classes = {label: list(names) for label, names in known.names.items()}
+            self.learns(name, Held(self.source, source.input, known.columns, classes, known.numbers))
+
+    def check_label_name(self, name: str, labels: Collection[str]) -> None:
+        """Checks the label that the task names, if it names one, where no more than the labels' names are known."""
+
+    @abstractmethod
+    def learns(self, name: str, held: Held) -> str | Derived | None:
+        """Checks what the task names against what its source holds.
+
+        Returns:
+            The label or the numeric target of the source that it learns; None where it learns the rows that follow.
+
+        Raises:
+            SettingError: the source does not hold it.
+        """
 
 
 class ForecastTask(TaskBase):
@@ -52,11 +120,56 @@ class ForecastTask(TaskBase):
 
     family: ClassVar[Family] = "regression"
     metrics: ClassVar[tuple[str, ...]] = ("mse", "mae")
+    looks_ahead: ClassVar[bool] = True
 
     kind: Literal["forecast"]
     horizon: PositiveInt
     targets: Annotated[list[str], Field(min_length=1)] | None = None
     """Columns that are forecast; null takes all."""
+
+    @property
+    def rows_ahead(self) -> int:
+        return self.horizon
+
+    def learns(self, name: str, held: Held) -> None:
+        self.check_input(name, held.source, held.kind)
+        for target in self.targets or []:
+            if target not in held.columns:
+                message = f"should be among {', '.join(held.columns)}, found {shown(target)}."
+                raise SettingError(f"tasks.{name}.targets", message)
+
+
+class RegressionTask(TaskBase):
+    """One number a sample, z-scored by the training samples; missing ones are left out."""
+
+    family: ClassVar[Family] = "regression"
+    metrics: ClassVar[tuple[str, ...]] = ("mse", "mae", "rmse")
+
+    kind: Literal["regression"]
+    target: str = "target"
+    """Name of the numeric target at the source."""
+    loss: Literal["mse", "mae", "huber"] = "mse"
+    """On the z-score; `huber` is quadratic up to one standard deviation, then linear (Huber 1964)."""
+    metric: Literal["mse", "mae", "rmse"] | None = None
+    """What verdicts, the choice of an epoch and studies read; null takes mse. Never r2, whose relative change means
+    nothing near 0; it is reported beside."""
+
+    @property
+    def primary_metric(self) -> str:
+        return self.metric or "mse"
+
+    def learns(self, name: str, held: Held) -> str:
+        self.check_input(name, held.source, held.kind)
+        if self.target not in held.numbers:
+            where, asked = f"tasks.{name}.target", shown(self.target)
+            if self.target in held.columns:
+                message = f"is an input of {held.source}, from which it could be read off: name it among the source's "
+                raise SettingError(where, f"{message}targets, so that it is none, or choose another; found {asked}.")
+            if not held.numbers:
+                message = f"should be a numeric target of {held.source}, which has none; found {asked}."
+                raise SettingError(where, message)
+            raise SettingError(where, f"should be one of {', '.join(held.numbers)}; found {asked}.")
+        return self.target
 
 
 ClassMetric = Literal["accuracy", "balanced_accuracy", "macro_f1", "macro_auc", "log_loss"]
@@ -78,9 +191,22 @@ class LabelBase(TaskBase):
     `class_weights: balanced` the mean over classes of the share that is found. Accuracy rewards naming the frequent
     class, which such a loss gives up."""
 
+    two_classes: ClassVar[bool] = False
+
     @property
     def primary_metric(self) -> str:
         return self.metric or ("balanced_accuracy" if self.class_weights == "balanced" else "accuracy")
+
+    @property
+    def turns(self) -> int | None:
+        return self.label.flipped if isinstance(self.label, LabelRule) else None
+
+    def check_label_name(self, name: str, labels: Collection[str]) -> None:
+        check_label(name, self.label, self.source, labels)
+
+    def learns(self, name: str, held: Held) -> str | Derived:
+        self.check_input(name, held.source, held.kind)
+        return label_of(name, self.label, held, self.two_classes)
 
     @property
     def weighs_classes(self) -> bool:
@@ -101,10 +227,16 @@ class BinaryTask(LabelBase):
     """Yes or no; one logit, binary cross-entropy."""
 
     metrics: ClassVar[tuple[str, ...]] = get_args(BinaryMetric)
+    two_classes: ClassVar[bool] = True
 
     kind: Literal["binary"]
     metric: BinaryMetric | None = None
     """As of every label; `f1` is that of the positive class, `ece` the expected calibration error."""
 
 
-Task = Annotated[ForecastTask | ClassificationTask | BinaryTask, Field(discriminator="kind")]
+Task = Annotated[ForecastTask | RegressionTask | ClassificationTask | BinaryTask, Field(discriminator="kind")]
+
+
+def tag(section: type[TaskBase]) -> str:
+    """The kind as params.yaml names it."""
+    return str(get_args(section.model_fields["kind"].annotation)[0])

@@ -1,4 +1,4 @@
-"""A source of the config → `Prepared` or `ImageSet`: the only place that knows every kind of source."""
+"""A source of the config → its prepared data: the only place that knows every kind of source."""
 
 from pathlib import Path
 from typing import assert_never
@@ -16,7 +16,7 @@ from mtl.config.sources import (
     Source,
     UeaSource,
 )
-from mtl.data.loading.validate import check_prepared
+from mtl.data.inputs.every import check_prepared
 from mtl.types import SourceData
 
 

@@ -5,17 +5,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-from torch.nn import functional
 
 from mtl.data.loading.curriculum import Easing, easiest_first, shares_in_use
-from mtl.data.loading.pools import Pool
 from mtl.data.loading.sampling import JointPlan
 from mtl.data.loading.tasks import TaskSet
 from mtl.experiment.recipe import Recipe, single_task
 from mtl.experiment.saved import load_network, saved_weights
-from mtl.models.build import MultiTaskModel
 from mtl.training.measure import predict
-from mtl.types import TaskSpec
 
 
 def curriculum_models(recipe: Recipe) -> dict[str, Recipe]:
@@ -55,18 +51,6 @@ def eased_plan(recipe: Recipe, data: TaskSet, plan: JointPlan, root: Path) -> Jo
             assert alone is not None
             valid = pool.targets[task].valid
             rows = slice(None) if valid is None else valid
-            losses[rows, column] = _sample_losses(network.model, alone, network.specs[task])
+            losses[rows, column] = network.specs[task].sample_losses(*predict(network.model, [alone])[task])
         easing[pool.name] = Easing(easiest_first(losses), shares)
     return replace(plan, easing=easing)
-
-
-def _sample_losses(model: MultiTaskModel, pool: Pool, spec: TaskSpec) -> torch.Tensor:
-    """[n] unweighted loss of each sample of a pool of one task that has a target."""
-    prediction, target = predict(model, [pool])[spec.name]
-    match spec.kind:
-        case "forecast":
-            return (prediction - target).square().flatten(1).mean(dim=1)
-        case "classification":
-            return functional.cross_entropy(prediction, target, reduction="none")
-        case "binary":
-            return functional.binary_cross_entropy_with_logits(prediction, target.float(), reduction="none")

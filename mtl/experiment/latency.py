@@ -17,7 +17,7 @@ from mtl.experiment.saved import build_network
 from mtl.files import write_json
 from mtl.models.build import MultiTaskModel
 from mtl.seeding import resolve_device
-from mtl.types import TaskSpec
+from mtl.tasks.base import TaskSpec
 
 BATCH = 64
 REPEATS = 9

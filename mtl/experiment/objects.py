@@ -19,11 +19,12 @@ from mtl.experiment.recipe import Recipe
 from mtl.models.build import MultiTaskModel
 from mtl.models.transfer import Transfer, hand_over
 from mtl.paths import PREPARED, RunPath
+from mtl.tasks.base import TaskSpec
 from mtl.training.instruments import Instruments
 from mtl.training.lookahead import Lookahead
 from mtl.training.optimiser import adamw
 from mtl.training.recording import Recorder
-from mtl.types import SourceData, Split, TaskSpec
+from mtl.types import SourceData, Split
 
 
 def load_sources(names: list[str], root: Path) -> dict[str, SourceData]:

@@ -11,7 +11,6 @@ import torch
 from mtl.config import Config, NoObjective
 from mtl.data.loading.sampling import JointPlan
 from mtl.data.loading.tasks import unlabelled_pools
-from mtl.data.loading.windows import Windows
 from mtl.experiment.execution import Tell, silent, write_timings
 from mtl.experiment.identity import code_digest, pretrain_identity, state_key
 from mtl.experiment.objects import load_sources
@@ -61,7 +60,7 @@ def _run_pretrain(config: Config, where: RunPath, root: Path, tell: Tell, team: 
         [pool.to(device) for pool in unlabelled_pools(sources, section.input_len, seed, split)]
         for split in ("train", "val")
     )
-    lengths = {pool.samples.input_len for pool in train if isinstance(pool.samples, Windows)}
+    lengths = {pool.batch(torch.zeros(1, dtype=torch.int64, device=device)).x.shape[-1] for pool in train}
     pretrainer = build_pretrainer(config.encoder, objective, lengths, seed).to(device)
     optimiser = adamw([(list(pretrainer.parameters()), section.lr, section.weight_decay)])
     plan = JointPlan({pool.name: len(pool) for pool in train}, section.batch_size, config.train.sampler, seed)

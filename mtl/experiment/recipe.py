@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from mtl.config import Config, EqualMethod, Method, SequentialMethod, Start
 from mtl.config.budgets import STL
-from mtl.config.encoder import EncoderConfig, widened
+from mtl.config.encoder import EncoderConfig
 from mtl.paths import RunPath
 
 PLAIN = EqualMethod(kind="equal")
@@ -52,7 +52,8 @@ class Recipe:
     @property
     def encoder(self) -> EncoderConfig:
         """Section `encoder`, widened where the start says so."""
-        return widened(self.config.encoder, self.start.width)
+        encoder = self.config.encoder
+        return encoder if self.start.width == 1 else encoder.widened(self.start.width)
 
     @property
     def kind(self) -> str:

@@ -110,7 +110,7 @@ def _record(run: Finished, epochs: int) -> Run:
         val=metrics["val"],
         test=metrics["test"],
         detail=detail,
-        optimum=optimum(data, run.sources, tasks),
+        optimum=optimum(data, tasks),
         phases=[Phase(tasks=phase.tasks, test=phase.test) for phase in run.phases] if len(run.phases) > 1 else None,
         identity=run.identity,
     )
@@ -121,7 +121,6 @@ def _measured(run: Finished) -> tuple[dict[Split, TaskMetrics], dict[str, Detail
     data, tasks = run.data, run.recipe.judged
     device = next(run.model.parameters()).device
     specs = {name: data.specs[name] for name in tasks}
-    std = {name: scale for name, (_, scale) in data.scalers.items()}
     held = sum(len(pool) for pool in data.pools["test"])
     measured: dict[Split, TaskMetrics] = {}
     detail: dict[str, dict[str, Any]] = {}
@@ -129,7 +128,7 @@ def _measured(run: Finished) -> tuple[dict[Split, TaskMetrics], dict[str, Detail
         pools = [pool.to(device) for pool in data.select(tasks, split)]
         if split == "train":
             pools = [pool.at_most(held) for pool in pools]
-        measured[split], detail = measure(run.model, pools, specs, std, data.units, detailed=True)
+        measured[split], detail = measure(run.model, pools, specs, detailed=True)
     return measured, {name: Detail.model_validate(found) for name, found in detail.items()}
 
 

@@ -10,8 +10,9 @@ from mtl.data.loading.tasks import TaskSet
 from mtl.errors import UserError
 from mtl.experiment.recipe import Recipe
 from mtl.models.build import MultiTaskModel, build_model
+from mtl.tasks.base import TaskSpec
 from mtl.training.measure import predict
-from mtl.types import Split, TaskSpec
+from mtl.types import Split
 
 
 @dataclass(frozen=True)

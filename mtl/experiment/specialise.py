@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from mtl.config import Config
@@ -17,12 +16,8 @@ from mtl.grouping.models import Candidate, Plan, plan_models
 from mtl.paths import GROUPS, RunPath
 from mtl.results.groups import Groups
 from mtl.results.numbers import TaskMetrics
-from mtl.tasks.forecast_scores import forecast_metrics
-from mtl.tasks.label_scores import label_metrics
-from mtl.types import Split, TaskSpec
-
-TINY = 1e-7
-"""Probabilities are kept this far from 0 and 1, so that an ensemble's loss is a number."""
+from mtl.tasks.base import TaskSpec
+from mtl.types import Split
 
 
 def model_path(name: str, seed: int) -> RunPath:
@@ -82,15 +77,6 @@ def ensemble_metrics(
 
 def _metrics(spec: TaskSpec, parts: list[tuple[float, tuple[Tensor, Tensor]]]) -> dict[str, float]:
     """Of the mean of several models' predictions, weighted by their shares."""
-    target = parts[0][1][1]
-    match spec.kind:
-        case "forecast":
-            mean = torch.stack([share * prediction for share, (prediction, _) in parts]).sum(dim=0)
-            columns = [spec.columns[i] for i in spec.targets]
-            return forecast_metrics(mean, target, torch.ones(len(columns)), columns, None)[0]
-        case "binary":
-            p = torch.stack([share * prediction.sigmoid() for share, (prediction, _) in parts]).sum(dim=0)
-            return label_metrics(p.logit(eps=TINY), target, spec.classes, spec.metric)[0]
-        case "classification":
-            p = torch.stack([share * prediction.softmax(dim=1) for share, (prediction, _) in parts]).sum(dim=0)
-            return label_metrics(p.clamp(min=TINY).log(), target, spec.classes, spec.metric)[0]
+    shares = [share for share, _ in parts]
+    mean = spec.combine([prediction for _, (prediction, _) in parts], shares)
+    return spec.score(mean, parts[0][1][1], detailed=False)[0]

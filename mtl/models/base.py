@@ -3,26 +3,19 @@
 B samples, C channels, L rows of a window, N tokens of a channel, D width of a token. An image is one token.
 """
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from dataclasses import dataclass
 
 from jaxtyping import Float
 from torch import Tensor, nn
 
-
-@dataclass(frozen=True)
-class Features:
-    """What heads read: tokens of the normalised window, and what normalisation took away."""
-
-    tokens: Float[Tensor, "B C N D"]
-    """Of images: [B, 1, 1, D]."""
-    mean: Float[Tensor, "B C"] | None = None
-    """Mean of each channel over the window, z-scored units, no gradient; images have none."""
-    std: Float[Tensor, "B C"] | None = None
-    """Standard deviation of each channel over the window (positive), z-scored units, no gradient."""
+from mtl.config.encoder import ClassificationHead
+from mtl.models.features import Features
+from mtl.models.heads import FlatForecastHead, LinearHead, PooledClassifier
+from mtl.tasks.base import Heads
 
 
-class Encoder(nn.Module, ABC):
+class Encoder(nn.Module, Heads):
     """A network that any number of tasks share, for any number of channels."""
 
     width: int
@@ -33,6 +26,8 @@ class Encoder(nn.Module, ABC):
     """True inside a pretrainer: what belongs to fine-tuning alone must then be the identity."""
     fine_tuning_only: tuple[str, ...] = ()
     """Prefixes of state names that pretraining does not train and so does not hand over."""
+    classification: ClassificationHead = ClassificationHead()
+    """How tokens of windows become a class or a number."""
 
     @abstractmethod
     def count_tokens(self, input_len: int) -> int:
@@ -45,6 +40,16 @@ class Encoder(nn.Module, ABC):
     @abstractmethod
     def forward(self, x: Float[Tensor, "B C *S"], dropout: float | None = None) -> Features:
         """Encodes z-scored samples; `dropout` replaces the encoder's own rate, and none applies in eval mode."""
+
+    def forecast_head(self, shape: tuple[int, ...], targets: list[int], numbers: int, rate: float) -> nn.Module:
+        """A head that predicts `numbers` for each of the channels `targets` of windows (C, L)."""
+        return FlatForecastHead(self.count_tokens(shape[1]), self.width, numbers, targets, shape[0], rate)
+
+    def vector_head(self, shape: tuple[int, ...], numbers: int, rate: float) -> nn.Module:
+        """A head that predicts `numbers` a sample: of windows (C, L) from pooled tokens, else one linear layer."""
+        if len(shape) != 2:
+            return LinearHead(self.width, numbers)
+        return PooledClassifier(self.classification, shape[0], self.width, numbers, rate)
 
     def rate(self, dropout: float | None) -> float:
         """The dropout rate in effect now."""

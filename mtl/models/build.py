@@ -6,6 +6,7 @@ as it was found.
 """
 
 import hashlib
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import assert_never
@@ -26,6 +27,7 @@ from mtl.config import (
     TimeDartEncoder,
 )
 from mtl.config.encoder_checks import encoder_problem, objective_problem
+from mtl.config.inputs import WINDOWS, Sample
 from mtl.config.sharing import (
     BranchedSharing,
     CrossStitchSharing,
@@ -39,14 +41,7 @@ from mtl.errors import SettingError
 from mtl.models.base import Encoder, StagedEncoder
 from mtl.models.cnn import Cnn
 from mtl.models.diffusion import DiffusionPretrainer
-from mtl.models.heads import (
-    ConvClassifier,
-    FlatForecastHead,
-    LinearHead,
-    PooledClassifier,
-    StackedHeads,
-    WideForecastHead,
-)
+from mtl.models.heads import LinearHead, StackedHeads
 from mtl.models.linear import LinearBackbone
 from mtl.models.mlp import Mlp
 from mtl.models.multitask import MultiTaskModel
@@ -54,7 +49,7 @@ from mtl.models.plugins import check_contract, load_encoder
 from mtl.models.pretraining import DenoisePretrainer, Pretrainer
 from mtl.models.sharing import BranchedTrunk, CrossStitchTrunk, HardTrunk, SeparateTrunk, Trunk
 from mtl.models.timedart import TimeDart
-from mtl.types import TaskSpec
+from mtl.tasks.base import TaskSpec
 
 _TRIAL_CHANNELS = 2
 HARD = HardSharing()
@@ -69,13 +64,12 @@ def _seeded(seed: int, part: str) -> Iterator[None]:
         yield
 
 
-def build_encoder(config: EncoderConfig, samples: Sequence[tuple[str, tuple[int, ...]]], seed: int) -> Encoder:
+def build_encoder(config: EncoderConfig, samples: Sequence[Sample], seed: int) -> Encoder:
     """The encoder with its first weights.
 
     Args:
         config: section `encoder`.
-        samples: whose samples it will see, and the shape of one, (C, L) or (C, Y, X); a user's own encoder is tried on
-            each shape.
+        samples: a sample of each task that it will see; a user's own encoder is tried on each shape.
         seed: of its first weights.
 
     Raises:
@@ -84,7 +78,7 @@ def build_encoder(config: EncoderConfig, samples: Sequence[tuple[str, tuple[int,
     problem = encoder_problem(config, samples)
     if problem is not None:
         raise SettingError(*problem)
-    shapes = {shape for _, shape in samples}
+    shapes = {whole_shape(sample) for sample in samples}
     with _seeded(seed, "encoder"):
         match config:
             case TimeDartEncoder():
@@ -92,34 +86,28 @@ def build_encoder(config: EncoderConfig, samples: Sequence[tuple[str, tuple[int,
             case LinearEncoder():
                 return LinearBackbone(config)
             case MlpEncoder():
-                ((channels, height, width),) = shapes
-                return Mlp(config, channels * height * width)
+                (shape,) = shapes
+                return Mlp(config, math.prod(shape))
             case CnnEncoder():
                 ((channels, _, _),) = shapes
                 return Cnn(config, channels)
             case PythonEncoder():
                 encoder = load_encoder(config)
+                encoder.classification = config.classification
                 check_contract(encoder, config.target, shapes)
                 return encoder
             case _:
                 assert_never(config)
 
 
-def build_head(config: EncoderConfig, encoder: Encoder, task: TaskSpec) -> nn.Module:
+def build_head(encoder: Encoder, task: TaskSpec) -> nn.Module:
     """The head of one task; its shapes follow from the task's own channels and length."""
-    channels, tokens = len(task.columns), encoder.count_tokens(task.input_len)
-    rate = encoder.dropout if task.dropout is None else task.dropout
-    match config, task.kind:
-        case ((MlpEncoder() | CnnEncoder()), _):
-            return LinearHead(encoder.width, task.outputs)
-        case LinearEncoder(), "forecast":
-            return WideForecastHead(encoder.width, task.horizon, task.targets, channels, rate)
-        case LinearEncoder(), _:
-            return ConvClassifier(config.classification, channels, task.outputs, rate)
-        case _, "forecast":
-            return FlatForecastHead(tokens, encoder.width, task.horizon, task.targets, channels, rate)
-        case _, _:
-            return PooledClassifier(config.classification, channels, encoder.width, task.outputs, rate)
+    return task.head(encoder, encoder.dropout if task.dropout is None else task.dropout)
+
+
+def whole_shape(sample: Sample) -> tuple[int, ...]:
+    """Shape of a sample that was read."""
+    return tuple(number for number in sample.shape if number is not None)
 
 
 def build_trunk(sharing: Sharing, encoder: Encoder, tasks: Sequence[str]) -> Trunk:
@@ -172,15 +160,15 @@ def build_model(
         UserError: A task's samples do not fit the encoder, a user's own encoder breaks its contract, or the encoder
             cannot be shared as asked.
     """
-    network = build_encoder(encoder, [(f"tasks.{task.name}", task.shape) for task in tasks], seed)
+    network = build_encoder(encoder, [Sample(f"tasks.{task.name}", task.input, task.shape) for task in tasks], seed)
     heads: dict[str, nn.Module] = {}
-    stacks: dict[float | None, dict[str, nn.Linear]] = {}
+    stacks: dict[tuple[str, float | None], dict[str, nn.Linear]] = {}
     for task in tasks:
         with _seeded(seed, f"head/{task.name}"):
-            head = build_head(encoder, network, task)
-        if isinstance(head, LinearHead) and task.kind == "binary":
-            # A stack has one learning rate.
-            stacks.setdefault(task.head_lr, {})[task.name] = head.linear
+            head = build_head(network, task)
+        if isinstance(head, LinearHead) and task.stacked:
+            # A stack has one kind of task and one learning rate.
+            stacks.setdefault((task.kind, task.head_lr), {})[task.name] = head.linear
         else:
             heads[task.name] = head
     trunk = build_trunk(sharing, network, [task.name for task in tasks])
@@ -197,7 +185,8 @@ def build_pretrainer(encoder: EncoderConfig, objective: Objective, input_lens: I
     problem = objective_problem(encoder, objective)
     if problem is not None:
         raise SettingError(*problem)
-    network = build_encoder(encoder, [("pretrain", (_TRIAL_CHANNELS, length)) for length in lengths], seed)
+    samples = [Sample("pretrain", WINDOWS, (_TRIAL_CHANNELS, length)) for length in lengths]
+    network = build_encoder(encoder, samples, seed)
     with _seeded(seed, "pretrainer"):
         match objective:
             case DiffusionObjective():

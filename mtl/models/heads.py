@@ -12,8 +12,8 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from mtl.config.encoder import ClassificationHead
-from mtl.models.base import Features
 from mtl.models.dropout import drop
+from mtl.models.features import Features
 from mtl.models.normalisation import denormalise
 
 AMPLITUDE_WIDTH = 32
@@ -151,7 +151,7 @@ class LinearHead(nn.Module):
 
 
 class StackedHeads(nn.Module):
-    """The binary heads of J tasks as one linear layer: a row of weights and a bias each.
+    """The heads of J tasks of one number a sample as one linear layer: a row of weights and a bias each.
 
     Args:
         heads: task → its layer, whose first weights become the task's row.
@@ -164,7 +164,7 @@ class StackedHeads(nn.Module):
         self.bias = nn.Parameter(torch.cat([head.bias.detach() for head in heads.values()]))
 
     def forward(self, features: Sequence[Features], rows: Int[Tensor, " j"] | None) -> Float[Tensor, "B j"]:
-        """Logits of some of the tasks.
+        """Numbers of some of the tasks.
 
         Args:
             features: of each of them; one and the same where they share a trunk.

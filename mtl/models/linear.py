@@ -13,6 +13,7 @@ from mtl.config import LinearEncoder
 from mtl.config.encoder import ActivationForgetting
 from mtl.models.base import Features, StagedEncoder, Window
 from mtl.models.dropout import drop
+from mtl.models.heads import ConvClassifier, WideForecastHead
 from mtl.models.normalisation import normalise
 
 
@@ -37,6 +38,7 @@ class LinearBackbone(StagedEncoder):
     def __init__(self, config: LinearEncoder) -> None:
         super().__init__()
         self.width = config.width
+        self.classification = config.classification
         self.dropout = config.dropout
         self.input_len = config.input_len
         self.policy = config.resize
@@ -54,6 +56,13 @@ class LinearBackbone(StagedEncoder):
                 "input_len", f"be at most `encoder.input_len` {self.input_len} under `resize: left_pad`", input_len
             )
         return 1
+
+    def forecast_head(self, shape: tuple[int, ...], targets: list[int], numbers: int, rate: float) -> nn.Module:
+        self.count_tokens(shape[1])
+        return WideForecastHead(self.width, numbers, targets, shape[0], rate)
+
+    def vector_head(self, shape: tuple[int, ...], numbers: int, rate: float) -> nn.Module:
+        return ConvClassifier(self.classification, shape[0], numbers, rate)
 
     def resize(self, x: Float[Tensor, "B C L"]) -> Float[Tensor, "B C M"]:
         """Windows of the network's one length: interpolated between both ends, or zeros put in front."""

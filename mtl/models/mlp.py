@@ -1,6 +1,8 @@
-"""A multilayer perceptron over the pixels of an image: Linear → ReLU → dropout, once for each hidden size.
+"""A multilayer perceptron over the pixels of an image or the numbers of a row: Linear → ReLU → dropout, once for each
+hidden size.
 
-B samples, C channels, Y × X pixels, D width of the last layer. Bits per image are small, so everything is one matrix.
+B samples, C channels, Y × X pixels, P numbers of a sample, D width of the last layer. Samples are small, so everything
+is one matrix.
 """
 
 from itertools import pairwise
@@ -19,15 +21,15 @@ class Mlp(StagedEncoder):
 
     Args:
         config: sizes and dropout.
-        pixels: C · Y · X of an image.
+        numbers: P, C · Y · X of an image.
     """
 
-    def __init__(self, config: MlpEncoder, pixels: int) -> None:
+    def __init__(self, config: MlpEncoder, numbers: int) -> None:
         super().__init__()
         self.width = config.sizes[-1]
         self.sizes = tuple(config.sizes)
         self.dropout = config.dropout
-        widths = [pixels, *config.sizes]
+        widths = [numbers, *config.sizes]
         self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(widths))
 
     def count_tokens(self, input_len: int) -> int:
@@ -42,7 +44,7 @@ class Mlp(StagedEncoder):
     def stage_widths(self) -> tuple[int, ...]:
         return self.sizes
 
-    def begin(self, x: Float[Tensor, "B C Y X"]) -> tuple[Float[Tensor, "B P"], Window]:
+    def begin(self, x: Float[Tensor, "B *S"]) -> tuple[Float[Tensor, "B P"], Window]:
         return x.flatten(1), Window(tuple(x.shape))
 
     def stage(self, number: int, tensor: Float[Tensor, "B _"], rate: float) -> Float[Tensor, "B _"]:

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from mtl.models.heads import LinearHead, StackedHeads
 from mtl.models.sharing import Trunk
-from mtl.types import Predictions, TaskSpec
+from mtl.tasks.base import TaskSpec
+from mtl.types import Predictions, Stack
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,8 @@ class _Route:
     """Tasks with a module of their own as head."""
     stacks: tuple[tuple[int, tuple[str, ...], Int[Tensor, " J"] | None], ...]
     """(stack, its tasks among those asked for, their rows; None when they are all of its rows)."""
-    binary: tuple[str, ...]
+    numbers: dict[str, tuple[str, ...]]
+    """Kind of tasks that predict one number a sample → those asked for, in order."""
 
 
 class MultiTaskModel(nn.Module):
@@ -31,7 +33,7 @@ class MultiTaskModel(nn.Module):
     Args:
         trunk: from a batch to each task's features.
         heads: task → head, for all tasks but those of `stacks`.
-        stacks: binary heads that are one linear layer together.
+        stacks: heads of one number a sample that are one linear layer together, each of one kind of task.
         tasks: the tasks of the run, in order.
     """
 
@@ -68,21 +70,16 @@ class MultiTaskModel(nn.Module):
         with torch.set_grad_enabled(torch.is_grad_enabled() and not self.frozen):
             found = self.trunk(x, route.rates)
         own = {task: self.heads[task](found[task]) for task in route.own}
-        parts: list[Tensor] = []
-        names: list[str] = []
+        parts: dict[str, list[tuple[tuple[str, ...], Tensor]]] = {kind: [] for kind in route.numbers}
         for number, chosen, rows in route.stacks:
-            parts.append(self._stacks[number]([found[task] for task in chosen], rows))
-            names += chosen
+            values = self._stacks[number]([found[task] for task in chosen], rows)
+            parts[self.tasks[chosen[0]].kind].append((chosen, values))
         for task in route.own:
-            if self.tasks[task].kind == "binary":
-                parts.append(own.pop(task))
-                names.append(task)
-        logits = None if not parts else parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
-        if logits is not None and tuple(names) != route.binary:
-            order = torch.tensor([names.index(task) for task in route.binary], device=logits.device)
-            logits = logits.index_select(1, order)
+            if self.tasks[task].stacked:
+                parts[self.tasks[task].kind].append(((task,), own.pop(task)))
+        stacks = {kind: _side_by_side(parts[kind], tasks) for kind, tasks in route.numbers.items()}
         features = tuple({id(f.tokens): f.tokens for f in found.values()}.values())
-        return Predictions(own, route.binary, logits, features)
+        return Predictions(own, stacks, features)
 
     def _route(self, tasks: tuple[str, ...], asked: tuple[str, ...] | None) -> _Route:
         key = (tasks, asked)
@@ -101,7 +98,10 @@ class MultiTaskModel(nn.Module):
                 rates,
                 tuple(task for task in tasks if task in self.heads),
                 tuple(stacks),
-                tuple(task for task in tasks if self.tasks[task].kind == "binary"),
+                {
+                    kind: tuple(task for task in tasks if self.tasks[task].kind == kind)
+                    for kind in dict.fromkeys(self.tasks[task].kind for task in tasks if self.tasks[task].stacked)
+                },
             )
         return self._routes[key]
 
@@ -179,3 +179,12 @@ class MultiTaskModel(nn.Module):
             "heads": heads,
             "trainable": sum(p.numel() for p in self.parameters() if p.requires_grad),
         }
+
+
+def _side_by_side(parts: Sequence[tuple[tuple[str, ...], Tensor]], tasks: tuple[str, ...]) -> Stack:
+    """The numbers of some tasks, in their order."""
+    names = tuple(name for chosen, _ in parts for name in chosen)
+    values = parts[0][1] if len(parts) == 1 else torch.cat([part for _, part in parts], dim=1)
+    if names != tasks:
+        values = values.index_select(1, torch.tensor([names.index(task) for task in tasks], device=values.device))
+    return Stack(tasks, values)

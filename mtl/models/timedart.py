@@ -46,6 +46,7 @@ class TimeDart(StagedEncoder):
     def __init__(self, config: TimeDartEncoder) -> None:
         super().__init__()
         self.width = config.d_model
+        self.classification = config.classification
         self.dropout = config.dropout
         self.patch_len = config.patch_len
         self.causal = config.attention == "causal"

@@ -11,13 +11,13 @@ from mtl.data.loading.pools import Pool
 from mtl.models.build import MultiTaskModel
 from mtl.results.history import LookaheadMeans
 from mtl.results.numbers import Metrics
+from mtl.tasks.base import TaskSpec
 from mtl.training.forward import Forward, Forwarded
 from mtl.training.lookahead import Lookahead, RandomState, random_state
 from mtl.training.losses import gradient_geometry
 from mtl.training.measure import measure
 from mtl.training.recording import Recorder
 from mtl.training.tally import Tally
-from mtl.types import TaskSpec
 
 
 @dataclass

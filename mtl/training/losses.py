@@ -1,6 +1,6 @@
-"""The losses of a pool's tasks: MSE for a forecast, (weighted) cross-entropy for a label; masked samples do not count.
+"""The losses of a pool's tasks, each as its kind says; masked samples do not count.
 
-B samples of a batch, J tasks of a kind, k classes, T target channels, H horizon.
+B samples of a batch, J tasks of a kind.
 """
 
 from collections.abc import Mapping
@@ -8,39 +8,35 @@ from collections.abc import Mapping
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn import functional
 
 from mtl.data.loading.pools import Pool
-from mtl.types import Batch, Predictions, TaskSpec
+from mtl.tasks.base import Criterion, TaskSpec
+from mtl.tasks.every import by_kind
+from mtl.types import Batch, Predictions, Stack
 
 
 class PoolLosses(nn.Module):
-    """The losses of all tasks of one pool, worked out together: binary tasks in one call, however many.
+    """The losses of all tasks of one pool, worked out together: tasks of one number a sample in one call for each kind,
+    however many.
 
     Args:
-        pool: its samples' masks and labels.
+        pool: its samples' masks and targets.
         specs: task → spec.
     """
 
     def __init__(self, pool: Pool, specs: Mapping[str, TaskSpec]) -> None:
         super().__init__()
-        self.specs = {name: specs[name] for name in pool.tasks}
-        self.binary = tuple(name for name in pool.tasks if specs[name].kind == "binary")
-        self.column = {name: number for number, name in enumerate(pool.label_tasks)}
         self.place = {name: number for number, name in enumerate(pool.tasks)}
-        wanted = [self.column[name] for name in self.binary]
-        self.binary_columns: Tensor | None
-        self.binary_places: Tensor | None
-        self.positive: Tensor | None
-        self.register_buffer("binary_columns", _index(wanted, len(pool.label_tasks)), persistent=False)
-        places = _index([self.place[name] for name in self.binary], len(pool.tasks))
-        self.register_buffer("binary_places", places, persistent=False)
-        weights = [specs[name].class_weights for name in self.binary]
-        positive = torch.tensor([1.0 if weight is None else weight[0] for weight in weights])
-        self.register_buffer("positive", positive if any(weights) else None, persistent=False)
-        for name, spec in self.specs.items():
-            if spec.kind == "classification" and spec.class_weights is not None:
-                self.register_buffer(f"classes/{name}", torch.tensor(spec.class_weights), persistent=False)
+        self._own: dict[str, Criterion] = {}
+        self._stacked: dict[str, StackedLoss] = {}
+        for kind, names in by_kind(pool.tasks, specs):
+            if kind.stacked:
+                self._stacked[kind.kind] = StackedLoss(pool, names, kind.criterion([specs[name] for name in names]))
+                self.add_module(f"stacked/{kind.kind}", self._stacked[kind.kind])
+            else:
+                for name in names:
+                    self._own[name] = kind.criterion([specs[name]])
+                    self.add_module(f"own/{name}", self._own[name])
 
     def forward(
         self, predictions: Predictions, batch: Batch, present: tuple[str, ...]
@@ -49,47 +45,53 @@ class PoolLosses(nn.Module):
         names: list[str] = []
         parts: list[Tensor] = []
         for name in present:
-            if name in self.binary:
+            if name not in self._own:
                 continue
-            mask = None if batch.valid is None else batch.valid[:, self.place[name]]
-            parts.append(self._own(name, predictions.own[name], batch, mask)[None])
+            prediction, target = predictions.own[name], batch.target(name)
+            if batch.valid is not None:
+                chosen = batch.valid[:, self.place[name]].nonzero().squeeze(1)
+                prediction, target = prediction.index_select(0, chosen), target.index_select(0, chosen)
+            parts.append(self._own[name](prediction, target)[None])
             names.append(name)
-        if predictions.binary:
-            parts.append(self._binary(predictions, batch))
-            names += predictions.binary
+        for kind, stack in predictions.stacks.items():
+            parts.append(self._stacked[kind](stack, batch))
+            names += stack.tasks
         return tuple(names), parts[0] if len(parts) == 1 else torch.cat(parts)
 
-    def _own(self, name: str, prediction: Tensor, batch: Batch, mask: Tensor | None) -> Float[Tensor, ""]:
-        spec = self.specs[name]
-        if spec.kind == "forecast":
-            target = batch.forecasts[name]
-        else:
-            assert batch.labels is not None
-            target = batch.labels[:, self.column[name]]
-        if mask is not None:
-            chosen = mask.nonzero().squeeze(1)
-            prediction, target = prediction.index_select(0, chosen), target.index_select(0, chosen)
-        if spec.kind == "forecast":
-            return functional.mse_loss(prediction, target)
-        return functional.cross_entropy(prediction, target, weight=self._buffers.get(f"classes/{name}"))
 
-    def _binary(self, predictions: Predictions, batch: Batch) -> Float[Tensor, " J"]:
-        """Of all binary tasks that were predicted."""
-        assert predictions.logits is not None and batch.labels is not None
-        columns, places, positive = self.binary_columns, self.binary_places, self.positive
-        if predictions.binary != self.binary:  # some have no sample in this batch
-            columns = torch.tensor([self.column[name] for name in predictions.binary], device=batch.labels.device)
-            places = torch.tensor([self.place[name] for name in predictions.binary], device=batch.labels.device)
-            if positive is not None:
-                positive = positive[[self.binary.index(name) for name in predictions.binary]]
-        labels = _columns(batch.labels, columns).to(predictions.logits.dtype)
-        losses = functional.binary_cross_entropy_with_logits(
-            predictions.logits, labels, pos_weight=positive, reduction="none"
-        )
+class StackedLoss(nn.Module):
+    """The losses of all tasks of one kind that predict one number a sample.
+
+    Args:
+        pool: its samples' masks and targets.
+        tasks: the J tasks.
+        criterion: gives the loss of each sample.
+    """
+
+    def __init__(self, pool: Pool, tasks: tuple[str, ...], criterion: Criterion) -> None:
+        super().__init__()
+        self.tasks, self.criterion = tasks, criterion
+        self.table = next(number for number, table in enumerate(pool.tables) if tasks[0] in table.tasks)
+        self.column = {name: number for number, name in enumerate(pool.tables[self.table].tasks)}
+        self.place = {name: number for number, name in enumerate(pool.tasks)}
+        self.columns: Tensor | None
+        self.places: Tensor | None
+        self.register_buffer("columns", _index([self.column[n] for n in tasks], len(self.column)), persistent=False)
+        self.register_buffer("places", _index([self.place[n] for n in tasks], len(self.place)), persistent=False)
+
+    def forward(self, stack: Stack, batch: Batch) -> Float[Tensor, " j"]:
+        """Of all tasks that were predicted."""
+        columns, places, which = self.columns, self.places, None
+        if stack.tasks != self.tasks:  # some have no sample in this batch
+            device = stack.values.device
+            columns = torch.tensor([self.column[name] for name in stack.tasks], device=device)
+            places = torch.tensor([self.place[name] for name in stack.tasks], device=device)
+            which = [self.tasks.index(name) for name in stack.tasks]
+        losses = self.criterion(stack.values, _columns(batch.tables[self.table].values, columns), which)
         if batch.valid is None:
             return losses.mean(dim=0)
         mask = _columns(batch.valid, places)
-        # `where`, not a product: the loss of a missing label is a number, but its gradient must not be.
+        # `where`, not a product: the loss of a missing target is a number, but its gradient must not be.
         return torch.where(mask, losses, 0.0).sum(dim=0) / mask.sum(dim=0)
 
 

@@ -3,21 +3,21 @@
 B samples of a pass, J binary tasks of a pool.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from mtl.config.grouping import DataMapConfig
-from mtl.data.loading.images import Images
 from mtl.data.loading.pools import Pool
 from mtl.grouping.datamap import PoolMap
 from mtl.grouping.maps import PoolArrays, write_maps
 from mtl.models.build import MultiTaskModel
-from mtl.types import Batch, Predictions, TaskSpec
+from mtl.tasks.base import TaskSpec
+from mtl.tasks.every import by_kind
+from mtl.types import Batch, Predictions
 
 CHUNK = 256
 """Samples in one clean pass."""
@@ -40,40 +40,38 @@ class Recorder(nn.Module):
         self.settings = settings
         self.clean = settings.record == "evaluation"
         self.maps: dict[str, PoolMap] = {}
-        self.kinds: dict[str, dict[str, list[str]]] = {}
+        self.kinds: dict[str, list[tuple[type[TaskSpec], tuple[str, ...]]]] = {}
         for number, pool in enumerate(pools):
-            kinds = {kind: [n for n in pool.tasks if specs[n].kind == kind] for kind in ("binary", "classification")}
-            forecasts = [name for name in pool.tasks if specs[name].kind == "forecast"]
-            labels = kinds["binary"] + kinds["classification"]
-            order = [pool.tasks.index(name) for name in [*labels, *forecasts]]
+            kinds = by_kind(pool.tasks, specs)
+            labels = [name for kind, names in kinds if kind.family == "classification" for name in names]
+            errors = [name for kind, names in kinds if kind.family == "regression" for name in names]
+            order = [pool.tasks.index(name) for name in [*labels, *errors]]
             found = PoolMap(
                 labels,
-                forecasts,
+                errors,
                 len(pool),
                 len(pool) if self.clean else draws[pool.name],
                 None if pool.valid is None else pool.valid[:, order],
                 tuple(settings.snapshots),
             )
             self.maps[pool.name] = found
-            self.kinds[pool.name] = kinds | {"forecast": forecasts}
+            self.kinds[pool.name] = kinds
             self.add_module(f"pool-{number}", found)
 
     @torch.no_grad()
     def observe(self, epoch: int, batch: Batch, predictions: Predictions) -> None:
         """Notes one pass of `epoch` (from 1)."""
-        kinds = self.kinds[batch.pool]
-        parts = []
-        if kinds["binary"]:
-            assert predictions.logits is not None
-            parts.append(binary_values(predictions.logits.detach(), _labels(batch, kinds["binary"])))
-        for name in kinds["classification"]:
-            parts.append(class_values(predictions.own[name].detach(), _labels(batch, [name]).squeeze(1)))
-        errors = [
-            (predictions.own[n].detach() - batch.forecasts[n]).square().mean(dim=(1, 2)) for n in kinds["forecast"]
-        ]
         none = batch.x.new_zeros(len(batch.index), 0)
-        p, right = (torch.cat(part, dim=1) for part in zip(*parts, strict=True)) if parts else (none, none.bool())
-        self.maps[batch.pool].update(epoch, batch.index, p, right, torch.stack(errors, dim=1) if errors else none)
+        parts = [
+            kind.noted(prediction, target)
+            for kind, names in self.kinds[batch.pool]
+            for prediction, target in _pairs(kind, names, batch, predictions)
+        ]
+        certain, right, errors = (
+            torch.cat([absent, *(part for part in column if part is not None)], dim=1)
+            for absent, column in zip((none, none.bool(), none), zip(*parts, strict=True), strict=True)
+        )
+        self.maps[batch.pool].update(epoch, batch.index, certain, right, errors)
 
     @torch.no_grad()
     def end_epoch(self, epoch: int, model: MultiTaskModel, pools: Sequence[Pool]) -> None:
@@ -94,14 +92,13 @@ class Recorder(nn.Module):
         arrays = []
         for pool in pools:
             found = self.maps[pool.name]
-            samples = pool.samples.rows if isinstance(pool.samples, Images) else pool.samples.starts
             values = torch.cat([found.kept[: len(kept)], found.values()[None]]).transpose(2, 3)
             seen = torch.cat([found.kept_count[: len(kept)], found.count[None]])
             arrays.append(
                 PoolArrays(
                     pool.name,
                     found.tasks,
-                    samples.cpu().numpy().astype(np.int64),
+                    pool.samples.numbers.cpu().numpy().astype(np.int64),
                     seen.cpu().numpy(),
                     values.cpu().contiguous().numpy(),
                 )
@@ -109,23 +106,14 @@ class Recorder(nn.Module):
         write_maps(path, arrays, [*kept, epochs], self.settings.record)
 
 
-def binary_values(
-    logits: Float[Tensor, "B J"], labels: Int[Tensor, "B J"]
-) -> tuple[Float[Tensor, "B J"], Bool[Tensor, "B J"]]:
-    """(p of the true label, whether it was predicted), for labels 0 and 1; what stands for others means nothing."""
-    return torch.sigmoid(logits * (2 * labels - 1)), (logits > 0) == (labels == 1)
-
-
-def class_values(
-    logits: Float[Tensor, "B k"], labels: Int[Tensor, " B"]
-) -> tuple[Float[Tensor, "B 1"], Bool[Tensor, "B 1"]]:
-    """(p of the true label, whether it was predicted); what stands for a missing label means nothing."""
-    p = logits.softmax(dim=1).gather(1, labels.clamp(min=0)[:, None])
-    return p, logits.argmax(dim=1, keepdim=True) == labels[:, None]
-
-
-def _labels(batch: Batch, tasks: list[str]) -> Int[Tensor, "B j"]:
-    assert batch.labels is not None
-    if tuple(tasks) == batch.label_tasks:
-        return batch.labels
-    return batch.labels[:, [batch.label_tasks.index(name) for name in tasks]]
+def _pairs(
+    kind: type[TaskSpec], names: tuple[str, ...], batch: Batch, predictions: Predictions
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Predictions and targets of tasks of a kind: all at once where they are stacked, else one by one."""
+    if kind.stacked:
+        stack = predictions.stacks[kind.kind]
+        values = stack.values if names == stack.tasks else stack.values[:, [stack.tasks.index(name) for name in names]]
+        yield values.detach(), batch.targets(names)
+    else:
+        for name in names:
+            yield predictions.own[name].detach(), batch.target(name)

@@ -12,12 +12,12 @@ from mtl.data.loading.sampling import JointPlan
 from mtl.errors import UserError
 from mtl.models.build import MultiTaskModel
 from mtl.results.history import Epoch
+from mtl.tasks.base import TaskSpec
 from mtl.training.checkpoint import Checkpoint
 from mtl.training.instruments import Instruments
 from mtl.training.optimiser import LrSchedule
 from mtl.training.stopping import Selector
 from mtl.training.tally import Tally
-from mtl.types import TaskSpec
 
 
 @dataclass(frozen=True)

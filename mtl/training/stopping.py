@@ -1,7 +1,7 @@
 """Which epoch is kept, judged on validation data with weights that do not change during training.
 
 **Why not the training objective**: while λ(t) rises, the weighted training loss of different epochs are different
-objectives, and its minimum is epoch 1. So validation always uses fixed weights (methods 2.1).
+objectives, and its minimum is epoch 1. So validation always uses fixed weights.
 """
 
 import math
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from mtl.balancing.weighted import task_weights
 from mtl.config import StoppingConfig
-from mtl.types import TaskSpec
+from mtl.tasks.base import TaskSpec
 
 Metrics = dict[str, dict[str, float]]
 """Task → metric → value."""
@@ -19,14 +19,16 @@ Metrics = dict[str, dict[str, float]]
 class Selector:
     """Keeps the best epoch and says when to stop.
 
-    A forecast counts by its MSE, a label by 1 − its metric (accuracy: the error rate); ties go to the lower loss. A run
-    of one kind of task is judged by those tasks alone. Auxiliary tasks do not count unless there is nothing else.
+    A task counts by its metric where lower is better (MSE), else by 1 − its metric (accuracy: the error rate); ties go
+    to the lower loss. A run of one family of tasks is judged by those tasks alone. Auxiliary tasks do not count unless
+    there is nothing else.
 
     Args:
         config: criterion, patience and tolerance.
         specs: the tasks of the run.
         lam: the method's final λ; None takes `config.default_lambda`.
-        reference: forecast → validation MSE of the paired single-task run; needed by `constrained` in a joint run.
+        reference: task of family regression → validation metric of the paired single-task run; needed by `constrained`
+            in a joint run.
     """
 
     config: StoppingConfig
@@ -39,13 +41,13 @@ class Selector:
     def score(self, val: Metrics) -> tuple[float, ...]:
         """What is minimised, compared element by element."""
         counted = [spec for spec in self.specs if spec.role == "main"] or self.specs
-        forecasts = [spec for spec in counted if spec.kind == "forecast"]
-        labels = [spec for spec in counted if spec.kind != "forecast"]
-        if not forecasts or not labels:
+        errors = [spec for spec in counted if spec.family == "regression"]
+        labels = [spec for spec in counted if spec.family == "classification"]
+        if not errors or not labels:
             return _mean(counted, val), _mean_loss(counted, val)
         match self.config.criterion:
             case "forecast":
-                return (_mean(forecasts, val),)
+                return (_mean(errors, val),)
             case "combined":
                 weights = task_weights(counted, self.config.default_lambda if self.lam is None else self.lam)
                 score = sum(weights[spec.name] * _error(spec, val) for spec in counted)
@@ -53,10 +55,10 @@ class Selector:
             case "constrained":
                 assert self.reference is not None, "constrained needs the single-task validation MSE"
                 excess = max(
-                    val[spec.name]["mse"] / ((1 + self.config.tolerance) * self.reference[spec.name]) - 1
-                    for spec in forecasts
+                    val[spec.name][spec.metric] / ((1 + self.config.tolerance) * self.reference[spec.name]) - 1
+                    for spec in errors
                 )
-                # Among epochs that keep the forecasts the error of the labels counts; before any does, the excess.
+                # Among epochs that keep those errors the error of the labels counts; before any does, the excess.
                 return max(0.0, excess), _mean(labels, val), _mean_loss(labels, val)
 
     def update(self, epoch: int, val: Metrics) -> bool:
@@ -82,4 +84,4 @@ def _mean(specs: list[TaskSpec], val: Metrics) -> float:
 
 
 def _mean_loss(specs: list[TaskSpec], val: Metrics) -> float:
-    return sum(val[spec.name]["mse" if spec.kind == "forecast" else "loss"] for spec in specs) / len(specs)
+    return sum(val[spec.name][spec.loss_metric] for spec in specs) / len(specs)

@@ -10,15 +10,20 @@ from torch import Tensor, nn
 from mtl.balancing.base import Balancer, Step
 from mtl.balancing.build import build_balancer
 from mtl.config import Method
-from mtl.types import TaskSpec
+from mtl.tasks.base import TaskSpec
+from mtl.tasks.binary import Binary
+from mtl.tasks.forecast import Forecast
 
 ADAPTER: TypeAdapter[Method] = TypeAdapter(Method)
 
 
 def specs(count: int, mixed: bool = False) -> list[TaskSpec]:
     """Binary tasks; `mixed` makes the first a forecast."""
-    binary = [TaskSpec(f"t{k}", "binary", "line", 8, ["c0"], [], classes=["no", "yes"]) for k in range(count)]
-    return [TaskSpec("t0", "forecast", "line", 8, ["c0"], [0], horizon=4), *binary[1:]] if mixed else binary
+    binary = [
+        Binary(name=f"t{k}", source="line", shape=(1, 8), columns=["c0"], classes=["no", "yes"]) for k in range(count)
+    ]
+    first = Forecast(name="t0", source="line", shape=(1, 8), columns=["c0"], targets=[0], horizon=4)
+    return [first, *binary[1:]] if mixed else [*binary]
 
 
 def balancer(config: dict[str, Any], tasks: list[TaskSpec], seed: int = 0) -> Balancer:

@@ -7,7 +7,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mtl.balancing.base import Pass, Step
-from mtl.types import Predictions, TaskSpec
+from mtl.tasks.base import TaskSpec
+from mtl.tasks.binary import Binary
+from mtl.tasks.classification import Classification
+from mtl.tasks.forecast import Forecast
+from mtl.types import Predictions, Stack
 
 BINARY, CLASSES, AHEAD = 3, 4, 5
 
@@ -23,9 +27,10 @@ class Network:
 
     @property
     def specs(self) -> list[TaskSpec]:
-        own = [TaskSpec(f"b{k}", "binary", "line", 8, ["c"], [], classes=["no", "yes"]) for k in range(BINARY)]
-        many = TaskSpec("many", "classification", "line", 8, ["c"], [], classes=list("abcd"))
-        return [TaskSpec("next", "forecast", "line", 8, ["c"], [0], horizon=AHEAD), own[0], many, *own[1:]]
+        at = {"source": "line", "shape": (1, 8), "columns": ["c"]}
+        own = [Binary(name=f"b{k}", classes=["no", "yes"], **at) for k in range(BINARY)]
+        many = Classification(name="many", classes=list("abcd"), **at)
+        return [Forecast(name="next", targets=[0], horizon=AHEAD, **at), own[0], many, *own[1:]]
 
     @property
     def shared(self) -> list[nn.Parameter]:
@@ -54,7 +59,7 @@ class Network:
         for name, head in (("many", self.many), ("next", self.ahead)):
             if name in places and isinstance(head, nn.Linear):
                 linear[name,] = head.weight.detach()
-        predictions = Predictions(own, tuple(f"b{k}" for k in range(BINARY)), logits, (features,))
+        predictions = Predictions(own, {"binary": Stack(tuple(f"b{k}" for k in range(BINARY)), logits)}, (features,))
         vector = torch.stack([losses[name] for name in places])
         passes = [Pass(places, predictions, linear)]
         return Step(vector, tuple(places.values()), 0.5, passes, self.shared, self.heads)

@@ -16,11 +16,12 @@ from mtl.data.loading.tasks import TaskSet, build_tasks
 from mtl.errors import UserError
 from mtl.experiment.runs import all_in_every_step
 from mtl.models.build import MultiTaskModel, build_model
+from mtl.tasks.base import TaskSpec
 from mtl.training.checkpoint import read_header
 from mtl.training.forward import Forward
 from mtl.training.measure import measure
 from mtl.training.nonfinite import NonFiniteError
-from mtl.types import NO_LABEL, TaskSpec
+from mtl.types import NO_LABEL
 from tests.balancing.cases import CASES, Case
 from tests.balancing.linear_losses import balancer
 from tests.helpers.problems import ENCODER, TASKS, Run, binary, same, wave_tasks, waves
@@ -254,7 +255,7 @@ def test_exact_gradients_with_every_encoder(sharing: Sharing, name: str) -> None
     encoder = ENCODERS[name]
     specs = [task_for(encoder, "binary", task) for task in ("next", "phase", "up")]
     model = build_model(encoder, specs, 0, sharing)
-    logits = model(inputs(encoder, 12), [task.name for task in specs]).logits
+    logits = model(inputs(encoder, 12), [task.name for task in specs]).stacks["binary"].values
     assert logits is not None
     labels = (torch.arange(36).view(12, 3) % torch.tensor([2, 3, 5]) == 0).float()
     vector = F.binary_cross_entropy_with_logits(logits, labels, reduction="none").mean(dim=0)

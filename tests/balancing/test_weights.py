@@ -13,7 +13,7 @@ from mtl.balancing.build import build_balancer
 from mtl.balancing.uncertainty import Uncertainty
 from mtl.balancing.weighted import FixedWeights, WeightedSum, scheduled, task_weights
 from mtl.config import EqualMethod, SequentialMethod, UncertaintyMethod, WeightedMethod
-from mtl.types import TaskSpec
+from mtl.tasks.base import TaskSpec
 from tests.helpers.problems import spec
 
 F, G = spec("forecast", "f"), spec("forecast", "g", weight=3.0)

@@ -9,7 +9,7 @@ from benchmarks.reference_timedart import Reference, SingleWindows, copy_weights
 from mtl.config import DiffusionObjective, TimeDartEncoder
 from mtl.models.build import build_model, build_pretrainer
 from mtl.models.diffusion import DiffusionPretrainer
-from mtl.types import TaskSpec
+from mtl.tasks.forecast import Forecast
 
 LENGTH, HORIZON, CHANNELS, WIDTH, D_FF, LAYERS, DECODER_LAYERS, STEPS = 48, 12, 3, 16, 24, 2, 2, 50
 
@@ -58,7 +58,9 @@ def test_pretraining_loss_and_gradients_are_equal(patch_len: int, heads: int) ->
 @pytest.mark.parametrize("patch_len", [2, 8])
 def test_fine_tuning_loss_and_gradients_are_equal(patch_len: int, heads: int) -> None:
     columns = list("abc")
-    spec = TaskSpec("t", "forecast", "s", LENGTH, columns, list(range(CHANNELS)), horizon=HORIZON)
+    spec = Forecast(
+        name="t", source="s", shape=(CHANNELS, LENGTH), columns=columns, targets=list(range(CHANNELS)), horizon=HORIZON
+    )
     ours = build_model(encoder(patch_len, heads), [spec], 0)
     theirs = reference(patch_len, heads, HORIZON)
     copy_weights(ours, theirs)

@@ -7,11 +7,14 @@ from typing import Any
 import pytest
 
 from mtl.config import parse_config
-from mtl.config.image_sets import BuiltIn, known_set
+from mtl.config.images import BuiltIn
+from mtl.config.inputs import IMAGES
 from mtl.data.build import read_source
 from mtl.errors import UserError
 from mtl.models.build import build_model
-from mtl.types import ImageSet, TaskSpec
+from mtl.tasks.binary import Binary
+from mtl.tasks.forecast import Forecast
+from mtl.types import ImageSet
 
 Raw = dict[str, Any]
 
@@ -252,8 +255,8 @@ def test_a_task_that_nobody_trains_needs_no_fitting_encoder() -> None:
 
 
 SPECS = {
-    "images": TaskSpec("t0", "binary", "own", 0, ["grey"], [], classes=["odd", "even"], image=(8, 8)),
-    "windows": TaskSpec("t0", "forecast", "own", 24, ["a"], [0], horizon=6),
+    "images": Binary(name="t0", source="own", input=IMAGES, shape=(1, 8, 8), columns=["grey"], classes=["odd", "even"]),
+    "windows": Forecast(name="t0", source="own", shape=(1, 24), columns=["a"], targets=[0], horizon=6),
 }
 
 
@@ -284,7 +287,7 @@ def test_a_stage_that_finds_it_with_the_data_says_the_same(file: Raw, spec: str)
 def test_what_is_said_of_the_digits_holds(test: float) -> None:
     source = parse_config(own("digits", "even", test=test)).prepare.sources["own"]
     assert isinstance(source, BuiltIn)
-    known, found = known_set(source), read_source("own", source)
+    known, found = source.known, read_source("own", source)
     assert isinstance(found, ImageSet) and found.images.shape[1:] == known.shape
     assert known.names == {label: tuple(names) for label, names in found.classes.items()}
     assert known.train_images == int((found.fold >= 0).sum())

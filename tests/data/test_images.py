@@ -13,9 +13,8 @@ from pydantic import TypeAdapter
 from mtl.config.sources import Source
 from mtl.data.build import read_source
 from mtl.data.files.content import content_sha256
-from mtl.data.loading.scaling import fit_scaler
+from mtl.data.inputs.every import input_of
 from mtl.data.loading.store import load_prepared, write_prepared
-from mtl.data.loading.validate import part_masks
 from mtl.errors import ConfigError, DataError
 from mtl.types import ImageSet
 from stages.prepare import describe
@@ -153,18 +152,18 @@ def test_a_number_of_training_images_that_cannot_be(kind: str, count: int, messa
 @pytest.mark.parametrize("kind", ["mnist", "cifar10"])
 def test_the_scaler_is_that_of_the_training_images(kind: str, tmp_path: Path) -> None:
     found = images(kind, tmp_path)
-    mean, std = fit_scaler(found, 1)
-    pixels = found.images[part_masks(found, 1)["train"]].double() / 255
+    mean, std = input_of(found).fit(1)
+    pixels = found.images[input_of(found).masks(1)["train"]].double() / 255
     assert torch.allclose(mean, pixels.mean(dim=(0, 2, 3)), rtol=1e-12)
     assert torch.allclose(std, pixels.std(dim=(0, 2, 3), unbiased=False), rtol=1e-12)
     given = images("cifar10", tmp_path, mean=(0.5, 0.4, 0.3), std=(0.2, 0.1, 1.0))
-    assert [part.tolist() for part in fit_scaler(given, 0)] == [[0.5, 0.4, 0.3], [0.2, 0.1, 1.0]]
+    assert [part.tolist() for part in input_of(given).fit(0)] == [[0.5, 0.4, 0.3], [0.2, 0.1, 1.0]]
 
 
 def test_a_channel_of_one_value_keeps_its_spread(tmp_path: Path) -> None:
     found = images("mnist", tmp_path)
     found.images[:] = 51
-    mean, std = fit_scaler(found, 0)
+    mean, std = input_of(found).fit(0)
     assert (mean.item(), std.item()) == (pytest.approx(0.2), 1.0)
 
 
@@ -235,10 +234,11 @@ def test_a_source_of_ones_own_may_be_images(tmp_path: Path) -> None:
         ("images", "[1]", "`images` should be a uint8 tensor .* found list"),
         ("columns", "['near']", "`columns` should be 2 different names"),
         ("fold", "n[:5]", "`fold` should be an int64 tensor with one number for each of the 12 images"),
-        ("fold", "n", "`fold` of image 3 should be -1 .* found 3"),
+        ("fold", "n", r"`fold` of image 4 should be -1 \(test\), 0 to 2, or 3 \(always trained on\), found 4"),
         ("fold", "n % 3", "too few images: the test part is empty"),
         ("fold", "n % 3 - 1", "too few training images: fold 2 of 3 is empty"),
-        ("folds", "1", "`folds` should be at least 2 for images"),
+        ("folds", "0", "`folds` should be at least 1, found 0"),
+        ("folds", "1", r"`fold` of image \d+ should be -1 \(test\), 0 \(validation\), or 1 .* found 2"),
         ("labels", "{'half': n}", r"label `half`, image 2 .* should be a class from 0 to 1"),
         ("labels", "{}", "`labels` and `classes` should have the same names"),
         ("labels", "{'half': (n == 3).long()}", "class `second` is missing from the training part when fold 2 is held"),

@@ -7,13 +7,22 @@ import torch
 from pydantic import TypeAdapter
 
 from mtl.config import Task, parse_config
-from mtl.data.loading.labels import derive_labels
+from mtl.data.inputs.every import input_of
+from mtl.data.loading import labels as rules_of
 from mtl.data.loading.tasks import build_tasks
 from mtl.errors import ConfigError, DataError
 from mtl.types import NO_LABEL, ImageSet, Prepared, SourceData
 from tests.helpers.cases import params
 
 ANIMALS = ["airplane", "cat", "dog", "rest"]
+
+
+def derive_labels(
+    tasks: dict[str, Task], sources: dict[str, SourceData]
+) -> tuple[dict[str, str], dict[str, SourceData]]:
+    """What the tasks learn, and the sources with what their rules make."""
+    learns, made = rules_of.derive_labels(tasks, {name: input_of(source) for name, source in sources.items()})
+    return learns, {name: source.data for name, source in made.items()}
 
 
 def pictures(classes: list[str] | None = None, labels: list[int] | None = None, name: str = "own") -> ImageSet:
@@ -188,7 +197,9 @@ def test_rules_that_fit_no_number() -> None:
 def test_what_windows_cannot_do_and_images_cannot() -> None:
     with pytest.raises(ConfigError, match=r"`tasks\.t\.label\.flipped` is for images; own holds none"):
         derive(stored([0, 1, 2]), t={"flipped": 0})
-    with pytest.raises(ConfigError, match=r"`tasks\.ahead\.kind` should be binary or classification: own holds images"):
+    with pytest.raises(
+        ConfigError, match=r"`tasks\.ahead\.kind` should be regression, classification or binary: own holds images"
+    ):
         derive_labels({"ahead": TypeAdapter(Task).validate_python({"kind": "forecast", "source": "own", "horizon": 1})},
                       {"own": pictures()})  # fmt: skip
     with pytest.raises(ConfigError, match=r"`tasks\.t\.input_len` is for windows, and own holds images"):
@@ -257,12 +268,16 @@ def test_tasks_of_rules_share_their_images_and_are_balanced() -> None:
     data = build_tasks(tasks, {"own": source}, 0)
     (pool,) = data.pools["train"]
     assert pool.tasks == ("nine", "down", "digit")
-    assert data.labels == {"nine": "one_vs_rest(9)", "down": "flipped(0)", "digit": "classes"}
-    counts = torch.bincount(pool.targets["nine"].labels)
+    assert {name: spec.label for name, spec in data.specs.items()} == {
+        "nine": "one_vs_rest(9)",
+        "down": "flipped(0)",
+        "digit": "classes",
+    }
+    counts = torch.bincount(pool.targets["nine"].values)
     assert data.specs["nine"].class_weights == (pytest.approx(float(counts[0] / counts[1])),)
     # The pixels that are trained on are those that the coin has turned, for every task.
     batch = pool.batch(torch.arange(len(pool)))
-    down, upper = pool.targets["down"].labels == 1, batch.x[:, 0, 0, 0] > batch.x[:, 0, 1, 0]
+    down, upper = pool.targets["down"].values == 1, batch.x[:, 0, 0, 0] > batch.x[:, 0, 1, 0]
     assert torch.equal(upper, ~down) and 0 < int(down.sum()) < len(down)
 
 

@@ -51,7 +51,7 @@ def broken(change: str) -> str:
 
 
 BAD = [
-    ("def make(name, path):\n    return 3\n", r":make: should return an mtl\.types\.Prepared or .*ImageSet, found int"),
+    ("def make(name, path):\n    return 3\n", r":make: should return an mtl\.types\.Prepared or .*RowSet, found int"),
     ("def make(name, path):\n    return 1 / 0\n", r"failed: ZeroDivisionError: .* \(line 2 of plugin_"),
     ("def make(name):\n    return 3\n", r"failed: TypeError: make\(\) takes 1 positional argument"),
     ("def other(name, path):\n    pass\n", r"has no callable `make`"),
@@ -84,8 +84,8 @@ BAD = [
     (broken("parts['window'] = 4"), r"`borders` should be None"),
     (broken("parts.update(window=4, borders=None)"), r"`fold` should be an int64 tensor .* 3 windows"),
     (
-        broken("parts.update(window=4, borders=None, folds=2, labels={}, classes={}, fold=torch.tensor([0, 2, -1]))"),
-        r"`fold` of window 1 should be -1 \(test\) or 0 to 1, found 2",
+        broken("parts.update(window=4, borders=None, folds=2, labels={}, classes={}, fold=torch.tensor([0, 3, -1]))"),
+        r"`fold` of window 1 should be -1 \(test\), 0 to 1, or 2 \(always trained on\), found 3",
     ),
     (
         broken("parts.update(window=4, borders=None, folds=2, labels={}, classes={}, fold=torch.tensor([0, 0, -1]))"),
@@ -115,7 +115,7 @@ def unchecked(parts):
     """A Prepared whose fields are set one by one, as nothing checks their shapes outside of tests."""
     made = object.__new__(Prepared)
     usual = dict(labels={}, classes={}, groups=None, units={}, oracle_forecast=None, oracle_from=0,
-                 oracle_labels={}, notes=[])
+                 oracle_labels={}, oracle_numbers={}, numbers={}, notes=[])
     made.__dict__.update(usual | parts)
     return made
 '''

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import torch
 
-from mtl.config.image_sets import BuiltIn, known_set
+from mtl.config.images import BuiltIn
 from mtl.config.sources import (
     Cifar10Source,
     Cifar100Source,
@@ -22,7 +22,7 @@ from mtl.config.sources import (
 from mtl.data.build import read_source
 from mtl.data.files.download import get
 from mtl.data.files.verify import verify
-from mtl.data.loading.scaling import fit_scaler
+from mtl.data.inputs.every import input_of
 from mtl.data.loading.store import describe_splits
 from mtl.types import ImageSet, SourceData
 
@@ -47,7 +47,7 @@ def test_etth1(root: Path, mirror: Path) -> None:
     assert prepared.values.shape == (17420, 7)
     assert prepared.columns == ["HUFL", "HULL", "MUFL", "MULL", "LUFL", "LULL", "OT"]
     assert prepared.borders == (8640, 11520, 14400)
-    mean, std = fit_scaler(prepared, 0)
+    mean, std = input_of(prepared).fit(0)
     reference = pd.read_csv(mirror / "ETTh1.csv").iloc[:8640, 1:]
     np.testing.assert_allclose(mean, reference.mean(), rtol=1e-12)
     np.testing.assert_allclose(std, reference.std(ddof=0), rtol=1e-12)
@@ -73,7 +73,7 @@ def test_weather(root: Path, mirror: Path) -> None:
         on_duplicate="keep",
     )
     prepared = read_source("weather", source, root)
-    assert describe_splits(prepared)[0]["count"] == {"train": 36887, "val": 5270, "test": 10539, "unused": 0}
+    assert describe_splits(input_of(prepared))[0]["count"] == {"train": 36887, "val": 5270, "test": 10539, "unused": 0}
     assert len(prepared.columns) == 21
     assert "date: 1 rows repeat a time stamp (first: 2020-05-12 06:00:00), keep." in prepared.notes
     assert int((prepared.values == -9999).sum()) == 1 + 30 + 50
@@ -106,7 +106,7 @@ def test_basicmotions(root: Path, mirror: Path) -> None:
     prepared = read_source("basicmotions", source, root)
     assert (prepared.window, prepared.values.shape) == (100, (8000, 6))
     assert prepared.classes == {"label": ["Standing", "Running", "Walking", "Badminton"]}
-    counts = describe_splits(prepared)[0]["classes"]["label"]
+    counts = describe_splits(input_of(prepared))[0]["classes"]["label"]
     assert set(counts["train"].values()) == {8, 0} and set(counts["val"].values()) == {2, 0}
 
 
@@ -124,7 +124,7 @@ def needs(mirror: Path, name: str) -> None:
 
 def as_known(source: BuiltIn, found: SourceData) -> None:
     """What `mtl validate` takes for known of a set is what its files hold."""
-    known = known_set(source)
+    known = source.known
     assert isinstance(found, ImageSet) and found.images.shape[1:] == known.shape
     assert known.names == {label: tuple(names) for label, names in found.classes.items()}
     assert known.train_images is not None and int((found.fold >= 0).sum()) <= known.train_images

@@ -10,8 +10,8 @@ from mtl.config.sources import Source
 from mtl.data.build import read_source
 from mtl.data.files.register import add
 from mtl.data.files.verify import verify
+from mtl.data.inputs.every import input_of
 from mtl.data.loading.store import describe_splits, load_prepared, write_prepared
-from mtl.data.loading.validate import part_masks
 from mtl.types import ImageSet, SourceData
 from tests.helpers.data_files import make_source
 from tests.helpers.image_files import mnist_parts
@@ -67,12 +67,12 @@ def test_sizes_and_names(case: tuple[str, Source, SourceData, Path]) -> None:
 def test_parts_cover_everything_once_and_none_is_empty(case: tuple[str, Source, SourceData, Path]) -> None:
     prepared = case[2]
     for fold in range(prepared.folds):
-        masks = part_masks(prepared, fold)
+        masks = input_of(prepared).masks(fold)
         assert all(mask.any() for mask in masks.values())
         assert int(sum(mask.int() for mask in masks.values()).max()) == 1
     if prepared.fold is not None:
         # Every training window is held out exactly once, no test window ever is.
-        held_out = sum(part_masks(prepared, fold)["val"].int() for fold in range(prepared.folds))
+        held_out = sum(input_of(prepared).masks(fold)["val"].int() for fold in range(prepared.folds))
         assert torch.equal(held_out, (prepared.fold >= 0).int())
 
 
@@ -84,7 +84,7 @@ def test_reading_again_gives_the_same(case: tuple[str, Source, SourceData, Path]
     else:
         assert torch.equal(first.values, again.values)
     assert first.fold is None or torch.equal(first.fold, again.fold)
-    assert describe_splits(first) == describe_splits(again)
+    assert describe_splits(input_of(first)) == describe_splits(input_of(again))
 
 
 def test_survives_the_store(case: tuple[str, Source, SourceData, Path]) -> None:
@@ -95,7 +95,7 @@ def test_survives_the_store(case: tuple[str, Source, SourceData, Path]) -> None:
         before, after = getattr(prepared, name), getattr(back, name)
         if isinstance(before, torch.Tensor):
             assert torch.equal(before, after), name
-        elif name in ("labels", "oracle_labels"):
+        elif name in ("labels", "oracle_labels", "numbers", "oracle_numbers"):
             assert list(before) == list(after)
             assert all(torch.equal(before[key], after[key]) for key in before)
         else:

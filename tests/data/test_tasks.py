@@ -10,6 +10,8 @@ from torch import Tensor
 from mtl.config import Task
 from mtl.data.loading.tasks import TaskSet, build_tasks, unlabelled_pools
 from mtl.errors import ConfigError, DataError
+from mtl.tasks.base import LabelSpec
+from mtl.tasks.forecast import Forecast
 from mtl.types import NO_LABEL, SPLITS, Prepared, Split
 from tests.helpers.problems import binary, classification, counting, forecast, series, stored, windows
 
@@ -58,15 +60,15 @@ def test_a_label_belongs_to_the_last_row_of_its_window() -> None:
     for split, (begin, end) in zip(SPLITS, [(7, 40), (40, 60), (60, 80)], strict=True):
         assert [start + 7 for start in starts(data, "c", split)] == list(range(begin, end))
         (pool,) = data.pools[split]
-        assert pool.targets["c"].labels is not None
-        assert pool.targets["c"].labels.tolist() == [row % 3 for row in range(begin, end)]
+        assert pool.targets["c"].values is not None
+        assert pool.targets["c"].values.tolist() == [row % 3 for row in range(begin, end)]
 
 
 def test_training_windows_never_see_a_later_row() -> None:
     data = build(line(), f=forecast(), c=classification(label="state"), g=forecast(input_len=3, horizon=9))
     for pool in data.pools["train"]:
         for name in pool.tasks:
-            reach = max(starts(data, name, "train")) + windows(pool).input_len + data.specs[name].horizon
+            reach = max(starts(data, name, "train")) + windows(pool).input_len + pool.targets[name].ahead
             assert reach == 40
 
 
@@ -79,8 +81,8 @@ def test_missing_labels_are_left_out_and_counted_out() -> None:
     assert data.train_sizes() == {"f": 29, "c": 31}
     (pool,) = data.pools["train"]
     target = pool.targets["c"]
-    assert target.labels is not None and target.valid is not None
-    assert torch.equal(target.labels == NO_LABEL, ~target.valid)
+    assert target.values is not None and target.valid is not None
+    assert not target.values[~target.valid].any() and int(target.valid.sum()) == 31
 
 
 def test_the_latest_rows_are_a_forecasts_fraction() -> None:
@@ -197,15 +199,17 @@ def test_specs_carry_what_the_task_asked_for() -> None:
         plain=binary(label="state"),
     )
     f = data.specs["f"]
+    assert isinstance(f, Forecast)
     assert (f.targets, f.role, f.weight, f.dropout, f.horizon) == ([2, 0], "auxiliary", 2.0, 0.3, 4)
     (pool,) = data.select(["f"], "test")
     batch = pool.batch(torch.tensor([0]))
     assert torch.equal(batch.target("f")[0], windows(pool).flat[60:64, [2, 0]].T)
     # Rows 7…39 are labelled: 8 of the 33 are positive (n / (k · n_c); negatives / positives).
-    assert data.specs["c"].class_weights == pytest.approx((33 / (2 * 25), 33 / (2 * 8)))
-    assert data.specs["b"].class_weights == pytest.approx((25 / 8,))
-    assert data.specs["plain"].class_weights is None
-    assert data.labels == {"c": "state", "b": "state", "plain": "state"}
+    labels = {name: spec for name, spec in data.specs.items() if isinstance(spec, LabelSpec)}
+    assert labels["c"].class_weights == pytest.approx((33 / (2 * 25), 33 / (2 * 8)))
+    assert labels["b"].class_weights == pytest.approx((25 / 8,))
+    assert labels["plain"].class_weights is None
+    assert {name: spec.label for name, spec in labels.items()} == {"c": "state", "b": "state", "plain": "state"}
 
 
 def few(present: list[int]) -> Prepared:

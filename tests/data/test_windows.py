@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from mtl.data.inputs.windows import Windows, pad_rows
 from mtl.data.loading.pools import Pool, Target
-from mtl.data.loading.windows import Windows, pad_rows
 from tests.helpers.problems import counting
 
 ROWS, LENGTH = 30, 5
@@ -26,9 +26,9 @@ def pool() -> Pool:
         "line",
         Windows(pad_rows(FLAT, 4), LENGTH, starts),
         {
-            "all": Target(None, 4, None, whole),
-            "some": Target(torch.tensor([2, 0]), 2, None, starts <= ROWS - LENGTH - 2),
-            "label": Target(None, 0, LABELS[starts + LENGTH - 1], None),
+            "all": Target(None, 4, valid=whole),
+            "some": Target(None, 2, torch.tensor([2, 0]), starts <= ROWS - LENGTH - 2),
+            "label": Target(LABELS[starts + LENGTH - 1]),
         },
     )
 
@@ -47,7 +47,7 @@ def test_a_batch_is_what_slicing_gives(numbers: list[int]) -> None:
         assert batch.valid is not None
         assert batch.valid[k].tolist() == [end + 4 <= ROWS, end + 2 <= ROWS, True]
     assert batch.pool == "line/all"
-    assert batch.label_tasks == ("label",) and torch.equal(batch.index, torch.tensor(numbers))
+    assert batch.tables[0].tasks == ("label",) and torch.equal(batch.index, torch.tensor(numbers))
 
 
 def test_only_narrows_tasks_and_keeps_samples() -> None:
@@ -98,7 +98,7 @@ def test_a_pool_moves_with_everything_it_holds() -> None:
     assert isinstance(moved.samples, Windows)
     tensors = [moved.samples.flat, moved.samples.starts]
     for target in moved.targets.values():
-        tensors += [t for t in (target.channels, target.labels, target.valid) if t is not None]
+        tensors += [t for t in (target.channels, target.values, target.valid) if t is not None]
     assert len(tensors) == 6 and {t.device.type for t in tensors} == {"meta"}
     here = pool()
     there = here.to(torch.device("cpu"))

@@ -11,6 +11,7 @@ from safetensors.torch import load_file
 
 from mtl.balancing.build import build_balancer
 from mtl.config import Config, MlpEncoder, Start
+from mtl.config.inputs import IMAGES
 from mtl.errors import UserError
 from mtl.experiment import run_baseline, run_finetune
 from mtl.experiment.easing import eased_plan
@@ -18,7 +19,7 @@ from mtl.experiment.objects import build_optimiser, joint_plan, load_tasks
 from mtl.experiment.recipe import PLAIN, joint
 from mtl.models.build import build_model
 from mtl.results.history import Epoch
-from mtl.types import TaskSpec
+from mtl.tasks.binary import Binary
 from tests.experiment.conftest import configure
 
 SEED = 3
@@ -187,7 +188,7 @@ def test_heads_learn_at_their_own_rates_and_stacked_heads_split_by_rate(root: Pa
     assert {rate[id(p)] for p in model.trunk.parameters()} == {3e-3}
 
     images = [
-        TaskSpec(name, "binary", "s", 0, ["grey"], [], classes=["n", "y"], image=(4, 4), head_lr=lr)
+        Binary(name=name, source="s", input=IMAGES, shape=(1, 4, 4), columns=["grey"], classes=["n", "y"], head_lr=lr)
         for name, lr in (("a", None), ("b", 0.1), ("c", None))
     ]
     stacked = build_model(MlpEncoder(kind="mlp", sizes=[5]), images, SEED)
@@ -195,4 +196,4 @@ def test_heads_learn_at_their_own_rates_and_stacked_heads_split_by_rate(root: Pa
     optimiser = build_optimiser(config.train, stacked, ["a", "b", "c"], build_balancer(PLAIN, images), PLAIN)
     rate = {id(p): group["base_lr"] for group in optimiser.param_groups for p in group["params"]}
     assert [rate[id(stack.weight)] for stack in stacked._stacks] == [0.01, 0.1]
-    assert stacked(torch.zeros(2, 1, 4, 4), ["a", "b", "c"]).binary == ("a", "b", "c")
+    assert stacked(torch.zeros(2, 1, 4, 4), ["a", "b", "c"]).stacks["binary"].tasks == ("a", "b", "c")

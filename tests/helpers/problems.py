@@ -19,19 +19,21 @@ from mtl.config import (
     Task,
     TimeDartEncoder,
 )
+from mtl.data.inputs.windows import Windows
 from mtl.data.loading.pools import Pool, Target
 from mtl.data.loading.sampling import JointPlan
 from mtl.data.loading.tasks import TaskSet, build_tasks
-from mtl.data.loading.windows import Windows
 from mtl.models.build import MultiTaskModel, build_model
 from mtl.results.history import Epoch
+from mtl.tasks.base import TaskSpec
 from mtl.training.checkpoint import Checkpoint
 from mtl.training.fit import fit
 from mtl.training.instruments import Instruments
 from mtl.training.optimiser import adamw
 from mtl.training.state import Budget, Fitted, TrainingData, TrainingState
 from mtl.training.stopping import Selector
-from mtl.types import Kind, Prepared, TaskSpec
+from mtl.types import Prepared
+from tests.helpers.specs import Kind, a_task
 
 ENCODER = TimeDartEncoder(kind="timedart", patch_len=4, d_model=8, heads=1, layers=1, d_ff=16, dropout=0.1)
 
@@ -88,11 +90,7 @@ def binary(**settings: Any) -> BinaryTask:
 
 def spec(kind: Kind, name: str, **settings: Any) -> TaskSpec:
     """A resolved task on windows of 8 rows and 2 channels."""
-    classes = {"forecast": [], "classification": ["a", "b", "c"], "binary": ["no", "yes"]}[kind]
-    values: dict[str, Any] = {"name": name, "kind": kind, "source": "line", "input_len": 8, "columns": ["c0", "c1"],
-                              "targets": [0, 1] if kind == "forecast" else [], "classes": classes,
-                              "horizon": 4 if kind == "forecast" else 0}  # fmt: skip
-    return TaskSpec(**(values | settings))
+    return a_task(kind, **({"name": name, "source": "line", "shape": (2, 8), "columns": ["c0", "c1"]} | settings))
 
 
 def waves(rows: int = 200, borders: tuple[int, int, int] = (120, 160, 200)) -> Prepared:
@@ -180,7 +178,7 @@ def same(left: nn.Module | dict[str, Tensor], right: nn.Module | dict[str, Tenso
 def unlabelled(flat: Tensor, length: int, name: str = "line") -> Pool:
     """Every window of a z-scored series."""
     starts = torch.arange(len(flat) - length + 1)
-    return Pool(name, name, Windows(flat, length, starts), {"": Target(None, 0, None, None)})
+    return Pool(name, name, Windows(flat, length, starts), {"": Target(None)})
 
 
 def windows(pool: Pool) -> Windows:

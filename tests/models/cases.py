@@ -6,7 +6,9 @@ import torch
 from torch import Tensor
 
 from mtl.config import CnnEncoder, EncoderConfig, LinearEncoder, MlpEncoder, PythonEncoder, TimeDartEncoder
-from mtl.types import Kind, TaskSpec
+from mtl.config.inputs import IMAGES
+from mtl.tasks.base import TaskSpec
+from tests.helpers.specs import Kind, a_task
 
 LENGTH, CHANNELS = 32, 3
 IMAGE = (8, 10)
@@ -64,23 +66,21 @@ def task(kind: Kind = "forecast", name: str = "task", **changes: object) -> Task
     """A task on windows of LENGTH rows and CHANNELS channels."""
     values: dict[str, object] = {
         "name": name,
-        "kind": kind,
         "source": "source",
-        "input_len": LENGTH,
+        "shape": (CHANNELS, LENGTH),
         "columns": [f"c{i}" for i in range(CHANNELS)],
-        "targets": [0, 2] if kind == "forecast" else [],
-        "horizon": 4 if kind == "forecast" else 0,
-        "classes": {"forecast": [], "classification": ["a", "b", "c"], "binary": ["no", "yes"]}[kind],
     }
-    return TaskSpec(**{**values, **changes})  # type: ignore[arg-type]
+    targets = {"targets": [0, 2]} if kind == "forecast" else {}
+    return a_task(kind, **{**values, **targets, **changes})
 
 
 def task_for(encoder: EncoderConfig, kind: Kind, name: str = "task", **changes: object) -> TaskSpec:
     """A task on what the encoder reads."""
-    image = {"input_len": 0, "image": IMAGE} if on_images(encoder) else {}
+    image = {"input": IMAGES, "shape": (CHANNELS, *IMAGE)} if on_images(encoder) else {}
     return task(kind, name, **{**image, **changes})
 
 
 def kinds(encoder: EncoderConfig) -> list[Kind]:
     """What can be learnt from what the encoder reads."""
-    return ["classification", "binary"] if on_images(encoder) else ["forecast", "classification", "binary"]
+    labels: list[Kind] = ["classification", "binary", "regression"]
+    return labels if on_images(encoder) else ["forecast", *labels]

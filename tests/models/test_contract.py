@@ -13,7 +13,7 @@ from torch import Tensor
 from mtl.config import DenoiseObjective, EncoderConfig
 from mtl.models.build import build_model, build_pretrainer
 from mtl.models.transfer import hand_over
-from mtl.types import Kind
+from tests.helpers.specs import Kind
 from tests.models.cases import CHANNELS, ENCODERS, LENGTH, inputs, kinds, on_images, task, task_for
 
 every_encoder = pytest.mark.parametrize("encoder", ENCODERS.values(), ids=ENCODERS.keys())
@@ -29,11 +29,13 @@ def wanted(kind: Kind, n: int) -> Tensor:
     """Random targets of n samples."""
     if kind == "forecast":
         return torch.randn(n, 2, 4)
+    if kind == "regression":
+        return torch.randn(n)
     return torch.randint(3 if kind == "classification" else 2, (n,))
 
 
 def loss(kind: Kind, predicted: Tensor, target: Tensor) -> Tensor:
-    if kind == "forecast":
+    if kind in ("forecast", "regression"):
         return F.mse_loss(predicted, target)
     if kind == "binary":
         return F.binary_cross_entropy_with_logits(predicted, target.float())
@@ -49,7 +51,9 @@ def test_shapes_and_gradients(encoder: EncoderConfig, kind: Kind) -> None:
     model = build_model(encoder, [task_for(encoder, kind)], seed=0)
     for batch in (5, 1):
         predicted = model(inputs(encoder, batch), ["task"])["task"]
-        assert predicted.shape == {"forecast": (batch, 2, 4), "classification": (batch, 3), "binary": (batch,)}[kind]
+        one = (batch,)
+        shapes = {"forecast": (batch, 2, 4), "regression": one, "classification": (batch, 3), "binary": one}
+        assert predicted.shape == shapes[kind]
     model.zero_grad()
     loss(kind, model(inputs(encoder, 16), ["task"])["task"], wanted(kind, 16)).backward()
     for name, parameter in model.named_parameters():

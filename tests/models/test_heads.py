@@ -6,7 +6,7 @@ import torch
 from mtl.config import EncoderConfig, LinearEncoder, TimeDartEncoder
 from mtl.config.encoder import ClassificationHead
 from mtl.models.build import build_model
-from mtl.types import TaskSpec
+from mtl.tasks.base import TaskSpec
 from tests.models.cases import CHANNELS, LENGTH, task
 
 
@@ -51,7 +51,7 @@ def test_forecast_has_the_targets_in_their_order() -> None:
 
 
 def test_tasks_of_different_lengths_and_channels_share_the_encoder() -> None:
-    wide = task("classification", name="wide", input_len=56, columns=[f"c{i}" for i in range(5)])
+    wide = task("classification", name="wide", shape=(5, 56), columns=[f"c{i}" for i in range(5)])
     model = build_model(encoder("timedart"), [task(), wide], seed=0)
     assert model(torch.randn(2, CHANNELS, LENGTH), ["task"])["task"].shape == (2, 2, 4)
     assert model(torch.randn(2, 5, 56), ["wide"])["wide"].shape == (2, 3)
@@ -62,7 +62,7 @@ def test_mean_of_channels_keeps_the_head_small(pool: str) -> None:
     def head(channels: int, join: str, hidden: int | None) -> int:
         columns = [f"c{i}" for i in range(channels)]
         config = encoder("timedart", amplitude=False, pool=pool, channels=join, hidden=hidden)
-        model = build_model(config, [task("classification", columns=columns)], seed=0)
+        model = build_model(config, [task("classification", shape=(channels, LENGTH), columns=columns)], seed=0)
         assert model(torch.randn(2, channels, LENGTH), ["task"])["task"].shape == (2, 3)
         return int(model.parameter_counts()["heads"]["task"])
 

@@ -10,7 +10,7 @@ from mtl.models.build import build_model, build_pretrainer
 from mtl.models.linear import LinearBackbone
 from mtl.models.normalisation import normalise
 from mtl.models.transfer import hand_over
-from tests.models.cases import task
+from tests.models.cases import CHANNELS, task
 
 DENOISE = DenoiseObjective(kind="denoise")
 
@@ -18,9 +18,9 @@ DENOISE = DenoiseObjective(kind="denoise")
 def test_parameter_counts() -> None:
     config = LinearEncoder(kind="linear", input_len=336, classification=ClassificationHead(amplitude=False))
     columns = [f"c{i}" for i in range(7)]
-    long = task(name="long", input_len=336, columns=columns, targets=list(range(7)), horizon=96)
-    short = task(name="short", input_len=336, columns=columns, targets=[6], horizon=1)
-    label = task("classification", name="label", input_len=336, columns=columns)
+    long = task(name="long", shape=(7, 336), columns=columns, targets=list(range(7)), horizon=96)
+    short = task(name="short", shape=(7, 336), columns=columns, targets=[6], horizon=1)
+    label = task("classification", name="label", shape=(7, 336), columns=columns)
     counts = build_model(config, [long, short, label], seed=0).parameter_counts()
     assert counts["shared"] == (336 + 1) * 512 + (512 + 1) * 512
     assert counts["heads"]["long"] == (512 + 1) * 384 + (384 + 1) * 96
@@ -40,7 +40,7 @@ def test_other_lengths_are_an_error_unless_a_policy_is_chosen() -> None:
         backbone(resize="left_pad")(torch.randn(2, 1, 10))
     config = LinearEncoder(kind="linear", input_len=9, width=16)
     with pytest.raises(UserError, match=r"`encoder.input_len` should be 5, the rows in a window of tasks\.task, .*9\."):
-        build_model(config, [task(input_len=5)], seed=0)
+        build_model(config, [task(shape=(CHANNELS, 5))], seed=0)
     with pytest.raises(
         UserError, match=r"`encoder.input_len` should be 5, the rows in a window of pretrain, .*found 9"
     ):
@@ -89,7 +89,7 @@ def test_forgetting_is_not_handed_over() -> None:
     config = LinearEncoder(kind="linear", input_len=9, width=16, forgetting=ActivationForgetting())
     pretrainer = build_pretrainer(config, DENOISE, {9}, seed=0)
     assert pretrainer.encoder.pretraining
-    model = build_model(config, [task(input_len=9)], seed=1)
+    model = build_model(config, [task(shape=(CHANNELS, 9))], seed=1)
     assert not model.trunk.encoder.pretraining
     before = {k: v.clone() for k, v in model.trunk.encoder.state_dict().items()}
     transfer = hand_over([model.trunk.encoder], pretrainer.transferable())

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from mtl.config import EncoderConfig, MlpEncoder
+from mtl.config.inputs import IMAGES
 from mtl.config.sharing import (
     BranchedSharing,
     CrossStitchSharing,
@@ -25,7 +26,7 @@ from mtl.models.build import build_model
 from mtl.models.multitask import MultiTaskModel
 from mtl.models.sharing import CrossStitchTrunk
 from mtl.models.transfer import hand_over
-from mtl.types import TaskSpec
+from mtl.tasks.binary import Binary
 from tests.models.cases import ENCODERS, inputs, task_for
 
 NAMES = ("a", "b", "c")
@@ -80,9 +81,9 @@ def test_shapes_for_all_tasks_and_for_some_of_them(encoder: EncoderConfig, form:
     x = inputs(encoder, 5)
     with torch.no_grad():
         every, some = model(x, NAMES), model(x, ["c", "a"])
-    assert every.logits is not None and every.logits.shape == (5, 3) and every.binary == NAMES
-    assert some.logits is not None and some.binary == ("c", "a")
-    torch.testing.assert_close(some.logits, every.logits[:, [2, 0]])
+    assert every.stacks["binary"].values.shape == (5, 3) and every.stacks["binary"].tasks == NAMES
+    assert some.stacks["binary"].tasks == ("c", "a")
+    torch.testing.assert_close(some.stacks["binary"].values, every.stacks["binary"].values[:, [2, 0]])
 
 
 @every_staged
@@ -115,7 +116,7 @@ def test_memorises_64_samples(name: str, form: Form) -> None:
     losses = []
     for _ in range(50):
         optimiser.zero_grad()
-        logits = model(x, NAMES).logits
+        logits = model(x, NAMES).stacks["binary"].values
         assert logits is not None
         loss = F.binary_cross_entropy_with_logits(logits, target)
         loss.backward()
@@ -130,7 +131,7 @@ def test_the_tasks_of_broken_heads(encoder: EncoderConfig, form: Form) -> None:
     """One loss whose slope is not finite spoils what tasks share, and no other task's head."""
     model = build(encoder, form.sharing)
     assert model.tasks_of_broken_heads() == []
-    logits = model(inputs(encoder, 8), NAMES).logits
+    logits = model(inputs(encoder, 8), NAMES).stacks["binary"].values
     assert logits is not None
     one = logits[:, 1].sum()
     (logits.sum() + (one - one.detach()).sqrt()).backward()
@@ -178,7 +179,7 @@ def test_counts_add_up_and_gradients_of_shared_parameters_are_those_of_several_t
 def test_the_published_numbers_of_parameters(name: str, form: Form) -> None:
     del name
     tasks = [
-        TaskSpec(name, "binary", "mnist", 0, ["grey"], [], classes=["no", "yes"], image=(28, 28))
+        Binary(name=name, source="mnist", input=IMAGES, shape=(1, 28, 28), columns=["grey"], classes=["no", "yes"])
         for name in ("even", "multiple_of_3")
     ]
     encoder = MlpEncoder(kind="mlp", sizes=[64, 32])
@@ -194,7 +195,7 @@ def test_at_step_0_identity_stitches_are_the_separate_networks_bit_for_bit(encod
     x = inputs(encoder, 6)
     found: list[Tensor] = []
     for model in (stitched, separate):
-        logits = model(x, NAMES).logits
+        logits = model(x, NAMES).stacks["binary"].values
         assert logits is not None
         F.binary_cross_entropy_with_logits(logits, torch.ones_like(logits)).backward()
         found.append(logits)

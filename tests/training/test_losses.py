@@ -7,10 +7,11 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from mtl.data.inputs.windows import Windows
 from mtl.data.loading.pools import Pool, Target
-from mtl.data.loading.windows import Windows
+from mtl.tasks.base import TaskSpec
 from mtl.training.losses import PoolLosses, gradient_geometry
-from mtl.types import Predictions, TaskSpec
+from mtl.types import Predictions, Stack
 from tests.helpers.problems import spec
 
 
@@ -25,18 +26,13 @@ def task_loss(
         flat.view(n, rows, 2)[:, 8:] = target.transpose(1, 2)
         samples, wanted = Windows(flat, 8, rows * torch.arange(n)), Target(None, rows - 8, None, valid)
     else:
-        samples, wanted = Windows(torch.zeros(n + 8, 2), 8, torch.arange(n)), Target(None, 0, target, valid)
+        samples, wanted = Windows(torch.zeros(n + 8, 2), 8, torch.arange(n)), Target(target, valid=valid)
     pool = Pool("p", "line", samples, {task.name: wanted})
     present = pool.present(torch.arange(n))
     if not present:
         return None
-    binary = task.kind == "binary"
-    predictions = Predictions(
-        {} if binary else {task.name: prediction},
-        (task.name,) if binary else (),
-        prediction[:, None] if binary else None,
-        (),
-    )
+    stacks = {task.kind: Stack((task.name,), prediction[:, None])} if task.stacked else {}
+    predictions = Predictions({} if stacks else {task.name: prediction}, stacks, ())
     names, losses = PoolLosses(pool, {task.name: task})(predictions, pool.batch(torch.arange(n)), present)
     assert names == (task.name,)
     return losses[0]
@@ -153,13 +149,15 @@ def test_binary_tasks_of_a_pool_are_worked_out_together_as_if_each_were_alone() 
     masks["t2"], masks["t7"] = torch.rand(n, generator=drawn) < 0.5, torch.zeros(n, dtype=torch.bool)
     order = [*names[:4], "classes", *names[4:]]
     windows = Windows(torch.zeros(n + 8, 2), 8, torch.arange(n))
-    pool = Pool("p", "line", windows, {name: Target(None, 0, labels[name], masks[name]) for name in order})
+    pool = Pool("p", "line", windows, {name: Target(labels[name], valid=masks[name]) for name in order})
     index = torch.randperm(n, generator=drawn)[:9]
     present = pool.present(index)
     assert set(present) == set(order) - {"t7"}
     own, logits = torch.randn(9, 3, generator=drawn), torch.randn(9, 9, generator=drawn)
     binary = tuple(name for name in present if name != "classes")
-    found = PoolLosses(pool, specs)(Predictions({"classes": own}, binary, logits, ()), pool.batch(index), present)
+    found = PoolLosses(pool, specs)(
+        Predictions({"classes": own}, {"binary": Stack(binary, logits)}, ()), pool.batch(index), present
+    )
     for name, loss in zip(*found, strict=True):
         prediction = own if name == "classes" else logits[:, binary.index(name)]
         mask = masks[name]

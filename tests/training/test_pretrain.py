@@ -9,9 +9,9 @@ import torch
 
 from mtl.config import DenoiseObjective, DiffusionObjective, SamplerConfig
 from mtl.config.training import Objective
+from mtl.data.inputs.windows import Windows
 from mtl.data.loading.sampling import JointPlan
 from mtl.data.loading.tasks import unlabelled_pools
-from mtl.data.loading.windows import Windows
 from mtl.models.build import build_pretrainer
 from mtl.results.history import PretrainingEpoch
 from mtl.training.checkpoint import Checkpoint, read_header

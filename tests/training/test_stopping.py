@@ -44,7 +44,7 @@ def test_forecast_looks_at_the_forecast_alone() -> None:
 
 
 def test_a_label_counts_by_its_own_metric() -> None:
-    even = spec("classification", "c", label_metric="balanced_accuracy")
+    even = spec("classification", "c", metric="balanced_accuracy")
     history: list[Metrics] = [
         {"c": {"accuracy": 0.9, "balanced_accuracy": 0.5, "loss": 1.0}},
         {"c": {"accuracy": 0.8, "balanced_accuracy": 0.7, "loss": 1.0}},

@@ -14,9 +14,9 @@ from torch import Tensor, nn
 from mtl.config import DenoiseObjective, DiffusionObjective, LinearEncoder, SamplerConfig
 from mtl.config.encoder import EncoderConfig
 from mtl.config.training import Objective
+from mtl.data.inputs.windows import Windows
 from mtl.data.loading.sampling import JointPlan
 from mtl.data.loading.tasks import unlabelled_pools
-from mtl.data.loading.windows import Windows
 from mtl.errors import UserError
 from mtl.models.build import build_pretrainer
 from mtl.results.history import PretrainingEpoch

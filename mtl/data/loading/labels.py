@@ -6,21 +6,20 @@ that each task sees the same pixels whether it is trained alone or with others.
 n rows, stored windows or images of a source.
 """
 
-from dataclasses import replace
-
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from mtl.config import Task
-from mtl.config.names import Derived, check_names
+from mtl.config.names import Derived
+from mtl.data.inputs.base import Input
 from mtl.seeding import generator
-from mtl.types import NO_LABEL, ImageSet, Prepared, SourceData
+from mtl.types import NO_LABEL, SourceData
 
 
 def derive_labels(
-    tasks: dict[str, Task], sources: dict[str, SourceData]
-) -> tuple[dict[str, str], dict[str, SourceData]]:
+    tasks: dict[str, Task], sources: dict[str, Input[SourceData]]
+) -> tuple[dict[str, str], dict[str, Input[SourceData]]]:
     """Checks what the tasks name, and makes the labels of their rules.
 
     Args:
@@ -28,51 +27,45 @@ def derive_labels(
         sources: the prepared sources that they name; left as they are.
 
     Returns:
-        Task → the label of its source that it learns (forecasts are absent), and the sources with the labels that
-        rules make beside their own, `one_vs_rest(cat)` of the classes `rest` and `cat`. Of a source that a task of
-        rule `flipped` learns from, the images are turned upside down where its coin says so.
+        Task → the label or numeric target of its source that it learns (tasks that learn what follows are absent), and
+        the sources with the labels that rules make beside their own, `one_vs_rest(cat)` of the classes `rest` and
+        `cat`. Of a source that a task of rule `flipped` learns from, the samples are turned upside down where its coin
+        says so.
 
     Raises:
-        SettingError: as `mtl.config.names.check_names`.
+        SettingError: as `mtl.config.tasks.TaskBase.learns`.
     """
-    labels: dict[str, str] = {}
+    learns: dict[str, str] = {}
     made = dict(sources)
     turned: dict[str, Derived] = {}  # One coin a source: `mtl.config.contradictions` refuses a second.
     for name, task in tasks.items():
-        source = sources[task.source]
-        found = check_names(name, task, source.columns, source.classes, isinstance(source, ImageSet))
-        if isinstance(found, Derived):
-            made[task.source] = _with_label(made[task.source], found)
-            if found.coin == "flipped":
-                turned[task.source] = found
-        if found is not None:
-            labels[name] = found.name if isinstance(found, Derived) else found
+        label = task.learns(name, sources[task.source].held)
+        if isinstance(label, Derived):
+            made[task.source] = _with_label(made[task.source], label)
+            if label.coin == "flipped":
+                turned[task.source] = label
+        if label is not None:
+            learns[name] = label.name if isinstance(label, Derived) else label
     for name, derived in turned.items():
-        source = made[name]
-        assert isinstance(source, ImageSet)
-        flipped = source.labels[derived.name] == 1
-        images = source.images.clone()
-        images[flipped] = images[flipped].flip(2)
-        made[name] = replace(source, images=images)
-    return labels, made
+        made[name] = made[name].turned(made[name].data.labels[derived.name] == 1)
+    return learns, made
 
 
-def _with_label(source: SourceData, derived: Derived) -> SourceData:
+def _with_label(source: Input[SourceData], derived: Derived) -> Input[SourceData]:
     """The source with one label more; the optimum of the new label, where that of the old one is known."""
-    classes = source.classes | {derived.name: list(derived.classes)}
+    data = source.data
+    classes = data.classes | {derived.name: list(derived.classes)}
     if derived.of is None:
-        size = len(source.fold) if source.fold is not None else source.rows
-        labels = source.labels | {derived.name: _coin(source.name, derived, size)}
+        labels = data.labels | {derived.name: _coin(data.name, derived, source.size)}
     else:
-        labels = source.labels | {derived.name: _holds(source.labels[derived.of], derived)}
-    if not isinstance(source, Prepared):
-        return replace(source, labels=labels, classes=classes)
-    optimum = dict(source.oracle_labels)
+        labels = data.labels | {derived.name: _holds(data.labels[derived.of], derived)}
+    oracle = source.oracle
+    optimum = {} if oracle is None else dict(oracle.labels)
     if derived.of in optimum:
         optimum[derived.name] = _chance(optimum[derived.of], derived)
-    elif derived.of is None and source.oracle_forecast is not None:
-        optimum[derived.name] = torch.full((len(source.oracle_forecast), 2), 0.5, dtype=torch.float64)
-    return replace(source, labels=labels, classes=classes, oracle_labels=optimum)
+    elif derived.of is None and oracle is not None:
+        optimum[derived.name] = torch.full((oracle.rows, 2), 0.5, dtype=torch.float64)
+    return source.with_labels(labels, classes, optimum)
 
 
 def _coin(source: str, derived: Derived, size: int) -> Int[Tensor, " n"]:

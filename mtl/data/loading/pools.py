@@ -1,31 +1,43 @@
 """Pools: samples that several tasks share, so that a batch of them passes the network once.
 
-n samples of a pool, B of a batch, K tasks of the pool, J of them labels.
+n samples of a pool, B of a batch, K tasks of the pool, J of them with a target of their own kind of number.
 """
 
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 import torch
-from jaxtyping import Bool, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from mtl.data.loading.images import Images
-from mtl.data.loading.windows import Windows
-from mtl.types import Batch
+from mtl.data.inputs.base import Samples
+from mtl.types import Batch, Table
 
 
 @dataclass(frozen=True)
 class Target:
-    """What one task wants of a pool's samples."""
+    """What one task wants of a pool's samples: values that belong to them, or the rows that follow."""
 
-    channels: Int[Tensor, " T"] | None
-    """Forecast: channels that are predicted; None for all of them, and for a label."""
-    horizon: int
-    labels: Int[Tensor, " n"] | None
-    """Label: class of each sample of the pool; NO_LABEL where missing."""
-    valid: Bool[Tensor, " n"] | None
+    values: Int[Tensor, " n"] | Float[Tensor, " n"] | None
+    """Class number or z-scored number of each sample, where missing anything; None for the rows that follow."""
+    ahead: int = 0
+    """How many rows follow."""
+    channels: Int[Tensor, " T"] | None = None
+    """Channels of them that are predicted; None for all."""
+    valid: Bool[Tensor, " n"] | None = None
     """Which samples have a target; None when all have."""
+
+    def pick(self, index: Int[Tensor, " m"]) -> "Target":
+        """The target of some of the samples."""
+        parts = (None if part is None else part[index] for part in (self.values, self.valid))
+        values, valid = parts
+        return replace(self, values=values, valid=valid)
+
+    def to(self, device: torch.device) -> "Target":
+        """The target with its tensors on `device`."""
+        parts = (None if part is None else part.to(device) for part in (self.values, self.channels, self.valid))
+        values, channels, valid = parts
+        return Target(values, self.ahead, channels, valid)
 
 
 @dataclass(frozen=True)
@@ -34,7 +46,7 @@ class Pool:
 
     name: str
     source: str
-    samples: Windows | Images
+    samples: Samples
     targets: dict[str, Target]
 
     @property
@@ -45,14 +57,22 @@ class Pool:
         return len(self.samples)
 
     @cached_property
-    def label_tasks(self) -> tuple[str, ...]:
-        return tuple(name for name, target in self.targets.items() if target.labels is not None)
-
-    @cached_property
-    def labels(self) -> Int[Tensor, "n J"] | None:
-        """Every label in one matrix, so that a batch gathers all of them at once; 16 bits hold a class number."""
-        columns = [target.labels.to(torch.int16) for target in self.targets.values() if target.labels is not None]
-        return torch.stack(columns, dim=1) if columns else None
+    def tables(self) -> tuple[Table, ...]:
+        """Every target that belongs to the samples, in a matrix of class numbers (16 bits hold one) and one of numbers,
+        so that a batch gathers all of them at once."""
+        classes: dict[str, Tensor] = {}
+        numbers: dict[str, Tensor] = {}
+        for name, target in self.targets.items():
+            if target.values is not None:
+                if target.values.is_floating_point():
+                    numbers[name] = target.values
+                else:
+                    classes[name] = target.values.to(torch.int16)
+        return tuple(
+            Table(tuple(columns), torch.stack(list(columns.values()), dim=1))
+            for columns in (classes, numbers)
+            if columns
+        )
 
     @cached_property
     def valid(self) -> Bool[Tensor, "n K"] | None:
@@ -70,8 +90,9 @@ class Pool:
         return None if self.valid is None else self.valid.cpu()
 
     @cached_property
-    def horizon(self) -> int:
-        return max(target.horizon for target in self.targets.values())
+    def ahead(self) -> int:
+        """The most rows that a task wants behind a sample."""
+        return max(target.ahead for target in self.targets.values())
 
     def only(self, tasks: list[str]) -> "Pool | None":
         """The same samples for some of the tasks; None when none of them is here."""
@@ -83,40 +104,25 @@ class Pool:
         if len(self) <= count:
             return self
         index = torch.linspace(0, len(self) - 1, count, dtype=torch.float64).round().long()
-        targets = {
-            name: replace(
-                target,
-                labels=None if target.labels is None else target.labels[index],
-                valid=None if target.valid is None else target.valid[index],
-            )
-            for name, target in self.targets.items()
-        }
+        targets = {name: target.pick(index) for name, target in self.targets.items()}
         return replace(self, samples=self.samples.pick(index), targets=targets)
 
     def to(self, device: torch.device) -> "Pool":
         """The pool with its tensors on `device`."""
-        targets = {
-            name: Target(
-                None if target.channels is None else target.channels.to(device),
-                target.horizon,
-                None if target.labels is None else target.labels.to(device),
-                None if target.valid is None else target.valid.to(device),
-            )
-            for name, target in self.targets.items()
-        }
+        targets = {name: target.to(device) for name, target in self.targets.items()}
         return replace(self, samples=self.samples.to(device), targets=targets)
 
     def batch(self, index: Int[Tensor, " B"]) -> Batch:
         """Gathers samples by their number in the pool: x, and each task's target."""
-        x, future = self.samples.gather(index, self.horizon)
-        forecasts: dict[str, Tensor] = {}
+        x, following = self.samples.gather(index, self.ahead)
+        ahead: dict[str, Tensor] = {}
         for name, target in self.targets.items():
-            if target.labels is None and future is not None:
-                rows = future[:, :, : target.horizon]
-                forecasts[name] = rows if target.channels is None else rows.index_select(1, target.channels)
-        labels = None if self.labels is None else self.labels.index_select(0, index).long()
+            if target.values is None and following is not None:
+                rows = following[:, :, : target.ahead]
+                ahead[name] = rows if target.channels is None else rows.index_select(1, target.channels)
+        tables = tuple(Table(table.tasks, _rows(table.values, index)) for table in self.tables)
         valid = None if self.valid is None else self.valid.index_select(0, index)
-        return Batch(self.name, index, x, forecasts, self.label_tasks, labels, valid)
+        return Batch(self.name, index, x, ahead, tables, valid)
 
     def present(self, index: Int[Tensor, " B"]) -> tuple[str, ...]:
         """Tasks that have a target among the samples `index` (on the CPU)."""
@@ -124,3 +130,8 @@ class Pool:
             return self.tasks
         found = self.valid_on_cpu.index_select(0, index).any(0).tolist()
         return tuple(name for name, has in zip(self.tasks, found, strict=True) if has)
+
+
+def _rows(values: Tensor, index: Int[Tensor, " B"]) -> Tensor:
+    rows = values.index_select(0, index)
+    return rows if rows.is_floating_point() else rows.long()

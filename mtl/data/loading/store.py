@@ -1,4 +1,4 @@
-"""`Prepared` or `ImageSet` on disk: arrays.safetensors and meta.json, the same bytes for the same data.
+"""A prepared source on disk: arrays.safetensors and meta.json, the same bytes for the same data.
 
 safetensors is byte-stable with at most one metadata key (here: none), JSON with sorted keys. The folder is
 written beside its place and renamed, so that a stopped run leaves the old one or the new one, never half.
@@ -11,36 +11,32 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
-from mtl.data.loading.scaling import fit_scaler
-from mtl.data.loading.validate import part_masks
+from mtl.data.inputs.base import Input
+from mtl.data.inputs.every import input_of, kept
 from mtl.errors import DataError
-from mtl.types import ImageSet, Prepared, SourceData
+from mtl.tasks.base import known
+from mtl.types import SourceData, Split
 
 PREPARED = Path("data/prepared")
 ARRAYS, META = "arrays.safetensors", "meta.json"
 FORMAT = 1
-IMAGES = "images"
-"""The `kind` in the meta of a set of images; that of a series or of stored windows has none."""
-MAX_SCORE = 1e15
-"""A sum of 10^8 squares stays below float32's 3.4e38."""
 
 
 def write_prepared(prepared: SourceData, folder: Path, hashes: dict[str, str]) -> None:
     """Writes `folder`/arrays.safetensors and `folder`/meta.json, replacing what was there as a whole.
 
     Args:
-        prepared: a source that `mtl.data.loading.validate.check_prepared` let through.
+        prepared: a source that `mtl.data.inputs.every.check_prepared` let through.
         folder: data/prepared/NAME.
         hashes: source file → sha256, kept in the meta.
     """
-    arrays = save(_tensors(prepared))
-    meta = _meta_of_images(prepared) if isinstance(prepared, ImageSet) else _meta(prepared)
-    meta |= {
+    source = input_of(prepared)
+    arrays = save(_tensors(source))
+    meta = source.meta() | {
         "format": FORMAT,
         "name": prepared.name,
         "columns": prepared.columns,
@@ -48,10 +44,12 @@ def write_prepared(prepared: SourceData, folder: Path, hashes: dict[str, str]) -
         "labels": list(prepared.labels),
         "classes": prepared.classes,
         "notes": prepared.notes,
-        "splits": describe_splits(prepared),
+        "splits": describe_splits(source),
         "source_files": hashes,
         "sha256": {ARRAYS: hashlib.sha256(arrays).hexdigest()},
     }
+    if prepared.numbers:
+        meta["numbers"] = list(prepared.numbers)
     fresh, old = (folder.parent / f".{folder.name}.{word}-{os.getpid()}" for word in ("new", "old"))
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -98,101 +96,66 @@ def load_prepared(name: str, root: Path = PREPARED) -> SourceData:
         if hashlib.sha256(arrays).hexdigest() != meta["sha256"][ARRAYS]:
             raise DataError(f"{folder / ARRAYS} is damaged: its sha256 is not the one in {META}; {again}.")
         tensors = load(arrays)
-        return _images_from_meta(meta, tensors) if meta.get("kind") == IMAGES else _from_meta(meta, tensors)
+        return kept(meta, tensors, _common(meta, tensors)).data
     except (KeyError, TypeError, AttributeError, ValueError, SafetensorError) as error:
         raise DataError(f"{folder} is not what `prepare` writes ({type(error).__name__}: {error}): {again}.") from None
 
 
-def _meta(p: Prepared) -> dict[str, Any]:
+def _common(meta: dict[str, Any], tensors: dict[str, Tensor]) -> dict[str, Any]:
+    """The fields that every source has."""
     return {
-        "units": p.units,
-        "window": p.window,
-        "borders": p.borders,
-        "oracle_from": p.oracle_from,
-        "oracle_labels": list(p.oracle_labels),
-        "rows": p.rows,
+        "name": meta["name"],
+        "columns": meta["columns"],
+        "folds": meta["folds"],
+        "labels": {label: tensors[f"labels.{label}"] for label in meta["labels"]},
+        "classes": {label: meta["classes"][label] for label in meta["labels"]},
+        "numbers": {name: tensors[f"numbers.{name}"] for name in meta.get("numbers", [])},
+        "notes": meta["notes"],
     }
 
 
-def _meta_of_images(p: ImageSet) -> dict[str, Any]:
-    return {"kind": IMAGES, "rows": len(p.images), "shape": list(p.images.shape[1:]), "mean": p.mean, "std": p.std}
+def describe_splits(source: Input[SourceData]) -> list[dict[str, Any]]:
+    """For each fold: size, class counts and numeric targets of every part, and the scaler of its training rows.
 
-
-def _from_meta(meta: dict[str, Any], tensors: dict[str, Tensor]) -> Prepared:
-    return Prepared(
-        name=meta["name"],
-        values=tensors["values"],
-        columns=meta["columns"],
-        window=meta["window"],
-        borders=None if meta["borders"] is None else tuple(meta["borders"]),
-        fold=tensors.get("fold"),
-        folds=meta["folds"],
-        labels={label: tensors[f"labels.{label}"] for label in meta["labels"]},
-        classes={label: meta["classes"][label] for label in meta["labels"]},
-        groups=tensors.get("groups"),
-        units=meta["units"],
-        oracle_forecast=tensors.get("oracle_forecast"),
-        oracle_from=meta["oracle_from"],
-        oracle_labels={label: tensors[f"oracle_labels.{label}"] for label in meta["oracle_labels"]},
-        notes=meta["notes"],
-    )
-
-
-def _images_from_meta(meta: dict[str, Any], tensors: dict[str, Tensor]) -> ImageSet:
-    return ImageSet(
-        name=meta["name"],
-        images=tensors["images"],
-        columns=meta["columns"],
-        fold=tensors["fold"],
-        folds=meta["folds"],
-        labels={label: tensors[f"labels.{label}"] for label in meta["labels"]},
-        classes={label: meta["classes"][label] for label in meta["labels"]},
-        mean=None if meta["mean"] is None else tuple(meta["mean"]),
-        std=None if meta["std"] is None else tuple(meta["std"]),
-        notes=meta["notes"],
-    )
-
-
-def size_of(prepared: SourceData) -> int:
-    """Rows of a series, stored windows, or images."""
-    return len(prepared.fold) if prepared.fold is not None else prepared.rows
-
-
-def describe_splits(prepared: SourceData) -> list[dict[str, Any]]:
-    """For each fold: size and class counts of every part, and the scaler of its training rows.
-
-    Sizes count rows of a series, stored windows, or images; `unused` are a series' rows after the test part.
+    Sizes count rows of a series, stored windows, images or rows; `unused` are a series' rows after the test part.
     """
-    found = []
-    for fold in range(prepared.folds):
-        masks = part_masks(prepared, fold)
-        mean, std = fit_scaler(prepared, fold)
-        if isinstance(prepared, Prepared):
-            _check_scores(prepared, mean, std)
+    splits = []
+    for fold in range(source.data.folds):
+        masks = source.masks(fold)
+        mean, std = source.fit(fold)
+        problem = source.scores_problem((mean, std))
+        if problem is not None:
+            raise DataError(f"prepare.sources.{source.data.name}: {problem}")
         size = {part: int(mask.sum()) for part, mask in masks.items()}
         classes = {
-            label: {part: _count(values[masks[part]], prepared.classes[label]) for part in masks}
-            for label, values in prepared.labels.items()
+            label: {part: _count(values[masks[part]], source.data.classes[label]) for part in masks}
+            for label, values in source.data.labels.items()
         }
-        found.append(
-            {
-                "count": size | {"unused": size_of(prepared) - sum(size.values())},
-                "classes": classes,
-                "scaler": {"mean": mean.tolist(), "std": std.tolist()},
+        facts: dict[str, Any] = {
+            "count": size | {"unused": source.size - sum(size.values())},
+            "classes": classes,
+            "scaler": {"mean": mean.tolist(), "std": std.tolist()},
+        }
+        if source.data.numbers:
+            facts["numbers"] = _numbers(source, masks)
+        splits.append(facts)
+    return splits
+
+
+def _numbers(source: Input[SourceData], masks: dict[Split, Tensor]) -> dict[str, Any]:
+    """Numeric target → part → how many are known and missing, and their mean."""
+    described: dict[str, Any] = {}
+    for name, values in source.data.numbers.items():
+        parts = {part: values[mask] for part, mask in masks.items()}
+        described[name] = {
+            part: {
+                "known": int(known(found).sum()),
+                "missing": int((~known(found)).sum()),
+                "mean": float(found[known(found)].mean()) if bool(known(found).any()) else None,
             }
-        )
-    return found
-
-
-def _check_scores(p: Prepared, mean: Tensor, std: Tensor) -> None:
-    """Raises a DataError if a z-score is so large that its square, in float32, is not finite."""
-    largest = torch.maximum(p.values.amax(dim=0) - mean, mean - p.values.amin(dim=0)) / std
-    if bool((largest > MAX_SCORE).any()):
-        column = int((largest > MAX_SCORE).nonzero()[0])
-        raise DataError(
-            f"prepare.sources.{p.name}: column `{p.columns[column]}` should have values within {MAX_SCORE:g} standard "
-            f"deviations of its training rows, found one {float(largest[column]):g} away."
-        )
+            for part, found in parts.items()
+        }
+    return described
 
 
 def _count(labels: Tensor, names: list[str]) -> dict[str, int]:
@@ -201,17 +164,12 @@ def _count(labels: Tensor, names: list[str]) -> dict[str, int]:
     return counts | {"": int((labels < 0).sum())}
 
 
-def _tensors(p: SourceData) -> dict[str, Tensor]:
-    labels = {f"labels.{k}": v for k, v in p.labels.items()}
-    if isinstance(p, ImageSet):
-        found = {"images": p.images, "fold": p.fold} | labels
-    else:
-        optional = {"fold": p.fold, "groups": p.groups, "oracle_forecast": p.oracle_forecast}
-        optimum = {f"oracle_labels.{k}": v for k, v in p.oracle_labels.items()}
-        present = {name: tensor for name, tensor in optional.items() if tensor is not None}
-        found = {"values": p.values} | present | labels | optimum
+def _tensors(source: Input[SourceData]) -> dict[str, Tensor]:
+    labels = {f"labels.{name}": values for name, values in source.data.labels.items()}
+    numbers = {f"numbers.{name}": values for name, values in source.data.numbers.items()}
+    tensors = source.tensors() | labels | numbers
     # Own copies: safetensors refuses tensors that share memory (a label used twice, a view of a larger array).
-    return {k: v.detach().contiguous().clone() for k, v in found.items()}
+    return {name: tensor.detach().contiguous().clone() for name, tensor in tensors.items()}
 
 
-__all__ = ["IMAGES", "PREPARED", "describe_splits", "load_prepared", "size_of", "write_prepared"]
+__all__ = ["PREPARED", "describe_splits", "load_prepared", "write_prepared"]

@@ -12,7 +12,6 @@ from numpy import ndarray
 
 from mtl.config.image_sets import CLASSES
 from mtl.config.images import ImageSource
-from mtl.config.source_checks import part_problem
 from mtl.data.sources.folds import stratified_folds
 from mtl.errors import SettingError
 from mtl.types import ImageSet
@@ -60,7 +59,7 @@ def image_set(
         DataError: a class has fewer training images than there are folds.
     """
     found = len(train.pixels)
-    problem = part_problem(name, config, len(classes[CLASSES]), found)
+    problem = config.part_problem(name, len(classes[CLASSES]), found)
     if problem is not None:
         raise SettingError(*problem)
     enough = np.bincount(train.labels[CLASSES], minlength=len(classes[CLASSES])).min() >= config.folds

@@ -1,8 +1,8 @@
 """`kind: python`: a user's own source under `plugins/`, `target: module:callable`.
 
 The callable is called as `callable(name, path, **options)`: the source's name, its file (a `Path`, or None) and the
-section's `options`; it returns an `mtl.types.Prepared` or `ImageSet`, which is checked against the contract like any
-other.
+section's `options`; it returns an `mtl.types.Prepared`, `ImageSet` or `RowSet`, which is checked against the contract
+like any other.
 """
 
 import importlib
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from mtl.config.sources import PythonSource
-from mtl.data.loading.validate import check_prepared
+from mtl.data.inputs.every import check_prepared
 from mtl.errors import DataError
 from mtl.types import SourceData
 

@@ -1,0 +1,123 @@
+"""Kinds of input: what a sample of a source is, as far as it is known before any file is read; imports no torch."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from mtl.config.common import Problem, Section
+
+Shape = tuple[int | None, ...]
+"""Of one sample: (C, L) of a window, (C, Y, X) of an image, (F,) of a row; None where only the data tell."""
+
+
+@dataclass(frozen=True)
+class InputKind:
+    """What a sample is.
+
+    Args:
+        name: the kind, as `prepare` writes it.
+        noun: several samples in words.
+        has_length: a task may say how many rows a sample has (`input_len`).
+        continues: rows follow a sample, so that they can be forecast.
+        turns: a sample can be turned upside down.
+    """
+
+    name: str
+    noun: str
+    has_length: bool = False
+    continues: bool = False
+    turns: bool = False
+
+    def words(self, shape: Shape) -> str:
+        """Samples of a shape, in words."""
+        match self.name:
+            case "images":
+                if None in shape:
+                    return f"images of {shape[0]} channel{'' if shape[0] == 1 else 's'}"
+                return f"images of {' × '.join(map(str, shape))}: channels, rows, columns"
+            case "windows":
+                return "windows" if shape[1] is None else f"windows of {shape[1]} rows"
+            case _:
+                return self.noun if None in shape else f"{self.noun} of {shape[0]} numbers"
+
+
+WINDOWS = InputKind("windows", "windows", has_length=True, continues=True)
+IMAGES = InputKind("images", "images", turns=True)
+ROWS = InputKind("rows", "rows")
+
+
+def kind_named(name: str | None) -> InputKind:
+    """The kind that `prepare` wrote; windows have none written."""
+    return next(kind for kind in (WINDOWS, IMAGES, ROWS) if kind.name == (name or WINDOWS.name))
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One sample of a run: whose it is (`tasks.NAME`, `pretrain`), its kind, and its shape as far as it is known."""
+
+    whose: str
+    kind: InputKind
+    shape: Shape
+
+
+@dataclass(frozen=True)
+class Held:
+    """What a source holds: what a task may name.
+
+    Args:
+        source: its name.
+        kind: of its samples.
+        columns: names of its inputs.
+        classes: label → names of its classes.
+        numbers: names of its numeric targets.
+    """
+
+    source: str
+    kind: InputKind
+    columns: Sequence[str]
+    classes: dict[str, list[str]]
+    numbers: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Known:
+    """What the section of a source tells of its data.
+
+    Args:
+        shape: of a sample.
+        labels: label → number of its classes.
+        names: label → its classes in the order of the numbers; None where only the data tell.
+        train_size: at most so many training samples, before the section takes a part; None where only the data tell.
+        columns: names of the inputs.
+        numbers: names of the numeric targets.
+    """
+
+    shape: Shape
+    labels: dict[str, int]
+    names: dict[str, tuple[str, ...]] | None
+    train_size: int | None = None
+    columns: tuple[str, ...] = ()
+    numbers: tuple[str, ...] = ()
+
+
+class SourceBase(Section):
+    """What every kind of source answers before its files are read."""
+
+    input: ClassVar[InputKind | None] = None
+    """Kind of its samples; None where only the data tell."""
+    series: ClassVar[bool] = False
+    """One row a time step: a task says how many rows a sample has."""
+
+    @property
+    def most_ahead(self) -> int | None:
+        """The most rows ahead that may be forecast; None where the data alone limit them."""
+        return None
+
+    @property
+    def known(self) -> Known | None:
+        """What the section tells of the data; None where only the data tell."""
+        return None
+
+    def problem(self, name: str) -> Problem | None:
+        """What the section of the source `name` asks of its data in vain, as far as that is known."""
+        return None

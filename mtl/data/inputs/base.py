@@ -1,0 +1,197 @@
+"""The contract of a kind of input: a prepared source, and samples of it that a batch is gathered from.
+
+Whoever prepares, splits or loads data asks an `Input` these questions and never which kind it is, so that a new kind is
+one file here and one `case` in `mtl.data.inputs.every`.
+
+n samples, B of a batch, C channels (or numbers of a row), F folds.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, ClassVar, Generic, TypeVar
+
+import torch
+from jaxtyping import Bool, Float, Float64, Int
+from torch import Tensor
+
+from mtl.checks import bad
+from mtl.config.inputs import Held, InputKind
+from mtl.config.tasks import Task
+from mtl.tasks.base import Oracle
+from mtl.types import SourceData, Split
+
+Data = TypeVar("Data", bound=SourceData, covariant=True)
+Scaler = tuple[Float64[Tensor, " C"], Float64[Tensor, " C"]]
+"""Mean and standard deviation of each channel over training samples."""
+
+
+class Samples(ABC):
+    """Samples of a pool, cut from their source when they are asked for."""
+
+    @abstractmethod
+    def __len__(self) -> int: ...
+
+    @property
+    @abstractmethod
+    def numbers(self) -> Int[Tensor, " n"]:
+        """What a sample is known by at its source: the row at which its window starts, its image, its row."""
+
+    @abstractmethod
+    def gather(
+        self, index: Int[Tensor, " B"], ahead: int
+    ) -> tuple[Float[Tensor, "B *S"], Float[Tensor, "B C A"] | None]:
+        """Inputs, z-scored, and the `ahead` rows that follow them (None where nothing can follow a sample)."""
+
+    @abstractmethod
+    def pick(self, index: Int[Tensor, " m"]) -> "Samples":
+        """Some of the samples."""
+
+    @abstractmethod
+    def to(self, device: torch.device) -> "Samples":
+        """The samples with their tensors on `device`; nothing is copied that is there already."""
+
+
+Sampler = Callable[[Int[Tensor, " n"], int], Samples]
+"""(numbers of samples, rows of each) → samples."""
+
+
+class Input(ABC, Generic[Data]):
+    """A prepared source, by its kind of input.
+
+    Args:
+        data: what `prepare` made of it.
+    """
+
+    kind: ClassVar[InputKind]
+
+    def __init__(self, data: Data) -> None:
+        self.data = data
+
+    @property
+    def held(self) -> Held:
+        """What a task may name."""
+        return Held(self.data.name, self.kind, self.data.columns, self.data.classes, list(self.data.numbers))
+
+    @property
+    def series(self) -> bool:
+        """Samples may start anywhere in a row of time steps; else each has a fold."""
+        return False
+
+    @property
+    @abstractmethod
+    def place(self) -> str:
+        """What a target belongs to, in words: a row, a window, an image."""
+
+    @property
+    def size(self) -> int:
+        """How many of them there are."""
+        assert self.data.fold is not None
+        return len(self.data.fold)
+
+    @abstractmethod
+    def problem(self) -> str | None:
+        """What breaks the contract of the data, the first thing; None if nothing does."""
+
+    @abstractmethod
+    def tensors(self) -> dict[str, Tensor]:
+        """Arrays that are kept, besides labels and numeric targets, by name."""
+
+    @abstractmethod
+    def meta(self) -> dict[str, Any]:
+        """Facts that are kept, besides those that every source has; plain values."""
+
+    @classmethod
+    @abstractmethod
+    def from_kept(cls, meta: dict[str, Any], tensors: dict[str, Tensor], common: dict[str, Any]) -> "Input[Any]":
+        """The source as it was kept; `common` holds the fields that every source has."""
+
+    def masks(self, fold: int) -> dict[Split, Bool[Tensor, " _"]]:
+        """Part → which places belong to it when `fold` is held out."""
+        assert self.data.fold is not None
+        held_out, test = self.data.fold == fold, self.data.fold == -1
+        return {"train": ~(held_out | test), "val": held_out, "test": test}
+
+    def fit(self, fold: int) -> Scaler:
+        """The scaler of training samples when `fold` is held out; population standard deviation, original units. A
+        channel that never changes gets the deviation 1, so that its z-scores are 0.
+
+        Raises:
+            UserError: there is no such fold.
+        """
+        if not 0 <= fold < self.data.folds:
+            raise bad("fold", f"be from 0 to {self.data.folds - 1}", fold)
+        return self._fit(fold)
+
+    @abstractmethod
+    def _fit(self, fold: int) -> Scaler: ...
+
+    @abstractmethod
+    def length(self, name: str, task: Task) -> int:
+        """Rows of a sample of the task `name`; 0 for samples without any.
+
+        Raises:
+            SettingError: the length is missing or does not fit.
+        """
+
+    @abstractmethod
+    def shape(self, length: int) -> tuple[int, ...]:
+        """Shape of one sample."""
+
+    @abstractmethod
+    def numbers_of(self, split: Split, fold: int, length: int, ahead: int) -> Int[Tensor, " n"]:
+        """Samples of a part, by number; `ahead` rows follow each and belong to it."""
+
+    def unlabelled(self, split: Split, fold: int, length: int | None) -> tuple[int, Int[Tensor, " n"]]:
+        """Rows of a sample, and the samples of a part that lie in it whole; only of a kind that continues."""
+        raise AssertionError(f"{self.kind.noun} are not pretrained on")
+
+    @abstractmethod
+    def places(self, numbers: Int[Tensor, " n"], length: int) -> Int[Tensor, " n"]:
+        """Where the targets of samples stand among the labels and numeric targets of the source."""
+
+    @abstractmethod
+    def sampler(self, scaler: Scaler, ahead: int) -> Sampler:
+        """What makes samples of numbers; at most `ahead` rows are asked for behind one."""
+
+    @abstractmethod
+    def describe(self) -> str:
+        """Samples and columns in words, after their number."""
+
+    @property
+    def units(self) -> dict[str, str]:
+        """Column or numeric target → unit in words, where known."""
+        return {}
+
+    @property
+    def oracle(self) -> Oracle | None:
+        """What the best possible predictor says, where it is known."""
+        return None
+
+    def last_rows(self, numbers: Int[Tensor, " n"], length: int) -> Int[Tensor, " n"]:
+        """The last row that each sample shows: what its entry of the oracle is found by."""
+        return self.places(numbers, length)
+
+    def with_labels(
+        self, labels: dict[str, Tensor], classes: dict[str, list[str]], optimum: dict[str, Tensor]
+    ) -> "Input[Data]":
+        """The source with other labels, and with P(class | rows so far) of some, where it is known."""
+        return type(self)(replace(self.data, labels=labels, classes=classes))
+
+    def turned(self, which: Bool[Tensor, " n"]) -> "Input[Any]":
+        """The source with some samples upside down; only of a kind that turns."""
+        raise AssertionError(f"{self.kind.noun} cannot be turned")
+
+    def scores_problem(self, scaler: Scaler) -> str | None:
+        """What keeps z-scores from being squared in float32, in words; None if nothing does."""
+        return None
+
+    def no_samples(self, length: int, ahead: int) -> str:
+        """How long samples would have to be, for the message that a part has none."""
+        return ""
+
+
+def part_of(fold: Int[Tensor, " n"], split: Split, held_out: int) -> Int[Tensor, " m"]:
+    """Numbers of the samples with a fold that belong to a part."""
+    test, val = fold == -1, fold == held_out
+    return {"test": test, "val": val & ~test, "train": ~test & ~val}[split].nonzero().squeeze(1)

@@ -1,0 +1,104 @@
+"""What holds for the targets and folds of every source, whatever its samples are.
+
+F folds, k classes.
+"""
+
+import torch
+from torch import Tensor
+
+from mtl.data.inputs.base import Input
+from mtl.types import NO_LABEL, SourceData
+
+MAX_VALUE = 1e100
+"""The squares of larger ones, of which a standard deviation is made, are no numbers of float64."""
+
+
+def folds_problem(source: Input[SourceData]) -> str | None:
+    """What is wrong with the folds of samples that have one."""
+    fold, folds, place = source.data.fold, source.data.folds, source.place
+    if not isinstance(fold, Tensor) or fold.dtype != torch.int64 or fold.ndim != 1:
+        return f"`fold` should be an int64 tensor with one number for each {place}."
+    if folds < 1:
+        return f"`folds` should be at least 1, found {folds}."
+    outside = torch.nonzero((fold < -1) | (fold > folds))
+    if len(outside):
+        number = int(outside[0])
+        held_out = "0 (validation)" if folds == 1 else f"0 to {folds - 1}"
+        return (
+            f"`fold` of {place} {number} should be -1 (test), {held_out}, or {folds} (always trained on), found "
+            f"{int(fold[number])}."
+        )
+    if not bool((fold == -1).any()):
+        return f"too few {place}s: the test part is empty."
+    empty = [f for f in range(folds) if not bool((fold == f).any())]
+    if empty:
+        return f"too few training {place}s: fold {empty[0]} of {folds} is empty."
+    if folds == 1 and not bool((fold == 1).any()):
+        return f"too few training {place}s: all have fold 0, which is held out; those with fold 1 are trained on."
+    return None
+
+
+def fold_tensor_problem(fold: object, count: int, place: str) -> str | None:
+    """What is wrong with a tensor of folds of `count` samples."""
+    if not isinstance(fold, Tensor) or fold.dtype != torch.int64 or list(fold.shape) != [count]:
+        return f"`fold` should be an int64 tensor with one number for each of the {count} {place}s."
+    return None
+
+
+def columns_problem(columns: list[str], count: int) -> str | None:
+    """What is wrong with the names of `count` channels."""
+    if len(columns) != count or len(set(columns)) != len(columns):
+        return f"`columns` should be {count} different names, found {columns}."
+    return None
+
+
+def targets_problem(source: Input[SourceData]) -> str | None:
+    """What is wrong with labels or numeric targets."""
+    return _labels(source) or _numbers(source)
+
+
+def _labels(source: Input[SourceData]) -> str | None:
+    data, place, count = source.data, source.place, source.size
+    if set(data.labels) != set(data.classes):
+        labels, classes = sorted(data.labels), sorted(data.classes)
+        return f"`labels` and `classes` should have the same names, found {labels} and {classes}."
+    for name, label in data.labels.items():
+        names = data.classes[name]
+        if not isinstance(label, Tensor) or label.dtype != torch.int64 or list(label.shape) != [count]:
+            return f"label `{name}` should be an int64 tensor with one number for each of the {count} {place}s."
+        if len(names) < 2 or len(set(names)) != len(names):
+            return f"label `{name}` should have at least two classes with different names, found {names}."
+        outside = torch.nonzero((label != NO_LABEL) & ((label < 0) | (label >= len(names))))
+        if len(outside):
+            number = int(outside[0])
+            return (
+                f"label `{name}`, {place} {number} (counted from 0): should be a class from 0 to {len(names) - 1}, "
+                f"or {NO_LABEL} for none, found {int(label[number])}."
+            )
+        for fold in range(data.folds):
+            known = label[source.masks(fold)["train"]]
+            counts = torch.bincount(known[known != NO_LABEL], minlength=len(names))
+            missing = torch.nonzero(counts == 0)
+            if len(missing):
+                held = f" when fold {fold} is held out" if data.folds > 1 else ""
+                return f"label `{name}`: class `{names[int(missing[0])]}` is missing from the training part{held}."
+    return None
+
+
+def _numbers(source: Input[SourceData]) -> str | None:
+    data, place, count = source.data, source.place, source.size
+    for name, values in data.numbers.items():
+        if not isinstance(values, Tensor) or values.dtype != torch.float64 or list(values.shape) != [count]:
+            return f"target `{name}` should be a float64 tensor with one number for each of the {count} {place}s."
+        if name in data.columns:
+            return f"target `{name}` has the name of an input: nothing could be learnt but to copy it."
+        if name in data.labels:
+            return f"target `{name}` has the name of a label."
+        outside = torch.nonzero(values.abs() > MAX_VALUE)  # False for NaN, which is missing.
+        if len(outside):
+            number = int(outside[0])
+            return (
+                f"target `{name}`, {place} {number} (counted from 0): should be at most {MAX_VALUE:g} in size, or NaN "
+                f"for none, found {float(values[number])}."
+            )
+    return None

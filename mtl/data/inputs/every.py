@@ -1,0 +1,56 @@
+"""Every kind of input: the one list that others ask."""
+
+from typing import Any, assert_never
+
+from torch import Tensor
+
+from mtl.config.inputs import kind_named
+from mtl.data.inputs.base import Input
+from mtl.data.inputs.images import ImagesInput
+from mtl.data.inputs.rows import RowsInput
+from mtl.data.inputs.windows import WindowsInput
+from mtl.errors import DataError
+from mtl.types import ImageSet, Prepared, RowSet, SourceData
+
+KINDS: tuple[type[Input[Any]], ...] = (WindowsInput, ImagesInput, RowsInput)
+
+
+def input_of(data: SourceData) -> Input[SourceData]:
+    """A prepared source, by its kind of input."""
+    match data:
+        case Prepared():
+            return WindowsInput(data)
+        case ImageSet():
+            return ImagesInput(data)
+        case RowSet():
+            return RowsInput(data)
+        case _:
+            assert_never(data)
+
+
+def kept(meta: dict[str, Any], tensors: dict[str, Tensor], common: dict[str, Any]) -> Input[SourceData]:
+    """The source that was kept as `meta` and `tensors`; the meta of windows names no kind."""
+    name = kind_named(meta.get("kind"))
+    return next(kind for kind in KINDS if kind.kind == name).from_kept(meta, tensors, common)
+
+
+def check_prepared(prepared: object, where: str) -> SourceData:
+    """The argument, if it keeps the contract of one of the types of `mtl.types.SourceData`.
+
+    Args:
+        prepared: what a source's reader returned.
+        where: the file, or the callable, to name in messages.
+
+    Raises:
+        DataError: the first thing that is wrong, and where.
+    """
+    if not isinstance(prepared, SourceData):
+        found = type(prepared).__name__
+        raise DataError(
+            f"{where}: should return an mtl.types.Prepared, an mtl.types.ImageSet or an mtl.types.RowSet, found "
+            f"{found}."
+        )
+    message = input_of(prepared).problem()
+    if message is not None:
+        raise DataError(f"{where}: {message}")
+    return prepared

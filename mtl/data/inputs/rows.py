@@ -1,0 +1,163 @@
+"""Rows of numbers.
+
+n samples, B of a batch, F numbers of a row.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from mtl.config.inputs import ROWS, InputKind
+from mtl.config.tasks import Task
+from mtl.data.inputs.base import Input, Sampler, Samples, Scaler, part_of
+from mtl.data.inputs.contract import (
+    MAX_VALUE,
+    columns_problem,
+    fold_tensor_problem,
+    folds_problem,
+    targets_problem,
+)
+from mtl.data.inputs.scaling import fit_rows, scores_problem
+from mtl.tasks.base import Oracle
+from mtl.types import RowSet, Split
+
+
+@dataclass(frozen=True)
+class Rows(Samples):
+    """Some of the rows of a source."""
+
+    scaled: Float[Tensor, "S F"]
+    """All rows of the source, z-scored, float32; pools share the one tensor."""
+    rows: Int[Tensor, " n"]
+    """Which of them are the samples."""
+
+    def __len__(self) -> int:
+        return self.rows.shape[0]
+
+    @property
+    def numbers(self) -> Int[Tensor, " n"]:
+        return self.rows
+
+    def gather(self, index: Int[Tensor, " B"], ahead: int) -> tuple[Float[Tensor, "B F"], None]:
+        """Rows; nothing follows one, so `ahead` is 0."""
+        assert ahead == 0
+        return self.scaled.index_select(0, self.rows.index_select(0, index)), None
+
+    def pick(self, index: Int[Tensor, " m"]) -> "Rows":
+        return replace(self, rows=self.rows[index])
+
+    def to(self, device: torch.device) -> "Rows":
+        return Rows(self.scaled.to(device), self.rows.to(device))
+
+
+class RowsInput(Input[RowSet]):
+    """Rows of numbers, each a sample."""
+
+    kind: ClassVar[InputKind] = ROWS
+
+    @property
+    def place(self) -> str:
+        return "row"
+
+    def problem(self) -> str | None:
+        return self._values() or folds_problem(self) or targets_problem(self) or self._oracle()
+
+    def tensors(self) -> dict[str, Tensor]:
+        p = self.data
+        known = {f"oracle_labels.{label}": chance for label, chance in p.oracle_labels.items()}
+        known |= {f"oracle_numbers.{target}": mean for target, mean in p.oracle_numbers.items()}
+        return {"values": p.values, "fold": p.fold} | known
+
+    def meta(self) -> dict[str, Any]:
+        p = self.data
+        return {
+            "kind": self.kind.name,
+            "rows": len(p.values),
+            "units": p.units,
+            "oracle_labels": list(p.oracle_labels),
+            "oracle_numbers": list(p.oracle_numbers),
+        }
+
+    @classmethod
+    def from_kept(cls, meta: dict[str, Any], tensors: dict[str, Tensor], common: dict[str, Any]) -> "RowsInput":
+        rows = RowSet(
+            **common,
+            values=tensors["values"],
+            fold=tensors["fold"],
+            units=meta["units"],
+            oracle_labels={label: tensors[f"oracle_labels.{label}"] for label in meta["oracle_labels"]},
+            oracle_numbers={name: tensors[f"oracle_numbers.{name}"] for name in meta["oracle_numbers"]},
+        )
+        return cls(rows)
+
+    def _fit(self, fold: int) -> Scaler:
+        return fit_rows(self.data.values[self.masks(fold)["train"]])
+
+    def scores_problem(self, scaler: Scaler) -> str | None:
+        return scores_problem(self.data.values, self.data.columns, scaler)
+
+    def length(self, name: str, task: Task) -> int:
+        return 0
+
+    def shape(self, length: int) -> tuple[int, ...]:
+        return (len(self.data.columns),)
+
+    def numbers_of(self, split: Split, fold: int, length: int, ahead: int) -> Int[Tensor, " n"]:
+        return part_of(self.data.fold, split, fold)
+
+    def places(self, numbers: Int[Tensor, " n"], length: int) -> Int[Tensor, " n"]:
+        return numbers
+
+    def sampler(self, scaler: Scaler, ahead: int) -> Sampler:
+        scaled = ((self.data.values - scaler[0]) / scaler[1]).float()
+        return lambda numbers, length: Rows(scaled, numbers)
+
+    def describe(self) -> str:
+        return f"rows × {len(self.data.columns)} columns"
+
+    @property
+    def units(self) -> dict[str, str]:
+        return self.data.units
+
+    @property
+    def oracle(self) -> Oracle | None:
+        p = self.data
+        return Oracle(0, None, p.oracle_labels, p.oracle_numbers) if p.oracle_labels or p.oracle_numbers else None
+
+    def with_labels(
+        self, labels: dict[str, Tensor], classes: dict[str, list[str]], optimum: dict[str, Tensor]
+    ) -> "RowsInput":
+        return RowsInput(replace(self.data, labels=labels, classes=classes, oracle_labels=optimum))
+
+    def _values(self) -> str | None:
+        p = self.data
+        is_tensor = isinstance(p.values, Tensor)
+        if not is_tensor or p.values.ndim != 2 or p.values.dtype != torch.float64 or not p.values.numel():
+            found = f"{p.values.dtype} {list(p.values.shape)}" if is_tensor else type(p.values).__name__
+            return f"`values` should be a float64 tensor of rows × columns, found {found}."
+        count, columns = p.values.shape
+        problem = columns_problem(p.columns, columns) or fold_tensor_problem(p.fold, count, "row")
+        if problem is not None:
+            return problem
+        usable = p.values.abs() <= MAX_VALUE  # False for NaN.
+        if bool(usable.all()):
+            return None
+        row, column = (int(i) for i in torch.nonzero(~usable)[0])
+        found = f"{float(p.values[row, column])}"
+        return (
+            f"row {row} (counted from 0), column `{p.columns[column]}`: should be a finite number of at most "
+            f"{MAX_VALUE:g} in size, found {found}."
+        )
+
+    def _oracle(self) -> str | None:
+        p, count = self.data, self.size
+        for name, chance in p.oracle_labels.items():
+            if name not in p.classes or list(chance.shape) != [count, len(p.classes[name])]:
+                return f"`oracle_labels` of `{name}` should be a chance of each class for each of the {count} rows."
+        for name, mean in p.oracle_numbers.items():
+            if name not in p.numbers or list(mean.shape) != [count]:
+                return f"`oracle_numbers` of `{name}` should be a number for each of the {count} rows."
+        return None

@@ -1,0 +1,34 @@
+"""The z-score of rows of numbers, fitted on training rows alone."""
+
+import torch
+from jaxtyping import Float64
+from torch import Tensor
+
+from mtl.data.inputs.base import Scaler
+
+MAX_SCORE = 1e15
+"""A sum of 10^8 squares stays below float32's 3.4e38."""
+
+
+def fit_rows(rows: Float64[Tensor, "R C"]) -> Scaler:
+    """Mean and population standard deviation (ddof 0) of each column, original units; 1 for a constant one."""
+    mean, std = rows.mean(dim=0), rows.std(dim=0, unbiased=False)
+    # Rounding can leave a constant channel a mean that is not its value, and a deviation of 1e-17: compare the
+    # extremes instead. And the squares of deviations below 1e-162 are 0.
+    constant = rows.amax(dim=0) == rows.amin(dim=0)
+    mean[constant] = rows[0, constant]
+    std[constant | (std == 0)] = 1.0
+    return mean, std
+
+
+def scores_problem(values: Float64[Tensor, "R C"], columns: list[str], scaler: Scaler) -> str | None:
+    """The column with a z-score so large that its square, in float32, is not finite, in words; None if none has."""
+    mean, std = scaler
+    largest = torch.maximum(values.amax(dim=0) - mean, mean - values.amin(dim=0)) / std
+    if not bool((largest > MAX_SCORE).any()):
+        return None
+    column = int((largest > MAX_SCORE).nonzero()[0])
+    return (
+        f"column `{columns[column]}` should have values within {MAX_SCORE:g} standard deviations of its training rows, "
+        f"found one {float(largest[column]):g} away."
+    )

@@ -1,0 +1,291 @@
+"""Windows of a series, or stored ones, cut from one flat tensor when they are asked for.
+
+A source is one flat z-scored tensor [R, C]; a sample is the row at which its window starts. A batch is one
+`index_select` on a view of the flat tensor: no copy of overlapping windows is ever kept.
+"""
+
+import math
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from mtl.config.inputs import WINDOWS, InputKind
+from mtl.config.tasks import Task
+from mtl.data.inputs.base import Input, Sampler, Samples, Scaler, part_of
+from mtl.data.inputs.contract import (
+    MAX_VALUE,
+    columns_problem,
+    fold_tensor_problem,
+    folds_problem,
+    targets_problem,
+)
+from mtl.data.inputs.scaling import fit_rows, scores_problem
+from mtl.errors import DataError, SettingError
+from mtl.tasks.base import Oracle
+from mtl.types import Prepared, Split
+
+
+@dataclass(frozen=True)
+class Windows(Samples):
+    """Windows of `input_len` rows."""
+
+    flat: Float[Tensor, "R C"]
+    """The source, z-scored, float32; the rows past its end that a last label's window would read are zero."""
+    input_len: int
+    starts: Int[Tensor, " n"]
+    """First row of each sample's window."""
+
+    def __len__(self) -> int:
+        return self.starts.shape[0]
+
+    @property
+    def numbers(self) -> Int[Tensor, " n"]:
+        return self.starts
+
+    def gather(self, index: Int[Tensor, " B"], ahead: int) -> tuple[Float[Tensor, "B C L"], Float[Tensor, "B C A"]]:
+        """Inputs, and the `ahead` rows that follow them."""
+        starts = self.starts.index_select(0, index)
+        span = self.flat.unfold(0, self.input_len + ahead, 1).index_select(0, starts)
+        return span[:, :, : self.input_len], span[:, :, self.input_len :]
+
+    def pick(self, index: Int[Tensor, " m"]) -> "Windows":
+        return replace(self, starts=self.starts[index])
+
+    def to(self, device: torch.device) -> "Windows":
+        return replace(self, flat=self.flat.to(device), starts=self.starts.to(device))
+
+
+def pad_rows(values: Float[Tensor, "R C"], rows: int) -> Float[Tensor, "P C"]:
+    """Appends `rows` zero rows, so that windows at the very end can be gathered with the rows that would follow."""
+    return torch.cat([values, values.new_zeros(rows, values.shape[1])]) if rows else values
+
+
+class WindowsInput(Input[Prepared]):
+    """A series, or stored windows."""
+
+    kind: ClassVar[InputKind] = WINDOWS
+
+    @property
+    def series(self) -> bool:
+        return self.data.window is None
+
+    @property
+    def place(self) -> str:
+        return "row" if self.data.fold is None else "window"
+
+    @property
+    def size(self) -> int:
+        return self.data.rows if self.data.fold is None else len(self.data.fold)
+
+    def problem(self) -> str | None:
+        # `or` in this order: each check may rely on those before it.
+        return (
+            self._shapes() or self._values() or self._parts() or targets_problem(self) or self._oracle()
+        )  # fmt: skip
+
+    def tensors(self) -> dict[str, Tensor]:
+        p = self.data
+        optional = {"fold": p.fold, "groups": p.groups, "oracle_forecast": p.oracle_forecast}
+        known = {f"oracle_labels.{label}": chance for label, chance in p.oracle_labels.items()}
+        known |= {f"oracle_numbers.{target}": mean for target, mean in p.oracle_numbers.items()}
+        return {"values": p.values} | {name: tensor for name, tensor in optional.items() if tensor is not None} | known
+
+    def meta(self) -> dict[str, Any]:
+        p = self.data
+        facts = {
+            "units": p.units,
+            "window": p.window,
+            "borders": p.borders,
+            "oracle_from": p.oracle_from,
+            "oracle_labels": list(p.oracle_labels),
+            "rows": p.rows,
+        }
+        return facts | ({"oracle_numbers": list(p.oracle_numbers)} if p.oracle_numbers else {})
+
+    @classmethod
+    def from_kept(cls, meta: dict[str, Any], tensors: dict[str, Tensor], common: dict[str, Any]) -> "WindowsInput":
+        prepared = Prepared(
+            **common,
+            values=tensors["values"],
+            window=meta["window"],
+            borders=None if meta["borders"] is None else tuple(meta["borders"]),
+            fold=tensors.get("fold"),
+            groups=tensors.get("groups"),
+            units=meta["units"],
+            oracle_forecast=tensors.get("oracle_forecast"),
+            oracle_from=meta["oracle_from"],
+            oracle_labels={label: tensors[f"oracle_labels.{label}"] for label in meta["oracle_labels"]},
+            oracle_numbers={name: tensors[f"oracle_numbers.{name}"] for name in meta.get("oracle_numbers", [])},
+        )
+        return cls(prepared)
+
+    def masks(self, fold: int) -> dict[Split, Bool[Tensor, " _"]]:
+        p = self.data
+        if p.fold is not None:
+            return super().masks(fold)
+        if p.borders is None:
+            raise DataError(f"{p.name}: has neither borders (a series) nor folds (stored windows).")
+        a, b, c = p.borders
+        row = torch.arange(p.rows)
+        return {"train": row < a, "val": (row >= a) & (row < b), "test": (row >= b) & (row < c)}
+
+    def _fit(self, fold: int) -> Scaler:
+        train = self.masks(fold)["train"]
+        if self.data.window is not None:
+            train = train.repeat_interleave(self.data.window)
+        return fit_rows(self.data.values[train])
+
+    def scores_problem(self, scaler: Scaler) -> str | None:
+        return scores_problem(self.data.values, self.data.columns, scaler)
+
+    def length(self, name: str, task: Task) -> int:
+        window, ahead = self.data.window, task.rows_ahead
+        if window is None:
+            if task.input_len is None:
+                message = f"is missing: {task.source} is a series, not stored windows."
+                raise SettingError(f"tasks.{name}.input_len", message)
+            return task.input_len
+        length = window - ahead if task.input_len is None else task.input_len
+        if not 0 < length <= window - ahead:
+            message = f"should leave {ahead} rows to forecast in the stored windows of {window} rows of "
+            raise SettingError(f"tasks.{name}.input_len", f"{message}{task.source}, found {length}.")
+        return length
+
+    def shape(self, length: int) -> tuple[int, ...]:
+        return len(self.data.columns), length
+
+    def numbers_of(self, split: Split, fold: int, length: int, ahead: int) -> Int[Tensor, " n"]:
+        p = self.data
+        if p.fold is not None:
+            assert p.window is not None
+            return part_of(p.fold, split, fold) * p.window + (p.window - length - ahead)
+        begin, stop = self._part(split)
+        # The first row of a target is the part's first row: the one after the window, or, of a target that belongs to
+        # the window, its last one. So windows of validation and test start before their part.
+        earliest = max(0, begin - length + (0 if ahead else 1))
+        return torch.arange(earliest, max(earliest, stop - length - ahead + 1))
+
+    def unlabelled(self, split: Split, fold: int, length: int | None) -> tuple[int, Int[Tensor, " n"]]:
+        p = self.data
+        if p.fold is not None:
+            assert p.window is not None
+            return p.window, part_of(p.fold, split, fold) * p.window
+        assert p.borders is not None and length is not None
+        begin, stop = self._part(split)
+        return length, torch.arange(begin, max(begin, stop - length + 1))
+
+    def _part(self, split: Split) -> tuple[int, int]:
+        """First row of a part of a series, and the row after its last."""
+        assert self.data.borders is not None
+        first, second, end = self.data.borders
+        return {"train": (0, first), "val": (first, second), "test": (second, end)}[split]
+
+    def places(self, numbers: Int[Tensor, " n"], length: int) -> Int[Tensor, " n"]:
+        return numbers // self.data.window if self.data.window is not None else numbers + length - 1
+
+    def last_rows(self, numbers: Int[Tensor, " n"], length: int) -> Int[Tensor, " n"]:
+        return numbers + length - 1
+
+    def sampler(self, scaler: Scaler, ahead: int) -> Sampler:
+        flat = pad_rows(((self.data.values - scaler[0]) / scaler[1]).float(), ahead)
+        return lambda numbers, length: Windows(flat, length, numbers)
+
+    def describe(self) -> str:
+        what = "rows" if self.data.window is None else f"windows of {self.data.window} rows"
+        return f"{what} × {len(self.data.columns)} columns"
+
+    @property
+    def units(self) -> dict[str, str]:
+        return self.data.units
+
+    @property
+    def oracle(self) -> Oracle | None:
+        p = self.data
+        if p.oracle_forecast is None and not p.oracle_labels and not p.oracle_numbers:
+            return None
+        return Oracle(p.oracle_from, p.oracle_forecast, p.oracle_labels, p.oracle_numbers)
+
+    def with_labels(
+        self, labels: dict[str, Tensor], classes: dict[str, list[str]], optimum: dict[str, Tensor]
+    ) -> "WindowsInput":
+        return WindowsInput(replace(self.data, labels=labels, classes=classes, oracle_labels=optimum))
+
+    def no_samples(self, length: int, ahead: int) -> str:
+        wanted = f" and {ahead} rows to forecast" if ahead else ""
+        return f" with {length} rows of input{wanted}"
+
+    def _shapes(self) -> str | None:
+        p = self.data
+        if not isinstance(p.values, Tensor) or p.values.ndim != 2 or p.values.dtype != torch.float64:
+            is_tensor = isinstance(p.values, Tensor)
+            found = f"{p.values.dtype} {list(p.values.shape)}" if is_tensor else type(p.values).__name__
+            return f"`values` should be a float64 tensor of rows × channels, found {found}."
+        if (problem := columns_problem(p.columns, p.values.shape[1])) is not None:
+            return problem
+        if p.window is None:
+            if p.fold is not None or p.folds != 1:
+                return "a series (`window` None) should have no `fold`, and `folds` 1."
+            return None
+        if p.borders is not None:
+            return "stored windows have folds, so `borders` should be None."
+        if p.window < 1 or p.rows % p.window or p.rows == 0:
+            return f"`values` should hold whole windows of {p.window} rows, found {p.rows} rows."
+        windows = p.rows // p.window
+        problem = fold_tensor_problem(p.fold, windows, "window")
+        if problem is None and p.groups is not None:
+            problem = fold_tensor_problem(p.groups, windows, "window")
+            problem = None if problem is None else problem.replace("`fold`", "`groups`")
+        return problem
+
+    def _values(self) -> str | None:
+        p = self.data
+        usable = p.values.abs() <= MAX_VALUE  # False for NaN.
+        if bool(usable.all()):
+            return None
+        row, column = (int(i) for i in torch.nonzero(~usable)[0])
+        found = float(p.values[row, column])
+        should = f"be at most {MAX_VALUE:g} in size" if math.isfinite(found) else "be a finite number"
+        return f"{self._cell(row, column)}: should {should}, found {found}."
+
+    def _cell(self, row: int, column: int) -> str:
+        """Where a cell of `values` stands, in words."""
+        name, window = self.data.columns[column], self.data.window
+        if window is None:
+            return f"row {row} (counted from 0), column `{name}`"
+        return f"window {row // window}, row {row % window} (counted from 0), column `{name}`"
+
+    def _parts(self) -> str | None:
+        p = self.data
+        if p.fold is not None:
+            return folds_problem(self)
+        if p.borders is None:
+            return "a series should have `borders`."
+        a, b, c = p.borders
+        if not 0 < a < b < c <= p.rows:
+            return (
+                f"too few rows: every part needs at least one, found train {a}, validation {b - a}, test {c - b} "
+                f"of {p.rows} rows."
+            )
+        return None
+
+    def _oracle(self) -> str | None:
+        p = self.data
+        length = None if p.oracle_forecast is None else len(p.oracle_forecast)
+        if p.oracle_forecast is not None and (
+            p.oracle_forecast.ndim != 3 or p.oracle_forecast.shape[2] != p.values.shape[1]
+        ):
+            return f"`oracle_forecast` should be n × H × {p.values.shape[1]}, found {list(p.oracle_forecast.shape)}."
+        for name, chance in p.oracle_labels.items():
+            if name not in p.classes:
+                return f"`oracle_labels` should name labels among {sorted(p.classes)}, found {name!r}."
+            if chance.ndim != 2 or chance.shape[1] != len(p.classes[name]) or length not in (None, len(chance)):
+                return f"`oracle_labels` of `{name}` should be n × {len(p.classes[name])}, found {list(chance.shape)}."
+        for name, mean in p.oracle_numbers.items():
+            if name not in p.numbers:
+                return f"`oracle_numbers` should name targets among {sorted(p.numbers)}, found {name!r}."
+            if mean.ndim != 1 or length not in (None, len(mean)):
+                return f"`oracle_numbers` of `{name}` should be n numbers, found {list(mean.shape)}."
+        return None

@@ -1,0 +1,21 @@
+"""What encoders hand to heads.
+
+B samples, C channels, N tokens of a channel, D width of a token. An image or a row is one token.
+"""
+
+from dataclasses import dataclass
+
+from jaxtyping import Float
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Features:
+    """What heads read: tokens of the normalised window, and what normalisation took away."""
+
+    tokens: Float[Tensor, "B C N D"]
+    """Of images: [B, 1, 1, D]."""
+    mean: Float[Tensor, "B C"] | None = None
+    """Mean of each channel over the window, z-scored units, no gradient; images have none."""
+    std: Float[Tensor, "B C"] | None = None
+    """Standard deviation of each channel over the window (positive), z-scored units, no gradient."""

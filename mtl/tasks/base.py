@@ -1,0 +1,304 @@
+"""The contract of a kind of task: what a task of a run is, once it is resolved against its source.
+
+Whoever trains, measures, balances or reports asks a task these questions and never which kind it is, so that a new kind
+is one file here and one `case` in `mtl.tasks.every`.
+
+B samples of a batch, n samples of a part, J tasks of a kind, C channels.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+
+from mtl.config.inputs import WINDOWS, InputKind
+from mtl.config.metrics import METRICS, Family
+from mtl.config.tasks import Task
+from mtl.tasks.label_measures import unmeasurable
+from mtl.types import NO_LABEL, SourceData
+
+Metrics = dict[str, float]
+"""Metric → value, of one task."""
+Detail = dict[str, Any]
+"""What is measured of one task besides its metrics; plain values, as JSON has them."""
+
+
+Noted = tuple[Float[Tensor, "B _"] | None, Bool[Tensor, "B _"] | None, Float[Tensor, "B _"] | None]
+"""Of a label p of the true class and whether it was predicted; of numbers their squared error; else None."""
+
+
+class Heads(ABC):
+    """What an encoder offers: heads that read its features."""
+
+    @abstractmethod
+    def forecast_head(self, shape: tuple[int, ...], targets: list[int], numbers: int, rate: float) -> nn.Module:
+        """Predicts `numbers` for each of the channels `targets`, [B, T, numbers], on the scale of the input."""
+
+    @abstractmethod
+    def vector_head(self, shape: tuple[int, ...], numbers: int, rate: float) -> nn.Module:
+        """Predicts `numbers` a sample, [B, numbers]."""
+
+
+@dataclass(frozen=True)
+class Oracle:
+    """What the best possible predictor says, where a source knows it; entry i belongs to the row `first` + i."""
+
+    first: int
+    ahead: Float[Tensor, "m Hmax C"] | None
+    """E[next rows | rows so far], original units."""
+    labels: Mapping[str, Float[Tensor, "m _"]]
+    """Label → P(class | rows so far)."""
+    numbers: Mapping[str, Float[Tensor, " m"]]
+    """Numeric target → E[target | rows so far], original units."""
+
+    @property
+    def rows(self) -> int:
+        """m, the rows that it knows."""
+        entries = [self.ahead, *self.labels.values(), *self.numbers.values()]
+        return next(len(part) for part in entries if part is not None)
+
+
+@dataclass(frozen=True)
+class AtSource:
+    """What a task is resolved from: its source, as far as it concerns the task."""
+
+    name: str
+    """Of the task."""
+    source: str
+    input: InputKind
+    shape: tuple[int, ...]
+    """Of one sample."""
+    columns: list[str]
+    mean: Float[Tensor, " C"]
+    std: Float[Tensor, " C"]
+    """Scaler of the inputs, fitted on training samples; original units."""
+    units: Mapping[str, str]
+    learns: str | None
+    """The label or numeric target that the task learns; None for what follows a sample."""
+    classes: list[str]
+    """Of that label."""
+    values: Tensor | None
+    """[n] targets of the task's training samples; None for what follows a sample."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskSpec(ABC):
+    """One task, resolved against its source."""
+
+    kind: ClassVar[str]
+    family: ClassVar[Family]
+    shown: ClassVar[bool] = False
+    """Samples with what follows them are shown in the report."""
+    stacked: ClassVar[bool] = False
+    """It predicts one number a sample: tasks of the kind on the same samples are one layer and one loss."""
+
+    name: str
+    source: str
+    shape: tuple[int, ...]
+    """Of one sample: (C, L) of a window, (C, Y, X) of an image, (F,) of a row."""
+    columns: list[str]
+    """Inputs, in order: channels, or numbers of a row."""
+    input: InputKind = WINDOWS
+    """Kind of its samples."""
+    metric: str
+    """Name of the primary metric."""
+    role: Literal["main", "auxiliary"] = "main"
+    weight: float = 1.0
+    dropout: float | None = None
+    head_lr: float | None = None
+    """Learning rate of the task's head; None takes that of the run."""
+
+    @classmethod
+    @abstractmethod
+    def resolve(cls, task: Task, at: AtSource) -> "TaskSpec":
+        """The task of a section of params.yaml at its source.
+
+        Raises:
+            DataError: its training samples do not hold what it needs.
+        """
+
+    @classmethod
+    @abstractmethod
+    def column(cls, source: SourceData, learns: str) -> Tensor | None:
+        """Targets of all rows or samples of a source, as it holds them; None for what follows a sample."""
+
+    @classmethod
+    def unmeasurable(cls, metric: str, values: Tensor, classes: int) -> str | None:
+        """The reason why no predictions give a metric on samples with these targets, of so many classes; None where
+        they do."""
+        return None
+
+    @property
+    def lower_is_better(self) -> bool:
+        """Direction of the primary metric."""
+        return METRICS[self.metric].lower_is_better
+
+    @property
+    def input_len(self) -> int:
+        """Rows of a window; 0 for samples without any."""
+        return self.shape[1] if len(self.shape) == 2 else 0
+
+    @property
+    @abstractmethod
+    def outputs(self) -> int:
+        """Numbers predicted a sample; of a forecast, for each channel."""
+
+    @property
+    @abstractmethod
+    def guess(self) -> float:
+        """Training loss of a predictor that has seen no input."""
+
+    @property
+    @abstractmethod
+    def loss_metric(self) -> str:
+        """Name of the metric that is closest to the training loss; it decides between equal primary metrics."""
+
+    @abstractmethod
+    def head(self, encoder: Heads, rate: float) -> nn.Module:
+        """The task's head on an encoder, with its dropout rate."""
+
+    @classmethod
+    @abstractmethod
+    def criterion(cls, specs: Sequence[Any]) -> "Criterion":
+        """The training loss: of one task, or of all J tasks of a kind that is stacked."""
+
+    @property
+    def ahead_channels(self) -> Int[Tensor, " T"] | None:
+        """Channels of the rows that follow a sample which are predicted; None for all, and where none are."""
+        return None
+
+    def encode(self, values: Tensor) -> Tensor:
+        """Targets as they are trained on, of targets as the source holds them; those missing stay so."""
+        return values
+
+    @abstractmethod
+    def sample_losses(self, prediction: Tensor, target: Tensor) -> Float[Tensor, " n"]:
+        """Unweighted loss of each sample."""
+
+    @classmethod
+    @abstractmethod
+    def noted(cls, prediction: Tensor, target: Tensor) -> Noted:
+        """What a data map notes of each sample, of one task or of J stacked ones."""
+
+    @abstractmethod
+    def score(self, prediction: Tensor, target: Tensor, detailed: bool) -> tuple[Metrics, Detail]:
+        """Metrics of predictions, and their detail.
+
+        Args:
+            prediction: of n samples.
+            target: theirs, as `encode` gives them; none is missing.
+            detailed: every metric and its detail; else what an epoch of training is judged by.
+
+        Raises:
+            DataError: there is no sample.
+        """
+
+    @abstractmethod
+    def combine(self, predictions: Sequence[Tensor], shares: Sequence[float]) -> Tensor:
+        """One prediction of several models', weighted by their shares, which sum to 1."""
+
+    @abstractmethod
+    def optimum(self, oracle: Oracle, rows: Int[Tensor, " n"], target: Tensor) -> Metrics | None:
+        """Metrics of the best possible predictor on samples that end at `rows`; None where it is not known."""
+
+    def examples(self, x: Tensor, prediction: Tensor, target: Tensor) -> dict[str, Any] | None:
+        """A few samples to look at, original units; None for kinds whose samples are not shown."""
+        return None
+
+    @abstractmethod
+    def present(self, prediction: Tensor) -> dict[str, Any]:
+        """Predictions of n samples as a user reads them: original units, or class names and probabilities.
+
+        Returns:
+            Name of a column → its n values (tensor, or list of text).
+        """
+
+    @abstractmethod
+    def truth(self, target: Tensor) -> Any:
+        """Targets of n samples as a user reads them: a tensor in original units, or a list of class names."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RegressionSpec(TaskSpec):
+    """A task whose loss is an error of numbers."""
+
+    family: ClassVar[Family] = "regression"
+
+    metric: str = "mse"
+
+    @classmethod
+    @abstractmethod
+    def errors(cls, prediction: Tensor, target: Tensor) -> Float[Tensor, "B _"]:
+        """Mean squared error of each sample: of one task [B, 1], or of J stacked ones [B, J]."""
+
+    @classmethod
+    def noted(cls, prediction: Tensor, target: Tensor) -> Noted:
+        return None, None, cls.errors(prediction, target)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelSpec(TaskSpec):
+    """A task whose loss is a likelihood of classes."""
+
+    family: ClassVar[Family] = "classification"
+
+    metric: str = "accuracy"
+    label: str = ""
+    """Its label at the source."""
+    classes: list[str] = field(default_factory=list)
+    """Names, in the order of the numbers."""
+    class_weights: tuple[float, ...] | None = None
+    """Weight of each class; of a binary task (pos_weight,)."""
+
+    @classmethod
+    def column(cls, source: SourceData, learns: str) -> Tensor | None:
+        return source.labels[learns]
+
+    @classmethod
+    def unmeasurable(cls, metric: str, values: Int[Tensor, " n"], classes: int) -> str | None:
+        return unmeasurable(metric, torch.bincount(values, minlength=classes).tolist())
+
+    @property
+    def loss_metric(self) -> str:
+        return "loss"
+
+    @classmethod
+    @abstractmethod
+    def certainty(cls, prediction: Tensor, target: Tensor) -> tuple[Float[Tensor, "B _"], Bool[Tensor, "B _"]]:
+        """(p of the true label, whether it was predicted): of one task [B, 1], or of J stacked ones [B, J]; what
+        stands for a missing label means nothing."""
+
+    @classmethod
+    def noted(cls, prediction: Tensor, target: Tensor) -> Noted:
+        return *cls.certainty(prediction, target), None
+
+    def truth(self, target: Int[Tensor, " n"]) -> list[str]:
+        return [self.classes[number] for number in target.tolist()]
+
+
+class Criterion(nn.Module, ABC):
+    """A training loss; what it needs of the tasks are buffers, which move with the network."""
+
+    @abstractmethod
+    def forward(self, prediction: Tensor, target: Tensor, places: Sequence[int] | None = None) -> Tensor:
+        """The mean loss of one task, or of stacked tasks the loss of each sample, [B, J].
+
+        Args:
+            prediction: of samples that have a target; of stacked tasks [B, J], with some samples without one.
+            target: theirs.
+            places: of stacked tasks, which of them are there; None for all.
+        """
+
+
+def known(values: Tensor) -> Bool[Tensor, " n"]:
+    """Which targets are there, of class numbers or of numbers."""
+    return ~values.isnan() if values.is_floating_point() else values != NO_LABEL
+
+
+def weighted_mean(parts: Sequence[Tensor], shares: Sequence[float]) -> Tensor:
+    """Σ share · part."""
+    return torch.stack([share * part for share, part in zip(shares, parts, strict=True)]).sum(dim=0)

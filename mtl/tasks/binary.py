@@ -1,0 +1,98 @@
+"""Yes or no; one logit, binary cross-entropy. Binary tasks on the same samples are one layer and one loss.
+
+B samples of a batch, n of a part, J binary tasks.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import log
+from typing import Any, ClassVar
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+from torch.nn import functional
+
+from mtl.config.tasks import BinaryTask, Task
+from mtl.tasks.base import AtSource, Criterion, Detail, Heads, LabelSpec, Metrics, Oracle, weighted_mean
+from mtl.tasks.classification import TINY, class_counts
+from mtl.tasks.label_scores import label_metrics, label_optimum
+
+
+@dataclass(frozen=True, kw_only=True)
+class Binary(LabelSpec):
+    """Class 1 against class 0, one logit a sample."""
+
+    kind: ClassVar[str] = "binary"
+    stacked: ClassVar[bool] = True
+
+    @classmethod
+    def resolve(cls, task: Task, at: AtSource) -> "Binary":
+        assert isinstance(task, BinaryTask) and at.learns is not None
+        counts = class_counts(at)
+        balanced = task.class_weights == "balanced"
+        return cls(
+            name=at.name, source=at.source, input=at.input, shape=at.shape, columns=at.columns,
+            metric=task.primary_metric,
+            role=task.role, weight=task.weight, dropout=task.dropout, head_lr=task.head_lr, label=at.learns,
+            classes=at.classes, class_weights=(float(counts[0] / counts[1]),) if balanced else None,
+        )  # fmt: skip
+
+    @property
+    def outputs(self) -> int:
+        return 1
+
+    @property
+    def guess(self) -> float:
+        return log(2)
+
+    def head(self, encoder: Heads, rate: float) -> nn.Module:
+        return encoder.vector_head(self.shape, 1, rate)
+
+    @classmethod
+    def criterion(cls, specs: Sequence[Any]) -> Criterion:
+        return _BinaryCrossEntropy([spec.class_weights for spec in specs])
+
+    def sample_losses(self, prediction: Float[Tensor, " n"], target: Int[Tensor, " n"]) -> Float[Tensor, " n"]:
+        return functional.binary_cross_entropy_with_logits(prediction, target.float(), reduction="none")
+
+    @classmethod
+    def certainty(
+        cls, prediction: Float[Tensor, "B J"], target: Int[Tensor, "B J"]
+    ) -> tuple[Float[Tensor, "B J"], Bool[Tensor, "B J"]]:
+        return torch.sigmoid(prediction * (2 * target - 1)), (prediction > 0) == (target == 1)
+
+    def score(
+        self, prediction: Float[Tensor, " n"], target: Int[Tensor, " n"], detailed: bool
+    ) -> tuple[Metrics, Detail]:
+        return label_metrics(prediction, target, self.classes, self.metric, detailed)
+
+    def combine(self, predictions: Sequence[Tensor], shares: Sequence[float]) -> Float[Tensor, " n"]:
+        return weighted_mean([prediction.sigmoid() for prediction in predictions], shares).logit(eps=TINY)
+
+    def optimum(self, oracle: Oracle, rows: Int[Tensor, " n"], target: Int[Tensor, " n"]) -> Metrics | None:
+        if self.label not in oracle.labels:
+            return None
+        return label_optimum(oracle.labels[self.label], oracle.first, rows, target, binary=True)
+
+    def present(self, prediction: Float[Tensor, " n"]) -> dict[str, Any]:
+        chance = prediction.sigmoid()
+        names = [self.classes[number] for number in (prediction > 0).long().tolist()]
+        return {"class": names, f"p({self.classes[0]})": 1 - chance, f"p({self.classes[1]})": chance}
+
+
+class _BinaryCrossEntropy(Criterion):
+    """Loss of each sample of each task, positives weighted where a task says so."""
+
+    positive: Tensor | None
+
+    def __init__(self, weights: Sequence[tuple[float, ...] | None]) -> None:
+        super().__init__()
+        positive = torch.tensor([1.0 if weight is None else weight[0] for weight in weights])
+        self.register_buffer("positive", positive if any(weights) else None, persistent=False)
+
+    def forward(self, prediction: Tensor, target: Tensor, places: Sequence[int] | None = None) -> Float[Tensor, "B J"]:
+        positive = self.positive if self.positive is None or places is None else self.positive[list(places)]
+        return functional.binary_cross_entropy_with_logits(
+            prediction, target.to(prediction.dtype), pos_weight=positive, reduction="none"
+        )

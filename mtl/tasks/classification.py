@@ -1,0 +1,115 @@
+"""One of two or more classes; cross-entropy.
+
+B samples of a batch, n of a part, k classes.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import log
+from typing import Any, ClassVar
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+from torch.nn import functional
+
+from mtl.config.tasks import ClassificationTask, Task
+from mtl.errors import DataError
+from mtl.tasks.base import AtSource, Criterion, Detail, Heads, LabelSpec, Metrics, Oracle, weighted_mean
+from mtl.tasks.label_scores import label_metrics, label_optimum
+
+TINY = 1e-7
+"""Probabilities are kept this far from 0 and 1, so that the loss of an ensemble is a number."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Classification(LabelSpec):
+    """One of k classes, k logits a sample."""
+
+    kind: ClassVar[str] = "classification"
+
+    @classmethod
+    def resolve(cls, task: Task, at: AtSource) -> "Classification":
+        assert isinstance(task, ClassificationTask) and at.learns is not None
+        counts = class_counts(at)
+        weights = None
+        if task.class_weights == "balanced":
+            weights = tuple((counts.sum() / (len(counts) * counts)).tolist())
+        return cls(
+            name=at.name, source=at.source, input=at.input, shape=at.shape, columns=at.columns,
+            metric=task.primary_metric,
+            role=task.role, weight=task.weight, dropout=task.dropout, head_lr=task.head_lr, label=at.learns,
+            classes=at.classes, class_weights=weights,
+        )  # fmt: skip
+
+    @property
+    def outputs(self) -> int:
+        return len(self.classes)
+
+    @property
+    def guess(self) -> float:
+        return log(max(2, len(self.classes)))
+
+    def head(self, encoder: Heads, rate: float) -> nn.Module:
+        return encoder.vector_head(self.shape, self.outputs, rate)
+
+    @classmethod
+    def criterion(cls, specs: Sequence[Any]) -> Criterion:
+        (spec,) = specs
+        return _CrossEntropy(spec.class_weights)
+
+    def sample_losses(self, prediction: Float[Tensor, "n k"], target: Int[Tensor, " n"]) -> Float[Tensor, " n"]:
+        return functional.cross_entropy(prediction, target, reduction="none")
+
+    @classmethod
+    def certainty(
+        cls, prediction: Float[Tensor, "B k"], target: Int[Tensor, " B"]
+    ) -> tuple[Float[Tensor, "B 1"], Bool[Tensor, "B 1"]]:
+        p = prediction.softmax(dim=1).gather(1, target.clamp(min=0)[:, None])
+        return p, prediction.argmax(dim=1, keepdim=True) == target[:, None]
+
+    def score(
+        self, prediction: Float[Tensor, "n k"], target: Int[Tensor, " n"], detailed: bool
+    ) -> tuple[Metrics, Detail]:
+        return label_metrics(prediction, target, self.classes, self.metric, detailed)
+
+    def combine(self, predictions: Sequence[Tensor], shares: Sequence[float]) -> Float[Tensor, "n k"]:
+        p = weighted_mean([prediction.softmax(dim=1) for prediction in predictions], shares)
+        return p.clamp(min=TINY).log()
+
+    def optimum(self, oracle: Oracle, rows: Int[Tensor, " n"], target: Int[Tensor, " n"]) -> Metrics | None:
+        if self.label not in oracle.labels:
+            return None
+        return label_optimum(oracle.labels[self.label], oracle.first, rows, target)
+
+    def present(self, prediction: Float[Tensor, "n k"]) -> dict[str, Any]:
+        chance = prediction.softmax(dim=1)
+        names = [self.classes[number] for number in chance.argmax(dim=1).tolist()]
+        return {"class": names} | {f"p({name})": chance[:, number] for number, name in enumerate(self.classes)}
+
+
+class _CrossEntropy(Criterion):
+    """Mean over samples, weighted by their classes where those have weights."""
+
+    weight: Tensor | None
+
+    def __init__(self, weights: tuple[float, ...] | None) -> None:
+        super().__init__()
+        self.register_buffer("weight", None if weights is None else torch.tensor(weights), persistent=False)
+
+    def forward(self, prediction: Tensor, target: Tensor, places: Sequence[int] | None = None) -> Float[Tensor, ""]:
+        return functional.cross_entropy(prediction, target, weight=self.weight)
+
+
+def class_counts(at: AtSource) -> Int[Tensor, " k"]:
+    """Training samples of each class.
+
+    Raises:
+        DataError: there is none of some class.
+    """
+    assert at.values is not None
+    counts = torch.bincount(at.values, minlength=len(at.classes))
+    absent = [at.classes[number] for number in (counts == 0).nonzero().squeeze(1).tolist()]
+    if absent:
+        raise DataError(f"tasks.{at.name}: no training sample of class {absent[0]!r}.")
+    return counts

@@ -1,0 +1,139 @@
+"""The rows that follow a sample, z-scored.
+
+B samples of a batch, n of a part, C channels, T of them targets, H horizon.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+from torch.nn import functional
+
+from mtl.config.tasks import ForecastTask, Task
+from mtl.tasks.base import AtSource, Criterion, Detail, Heads, Metrics, Oracle, RegressionSpec, weighted_mean
+from mtl.tasks.forecast_scores import forecast_metrics, forecast_optimum
+from mtl.types import SourceData
+
+
+@dataclass(frozen=True, kw_only=True)
+class Forecast(RegressionSpec):
+    """The next H rows of some channels."""
+
+    kind: ClassVar[str] = "forecast"
+    shown: ClassVar[bool] = True
+
+    targets: list[int]
+    """Numbers of the T channels that are predicted."""
+    horizon: int
+    mean: tuple[float, ...] = ()
+    std: tuple[float, ...] = ()
+    """Scaler of the T channels, original units; empty: mean 0, standard deviation 1."""
+    units: dict[str, str] = field(default_factory=dict)
+    """Channel → unit in words, of those targets where it is known."""
+
+    @classmethod
+    def resolve(cls, task: Task, at: AtSource) -> "Forecast":
+        assert isinstance(task, ForecastTask)
+        names = task.targets or at.columns
+        targets = [at.columns.index(column) for column in names]
+        return cls(
+            name=at.name, source=at.source, input=at.input, shape=at.shape, columns=at.columns,
+            metric=task.primary_metric,
+            role=task.role, weight=task.weight, dropout=task.dropout, head_lr=task.head_lr, targets=targets,
+            horizon=task.horizon, mean=tuple(at.mean[targets].tolist()), std=tuple(at.std[targets].tolist()),
+            units={name: at.units[name] for name in names if name in at.units},
+        )  # fmt: skip
+
+    @classmethod
+    def column(cls, source: SourceData, learns: str) -> None:
+        return None
+
+    @property
+    def target_columns(self) -> list[str]:
+        """Names of the T channels."""
+        return [self.columns[number] for number in self.targets]
+
+    @property
+    def ahead_channels(self) -> Int[Tensor, " T"] | None:
+        return None if self.targets == list(range(len(self.columns))) else torch.tensor(self.targets)
+
+    @property
+    def outputs(self) -> int:
+        return self.horizon
+
+    @property
+    def guess(self) -> float:
+        return 1.0  # the mean of z-scored values
+
+    @property
+    def loss_metric(self) -> str:
+        return "mse"
+
+    def head(self, encoder: Heads, rate: float) -> nn.Module:
+        return encoder.forecast_head(self.shape, self.targets, self.horizon, rate)
+
+    @classmethod
+    def criterion(cls, specs: Sequence[Any]) -> Criterion:
+        return _SquaredError()
+
+    def sample_losses(self, prediction: Float[Tensor, "n T H"], target: Float[Tensor, "n T H"]) -> Float[Tensor, " n"]:
+        return (prediction - target).square().flatten(1).mean(dim=1)
+
+    @classmethod
+    def errors(cls, prediction: Float[Tensor, "B T H"], target: Float[Tensor, "B T H"]) -> Float[Tensor, "B 1"]:
+        return (prediction - target).square().mean(dim=(1, 2))[:, None]
+
+    def score(
+        self, prediction: Float[Tensor, "n T H"], target: Float[Tensor, "n T H"], detailed: bool
+    ) -> tuple[Metrics, Detail]:
+        return forecast_metrics(
+            prediction, target, self._std.float(), self.target_columns, self.units if detailed else None
+        )
+
+    def combine(self, predictions: Sequence[Tensor], shares: Sequence[float]) -> Float[Tensor, "n T H"]:
+        return weighted_mean(predictions, shares)
+
+    def optimum(self, oracle: Oracle, rows: Int[Tensor, " n"], target: Float[Tensor, "n T H"]) -> Metrics | None:
+        if oracle.ahead is None:
+            return None
+        return forecast_optimum(oracle.ahead, oracle.first, rows, target, self.targets, self._mean, self._std)
+
+    def original(self, values: Float[Tensor, "n T S"]) -> Float[Tensor, "n T S"]:
+        """Values of the T channels in original units."""
+        return values * self._std.float()[:, None] + self._mean.float()[:, None]
+
+    def examples(
+        self, x: Float[Tensor, "n C L"], prediction: Float[Tensor, "n T H"], target: Float[Tensor, "n T H"]
+    ) -> dict[str, Any]:
+        parts = [self.original(values).tolist() for values in (x[:, self.targets], target, prediction)]
+        names = self.target_columns
+        return {
+            "columns": names,
+            "units": {name: unit for name, unit in self.units.items() if name in names},
+            "windows": [{"input": i, "truth": t, "prediction": p} for i, t, p in zip(*parts, strict=True)],
+        }
+
+    def present(self, prediction: Float[Tensor, "n T H"]) -> dict[str, Any]:
+        values = self.original(prediction)
+        return {name: values[:, number] for number, name in enumerate(self.target_columns)}
+
+    def truth(self, target: Float[Tensor, "n T H"]) -> Float[Tensor, "n T H"]:
+        return self.original(target)
+
+    @property
+    def _mean(self) -> Float[Tensor, " T"]:
+        return torch.tensor(self.mean or [0.0] * len(self.targets), dtype=torch.float64)
+
+    @property
+    def _std(self) -> Float[Tensor, " T"]:
+        return torch.tensor(self.std or [1.0] * len(self.targets), dtype=torch.float64)
+
+
+class _SquaredError(Criterion):
+    """Mean over samples, channels and horizon."""
+
+    def forward(self, prediction: Tensor, target: Tensor, places: Sequence[int] | None = None) -> Float[Tensor, ""]:
+        return functional.mse_loss(prediction, target)
