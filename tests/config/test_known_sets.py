@@ -102,7 +102,7 @@ LABELS: list[tuple[Raw, str]] = [
     ),
     (
         own("digits", "even") | {"tasks": {"t": {"kind": "forecast", "source": "own", "horizon": 1}}},
-        "`tasks.t.kind` should be binary or classification: own holds images, found 'forecast'.",
+        "`tasks.t.kind` should be regression, classification or binary: own holds images, found 'forecast'.",
     ),
     (
         own("digits", "even") | {"tasks": {"t": {"kind": "binary", "source": "own", "label": "even", "input_len": 8}}},
@@ -290,4 +290,4 @@ def test_what_is_said_of_the_digits_holds(test: float) -> None:
     known, found = source.known, read_source("own", source)
     assert isinstance(found, ImageSet) and found.images.shape[1:] == known.shape
     assert known.names == {label: tuple(names) for label, names in found.classes.items()}
-    assert known.train_images == int((found.fold >= 0).sum())
+    assert known.train_size == int((found.fold >= 0).sum())

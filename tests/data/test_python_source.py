@@ -51,7 +51,10 @@ def broken(change: str) -> str:
 
 
 BAD = [
-    ("def make(name, path):\n    return 3\n", r":make: should return an mtl\.types\.Prepared or .*RowSet, found int"),
+    (
+        "def make(name, path):\n    return 3\n",
+        r":make: should return an mtl\.types\.Prepared, an mtl\.types\.ImageSet or .*RowSet, found int",
+    ),
     ("def make(name, path):\n    return 1 / 0\n", r"failed: ZeroDivisionError: .* \(line 2 of plugin_"),
     ("def make(name):\n    return 3\n", r"failed: TypeError: make\(\) takes 1 positional argument"),
     ("def other(name, path):\n    pass\n", r"has no callable `make`"),

@@ -127,7 +127,7 @@ def as_known(source: BuiltIn, found: SourceData) -> None:
     known = source.known
     assert isinstance(found, ImageSet) and found.images.shape[1:] == known.shape
     assert known.names == {label: tuple(names) for label, names in found.classes.items()}
-    assert known.train_images is not None and int((found.fold >= 0).sum()) <= known.train_images
+    assert known.train_size is not None and int((found.fold >= 0).sum()) <= known.train_size
 
 
 def test_mnist(root: Path, mirror: Path) -> None:

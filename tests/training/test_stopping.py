@@ -54,7 +54,7 @@ def test_a_label_counts_by_its_own_metric() -> None:
 
 @pytest.mark.parametrize(("metric", "best"), [("auc", 2), ("log_loss", 3)])
 def test_the_direction_of_a_labels_metric(metric: str, best: int) -> None:
-    judged = spec("binary", "c", label_metric=metric)
+    judged = spec("binary", "c", metric=metric)
     values = [(0.7, 0.6), (0.9, 0.5), (0.8, 0.4)]
     history: list[Metrics] = [{"c": {"auc": auc, "log_loss": loss, "loss": loss}} for auc, loss in values]
     assert chosen(Selector(stopping(), [judged]), history) == best
