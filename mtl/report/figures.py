@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from mtl.report.plot_conflicts import conflicts, surrogates
+from mtl.report.plot_curves import thresholds
 from mtl.report.plot_groups import group_tables, grouping_figure, grouping_table, groups
 from mtl.report.plot_maps import data_maps, map_tables
 from mtl.report.plot_predictions import confusions, error_by_horizon, forecasts
@@ -60,6 +61,7 @@ def draw_all(results: Results) -> dict[str, Section]:
             *_if_any("stitches", "Cross-stitch units", "Cross-stitch", stitches(results)),
             *_if_any("forecasts", "Forecasts against truth", "Forecasts", _forecast_figures(results)),
             Section("confusion", "Confusion matrices", "Confusion", confusions(results)),
+            *_if_any("thresholds", "Thresholds and calibration", "Thresholds", thresholds(results)),
             Section("gaps", "Train–test gaps", "Train–test gaps", [train_test_gaps(results)]),
             Section("gradients", "Gradients", "Gradients", [gradients(results), conflicts(results)]),
             *_if_any("surrogates", "Surrogate directions", "Surrogates", [surrogates(results)]),

@@ -12,7 +12,7 @@ from mtl.config.images import ImageSource
 from mtl.report import words
 from mtl.report.figures import draw_all
 from mtl.report.read import read_results
-from mtl.report.scores import averages, label_table, published_tables
+from mtl.report.scores import averages, label_tables, published_tables
 from mtl.report.select import MOST_ROWS, extremes
 from mtl.report.style import METHOD_COLOURS, Picture
 from mtl.report.templates import filled
@@ -60,7 +60,7 @@ def write_report(config: Config, verdicts: Verdicts, root: Path = Path(".")) -> 
         cells={(row.task, row.method): row for row in verdicts.rows},
         unpaired={(row.task, row.method): row for row in verdicts.unpaired},
         most_rows=MOST_ROWS,
-        labels=label_table(verdicts),
+        labels=label_tables(verdicts),
         published=published_tables(verdicts),
         averages=averages(verdicts),
         sample="images" if _images(config) else "windows",

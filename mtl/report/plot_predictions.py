@@ -6,7 +6,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from mtl.report.read import STL, Results, Run
-from mtl.report.select import drawn, not_drawn
+from mtl.report.select import best_method, drawn, not_drawn
 from mtl.report.style import (
     INK,
     PAPER,
@@ -19,7 +19,7 @@ from mtl.report.style import (
     picture,
 )
 from mtl.report.words import Json, listed, metric_label
-from mtl.results.verdicts import JudgedTask, Row, Unpaired
+from mtl.results.verdicts import JudgedTask
 
 SHOWN_COLUMNS = 2
 MOST_NAMED_CLASSES = 20
@@ -146,7 +146,7 @@ def confusions(results: Results) -> list[Picture | Missing]:
 def _confusion(results: Results, task: JudgedTask) -> Picture | Missing:
     key, title = f"confusion_{task.name}", f"Confusion: {task.name}"
     runs = results.task_runs(task.name)
-    best = _best_method(results, task)
+    best = best_method(results.verdicts, task)
     counts: dict[str, NDArray[np.float64]] = {}
     for name in (STL, best):
         found = _counts(runs.get(name, []), task.name) if name else None
@@ -170,17 +170,6 @@ def _confusion(results: Results, task: JudgedTask) -> Picture | Missing:
         "with the best mean. Compare the diagonals.",
         f"Confusion matrices of {task.name}; share recognised of each class: {'; '.join(texts)}.",
     )  # fmt: skip
-
-
-def _best_method(results: Results, task: JudgedTask) -> str | None:
-    """The method with the best joint mean of the task."""
-    names = [method.name for method in results.verdicts.methods]
-    rows: list[Row | Unpaired] = [
-        row for name in names for row in results.verdicts.rows_of(name) if row.task == task.name
-    ]
-    rows += [row for row in results.verdicts.unpaired if row.task == task.name]
-    sign = 1 if task.lower_is_better else -1
-    return min(rows, key=lambda row: sign * row.joint.mean).method if rows else None
 
 
 def _counts(runs: list[Run], task: str) -> NDArray[np.float64] | None:

@@ -6,44 +6,51 @@ from mtl.config.metrics import METRICS
 from mtl.report.read import STL
 from mtl.report.select import MOST_PANELS
 from mtl.report.style import Table
-from mtl.report.words import DASH, confidence_text, is_share, known, metric_title, percent_text, points_text, value_text
+from mtl.report.words import (
+    DASH,
+    confidence_text,
+    is_share,
+    known,
+    metric_title,
+    percent_text,
+    points_text,
+    score_text,
+)
 from mtl.results.label_scores import ModelName, ModelProtocols, ModelScores
 from mtl.results.statistics import Statistic
-from mtl.results.verdicts import Verdicts
+from mtl.results.verdicts import JudgedTask, Verdicts
 
+OF_CLASSES = {"accuracy", "balanced_accuracy", "macro_f1", "f1"}
+"""Metrics that follow from the confusion matrix."""
 Model = ModelName | ModelScores | ModelProtocols
 
 
-def label_table(verdicts: Verdicts) -> Table | None:
-    """Every metric of every label task, STL and every method; None without labels."""
+def label_tables(verdicts: Verdicts) -> list[Table]:
+    """Test metrics of the label tasks, STL and every method: those of the predicted classes of all tasks, then for each
+    kind of task those of its probabilities and of the order that they put samples in."""
+    tasks = [task for task in verdicts.tasks if any(task.name in entry.tasks for entry in verdicts.labels.entries)]
+    tables = [_scores(verdicts, "Predicted classes of label tasks", tasks, OF_CLASSES)]
+    for kind in dict.fromkeys(task.kind for task in tasks):
+        same = [task for task in tasks if task.kind == kind]
+        tables.append(_scores(verdicts, f"Probabilities of {kind} tasks", same, set(METRICS) - OF_CLASSES))
+    return [table for table in tables if table is not None]
+
+
+def _scores(verdicts: Verdicts, title: str, tasks: list[JudgedTask], allowed: set[str]) -> Table | None:
+    """A row a task and model, a column a metric that some of them has; a dash for one that some seed has not."""
     entries = verdicts.labels.entries
-    tasks = [task.name for task in verdicts.tasks if any(task.name in entry.tasks for entry in entries)]
-    if not tasks:
-        return None
-    measured = {metric for entry in entries for scores in entry.tasks.values() for metric in scores}
-    metrics = sorted(measured, key=lambda metric: (not is_share(metric), list(METRICS).index(metric)))
+    there = {metric for entry in entries for task in tasks for metric in entry.tasks.get(task.name, {})}
+    metrics = [metric for metric in METRICS if metric in there & allowed]
     rows = [
-        [task, model_name(entry, entries), *(_score(metric, entry.tasks[task].get(metric)) for metric in metrics)]
+        [task.name, model_name(entry, entries)]
+        + [score_text(metric, entry.tasks[task.name].get(metric)) for metric in metrics]
         for task in tasks
         for entry in entries
-        if task in entry.tasks
+        if task.name in entry.tasks
     ]
-    caption = f"Label tasks on the test part: mean over seeds [{confidence_text(verdicts)} interval]"
-    return Table(caption, ["task", "model", *(_heading(metric) for metric in metrics)], rows)
-
-
-def _heading(metric: str) -> str:
-    return f"{metric_title(metric)}, %" if is_share(metric) else metric_title(metric)
-
-
-def _score(metric: str, statistic: Statistic | None) -> str:
-    """A metric with its interval; a share in percent."""
-    if is_share(metric) or statistic is None:
-        return percent_text(statistic)
-    mean = value_text(metric, statistic.mean)
-    if statistic.low is None:
-        return mean
-    return f"{mean} [{value_text(metric, statistic.low)}, {value_text(metric, statistic.high)}]"
+    head = ["task", "model", *(metric_title(metric) + ", %" * is_share(metric) for metric in metrics)]
+    caption = f"{title} on the test part: mean over seeds [{confidence_text(verdicts)} interval]"
+    return Table(caption, head, rows) if metrics else None
 
 
 def published_tables(verdicts: Verdicts) -> list[Table]:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from mtl.report.words import known
-from mtl.results.verdicts import JudgedTask, Row, Verdicts
+from mtl.results.verdicts import JudgedTask, Row, Unpaired, Verdicts
 
 MOST_PANELS = 12
 """Panels of a figure that has one for each task."""
@@ -32,6 +32,15 @@ def drawn(verdicts: Verdicts, tasks: Sequence[JudgedTask], most: int = MOST_PANE
 def not_drawn(shown: int, there: int) -> str:
     """What a caption adds when some are left out."""
     return f" Shown: {shown} of {there} tasks, those that changed most against STL." if shown < there else ""
+
+
+def best_method(verdicts: Verdicts, task: JudgedTask) -> str | None:
+    """The method with the best joint mean of the task."""
+    names = [method.name for method in verdicts.methods]
+    rows: list[Row | Unpaired] = [row for name in names for row in verdicts.rows_of(name) if row.task == task.name]
+    rows += [row for row in verdicts.unpaired if row.task == task.name]
+    sign = 1 if task.lower_is_better else -1
+    return min(rows, key=lambda row: sign * row.joint.mean).method if rows else None
 
 
 def extremes(verdicts: Verdicts, method: str) -> list[Row]:

@@ -105,6 +105,14 @@ def percent_text(statistic: Statistic | None) -> str:
     return f"{mean} [{low}, {high}]"
 
 
+def score_text(metric: str, statistic: Statistic | None) -> str:
+    """A metric with its interval: a share in percent, two digits, others as they are: `0.412 [0.398, 0.426]`."""
+    if is_share(metric) or statistic is None or not known(statistic.mean):
+        return percent_text(statistic)
+    ends = [value_text(metric, end) for end in (statistic.low, statistic.high)]
+    return value_text(metric, statistic.mean) + (f" [{', '.join(ends)}]" if DASH not in ends else "")
+
+
 def points_text(statistic: Statistic) -> str:
     """A difference of shares with its interval, in points: `+0.13 [+0.02, +0.24]`."""
     mean, low, high = (

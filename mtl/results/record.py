@@ -33,6 +33,8 @@ class OperatingPoints(Part):
 class Reliability(Part):
     """A binary label's samples in bins of their predicted probability; a bin without samples is left out."""
 
+    bin: list[int]
+    """Numbers of the bins, which are of equal width, from 0."""
     probability: list[float]
     """Mean predicted probability of the positive class."""
     positive: list[float]

@@ -56,10 +56,11 @@ def expected_calibration_error(bins: Reliability) -> float:
 
 
 def reliability_diagram(bins: Reliability) -> dict[str, list[float] | list[int]]:
-    """Lists over the bins that hold a sample: mean `probability`, share `positive`, number of `samples`."""
+    """Lists over the bins that hold a sample: `bin` from 0, mean `probability`, share `positive`, count `samples`."""
     held = bins.samples > 0
     samples = bins.samples[held]
     return {
+        "bin": held.nonzero().squeeze(1).tolist(),
         "probability": (bins.probability[held] / samples).tolist(),
         "positive": (bins.positives[held] / samples.double()).tolist(),
         "samples": samples.tolist(),

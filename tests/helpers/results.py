@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from mtl.config import Config, parse_config
+from mtl.tasks.label_scores import label_metrics
 from tests.helpers.records import timing_json
 
 Json = dict[str, Any]
@@ -157,8 +159,17 @@ def _detail(
     confusion = np.full((len(names), len(names)), (1 - value) / (len(names) - 1)) + (
         np.eye(len(names)) * (value - (1 - value) / (len(names) - 1))
     )
-    return {"confusion": (300 * confusion + draw.integers(0, 9, confusion.shape)).astype(int).tolist(),
-            "classes": names}  # fmt: skip
+    counts = (300 * confusion + draw.integers(0, 9, confusion.shape)).astype(int).tolist()
+    return {"confusion": counts, "classes": names} | (_curves(value) if len(names) == 2 else {})
+
+
+def _curves(value: float) -> Json:
+    """Of 400 samples, 3 in 10 positive, that are told apart the better the higher `value` is."""
+    draw = np.random.default_rng(round(1e9 * value))
+    labels = torch.arange(400) % 10 < 3
+    logits = torch.from_numpy(draw.standard_normal(400)) + 4 * (value - 0.5) * labels - 1
+    detail = label_metrics(logits, labels.long(), ["no", "yes"], detailed=True)[1]
+    return {key: detail[key] for key in ("operating_points", "reliability")}
 
 
 def _history(

@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from mtl.report.page import write_report
-from mtl.report.scores import label_table
+from mtl.report.scores import label_tables
 from mtl.report.select import EXTREMES, MOST_PANELS, drawn, extremes
 from mtl.report.table import print_verdicts
 from mtl.report.timings import collect_timings, method_costs
@@ -183,10 +183,11 @@ def test_metrics_of_labels_are_shown_in_their_own_unit_and_order() -> None:
     scores = {"log_loss": summary_json(0.4321), "macro_f1": summary_json(0.5), "accuracy": summary_json(0.75)}
     tasks = {"fault": scores, "wear": {"accuracy": summary_json(0.25)}}
     labels = {"entries": [{"method": None, "start": "random", "tasks": tasks}], "averages": []}
-    table = label_table(typed(verdicts_json([task_json("fault"), task_json("wear")], labels=labels)))
-    assert table is not None
-    assert table.head == ["task", "model", "accuracy, %", "macro-F1, %", "log-loss"]
-    assert table.rows == [["fault", "STL", "75.00", "50.00", "0.432"], ["wear", "STL", "25.00", "–", "–"]]
+    classes, chances = label_tables(typed(verdicts_json([task_json("fault"), task_json("wear")], labels=labels)))
+    assert classes.head == ["task", "model", "accuracy, %", "macro-F1, %"]
+    assert classes.rows == [["fault", "STL", "75.00", "50.00"], ["wear", "STL", "25.00", "–"]]
+    assert chances.head == ["task", "model", "log-loss"]
+    assert chances.rows == [["fault", "STL", "0.432"], ["wear", "STL", "–"]]
 
 
 def test_words() -> None:

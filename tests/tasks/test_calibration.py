@@ -34,6 +34,7 @@ def test_calibration_error_by_hand() -> None:
     bins = reliability(torch.tensor([0.9, 0.9, 0.9, 0.1]), torch.tensor([True, True, False, False]))
     assert expected_calibration_error(bins) == pytest.approx((3 * (0.9 - 2 / 3) + 0.1) / 4)
     assert reliability_diagram(bins)["samples"] == [1, 3]
+    assert reliability_diagram(bins)["bin"] == [1, 13], "(1/15, 2/15] and (13/15, 14/15]"
 
 
 def test_what_comes_true_as_often_as_it_is_said_has_no_error() -> None:

@@ -1,0 +1,173 @@
+"""Pictures of binary labels: what they reach at every threshold, and how far their probabilities can be trusted.
+
+A curve of several seeds is their mean at the same abscissa with the range between them: of the receiver operating
+characteristic over the false positive rate ("vertical averaging", Fawcett 2006, Pattern Recognition Letters 27, section
+8.2), of precision over recall. Reliability diagrams pool the samples of all seeds.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.axes import Axes
+from numpy.typing import NDArray
+
+from mtl.report.read import STL, Results, Run
+from mtl.report.select import best_method, drawn
+from mtl.report.style import (
+    MUTED,
+    Missing,
+    Picture,
+    canvas,
+    legend_below,
+    method_line,
+    method_marker,
+    picture,
+)
+from mtl.report.words import Json, in_shown_unit, known, listed
+from mtl.results.verdicts import JudgedTask
+
+Array = NDArray[np.float64]
+GRID = np.linspace(0, 1, 101)
+"""Where curves of several seeds are averaged."""
+MOST_MODELS = 5
+"""Models in a panel; of more, the single-task one and the best method are drawn."""
+TITLE = "Thresholds and calibration"
+
+
+@dataclass(frozen=True)
+class Points:
+    """Counts of one run at falling thresholds (`mtl.results.record.OperatingPoints`)."""
+
+    true: Array
+    false: Array
+    positives: int
+    negatives: int
+
+    def true_rate(self) -> Array:
+        """Share of the positive samples that are found, at each false positive rate of GRID.
+
+        Between two thresholds the curve is a straight line: a classifier that draws lots between them lies on it.
+        """
+        rates = np.concatenate([[0.0], self.false]) / self.negatives
+        found = np.concatenate([[0.0], self.true]) / self.positives
+        before = np.searchsorted(rates, GRID, side="right") - 1  # of a vertical piece, its upper end
+        after = np.minimum(before + 1, len(rates) - 1)
+        width = np.maximum(rates[after] - rates[before], 1e-12)
+        return found[before] + (GRID - rates[before]) / width * (found[after] - found[before])
+
+    def precision(self) -> Array:
+        """Precision at the highest threshold that finds each share of GRID; no line is drawn between two thresholds,
+        which would promise too much (Davis and Goadrich 2006, ICML)."""
+        recall, precision = self.true / self.positives, self.true / (self.true + self.false)
+        reached = np.searchsorted(recall, GRID - 1e-12)
+        return precision[np.minimum(reached, len(recall) - 1)]
+
+
+def thresholds(results: Results) -> list[Picture | Missing]:
+    """A figure for each binary label; none without one."""
+    tasks = [task for task in results.verdicts.tasks if task.kind == "binary"]
+    shown = drawn(results.verdicts, tasks)
+    pictures = [_thresholds(results, task) for task in shown]
+    if len(shown) < len(tasks):
+        reason = f"of {len(tasks)} binary tasks, those that changed most against STL are; outputs/ holds all"
+        pictures.append(Missing("thresholds_others", f"{TITLE} of {len(tasks) - len(shown)} further tasks", reason))
+    return pictures
+
+
+def _thresholds(results: Results, task: JudgedTask) -> Picture | Missing:
+    key, title = f"thresholds_{task.name}", f"{TITLE}: {task.name}"
+    runs = {
+        name: [run for run in found if _points(run, task.name)] for name, found in results.task_runs(task.name).items()
+    }
+    runs = {name: found for name, found in runs.items() if found}
+    if not runs:
+        return Missing(key, title, "no run holds counts at every threshold")
+    points = {name: [_parsed(_points(run, task.name)) for run in found] for name, found in runs.items()}
+    first = next(iter(points.values()))[0]
+    if not first.positives or not first.negatives:
+        which = "positive" if first.positives else "negative"
+        return Missing(key, title, f"all {first.positives + first.negatives} test samples are {which}")
+    best = best_method(results.verdicts, task)
+    if len(points) > MOST_MODELS:
+        points = {name: found for name, found in points.items() if name in (STL, best)}
+    names = [method.name for method in results.verdicts.methods]
+    figure, axes = canvas(10.4, 3.8, 1, 3)
+    for name, found in points.items():
+        _band(axes[0], name, names, np.array([one.true_rate() for one in found]), start=0.0)
+        _band(axes[1], name, names, np.array([one.precision() for one in found]))
+        _reliability(axes[2], name, names, [run.summary["detail"][task.name]["reliability"] for run in runs[name]])
+    share = first.positives / (first.positives + first.negatives)
+    for ax, ends in ((axes[0], (0, 1)), (axes[1], (share, share)), (axes[2], (0, 1))):
+        ax.plot((0, 1), ends, color=MUTED, linestyle=":", linewidth=1.2)
+        ax.set(xlim=(0, 1), ylim=(0, 1.02), xticks=np.linspace(0, 1, 6), yticks=np.linspace(0, 1, 6))
+        ax.xaxis.set_major_formatter(_percent)
+        ax.yaxis.set_major_formatter(_percent)
+    axes[0].set(
+        title="receiver operating characteristic", xlabel="false positive rate %", ylabel="true positive rate %"
+    )
+    axes[1].set(title="precision and recall", xlabel="recall %", ylabel="precision %")
+    axes[2].set(title="calibration", xlabel="predicted probability %", ylabel="share that is positive %")
+    legend_below(figure, axes[:1])
+    several = max(len(found) for found in points.values()) > 1
+    fewer = " STL and the method with the best mean." if len(points) < len(runs) else ""
+    return picture(
+        figure, key, title,
+        f"What {task.name} reaches on the test part at every threshold" + ", mean and range over seeds" * several
+        + f".{fewer} Dotted: scores that say nothing; on the right, probabilities that come true as often as they say "
+        "(a larger mark holds more samples). Where curves cross, it depends on the threshold which model is better.",
+        f"Curves of {task.name}: " + "; ".join(_said(name, runs[name], task.name) for name in points) + ".",
+    )  # fmt: skip
+
+
+def _points(run: Run, task: str) -> Json:
+    found: Json = run.summary.get("detail", {}).get(task, {}).get("operating_points") or {}
+    return found
+
+
+def _parsed(points: Json) -> Points:
+    true, false = (np.asarray(points[f"{kind}_positives"], dtype=float) for kind in ("true", "false"))
+    return Points(true, false, points["positives"], points["negatives"])
+
+
+def _band(ax: Axes, name: str, names: list[str], curves: Array, start: float | None = None) -> None:
+    """A model's mean curve over GRID and the range over its seeds; `curves` [seeds, grid], from `start` at 0."""
+    line = method_line(name, names)
+    x, mean = GRID, curves.mean(axis=0)
+    if start is not None:
+        x, mean = np.concatenate([[0.0], x]), np.concatenate([[start], mean])
+    ax.plot(x, mean, label=name, **line)
+    if len(curves) > 1:
+        ax.fill_between(GRID, curves.min(axis=0), curves.max(axis=0), color=line["color"], alpha=0.15, linewidth=0)
+
+
+def _reliability(ax: Axes, name: str, names: list[str], diagrams: list[Json]) -> None:
+    """Bins of the predicted probability, each with the samples of all seeds."""
+    bins, probability, positive, samples = (
+        np.concatenate([np.asarray(diagram[key], dtype=float) for diagram in diagrams])
+        for key in ("bin", "probability", "positive", "samples")
+    )
+    held = np.unique(bins)
+    count = np.array([samples[bins == number].sum() for number in held])
+    x, y = (
+        np.array([(values * samples)[bins == number].sum() for number in held]) / count
+        for values in (probability, positive)
+    )
+    line = method_line(name, names)
+    ax.plot(x, y, **{**line, "linewidth": 1.2})
+    size = 8 + 90 * count / count.sum()
+    marker = "o" if name == STL else method_marker(name, names)
+    ax.scatter(x, y, s=size, color=line["color"], marker=marker, alpha=0.8, linewidths=0)
+
+
+def _said(name: str, runs: list[Run], task: str) -> str:
+    """Mean metrics of one model, in words."""
+    texts = []
+    for metric, word in (("auc", "AUC"), ("average_precision", "average precision"), ("ece", "calibration error")):
+        values = [run.summary["test"][task].get(metric) for run in runs]
+        shown = [in_shown_unit(metric, value) for value in values if known(value)]
+        texts += [f"{word} {np.mean(shown):.1f} %"] if shown else []
+    return f"{name} {listed(texts)}".strip()
+
+
+def _percent(value: float, _: int) -> str:
+    return f"{100 * value:.0f}"
