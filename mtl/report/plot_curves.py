@@ -169,5 +169,5 @@ def _said(name: str, runs: list[Run], task: str) -> str:
     return f"{name} {listed(texts)}".strip()
 
 
-def _percent(value: float, _: int) -> str:
+def _percent(value: float, _: float) -> str:
     return f"{100 * value:.0f}"
