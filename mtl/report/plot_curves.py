@@ -100,8 +100,8 @@ def _thresholds(results: Results, task: JudgedTask) -> Picture | Missing:
     for ax, ends in ((axes[0], (0, 1)), (axes[1], (share, share)), (axes[2], (0, 1))):
         ax.plot((0, 1), ends, color=MUTED, linestyle=":", linewidth=1.2)
         ax.set(xlim=(0, 1), ylim=(0, 1.02), xticks=np.linspace(0, 1, 6), yticks=np.linspace(0, 1, 6))
-        ax.xaxis.set_major_formatter(_percent)
-        ax.yaxis.set_major_formatter(_percent)
+        for axis in (ax.xaxis, ax.yaxis):
+            axis.set_major_formatter(lambda value, _: f"{100 * value:.0f}")
     axes[0].set(
         title="receiver operating characteristic", xlabel="false positive rate %", ylabel="true positive rate %"
     )
@@ -167,7 +167,3 @@ def _said(name: str, runs: list[Run], task: str) -> str:
         shown = [in_shown_unit(metric, value) for value in values if known(value)]
         texts += [f"{word} {np.mean(shown):.1f} %"] if shown else []
     return f"{name} {listed(texts)}".strip()
-
-
-def _percent(value: float, _: float) -> str:
-    return f"{100 * value:.0f}"
