@@ -12,8 +12,8 @@ from time import perf_counter
 from benchmarks.command import child_parser, count, start
 from mtl.config import load_config
 from mtl.experiment import run_baseline
+from mtl.jobs.local import Job, run_jobs
 from mtl.paths import RunPath
-from stages.parallel import Job, run_jobs
 
 
 def main(given: Sequence[str] | None = None) -> int:

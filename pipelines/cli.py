@@ -48,8 +48,8 @@ app.add_typer(
 def validate() -> None:
     """Check params.yaml; exit code 2 and one message when a value cannot be used."""
     from mtl.config import load_config
-    from pipelines.search_space import arms
-    from pipelines.search_space import check as check_tuning
+    from pipelines.study.search_space import arms
+    from pipelines.study.search_space import check as check_tuning
 
     config = load_config()
     check_tuning(config, arms(config, every=False))
@@ -100,7 +100,7 @@ def check(
 ) -> None:
     """Run everything again in a copy of the project and compare every byte, or compare with a reference."""
     from mtl.errors import UserError
-    from pipelines import check as checks
+    from pipelines.check import check as checks
 
     if keep + reference + write_reference > 1:
         raise UserError("`check` should be given at most one of --keep, --reference, --write-reference.")
@@ -137,20 +137,21 @@ def tune(
     if apply is not None and replay:
         raise UserError("`tune` should be given at most one of --apply, --replay.")
     if apply is not None:
-        from pipelines.apply import apply as write
-        from pipelines.apply import described
+        from pipelines.study.apply import apply as write
+        from pipelines.study.apply import described
 
         chosen = write(apply, study, storage, ROOT)
         print_diff(chosen.diff or "params.yaml has these values already.")
         print(described(chosen))
         return
     if replay:
-        from pipelines.replay import replay as run_again
+        from pipelines.study.replay import replay as run_again
 
         raise typer.Exit(run_again(study, ROOT))
-    from pipelines.tune import tune as run
+    from pipelines.study.tune import Resources
+    from pipelines.study.tune import tune as run
 
-    raise typer.Exit(run(load_config(), study, trials, workers, timeout, storage, arms, ROOT, scheduler))
+    raise typer.Exit(run(load_config(), study, trials, timeout, arms, Resources(workers, scheduler, storage), ROOT))
 
 
 @app.command()
@@ -163,7 +164,7 @@ def ui(
 ) -> None:
     """Open the runs in MLflow, or the studies in Optuna's dashboard."""
     if study:
-        from pipelines.study_ui import serve_studies
+        from pipelines.study.ui import serve_studies
 
         raise typer.Exit(serve_studies(storage, port, ROOT))
     from mtl.config import load_config

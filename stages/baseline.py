@@ -31,7 +31,7 @@ def _train(config: Config, task: str) -> None:
     # Not before they are needed: a hundred tasks that are left out would import torch a hundred times.
     from mtl import tracking
     from mtl.experiment import run_baseline
-    from stages.parallel import Job, run_jobs
+    from mtl.jobs.local import Job, run_jobs
 
     jobs = [
         Job(

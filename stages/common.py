@@ -1,10 +1,9 @@
 """What every stage does first: read params.yaml whole, then see only the sections that it declares in dvc.yaml."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from mtl.config import BaseConfig, Config, load_config
+from mtl.config import Config, load_config
 from mtl.config.training import FinetuneConfig
 from mtl.errors import UserError, exit_on_user_error
 
@@ -39,9 +38,3 @@ def only_method(config: Config, name: str) -> Config:
     if name not in methods:
         raise UserError(f"`finetune` should be run for one of {', '.join(methods)}, found {name!r}.")
     return config.model_copy(update={"finetune": FinetuneConfig.model_construct(methods={name: methods[name]})})
-
-
-def workers(base: BaseConfig) -> int:
-    """Processes side by side: `base.jobs`, or as many as the cores have room for."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, cores // base.threads) if base.jobs == "auto" else base.jobs

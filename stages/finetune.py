@@ -4,9 +4,9 @@ import sys
 
 from mtl import tracking
 from mtl.experiment import run_finetune
+from mtl.jobs.local import Job, run_jobs
 from mtl.paths import RunPath
 from stages.common import only_method, stage
-from stages.parallel import Job, run_jobs
 
 SECTIONS = ("base", "tasks", "encoder", "train", "pretrain", "finetune")
 

@@ -2,10 +2,10 @@
 
 from mtl import tracking
 from mtl.experiment import run_pretrain
+from mtl.jobs.local import Job, run_jobs
+from mtl.jobs.torchrun import run_here, run_team, started_by_torchrun
 from mtl.paths import RunPath
 from stages.common import stage
-from stages.parallel import Job, run_jobs
-from stages.torchrun import run_here, run_team, started_by_torchrun
 
 SECTIONS = ("base", "prepare", "encoder", "train", "pretrain")
 

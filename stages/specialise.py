@@ -2,10 +2,10 @@
 
 from mtl import tracking
 from mtl.experiment.specialise import ensemble_metrics, model_path, planned, run_specialised
+from mtl.jobs.local import Job, run_jobs
 from mtl.paths import MODELS
 from mtl.results.serving import NoServing, Serving
 from stages.common import stage
-from stages.parallel import Job, run_jobs
 
 SECTIONS = ("base", "tasks", "encoder", "train", "pretrain", "baseline", "cluster", "specialise")
 

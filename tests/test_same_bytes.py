@@ -41,12 +41,12 @@ NO_OUTPUT = {
     "mtl/tracking": "the mirror in MLflow",
     "mtl/training/checkpoint.py": "states of runs that have not ended",
     "mtl/training/team.py:Team.load": "a state that process 0 has sent, in a temporary folder",
-    "pipelines/apply.py:apply": "params.yaml, whose bytes tests/study/test_params_edit.py compares",
-    "pipelines/cluster_job.py:Send.__init__": "a pipe to the command, no file",
-    "pipelines/cluster_task.py:_run": "a pipe from a worker's process, no file",
+    "pipelines/study/apply.py:apply": "params.yaml, whose bytes tests/pipelines/study/test_params_edit.py compares",
+    "pipelines/study/cluster_job.py:Send.__init__": "a pipe to the command, no file",
+    "pipelines/study/cluster_task.py:_run": "a pipe from a worker's process, no file",
     "pipelines/presets.py:_write": "params.yaml, whose bytes tests/pipelines/test_presets.py compares",
     "pipelines/repro.py:allow_without_git": "DVC's settings on this machine",
-    "pipelines/second_run.py": "a copy of the project that goes again",
+    "pipelines/check/second_run.py": "a copy of the project that goes again",
 }
 """What writes and is no output of a stage: folder, file or function, and why."""
 

@@ -16,6 +16,9 @@ from mtl.experiment.recipe import Recipe
 from mtl.paths import PREPARED, RunPath
 from mtl.seeding import resolve_device
 
+HARMLESS = ("tracking", "report", "jobs", "serving")
+"""Rooms of `mtl` that change no result: they mirror and show results, start the processes, or read finished models."""
+
 
 def digest(value: object) -> str:
     """sha256 of a JSON-able value, whatever the order of its keys."""
@@ -26,7 +29,7 @@ def digest(value: object) -> str:
 def code_digest(root: Path) -> str:
     """sha256 over the sources that results depend on, the user's plugins among them: the same on every machine."""
     package = Path(__file__).resolve().parent.parent
-    ours = [path for path in package.rglob("*.py") if path.relative_to(package).parts[0] not in ("tracking", "report")]
+    ours = [path for path in package.rglob("*.py") if path.relative_to(package).parts[0] not in HARMLESS]
     found = hashlib.sha256()
     for folder, files in ((package, ours), (root / "plugins", (root / "plugins").rglob("*.py"))):
         for path in sorted(files):

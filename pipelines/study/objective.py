@@ -1,0 +1,230 @@
+"""What a trial is: runs of an arm by the same code as a stage, judged on validation data by fixed rules."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean
+from typing import Any, Literal
+
+from mtl.config import Choice, Config, Dimension, SequentialMethod, TuneObjective
+from mtl.config.metrics import METRICS
+from mtl.errors import UserError
+from mtl.experiment import run_baseline, run_finetune
+from mtl.experiment.execution import OnEpoch
+from mtl.experiment.identity import run_identity
+from mtl.experiment.recipe import single_task
+from mtl.paths import RunPath
+from mtl.results.history import Epoch
+from pipelines.study.search_space import STL, start_of
+
+Metrics = dict[str, dict[str, float]]
+"""Task → metric → value, on validation data."""
+Report = Callable[[int, Metrics], None]
+"""Told after every epoch: its place among the epochs of the trial, from 1, and how every judged task stands then."""
+MAXIMISED: tuple[TuneObjective, ...] = ("accuracy",)
+UNTRAINED = {name: 1.0 if metric.lower_is_better else 0.0 for name, metric in METRICS.items()}
+"""How a task stands that a trial has not trained yet: as if the mean of its z-scored values, and no right class, were
+predicted. The same in all trials, which is what matters."""
+
+
+@dataclass(frozen=True)
+class Goal:
+    """What the trials of one arm are judged by; taken from the configuration before any trial changes it."""
+
+    objectives: tuple[TuneObjective, ...]
+    forecasts: tuple[str, ...]
+    """Main tasks of the arm that are forecasts."""
+    labels: Mapping[str, str]
+    """Its other main tasks → the metric that each is judged by."""
+    default_lambda: float
+    tolerance: float | None
+    baseline: dict[str, dict[str, float]]
+    """Label of a start → forecast → validation MSE of the single-task runs; empty without a tolerance."""
+    epochs: int
+    """Of a run, or a phase of one, in any trial at most."""
+
+    @property
+    def judged(self) -> tuple[str, ...]:
+        return (*self.forecasts, *self.labels)
+
+    @property
+    def directions(self) -> list[Literal["minimize", "maximize"]]:
+        return ["maximize" if objective in MAXIMISED else "minimize" for objective in self.objectives]
+
+    def values(self, val: Metrics) -> list[float]:
+        """One value for each objective."""
+        mse = fmean(val[name]["mse"] for name in self.forecasts) if self.forecasts else None
+        accuracy = fmean(_accuracy(val[name], metric) for name, metric in self.labels.items()) if self.labels else None
+        found = []
+        for objective in self.objectives:
+            match objective:
+                case "forecast_mse":
+                    assert mse is not None
+                    found.append(mse)
+                case "accuracy":
+                    assert accuracy is not None
+                    found.append(accuracy)
+                case "combined":
+                    found.append(self._combined(mse, accuracy))
+        return found
+
+    def _combined(self, mse: float | None, accuracy: float | None) -> float:
+        if mse is None or accuracy is None:
+            assert mse is not None or accuracy is not None
+            return mse if accuracy is None else 1 - accuracy  # type: ignore[return-value]
+        return (1 - self.default_lambda) * mse + self.default_lambda * (1 - accuracy)
+
+    def constraints(self, val: Metrics, start: str) -> dict[str, float]:
+        """Name → how far the MSE of a forecast lies above what is allowed; feasible up to 0."""
+        if self.tolerance is None:
+            return {}
+        allowed = {name: (1 + self.tolerance) * self.baseline[start][name] for name in self.forecasts}
+        return {f"{name}_mse": val[name]["mse"] - allowed[name] for name in self.forecasts}
+
+
+def _accuracy(values: Mapping[str, float], metric: str) -> float:
+    """What a label is judged by, as what should be high: an error counts as 1 less it, as in the choice of an epoch."""
+    return 1 - values[metric] if METRICS[metric].lower_is_better else values[metric]
+
+
+def goal_of(config: Config, arm: str, seeds: list[int], root: Path) -> Goal:
+    """How an arm's trials are judged.
+
+    Raises:
+        UserError: the arm trains no task that an objective is about, or a tolerance is given and a single-task run is
+            missing or was made with other settings, data or code.
+    """
+    tasks = config.baseline_tasks if arm == STL else config.judged_tasks(arm)
+    main = [name for name in tasks if config.tasks[name].role == "main"] or tasks
+    forecasts = tuple(name for name in main if config.tasks[name].kind == "forecast")
+    labels = {name: config.tasks[name].primary_metric for name in main if name not in forecasts}
+    tune = config.tune
+    for objective, there in (("forecast_mse", forecasts), ("accuracy", labels)):
+        if objective in tune.objectives and not there:
+            what = "forecast" if objective == "forecast_mse" else "label"
+            raise UserError(f"`tune.objectives` has {objective}, and {arm} trains no main task that is a {what}.")
+    if tune.tolerance is not None and not forecasts:
+        raise UserError(f"`tune.tolerance` should be null: {arm} trains no main task that is a forecast.")
+    baseline: dict[str, dict[str, float]] = {}
+    if tune.tolerance is not None:
+        moved = {f"finetune.methods.{arm}.{key}" for key in ("init", "freeze", "width")} & set(tune.space or {})
+        starts = config.baseline.starts if moved else [start_of(config, arm)]
+        for start in starts:
+            baseline[start.label] = {
+                name: fmean(_baseline_mse(config, name, start, seed, root) for seed in seeds) for name in forecasts
+            }
+    most = _most(config.train.epochs, (tune.space or {}).get("train.epochs"))
+    return Goal(
+        tuple(tune.objectives), forecasts, labels, config.train.stopping.default_lambda, tune.tolerance, baseline, most
+    )
+
+
+def _most(value: int, searched: Dimension | None) -> int:
+    """The largest of what is searched, else the value in the configuration."""
+    match searched:
+        case None:
+            return value
+        case Choice():
+            return max(number for number in searched.values if isinstance(number, int))
+        case _:
+            return int(searched.high)
+
+
+def _baseline_mse(config: Config, task: str, start: Any, seed: int, root: Path) -> float:
+    where = RunPath("baseline", task, start.label, seed)
+    path = root / where.folder / "run.json"
+    again = f"run `mtl repro baseline@{task}`, or set `tune.tolerance: null`."
+    if not path.exists():
+        raise UserError(f"`tune.tolerance` needs the single-task run {where.folder}, which is missing: {again}")
+    run = json.loads(path.read_text(encoding="utf-8"))
+    if run["identity"] != run_identity(single_task(config, task, start, seed), root):
+        raise UserError(f"{where.folder} was made with other settings or data than those of now: {again}")
+    mse: float = run["val"][task]["mse"]
+    return mse
+
+
+def train(
+    config: Config, arm: str, goal: Goal, seeds: list[int], root: Path, out: Path, report: Report
+) -> list[Metrics]:
+    """Trains an arm for every seed; the metrics of the kept epoch, by seed.
+
+    What was finished or begun below `out` before goes on from its state there.
+
+    Args:
+        config: the configuration with a trial's values.
+        arm: a method, or STL: every task that is judged, alone.
+        goal: what is judged.
+        seeds: the arm is trained once for each.
+        root: folder of the project, with prepared data and pretrained weights.
+        out: folder of the trial.
+        report: told after every epoch, also of runs that go on; what it raises ends the trial.
+
+    Raises:
+        UserError: as a stage would.
+    """
+    found: list[Metrics] = []
+    parts = parts_of(config, arm, goal)
+
+    def hearing(first: int) -> OnEpoch:
+        """Hears the epochs of one run, whose first phase is part `first` of the trial."""
+        part, last = first, 0
+
+        def on_epoch(record: Epoch) -> None:
+            nonlocal part, last
+            part += record.epoch <= last  # Each phase counts from 1.
+            last = record.epoch
+            known.update(record.val)
+            # An early stop leaves places out: a place is the same epoch of the same part in every trial.
+            report(part * goal.epochs + last, standing(goal, [*found, known]))
+
+        return on_epoch
+
+    for number, seed in enumerate(seeds):
+        known: Metrics = {}
+        first = number * parts
+        if arm == STL:
+            for place, task in enumerate(goal.judged, start=first):
+                start = start_of(config, arm)
+                known |= _val(run_baseline(config, task, start, seed, root, out=out, on_epoch=hearing(place)))
+        else:
+            known = _val(run_finetune(config, arm, seed, root, out=out, on_epoch=hearing(first)))
+        found.append(known)
+    return found
+
+
+def _val(folder: Path) -> Metrics:
+    """Validation metrics of the epoch that a run kept."""
+    val: Metrics = json.loads((folder / "run.json").read_text(encoding="utf-8"))["val"]
+    return val
+
+
+def parts_of(config: Config, arm: str, goal: Goal) -> int:
+    """How often an arm spends `train.epochs` for one seed: once, once for each task alone, or once for each of the two
+    phases of a sequential method or one with a target."""
+    if arm == STL:
+        return len(goal.judged)
+    method = config.finetune.methods[arm]
+    return 2 if method.target is not None or isinstance(method, SequentialMethod) else 1
+
+
+def standing(goal: Goal, several: list[Metrics]) -> Metrics:
+    """How every judged task stands by what was last measured for each seed; the same comparison in every trial.
+
+    A task that no seed has trained yet counts as `UNTRAINED`, so that trials of several runs (STL) or phases
+    (sequential) can be compared, and pruned, before all of it is known.
+    """
+    return dict.fromkeys(goal.judged, UNTRAINED) | mean_metrics(several)
+
+
+def mean_metrics(several: list[Metrics]) -> Metrics:
+    """Means over the seeds that have measured a task, of the metrics that all of these have."""
+    found: Metrics = {}
+    for task in dict.fromkeys(task for one in several for task in one):
+        first, *others = [one[task] for one in several if task in one]
+        found[task] = {
+            name: fmean([value, *(other[name] for other in others)])
+            for name, value in first.items()
+            if all(name in other for other in others)
+        }
+    return found

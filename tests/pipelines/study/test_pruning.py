@@ -1,0 +1,80 @@
+"""Pruning: by one rule for every arm, also where a trial is several runs (STL) or has two phases (sequential)."""
+
+import json
+from pathlib import Path
+
+import pytest
+from optuna.trial import TrialState
+
+from mtl.config import Config
+from pipelines.study import study
+from pipelines.study.plan import Plan, plan_of
+from pipelines.study.search_space import STL
+from pipelines.study.storage import Store
+from pipelines.study.study import VAL, trials_of
+from pipelines.study.table import best_first
+from pipelines.study.trial import work
+from tests.pipelines.study.conftest import QUICK, config_of, ran, silent
+
+PRUNED = {"sampler": "grid", "pruner": {"kind": "median", "startup_trials": 1, "warmup_epochs": 1}}
+RATES = {"train.lr": {"kind": "choice", "values": [1e-2, 3e-3, 1e-3, 1e-9, 1e-8, 1e-7]}}
+HANDED = {"methods": {"handed": {"kind": "sequential", "first": "forecast"}}}
+
+
+def tuned(root: Path, config: Config, arm: str, trials: int) -> tuple[Plan, Store]:
+    """A study of one arm that one worker has finished."""
+    plan = plan_of(config, "s", trials, [arm], False, root)
+    store = Store(None, root)
+    study.create(plan, store)
+    work(plan, store, None, silent)
+    return plan, store
+
+
+def test_trials_worse_than_most_are_pruned_and_count(root: Path) -> None:
+    plan, store = ran(root, config_of({"space": RATES} | PRUNED, train=QUICK | {"epochs": 4}), 6)
+    trials = trials_of(plan, store, "joint")
+    pruned = [trial for trial in trials if trial.state == TrialState.PRUNED]
+    assert len(trials) == 6
+    assert pruned
+    for trial in pruned:
+        assert 1 <= len(trial.intermediate_values) < 4
+        assert not (plan.folder("joint", trial.number) / "outputs").exists()
+        assert not (plan.folder("joint", trial.number) / ".mtl").exists()
+    assert {t.params["train.lr"] for t in best_first(plan, "joint", trials)[:1]} <= {1e-2, 3e-3, 1e-3}
+
+
+@pytest.mark.parametrize(("arm", "parts"), [(STL, 3), ("handed", 2)])
+def test_trials_of_several_runs_or_phases_are_pruned_by_the_same_rule(root: Path, arm: str, parts: int) -> None:
+    config = config_of({"space": RATES} | PRUNED, train=QUICK | {"epochs": 2}, finetune=HANDED)
+    plan, store = tuned(root, config, arm, 6)
+    trials = trials_of(plan, store, arm)
+    assert len(trials) == 6 and study.is_done(plan, store)
+    pruned = [trial for trial in trials if trial.state == TrialState.PRUNED]
+    assert pruned
+    assert all(len(trial.intermediate_values) < 2 * parts for trial in pruned)
+    assert {t.params["train.lr"] for t in best_first(plan, arm, trials)[:1]} <= {1e-2, 3e-3, 1e-3}
+    for trial in (trial for trial in trials if trial.state == TrialState.COMPLETE):
+        assert sorted(trial.intermediate_values) == list(range(1, 2 * parts + 1))
+
+
+def test_what_is_not_trained_yet_counts_alike_in_every_trial(root: Path) -> None:
+    """By epochs: the forecast alone, then each label beside it; a task keeps its last measurement."""
+    plan, store = tuned(root, config_of(train=QUICK | {"epochs": 2}), STL, 1)
+    (trial,) = trials_of(plan, store, STL)
+    outputs = plan.folder(STL, 0) / "outputs/baseline"
+    by_task = {
+        task: json.loads((outputs / task / "random/seed-3/history.json").read_text())["epochs"]
+        for task in ("next", "phase", "up")
+    }
+    kept = trial.user_attrs[VAL]
+    mse = [epoch["val"]["next"]["mse"] for epoch in by_task["next"]]
+    phase = [epoch["val"]["phase"]["accuracy"] for epoch in by_task["phase"]]
+    up = [epoch["val"]["up"]["accuracy"] for epoch in by_task["up"]]
+    expected = [
+        *((value, 0.0, 0.0) for value in mse),
+        *((kept["next"]["mse"], value, 0.0) for value in phase),
+        *((kept["next"]["mse"], kept["phase"]["accuracy"], value) for value in up),
+    ]
+    for step, (error, first, second) in enumerate(expected, start=1):
+        value = 0.5 * error + 0.5 * (1 - (first + second) / 2)
+        assert trial.intermediate_values[step] == pytest.approx(value, rel=1e-12), step
