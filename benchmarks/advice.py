@@ -13,7 +13,6 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from benchmarks.command import at_least, count, finish, parser, start
 from benchmarks.machine import Result
@@ -91,11 +90,12 @@ def advise_on(relatedness: float, plant: int, seeds: int, root: Path) -> Advised
     runs = read_runs(config, root)
     histories = read_histories(runs, root)
     verdicts = compare(config, runs, histories, map_likeness(config, root))
-    lines: list[dict[str, Any]] = evidence(config, verdicts, runs, histories, None)
-    (helped,) = (row["verdict"] == "HELPED" for row in verdicts["rows"] if row["task"] == "few")
-    likeness: float = verdicts["likeness"]["joint"]["few|mode"]["mean"]
-    spoken = [f"{line['aspect']}: {line['about']}" for line in lines if line["says"] in TOGETHER]
-    return Advised(relatedness, plant, verdicts["advice"], helped, likeness, spoken)
+    lines = evidence(config, verdicts, runs, histories, None)
+    (helped,) = (row.verdict == "HELPED" for row in verdicts.rows if row.task == "few")
+    likeness = verdicts.likeness["joint"]["few|mode"].mean
+    assert likeness is not None, "there are seeds"
+    spoken = [f"{line.aspect}: {line.about}" for line in lines if line.says in TOGETHER]
+    return Advised(relatedness, plant, verdicts.advice, helped, likeness, spoken)
 
 
 def measure(relatedness: float, plants: Sequence[int] = PLANTS, seeds: int = SEEDS) -> list[Advised]:

@@ -13,8 +13,6 @@ from mtl.grouping.likeness import map_likeness
 from mtl.paths import MEANS, VERDICTS
 from mtl.report.page import write_report
 from mtl.report.timings import write_timings_js
-from mtl.results.means import Means
-from mtl.results.verdicts import Verdicts
 from stages.common import stage
 
 SECTIONS = (
@@ -38,17 +36,16 @@ def main() -> None:
         results = Path("results")
         runs = read_runs(config)
         histories = read_histories(runs)
-        verdicts = compare(config, runs, histories, map_likeness(config))
-        verdicts["grouping"] = compare_groupings(config, runs)
-        verdicts["evidence"] = evidence(config, verdicts, runs, histories, read_groups(config))
-        judged = Verdicts.parse(verdicts, str(VERDICTS))
-        judged.write(VERDICTS)
-        Means.parse(metrics_summary(config, runs), str(MEANS)).write(MEANS)
+        compared = compare(config, runs, histories, map_likeness(config))
+        grouped = compared.with_grouping(compare_groupings(config, runs))
+        verdicts = grouped.with_evidence(evidence(config, grouped, runs, histories, read_groups(config)))
+        verdicts.write(VERDICTS)
+        metrics_summary(config, runs).write(MEANS)
         write_parquet(runs_table(runs), results / "runs.parquet")
         write_csv(learning_curves(histories, read_pretraining(config)), results / "learning_curves.csv")
         measure_latency(config)
-        write_report(config, judged)
-        write_timings_js(verdicts=judged)
+        write_report(config, verdicts)
+        write_timings_js(verdicts=verdicts)
         tracking.publish()
 
 

@@ -16,6 +16,7 @@ from mtl.config.common import (
     Seed,
 )
 from mtl.config.methods import Start
+from mtl.config.metrics import Family
 
 
 class BaseConfig(Section):
@@ -157,14 +158,21 @@ class EvaluateConfig(Section):
     """`evaluate`: how results are compared and shown."""
 
     confidence: Annotated[float, Field(gt=0.5, lt=1, strict=True)] = 0.95
-    tolerance: NonNegativeFloat = 0.05
-    """A forecast counts as kept when its MSE is within this share of the single-task MSE."""
+    tolerance: NonNegativeFloat | dict[Name, NonNegativeFloat] = 0.05
+    """A task counts as kept when its metric is at most this share worse than the single-task one. A number holds for
+    every task of numbers, which are judged by their error; a mapping names tasks of any kind."""
     trials: dict[Name, Count] | None = None
     """Method, or `stl` → finished trials of tuning behind its settings, 0 where it is not named; the verdicts say where
     they are unequal. Null: none was tuned. `mtl tune --apply` writes it."""
     shared_by: Name | None = None
     """Method, or `stl`, whose trial chose the settings that all arms share; the verdicts say that the others did not
     choose them. Null: no trial did. `mtl tune --apply` writes it."""
+
+    def tolerance_of(self, task: str, family: Family) -> float | None:
+        """Tolerance of a task of a family; None where it has none."""
+        if isinstance(self.tolerance, dict):
+            return self.tolerance.get(task)
+        return self.tolerance if family == "regression" else None
 
 
 class TrackingConfig(Section):

@@ -1,24 +1,24 @@
 """One or two sentences of advice, from the content of verdicts.json."""
 
-from typing import Any
-
 from mtl.evaluation.limits import MIN_SEEDS
 from mtl.evaluation.relation import related
+from mtl.results.statistics import Interval
+from mtl.results.verdicts import JudgedMethod, Row, Verdicts
 
 MOST_NAMED = 6
 """Tasks that a sentence lists before it counts the others."""
 
 
-def advice(verdicts: dict[str, Any]) -> str:
+def advice(verdicts: Verdicts) -> str:
     """What the numbers support: which method, what it helped and hurt, at what cost; or to train separately. Where it
     helped only tasks that by their data maps have nothing in common with the others, to transfer instead.
 
     Methods are ranked by Δm. `sequential` methods measure forgetting and are not recommended; those that train on for
     a target have a second budget and are spoken of apart.
     """
-    judged = [m for m in verdicts["methods"] if m["kind"] != "sequential" and m["delta_m"]["mean"] is not None]
-    joint = [m for m in judged if m["target"] is None]
-    apart = [text for m in judged if m["target"] is not None and (text := _for_target(verdicts, m))]
+    judged = [m for m in verdicts.methods if m.kind != "sequential" and m.delta_m.mean is not None]
+    joint = [m for m in judged if m.target is None]
+    apart = [text for m in judged if m.target is not None and (text := _for_target(verdicts, m))]
     if not judged:
         return "No joint method with a main task was compared with single-task models, so there is nothing to advise."
     if joint:
@@ -27,63 +27,63 @@ def advice(verdicts: dict[str, Any]) -> str:
     return " ".join(apart) or nothing
 
 
-def _of_joint(verdicts: dict[str, Any], joint: list[dict[str, Any]]) -> str:
-    ranked = sorted(joint, key=lambda m: (-m["delta_m"]["mean"], m["name"]))
-    seeds = len(verdicts["seeds"])
+def _of_joint(verdicts: Verdicts, joint: list[JudgedMethod]) -> str:
+    ranked = sorted(joint, key=lambda m: (-_mean(m.delta_m), m.name))
+    seeds = len(verdicts.seeds)
     if seeds < MIN_SEEDS:
         best = ranked[0]
-        sequential = any(m["kind"] == "sequential" for m in verdicts["methods"])
+        sequential = any(m.kind == "sequential" for m in verdicts.methods)
         aside = " of those that train all tasks at once" if sequential else ""
         count = f"{seeds} seed is" if seeds == 1 else f"{seeds} seeds are"
         return (
             f"Undecided: {count} too few for a verdict ({MIN_SEEDS} are needed). "
-            f"So far {best['name']} has the best mean change over tasks{aside}, {_signed(best['delta_m']['mean'])} %."
+            f"So far {best.name} has the best mean change over tasks{aside}, {_signed(_mean(best.delta_m))} %."
         )
-    helpful = [m for m in ranked if _judged(verdicts, m["name"], "HELPED")]
+    helpful = [m for m in ranked if _judged(verdicts, m.name, "HELPED")]
     backed = [m for m in helpful if any(related(verdicts, m, task) is not False for task in _helped(verdicts, m))]
     if backed:
         return _joint(verdicts, backed[0])
     return _transfer(verdicts, helpful[0]) if helpful else _separate(verdicts, ranked)
 
 
-def _helped(verdicts: dict[str, Any], method: dict[str, Any]) -> list[str]:
-    return [row["task"] for row in _judged(verdicts, method["name"], "HELPED")]
+def _helped(verdicts: Verdicts, method: JudgedMethod) -> list[str]:
+    return [row.task for row in _judged(verdicts, method.name, "HELPED")]
 
 
-def _transfer(verdicts: dict[str, Any], best: dict[str, Any]) -> str:
+def _transfer(verdicts: Verdicts, best: JudgedMethod) -> str:
     """A gain that relation does not explain: the shared encoder has seen more."""
-    rows = _judged(verdicts, best["name"], "HELPED")
+    rows = _judged(verdicts, best.name, "HELPED")
     return (
-        f"Transfer instead of training jointly: {best['name']} helped {_listed(rows)}, but by the data maps "
+        f"Transfer instead of training jointly: {best.name} helped {_listed(rows)}, but by the data maps "
         f"{_names(rows)} and the tasks beside have nothing in common. An encoder that has seen more may give the same "
         "without them: pretrain it (`pretrain.objective`, `init: pretrained`)."
     )
 
 
-def _joint(verdicts: dict[str, Any], best: dict[str, Any]) -> str:
-    helped, hurt = (_judged(verdicts, best["name"], word) for word in ("HELPED", "HURT"))
-    delta = best["delta_m"]
-    mean = (
-        f"{_signed(delta['mean'])} % over the main tasks, interval {_signed(delta['low'])} to {_signed(delta['high'])}"
-    )
+def _joint(verdicts: Verdicts, best: JudgedMethod) -> str:
+    helped, hurt = (_judged(verdicts, best.name, word) for word in ("HELPED", "HURT"))
+    delta = best.delta_m
+    assert delta.low is not None and delta.high is not None, "enough seeds for a verdict have an interval"
+    ends = f"{_signed(delta.low)} to {_signed(delta.high)}"
+    mean = f"{_signed(_mean(delta))} % over the main tasks, interval {ends}"
     effects = f"helped {_listed(helped)}" + (f" and hurt {_listed(hurt)}" if hurt else " and hurt no task measurably")
     cost = _cost(verdicts, best)
-    if delta["low"] > 0:
+    if delta.low > 0:
         rest = f" Keep separate models for {_names(hurt)} if it matters." if hurt else ""
-        return f"Train jointly with {best['name']} ({mean}): it {effects}, with {cost}.{rest}"
-    average = "is worse on average" if delta["high"] < 0 else "shows no gain on average"
-    return f"Use {best['name']} for {_names(helped)} only: it {effects} but {average} ({mean}), with {cost}."
+        return f"Train jointly with {best.name} ({mean}): it {effects}, with {cost}.{rest}"
+    average = "is worse on average" if delta.high < 0 else "shows no gain on average"
+    return f"Use {best.name} for {_names(helped)} only: it {effects} but {average} ({mean}), with {cost}."
 
 
-def _for_target(verdicts: dict[str, Any], method: dict[str, Any]) -> str:
+def _for_target(verdicts: Verdicts, method: JudgedMethod) -> str:
     """A method that trains on for one task; nothing where it is not shown to help or hurt."""
-    found = {word: _judged(verdicts, method["name"], word) for word in ("HELPED", "HURT")}
+    found = {word: _judged(verdicts, method.name, word) for word in ("HELPED", "HURT")}
     said = [f"{word.lower()} {_listed(rows)}" for word, rows in found.items() if rows]
-    return f"Joint training before {method['target']}'s own ({method['name']}, two budgets) {said[0]}." if said else ""
+    return f"Joint training before {method.target}'s own ({method.name}, two budgets) {said[0]}." if said else ""
 
 
-def _separate(verdicts: dict[str, Any], ranked: list[dict[str, Any]]) -> str:
-    harmless = [m for m in ranked if not _judged(verdicts, m["name"], "HURT")]
+def _separate(verdicts: Verdicts, ranked: list[JudgedMethod]) -> str:
+    harmless = [m for m in ranked if not _judged(verdicts, m.name, "HURT")]
     text = "Train separately: no joint method helped any task beyond what chance would give"
     if not harmless:
         return f"{text}, and each hurt at least one."
@@ -91,22 +91,27 @@ def _separate(verdicts: dict[str, Any], ranked: list[dict[str, Any]]) -> str:
     share = _share(verdicts, best)
     if share is not None and share >= 1:
         return f"{text}, and none is smaller than the separate models."
-    return f"{text}. {best['name']} hurt none measurably and has {_cost(verdicts, best)}, if size matters more."
+    return f"{text}. {best.name} hurt none measurably and has {_cost(verdicts, best)}, if size matters more."
 
 
-def _judged(verdicts: dict[str, Any], method: str, word: str) -> list[dict[str, Any]]:
-    return [row for row in verdicts["rows"] if row["method"] == method and row["verdict"] == word]
+def _judged(verdicts: Verdicts, method: str, word: str) -> list[Row]:
+    return [row for row in verdicts.rows if row.method == method and row.verdict == word]
 
 
-def _listed(rows: list[dict[str, Any]]) -> str:
+def _listed(rows: list[Row]) -> str:
     """Those that changed most, and how many more."""
-    first = sorted(rows, key=lambda row: -abs(row["change"]["mean"]))[:MOST_NAMED] if len(rows) > MOST_NAMED else rows
-    named = ", ".join(f"{row['task']} ({_signed(row['change']['mean'])} %)" for row in first)
+    first = sorted(rows, key=lambda row: -abs(_mean(row.change)))[:MOST_NAMED] if len(rows) > MOST_NAMED else rows
+    named = ", ".join(f"{row.task} ({_signed(_mean(row.change))} %)" for row in first)
     return named + _and_more(rows)
 
 
-def _and_more(rows: list[dict[str, Any]]) -> str:
+def _and_more(rows: list[Row]) -> str:
     return f" and {len(rows) - MOST_NAMED} more" if len(rows) > MOST_NAMED else ""
+
+
+def _mean(change: Interval) -> float:
+    assert change.mean is not None, "methods and rows without a change are not spoken of"
+    return change.mean
 
 
 def _signed(value: float) -> str:
@@ -115,23 +120,23 @@ def _signed(value: float) -> str:
     return "0.0" if text in ("+0.0", "−0.0") else text
 
 
-def _names(rows: list[dict[str, Any]]) -> str:
-    return ", ".join(row["task"] for row in rows[:MOST_NAMED]) + _and_more(rows)
+def _names(rows: list[Row]) -> str:
+    return ", ".join(row.task for row in rows[:MOST_NAMED]) + _and_more(rows)
 
 
-def _cost(verdicts: dict[str, Any], method: dict[str, Any]) -> str:
+def _cost(verdicts: Verdicts, method: JudgedMethod) -> str:
     """Size against the separate networks of the same tasks, where all of them were trained."""
     share = _share(verdicts, method)
     if share is None:
-        own = verdicts["costs"]["parameters"]["methods"][method["name"]]
-        return f"{own:,} parameters for {len(method['tasks'])} tasks"
+        own = verdicts.costs.parameters.methods[method.name]
+        return f"{own:,} parameters for {len(method.tasks)} tasks"
     return f"{100 * share:.0f} % of the separate models' parameters"
 
 
-def _share(verdicts: dict[str, Any], method: dict[str, Any]) -> float | None:
+def _share(verdicts: Verdicts, method: JudgedMethod) -> float | None:
     """Parameters by those of the separate networks of its tasks; None where some of these were not trained."""
-    parameters = verdicts["costs"]["parameters"]
-    single = parameters["stl_by_start"][method["start"]]
-    if any(task not in single for task in method["tasks"]):
+    parameters = verdicts.costs.parameters
+    single = parameters.stl_by_start[method.start]
+    if any(task not in single for task in method.tasks):
         return None
-    return float(parameters["methods"][method["name"]] / sum(single[task] for task in method["tasks"]))
+    return parameters.methods[method.name] / sum(single[task] for task in method.tasks)

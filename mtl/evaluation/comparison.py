@@ -1,13 +1,13 @@
 """The runs of one config side by side: single-task (STL) and joint, paired by seed, with what is measured in them."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from mtl.config import Config
 from mtl.errors import UserError
-from mtl.evaluation.intervals import Interval, t_interval
+from mtl.evaluation.intervals import t_interval
 from mtl.paths import RunPath
 from mtl.results.record import Run
+from mtl.results.statistics import Interval, Summary
 
 
 class Comparison:
@@ -38,10 +38,11 @@ class Comparison:
     def interval(self, values: Sequence[float]) -> Interval:
         return t_interval(values, self.confidence)
 
-    def summary(self, values: Sequence[float]) -> dict[str, Any]:
-        """`mean`, `low` and `high` over the seeds, and the `values` themselves."""
-        found = self.interval(values)
-        return {"mean": found.mean, "low": found.low, "high": found.high, "values": list(values)}
+    def summary(self, values: Sequence[float]) -> Summary:
+        """The mean over the seeds with its interval, and the values themselves, at least one."""
+        interval = self.interval(values)
+        assert interval.mean is not None, "there is at least one seed"
+        return Summary(mean=interval.mean, low=interval.low, high=interval.high, values=list(values))
 
     def changes(self, task: str, before: Sequence[float], after: Sequence[float]) -> list[float]:
         """Paired changes in percent, positive is better; empty where a baseline of zero leaves them undefined."""

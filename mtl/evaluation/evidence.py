@@ -6,25 +6,25 @@ recommend nothing are kept too: what was looked at and found unremarkable is evi
 
 from collections.abc import Iterable, Sequence
 from itertools import combinations
-from typing import Any
 
 from mtl.config import Config
-from mtl.evaluation.compare import Comparison
-from mtl.evaluation.intervals import Interval
+from mtl.evaluation.comparison import Comparison
 from mtl.evaluation.limits import AGREED, ALIKE, CONFLICT, MIN_SEEDS, RELATED, TIGHT, UNEVEN
 from mtl.evaluation.relation import alike, related
-from mtl.evaluation.symptoms import FORECAST, LABEL, class_counts, line, symptoms
+from mtl.evaluation.symptoms import class_counts, line, question, symptoms
+from mtl.results.groupings import GroupingRow
 from mtl.results.groups import Groups
 from mtl.results.history import Epoch, History
 from mtl.results.record import Run
+from mtl.results.statistics import Interval
+from mtl.results.verdicts import EvidenceLine, JudgedMethod, Verdicts
 
-Json = dict[str, Any]
 Histories = Iterable[tuple[Run, History]]
 
 
 def evidence(
-    config: Config, verdicts: Json, runs: Sequence[Run], histories: Histories, groups: Groups | None
-) -> list[Json]:
+    config: Config, verdicts: Verdicts, runs: Sequence[Run], histories: Histories, groups: Groups | None
+) -> list[EvidenceLine]:
     """Every line.
 
     Args:
@@ -35,18 +35,18 @@ def evidence(
         groups: the groups that were found; None when tasks were not grouped.
 
     Returns:
-        Lines with `aspect`, `about`, `measured`, `rule`, `says` (None: nothing to change) and `sure`.
+        Lines, also those that recommend nothing.
     """
     made = Comparison(config, runs)
     joint = [(run, history.epochs) for run, history in histories if run.path.stage == "finetune"]
     lines = [*_relatedness(made, joint), *_likeness(made, verdicts), *_balance(config, made, verdicts)]
     if groups is not None:
-        compared = None if verdicts.get("grouping") is None else verdicts["grouping"]["rows"]
+        compared = None if verdicts.grouping is None else verdicts.grouping.rows
         lines += [*_grouping(groups, compared), *_worth(made, compared or [])]
-    for method in verdicts["methods"]:
-        if method["kind"] == "sequential":
+    for method in verdicts.methods:
+        if method.kind == "sequential":
             continue
-        own = [epochs for run, epochs in joint if run.path.name == method["name"]]
+        own = [epochs for run, epochs in joint if run.path.name == method.name]
         lines += [
             *_capacity(made, verdicts, method),
             *_transfer(config, verdicts, method),
@@ -67,7 +67,7 @@ def _within(share: Interval) -> Interval:
     """The interval of a share, in percent: a t-interval of few seeds reaches beyond what a share can be."""
     if share.low is None or share.high is None:
         return share
-    return Interval(share.mean, max(share.low, 0.0), min(share.high, 100.0), share.n)
+    return share.model_copy(update={"low": max(share.low, 0.0), "high": min(share.high, 100.0)})
 
 
 def _text(value: float, digits: int = 2) -> str:
@@ -78,7 +78,7 @@ def _decided(found: Interval) -> bool:
     return found.n >= MIN_SEEDS and found.low is not None
 
 
-def _grouping(groups: Groups, compared: list[Json] | None) -> list[Json]:
+def _grouping(groups: Groups, compared: list[GroupingRow] | None) -> list[EvidenceLine]:
     """The clusters found, and whether single seeds agree with each other; no advice where their models were trained
     and did no better than random ones."""
     idle = compared is not None and not any(_better(row) for row in compared)
@@ -95,35 +95,33 @@ def _grouping(groups: Groups, compared: list[Json] | None) -> list[Json]:
     return lines
 
 
-def _better(row: Json) -> bool:
+def _better(row: GroupingRow) -> bool:
     """Whether a grouping lies above random ones of as many models."""
-    over = row["over_random"]
-    return over is not None and over["n"] >= MIN_SEEDS and over["low"] is not None and over["low"] > 0
+    over = row.over_random
+    return over is not None and over.n >= MIN_SEEDS and over.low is not None and over.low > 0
 
 
-def _worth(made: Comparison, compared: list[Json]) -> list[Json]:
+def _worth(made: Comparison, compared: list[GroupingRow]) -> list[EvidenceLine]:
     """Groupings that were trained, against random ones."""
     lines = []
     for row in compared:
-        if row["over_random"] is None:
+        if row.over_random is None:
             continue
-        over, delta = Interval(**row["over_random"]), row["delta_m"]["mean"]
-        assert over.mean is not None
+        over, delta = row.over_random, row.delta_m.mean
+        assert over.mean is not None and delta is not None, "where Δm is undefined, so is what it lies above"
         measured = (
-            f"Δm {_text(over.mean)} points over random groupings into {row['models']} models, {_text(delta)} % against "
+            f"Δm {_text(over.mean)} points over random groupings into {row.models} models, {_text(delta)} % against "
             "single-task models"
         )
-        says = (
-            f"these groups, not random ones, where {row['models']} models are what can be had" if _better(row) else None
-        )
+        says = f"these groups, not random ones, where {row.models} models are what can be had" if _better(row) else None
         lines.append(
-            line("grouping", row["name"], measured, "interval over random groupings above 0", says,
+            line("grouping", row.name, measured, "interval over random groupings above 0", says,
                  _sure(over, made.confidence))
         )  # fmt: skip
     return lines
 
 
-def _relatedness(made: Comparison, joint: list[tuple[Run, list[Epoch]]]) -> list[Json]:
+def _relatedness(made: Comparison, joint: list[tuple[Run, list[Epoch]]]) -> list[EvidenceLine]:
     """For each pair of tasks: gradient cosine and conflict."""
     lines = []
     for one, other in combinations(made.config.tasks, 2):
@@ -153,22 +151,22 @@ def _relatedness(made: Comparison, joint: list[tuple[Run, list[Epoch]]]) -> list
     return lines
 
 
-def _likeness(made: Comparison, verdicts: Json) -> list[Json]:
+def _likeness(made: Comparison, verdicts: Verdicts) -> list[EvidenceLine]:
     """For each pair of tasks: likeness of their data maps."""
     lines = []
-    for method, pairs in verdicts["likeness"].items():
-        for pair, found in pairs.items():
-            text = f"confidence in the data maps of {method} correlates with {_text(found['mean'])}"
+    for method, pairs in verdicts.likeness.items():
+        for pair, correlation in pairs.items():
+            text = f"confidence in the data maps of {method} correlates with {_text(correlation.mean or 0.0)}"
             rule = f"interval above +{ALIKE:g}: hard for the same reasons"
-            says = "related: worth a joint model" if alike(found) else None
-            sure = _sure(Interval(**found), made.confidence)
+            says = "related: worth a joint model" if alike(correlation) else None
+            sure = _sure(correlation, made.confidence)
             lines.append(line("relatedness", pair.replace("|", " | "), text, rule, says, sure))
     return lines
 
 
-def _balance(config: Config, made: Comparison, verdicts: Json) -> list[Json]:
+def _balance(config: Config, made: Comparison, verdicts: Verdicts) -> list[EvidenceLine]:
     """Sizes of the tasks' training sets, and of the classes of each label."""
-    sizes = {task["name"]: task["train_size"] for task in verdicts["tasks"] if task["train_size"] is not None}
+    sizes = {task.name: task.train_size for task in verdicts.tasks if task.train_size is not None}
     most, least = max(sizes, key=lambda t: sizes[t]), min(sizes, key=lambda t: sizes[t])
     ratio = sizes[most] / sizes[least]
     says = None
@@ -177,70 +175,66 @@ def _balance(config: Config, made: Comparison, verdicts: Json) -> list[Json]:
     measured = f"{sizes[most]:,} against {sizes[least]:,} samples, {ratio:.1f} : 1"
     rule = f"above {UNEVEN:g} : 1 under `proportional`: temperature T = 2"
     lines = [line("data balance", f"{most} | {least}", measured, rule, says, "counted")]
-    for task in verdicts["tasks"]:
-        run = made.first_run(task["name"]) if task["name"] in config.baseline_tasks else None
-        counts = [] if run is None else class_counts(run, task["name"])
+    for task in verdicts.tasks:
+        run = made.first_run(task.name) if task.name in config.baseline_tasks else None
+        counts = [] if run is None else class_counts(run, task.name)
         if not counts or min(counts) == 0:
             continue
         skew = max(counts) / min(counts)
-        weighted = config.tasks[task["name"]].weighs_classes
+        weighted = config.tasks[task.name].weighs_classes
         measured = f"test classes {max(counts):,} against {min(counts):,}, {skew:.1f} : 1"
         rule = f"above {UNEVEN:g} : 1 without class weights: `class_weights: balanced`"
-        says = f"tasks.{task['name']}.class_weights: balanced" if skew > UNEVEN and not weighted else None
-        lines.append(line("data balance", task["name"], measured, rule, says, "counted"))
+        says = f"tasks.{task.name}.class_weights: balanced" if skew > UNEVEN and not weighted else None
+        lines.append(line("data balance", task.name, measured, rule, says, "counted"))
     return lines
 
 
-def _capacity(made: Comparison, verdicts: Json, method: Json) -> list[Json]:
+def _capacity(made: Comparison, verdicts: Verdicts, method: JudgedMethod) -> list[EvidenceLine]:
     """Training loss of the joint network against the single-task one of the same width."""
     lines = []
-    for row in _rows(verdicts, method):
-        key = "mse" if row["metric"] == "mse" else "loss"
-        pairs = zip(made.stl(row["task"], row["start"]), made.joint(method["name"]), strict=True)
-        ratios = [b.value(row["task"], key, "train") / a.value(row["task"], key, "train") for a, b in pairs]
+    for row in (row for row in verdicts.rows if row.method == method.name):
+        pairs = list(zip(made.stl(row.task, row.start), made.joint(method.name), strict=True))
+        # A kind of task whose loss is one of its metrics records no loss beside them.
+        key = "loss" if all("loss" in run.train[row.task] for pair in pairs for run in pair) else row.metric
+        ratios = [b.value(row.task, key, "train") / a.value(row.task, key, "train") for a, b in pairs]
         found = made.interval(ratios)
         tight = _decided(found) and found.low is not None and found.low > TIGHT
         measured = f"training loss {sum(ratios) / len(ratios):.2f} times the single-task model's"
         rule = f"interval above {TIGHT:g}: the shared network is too small, or pulled away"
         says = "a wider encoder, or a model of its own" if tight else None
-        about = f"{method['name']}: {row['task']}"
+        about = f"{method.name}: {row.task}"
         lines.append(line("capacity", about, measured, rule, says, _sure(found, made.confidence)))
     return lines
 
 
-def _transfer(config: Config, verdicts: Json, method: Json) -> list[Json]:
+def _transfer(config: Config, verdicts: Verdicts, method: JudgedMethod) -> list[EvidenceLine]:
     """Gain or loss on test data, and what the settings of the method leave to try."""
     lines = []
-    for row in _rows(verdicts, method):
-        change, adjusted = row["change"], row["adjusted"]
-        if change["mean"] is None:
+    for row in (row for row in verdicts.rows if row.method == method.name):
+        change, adjusted = row.change, row.adjusted
+        if change.mean is None:
             continue
         says = None
-        if row["verdict"] == "HELPED":
+        if row.verdict == "HELPED":
             says = "train together"
-            if related(verdicts, method, row["task"]) is False:
+            if related(verdicts, method, row.task) is False:
                 says = "transfer instead (pretrain the encoder): its data map is like no other"
-        elif row["verdict"] == "HURT":
-            symptom = FORECAST if config.tasks[row["task"]].family == "regression" else LABEL
-            says = f"train {row['task']} separately, or try what `{symptom}` says"
-        seeds = len(verdicts["seeds"])
+        elif row.verdict == "HURT":
+            says = f"train {row.task} separately, or try what `{question(config.tasks[row.task])}` says"
+        seeds = len(verdicts.seeds)
         sure = (
             f"{seeds} seeds"
-            if adjusted["low"] is None
-            else (f"widened interval [{_text(adjusted['low'])}, {_text(adjusted['high'])}] %, {seeds} seeds")
+            if adjusted.low is None or adjusted.high is None
+            else (f"widened interval [{_text(adjusted.low)}, {_text(adjusted.high)}] %, {seeds} seeds")
         )
         lines.append(
             line(
                 "transfer",
-                f"{method['name']}: {row['task']}",
-                f"test change {_text(change['mean'])} %",
+                f"{method.name}: {row.task}",
+                f"test change {_text(change.mean)} %",
                 "widened interval above zero: helped; below: hurt",
                 says,
                 sure,
             )
         )
     return lines
-
-
-def _rows(verdicts: Json, method: Json) -> list[Json]:
-    return [row for row in verdicts["rows"] if row["method"] == method["name"]]

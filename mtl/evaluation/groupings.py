@@ -1,22 +1,22 @@
-"""Does grouping help? Every way to serve all tasks, against single-task models, at its number of models (methods 5.3).
+"""Does grouping help? Every way to serve all tasks, against single-task models, at its number of models.
 
 Serving is *hard* (a task asks one model) or *soft* (it asks every model that has it, weighted by membership). The two
 cost different inference budgets, so both stand there: passes for one task, and passes for all tasks of one sample.
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from mtl.config import Config
 from mtl.evaluation.comparison import Comparison
 from mtl.paths import GROUPS, MODELS, RunPath
+from mtl.results.groupings import GroupingRow, Groupings
 from mtl.results.groups import Groups
 from mtl.results.numbers import Split
 from mtl.results.reading import read_run
 from mtl.results.record import Run
 from mtl.results.serving import Candidate, Serving
+from mtl.results.statistics import Interval
 
 BASELINE = "baseline/"
 
@@ -30,8 +30,8 @@ def read_groups(config: Config, root: Path = Path()) -> Groups | None:
     return None if config.cluster.source is None else Groups.read(root / GROUPS, "mtl repro cluster")
 
 
-def compare_groupings(config: Config, finished: Sequence[Run], root: Path = Path()) -> dict[str, Any] | None:
-    """What the report shows of the groupings.
+def compare_groupings(config: Config, finished: Sequence[Run], root: Path = Path()) -> Groupings | None:
+    """Groupings that were trained; None when no model was asked for.
 
     Args:
         config: the settings.
@@ -39,10 +39,7 @@ def compare_groupings(config: Config, finished: Sequence[Run], root: Path = Path
         root: folder of the project.
 
     Returns:
-        `rows`, one a candidate (of random groupings and of all partitions, summaries too): number of models, passes,
-        parameters, mean metric of each task, Δm on test data with its interval over seeds, and how far that lies above
-        the mean of random groupings into as many models, in points, paired by seed (None: there are none). None when no
-        model was asked for.
+        A row for each candidate, and where random groupings or all partitions were trained, summaries of them.
 
     Raises:
         UserError: a file is missing or damaged.
@@ -54,19 +51,19 @@ def compare_groupings(config: Config, finished: Sequence[Run], root: Path = Path
     paths = {name: [RunPath("specialise", name, None, seed) for seed in made.seeds] for name in plan.models}
     runs = {name: [read_run(path, root) for path in found] for name, found in paths.items()}
     table = _Table(made, plan, config.finetune.methods[config.cluster.source].label, runs)
-    rows = [table.row(candidate) for candidate in plan.candidates]
-    chance = [row for row in rows if row["kind"] == "random"]
-    for row in rows:
-        row["over_random"] = table.over(row, chance)
+    alone = [table.row(candidate) for candidate in plan.candidates]
+    chance = [row for row in alone if row.kind == "random"]
+    rows = [row.model_copy(update={"over_random": table.over(row, chance)}) for row in alone]
     for kind, name in (("random", "random, mean of draws"), ("partition", "every partition, mean")):
-        some = [row for row in rows if row["kind"] == kind]
+        some = [row for row in rows if row.kind == kind]
         if some:
             rows.append(table.mean(name, kind, some))
-    partitions = [row for row in rows if row["kind"] == "partition"]
+    partitions = [row for row in rows if row.kind == "partition"]
     if partitions:
-        best = max(partitions, key=lambda row: sum(row["per_seed_val"]))
-        rows.append(best | {"name": "best partition, chosen on validation data", "kind": "best"})
-    return {"rows": rows, "weights": plan.weights}
+        best = max(partitions, key=lambda row: sum(row.per_seed_val))
+        chosen = {"name": "best partition, chosen on validation data", "kind": "best"}
+        rows.append(best.model_copy(update=chosen))
+    return Groupings(rows=rows, weights=plan.weights)
 
 
 class _Table:
@@ -75,48 +72,56 @@ class _Table:
         alone = [task for task in plan.tasks if task in made.config.baseline_tasks]
         self.main = [task for task in alone if made.config.tasks[task].role == "main"] or alone
 
-    def row(self, candidate: Candidate) -> dict[str, Any]:
+    def row(self, candidate: Candidate) -> GroupingRow:
+        """One candidate, not yet held against random ones."""
         serve = candidate.serve
         models = sorted({model for shares in serve.values() for model in shares})
         splits: tuple[Split, ...] = ("val", "test")
         values = {split: {t: self._values(candidate, t, split) for t in serve} for split in splits}
         per_seed = {split: self._delta(values[split], split) for split in values}
-        return {
-            "name": candidate.name,
-            "kind": candidate.kind,
-            "models": len(models),
-            "passes_a_task": max(len(shares) for shares in serve.values()),
-            "passes_all_tasks": len(models),
-            "parameters": sum(self._of(model)[0].parameters.total for model in models),
-            "groups": sorted({tuple(t for t in serve if model in serve[t]) for model in models}),
-            "metrics": {t: sum(found) / len(found) for t, found in values["test"].items()},
-            "delta_m": asdict(self.made.interval(per_seed["test"])),
-            "per_seed": per_seed["test"],
-            "per_seed_val": per_seed["val"],
-        }
+        groups = {tuple(task for task in serve if model in serve[task]) for model in models}
+        return GroupingRow(
+            name=candidate.name,
+            kind=candidate.kind,
+            models=len(models),
+            passes_a_task=max(len(shares) for shares in serve.values()),
+            passes_all_tasks=len(models),
+            parameters=sum(self._of(model)[0].parameters.total for model in models),
+            groups=[list(group) for group in sorted(groups)],
+            metrics={t: sum(seeds) / len(seeds) for t, seeds in values["test"].items()},
+            delta_m=self.made.interval(per_seed["test"]),
+            over_random=None,
+            per_seed=per_seed["test"],
+            per_seed_val=per_seed["val"],
+        )
 
-    def mean(self, name: str, kind: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    def mean(self, name: str, kind: str, rows: list[GroupingRow]) -> GroupingRow:
         """Several candidates as one: seed by seed the mean of them."""
-        per_seed = [sum(column) / len(rows) for column in zip(*(row["per_seed"] for row in rows), strict=True)]
-        return rows[0] | {
-            "name": f"{name} ({len(rows)})",
-            "kind": f"{kind}_mean",
-            "parameters": sum(row["parameters"] for row in rows) / len(rows),
-            "groups": [],
-            "metrics": {t: sum(row["metrics"][t] for row in rows) / len(rows) for t in rows[0]["metrics"]},
-            "delta_m": asdict(self.made.interval(per_seed)),
-            "over_random": None,
-            "per_seed": per_seed,
-        }
+        first = rows[0]
+        per_seed = [sum(column) / len(rows) for column in zip(*(row.per_seed for row in rows), strict=True)]
+        return GroupingRow(
+            name=f"{name} ({len(rows)})",
+            kind=f"{kind}_mean",
+            models=first.models,
+            passes_a_task=first.passes_a_task,
+            passes_all_tasks=first.passes_all_tasks,
+            parameters=sum(row.parameters for row in rows) / len(rows),
+            groups=[],
+            metrics={t: sum(row.metrics[t] for row in rows) / len(rows) for t in first.metrics},
+            delta_m=self.made.interval(per_seed),
+            over_random=None,
+            per_seed=per_seed,
+            per_seed_val=first.per_seed_val,
+        )
 
-    def over(self, row: dict[str, Any], chance: list[dict[str, Any]]) -> dict[str, Any] | None:
+    def over(self, row: GroupingRow, chance: list[GroupingRow]) -> Interval | None:
         """Δm of a candidate less the mean of random groupings with its number of models, seed by seed; None where a
         baseline of zero leaves Δm undefined."""
-        alike = [one["per_seed"] for one in chance if one["models"] == row["models"]]
-        if row["kind"] == "random" or not alike or not row["per_seed"]:
+        alike = [other.per_seed for other in chance if other.models == row.models]
+        if row.kind == "random" or not alike or not row.per_seed:
             return None
         means = [sum(seed) / len(alike) for seed in zip(*alike, strict=True)]
-        return asdict(self.made.interval([own - mean for own, mean in zip(row["per_seed"], means, strict=True)]))
+        return self.made.interval([own - mean for own, mean in zip(row.per_seed, means, strict=True)])
 
     def _of(self, model: str) -> list[Run]:
         """The model's runs, in the order of the seeds."""

@@ -10,28 +10,12 @@ decisions; they are not a joint confidence region.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
 from scipy import stats
 
-
-@dataclass(frozen=True)
-class Interval:
-    """A mean over n seeds; `low` and `high` are None where no interval exists (n = 1), `mean` where n = 0."""
-
-    mean: float | None
-    low: float | None
-    high: float | None
-    n: int
-
-    @property
-    def sign(self) -> int:
-        """+1 if the whole interval lies above zero, −1 if below, else 0."""
-        if self.low is None or self.high is None:
-            return 0
-        return 1 if self.low > 0 else -1 if self.high < 0 else 0
+from mtl.results.statistics import Interval
 
 
 def t_interval(values: Sequence[float], confidence: float) -> Interval:
@@ -45,12 +29,12 @@ def t_interval(values: Sequence[float], confidence: float) -> Interval:
     """
     n = len(values)
     if n == 0:
-        return Interval(None, None, None, 0)
+        return Interval(mean=None, low=None, high=None, n=0)
     mean, error = _mean_and_error(values)
     if n == 1:
-        return Interval(mean, None, None, 1)
+        return Interval(mean=mean, low=None, high=None, n=1)
     half = _quantile(confidence, n - 1) * error
-    return Interval(mean, mean - half, mean + half, n)
+    return Interval(mean=mean, low=mean - half, high=mean + half, n=n)
 
 
 @cache

@@ -7,25 +7,20 @@ its own best epoch. The honest numbers are those of the epoch that validation da
 
 from collections.abc import Iterable, Sequence
 from itertools import combinations
-from typing import Any
 
 from mtl.errors import UserError
 from mtl.evaluation.comparison import Comparison
 from mtl.evaluation.scores import label_tasks, used_starts
 from mtl.paths import RunPath
 from mtl.results.history import History
+from mtl.results.label_scores import ModelName, ModelProtocols, PairOfModels, Protocols, Published
 from mtl.results.record import Run
 
 Histories = dict[RunPath, History]
 
 
-def published(made: Comparison, histories: Iterable[tuple[Run, History]]) -> dict[str, Any] | None:
+def published(made: Comparison, histories: Iterable[tuple[Run, History]]) -> Published | None:
     """Best test accuracies; None without `train.watch_test` and without label tasks.
-
-    Returns:
-        `entries`: single-task models of each start (`method` None) and each method: `best` and `honest`, the mean
-        over its `tasks`, and `by_task` (`best` is the task's own best epoch). `pairs`: differences between two
-        entries of the same tasks, `second` − `first`, seed by seed.
 
     Raises:
         UserError: a history holds no test metrics.
@@ -50,8 +45,8 @@ def published(made: Comparison, histories: Iterable[tuple[Run, History]]) -> dic
             entries.append(_entry(made, name, method.label, dict.fromkeys(tasks, runs), own, best))
     if not entries:
         return None
-    pairs = [_pair(made, one, other) for one, other in combinations(entries, 2) if one["tasks"] == other["tasks"]]
-    return {"entries": entries, "pairs": pairs}
+    pairs = [_pair(made, one, other) for one, other in combinations(entries, 2) if one.tasks == other.tasks]
+    return Published(entries=entries, pairs=pairs)
 
 
 def _watched(known: Histories, run: Run, tasks: Sequence[str]) -> list[list[float]]:
@@ -73,24 +68,26 @@ def _mean_of(curves: Iterable[Sequence[float]]) -> list[float]:
 def _entry(
     made: Comparison, method: str | None, start: str, runs: dict[str, list[Run]], own: dict[str, list[float]],
     best: list[float],
-) -> dict[str, Any]:  # fmt: skip
+) -> ModelProtocols:  # fmt: skip
     honest = {task: [run.value(task, "accuracy") for run in seeds] for task, seeds in runs.items()}
-    return {
-        "method": method,
-        "start": start,
-        "tasks": list(runs),
-        "best": made.summary(best),
-        "honest": made.summary(_mean_of(honest.values())),
-        "by_task": {task: {"best": made.summary(own[task]), "honest": made.summary(honest[task])} for task in runs},
-    }
+    return ModelProtocols(
+        method=method,
+        start=start,
+        tasks=list(runs),
+        best=made.summary(best),
+        honest=made.summary(_mean_of(honest.values())),
+        by_task={
+            task: Protocols(best=made.summary(own[task]), honest=made.summary(values))
+            for task, values in honest.items()
+        },
+    )
 
 
-def _pair(made: Comparison, one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+def _pair(made: Comparison, one: ModelProtocols, other: ModelProtocols) -> PairOfModels:
     """Differences of the two protocols' means, seed by seed."""
-    found: dict[str, Any] = {
-        key: {"method": entry["method"], "start": entry["start"]} for key, entry in (("first", one), ("second", other))
-    }
-    for protocol in ("best", "honest"):
-        before, after = one[protocol]["values"], other[protocol]["values"]
-        found[protocol] = made.summary([b - a for a, b in zip(before, after, strict=True)])
-    return found
+    first, second = (ModelName(method=entry.method, start=entry.start) for entry in (one, other))
+    best, honest = (
+        made.summary([b - a for a, b in zip(before.values, after.values, strict=True)])
+        for before, after in ((one.best, other.best), (one.honest, other.honest))
+    )
+    return PairOfModels(first=first, second=second, best=best, honest=honest)

@@ -2,20 +2,21 @@
 
 import json
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from mtl.config import Start
 from mtl.config.tasks import Task
 from mtl.config.training import Method
 from mtl.evaluation.comparison import Comparison
 from mtl.results.record import Run
+from mtl.results.sweeps import Capacity, LabelFractions, ShareCurve, SharePoint, WidthCurve, WidthPoint
 
 T = TypeVar("T")
 NOT_LEARNT = {"train_fraction", "role", "weight", "dropout", "head_lr"}
 """What two tasks that learn the same may differ in."""
 
 
-def capacity(made: Comparison) -> list[dict[str, Any]]:
+def capacity(made: Comparison) -> list[Capacity]:
     """Test metric against the size of the network, where `baseline.starts` differ in their width alone.
 
     Returns:
@@ -25,28 +26,28 @@ def capacity(made: Comparison) -> list[dict[str, Any]]:
     """
     starts = [list(group) for group in _alike(made.config.baseline.starts, _but_width)]
     methods = [[name for name, _ in group] for group in _alike(_methods(made), lambda item: _but_width(item[1]))]
-    found: list[dict[str, Any]] = []
+    swept: list[Capacity] = []
     for task in made.config.tasks:
-        curves: list[dict[str, Any]] = []
+        curves: list[WidthCurve] = []
         if made.alone(task):
             for group in (sorted(group, key=lambda start: start.width) for group in starts):
                 points = [_width_point(made, task, start.width, made.stl(task, start.label)) for start in group]
-                curves.append({"name": None, "start": group[0].model_copy(update={"width": 1.0}).label,
-                               "points": points})  # fmt: skip
+                start = group[0].model_copy(update={"width": 1.0}).label
+                curves.append(WidthCurve(name=None, start=start, points=points))
         for names in methods:
             if task in made.config.judged_tasks(names[0]):
                 by_width = {made.config.finetune.methods[name].width: name for name in reversed(names)}
-                swept = [by_width[width] for width in sorted(by_width)]  # the first of those that are quite the same
+                names = [by_width[width] for width in sorted(by_width)]  # the first of those that are quite the same
                 points = [_width_point(made, task, width, made.joint(by_width[width])) for width in sorted(by_width)]
-                curves.append({"name": _common_name(swept), "methods": swept, "points": points})
-        curves = [curve for curve in curves if len(curve["points"]) > 1]
+                curves.append(WidthCurve(name=_common_name(names), methods=names, points=points))
+        curves = [curve for curve in curves if len(curve.points) > 1]
         if curves:
-            found.append({"task": task, "metric": made.config.tasks[task].primary_metric, "curves": curves})
-    joint = [entry for entry in found if any(curve["name"] is not None for curve in entry["curves"])]
-    return joint or found
+            swept.append(Capacity(task=task, metric=made.config.tasks[task].primary_metric, curves=curves))
+    joint = [entry for entry in swept if any(curve.name is not None for curve in entry.curves)]
+    return joint or swept
 
 
-def label_fractions(made: Comparison) -> list[dict[str, Any]]:
+def label_fractions(made: Comparison) -> list[LabelFractions]:
     """Test metric against the share of the labels, where tasks differ in their `train_fraction` alone.
 
     Methods that differ only in which of these tasks they train make a curve, if one of them lacks labels. A method
@@ -57,7 +58,7 @@ def label_fractions(made: Comparison) -> list[dict[str, Any]]:
     return [_fractions(made, [name for name, _ in group]) for group in several]
 
 
-def _fractions(made: Comparison, group: list[str]) -> dict[str, Any]:
+def _fractions(made: Comparison, group: list[str]) -> LabelFractions:
     config = made.config
     share = dict(sorted(((task, config.tasks[task].train_fraction) for task in group), key=lambda pair: pair[1]))
     judged = {name: [task for task in share if task in config.judged_tasks(name)] for name, _ in _methods(made)}
@@ -65,21 +66,21 @@ def _fractions(made: Comparison, group: list[str]) -> dict[str, Any]:
     single = [(name, method) for name, method in _methods(made) if judged[name] and len(trained[name]) == 1]
     alike = _alike(single, lambda item: _but_task(made, item[0], set(group)), least=1)
     alike = [same for same in alike if any(share[judged[name][0]] < max(share.values()) for name, _ in same)]
-    curves: list[dict[str, Any]] = []
+    curves: list[ShareCurve] = []
     for start in dict.fromkeys([same[0][1].label for same in alike] or [config.baseline.starts[0].label]):
         points = [_share_point(made, task, share[task], made.stl(task, start)) for task in share if made.alone(task)]
-        curves.append({"name": None, "start": start, "points": points})
+        curves.append(ShareCurve(name=None, start=start, points=points))
     for same in alike:
         names = [name for name, _ in same]
         names.sort(key=lambda name: share[judged[name][0]])
         points = [_share_point(made, judged[n][0], share[judged[n][0]], made.joint(n)) for n in names]
-        curves.append({"name": _common_name(names), "methods": names, "points": points})
-    return {
-        "tasks": list(share),
-        "metric": config.tasks[group[0]].primary_metric,
-        "curves": [curve for curve in curves if curve["points"]],
-        "mixed": [name for name in judged if judged[name] and len(trained[name]) > 1],
-    }
+        curves.append(ShareCurve(name=_common_name(names), methods=names, points=points))
+    return LabelFractions(
+        tasks=list(share),
+        metric=config.tasks[group[0]].primary_metric,
+        curves=[curve for curve in curves if curve.points],
+        mixed=[name for name in judged if judged[name] and len(trained[name]) > 1],
+    )
 
 
 def _methods(made: Comparison) -> list[tuple[str, Method]]:
@@ -118,11 +119,11 @@ def _common_name(names: Sequence[str]) -> str:
     return names[0][:same].rstrip("_0123456789") or names[0]
 
 
-def _width_point(made: Comparison, task: str, width: float, runs: list[Run]) -> dict[str, Any]:
-    parameters = runs[0].parameters.total
-    return {"width": width, "parameters": parameters} | made.summary(made.values(runs, task))
+def _width_point(made: Comparison, task: str, width: float, runs: list[Run]) -> WidthPoint:
+    summary = made.summary(made.values(runs, task))
+    return WidthPoint(width=width, parameters=runs[0].parameters.total, **dict(summary))
 
 
-def _share_point(made: Comparison, task: str, share: float, runs: list[Run]) -> dict[str, Any]:
-    samples = runs[0].train_size[task]
-    return {"task": task, "share": share, "samples": samples} | made.summary(made.values(runs, task))
+def _share_point(made: Comparison, task: str, share: float, runs: list[Run]) -> SharePoint:
+    summary = made.summary(made.values(runs, task))
+    return SharePoint(task=task, share=share, samples=runs[0].train_size[task], **dict(summary))

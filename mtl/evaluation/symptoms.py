@@ -12,30 +12,42 @@ epoch. What is recommended is only what the settings leave to try.
 from collections.abc import Sequence
 from itertools import pairwise
 from statistics import median
-from typing import Any
 
 from mtl.config import Config, LinearEncoder, TimeDartEncoder, UncertaintyMethod
 from mtl.config.metrics import METRICS, Family
+from mtl.config.tasks import Task
 from mtl.evaluation.comparison import Comparison
-from mtl.evaluation.intervals import Interval
 from mtl.evaluation.limits import BURST, CONFLICT, MIN_SEEDS, RARE, RISE
 from mtl.results.history import Epoch
 from mtl.results.record import Run
+from mtl.results.statistics import Interval
+from mtl.results.verdicts import EvidenceLine, JudgedMethod, Row, Verdicts
 from mtl.tasks.no_skill import no_skill
 
-FORECAST, LABEL, UNSTABLE = "forecast MSE too high?", "accuracy too low?", "unstable training?"
+UNSTABLE = "unstable training?"
 BLINDLY = {"accuracy": "always naming the most frequent class", "balanced_accuracy": "always naming one class"}
 """Metric → the prediction without input that does best by it, where it has a short name."""
-Json = dict[str, Any]
 Epochs = list[Epoch]
 
 
-def line(aspect: str, about: str, measured: str, rule: str, says: str | None, sure: str) -> Json:
+def question(task: Task) -> str:
+    """Symptom of a task in a user's words: `forecast MSE too high?`, `accuracy too low?`."""
+    title = METRICS[task.primary_metric].title
+    if task.family == "regression":
+        title = f"{task.kind} {title}"
+    elif task.primary_metric == "balanced_accuracy":
+        title = METRICS["accuracy"].title
+    return f"{title} too {'high' if task.lower_is_better else 'low'}?"
+
+
+def line(aspect: str, about: str, measured: str, rule: str, says: str | None, sure: str) -> EvidenceLine:
     """One line of evidence."""
-    return {"aspect": aspect, "about": about, "measured": measured, "rule": rule, "says": says, "sure": sure}
+    return EvidenceLine(aspect=aspect, about=about, measured=measured, rule=rule, says=says, sure=sure)
 
 
-def symptoms(config: Config, made: Comparison, verdicts: Json, method: Json, own: Sequence[Epochs]) -> list[Json]:
+def symptoms(
+    config: Config, made: Comparison, verdicts: Verdicts, method: JudgedMethod, own: Sequence[Epochs]
+) -> list[EvidenceLine]:
     """The lines of one joint method.
 
     Args:
@@ -46,44 +58,44 @@ def symptoms(config: Config, made: Comparison, verdicts: Json, method: Json, own
         own: epochs of the method's runs, a list a seed.
     """
     found = []
-    for row in verdicts["rows"]:
-        if row["method"] != method["name"]:
+    for row in verdicts.rows:
+        if row.method != method.name:
             continue
-        if config.tasks[row["task"]].family == "regression":
-            found.append(_forecast(config, made, row, method, own))
+        if config.tasks[row.task].family == "regression":
+            found.append(_numbers(config, made, row, method, own))
         else:
             found.append(_label(config, made, row, method, own))
     return [*found, *_stability(config, method, own)]
 
 
-def _forecast(config: Config, made: Comparison, row: Json, method: Json, own: Sequence[Epochs]) -> Json:
-    """MSE above the tolerance, or hurt."""
-    task, ratio = row["task"], row["ratio"]
+def _numbers(config: Config, made: Comparison, row: Row, method: JudgedMethod, own: Sequence[Epochs]) -> EvidenceLine:
+    """A task of numbers: error above the tolerance, or hurt."""
+    task, ratio, spec = row.task, row.ratio, config.tasks[row.task]
+    title = METRICS[spec.primary_metric].title
     pulls = made.interval(_pulls(config, own))
-    text = "a single-task MSE of 0 leaves no ratio"
+    text = f"a single-task {title} of 0 leaves no ratio"
     if ratio is not None:
-        text = f"MSE {ratio['mean']:.3f} times the single-task model's" + _pull_text(pulls)
+        text = f"{title} {ratio.mean:.3f} times the single-task model's" + _pull_text(config, pulls)
     says = None
-    if row["within_tolerance"] == "no" or row["verdict"] == "HURT":
+    if row.within_tolerance == "no" or row.verdict == "HURT":
         tries = []
-        if pulls.mean is not None and pulls.mean > 1 and method["lambda"] is not None:
-            tries.append(f"λ of about {_even(method['lambda'], pulls.mean):.2g}, at which labels pull no harder")
-        if method["lambda"] is not None and method["schedule"] != "warmup":
+        if pulls.mean is not None and pulls.mean > 1 and method.lam is not None:
+            tries.append(f"λ of about {_even(method.lam, pulls.mean):.2g}, at which labels pull no harder")
+        if method.lam is not None and method.schedule != "warmup":
             tries.append("`schedule: warmup`")
         share = _conflicts(task, own)
         if share is not None and share > CONFLICT:
             tries.append(f"a gradient method: its cosine with others is negative in {share:.0%} of the epochs")
         says = ", ".join(tries) or "a wider encoder, or a model of its own: no other task pulls harder"
+    rule = _kept(config, task)
     return line(
-        FORECAST, f"{method['name']}: {task}", text,
-        f"interval of the ratio above {1 + config.evaluate.tolerance:g} (evaluate.tolerance), or HURT",
-        says, _seeds(made),
-    )  # fmt: skip
+        question(spec), f"{method.name}: {task}", text, f"{rule}, or HURT" if rule else "HURT", says, _seeds(made)
+    )
 
 
-def _label(config: Config, made: Comparison, row: Json, method: Json, own: Sequence[Epochs]) -> Json:
+def _label(config: Config, made: Comparison, row: Row, method: JudgedMethod, own: Sequence[Epochs]) -> EvidenceLine:
     """Hurt, or not shown to be better than a prediction that has seen no input."""
-    task, runs = row["task"], made.joint(method["name"])
+    task, runs = row.task, made.joint(method.name)
     spec = config.tasks[task]
     accuracy, balanced = ([run.value(task, name) for run in runs] for name in ("accuracy", "balanced_accuracy"))
     metric, title = spec.primary_metric, METRICS[spec.primary_metric].title
@@ -94,7 +106,7 @@ def _label(config: Config, made: Comparison, row: Json, method: Json, own: Seque
     pulls = made.interval(_pulls(config, own))
     assert lag.mean is not None
     blindly = BLINDLY.get(metric, "a prediction that has seen no input")
-    text = f"{title} {row['joint']['mean']:.3f}"
+    text = f"{title} {row.joint.mean:.3f}"
     best = made.optimum(task)
     hopeless = blind = False
     if least is not None and above.mean is not None:
@@ -104,27 +116,28 @@ def _label(config: Config, made: Comparison, row: Json, method: Json, own: Seque
             text += f", over classes {reached + lag.mean:.3f}"
         hopeless = best is not None and sign * (best - least) <= RARE
         blind = _decided(above) and above.low is not None and above.low <= 0
-    text += _pull_text(pulls)
+    text += _pull_text(config, pulls)
     says = None
     if hopeless:
         text += f"; nobody can {'get below' if spec.lower_is_better else 'reach more than'} {best:.3f}"
-    elif row["verdict"] == "HURT" or blind:
+    elif row.verdict == "HURT" or row.within_tolerance == "no" or blind:
         tries = []
-        if method["lambda"] is not None and pulls.mean is not None and pulls.mean < 1:
-            tries.append(f"λ up to about {_even(method['lambda'], pulls.mean):.2g}, at which forecasts pull no harder")
+        if method.lam is not None and pulls.mean is not None and pulls.mean < 1:
+            tries.append(
+                f"λ up to about {_even(method.lam, pulls.mean):.2g}, at which {_numbers_of(config)} pull no harder"
+            )
         if not spec.weighs_classes and (lag.mean < -RARE or blind):
             tries.append(f"tasks.{task}.class_weights: balanced")
         encoder = config.encoder
         if isinstance(encoder, TimeDartEncoder | LinearEncoder) and not encoder.classification.amplitude:
             tries.append("encoder.classification.amplitude: true (normalised windows hide level and spread)")
         says = ", ".join(tries) or f"a larger `weight` of {task}, or a model of its own"
-    return line(
-        LABEL, f"{method['name']}: {task}", text,
-        f"HURT, or the interval of the gain in {title} over {blindly} reaches 0", says, _seeds(made),
-    )  # fmt: skip
+    rules = ["HURT", f"the interval of the gain in {title} over {blindly} reaches 0", _kept(config, task)]
+    rule = ", or ".join(rule for rule in rules if rule)
+    return line(question(spec), f"{method.name}: {task}", text, rule, says, _seeds(made))
 
 
-def _stability(config: Config, method: Json, own: Sequence[Epochs]) -> list[Json]:
+def _stability(config: Config, method: JudgedMethod, own: Sequence[Epochs]) -> list[EvidenceLine]:
     """Bursts of the gradient over the epochs, and jumps of the validation score."""
     norms = [[epoch.grad_norm for epoch in epochs] for epochs in own if epochs]
     if not norms:
@@ -134,17 +147,17 @@ def _stability(config: Config, method: Json, own: Sequence[Epochs]) -> list[Json
     says = None
     if burst > BURST or rise > RISE:
         tries = ["train.clip: 1.0"] if config.train.clip is None else []
-        if not isinstance(config.finetune.methods[method["name"]], UncertaintyMethod):
+        if not isinstance(config.finetune.methods[method.name], UncertaintyMethod):
             tries.append("uncertainty weighting (`kind: uncertainty`)")
         says = ", ".join(
-            [*tries, f"a learning rate below {config.finetune.methods[method['name']].train.lr or config.train.lr:g}"]
+            [*tries, f"a learning rate below {config.finetune.methods[method.name].train.lr or config.train.lr:g}"]
         )
     text = (
         f"largest gradient norm of an epoch {burst:.1f} times the median; validation score rose by {rise:.0%} of its "
     )
     return [
         line(
-            UNSTABLE, method["name"], f"{text}first value within an epoch",
+            UNSTABLE, method.name, f"{text}first value within an epoch",
             f"above {BURST:g} times, or above {RISE:.0%}: unstable", says, f"worst of {len(norms)} seeds",
         )
     ]  # fmt: skip
@@ -159,7 +172,7 @@ def _rise(epochs: Epochs) -> float:
 
 
 def _pulls(config: Config, own: Sequence[Epochs]) -> list[float]:
-    """For each seed, how many times harder all labels pull than all forecasts, mean over the epochs that know."""
+    """For each seed, how many times as hard as all tasks of numbers all labels pull; mean over the epochs that know."""
     found = []
     for epochs in own:
         ratios = []
@@ -174,14 +187,29 @@ def _pulls(config: Config, own: Sequence[Epochs]) -> list[float]:
     return found
 
 
-def _pull_text(pulls: Interval) -> str:
+def _pull_text(config: Config, pulls: Interval) -> str:
     if pulls.mean is None:
         return ""
-    return f"; labels pull {pulls.mean:.2g} times as hard as forecasts on the shared weights"
+    return f"; labels pull {pulls.mean:.2g} times as hard as {_numbers_of(config)} on the shared weights"
+
+
+def _numbers_of(config: Config) -> str:
+    """Tasks of numbers in words: `forecasts`, `forecasts and regressions`."""
+    return " and ".join(dict.fromkeys(f"{task.kind}s" for task in config.tasks.values() if task.family == "regression"))
+
+
+def _kept(config: Config, task: str) -> str:
+    """Rule by which a task is no longer kept; empty where it has no tolerance."""
+    spec = config.tasks[task]
+    tolerance = config.evaluate.tolerance_of(task, spec.family)
+    if tolerance is None:
+        return ""
+    limit = f"above {1 + tolerance:g}" if spec.lower_is_better else f"below {1 - tolerance:g}"
+    return f"interval of the ratio {limit} (evaluate.tolerance)"
 
 
 def _even(lam: float, pull: float) -> float:
-    """λ at which labels and forecasts pull alike, when at `lam` labels pull `pull` times as hard."""
+    """λ at which labels and tasks of numbers pull alike, when at `lam` labels pull `pull` times as hard."""
     gradients = pull * (1 - lam) / lam if lam > 0 else float("inf")
     return 1 / (1 + gradients)
 

@@ -1,15 +1,14 @@
 """The long tables and files that `evaluate` writes; the same runs always give the same bytes."""
 
-import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from mtl.config import Config
 from mtl.paths import RunPath
 from mtl.results.history import Epoch, History, PretrainingEpoch, PretrainingHistory
+from mtl.results.means import Means
 from mtl.results.numbers import SPLITS
 from mtl.results.record import Detail, Pretraining, Run
 
@@ -62,7 +61,7 @@ def learning_curves(
     return pd.DataFrame(rows, columns=CURVE_COLUMNS)
 
 
-def metrics_summary(config: Config, runs: Iterable[Run]) -> dict[str, dict[str, dict[str, float]]]:
+def metrics_summary(config: Config, runs: Iterable[Run]) -> Means:
     """Test metrics, means over seeds: method → task → metric; `stl` is the first start, `stl_<start>` another.
 
     A metric that some seed's samples leave undefined is left out: a mean over the others would be of other data.
@@ -83,14 +82,7 @@ def metrics_summary(config: Config, runs: Iterable[Run]) -> dict[str, dict[str, 
     for method in config.finetune.methods:
         found = [by_path[RunPath("finetune", method, None, seed)] for seed in seeds]
         summary[method] = {task: means(task, found) for task in config.judged_tasks(method)}
-    return summary
-
-
-def write_json(content: dict[str, Any], path: Path) -> None:
-    """JSON with sorted keys and a final newline; floats as they are, NaN refused."""
-    text = json.dumps(content, sort_keys=True, indent=2, ensure_ascii=False, allow_nan=False)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text + "\n", encoding="utf-8", newline="\n")
+    return Means.model_validate(summary)
 
 
 def write_csv(table: pd.DataFrame, path: Path) -> None:

@@ -28,9 +28,9 @@ class Curve(Part):
 
     name: str | None
     """What the names of the methods begin with."""
-    start: str | None = Field(None, exclude_if=absent)
+    start: str | None = Field(default=None, exclude_if=absent)
     """Label of the start; None for methods."""
-    methods: list[str] | None = Field(None, exclude_if=absent)
+    methods: list[str] | None = Field(default=None, exclude_if=absent)
 
 
 class WidthCurve(Curve):

@@ -96,7 +96,7 @@ class Row(Part):
     """Whether the joint value stays within `tolerance` of STL; None where none was asked for."""
     verdict: str
     """`HELPED`, `HURT`, `no difference shown` or `undecided (n seeds)`."""
-    tuning: TrialsOfRow | None = Field(None, exclude_if=absent)
+    tuning: TrialsOfRow | None = Field(default=None, exclude_if=absent)
     """None where no arm was tuned."""
 
 
@@ -197,7 +197,7 @@ class Verdicts(ResultFile):
     fractions: list[LabelFractions]
     likeness: dict[str, dict[str, Interval]]
     """Method → `a|b`, two tasks → correlation of their data maps; of methods that record maps."""
-    tuning: Tuning | None = Field(None, exclude_if=absent)
+    tuning: Tuning | None = Field(default=None, exclude_if=absent)
     """None where no arm was tuned."""
     advice: str
     grouping: Groupings | None
@@ -207,6 +207,18 @@ class Verdicts(ResultFile):
     def task(self, name: str) -> JudgedTask:
         """The task of a name."""
         return next(task for task in self.tasks if task.name == name)
+
+    def with_advice(self, advice: str) -> "Verdicts":
+        """The same with a sentence of advice."""
+        return self.model_copy(update={"advice": advice})
+
+    def with_grouping(self, grouping: Groupings | None) -> "Verdicts":
+        """The same with the groupings that were trained."""
+        return self.model_copy(update={"grouping": grouping})
+
+    def with_evidence(self, evidence: list[EvidenceLine]) -> "Verdicts":
+        """The same with lines of evidence."""
+        return self.model_copy(update={"evidence": evidence})
 
     def tolerance_of(self, task: str) -> float | None:
         """Tolerance of a task, where each has its own None for those without one."""

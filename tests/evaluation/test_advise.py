@@ -4,6 +4,7 @@ import pytest
 
 from mtl.evaluation.advise import advice
 from mtl.evaluation.compare import compare
+from mtl.results.verdicts import Costs
 
 from .simulated import make_config, make_runs
 from .test_compare import planted
@@ -11,8 +12,7 @@ from .test_compare import planted
 
 def advise(effects: dict[tuple[str, str], float]) -> str:
     config = make_config()
-    text: str = compare(config, make_runs(config, planted(effects, 0.004)))["advice"]
-    return text
+    return compare(config, make_runs(config, planted(effects, 0.004))).advice
 
 
 def test_the_best_method_with_its_gains_losses_and_cost() -> None:
@@ -44,7 +44,7 @@ def test_a_gain_among_tasks_with_nothing_in_common_is_transfer(likeness: list[fl
     runs = make_runs(config, planted({("joint", "fault"): 0.3}, 0.004))
     partners = ("short", "long", "coin")
     pairs = {"|".join(sorted((task, "fault"), key=list(config.tasks).index)): likeness or [] for task in partners}
-    text: str = compare(config, runs, (), None if likeness is None else {"joint": pairs})["advice"]
+    text = compare(config, runs, (), None if likeness is None else {"joint": pairs}).advice
     assert text.startswith(start), text
     assert ("pretrain it" in text) == start.startswith("Transfer")
 
@@ -61,19 +61,19 @@ def test_nothing_helped_means_separate(hurt: int) -> None:
 def test_the_size_of_a_method_is_an_argument_only_where_it_is_smaller() -> None:
     config = make_config()
     verdicts = compare(config, make_runs(config, planted({}, 0.004)))
-    parameters = verdicts["costs"]["parameters"]
-    single = sum(parameters["stl_by_start"]["random"].values())
+    parameters = verdicts.costs.parameters
+    single = sum(parameters.stl_by_start["random"].values())
     for sizes, said in (
         ({"joint": single, "learned": single // 2}, "learned hurt none measurably and has 50 % of"),
         ({"joint": single // 4, "learned": single // 2}, "joint hurt none measurably and has 25 % of"),
         ({"joint": single, "learned": single + 8}, "and none is smaller than the separate models."),
     ):
-        parameters["methods"].update(sizes)
-        text = advice(verdicts)
+        counts = parameters.model_copy(update={"methods": parameters.methods | sizes})
+        text = advice(verdicts.model_copy(update={"costs": Costs(parameters=counts)}))
         assert text.startswith("Train separately") and said in text, text
 
 
 def test_only_a_sequential_method() -> None:
     config = make_config(finetune={"methods": {"after": {"kind": "sequential", "first": "labels"}}})
     runs = make_runs(config, planted({}, 0.01))
-    assert compare(config, runs)["advice"].startswith("No joint method")
+    assert compare(config, runs).advice.startswith("No joint method")

@@ -3,7 +3,6 @@
 import json
 import random
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -11,10 +10,10 @@ from scipy import stats
 
 from mtl.config import Config
 from mtl.errors import UserError
-from mtl.evaluation.compare import compare, gap_closed, verdict, within
-from mtl.evaluation.intervals import Interval
+from mtl.evaluation.compare import compare
 from mtl.evaluation.runs import read_runs
 from mtl.paths import RunPath
+from mtl.results.verdicts import Row, Verdicts
 from tests.helpers.records import changed
 
 from .simulated import Value, make_config, make_run, make_runs, write_runs
@@ -38,23 +37,23 @@ def planted(effects: dict[tuple[str, str], float], noise: float, entropy: int = 
 EFFECTS = {("joint", "fault"): 0.2, ("joint", "long"): 0.3, ("learned", "short"): -0.1}
 
 
-def row(verdicts: dict[str, Any], method: str, task: str) -> dict[str, Any]:
-    return next(r for r in verdicts["rows"] if (r["method"], r["task"]) == (method, task))
+def row(verdicts: Verdicts, method: str, task: str) -> Row:
+    return next(r for r in verdicts.rows if (r.method, r.task) == (method, task))
 
 
 def test_planted_effects_are_found_and_signed() -> None:
     """Accuracy up is help, MSE up is harm, MSE down is help; where nothing was planted nothing is shown."""
     config = make_config()
     verdicts = compare(config, make_runs(config, planted(EFFECTS, 0.005), OPTIMUM))
-    found = {(r["method"], r["task"]): r["verdict"] for r in verdicts["rows"]}
+    found = {(r.method, r.task): r.verdict for r in verdicts.rows}
     expected = dict.fromkeys(found, "no difference shown")
     expected |= {("joint", "fault"): "HELPED", ("joint", "long"): "HURT", ("learned", "short"): "HELPED"}
     assert len(found) == 8
     assert found == expected
-    assert row(verdicts, "joint", "fault")["change"]["mean"] == pytest.approx(20, abs=1.5)
-    assert row(verdicts, "joint", "long")["change"]["mean"] == pytest.approx(-30, abs=1.5)
-    assert row(verdicts, "learned", "short")["change"]["mean"] == pytest.approx(10, abs=1.5)
-    json.dumps(verdicts, allow_nan=False)
+    assert row(verdicts, "joint", "fault").change.mean == pytest.approx(20, abs=1.5)
+    assert row(verdicts, "joint", "long").change.mean == pytest.approx(-30, abs=1.5)
+    assert row(verdicts, "learned", "short").change.mean == pytest.approx(10, abs=1.5)
+    json.dumps(verdicts.plain(), allow_nan=False)
 
 
 def test_a_label_is_judged_by_what_its_loss_is_about() -> None:
@@ -69,7 +68,7 @@ def test_a_label_is_judged_by_what_its_loss_is_about() -> None:
         return (0.6 if path.stage == "baseline" else 0.75) + 1e-4 * (next(tiny) % 7)
 
     verdicts = compare(config, make_runs(config, value, dict.fromkeys(tasks, 0.9)))
-    found = {r["task"]: (r["metric"], r["verdict"], r["gap_closed"] is None) for r in verdicts["rows"]}
+    found = {r.task: (r.metric, r.verdict, r.gap_closed is None) for r in verdicts.rows}
     assert found == {
         "fault": ("accuracy", "HELPED", False),
         "even": ("balanced_accuracy", "HELPED", True),
@@ -88,9 +87,9 @@ def test_a_label_is_judged_in_the_direction_of_its_metric(metric: str, verdict: 
     def value(path: RunPath, task: str) -> float:
         return (0.6 if path.stage == "baseline" else 0.75) + 1e-4 * (next(tiny) % 7)
 
-    (row,) = compare(config, make_runs(config, value, {"fault": best}))["rows"]
-    assert (row["metric"], row["verdict"]) == (metric, verdict)
-    assert row["gap_closed"]["mean"] == pytest.approx(0.5 if verdict == "HELPED" else -0.3, abs=0.01)
+    (row,) = compare(config, make_runs(config, value, {"fault": best})).rows
+    assert (row.metric, row.verdict) == (metric, verdict)
+    assert row.gap_closed.mean == pytest.approx(0.5 if verdict == "HELPED" else -0.3, abs=0.01)
 
 
 def test_numbers_of_a_row_by_hand() -> None:
@@ -103,28 +102,29 @@ def test_numbers_of_a_row_by_hand() -> None:
     found = row(compare(config, make_runs(config, value, {"short": 0.25})), "joint", "short")
     change = 100 * (1 - np.array(joint) / np.array(stl))
     low, high = stats.t.interval(0.95, 4, change.mean(), stats.sem(change))
-    assert found["change"] == pytest.approx({"mean": change.mean(), "low": low, "high": high, "n": 5})
+    assert found.change.plain() == pytest.approx({"mean": change.mean(), "low": low, "high": high, "n": 5})
     ratio = np.array(joint) / np.array(stl)
     low, high = stats.t.interval(0.95, 4, ratio.mean(), stats.sem(ratio))
-    assert found["ratio"] == pytest.approx({"mean": ratio.mean(), "low": low, "high": high})
-    assert found["stl"]["values"] == stl and found["joint"]["values"] == joint
-    assert found["gap_closed"]["mean"] == pytest.approx((np.mean(stl) - np.mean(joint)) / (np.mean(stl) - 0.25))
-    assert found["within_tolerance"] == "yes"
+    assert found.ratio is not None and found.gap_closed is not None
+    assert found.ratio.plain() == pytest.approx({"mean": ratio.mean(), "low": low, "high": high})
+    assert found.stl.values == stl and found.joint.values == joint
+    assert found.gap_closed.mean == pytest.approx((np.mean(stl) - np.mean(joint)) / (np.mean(stl) - 0.25))
+    assert found.within_tolerance == "yes"
     label = row(compare(config, make_runs(config, value)), "joint", "fault")
-    assert label["change"]["mean"] == pytest.approx(-change.mean())
-    assert (label["ratio"], label["within_tolerance"], label["gap_closed"]) == (None, None, None)
+    assert label.change.mean == pytest.approx(-change.mean())
+    assert (label.ratio, label.within_tolerance, label.gap_closed) == (None, None, None)
 
 
 def test_delta_m_is_the_mean_over_main_tasks_seed_by_seed() -> None:
     config = make_config()
     verdicts = compare(config, make_runs(config, planted(EFFECTS, 0.01)))
-    stl = {task: np.array(row(verdicts, "joint", task)["stl"]["values"]) for task in BASE}
-    joint = {task: np.array(row(verdicts, "joint", task)["joint"]["values"]) for task in BASE}
+    stl = {task: np.array(row(verdicts, "joint", task).stl.values) for task in BASE}
+    joint = {task: np.array(row(verdicts, "joint", task).joint.values) for task in BASE}
     sign = {"short": -1, "long": -1, "fault": 1}  # the auxiliary coin does not count
     per_seed = np.mean([100 * s * (joint[t] - stl[t]) / stl[t] for t, s in sign.items()], axis=0)
     low, high = stats.t.interval(0.95, 4, per_seed.mean(), stats.sem(per_seed))
     expected = {"mean": per_seed.mean(), "low": low, "high": high, "n": 5}
-    assert verdicts["methods"][0]["delta_m"] == pytest.approx(expected)
+    assert verdicts.methods[0].delta_m.plain() == pytest.approx(expected)
 
 
 def test_pairs_are_made_by_seed_whatever_the_order_of_runs() -> None:
@@ -141,30 +141,30 @@ def test_what_a_seeds_runs_share_cancels() -> None:
     better = {"baseline": 1.0, "finetune": 0.99}
     runs = make_runs(config, lambda path, task: (0.5 + 0.1 * path.seed) * better[path.stage])
     found = row(compare(config, runs), "joint", "short")
-    assert found["change"] == pytest.approx({"mean": 1, "low": 1, "high": 1, "n": 5})
-    assert found["verdict"] == "HELPED"
-    assert found["stl"]["high"] - found["stl"]["low"] > 0.3
+    assert found.change.plain() == pytest.approx({"mean": 1, "low": 1, "high": 1, "n": 5})
+    assert found.verdict == "HELPED"
+    assert found.stl.high - found.stl.low > 0.3
 
 
 @pytest.mark.parametrize(("seeds", "words"), [(1, "undecided (1 seed)"), (4, "undecided (4 seeds)")])
 def test_too_few_seeds_stay_undecided_however_large_the_effect(seeds: int, words: str) -> None:
     config = make_config(range(seeds))
     verdicts = compare(config, make_runs(config, planted(EFFECTS, 0.0001)))
-    assert {r["verdict"] for r in verdicts["rows"]} == {words}
-    assert row(verdicts, "joint", "long")["within_tolerance"] == "undecided"
-    assert verdicts["advice"].startswith("Undecided")
+    assert {r.verdict for r in verdicts.rows} == {words}
+    assert row(verdicts, "joint", "long").within_tolerance == "undecided"
+    assert verdicts.advice.startswith("Undecided")
     if seeds == 1:
-        assert row(verdicts, "joint", "long")["adjusted"] == {"low": None, "high": None}
-        assert verdicts["methods"][0]["delta_m"]["low"] is None
+        assert row(verdicts, "joint", "long").adjusted.plain() == {"low": None, "high": None}
+        assert verdicts.methods[0].delta_m.low is None
 
 
 def test_identical_pairs_show_no_difference() -> None:
     config = make_config()
     verdicts = compare(config, make_runs(config, lambda path, task: BASE[task] + path.seed / 100))
-    for found in verdicts["rows"]:
-        assert found["change"] == {"mean": 0.0, "low": 0.0, "high": 0.0, "n": 5}
-        assert found["verdict"] == "no difference shown"
-        assert found["within_tolerance"] in ("yes", None)
+    for found in verdicts.rows:
+        assert found.change.plain() == {"mean": 0.0, "low": 0.0, "high": 0.0, "n": 5}
+        assert found.verdict == "no difference shown"
+        assert found.within_tolerance in ("yes", None)
 
 
 def test_false_verdicts_stay_within_alpha() -> None:
@@ -176,52 +176,9 @@ def test_false_verdicts_stay_within_alpha() -> None:
     for _ in range(experiments):
         drawn = {path: dict(zip(BASE, rng.normal(0.5, 0.005, 4).tolist(), strict=True)) for path in paths}
         verdicts = compare(config, make_runs(config, lambda path, task: drawn[path][task]))  # noqa: B023
-        false += any(found["verdict"] in ("HELPED", "HURT") for found in verdicts["rows"])
+        false += any(found.verdict in ("HELPED", "HURT") for found in verdicts.rows)
     assert false <= stats.binom.ppf(0.999, experiments, 0.05)
     assert false >= 1  # and the test is not simply blind
-
-
-@pytest.mark.parametrize(
-    ("interval", "words"),
-    [
-        (Interval(1.02, 1.0, 1.05, 5), "yes"),
-        (Interval(1.1, 1.051, 1.2, 5), "no"),
-        (Interval(1.04, 1.0, 1.06, 5), "undecided"),
-        (Interval(1.0, 0.99, 1.01, 4), "undecided"),
-        (Interval(1.0, None, None, 1), "undecided"),
-    ],
-)
-def test_within_tolerance_needs_the_whole_interval(interval: Interval, words: str) -> None:
-    assert within(interval, 0.05) == words
-
-
-def test_verdict_follows_the_adjusted_interval() -> None:
-    assert verdict(Interval(2.0, 1.0, 3.0, 5), 5) == "HELPED"
-    assert verdict(Interval(-2.0, -3.0, -1.0, 5), 5) == "HURT"
-    assert verdict(Interval(2.0, -1.0, 3.0, 5), 5) == "no difference shown"
-
-
-def test_gap_closed_in_both_directions() -> None:
-    stl, joint = [0.70, 0.71, 0.69], [0.80, 0.81, 0.79]
-    assert gap_closed(stl, joint, 0.9, False, 0.95) == pytest.approx({"mean": 0.5, "low": 0.5, "high": 0.5})
-    assert gap_closed(joint, stl, 0.6, True, 0.95) == pytest.approx({"mean": 0.5, "low": 0.5, "high": 0.5})
-    worse = gap_closed(stl, [0.6, 0.6, 0.6], 0.9, False, 0.95)
-    assert worse is not None and worse["mean"] == pytest.approx(-0.5)
-    assert gap_closed([0.7], [0.8], 0.9, False, 0.95) == pytest.approx({"mean": 0.5, "low": None, "high": None})
-
-
-@pytest.mark.parametrize(
-    ("stl", "optimum"),
-    [
-        ([0.70, 0.71, 0.69], None),
-        ([0.70, 0.71, 0.69], 0.70),  # at the optimum
-        ([0.70, 0.71, 0.69], 0.60),  # beyond it
-        ([0.700, 0.7001, 0.6999], 0.705),  # gap below 1 %
-        ([0.40, 0.50, 0.60], 0.55),  # gap below the seeds' spread
-    ],
-)
-def test_a_gap_without_meaning_has_no_share(stl: list[float], optimum: float | None) -> None:
-    assert gap_closed(stl, [0.8, 0.8, 0.8], optimum, False, 0.95) is None
 
 
 def test_a_baseline_of_zero_leaves_the_change_open() -> None:
@@ -229,9 +186,9 @@ def test_a_baseline_of_zero_leaves_the_change_open() -> None:
     zero = make_runs(config, lambda path, task: 0.0 if task == "short" and path.stage == "baseline" else 0.5)
     verdicts = compare(config, zero)
     found = row(verdicts, "joint", "short")
-    assert found["change"] == {"mean": None, "low": None, "high": None, "n": 0}
-    assert (found["verdict"], found["ratio"]) == ("no difference shown", None)
-    assert verdicts["methods"][0]["delta_m"]["mean"] is None
+    assert found.change.plain() == {"mean": None, "low": None, "high": None, "n": 0}
+    assert (found.verdict, found.ratio) == ("no difference shown", None)
+    assert verdicts.methods[0].delta_m.mean is None
 
 
 def test_a_missing_run_names_the_stage_to_run(tmp_path: Path) -> None:
@@ -293,10 +250,10 @@ def test_forgetting_is_the_change_of_the_first_phases_tasks() -> None:
     first = {"tasks": ["short", "long"], "test": {task: {"mse": BASE[task]} for task in ("short", "long")}}
     phases = [first, {"tasks": ["fault", "coin"], "test": runs[-1].test}]
     runs = [run if run.stage == "baseline" else changed(run, phases=phases) for run in runs]
-    found = compare(config, runs)["forgetting"]
-    assert [r["task"] for r in found] == ["short", "long"]
-    assert found[0]["after_own_phase"]["mean"] == 0.5 and found[0]["at_the_end"]["mean"] == 0.75
-    assert found[0]["change"] == pytest.approx({"mean": -50, "low": -50, "high": -50, "n": 5})
+    found = compare(config, runs).forgetting
+    assert [r.task for r in found] == ["short", "long"]
+    assert found[0].after_own_phase.mean == 0.5 and found[0].at_the_end.mean == 0.75
+    assert found[0].change.plain() == pytest.approx({"mean": -50, "low": -50, "high": -50, "n": 5})
 
 
 def test_starts_compare_pretrained_with_random_for_each_freeze() -> None:
@@ -304,30 +261,30 @@ def test_starts_compare_pretrained_with_random_for_each_freeze() -> None:
     factor = {"random": 1.0, "pretrained": 0.9, "random-frozen": 2.0, "pretrained-frozen": 1.0}
     runs = make_runs(config, lambda path, task: BASE[task] * factor.get(str(path.start), 3.0))
     verdicts = compare(config, runs)
-    found = {(r["task"], r["freeze"]): r["change"]["mean"] for r in verdicts["starts"]}
+    found = {(r.task, r.freeze): r.change.mean for r in verdicts.starts}
     assert len(found) == 8
     assert found["short", "none"] == pytest.approx(10) and found["fault", "none"] == pytest.approx(-10)
     assert found["short", "encoder"] == pytest.approx(50)
     # A method is compared with the baseline of its own start: frozen and pretrained, factor 3 against 1.
-    assert row(verdicts, "after", "short")["start"] == "pretrained-frozen"
-    assert row(verdicts, "after", "short")["change"]["mean"] == pytest.approx(-200)
-    assert verdicts["conditional_on_one_pretraining"] is True
+    assert row(verdicts, "after", "short").start == "pretrained-frozen"
+    assert row(verdicts, "after", "short").change.mean == pytest.approx(-200)
+    assert verdicts.conditional_on_one_pretraining is True
 
 
 def test_what_the_report_is_told_about_tasks_methods_and_costs() -> None:
     config = make_config()
     verdicts = compare(config, make_runs(config, planted({}, 0.01), OPTIMUM))
-    short, fault = verdicts["tasks"][0], verdicts["tasks"][2]
-    assert (short["metric"], short["horizon"], short["classes"], short["optimum"]) == ("mse", 6, [], 0.25)
-    assert (fault["metric"], fault["horizon"], fault["classes"]) == ("accuracy", None, ["no", "yes"])
-    joint, learned = verdicts["methods"]
-    assert (joint["lambda"], joint["schedule"], joint["label"]) == (0.2, "warmup", "joint: λ = 0.2, warmup")
-    assert (learned["lambda"], learned["label"]) == (None, "learned: learned weights (kendall)")
-    assert verdicts["costs"]["parameters"] == {
+    short, fault = verdicts.tasks[0], verdicts.tasks[2]
+    assert (short.metric, short.horizon, short.classes, short.optimum) == ("mse", 6, [], 0.25)
+    assert (fault.metric, fault.horizon, fault.classes) == ("accuracy", None, ["no", "yes"])
+    joint, learned = verdicts.methods
+    assert (joint.lam, joint.schedule, joint.label) == (0.2, "warmup", "joint: λ = 0.2, warmup")
+    assert (learned.lam, learned.label) == (None, "learned: learned weights (kendall)")
+    assert verdicts.costs.parameters.plain() == {
         "stl": dict.fromkeys(BASE, 1000), "stl_total": 4000, "methods": {"joint": 1500, "learned": 1500},
         "stl_by_start": {"random": dict.fromkeys(BASE, 1000)},
     }  # fmt: skip
-    assert verdicts["conditional_on_one_pretraining"] is False
+    assert verdicts.conditional_on_one_pretraining is False
 
 
 def test_every_row_says_how_many_trials_of_tuning_its_sides_had() -> None:
@@ -336,10 +293,14 @@ def test_every_row_says_how_many_trials_of_tuning_its_sides_had() -> None:
     trials = {"stl": 20, "joint": 20, "learned": 5}
     evaluate = plain.evaluate.model_copy(update={"trials": trials, "shared_by": "joint"})
     verdicts = compare(plain.model_copy(update={"evaluate": evaluate}), runs)
-    assert verdicts["tuning"] == {"trials": trials, "equal": False, "shared_by": "joint"}
+    assert verdicts.tuning is not None
+    assert verdicts.tuning.plain() == {"trials": trials, "equal": False, "shared_by": "joint"}
     for method, number in (("joint", 20), ("learned", 5)):
-        rows = [row for row in verdicts["rows"] if row["method"] == method]
+        rows = [row for row in verdicts.rows if row.method == method]
         assert len(rows) == len(BASE)
-        assert all(row["tuning"] == {"stl": 20, "joint": number, "equal": number == 20} for row in rows)
+        assert all(
+            row.tuning is not None and row.tuning.plain() == {"stl": 20, "joint": number, "equal": number == 20}
+            for row in rows
+        )
     unmarked = compare(plain, runs)
-    assert "tuning" not in unmarked and not any("tuning" in row for row in unmarked["rows"])
+    assert "tuning" not in unmarked.plain() and not any("tuning" in row.plain() for row in unmarked.rows)

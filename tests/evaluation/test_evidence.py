@@ -4,16 +4,21 @@ from typing import Any
 
 import pytest
 
+from mtl.config.metrics import METRICS
 from mtl.evaluation.compare import compare
 from mtl.evaluation.evidence import evidence
-from mtl.evaluation.symptoms import FORECAST, LABEL, UNSTABLE
+from mtl.evaluation.symptoms import UNSTABLE
+from mtl.results.groupings import Groupings
 from mtl.results.groups import Groups
+from mtl.results.verdicts import EvidenceLine
 from tests.helpers.records import changed, epoch_json, groups_json, history
+from tests.helpers.verdicts import grouping_json, interval_json
 
 from .simulated import make_config, make_runs
 from .test_compare import planted
 
 Json = dict[str, Any]
+FORECAST, LABEL = "forecast MSE too high?", "accuracy too low?"
 
 
 def lines(
@@ -30,7 +35,7 @@ def lines(
     likeness: dict[str, dict[str, list[float]]] | None = None,
     compared: list[Json] | None = None,
     **sections: Any,
-) -> list[Json]:
+) -> list[EvidenceLine]:
     """All lines for runs with planted effects; `cosine` is that of every pair, ±0.02 over seeds, and `label_norm` the
     norm of the label's gradients where that of each forecast's is 1; all weights are 1."""
     config = make_config(range(seeds), **sections)
@@ -54,7 +59,8 @@ def lines(
             for number, (norm, score) in enumerate(zip(norms, scores * 2, strict=False), start=1)
         ]
         histories.append((run, history(*epochs)))
-    verdicts = compare(config, runs, (), likeness) | {"grouping": compared and {"rows": compared}}
+    grouping = None if compared is None else Groupings.model_validate({"rows": compared, "weights": "raw"})
+    verdicts = compare(config, runs, (), likeness).with_grouping(grouping)
     return evidence(config, verdicts, runs, histories, groups)
 
 
@@ -64,10 +70,9 @@ def found_groups(agreement: float) -> Groups:
     return Groups.parse(groups_json(("short", "long", "fault"), **two), "groups.json")
 
 
-def said(found: list[Json], aspect: str, about: str) -> str | None:
-    (line,) = [line for line in found if (line["aspect"], line["about"]) == (aspect, about)]
-    says: str | None = line["says"]
-    return says
+def said(found: list[EvidenceLine], aspect: str, about: str) -> str | None:
+    (line,) = [line for line in found if (line.aspect, line.about) == (aspect, about)]
+    return line.says
 
 
 @pytest.mark.parametrize(
@@ -79,8 +84,8 @@ def test_relatedness_follows_the_interval_of_the_cosine(cosine: float, expected:
 
 def test_few_seeds_recommend_nothing() -> None:
     found = lines({("joint", "long"): 0.4}, cosine=0.6, seeds=3, train_loss=2.0)
-    assert {line["says"] for line in found if line["aspect"] != "data balance"} == {None}
-    assert all("fewer than 5 seeds decide nothing" in line["sure"] for line in found if line["aspect"] == "relatedness")
+    assert {line.says for line in found if line.aspect != "data balance"} == {None}
+    assert all("fewer than 5 seeds decide nothing" in line.sure for line in found if line.aspect == "relatedness")
 
 
 def test_conflict_asks_for_a_gradient_method() -> None:
@@ -173,8 +178,8 @@ def test_maps_say_who_is_related_and_a_gain_without_relation_is_transfer() -> No
     like = near["joint"] | {"short|fault": [0.8, 0.75, 0.7, 0.8, 0.82]}
     together = lines(helped, likeness={"joint": like})
     assert said(together, "transfer", "joint: fault") == "train together"
-    (maps,) = [line for line in together if "data maps" in line["measured"] and line["about"] == "short | fault"]
-    assert maps["says"] == "related: worth a joint model"
+    (maps,) = [line for line in together if "data maps" in line.measured and line.about == "short | fault"]
+    assert maps.says == "related: worth a joint model"
     # A partner whose samples are others leaves it open, and so do few seeds.
     unknown = {pair: values for pair, values in near["joint"].items() if pair != "short|fault"}
     assert said(lines(helped, likeness={"joint": unknown}), "transfer", "joint: fault") == "train together"
@@ -193,7 +198,7 @@ def test_groups_are_recommended_when_seeds_agree_on_them() -> None:
 def test_groups_whose_models_do_not_beat_random_ones_are_not_recommended(low: float, n: int, worth: bool) -> None:
     groups = found_groups(0.9)
     over = {"mean": 0.4, "low": low, "high": 0.8 - low, "n": n}
-    row = {"name": "clusters", "models": 2, "over_random": over, "delta_m": {"mean": -1.0}}
+    row = grouping_json("clusters", models=2, over_random=over, delta_m=interval_json(-1.0))
     found = lines(groups=groups, compared=[row, row | {"name": "random_1", "over_random": None}])
     assert said(found, "grouping", "short, long") == ("one model for these" if worth else None)
     says = "these groups, not random ones, where 2 models are what can be had"
@@ -204,9 +209,9 @@ def test_groups_whose_models_do_not_beat_random_ones_are_not_recommended(low: fl
     "aspect", ["relatedness", "conflict", "data balance", "capacity", "transfer", FORECAST, LABEL, UNSTABLE]
 )
 def test_every_line_says_what_was_measured_by_which_rule_and_how_sure(aspect: str) -> None:
-    found = [line for line in lines() if line["aspect"] == aspect]
+    found = [line for line in lines() if line.aspect == aspect]
     assert found
-    assert all(line["measured"] and line["rule"] and line["sure"] for line in found)
+    assert all(line.measured and line.rule and line.sure for line in found)
 
 
 @pytest.mark.parametrize(
@@ -224,6 +229,8 @@ def test_a_label_is_held_against_no_input_by_its_own_metric(metric: str, value: 
     config = make_config(range(5), tasks={"fault": label}, finetune={"methods": {"joint": {"kind": "equal"}}})
     runs = make_runs(config, lambda run, task: value + 0.001 * run.seed * (-1) ** run.seed)
     found = evidence(config, compare(config, runs), runs, [(run, history(epoch_json())) for run in runs], None)
-    (line,) = [line for line in found if line["aspect"] == LABEL]
-    assert (line["says"] is not None) == (text is not None)
-    assert text is None or line["measured"].startswith(text)
+    title = METRICS[metric].title
+    aspect = f"{title} too low?" if metric == "auc" else f"{title} too high?"
+    (line,) = [line for line in found if line.aspect == aspect]
+    assert (line.says is not None) == (text is not None)
+    assert text is None or line.measured.startswith(text)

@@ -12,9 +12,9 @@ from mtl.evaluation.tables import (
     metrics_summary,
     runs_table,
     write_csv,
-    write_json,
     write_parquet,
 )
+from mtl.files import write_json
 from mtl.paths import RunPath
 from tests.helpers.records import epoch_json, history, pretraining_json
 
@@ -49,7 +49,7 @@ def test_runs_table_has_every_metric_of_every_split() -> None:
 def test_metrics_are_means_over_seeds_by_start_and_method() -> None:
     config = make_config(range(3), baseline=STARTS)
     runs = make_runs(config, lambda path, task: path.seed + (10 if path.start == "random-frozen" else 1))
-    summary = metrics_summary(config, runs)
+    summary = metrics_summary(config, runs).by_method
     assert list(summary) == ["stl", "stl_random-frozen", "joint", "learned"]
     assert summary["stl"]["short"] == {"mse": 2.0, "mae": 0.5}
     assert summary["stl_random-frozen"]["fault"] == {
@@ -64,7 +64,7 @@ def test_a_metric_that_some_seed_cannot_give_has_no_mean() -> None:
     for run in runs:
         if run.seed != 2:
             run.test.get("fault", {})["auc"] = 0.75
-    summary = metrics_summary(config, runs)
+    summary = metrics_summary(config, runs).by_method
     assert all("auc" not in values for by_task in summary.values() for values in by_task.values())
     next(run for run in runs if run.seed == 2 and run.name == "joint").test["fault"]["auc"] = 0.9
     assert metrics_summary(config, runs)["joint"]["fault"]["auc"] == pytest.approx(0.8)
@@ -93,8 +93,8 @@ def test_curves_of_pretraining(tmp_path: Path, shared: bool, count: int) -> None
     losses = {"epochs": [{"epoch": 1, "lr": 0.1, "train": {"loss": 2.0}, "val": {"loss": 3.0}}]}
     for seed in (4, 2)[:count]:
         folder = tmp_path / RunPath("pretrain", None, None, seed).folder
-        write_json(pretraining_json(seed), folder / "run.json")
-        write_json(losses, folder / "history.json")
+        write_json(folder / "run.json", pretraining_json(seed))
+        write_json(folder / "history.json", losses)
     table = learning_curves([], read_pretraining(config, tmp_path))
     assert len(table) == 3 * count
     assert set(zip(table["task"], table["split"], table["metric"], table["value"], strict=True)) == {
@@ -117,11 +117,9 @@ def test_files_are_the_same_bytes_twice_and_read_back(tmp_path: Path) -> None:
     for folder in ("a", "b"):
         write_parquet(runs_table(runs), tmp_path / folder / "runs.parquet")
         write_csv(curves, tmp_path / folder / "learning_curves.csv")
-        write_json(metrics_summary(config, runs), tmp_path / folder / "metrics.json")
+        metrics_summary(config, runs).write(tmp_path / folder / "metrics.json")
     for name in ("runs.parquet", "learning_curves.csv", "metrics.json"):
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
     pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "a" / "runs.parquet"), runs_table(runs))
     text = (tmp_path / "a" / "metrics.json").read_text()
     assert text.endswith("}\n") and text.index('"joint"') < text.index('"stl"')
-    with pytest.raises(ValueError, match="not JSON compliant"):
-        write_json({"value": float("nan")}, tmp_path / "c.json")

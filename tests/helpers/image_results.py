@@ -10,6 +10,7 @@ from mtl.config import Config, parse_config
 from mtl.evaluation.compare import compare
 from mtl.evaluation.runs import read_histories, read_runs
 from mtl.paths import RunPath, run_paths
+from mtl.results.verdicts import Verdicts
 from tests.helpers.records import timing_json
 
 Json = dict[str, Any]
@@ -47,13 +48,13 @@ def hundred_config(seeds: int = 5, alone: int | None = None) -> Config:
     return image_config(tasks, methods, seeds, **few)
 
 
-def write_image_results(root: Path, config: Config) -> Json:
+def write_image_results(root: Path, config: Config) -> Verdicts:
     """Writes outputs/ and timings/ of every run of `config` under `root`; returns the verdicts."""
     for path in run_paths(config):
         if path.stage != "pretrain":
             _run(root, config, path)
     runs = read_runs(config, root)
-    return compare(config, runs, read_histories(runs, root)) | {"grouping": None, "evidence": []}
+    return compare(config, runs, read_histories(runs, root))
 
 
 def _run(root: Path, config: Config, path: RunPath) -> None:

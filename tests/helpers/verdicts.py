@@ -45,6 +45,15 @@ def row_json(method: str, task: str, **changes: Any) -> Json:
     } | changes  # fmt: skip
 
 
+def grouping_json(name: str, **changes: Any) -> Json:
+    """A grouping of two tasks, each with a model of its own."""
+    return {
+        "name": name, "kind": "hard", "models": 2, "passes_a_task": 1, "passes_all_tasks": 2, "parameters": 99,
+        "groups": [["near"], ["fault"]], "metrics": {"near": 0.4, "fault": 0.9}, "delta_m": interval_json(),
+        "over_random": None, "per_seed": [0.0, 0.0], "per_seed_val": [0.0, 0.0],
+    } | changes  # fmt: skip
+
+
 def verdicts_json(tasks: list[Json] = [], methods: list[Json] = [], rows: list[Json] = [], **changes: Any) -> Json:  # noqa: B006
     """Verdicts of some tasks and methods, and nothing beside."""
     return {

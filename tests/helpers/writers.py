@@ -22,7 +22,6 @@ from mtl.files import write_json
 from mtl.grouping.maps import FILE, PoolArrays, write_maps
 from mtl.models.build import build_model
 from mtl.report.page import write_report
-from mtl.results.means import Means
 from stages.prepare import prepare
 from tests.helpers.data_files import make_source
 from tests.helpers.image_results import SHARINGS, image_config, write_image_results
@@ -77,8 +76,8 @@ def long_tables(folder: Path) -> None:
     """Verdicts, metrics, runs and curves of invented results."""
     config, _ = write_results(folder, methods=("uncertainty",), seeds=2)
     runs = read_runs(config, folder)
-    typed(compare(config, runs) | {"grouping": None, "evidence": []}).write(folder / "results/verdicts.json")
-    Means.parse(tables.metrics_summary(config, runs), "metrics.json").write(folder / "results/metrics.json")
+    compare(config, runs).write(folder / "results/verdicts.json")
+    tables.metrics_summary(config, runs).write(folder / "results/metrics.json")
     tables.write_parquet(tables.runs_table(runs), folder / "results/runs.parquet")
     tables.write_csv(tables.learning_curves(read_histories(runs, folder)), folder / "results/learning_curves.csv")
 
@@ -88,7 +87,7 @@ def report(folder: Path) -> None:
     config, verdicts = write_results(folder, methods=("uncertainty",), seeds=2)
     write_report(config, typed(verdicts), folder)
     config = image_config(methods={"cross_stitch": SHARINGS["cross_stitch"]}, seeds=2, train={"watch_test": True})
-    judged = typed(write_image_results(folder / "images", config))
+    judged = write_image_results(folder / "images", config)
     judged.write(folder / "images/results/verdicts.json")
     write_report(config, judged, folder / "images")
 
@@ -100,7 +99,6 @@ WRITERS: dict[str, Callable[[Path], None]] = {
     "mtl/data/loading/store.py:write_prepared": prepared,
     "mtl/files.py:replace_text": manifest,
     "mtl/data/files/manifest.py:write_manifest": manifest,
-    "mtl/evaluation/tables.py:write_json": long_tables,
     "mtl/evaluation/tables.py:write_csv": long_tables,
     "mtl/evaluation/tables.py:write_parquet": long_tables,
     "mtl/report/page.py:write_report": report,

@@ -26,7 +26,7 @@ WIDTHS = (0.5, 1.0, 2.0)
 def written(root: Path, **settings: object) -> tuple[str, Verdicts]:
     """The page's text and the verdicts."""
     config = image_config(**settings)  # type: ignore[arg-type]
-    verdicts = typed(write_image_results(root, config))
+    verdicts = write_image_results(root, config)
     return write_report(config, verdicts, root).read_text(encoding="utf-8"), verdicts
 
 
@@ -41,7 +41,7 @@ def hundred(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Verdicts, Pa
     """A hundred tasks, of which forty have single-task models; two seeds are enough to look at."""
     root = tmp_path_factory.mktemp("hundred")
     config = hundred_config(seeds=2, alone=40)
-    verdicts = typed(write_image_results(root, config))
+    verdicts = write_image_results(root, config)
     return write_report(config, verdicts, root).read_text(encoding="utf-8"), verdicts, root
 
 

@@ -11,6 +11,7 @@ from mtl.results.means import Means
 from mtl.results.statistics import Interval
 from mtl.results.verdicts import Verdicts
 from tests.helpers.results import write_results
+from tests.helpers.verdicts import grouping_json
 
 Json = dict[str, Any]
 SUMMARY: Json = {"mean": 0.1 + 0.2, "low": None, "high": None, "values": [0.1 + 0.2]}
@@ -35,11 +36,7 @@ SOMETIMES: Json = {
         {"name": None, "start": "random", "points": [SUMMARY | {"task": "fault", "share": 0.1, "samples": 9}]},
     ]}],
     "likeness": {"joint": {"near|fault": INTERVAL}},
-    "grouping": {"weights": "as_the_method", "rows": [{
-        "name": "clusters", "kind": "clusters", "models": 2, "passes_a_task": 1, "passes_all_tasks": 2,
-        "parameters": 10.5, "groups": [["near"], ["fault"]], "metrics": {"near": 0.5}, "delta_m": INTERVAL,
-        "over_random": None, "per_seed": [0.5], "per_seed_val": [],
-    }]},
+    "grouping": {"weights": "raw", "rows": [grouping_json("clusters", parameters=10.5, over_random=INTERVAL)]},
     "evidence": [{"aspect": "capacity", "about": "joint: fault", "measured": "λ", "rule": "> 1", "says": None,
                   "sure": "5 seeds"}],
 }  # fmt: skip

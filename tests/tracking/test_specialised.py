@@ -10,6 +10,7 @@ from mtl.files import write_json
 from mtl.paths import MODELS, RunPath
 from mtl.results.serving import Model, Serving
 from mtl.tracking import publish_stage, settle, sync
+from tests.helpers.verdicts import grouping_json
 from tests.tracking.results import SEEDS, make_config, read_verdicts, runs_of, write_results, write_run
 
 TASKS = ["ahead", "fault"]
@@ -22,9 +23,8 @@ GROUPED = {
 
 def row(name: str, kind: str, change: float) -> dict[str, object]:
     interval = {"mean": change, "low": change - 1, "high": change + 1, "n": 2}
-    return {"name": name, "kind": kind, "models": 1, "parameters": 99, "groups": [TASKS], "delta_m": interval,
-            "metrics": {"ahead": 0.4, "fault": 0.9}, "passes_a_task": 1, "passes_all_tasks": 1, "over_random": None,
-            "per_seed": [change, change], "per_seed_val": [change, change]}  # fmt: skip
+    return grouping_json(name, kind=kind, models=1, groups=[TASKS], delta_m=interval,
+                         metrics={"ahead": 0.4, "fault": 0.9})  # fmt: skip
 
 
 def write_grouped(root: Path, config: Config) -> list[Path]:

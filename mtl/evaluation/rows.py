@@ -1,0 +1,128 @@
+"""One method on one task: values paired by seed, and the row of verdicts.json that follows from them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mtl.errors import UserError
+from mtl.evaluation.comparison import Comparison
+from mtl.evaluation.intervals import spread, t_interval
+from mtl.evaluation.limits import MIN_GAP, MIN_SEEDS
+from mtl.results.statistics import Ends, Estimate, Interval
+from mtl.results.verdicts import Answer, Row, TrialsOfRow, Unpaired
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Values of the primary metric of one task, by seed."""
+
+    method: str
+    task: str
+    stl: list[float]
+    joint: list[float]
+    changes: list[float]
+    """In percent of the STL value, positive is better; empty where an STL value of 0 leaves them undefined."""
+
+
+def paired(made: Comparison, method: str, task: str) -> Pairs:
+    """Single-task and joint values of a task.
+
+    Raises:
+        UserError: a run is missing, a metric is not finite, or the two sides trained on unequal numbers of samples.
+    """
+    stl_runs, joint_runs = made.stl(task, made.config.finetune.methods[method].label), made.joint(method)
+    for single, joint in zip(stl_runs, joint_runs, strict=True):
+        if single.train_size[task] != joint.train_size[task]:
+            raise UserError(
+                f"{joint.path.folder} trained {task} on {joint.train_size[task]} samples and "
+                f"{single.path.folder} on {single.train_size[task]}; run `mtl repro` to bring both up to date."
+            )
+    before, after = made.values(stl_runs, task), made.values(joint_runs, task)
+    return Pairs(method, task, before, after, made.changes(task, before, after))
+
+
+def row(made: Comparison, pairs: Pairs, adjusted: Interval, tuning: TrialsOfRow | None) -> Row:
+    """Row of one method on one task.
+
+    Args:
+        made: all runs.
+        pairs: values of both sides.
+        adjusted: interval of the changes, widened for all rows.
+        tuning: trials of tuning behind the two sides.
+    """
+    task, spec = pairs.task, made.config.tasks[pairs.task]
+    tolerance = made.config.evaluate.tolerance_of(task, spec.family)
+    ratio = None
+    if pairs.changes and (spec.family == "regression" or tolerance is not None):
+        ratio = made.interval([joint / stl for stl, joint in zip(pairs.stl, pairs.joint, strict=True)])
+    answer = None if ratio is None or tolerance is None else within(ratio, tolerance, spec.lower_is_better)
+    return Row(
+        method=pairs.method,
+        task=task,
+        start=made.config.finetune.methods[pairs.method].label,
+        metric=spec.primary_metric,
+        role=spec.role,
+        stl=made.summary(pairs.stl),
+        joint=made.summary(pairs.joint),
+        change=made.interval(pairs.changes),
+        adjusted=Ends(low=adjusted.low, high=adjusted.high),
+        gap_closed=gap_closed(pairs.stl, pairs.joint, made.optimum(task), spec.lower_is_better, made.confidence),
+        ratio=None if ratio is None else estimate(ratio),
+        within_tolerance=answer,
+        verdict=verdict(adjusted, len(made.seeds)),
+        tuning=tuning,
+    )
+
+
+def unpaired(made: Comparison, method: str, task: str) -> Unpaired:
+    """One method on a task without single-task models: the metric that it reached, and no verdict."""
+    spec = made.config.tasks[task]
+    joint = made.summary(made.values(made.joint(method), task))
+    return Unpaired(method=method, task=task, metric=spec.primary_metric, role=spec.role, joint=joint)
+
+
+def verdict(adjusted: Interval, seeds: int) -> str:
+    """In words: the sign of the adjusted interval, once there are enough seeds to give one."""
+    if seeds < MIN_SEEDS:
+        return f"undecided ({seeds} seed{'' if seeds == 1 else 's'})"
+    return {1: "HELPED", -1: "HURT", 0: "no difference shown"}[adjusted.sign]
+
+
+def within(ratio: Interval, tolerance: float, lower_is_better: bool = True) -> Answer:
+    """Whether a metric stays within a share of the single-task one, by the whole interval of their ratio.
+
+    Args:
+        ratio: joint over single-task value.
+        tolerance: share by which the metric may get worse: up to 1 + tolerance times the single-task value where lower
+            is better, down to 1 − tolerance times where higher is.
+        lower_is_better: direction of the metric.
+    """
+    if ratio.low is None or ratio.high is None or ratio.n < MIN_SEEDS:
+        return "undecided"
+    if lower_is_better:
+        return "yes" if ratio.high <= 1 + tolerance else "no" if ratio.low > 1 + tolerance else "undecided"
+    return "yes" if ratio.low >= 1 - tolerance else "no" if ratio.high < 1 - tolerance else "undecided"
+
+
+def gap_closed(
+    stl: Sequence[float], joint: Sequence[float], optimum: float | None, lower: bool, confidence: float
+) -> Estimate | None:
+    """Share of the distance from STL to the optimum that the joint run closes: 1 reaches the optimum, below 0 is worse.
+
+    A ratio of means over seeds: (STL − joint) / (STL − optimum). The interval is that of the paired differences, over
+    the mean gap taken as given. None where the share has no meaning: no optimum is known, the STL is at or beyond it,
+    or the gap is below 1 % of the STL's value or below the STL's standard deviation over seeds (a coin).
+    """
+    if optimum is None:
+        return None
+    sign = 1 if lower else -1
+    mean = sum(stl) / len(stl)
+    gap = sign * (mean - optimum)
+    if gap <= 0 or gap < MIN_GAP * abs(mean) or gap < spread(stl):
+        return None
+    return estimate(t_interval([sign * (a - b) / gap for a, b in zip(stl, joint, strict=True)], confidence))
+
+
+def estimate(interval: Interval) -> Estimate:
+    """An interval of one or more values without their number."""
+    assert interval.mean is not None, "there are values"
+    return Estimate(mean=interval.mean, low=interval.low, high=interval.high)
