@@ -124,14 +124,14 @@ def test_groupings_are_compared_at_their_number_of_models(trained: tuple[Path, P
     root, _ = trained
     compared = compare_groupings(settings, read_runs(settings, root), root)
     assert compared is not None
-    rows = {row["name"]: row for row in compared["rows"]}
-    assert (rows["stl"]["models"], rows["together"]["models"], rows["clusters"]["models"]) == (3, 1, 2)
-    assert rows["stl"]["delta_m"]["mean"] == 0.0
-    assert rows["ensemble"]["passes_a_task"] == 2 and rows["clusters"]["passes_a_task"] == 1
-    assert len([row for row in rows.values() if row["kind"] == "partition"]) == 3
+    rows = {row.name: row for row in compared.rows}
+    assert (rows["stl"].models, rows["together"].models, rows["clusters"].models) == (3, 1, 2)
+    assert rows["stl"].delta_m.mean == 0.0
+    assert rows["ensemble"].passes_a_task == 2 and rows["clusters"].passes_a_task == 1
+    assert len([row for row in rows.values() if row.kind == "partition"]) == 3
     for row in rows.values():
-        assert row["models"] == (3 if row["name"] == "stl" else 1 if row["name"] == "together" else 2)
-    single = rows["stl"]["metrics"]
+        assert row.models == (3 if row.name == "stl" else 1 if row.name == "together" else 2)
+    single = rows["stl"].metrics
     expected = [
         100 * ((run["test"]["next"]["mse"] - joint["test"]["next"]["mse"]) / run["test"]["next"]["mse"])
         for run, joint in zip(
@@ -150,16 +150,17 @@ def test_groupings_are_compared_at_their_number_of_models(trained: tuple[Path, P
         for task in ("phase", "up")
     }  # fmt: skip
     per_seed = [sum(values) / 3 for values in zip(expected, *labels.values(), strict=True)]
-    assert rows["together"]["per_seed"] == pytest.approx(per_seed)
+    assert rows["together"].per_seed == pytest.approx(per_seed)
     assert set(single) == set(settings.tasks)
     best = rows["best partition, chosen on validation data"]
-    partitions = [row for row in rows.values() if row["kind"] == "partition"]
-    assert best["per_seed_val"] == max((row["per_seed_val"] for row in partitions), key=sum)
-    draw = rows["random_1"]["per_seed"]
-    apart = [own - other for own, other in zip(rows["clusters"]["per_seed"], draw, strict=True)]
-    assert rows["clusters"]["over_random"]["mean"] == pytest.approx(sum(apart) / 2)
-    assert rows["stl"]["over_random"] is rows["together"]["over_random"] is rows["random_1"]["over_random"] is None
-    json.dumps(compared, allow_nan=False)
+    partitions = [row for row in rows.values() if row.kind == "partition"]
+    assert best.per_seed_val == max((row.per_seed_val for row in partitions), key=sum)
+    draw = rows["random_1"].per_seed
+    apart = [own - other for own, other in zip(rows["clusters"].per_seed, draw, strict=True)]
+    over = rows["clusters"].over_random
+    assert over is not None and over.mean == pytest.approx(sum(apart) / 2)
+    assert rows["stl"].over_random is rows["together"].over_random is rows["random_1"].over_random is None
+    json.dumps(compared.plain(), allow_nan=False)
 
 
 def test_nothing_is_compared_that_was_not_asked_for(settings: Config, tmp_path: Path) -> None:
