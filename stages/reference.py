@@ -27,7 +27,7 @@ def main() -> None:
                     model = hashlib.sha256((path.folder / "weights.safetensors").read_bytes()).hexdigest()
                     weights.setdefault(name, {}).setdefault(start.label, {})[str(seed)] = model
                     if config.tasks[name].family == "regression":
-                        error = run.value(name, "mse", "val")
+                        error = run.value(name, config.tasks[name].primary_metric, "val")
                         mse.setdefault(name, {}).setdefault(start.label, {})[str(seed)] = error
         Reference(mse=mse, weights=weights).write(REFERENCE)
 

@@ -50,3 +50,11 @@ METRICS: dict[str, Metric] = {
     "ece": Metric("calibration error", True, share=True),
 }
 """Name → metric: what a new one needs besides its computation in `mtl/tasks`."""
+
+ForecastMetric = Literal["mse", "mae"]
+RegressionMetric = Literal["mse", "mae", "rmse"]
+ClassMetric = Literal["accuracy", "balanced_accuracy", "macro_f1", "macro_auc", "log_loss"]
+BinaryMetric = Literal[
+    "accuracy", "balanced_accuracy", "macro_f1", "auc", "average_precision", "f1", "log_loss", "brier", "ece"
+]
+"""What a task of each kind may be judged by; the first unless its section says another."""

@@ -12,7 +12,7 @@ from pydantic import Field
 from mtl.config.common import DropRate, Name, PositiveFloat, PositiveFraction, PositiveInt, Section
 from mtl.config.inputs import Held, InputKind, SourceBase
 from mtl.config.labels import Label, LabelRule
-from mtl.config.metrics import METRICS, Family
+from mtl.config.metrics import METRICS, BinaryMetric, ClassMetric, Family, ForecastMetric, RegressionMetric
 from mtl.config.names import Derived, check_label, label_of
 from mtl.errors import SettingError, shown
 
@@ -119,7 +119,7 @@ class ForecastTask(TaskBase):
     """The next `horizon` rows of the `targets` columns, z-scored; MSE."""
 
     family: ClassVar[Family] = "regression"
-    metrics: ClassVar[tuple[str, ...]] = ("mse", "mae")
+    metrics: ClassVar[tuple[str, ...]] = get_args(ForecastMetric)
     looks_ahead: ClassVar[bool] = True
 
     kind: Literal["forecast"]
@@ -143,14 +143,14 @@ class RegressionTask(TaskBase):
     """One number a sample, z-scored by the training samples; missing ones are left out."""
 
     family: ClassVar[Family] = "regression"
-    metrics: ClassVar[tuple[str, ...]] = ("mse", "mae", "rmse")
+    metrics: ClassVar[tuple[str, ...]] = get_args(RegressionMetric)
 
     kind: Literal["regression"]
     target: str = "target"
     """Name of the numeric target at the source."""
     loss: Literal["mse", "mae", "huber"] = "mse"
     """On the z-score; `huber` is quadratic up to one standard deviation, then linear (Huber 1964)."""
-    metric: Literal["mse", "mae", "rmse"] | None = None
+    metric: RegressionMetric | None = None
     """What verdicts, the choice of an epoch and studies read; null takes mse. Never r2, whose relative change means
     nothing near 0; it is reported beside."""
 
@@ -170,12 +170,6 @@ class RegressionTask(TaskBase):
                 raise SettingError(where, message)
             raise SettingError(where, f"should be one of {', '.join(held.numbers)}; found {asked}.")
         return self.target
-
-
-ClassMetric = Literal["accuracy", "balanced_accuracy", "macro_f1", "macro_auc", "log_loss"]
-BinaryMetric = Literal[
-    "accuracy", "balanced_accuracy", "macro_f1", "auc", "average_precision", "f1", "log_loss", "brier", "ece"
-]
 
 
 class LabelBase(TaskBase):

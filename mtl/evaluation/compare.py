@@ -6,7 +6,7 @@ the same seed. Intervals run over seeds: they cover the randomness of training, 
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from mtl.config import Config, ForecastTask, SequentialMethod, Start, WeightedMethod
+from mtl.config import Config, SequentialMethod, Start, WeightedMethod
 from mtl.config.budgets import STL, budgets
 from mtl.evaluation.advise import advice
 from mtl.evaluation.comparison import Comparison
@@ -114,7 +114,7 @@ def _task(made: Comparison, name: str) -> JudgedTask:
         metric=spec.primary_metric,
         lower_is_better=spec.lower_is_better,
         input_len=spec.input_len,
-        horizon=spec.horizon if isinstance(spec, ForecastTask) else None,
+        horizon=spec.rows_ahead or None,
         classes=classes or [],
         train_size=None if run is None else run.train_size[name],
         alone=made.alone(name),

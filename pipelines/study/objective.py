@@ -97,7 +97,7 @@ def goal_of(config: Config, arm: str, seeds: list[int], root: Path) -> Goal:
     """
     tasks = config.baseline_tasks if arm == STL else config.judged_tasks(arm)
     main = [name for name in tasks if config.tasks[name].role == "main"] or tasks
-    forecasts = tuple(name for name in main if config.tasks[name].kind == "forecast")
+    forecasts = tuple(name for name in main if config.tasks[name].family == "regression")
     labels = {name: config.tasks[name].primary_metric for name in main if name not in forecasts}
     tune = config.tune
     for objective, there in (("forecast_mse", forecasts), ("accuracy", labels)):

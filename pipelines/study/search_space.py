@@ -210,7 +210,7 @@ def check(config: Config, chosen: list[str]) -> dict[str, Space]:
         UserError: an objective needs tasks that there are not.
     """
     found = {arm: space_of(config, arm) for arm in chosen}
-    kinds = {task.kind == "forecast" for task in config.tasks.values() if task.role == "main"}
+    kinds = {task.family == "regression" for task in config.tasks.values() if task.role == "main"}
     for objective, forecast in (("forecast_mse", True), ("accuracy", False)):
         if objective in config.tune.objectives and forecast not in kinds:
             what = "forecast" if forecast else "classification"
