@@ -48,11 +48,13 @@ app.add_typer(
 def validate() -> None:
     """Check params.yaml; exit code 2 and one message when a value cannot be used."""
     from mtl.config import load_config
+    from pipelines.plugin_checks import check_plugins
     from pipelines.study.search_space import arms
     from pipelines.study.search_space import check as check_tuning
 
     config = load_config()
     check_tuning(config, arms(config, every=False))
+    untried = check_plugins(config, ROOT)
     single = len(config.baseline_tasks) * len(config.baseline.starts)
     runs = len(config.base.seeds) * (single + len(config.finetune.methods))
     counts = {
@@ -61,6 +63,8 @@ def validate() -> None:
     }  # fmt: skip
     said = ", ".join(f"{count} {thing}{'' if count == 1 else 's'}" for thing, count in counts.items())
     print(f"params.yaml is fine: {said}.")
+    for note in untried:
+        print(f"note: {note}.")
 
 
 @app.command()

@@ -7,6 +7,7 @@ from typing import Any
 from mtl.config import PARAMS, Config
 from mtl.config.yaml_file import read_yaml
 from mtl.errors import ConfigError, UserError
+from pipelines.plugin_checks import check_plugins
 
 DVC_FILE = Path("dvc.yaml")
 LOCK = Path("dvc.lock")
@@ -24,7 +25,8 @@ def check(config: Config, targets: list[str], root: Path = Path()) -> None:
 
     Raises:
         UserError: dvc.yaml is missing, a target is no stage, a value that a stage watches is not written out, a
-            source has no manifest, or one of its files is missing or another than the manifest means.
+            source has no manifest, one of its files is missing or another than the manifest means, or the user's own
+            code cannot do what params.yaml asks of it.
     """
     if not (root / DVC_FILE).exists():
         raise UserError(f"{DVC_FILE} is missing; run this from the project's folder.")
@@ -33,6 +35,7 @@ def check(config: Config, targets: list[str], root: Path = Path()) -> None:
     _check_targets(targets, stages, params, root)
     _check_watched(stages, params)
     _check_files(config, root)
+    check_plugins(config, root)
 
 
 def _check_targets(targets: list[str], stages: dict[str, Any], params: dict[str, Any], root: Path) -> None:

@@ -7,7 +7,7 @@ how it is widened.
 from abc import ABC, abstractmethod
 from typing import Annotated, ClassVar, Literal, get_args
 
-from pydantic import Field, model_validator
+from pydantic import Field, JsonValue, model_validator
 
 from mtl.config.common import DropRate, Fraction, PositiveInt, Problem, Section
 from mtl.config.inputs import IMAGES, ROWS, WINDOWS, InputKind, Sample
@@ -223,16 +223,22 @@ class CnnEncoder(ImageEncoder):
 
 
 class PythonEncoder(EncoderBase):
-    """A user's own encoder under plugins/: `target: module:callable` returns an `mtl.models.base.Encoder`."""
+    """A user's own network under plugins/: `target: module:callable` returns a `torch.nn.Module` from a batch to
+    [B, D], or a whole `mtl.models.base.Encoder`."""
 
     inputs: ClassVar[tuple[InputKind, ...]] = (WINDOWS, IMAGES, ROWS)
     widens: ClassVar[bool] = False
 
     kind: Literal["python"]
     target: Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")]
+    width: PositiveInt | None = None
+    """Numbers D that a plain network returns for a sample; null finds them out by a trial. Given to the target if it
+    has a parameter of this name."""
     dropout: DropRate = 0.1
+    """Rate of the heads on windows. Given to the target if it has a parameter of this name."""
     classification: ClassificationHead = ClassificationHead()
-    options: dict[str, str | int | float | bool | None] = {}
+    options: dict[str, JsonValue] = {}
+    """Given to the target by name; plain values, lists and maps."""
 
     def widened(self, factor: float) -> "PythonEncoder":
         if factor != 1:

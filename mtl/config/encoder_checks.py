@@ -46,15 +46,19 @@ def _of_one_shape(encoder: EncoderConfig, samples: Sequence[Sample]) -> Problem 
 
 def encoder_problems(config: Config) -> list[Problem]:
     """What is known to be wrong, without the data, in any run of `pretrain`, `baseline` or `finetune`."""
-    samples = {name: _sample(config, name) for name in config.tasks}
+    samples = known_samples(config)
     runs = [[name] for name in config.baseline_tasks] + [config.method_tasks(name) for name in config.finetune.methods]
     problems = _pretraining(config)
     for tasks in runs:
-        known = [sample for name in tasks if (sample := samples.get(name)) is not None]
-        problem = encoder_problem(config.encoder, known)
+        problem = encoder_problem(config.encoder, [samples[name] for name in tasks if name in samples])
         if problem is not None:
             problems.append(problem)
     return problems
+
+
+def known_samples(config: Config) -> dict[str, Sample]:
+    """A sample of each task of which something is known, without the data."""
+    return {name: sample for name in config.tasks if (sample := _sample(config, name)) is not None}
 
 
 def _sample(config: Config, name: str) -> Sample | None:
@@ -63,9 +67,9 @@ def _sample(config: Config, name: str) -> Sample | None:
     source = config.prepare.sources.get(task.source)
     if source is None or source.input is None:
         return None
-    shape: Shape = (None, task.input_len)
-    if not source.input.has_length:
-        shape = (None,) if source.known is None else source.known.shape
+    shape: Shape = (None,) if source.known is None else source.known.shape
+    if source.input.has_length:
+        shape = (shape[0], task.input_len)
     return Sample(f"tasks.{name}", source.input, shape)
 
 
@@ -80,12 +84,21 @@ def _pretraining(config: Config) -> list[Problem]:
         for name, source in used.items()
         if source.input is not None and not source.input.continues
     ]
-    rows = [
-        config.pretrain.input_len if source.series else None for source in used.values() if source.input is not None
-    ]
-    windows = [Sample("pretrain", WINDOWS, (None, length)) for length in rows]
+    windows = [Sample("pretrain", WINDOWS, (None, length)) for length in _window_lengths(config)]
     found = objective_problem(config.encoder, objective), encoder_problem(config.encoder, windows)
     return problems + [problem for problem in found if problem is not None]
+
+
+def _window_lengths(config: Config) -> list[int | None]:
+    """Rows of the windows of each source that is pretrained on; None where only the data tell."""
+    sources = config.prepare.sources
+    used = [sources[name] for name in config.pretrain.sources or sources if name in sources]
+    return [config.pretrain.input_len if source.series else None for source in used if source.input is not None]
+
+
+def pretraining_lengths(config: Config) -> list[int]:
+    """Lengths of the windows that are pretrained on, as far as they are known without the data."""
+    return sorted({length for length in _window_lengths(config) if length is not None})
 
 
 def objective_problem(encoder: EncoderConfig, objective: Objective) -> Problem | None:

@@ -2,7 +2,7 @@
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, JsonValue, model_validator
 
 from mtl.config.common import (
     Name,
@@ -126,7 +126,8 @@ class PythonSource(SourceBase):
     kind: Literal["python"]
     target: Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")]
     path: str | None = None
-    options: dict[str, str | int | float | bool | None] = {}
+    options: dict[str, JsonValue] = {}
+    """Given to the target by name; plain values, lists and maps."""
 
 
 Source = Annotated[

@@ -1,17 +1,18 @@
-"""The contract of an encoder: windows or images in, tokens and the windows' statistics out.
+"""The contract of an encoder: windows, images or rows in, tokens and the windows' statistics out.
 
-B samples, C channels, L rows of a window, N tokens of a channel, D width of a token. An image is one token.
+B samples, C channels, L rows of a window, N tokens of a channel, D width of a token. An image or a row is one token.
 """
 
 from abc import abstractmethod
 from dataclasses import dataclass
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from mtl.config.encoder import ClassificationHead
 from mtl.models.features import Features
-from mtl.models.heads import FlatForecastHead, LinearHead, PooledClassifier
+from mtl.models.heads import FlatForecastHead, JointForecastHead, LinearHead, PooledClassifier
 from mtl.tasks.base import Heads
 
 
@@ -41,15 +42,33 @@ class Encoder(nn.Module, Heads):
     def forward(self, x: Float[Tensor, "B C *S"], dropout: float | None = None) -> Features:
         """Encodes z-scored samples; `dropout` replaces the encoder's own rate, and none applies in eval mode."""
 
+    def sketch(self, shape: tuple[int, ...]) -> Features:
+        """Features of one sample of zeros, without gradients: heads are chosen by what they hold, and by their shapes.
+
+        Args:
+            shape: of a sample, without the batch.
+        """
+        training = self.training
+        self.eval()
+        with torch.no_grad():
+            features = self(torch.zeros(1, *shape))
+        self.train(training)
+        return features
+
     def forecast_head(self, shape: tuple[int, ...], targets: list[int], numbers: int, rate: float) -> nn.Module:
         """A head that predicts `numbers` for each of the channels `targets` of windows (C, L)."""
-        return FlatForecastHead(self.count_tokens(shape[1]), self.width, numbers, targets, shape[0], rate)
+        _, channels, tokens, width = self.sketch(shape).tokens.shape
+        if channels == shape[0]:
+            return FlatForecastHead(tokens, width, numbers, targets, channels, rate)
+        return JointForecastHead(channels * tokens * width, numbers, targets, shape[0], rate)
 
     def vector_head(self, shape: tuple[int, ...], numbers: int, rate: float) -> nn.Module:
         """A head that predicts `numbers` a sample: of windows (C, L) from pooled tokens, else one linear layer."""
         if len(shape) != 2:
             return LinearHead(self.width, numbers)
-        return PooledClassifier(self.classification, shape[0], self.width, numbers, rate)
+        features = self.sketch(shape)
+        measured = 0 if features.mean is None else features.mean.shape[1]
+        return PooledClassifier(self.classification, features.tokens.shape[1], self.width, numbers, rate, measured)
 
     def rate(self, dropout: float | None) -> float:
         """The dropout rate in effect now."""

@@ -14,7 +14,6 @@ from typing import assert_never
 import torch
 from torch import nn
 
-from mtl.checks import bad
 from mtl.config import (
     CnnEncoder,
     DenoiseObjective,
@@ -26,6 +25,7 @@ from mtl.config import (
     PythonEncoder,
     TimeDartEncoder,
 )
+from mtl.config.common import Problem
 from mtl.config.encoder_checks import encoder_problem, objective_problem
 from mtl.config.inputs import WINDOWS, Sample
 from mtl.config.sharing import (
@@ -45,13 +45,14 @@ from mtl.models.heads import LinearHead, StackedHeads
 from mtl.models.linear import LinearBackbone
 from mtl.models.mlp import Mlp
 from mtl.models.multitask import MultiTaskModel
-from mtl.models.plugins import check_contract, load_encoder
+from mtl.models.plugins import load_encoder
 from mtl.models.pretraining import DenoisePretrainer, Pretrainer
 from mtl.models.sharing import BranchedTrunk, CrossStitchTrunk, HardTrunk, SeparateTrunk, Trunk
 from mtl.models.timedart import TimeDart
 from mtl.tasks.base import TaskSpec
 
-_TRIAL_CHANNELS = 2
+TRIAL_CHANNELS = 2
+"""Channels of windows of which only the length is known: an encoder that can be pretrained takes any number."""
 HARD = HardSharing()
 
 
@@ -64,16 +65,17 @@ def _seeded(seed: int, part: str) -> Iterator[None]:
         yield
 
 
-def build_encoder(config: EncoderConfig, samples: Sequence[Sample], seed: int) -> Encoder:
+def build_encoder(config: EncoderConfig, samples: Sequence[Sample], seed: int, pretraining: bool = False) -> Encoder:
     """The encoder with its first weights.
 
     Args:
         config: section `encoder`.
         samples: a sample of each task that it will see; a user's own encoder is tried on each shape.
         seed: of its first weights.
+        pretraining: it is to be pretrained.
 
     Raises:
-        UserError: it cannot take samples of those shapes.
+        UserError: it cannot take samples of those shapes, or not be pretrained.
     """
     problem = encoder_problem(config, samples)
     if problem is not None:
@@ -92,10 +94,7 @@ def build_encoder(config: EncoderConfig, samples: Sequence[Sample], seed: int) -
                 ((channels, _, _),) = shapes
                 return Cnn(config, channels)
             case PythonEncoder():
-                encoder = load_encoder(config)
-                encoder.classification = config.classification
-                check_contract(encoder, config.target, shapes)
-                return encoder
+                return load_encoder(config, samples, pretraining)
             case _:
                 assert_never(config)
 
@@ -126,28 +125,40 @@ def build_trunk(sharing: Sharing, encoder: Encoder, tasks: Sequence[str]) -> Tru
         case CrossStitchSharing():
             if len(tasks) < 2:
                 raise SettingError("sharing.kind", f"cross_stitch needs two tasks or more, found {', '.join(tasks)}.")
-            return CrossStitchTrunk(_staged(sharing.kind, encoder), tasks, sharing.units == "channel",
+            return CrossStitchTrunk(_staged(sharing, encoder), tasks, sharing.units == "channel",
                                     sharing.init == "lean")  # fmt: skip
         case BranchedSharing():
-            staged = _staged(sharing.kind, encoder)
+            staged = _staged(sharing, encoder)
             listed = [name for group in sharing.groups for name in group]
             if set(listed) != set(tasks):
                 odd = sorted(set(listed) ^ set(tasks))[0]
                 what = "a task of the method" if odd in listed else "left out"
                 raise SettingError("sharing.groups", f"should hold every task of the method once: {odd} is "
                                 f"{'not ' if odd in listed else ''}{what}.")  # fmt: skip
-            if sharing.shared_stages > len(staged.stages):
-                raise bad("sharing.shared_stages", f"be at most the encoder's {len(staged.stages)} stages",
-                          sharing.shared_stages)  # fmt: skip
             return BranchedTrunk(staged, sharing.groups, sharing.shared_stages)
         case _:
             assert_never(sharing)
 
 
-def _staged(kind: str, encoder: Encoder) -> StagedEncoder:
+def stages_problem(sharing: Sharing, encoder: nn.Module) -> Problem | None:
+    """What a form of sharing asks of the stages of an encoder in vain; its path begins with `sharing`."""
+    if not isinstance(sharing, CrossStitchSharing | BranchedSharing):
+        return None
     if not isinstance(encoder, StagedEncoder):
-        message = f"needs an encoder with stages (mtl.models.base.StagedEncoder), found {type(encoder).__name__}"
-        raise SettingError("sharing.kind", f"{kind} {message}; hard, separate and soft go with every encoder.")
+        message = f"{sharing.kind} needs an encoder with stages (mtl.models.base.StagedEncoder), found "
+        ways = "hard, separate and soft go with every encoder"
+        return "sharing.kind", f"{message}{type(encoder).__name__}; {ways}."
+    if isinstance(sharing, BranchedSharing) and sharing.shared_stages > len(encoder.stages):
+        message = f"should be at most {len(encoder.stages)}, the stages of the encoder, found {sharing.shared_stages}."
+        return "sharing.shared_stages", message
+    return None
+
+
+def _staged(sharing: Sharing, encoder: Encoder) -> StagedEncoder:
+    problem = stages_problem(sharing, encoder)
+    if problem is not None:
+        raise SettingError(*problem)
+    assert isinstance(encoder, StagedEncoder)
     return encoder
 
 
@@ -185,8 +196,11 @@ def build_pretrainer(encoder: EncoderConfig, objective: Objective, input_lens: I
     problem = objective_problem(encoder, objective)
     if problem is not None:
         raise SettingError(*problem)
-    samples = [Sample("pretrain", WINDOWS, (_TRIAL_CHANNELS, length)) for length in lengths]
-    network = build_encoder(encoder, samples, seed)
+    samples = pretraining_samples(lengths)
+    network = build_encoder(encoder, samples, seed, pretraining=True)
+    problem = channels_problem(network, samples)
+    if problem is not None:
+        raise SettingError(*problem)
     with _seeded(seed, "pretrainer"):
         match objective:
             case DiffusionObjective():
@@ -198,3 +212,18 @@ def build_pretrainer(encoder: EncoderConfig, objective: Objective, input_lens: I
                 raise SettingError("pretrain.objective", "should be diffusion or denoise to pretrain, found 'none'.")
             case _:
                 assert_never(objective)
+
+
+def pretraining_samples(lengths: Iterable[int]) -> list[Sample]:
+    """Windows on which an encoder is tried before it is pretrained."""
+    return [Sample("pretrain", WINDOWS, (TRIAL_CHANNELS, length)) for length in lengths]
+
+
+def channels_problem(encoder: Encoder, samples: Iterable[Sample]) -> Problem | None:
+    """What the features of an encoder lack to be pretrained on windows."""
+    for sample in samples:
+        features = encoder.sketch(whole_shape(sample))
+        if features.tokens.shape[1] != sample.shape[0] or features.mean is None:
+            message = "should be none for an encoder whose features join the channels, or hold no `mean` and `std`: "
+            return "pretrain.objective.kind", f"{message}denoising gives each channel of a window back from its tokens."
+    return None

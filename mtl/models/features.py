@@ -13,9 +13,11 @@ from torch import Tensor
 class Features:
     """What heads read: tokens of the normalised window, and what normalisation took away."""
 
-    tokens: Float[Tensor, "B C N D"]
-    """Of images: [B, 1, 1, D]."""
+    tokens: Float[Tensor, "B _ N D"]
+    """[B, C, N, D] where each channel has tokens of its own, [B, 1, N, D] where they are joined; of images and rows
+    [B, 1, 1, D]."""
     mean: Float[Tensor, "B C"] | None = None
-    """Mean of each channel over the window, z-scored units, no gradient; images have none."""
+    """Mean of each channel over the window, z-scored units, no gradient; None for images and rows, and where windows
+    were not normalised."""
     std: Float[Tensor, "B C"] | None = None
-    """Standard deviation of each channel over the window (positive), z-scored units, no gradient."""
+    """Standard deviation of each channel over the window (positive), z-scored units, no gradient; None as `mean`."""

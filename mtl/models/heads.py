@@ -20,6 +20,18 @@ AMPLITUDE_WIDTH = 32
 """Width of the amplitude branch: small, whatever the number of channels."""
 
 
+def _undone(
+    normalised: Float[Tensor, "B T H"], features: Features, targets: list[int] | None
+) -> Float[Tensor, "B T H"]:
+    """A forecast of the channels `targets` (None: of all) in the units of the window, if it was normalised."""
+    mean, std = features.mean, features.std
+    if mean is None or std is None:
+        return normalised
+    if targets is not None:
+        mean, std = mean[:, targets], std[:, targets]
+    return denormalise(normalised, mean, std)
+
+
 class ForecastHead(nn.Module, ABC):
     """Predicts the target channels in the normalised space and undoes the normalisation."""
 
@@ -33,11 +45,8 @@ class ForecastHead(nn.Module, ABC):
         """Normalised forecast of the target channels."""
 
     def forward(self, features: Features) -> Float[Tensor, "B T H"]:
-        tokens, mean, std = features.tokens, features.mean, features.std
-        assert mean is not None and std is not None, "a forecast is made of windows"
-        if self.targets is not None:
-            tokens, mean, std = tokens[:, self.targets], mean[:, self.targets], std[:, self.targets]
-        return denormalise(self.predict(tokens), mean, std)
+        tokens = features.tokens if self.targets is None else features.tokens[:, self.targets]
+        return _undone(self.predict(tokens), features, self.targets)
 
 
 class FlatForecastHead(ForecastHead):
@@ -49,6 +58,21 @@ class FlatForecastHead(ForecastHead):
 
     def predict(self, tokens: Float[Tensor, "B T N D"]) -> Float[Tensor, "B T H"]:
         return self.linear(drop(tokens.flatten(-2), self.dropout if self.training else 0.0))
+
+
+class JointForecastHead(nn.Module):
+    """All tokens of all channels together → dropout → Linear → T · H: for features that join the channels."""
+
+    def __init__(self, numbers: int, horizon: int, targets: list[int], channels: int, rate: float) -> None:
+        super().__init__()
+        self.targets = None if targets == list(range(channels)) else targets
+        self.shape = (len(targets), horizon)
+        self.dropout = rate
+        self.linear = nn.Linear(numbers, len(targets) * horizon)
+
+    def forward(self, features: Features) -> Float[Tensor, "B T H"]:
+        flat = drop(features.tokens.flatten(1), self.dropout if self.training else 0.0)
+        return _undone(self.linear(flat).unflatten(1, self.shape), features, self.targets)
 
 
 class WideForecastHead(ForecastHead):
@@ -75,7 +99,7 @@ class Amplitude(nn.Module):
         self.second = nn.Linear(AMPLITUDE_WIDTH, AMPLITUDE_WIDTH)
 
     def forward(self, features: Features) -> Float[Tensor, "B A"]:
-        assert features.mean is not None and features.std is not None, "amplitude is a window's"
+        assert features.mean is not None and features.std is not None, "the head was built for windows with statistics"
         x = torch.cat([features.mean, features.std.log()], dim=-1)
         norm = self.norm
         if self.training and len(x) == 1:  # one sample has no variance: the running statistics stand in
@@ -86,14 +110,26 @@ class Amplitude(nn.Module):
 
 
 class PooledClassifier(nn.Module):
-    """Tokens pooled over time, joined over channels → dropout → with the amplitude branch → one or two layers."""
+    """Tokens pooled over time, joined over channels → dropout → with the amplitude branch → one or two layers.
 
-    def __init__(self, config: ClassificationHead, channels: int, width: int, outputs: int, rate: float) -> None:
+    Args:
+        config: how tokens become a class or a number.
+        channels: of the features.
+        width: D.
+        outputs: k.
+        rate: of dropout.
+        measured: channels whose mean and standard deviation the features hold; 0 where they hold none, and then there
+            is no amplitude branch.
+    """
+
+    def __init__(
+        self, config: ClassificationHead, channels: int, width: int, outputs: int, rate: float, measured: int
+    ) -> None:
         super().__init__()
         self.pool, self.channels, self.dropout = config.pool, config.channels, rate
-        self.amplitude = Amplitude(channels) if config.amplitude else None
+        self.amplitude = Amplitude(measured) if config.amplitude and measured else None
         joined = width * (channels if config.channels == "concat" else 1)
-        joined += AMPLITUDE_WIDTH if config.amplitude else 0
+        joined += AMPLITUDE_WIDTH if self.amplitude is not None else 0
         self.hidden = nn.Linear(joined, config.hidden) if config.hidden else None
         self.out = nn.Linear(config.hidden or joined, outputs)
 

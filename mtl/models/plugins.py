@@ -1,136 +1,107 @@
 """A user's own encoder: `target: module:callable`, a module under `plugins/` of the current folder.
 
-The callable gets (options, dropout) and returns an `Encoder`; a trial forward pass checks it against the contract.
+The callable is given the section's options by keyword, and `width` and `dropout` of the section where it has parameters
+of these names; one with a parameter `options` is given the options as one mapping instead. It returns a plain
+`torch.nn.Module` from a batch to [B, D], or a whole `mtl.models.base.Encoder`, which may have stages and be pretrained.
 """
 
-import importlib
-import sys
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+import copy
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-import torch
-from torch import Tensor
+from torch import nn
 
 from mtl.config import PythonEncoder
-from mtl.errors import SettingError, UserError
-from mtl.models.base import Encoder, Features
+from mtl.config.common import Problem
+from mtl.config.inputs import Sample
+from mtl.errors import SettingError
+from mtl.models.base import Encoder
+from mtl.models.contract import missed_points, network_width
+from mtl.models.plain import PlainEncoder
+from mtl.plugins import Plugin, PluginError, load
 
-FOLDER = "plugins"
-_TRIAL_BATCH = 2
-
-
-@contextmanager
-def _importable(folder: Path) -> Iterator[None]:
-    sys.path.insert(0, str(folder))
-    importlib.invalidate_caches()
-    try:
-        yield
-    finally:
-        sys.path.remove(str(folder))
+TARGET = "encoder.target"
+GUIDE = "plugins/README.md"
 
 
-def _find(target: str) -> Callable[..., object]:
-    """The callable of a target.
+def load_encoder(
+    config: PythonEncoder, samples: Sequence[Sample], pretraining: bool = False, root: Path = Path()
+) -> Encoder:
+    """The encoder that the user's target builds, tried on every shape of sample.
 
-    Raises:
-        UserError: It cannot be imported, or stands outside `plugins/`, which is what a result's identity covers.
-    """
-    module_name, name = target.split(":")
-    folder = Path(FOLDER).resolve()
-    with _importable(folder):
-        try:
-            module = importlib.import_module(module_name)
-        except Exception as error:  # the user's module may fail in any way while it is imported
-            raise SettingError(
-                "encoder.target",
-                f"{target}: `{FOLDER}/{module_name.replace('.', '/')}.py` cannot be imported "
-                f"({type(error).__name__}: {error}).",
-            ) from error
-    if not Path(module.__file__ or "/").resolve().is_relative_to(folder):
-        raise SettingError(
-            "encoder.target", f"{target}: the module should stand in `{FOLDER}/`, found {module.__file__}."
-        )
-    found = vars(module).get(name)
-    if not callable(found):
-        raise SettingError(
-            "encoder.target", f"{target}: `{name}` should be a function or class in it, found {found!r}."
-        )
-    return found
-
-
-def load_encoder(config: PythonEncoder) -> Encoder:
-    """Calls the user's target.
+    Args:
+        config: section `encoder`.
+        samples: a sample of each task, of known shape; a plain network needs at least one, unless `config.width` is
+            given.
+        pretraining: it is to be pretrained.
+        root: folder of the project.
 
     Raises:
-        UserError: The target cannot be imported, fails, or returns something else than an `Encoder`.
+        SettingError: the target cannot be imported or called, what it returns misses points of the contract, or it
+            cannot be pretrained.
     """
-    target = _find(config.target)
-    with _importable(Path(FOLDER).resolve()):
-        try:
-            encoder = target(dict(config.options), config.dropout)
-        except Exception as error:  # the user's code may fail in any way
-            raise SettingError(
-                "encoder.target",
-                f"{config.target} failed for options {config.options} ({type(error).__name__}: {error}).",
-            ) from error
-    if not isinstance(encoder, Encoder):
-        raise SettingError(
-            "encoder.target",
-            f"{config.target} should return a mtl.models.base.Encoder, found {type(encoder).__name__}.",
-        )
+    network = build_network(config, root)
+    if pretraining and (problem := pretraining_problem(network)) is not None:
+        raise SettingError(*problem)
+    if isinstance(network, Encoder):
+        network.classification = config.classification
+        _refuse(config.target, "an encoder", missed_points(network, samples))
+        return network
+    width, problems = network_width(network, samples, config.width)
+    _refuse(config.target, "a plain network", problems)
+    if width is None:
+        raise SettingError("encoder.width", f"is missing: no sample is known on which {config.target} can be tried.")
+    encoder = PlainEncoder(network, width, config.dropout)
+    encoder.classification = config.classification
+    _refuse(config.target, "a plain network", missed_points(encoder, samples))
     return encoder
 
 
-def check_contract(encoder: Encoder, target: str, shapes: Iterable[tuple[int, ...]]) -> None:
-    """A trial forward pass for each (channels C, rows L) or (C, Y, X).
+def build_network(config: PythonEncoder, root: Path = Path()) -> nn.Module:
+    """What the user's target returns: an `Encoder`, or a plain network.
 
     Raises:
-        UserError: It fails, or what it returns has other types or shapes than the contract names.
+        SettingError: it cannot be imported or called, or returns something else.
     """
-    for name, kind in (("width", int), ("dropout", float)):
-        if type(getattr(encoder, name, None)) is not kind:
-            found = getattr(encoder, name, None)
-            raise SettingError(
-                "encoder.target",
-                f"{target}: its attribute `{name}` should be of type {kind.__name__}, found {found!r}.",
-            )
-    was_training = encoder.training
-    encoder.eval()
-    for shape in sorted(set(shapes)):
-        channels, rows = (1, 0) if len(shape) == 3 else shape  # an image is one token of one channel
-        x = torch.randn(_TRIAL_BATCH, *shape, generator=torch.Generator().manual_seed(0))
-        try:
-            with torch.no_grad():
-                tokens = encoder.count_tokens(rows)
-                features = encoder(x, 0.0)
-        except UserError:
-            raise
-        except Exception as error:  # the user's code may fail in any way
-            raise SettingError(
-                "encoder.target",
-                f"{target} failed on a trial input [B, C, …] = {list(x.shape)} ({type(error).__name__}: {error}).",
-            ) from error
-        _check_features(features, target, channels, tokens, encoder.width, len(shape) == 2)
-    encoder.train(was_training)
-
-
-def _check_features(features: object, target: str, channels: int, tokens: int, width: int, windows: bool) -> None:
-    if not isinstance(features, Features):
-        raise SettingError("encoder.target", f"{target} should return Features, found {type(features).__name__}.")
-    wanted: dict[str, tuple[int, ...]] = {"tokens": (_TRIAL_BATCH, channels, tokens, width)}
-    if windows:
-        wanted |= {"mean": (_TRIAL_BATCH, channels), "std": (_TRIAL_BATCH, channels)}
-    for name, shape in wanted.items():
-        tensor = vars(features)[name]
-        found = tuple(tensor.shape) if isinstance(tensor, Tensor) else type(tensor).__name__
-        if found != shape:
-            raise SettingError(
-                "encoder.target", f"{target}: Features.{name} should have the shape {shape}, found {found}."
-            )
-        if not bool(tensor.isfinite().all()):
-            raise SettingError("encoder.target", f"{target}: Features.{name} should be finite, found NaN or infinity.")
-    if features.std is not None and not bool((features.std > 0).all()):
+    try:
+        plugin = load(config.target, root)
+        network = plugin.call(**_arguments(plugin, config))
+    except PluginError as error:
+        raise SettingError(TARGET, str(error)) from error
+    if not isinstance(network, nn.Module):
         raise SettingError(
-            "encoder.target", f"{target}: Features.std should be positive, found {float(features.std.min())}."
+            TARGET,
+            f"{config.target} should return a torch.nn.Module from a batch to [B, D], or a mtl.models.base.Encoder, "
+            f"found {type(network).__name__}.",
+        )
+    return network
+
+
+def pretraining_problem(network: nn.Module) -> Problem | None:
+    """What keeps a network from being pretrained, whatever its samples are."""
+    if isinstance(network, Encoder):
+        return None
+    message = "should be none for a plain network: one that is pretrained should be an mtl.models.base.Encoder, with "
+    return "pretrain.objective.kind", f"{message}tokens for each channel."
+
+
+def _arguments(plugin: Plugin, config: PythonEncoder) -> dict[str, Any]:
+    """Arguments of the target, by name."""
+    parameters, options = plugin.parameters, copy.deepcopy(config.options)
+    arguments: dict[str, Any] = options
+    if "options" in parameters and "options" not in options:
+        arguments = {"options": options}
+    offered = {"dropout": config.dropout} | ({} if config.width is None else {"width": config.width})
+    return {name: value for name, value in offered.items() if name in parameters} | arguments
+
+
+def _refuse(target: str, what: str, problems: list[str]) -> None:
+    """Raises one SettingError that tells all problems, if there are any."""
+    if len(problems) == 1:
+        raise SettingError(TARGET, f"{target} misses a point of the contract of {what} ({GUIDE}): {problems[0]}.")
+    if problems:
+        told = "; ".join(f"({number}) {problem}" for number, problem in enumerate(problems, start=1))
+        raise SettingError(
+            TARGET, f"{target} misses {len(problems)} points of the contract of {what} ({GUIDE}): {told}."
         )

@@ -14,6 +14,7 @@ from mtl.config import Config
 from mtl.jobs.cores import workers as workers_of
 from mtl.report.study_page import write_study_page
 from pipelines import preflight
+from pipelines.plugin_checks import check_plugins
 from pipelines.study import search_space, study
 from pipelines.study.cluster import check_addresses, run_on
 from pipelines.study.file import export, file_of
@@ -69,6 +70,7 @@ def tune(
         count = workers_of(config.base)
     chosen = arms(config, every)
     search_space.check(config, chosen)
+    check_plugins(config, root)
     preflight.check_shared(shared_stages(config, chosen), root)
     plan = plan_of(config, name, trials, chosen, count != 1, root)
     store = Store(resources.storage, root, partial(print, file=sys.stderr, flush=True))

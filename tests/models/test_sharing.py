@@ -274,7 +274,7 @@ def test_pretrained_weights_reach_every_copy(encoder: EncoderConfig) -> None:
         (BranchedSharing(kind="branched", groups=[["a"], ["b", "d"]]), ("a", "b"), "d is not a task of the method"),
         (
             BranchedSharing(kind="branched", groups=[["a"], ["b"]], shared_stages=3), ("a", "b"),
-            "`sharing.shared_stages` should be at most the encoder's 2 stages, found 3",
+            "`sharing.shared_stages` should be at most 2, the stages of the encoder, found 3",
         ),
     ],
 )  # fmt: skip

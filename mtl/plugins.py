@@ -1,0 +1,138 @@
+"""Code of the user's own: `target: module:callable` names a function or class of a module in the folder plugins/.
+
+The folder is on the import path only while its code is imported or called. Whatever the code does wrong becomes one
+message that begins with the target and says where.
+"""
+
+import importlib
+import inspect
+import sys
+import traceback
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mtl.errors import UserError
+
+FOLDER = "plugins"
+
+
+class PluginError(UserError):
+    """A target that cannot be used."""
+
+
+@dataclass(frozen=True)
+class Plugin:
+    """A callable of the user's.
+
+    Args:
+        target: what params.yaml calls it.
+        function: the callable.
+        folder: plugins/ of its project.
+    """
+
+    target: str
+    function: Callable[..., Any]
+    folder: Path
+
+    @property
+    def parameters(self) -> Mapping[str, inspect.Parameter]:
+        """Its parameters by name; none where Python cannot tell them."""
+        try:
+            return inspect.signature(self.function).parameters
+        except (TypeError, ValueError):
+            return {}
+
+    def signature_problem(self, arguments: int, options: Collection[str]) -> str | None:
+        """What keeps it from being called, in words; None if nothing does.
+
+        Args:
+            arguments: how many are given by position.
+            options: names of those that are given by keyword.
+        """
+        try:
+            signature = inspect.signature(self.function)
+        except (TypeError, ValueError):
+            return None
+        try:
+            signature.bind(*[None] * arguments, **dict.fromkeys(options))
+        except TypeError as error:
+            named = [*signature.parameters.values()][arguments:]
+            by_name = [one.name for one in named if one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY)]
+            unknown = [name for name in options if name not in by_name]
+            missing = [
+                one.name
+                for one in named
+                if one.name in by_name and one.default is one.empty and one.name not in options
+            ]
+            parts = [f"`{name}` is no parameter of it" for name in unknown]
+            parts += [f"its parameter `{name}` is given no value" for name in missing]
+            return f"takes {signature}: {', '.join(parts) or error}"
+        return None
+
+    def call(self, *arguments: Any, **options: Any) -> Any:
+        """What it returns.
+
+        Raises:
+            PluginError: it does not take these arguments, or it failed.
+            UserError: one of its own.
+        """
+        problem = self.signature_problem(len(arguments), options)
+        if problem is not None:
+            raise PluginError(f"{self.target} {problem}.")
+        try:
+            with _on_import_path(self.folder):
+                return self.function(*arguments, **options)
+        except UserError:
+            raise
+        except Exception as error:  # the user's code may fail in any way
+            raise PluginError(f"{self.target} failed: {failure(error)}.") from error
+
+
+def load(target: str, root: Path = Path()) -> Plugin:
+    """The callable that a target names.
+
+    Args:
+        target: `module:callable`; the module may stand in a subfolder, as `folder.module:callable`.
+        root: folder of the project.
+
+    Raises:
+        PluginError: there is no such module or callable, or the import failed.
+    """
+    module_name, _, name = target.partition(":")
+    folder = (root / FOLDER).resolve()
+    file = f"{FOLDER}/{module_name.replace('.', '/')}.py"
+    if not folder.is_dir():
+        raise PluginError(f"{target}: there is no folder {FOLDER}/ to find it in.")
+    with _on_import_path(folder):
+        try:
+            module = importlib.import_module(module_name)
+        except Exception as error:  # the user's module may fail in any way while it is imported
+            raise PluginError(f"{target}: {file} cannot be imported: {failure(error)}.") from error
+    origin = vars(module).get("__file__")
+    if origin is None or not Path(origin).resolve().is_relative_to(folder):
+        raise PluginError(f"{target}: `{module_name}` is a module outside {FOLDER}/; give yours another name.")
+    function = vars(module).get(name)
+    if not callable(function):
+        raise PluginError(f"{target}: {file} has no function or class `{name}`.")
+    return Plugin(target, function, folder)
+
+
+def failure(error: Exception) -> str:
+    """Kind, message and last line of a failure inside the user's code."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if f"/{FOLDER}/" in Path(frame.filename).as_posix()]
+    place = f" (line {own[-1].lineno} of {Path(own[-1].filename).name})" if own else ""
+    return f"{type(error).__name__}: {error}{place}"
+
+
+@contextmanager
+def _on_import_path(folder: Path) -> Iterator[None]:
+    importlib.invalidate_caches()
+    sys.path.insert(0, str(folder))
+    try:
+        yield
+    finally:
+        sys.path.remove(str(folder))
