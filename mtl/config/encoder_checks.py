@@ -27,7 +27,7 @@ def encoder_problem(encoder: EncoderConfig, samples: Sequence[Sample]) -> Proble
                 f"should be {', '.join(others)} or {last} for {sample.whose} ({sample.kind.words(sample.shape)}), "
             )
             return "encoder.kind", f"{message}found {encoder.kind!r}."
-        problem = encoder.problem(sample)
+        problem = encoder.problem(sample) or (constant_problem(sample, encoder.kind) if encoder.normalises else None)
         if problem is not None:
             return problem
     return _of_one_shape(encoder, samples) if encoder.one_shape else None
@@ -42,6 +42,14 @@ def _of_one_shape(encoder: EncoderConfig, samples: Sequence[Sample]) -> Problem 
                 message = f"{encoder.kind} takes {sample.kind.noun} of one shape in a run, found {' and '.join(words)}."
                 return "encoder.kind", message
     return None
+
+
+def constant_problem(sample: Sample, encoder: str) -> Problem | None:
+    """What is wrong with a window of one row, for an encoder that brings each window to mean 0 and variance 1."""
+    if not sample.kind.has_length or sample.shape[1] != 1:
+        return None
+    message = f"should be at least 2 rows: {encoder} brings each channel of a window to mean 0, so that a window of one "
+    return f"{sample.whose}.input_len", f"{message}row is nothing but zeros, found 1."
 
 
 def encoder_problems(config: Config) -> list[Problem]:

@@ -90,6 +90,10 @@ def missed_points(encoder: Encoder, samples: Sequence[Sample]) -> list[str]:
             if _check_features(features, encoder, sample, missed, where):
                 assert isinstance(features, Features)
                 _check_passes(encoder, features, given, missed)
+                if sample.kind.has_length and given.shape[-1] == 1:
+                    same = bool((features.tokens == features.tokens[:1]).all())
+                    message = f"its features of windows of one row should differ, found the same for all {where}"
+                    missed.unless(not same, "constant", message)
                 if isinstance(encoder, StagedEncoder):
                     _check_stages(encoder, given, missed)
         if isinstance(features, Features):

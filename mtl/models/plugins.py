@@ -14,6 +14,7 @@ from torch import nn
 
 from mtl.config import PythonEncoder
 from mtl.config.common import Problem
+from mtl.config.encoder_checks import constant_problem
 from mtl.config.inputs import Sample
 from mtl.errors import SettingError
 from mtl.models.base import Encoder
@@ -48,6 +49,10 @@ def load_encoder(
         network.classification = config.classification
         _refuse(config.target, "an encoder", missed_points(network, samples))
         return network
+    for sample in samples:
+        problem = constant_problem(sample, "the encoder of a plain network")
+        if problem is not None:
+            raise SettingError(*problem)
     width, problems = network_width(network, samples, config.width)
     _refuse(config.target, "a plain network", problems)
     if width is None:

@@ -291,3 +291,15 @@ def test_what_is_said_of_the_digits_holds(test: float) -> None:
     assert isinstance(found, ImageSet) and found.images.shape[1:] == known.shape
     assert known.names == {label: tuple(names) for label, names in found.classes.items()}
     assert known.train_size == int((found.fold >= 0).sum())
+
+
+@pytest.mark.parametrize("encoder", [{"kind": "linear", "input_len": 1}, {"kind": "timedart", "patch_len": 1}])
+def test_a_window_of_one_row_is_nothing_but_zeros_when_it_is_normalised(encoder: Raw) -> None:
+    file = sensors("fault", max_horizon=1) | {"encoder": encoder}
+    file["tasks"]["t0"]["input_len"] = 1
+    told = refusal(file)
+    assert told.startswith("`tasks.t0.input_len` should be at least 2 rows") and told.endswith("zeros, found 1.")
+    file["tasks"]["t0"]["input_len"] = 24
+    file["pretrain"] = {"objective": {"kind": "denoise", "noise_level": 0.1}, "input_len": 1}
+    file["encoder"] |= {"resize": "left_pad", "input_len": 24} if encoder["kind"] == "linear" else {}
+    assert refusal(file).startswith("`pretrain.input_len` should be at least 2 rows")

@@ -203,6 +203,11 @@ class TestPlainNetwork:
         for message in messages:
             assert caught.match(message)
 
+    def test_a_window_of_one_row_is_nothing_but_zeros(self) -> None:
+        config = PythonEncoder(kind="python", target="mtl_test_plain:Net", options={"sizes": [4]})
+        with pytest.raises(UserError, match=r"`tasks\.task\.input_len` should be at least 2 rows.*found 1"):
+            build_model(config, [task(shape=(CHANNELS, 1))], 0)
+
     def test_a_width_that_is_not_the_networks(self) -> None:
         message = r"one width D, found 7 \(`encoder.width`\) and 6 \(for tasks.task, a batch \[3, 3, 32\]\)"
         config = PythonEncoder(kind="python", target="mtl_test_plain:Net", width=7, options={"sizes": [4], "width": 6})
@@ -272,6 +277,14 @@ class TestWholeEncoder:
         write_plugin(project_folder, PLUGIN.replace(old, new), "mtl_test_broken")
         with pytest.raises(UserError, match=message):
             build("mtl_test_broken:Pairs", width=8)
+
+    def test_windows_of_one_row_should_differ(self, project_folder: Path) -> None:
+        write_plugin(project_folder, PLUGIN.replace("Linear(2", "Linear(1").replace("(-1, 2)", "(-1, 1)").replace(
+            "input_len // 2", "input_len"), "mtl_test_single")  # fmt: skip
+        config = PythonEncoder(kind="python", target="mtl_test_single:Pairs", options={"width": 8})
+        build_model(config, [task()], 0)
+        with pytest.raises(UserError, match="its features of windows of one row should differ, found the same for all"):
+            build_model(config, [task(shape=(CHANNELS, 1))], 0)
 
     def test_all_points_are_told_at_once(self, project_folder: Path) -> None:
         text = PLUGIN.replace('options["width"], dropout', 'options["width"], "much"')

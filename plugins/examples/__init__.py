@@ -1,0 +1,1 @@
+"""Complete examples of code of one's own: `residual` (an encoder) and `machines` (a source)."""
