@@ -11,7 +11,7 @@ from mtl.config import PARAMS, Config
 from mtl.config.common import Problem
 from mtl.config.encoder import PythonEncoder
 from mtl.config.encoder_checks import known_samples, pretraining_lengths
-from mtl.config.inputs import Sample
+from mtl.config.inputs import Sample, Shape
 from mtl.config.sources import PythonSource
 from mtl.errors import ConfigError, SettingError
 
@@ -98,7 +98,7 @@ def _trials(config: Config, channels: int | None) -> Iterator[list[Sample]]:
         if None not in shape:
             samples[name] = replace(sample, shape=shape)
     runs = [[name] for name in config.baseline_tasks] + [config.method_tasks(name) for name in config.finetune.methods]
-    of_shapes = {}
+    of_shapes: dict[frozenset[Shape], list[Sample]] = {}
     for tasks in runs:
         known = [samples[name] for name in tasks if name in samples]
         of_shapes.setdefault(frozenset(sample.shape for sample in known), known)

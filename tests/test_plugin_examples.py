@@ -60,7 +60,7 @@ def test_machines_hold_what_they_say(project: Path, project_folder: Path) -> Non
     prepared = read_source("machines", config.prepare.sources["machines"], project_folder)
     assert isinstance(prepared, Prepared) and prepared.fold is not None and prepared.groups is not None
     parts = [set(prepared.groups[prepared.fold == fold].tolist()) for fold in range(-1, prepared.folds)]
-    assert sum(map(len, parts)) == len(set.union(*parts)) == 12, "a machine is in one part alone"
+    assert sum(map(len, parts)) == len(set.union(*parts)) == 40, "a machine is in one part alone"
     wave = prepared.values.view(-1, 64, 3).mean(dim=2)
     wave = (wave - wave.mean(dim=1, keepdim=True)) * torch.hann_window(64)
     strength = torch.fft.rfft(wave, n=4096).abs()
@@ -74,6 +74,7 @@ def test_machines_hold_what_they_say(project: Path, project_folder: Path) -> Non
 def predicted_and_true(config: Config, seed: int, epochs: int, root: Path) -> dict[str, tuple[Tensor, Tensor]]:
     """What a network trained on all tasks says of the test part, and what is true."""
     sources = {name: read_source(name, source, root) for name, source in config.prepare.sources.items()}
+    torch.manual_seed(seed)  # of dropout
     data = build_tasks(config.tasks, sources, seed)
     model = build_model(config.encoder, list(data.specs.values()), seed)
     (train,), (test,) = data.pools["train"], data.pools["test"]
@@ -98,11 +99,11 @@ def predicted_and_true(config: Config, seed: int, epochs: int, root: Path) -> di
 
 def test_speed_and_wear_are_learnt_together(project: Path, project_folder: Path) -> None:
     """On machines that were not seen in training."""
-    told = predicted_and_true(preset(project), seed=0, epochs=12, root=project_folder)
+    told = predicted_and_true(preset(project), seed=0, epochs=8, root=project_folder)
     speed, true_speed = told["speed"]
-    assert float(F.mse_loss(speed, true_speed)) < 0.4, "the variance is 1"
+    assert float(F.mse_loss(speed, true_speed)) < 0.5, "the variance is 1"
     worn, truly = told["worn"]
-    assert float(((worn > 0) == truly.bool()).float().mean()) > 0.6, "a coin is right half of the time"
+    assert float(((worn > 0) == truly.bool()).float().mean()) > 0.8, "a coin is right half of the time"
 
 
 def test_images_need_nothing_but_another_number_of_dimensions(project: Path, project_folder: Path) -> None:

@@ -26,4 +26,14 @@ NonNegativeFloat = Annotated[float, Field(ge=0, strict=True)]
 Fraction = Annotated[float, Field(ge=0, le=1, strict=True)]
 PositiveFraction = Annotated[float, Field(gt=0, le=1, strict=True)]
 DropRate = Annotated[float, Field(ge=0, lt=1, strict=True)]
+Folds = Annotated[int, Field(ge=1, le=50, strict=True)]
+"""Parts that training samples are dealt into; seed s validates on part s mod F. 1: one fixed validation part for every
+seed, a fifth."""
+FIXED_PARTS = 5
+"""With `folds: 1`, training samples are dealt into so many parts, and the first is the validation part."""
 Seed = Annotated[int, Field(ge=0, lt=2**31, strict=True)]
+
+
+def parts_dealt(folds: int) -> int:
+    """Parts that training samples are dealt into for a setting `folds`."""
+    return FIXED_PARTS if folds == 1 else folds

@@ -48,7 +48,9 @@ def constant_problem(sample: Sample, encoder: str) -> Problem | None:
     """What is wrong with a window of one row, for an encoder that brings each window to mean 0 and variance 1."""
     if not sample.kind.has_length or sample.shape[1] != 1:
         return None
-    message = f"should be at least 2 rows: {encoder} brings each channel of a window to mean 0, so that a window of one "
+    message = (
+        f"should be at least 2 rows: {encoder} brings each channel of a window to mean 0, so that a window of one "
+    )
     return f"{sample.whose}.input_len", f"{message}row is nothing but zeros, found 1."
 
 

@@ -10,7 +10,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from mtl.config.common import Fraction, PositiveFraction, Problem, Seed
+from mtl.config.common import Folds, Fraction, PositiveFraction, Problem, Seed, parts_dealt
 from mtl.config.image_sets import (
     CIFAR10,
     CIFAR100,
@@ -30,8 +30,9 @@ class ImageSource(SourceBase):
 
     input: ClassVar[InputKind | None] = IMAGES
     channels: ClassVar[int]
-    folds: Annotated[int, Field(ge=2, le=50, strict=True)] = 5
-    """Training images are dealt into this many parts, every class spread evenly; seed s holds out part s mod folds."""
+    folds: Folds = 5
+    """Training images are dealt into this many parts, every class spread evenly; seed s holds out part s mod folds. 1:
+    a fifth of them, drawn by split_seed, is held out for every seed."""
     split_seed: Seed = 0
     mean: Annotated[tuple[Fraction, ...], Field(min_length=1)] | None = None
     """Of each channel, in shares of full brightness; null takes it from the training images."""
@@ -72,11 +73,10 @@ class ImageSource(SourceBase):
         if images is not None and wanted > images:
             message = f"should be at most {images:,}, the training images that there are, or null for all of them"
             return path, f"{message}, found {wanted:,}."
-        if wanted < classes * self.folds:
-            message = (
-                f"should be at least {classes * self.folds:,}, an image of each of the {classes} classes in each of "
-            )
-            return path, f"{message}the {self.folds} folds, found {wanted:,}."
+        parts = parts_dealt(self.folds)
+        if wanted < classes * parts:
+            message = f"should be at least {classes * parts:,}, an image of each of the {classes} classes in each of "
+            return path, f"{message}the {parts} {'folds' if self.folds > 1 else 'parts'}, found {wanted:,}."
         return None
 
 

@@ -5,6 +5,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, JsonValue, model_validator
 
 from mtl.config.common import (
+    Folds,
     Name,
     Number,
     PositiveFraction,
@@ -83,8 +84,9 @@ class HarSource(SourceBase):
 
     kind: Literal["har"]
     path: str = "data/raw/UCI HAR Dataset.zip"
-    folds: Annotated[int, Field(ge=2, le=21, strict=True)] = 5
-    """Training subjects are dealt into this many groups; seed s holds out group s mod folds for validation."""
+    folds: Annotated[int, Field(ge=1, le=21, strict=True)] = 5
+    """Training subjects are dealt into this many groups; seed s holds out group s mod folds for validation. 1: a fifth
+    of them, drawn by split_seed, is held out for every seed."""
     split_seed: Seed = 0
 
 
@@ -96,7 +98,7 @@ class UeaSource(SourceBase):
     kind: Literal["uea"]
     path: str
     """Path up to `_TRAIN.ts`, relative to the project's folder."""
-    folds: Annotated[int, Field(ge=2, le=50, strict=True)] = 5
+    folds: Folds = 5
     split_seed: Seed = 0
     on_unequal_length: Literal["error", "resample", "left_pad"] = "error"
     """`resample` stretches to the longest length; `left_pad` repeats the first value in front."""
@@ -105,7 +107,8 @@ class UeaSource(SourceBase):
 
 
 class ArraysSource(SourceBase):
-    """One .npz with `x_train` [N, L, C], `x_test`, and a `y_train`/`y_test` [N] for each label name."""
+    """One .npz with `x_train` [N, L, C], `x_test`, and a `y_train`/`y_test` [N] for each label name; with `folds: 1` it
+    may hold a validation part of its own, `x_val` and `y_val`."""
 
     input: ClassVar[InputKind | None] = WINDOWS
 
@@ -115,7 +118,7 @@ class ArraysSource(SourceBase):
     """Label name → stem of its arrays (`y` means `y_train` and `y_test`); -1 is a missing label."""
     groups: str | None = None
     """Stem of the array (`subject` → `subject_train`) whose groups are held out whole; null: stratified."""
-    folds: Annotated[int, Field(ge=2, le=50, strict=True)] = 5
+    folds: Folds = 5
     split_seed: Seed = 0
 
 

@@ -159,7 +159,7 @@ def _check_features(features: object, encoder: Encoder, sample: Sample, missed: 
     if not isinstance(features, Features):
         return missed.unless(False, "type", f"it should return Features, found {type(features).__name__}")
     width = _width(encoder)
-    wanted = [(TRIAL_BATCH, 1, 1, width)]
+    wanted: list[tuple[object, ...]] = [(TRIAL_BATCH, 1, 1, width)]
     statistics: tuple[int | None, ...] | None = None
     if sample.kind.continues:
         channels, rows = sample.shape

@@ -6,7 +6,7 @@ here, so that the example needs no file; where yours lie in one, read it from `p
 
     prepare:
       sources:
-        machines: {kind: python, target: "examples.machines:read", options: {machines: 12, orders: [1, 2, 3]}}
+        machines: {kind: python, target: "examples.machines:read", options: {machines: 40, orders: [1, 2, 3]}}
 
 Labels: `bearing` (sound or worn). Numeric targets: `speed` in turns a second.
 """
@@ -34,8 +34,8 @@ LEAST_MACHINES = 5
 def read(
     name: str,
     path: Path | None,
-    machines: int = 12,
-    windows: int = 40,
+    machines: int = 40,
+    windows: int = 20,
     orders: list[float] | None = None,
     seed: int = 0,
 ) -> Prepared:
@@ -65,7 +65,7 @@ def read(
     values = chance.normal(0.0, 0.5, (len(machine), ROWS, len(AXES)))
     for number, order in enumerate(orders):
         values += strength[machine, :, number][:, None] * _wave(order * speed, seconds, chance)
-    values += 0.7 * worn[:, None, None] * _wave(WORN_ORDER * speed, seconds, chance)
+    values += 1.2 * worn[:, None, None] * _wave(WORN_ORDER * speed, seconds, chance)
 
     tested = machine >= machines - machines // 4
     return Prepared(

@@ -10,7 +10,7 @@ import torch
 
 from mtl.config.sources import ArraysSource
 from mtl.data.build import read_source
-from mtl.errors import DataError
+from mtl.errors import DataError, SettingError
 from mtl.types import Prepared
 from tests.helpers.data_files import array_parts
 
@@ -55,6 +55,30 @@ def test_test_windows_may_have_no_group(names: bool, tmp_path: Path) -> None:
     assert prepared.groups is not None
     assert prepared.groups[12:].tolist() == [-1] * 4
     assert len(set(prepared.groups[:12].tolist())) == 4
+
+
+def test_a_validation_part_of_its_own(tmp_path: Path) -> None:
+    parts = array_parts(train=16)
+    for stem in ("x", "y"):
+        parts |= {f"{stem}_train": parts[f"{stem}_train"][:11], f"{stem}_val": parts[f"{stem}_train"][11:]}
+    prepared = read(tmp_path, parts, folds=1)
+    assert prepared.values.flatten().tolist() == list(range(120)), "the order of the parts is train, val, test"
+    assert prepared.fold is not None and prepared.fold.tolist() == [1] * 11 + [0] * 5 + [-1] * 4
+    assert prepared.labels["label"].tolist() == [n % 3 for n in range(20)]
+    message = r"`prepare\.sources\.own\.folds` should be 1: own\.npz brings a validation part of its own.*found 3"
+    with pytest.raises(SettingError, match=message):
+        read(tmp_path, parts)
+    with pytest.raises(DataError, match="there is no array `y_val`"):
+        read(tmp_path, {key: part for key, part in parts.items() if key != "y_val"}, folds=1)
+    with pytest.raises(DataError, match=r"`x_val` should have windows of 3 rows × 2 channels as `x_train` has"):
+        read(tmp_path, parts | {"x_val": parts["x_val"][:, :2]}, folds=1)
+    with pytest.raises(DataError, match=r"`y_val`\[1\] should be a class from 0 to 2, or -1 for none, found -5"):
+        read(tmp_path, parts | {"y_val": np.array([0, -5, 0, 1, 2])}, folds=1)
+    with pytest.raises(DataError, match="`y_train` and `y_val` and `y_test` should all be numbers or all names"):
+        read(tmp_path, parts | {"y_val": np.array(list("abcde"))}, folds=1)
+    parts["subject_train"] = parts["subject_train"][:11]
+    grouped = read(tmp_path, parts, folds=1, groups="subject")
+    assert grouped.groups is not None and grouped.groups[11:16].tolist() == [-1] * 5, "the file does not tell them"
 
 
 def test_missing_labels_are_dealt_out_over_the_folds(tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """The scaler sees training rows only; folds are even, disjoint and the seed's own."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -7,10 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.preprocessing import StandardScaler
 
+from mtl.config.sources import ArraysSource, PythonSource, Source
+from mtl.config.tasks import ClassificationTask
+from mtl.data.build import read_source
 from mtl.data.inputs.every import input_of
+from mtl.data.loading.tasks import build_tasks
 from mtl.data.sources.folds import group_folds, stratified_folds
 from mtl.errors import DataError, UserError
-from mtl.types import Prepared
+from mtl.types import SPLITS, Prepared
+from tests.helpers.data_files import array_parts, make_source
 
 
 def series(values: torch.Tensor, borders: tuple[int, int, int]) -> Prepared:
@@ -86,3 +93,59 @@ def test_too_few_to_deal() -> None:
         group_folds(np.array([1, 1, 2]), 3, 0, "here")
     with pytest.raises(DataError, match="class `b` has 1 training samples, too few for 2 folds"):
         stratified_folds(np.array([0, 0, 1]), ["a", "b"], 2, 0, "here")
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_one_fold_is_the_first_of_five_parts_and_the_rest_always_trains(seed: int) -> None:
+    groups = np.random.default_rng(seed).permutation(np.repeat(np.arange(11), 7))
+    labels = np.random.default_rng(seed).permutation(np.repeat([0, 1, -1], [30, 20, 10]))
+    for fixed, parts in (
+        (group_folds(groups, 1, seed, "here"), group_folds(groups, 5, seed, "here")),
+        (
+            stratified_folds(labels, ["a", "b"], 1, seed, "here"),
+            stratified_folds(labels, ["a", "b"], 5, seed, "here"),
+        ),
+    ):
+        np.testing.assert_array_equal(fixed, (parts > 0).astype(int))
+        assert 0.1 < np.mean(fixed == 0) < 0.3
+    few = group_folds(np.array([4, 4, 9, 9, 9]), 1, seed, "here")
+    assert sorted(set(few.tolist())) == [0, 1]
+
+
+def test_too_few_for_a_fixed_validation_part() -> None:
+    with pytest.raises(DataError, match="a validation part needs at least 2 groups in train, found 1"):
+        group_folds(np.array([1, 1]), 1, 0, "here")
+    message = "class `b` has 4 training samples, too few for 5 folds; the first of them is the validation part of"
+    with pytest.raises(DataError, match=message):
+        stratified_folds(np.array([0] * 6 + [1] * 4), ["a", "b"], 1, 0, "here")
+
+
+@pytest.mark.parametrize("kind", ["har", "uea", "arrays", "digits", "python"])
+def test_every_source_can_have_one_validation_part_for_all_seeds(kind: str, tmp_path: Path) -> None:
+    """With two folds, seeds in turn would swap the parts."""
+    if kind == "python":
+        (tmp_path / "plugins").mkdir()
+        (tmp_path / "plugins/mtl_test_parts.py").write_text(
+            "import torch\nfrom mtl.types import RowSet\n"
+            "def read(name, path):\n"
+            "    fold = torch.tensor([1, 1, 1, 1, 0, 0, -1, -1])\n"
+            "    values = torch.arange(8, dtype=torch.float64)\n"
+            "    labels = torch.arange(8) % 2\n"
+            "    return RowSet(name, values[:, None], ['x'], fold, 1, {'odd': labels}, {'odd': ['no', 'yes']})\n"
+        )
+        source: Source = PythonSource(kind="python", target="mtl_test_parts:read")
+    elif kind == "arrays":
+        source = ArraysSource(kind="arrays", path="own.npz", folds=1)
+        np.savez(tmp_path / "own.npz", **array_parts(train=30))
+    else:
+        source = make_source(kind, tmp_path)
+        source = type(source).model_validate(source.model_dump() | {"folds": 1})
+    data = read_source("own", source, tmp_path)
+    assert data.fold is not None and data.folds == 1
+    label = next(iter(data.labels))
+    parsed = {"task": ClassificationTask(kind="classification", source="own", label=label)}
+    parts = [[build_tasks(parsed, {"own": data}, seed).pools[split] for split in SPLITS] for seed in (0, 1, 2)]
+    numbers = [[pools[0].samples.numbers.tolist() for pools in seed] for seed in parts]
+    assert numbers[0] == numbers[1] == numbers[2]
+    sizes = [len(part) for part in numbers[0]]
+    assert sizes == [int((data.fold == number).sum()) for number in (1, 0, -1)] and min(sizes) > 0

@@ -2,7 +2,8 @@
 
 Arrays: `x_train`, `x_test` [N, L, C] numbers; for a label with stem `y`: `y_train`, `y_test` [N] of whole numbers (-1:
 no label) or of class names, and `y_classes` [k], names in the order of the numbers, if wanted; `columns` [C], names of
-the channels, if wanted; for groups with stem `subject`: `subject_train` [N], and `subject_test` if it is known.
+the channels, if wanted; for groups with stem `subject`: `subject_train` [N], and `subject_test` if it is known. With
+`x_val` the file brings the validation part of every seed, and needs a `y_val` for each label as well.
 """
 
 import io
@@ -16,47 +17,50 @@ from mtl.config.sources import ArraysSource
 from mtl.data.formats.archives import Archive
 from mtl.data.formats.reading import MAX_VALUES
 from mtl.data.sources.folds import group_folds, stratified_folds
-from mtl.errors import DataError, shown
+from mtl.errors import DataError, SettingError, shown
 from mtl.types import NO_LABEL, Prepared
 
-SPLITS = ("train", "test")
+TRAIN, VAL, TEST = "train", "val", "test"
 MAX_CLASSES = 10_000
 
 
 def read(config: ArraysSource, name: str, root: Path) -> Prepared:
-    """Training windows, then test windows, in the order of the arrays; values as float64.
+    """Training windows, then those of a validation part of its own, then test windows, in the order of the arrays.
 
     Raises:
+        SettingError: the file brings a validation part, and `folds` asks for others.
         DataError: the file or an array is missing, has the wrong type or shape, or holds Python objects.
     """
     arrays = _load(root / config.path, config.path)
     where = config.path
-    x = [_windows(arrays, f"x_{split}", where) for split in SPLITS]
-    if x[0].shape[1:] != x[1].shape[1:]:
-        expected = f"windows of {_size(x[0])} as `x_train` has"
-        raise DataError(f"{where}: `x_test` should have {expected}, found {_size(x[1])}.")
-    counts = [len(part) for part in x]
+    splits = [TRAIN, VAL, TEST] if f"x_{VAL}" in arrays else [TRAIN, TEST]
+    if VAL in splits and config.folds != 1:
+        message = f"should be 1: {where} brings a validation part of its own (`x_val`), found {config.folds}."
+        raise SettingError(f"prepare.sources.{name}.folds", message)
+    x = {split: _windows(arrays, f"x_{split}", where) for split in splits}
+    for split, part in x.items():
+        if part.shape[1:] != x[TRAIN].shape[1:]:
+            expected = f"windows of {_size(x[TRAIN])} as `x_train` has"
+            raise DataError(f"{where}: `x_{split}` should have {expected}, found {_size(part)}.")
+    counts = {split: len(part) for split, part in x.items()}
     labels, classes = {}, {}
     for label, stem in config.labels.items():
         labels[label], classes[label] = _label(arrays, stem, counts, where)
     groups = None if config.groups is None else _groups(arrays, config.groups, counts, where)
-    fold = np.full(sum(counts), -1, dtype=np.int64)
-    if groups is not None:
-        fold[: counts[0]] = group_folds(groups[: counts[0]], config.folds, config.split_seed, where)
-    elif labels:
-        first = next(iter(labels))
-        known = labels[first][: counts[0]]
-        fold[: counts[0]] = stratified_folds(known, classes[first], config.folds, config.split_seed, where)
+    fold = np.full(sum(counts.values()), -1, dtype=np.int64)
+    trained = counts[TRAIN]
+    if VAL in splits:
+        fold[:trained] = 1
+        fold[trained : trained + counts[VAL]] = 0
     else:
-        # No classes to spread: every window is a group of its own.
-        fold[: counts[0]] = group_folds(np.arange(counts[0]), config.folds, config.split_seed, where)
-    channels = x[0].shape[2]
+        fold[:trained] = _dealt(config, trained, groups, labels, classes)
+    channels = x[TRAIN].shape[2]
     columns = _names(arrays, "columns", where) or [f"channel_{n + 1}" for n in range(channels)]
     return Prepared(
         name=name,
-        values=torch.from_numpy(np.concatenate(x).reshape(-1, channels)),
+        values=torch.from_numpy(np.concatenate([*x.values()]).reshape(-1, channels)),
         columns=columns,
-        window=x[0].shape[1],
+        window=x[TRAIN].shape[1],
         borders=None,
         fold=torch.from_numpy(fold),
         folds=config.folds,
@@ -64,6 +68,23 @@ def read(config: ArraysSource, name: str, root: Path) -> Prepared:
         classes=classes,
         groups=None if groups is None else torch.from_numpy(groups),
     )
+
+
+def _dealt(
+    config: ArraysSource,
+    count: int,
+    groups: np.ndarray | None,
+    labels: Mapping[str, np.ndarray],
+    classes: Mapping[str, list[str]],
+) -> np.ndarray:
+    """Fold of each of the `count` training windows, which are the first."""
+    if groups is not None:
+        return group_folds(groups[:count], config.folds, config.split_seed, config.path)
+    if labels:
+        first = next(iter(labels))
+        return stratified_folds(labels[first][:count], classes[first], config.folds, config.split_seed, config.path)
+    # No classes to spread: every window is a group of its own.
+    return group_folds(np.arange(count), config.folds, config.split_seed, config.path)
 
 
 def _load(path: Path, where: str) -> Mapping[str, np.ndarray]:
@@ -111,21 +132,26 @@ def _size(x: np.ndarray) -> str:
     return f"{x.shape[1]} rows × {x.shape[2]} channels"
 
 
-def _stacked(arrays: Mapping[str, np.ndarray], stem: str, counts: list[int], where: str) -> np.ndarray:
-    """`stem_train` and `stem_test` end to end: whole numbers or text [W]."""
-    parts = [_get(arrays, f"{stem}_{split}", where) for split in SPLITS]
-    for split, part, count in zip(SPLITS, parts, counts, strict=True):
+def _stacked(arrays: Mapping[str, np.ndarray], stem: str, counts: Mapping[str, int], where: str) -> np.ndarray:
+    """`stem_train` to `stem_test` end to end: whole numbers or text [W]."""
+    parts = [_get(arrays, f"{stem}_{split}", where) for split in counts]
+    for split, part in zip(counts, parts, strict=True):
+        count = counts[split]
         if part.shape != (count,) or part.dtype.kind not in "iuUb":
             found = f"{part.dtype} {list(part.shape)}"
             raise DataError(f"{where}: `{stem}_{split}` should be {count} whole numbers or names, found {found}.")
         if part.dtype.kind == "u" and part.max() > np.iinfo(np.int64).max:
             raise DataError(f"{where}: `{stem}_{split}` should hold numbers below 2^63, found {part.max()}.")
-    if (parts[0].dtype.kind == "U") != (parts[1].dtype.kind == "U"):
-        raise DataError(f"{where}: `{stem}_train` and `{stem}_test` should both be numbers or both names.")
+    if len({part.dtype.kind == "U" for part in parts}) > 1:
+        named = " and ".join(f"`{stem}_{split}`" for split in counts)
+        raise DataError(f"{where}: {named} should {'both' if len(parts) == 2 else 'all'} be numbers or "
+                        f"{'both' if len(parts) == 2 else 'all'} names.")  # fmt: skip
     return np.concatenate([part if part.dtype.kind == "U" else part.astype(np.int64) for part in parts])
 
 
-def _label(arrays: Mapping[str, np.ndarray], stem: str, counts: list[int], where: str) -> tuple[np.ndarray, list[str]]:
+def _label(
+    arrays: Mapping[str, np.ndarray], stem: str, counts: Mapping[str, int], where: str
+) -> tuple[np.ndarray, list[str]]:
     """Class numbers [W] and class names."""
     found = _stacked(arrays, stem, counts, where)
     given = _names(arrays, f"{stem}_classes", where)
@@ -158,16 +184,18 @@ def _names(arrays: Mapping[str, np.ndarray], key: str, where: str) -> list[str] 
     return [str(name) for name in array]
 
 
-def _place(stem: str, window: np.intp, counts: list[int]) -> str:
-    return f"`{stem}_train`[{window}]" if window < counts[0] else f"`{stem}_test`[{window - counts[0]}]"
+def _place(stem: str, window: np.intp, counts: Mapping[str, int]) -> str:
+    """The element of the arrays that a window's value comes from."""
+    places = [f"`{stem}_{split}`[{number}]" for split, count in counts.items() for number in range(count)]
+    return places[window]
 
 
-def _groups(arrays: Mapping[str, np.ndarray], stem: str, counts: list[int], where: str) -> np.ndarray:
-    """Group numbers [W]; the test windows' are -1 where the file does not tell them."""
-    if f"{stem}_test" not in arrays:
-        train = _get(arrays, f"{stem}_train", where)
-        arrays = {f"{stem}_train": train, f"{stem}_test": np.full(counts[1], "" if train.dtype.kind == "U" else -1)}
-    found = _stacked(arrays, stem, counts, where)
+def _groups(arrays: Mapping[str, np.ndarray], stem: str, counts: Mapping[str, int], where: str) -> np.ndarray:
+    """Group numbers [W]; those of a part that the file does not tell, other than the training part, are -1."""
+    train = _get(arrays, f"{stem}_{TRAIN}", where)
+    unknown = "" if train.dtype.kind == "U" else -1
+    told = {f"{stem}_{split}": np.full(count, unknown) for split, count in counts.items()} | dict(arrays)
+    found = _stacked(told, stem, counts, where)
     if found.dtype.kind == "U":
         names, found = np.unique(found, return_inverse=True)
         found = np.where(names[found] == "", -1, found)

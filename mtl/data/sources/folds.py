@@ -1,12 +1,14 @@
 """Dealing training windows or images into folds, so that validation never touches the test part.
 
-W windows or images, F folds. Neighbouring windows of one person overlap: people are held out whole (methods 1.3).
+W windows or images, F folds. Neighbouring windows of one person overlap: people are held out whole. With one fold, fold
+0 is the validation part of every seed, and fold 1 always trains: the first and the others of five parts.
 """
 
 import numpy as np
 from jaxtyping import Int64
 from numpy import ndarray
 
+from mtl.config.common import parts_dealt
 from mtl.errors import DataError
 
 
@@ -16,9 +18,13 @@ def group_folds(groups: Int64[ndarray, " W"], folds: int, seed: int, where: str)
     Groups are shuffled by the seed, then the largest goes first to the fold with fewest windows so far.
 
     Raises:
-        DataError: fewer groups than folds.
+        DataError: fewer groups than folds, or a single one.
     """
     names, sizes = np.unique(groups, return_counts=True)
+    if folds == 1:
+        if len(names) < 2:
+            raise DataError(f"{where}: a validation part needs at least 2 groups in train, found {len(names)}.")
+        return _fixed(group_folds(groups, min(parts_dealt(folds), len(names)), seed, where))
     if len(names) < folds:
         raise DataError(f"{where}: {folds} folds need at least as many groups in train, found {len(names)}.")
     shuffled = np.random.default_rng(seed).permutation(len(names))
@@ -37,22 +43,29 @@ def stratified_folds(
     """Fold of each window or image, every class spread evenly; those without a label (-1) are dealt out in turn.
 
     Raises:
-        DataError: a class has fewer training samples than there are folds.
+        DataError: a class has fewer training samples than there are folds, or parts for a single fold.
     """
     from sklearn.model_selection import StratifiedKFold
 
+    parts = parts_dealt(folds)
+    remedy = "lower `folds`" if folds > 1 else "the first of them is the validation part of `folds: 1`"
     counts = np.bincount(labels[labels >= 0], minlength=len(classes))
     for name, count in zip(classes, counts, strict=True):
-        if count < folds:
+        if count < parts:
             raise DataError(
-                f"{where}: class `{name}` has {count} training samples, too few for {folds} folds; lower `folds`."
+                f"{where}: class `{name}` has {count} training samples, too few for {parts} folds; {remedy}."
             )
     if not len(counts):
         raise DataError(f"{where}: no training sample has a label.")
     fold = np.zeros(len(labels), dtype=np.int64)
     known, unknown = np.flatnonzero(labels >= 0), np.flatnonzero(labels < 0)
-    splitter = StratifiedKFold(n_splits=folds, shuffle=True, random_state=seed)
+    splitter = StratifiedKFold(n_splits=parts, shuffle=True, random_state=seed)
     for number, (_, held_out) in enumerate(splitter.split(known, labels[known])):
         fold[known[held_out]] = number
-    fold[np.random.default_rng(seed).permutation(unknown)] = np.arange(len(unknown)) % folds
-    return fold
+    fold[np.random.default_rng(seed).permutation(unknown)] = np.arange(len(unknown)) % parts
+    return fold if folds > 1 else _fixed(fold)
+
+
+def _fixed(parts: Int64[ndarray, " W"]) -> Int64[ndarray, " W"]:
+    """The first of several parts as the only fold; the others always train."""
+    return (parts > 0).astype(np.int64)

@@ -10,6 +10,7 @@ import torch
 from jaxtyping import UInt8
 from numpy import ndarray
 
+from mtl.config.common import parts_dealt
 from mtl.config.image_sets import CLASSES
 from mtl.config.images import ImageSource
 from mtl.data.sources.folds import stratified_folds
@@ -62,7 +63,8 @@ def image_set(
     problem = config.part_problem(name, len(classes[CLASSES]), found)
     if problem is not None:
         raise SettingError(*problem)
-    enough = np.bincount(train.labels[CLASSES], minlength=len(classes[CLASSES])).min() >= config.folds
+    fewest = np.bincount(train.labels[CLASSES], minlength=len(classes[CLASSES])).min()
+    enough = fewest >= parts_dealt(config.folds)
     if config.train_images is not None and config.train_images < found and enough:  # else dealing out says what lacks
         train = _only(train, config.train_images, len(classes[CLASSES]), config.split_seed)
         notes = [*notes, f"{len(train.pixels):,} of the {found:,} training images are taken (`train_images`)."]
