@@ -26,7 +26,7 @@ finetune:
   methods:
     joint: {kind: equal}
 """
-CODE = '''
+CODE = """
 import torch
 from torch import nn
 
@@ -70,7 +70,7 @@ def whole(shifted=False, statistics=True):
             return Features(tensor.unsqueeze(3 if shifted else 2), *kept)
 
     return Whole()
-'''
+"""
 
 
 @pytest.fixture(autouse=True)
