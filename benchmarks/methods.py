@@ -54,7 +54,7 @@ def main(given: Sequence[str] | None = None) -> int:
     results = []
     for name, method in config.finetune.methods.items():
         if isinstance(method, SequentialMethod):
-            print(f"{name} is left out: its phases train one kind of task each, so it has no joint step.")
+            print(f"{name} is left out: its phases train some of the tasks each, so it has no joint step.")
             continue
         tasks = config.method_tasks(name)
         plain = EqualMethod(kind="equal", init=method.init, freeze=method.freeze, width=method.width)

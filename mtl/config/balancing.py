@@ -1,10 +1,10 @@
 """`finetune.methods.<name>`: how losses are weighed or gradients combined; one class a method."""
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from mtl.config.common import Count, Fraction, NonNegativeFloat, PositiveFloat
+from mtl.config.common import Count, Fraction, Name, NonNegativeFloat, PositiveFloat
 from mtl.config.methods import MethodBase
 
 
@@ -14,6 +14,24 @@ def _some(values: list[float]) -> list[float]:
     return values
 
 
+def _phase(given: Any) -> Any:
+    """A task by itself is a phase of one task."""
+    return [given] if isinstance(given, str) else given
+
+
+def _once(order: list[list[str]]) -> list[list[str]]:
+    names = [name for phase in order for name in phase]
+    twice = [name for name in names if names.count(name) > 1]
+    if twice:
+        raise ValueError(f"should name each task once, found {twice[0]!r} {names.count(twice[0])} times")
+    return order
+
+
+Phase = Annotated[list[Name], Field(min_length=1), BeforeValidator(_phase)]
+Order = Annotated[list[Phase], Field(min_length=2), AfterValidator(_once)]
+"""Tasks, or lists of tasks, in the order in which they are trained."""
+NAMED = 3
+"""Tasks of a phase that are listed; more are counted."""
 Shares = Annotated[list[NonNegativeFloat], Field(min_length=1), AfterValidator(_some)]
 """One number for each task of the method, in the order of `tasks:` at the top of the file."""
 
@@ -278,14 +296,35 @@ class RandomMethod(Aggregated):
 
 
 class SequentialMethod(MethodBase):
-    """One kind of task after the other, each for a whole budget: the forgetting baseline."""
+    """Some tasks after others, each phase for a whole budget: it measures transfer to the tasks of later phases, and
+    forgetting of those of earlier ones."""
 
     kind: Literal["sequential"]
-    first: Literal["forecast", "labels"]
+    first: Literal["forecast", "labels"] | None = None
+    """Which family of tasks is trained before the other; `order` takes its place for any tasks."""
+    order: Order | None = Field(None, exclude_if=lambda order: order is None)
+    """Tasks that are trained one after the other, or lists of tasks that are trained together. It names all tasks of
+    the method, so that `tasks` may be left out."""
+
+    @model_validator(mode="after")
+    def _either(self) -> "SequentialMethod":
+        if (self.first is None) == (self.order is None):
+            found = "neither" if self.order is None else "both"
+            raise ValueError(f"should have `order`, or `first` for one family before the other; found {found}")
+        return self
+
+    @property
+    def trains(self) -> tuple[str, list[Name] | None]:
+        if self.order is None:
+            return super().trains
+        return "order", [name for phase in self.order for name in phase]
 
     @property
     def words(self) -> str:
         """The method as tables and legends call it."""
+        if self.order is not None:
+            phases = [", ".join(phase) if len(phase) <= NAMED else f"{len(phase)} tasks" for phase in self.order]
+            return f"sequential, {' before '.join(phases)}"
         order = "forecasts before labels" if self.first == "forecast" else "labels before forecasts"
         return f"sequential, {order}"
 

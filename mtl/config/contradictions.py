@@ -1,13 +1,13 @@
 """Settings of params.yaml that are each fine and together are not."""
 
-from mtl.config.balancing import SequentialMethod, WeightedMethod
+from mtl.config.balancing import WeightedMethod
 from mtl.config.balancing_checks import balancing_problems
 from mtl.config.budgets import STL
 from mtl.config.common import Problem
 from mtl.config.encoder import TimeDartEncoder
 from mtl.config.encoder_checks import encoder_problems
 from mtl.config.grouping_checks import grouping_contradictions
-from mtl.config.method_checks import sharing_problems, start_problems
+from mtl.config.method_checks import phase_problems, sharing_problems, start_problems
 from mtl.config.schema import Config
 from mtl.config.source_checks import source_problems
 
@@ -81,18 +81,18 @@ def _method(config: Config, name: str) -> list[Problem]:
     """What a method asks of its tasks, its network and its baseline in vain."""
     path, method = f"finetune.methods.{name}", config.finetune.methods[name]
     problems = start_problems(config, path, method)
-    unknown = [task for task in method.tasks or [] if task not in config.tasks]
+    key, names = method.trains
+    unknown = [task for task in names or [] if task not in config.tasks]
     if unknown:
         message = f"should name tasks among {', '.join(config.tasks)}, found {unknown[0]!r}."
-        return [*problems, (f"{path}.tasks", message)]
+        return [*problems, (f"{path}.{key}", message)]
     tasks = config.method_tasks(name)
-    families = {config.tasks[task].family for task in tasks}
-    if isinstance(method, WeightedMethod | SequentialMethod) and len(families) < 2:
-        key = "lambda" if isinstance(method, WeightedMethod) else "first"
+    if isinstance(method, WeightedMethod) and len({config.tasks[task].family for task in tasks}) < 2:
         message = (
             "needs tasks of both kinds, a forecast and a label; all tasks here are of one kind: try `kind: equal`."
         )
-        problems.append((f"{path}.{key}", message))
+        problems.append((f"{path}.lambda", message))
+    problems += [(f"{path}.{key}", message) for key, message in phase_problems(config, method, tasks)]
     problems += sharing_problems(config, path, method, tasks)
     balancing = balancing_problems(method, tasks, [config.tasks[task].source for task in tasks], config.train.sampler)
     problems += [(f"{path}.{key}", message) for key, message in balancing]

@@ -35,7 +35,7 @@ def grouping_contradictions(
         path = f"finetune.methods.{name}.datamap"
         if isinstance(method, SequentialMethod) or method.target is not None:
             noted = {path: method.datamap, f"finetune.methods.{name}.lookahead": method.lookahead}
-            message = "should be null for a method of two phases (`sequential`, `target`)."
+            message = "should be null for a method of several phases (`sequential`, `target`)."
             found += [(where, message) for where, asked in noted.items() if asked is not None]
         if method.datamap is None:
             continue

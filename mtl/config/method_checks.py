@@ -1,6 +1,6 @@
 """Settings of a method that do not go with its start, its tasks or the form of sharing."""
 
-from mtl.config.balancing import Method
+from mtl.config.balancing import Method, SequentialMethod
 from mtl.config.methods import Start
 from mtl.config.schema import Config
 from mtl.config.sharing import BranchedSharing
@@ -24,8 +24,27 @@ def start_problems(config: Config, path: str, start: Start) -> list[tuple[str, s
     return found
 
 
+def phase_problems(config: Config, method: Method, tasks: list[str]) -> list[tuple[str, str]]:
+    """Pairs (key of the method, message): what is wrong with the order in which it trains `tasks`, or its target."""
+    problems = []
+    if method.target is not None and method.target not in tasks:
+        problems.append(("target", f"should be one of {', '.join(tasks)}, found {method.target!r}."))
+    if not isinstance(method, SequentialMethod):
+        return problems
+    if method.target is not None:
+        problems.append(("target", "does not go with `kind: sequential`, which has phases of its own."))
+    if method.order is None and len({config.tasks[task].family for task in tasks}) < 2:
+        message = "needs tasks of both kinds, a forecast and a label; all tasks here are of one kind: `order: ["
+        problems.append(("first", f"{message}{', '.join(tasks)}]` goes with any tasks."))
+    odd = sorted(set(method.tasks or tasks) ^ set(tasks))
+    if odd:
+        where = "`tasks` does not name it" if odd[0] in tasks else "it is in `tasks` only"
+        problems.append(("order", f"should hold the tasks of `tasks`, which may be left out; {odd[0]}: {where}."))
+    return problems
+
+
 def sharing_problems(config: Config, path: str, method: Method, tasks: list[str]) -> list[tuple[str, str]]:
-    """Pairs (path, message): what is wrong with how a method shares its network, its target or its curriculum."""
+    """Pairs (path, message): what is wrong with how a method shares its network, or with its curriculum."""
     found = []
     sharing = method.sharing
     if sharing.kind != "hard" and method.freeze == "encoder":
@@ -46,11 +65,6 @@ def sharing_problems(config: Config, path: str, method: Method, tasks: list[str]
         if most is not None and sharing.shared_stages > most:
             message = f"should be at most {most}, the stages of the encoder, found {sharing.shared_stages}."
             found.append((f"{path}.sharing.shared_stages", message))
-    if method.target is not None:
-        if method.target not in tasks:
-            found.append((f"{path}.target", f"should be one of {', '.join(tasks)}, found {method.target!r}."))
-        if method.kind == "sequential":
-            found.append((f"{path}.target", "does not go with `kind: sequential`, which has two phases of its own."))
     if method.curriculum is not None:
         for name, epoch in method.curriculum.start_epoch.items():
             where = f"{path}.curriculum.start_epoch"

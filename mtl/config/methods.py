@@ -66,3 +66,8 @@ class MethodBase(Start):
     """What is noted of every training sample; null notes nothing."""
     lookahead: LookaheadConfig | None = None
     """How a step for one task changes the losses of the others; null measures nothing."""
+
+    @property
+    def trains(self) -> tuple[str, list[Name] | None]:
+        """(key of the setting that names the tasks, their names); None for all tasks of the file."""
+        return "tasks", self.tasks

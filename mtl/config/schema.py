@@ -40,7 +40,7 @@ class Config(Section):
 
     def method_tasks(self, method: str) -> list[str]:
         """Names of the tasks that `method` trains together, in the order of the file."""
-        chosen = self.finetune.methods[method].tasks
+        _, chosen = self.finetune.methods[method].trains
         return [name for name in self.tasks if chosen is None or name in chosen]
 
     def judged_tasks(self, method: str) -> list[str]:

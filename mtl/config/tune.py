@@ -65,7 +65,7 @@ class NoPruner(Section):
 
 class MedianPruner(Section):
     """Ends a trial whose objective is worse than the median of the others of its arm at the same epoch; with one
-    objective. A task that the arm has not trained yet by then (STL trains them one by one, a sequential method in two
+    objective. A task that the arm has not trained yet by then (STL trains them one by one, a sequential method in
     phases) counts as MSE 1 and accuracy 0, in all trials alike: every arm is pruned by one rule."""
 
     kind: Literal["median"]

@@ -67,17 +67,19 @@ class Recipe:
 
     @property
     def phases(self) -> list[Phase]:
-        """One phase; two for a sequential method or one with a target."""
+        """One phase; several for a sequential method, two for one with a target."""
         method = self.method
         if method.target is not None:
             # The target's own phase weighs its one loss by 1, as the single-task run does.
             return [Phase(self.tasks, method), Phase([method.target], PLAIN)]
         if not isinstance(method, SequentialMethod):
             return [Phase(self.tasks, method)]
+        if method.order is not None:
+            return [Phase([name for name in self.tasks if name in phase], method) for phase in method.order]
         families = {name: self.config.tasks[name].family for name in self.tasks}
-        forecasts = Phase([name for name in self.tasks if families[name] == "regression"], method)
+        numbers = Phase([name for name in self.tasks if families[name] == "regression"], method)
         labels = Phase([name for name in self.tasks if families[name] != "regression"], method)
-        return [forecasts, labels] if method.first == "forecast" else [labels, forecasts]
+        return [numbers, labels] if method.first == "forecast" else [labels, numbers]
 
 
 def single_task(config: Config, task: str, start: Start, seed: int) -> Recipe:

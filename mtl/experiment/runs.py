@@ -1,6 +1,5 @@
 """One run of a single-task baseline or of a joint method, from its recipe to result files."""
 
-import json
 from datetime import UTC, datetime
 from pathlib import Path
 from time import perf_counter
@@ -23,6 +22,7 @@ from mtl.experiment.states import held, note_finished, state_files
 from mtl.models.build import MultiTaskModel
 from mtl.paths import REFERENCE
 from mtl.results.numbers import TaskMetrics
+from mtl.results.reference import Reference
 from mtl.seeding import make_deterministic, resolve_device, stable_seed
 from mtl.training.fit import fit
 from mtl.training.measure import measure
@@ -139,8 +139,8 @@ def _hear(fitted: Fitted, heard: int, on_epoch: OnEpoch) -> int:
 
 
 def _reference(recipe: Recipe, phase: Phase, root: Path) -> dict[str, float] | None:
-    """Forecast → validation MSE of the single-task run with the same seed and start, which `constrained` holds a phase
-    with tasks of both families against; None for other phases and criteria.
+    """Task of the regression family → validation MSE of the single-task run with the same seed and start, which
+    `constrained` holds a phase with tasks of both families against; None for other phases and criteria.
 
     Raises:
         UserError: the stage `reference` has not written them.
@@ -149,12 +149,9 @@ def _reference(recipe: Recipe, phase: Phase, root: Path) -> dict[str, float] | N
     families = {name: config.tasks[name].family for name in phase.tasks}
     if config.train.stopping.criterion != "constrained" or len(set(families.values())) < 2:
         return None
-    path = root / REFERENCE
-    if not path.exists():
-        raise UserError(f"{REFERENCE} is missing; run `dvc repro reference`.")
-    known = json.loads(path.read_text())["mse"]
-    forecasts = [name for name, family in families.items() if family == "regression"]
-    return {name: known[name][recipe.start.label][str(recipe.seed)] for name in forecasts}
+    reference = Reference.read(root / REFERENCE, "mtl repro reference")
+    numbers = [name for name, family in families.items() if family == "regression"]
+    return {name: reference.error(name, recipe.start.label, recipe.seed) for name in numbers}
 
 
 def check_features(recipe: Recipe, pools: list[Pool]) -> None:

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 import yaml
+from pydantic import TypeAdapter
 
-from mtl.config import parse_config
+from mtl.config import Method, parse_config
 from mtl.errors import ConfigError
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -59,6 +60,16 @@ def parse(method: dict[str, Any], two_sources: bool = False, **train: object) ->
         ({"kind": "equal", "sharing": 3}, "sharing", ["should be a section (key: value), found 3"]),
         ({"kind": "fairgrad", "alpha": 0}, "alpha", ["greater than 0", "found 0"]),
         ({"kind": "stch", "mu": 0.0}, "mu", ["greater than 0", "found 0"]),
+        ({"kind": "sequential", "order": ["fault"]}, "order", ["at least 2 items", "found ['fault']"]),
+        ({"kind": "sequential", "order": ["fault", "wear"]}, "order", ["among next_6h, ", "found 'wear'"]),
+        ({"kind": "sequential", "order": ["fault", ["coin", "fault"]]}, "order", ["once", "found 'fault' 2 times"]),
+        ({"kind": "sequential", "order": ["fault", []]}, "order.1", ["at least 1 item", "found []"]),
+        ({"kind": "sequential", "order": ["fault", 3]}, "order.1", ["valid list", "found 3"]),
+        ({"kind": "sequential", "order": ["fault", "coin"], "tasks": ["fault", "coin", "next_6h"]}, "order",
+         ["the tasks of `tasks`, which may be left out", "next_6h"]),
+        ({"kind": "sequential", "order": ["fault", "coin"], "target": "coin"}, "target", ["phases of its own"]),
+        ({"kind": "sequential", "first": "labels", "tasks": ["fault", "coin"]}, "first",
+         ["of one kind", "`order: [fault, coin]` goes with any tasks"]),
     ],
 )  # fmt: skip
 def test_a_wrong_setting_is_named(method: dict[str, Any], path: str, parts: list[str]) -> None:
@@ -68,6 +79,22 @@ def test_a_wrong_setting_is_named(method: dict[str, Any], path: str, parts: list
     assert message.startswith(f"params.yaml: `finetune.methods.m.{path}`"), message
     assert all(part in message for part in parts), message
     assert "\n" not in message and "pydantic" not in message
+
+
+@pytest.mark.parametrize(
+    ("given", "found"), [({}, "neither"), ({"first": "labels", "order": ["fault", "coin"]}, "both")]
+)
+def test_a_sequential_method_has_one_order(given: dict[str, Any], found: str) -> None:
+    with pytest.raises(ConfigError, match=rf"`finetune\.methods\.m`: should have `order`, or `first` .*found {found}"):
+        parse({"kind": "sequential"} | given)
+
+
+def test_an_order_is_named_in_words_and_may_repeat_its_tasks() -> None:
+    parse({"kind": "sequential", "order": ["fault", "coin"], "tasks": ["coin", "fault"]})
+    method = TypeAdapter[Method](Method).validate_python(
+        {"kind": "sequential", "order": ["fault", ["coin", "next_6h"], ["a", "b", "c", "d"]]}
+    )
+    assert method.words == "sequential, fault before coin, next_6h before 4 tasks"
 
 
 def test_the_surrogate_needs_tasks_on_the_same_samples() -> None:

@@ -196,7 +196,8 @@ class TestConstrainedStopping:
         )  # fmt: skip
 
     def run(self, mse: float, root: Path) -> Any:
-        write_json(root / REFERENCE, {"mse": {"next": {"random": {str(SEED): mse, "4": 0.0001}}}})
+        errors = {"next": {"random": {str(SEED): mse, "4": 0.0001}}}
+        write_json(root / REFERENCE, {"mse": errors, "weights": {}})
         folder = run_finetune(self.config(), "joint", SEED, root)
         return sane(folder, self.config()), read(folder, "history")["epochs"]
 
@@ -213,7 +214,7 @@ class TestConstrainedStopping:
         assert wrong[run["best_epoch"] - 1] == pytest.approx(min(wrong))
 
     def test_without_the_reference_it_says_what_to_run(self, root: Path) -> None:
-        with pytest.raises(UserError, match=r"outputs/reference\.json is missing; run `dvc repro reference`\."):
+        with pytest.raises(UserError, match=r"outputs/reference\.json is missing; run `mtl repro reference`\."):
             run_finetune(self.config(), "joint", SEED, root)
 
     def test_a_single_task_run_needs_none(self, root: Path) -> None:
