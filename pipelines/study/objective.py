@@ -7,13 +7,13 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any, Literal
 
-from mtl.config import Choice, Config, Dimension, SequentialMethod, TuneObjective
+from mtl.config import Choice, Config, Dimension, TuneObjective
 from mtl.config.metrics import METRICS
 from mtl.errors import UserError
 from mtl.experiment import run_baseline, run_finetune
 from mtl.experiment.execution import OnEpoch
 from mtl.experiment.identity import run_identity
-from mtl.experiment.recipe import single_task
+from mtl.experiment.recipe import joint, single_task
 from mtl.paths import RunPath
 from mtl.results.history import Epoch
 from pipelines.study.search_space import STL, start_of
@@ -200,12 +200,9 @@ def _val(folder: Path) -> Metrics:
 
 
 def parts_of(config: Config, arm: str, goal: Goal) -> int:
-    """How often an arm spends `train.epochs` for one seed: once, once for each task alone, or once for each of the two
-    phases of a sequential method or one with a target."""
-    if arm == STL:
-        return len(goal.judged)
-    method = config.finetune.methods[arm]
-    return 2 if method.target is not None or isinstance(method, SequentialMethod) else 1
+    """How often an arm spends `train.epochs` for one seed: once, once for each task alone, or once for each phase of a
+    sequential method or one with a target."""
+    return len(goal.judged) if arm == STL else len(joint(config, arm, config.base.seeds[0]).phases)
 
 
 def standing(goal: Goal, several: list[Metrics]) -> Metrics:

@@ -81,9 +81,9 @@ def test_planted_transfer_helps_and_the_task_before_it_pays(tmp_path: Path) -> N
         for task in config.tasks:
             run_baseline(config, task, Start(), seed, tmp_path)
     verdicts = compare(config, read_runs(config, tmp_path))
-    rows = {row["task"]: row for row in verdicts["rows"]}
-    assert rows["odd"]["change"]["low"] > 0, "its complement has taught the network what it takes"
-    (forgotten,) = verdicts["forgetting"]
-    assert (forgotten["method"], forgotten["task"]) == ("transfer", "even")
+    rows = {row.task: row for row in verdicts.rows}
+    assert (rows["odd"].change.low or 0) > 0, "its complement has taught the network what it takes"
+    (forgotten,) = verdicts.forgetting
+    assert (forgotten.method, forgotten.task) == ("transfer", "even")
     # Its own phase is its single-task run, so that what it forgets is what it loses against that.
-    assert forgotten["change"] == rows["even"]["change"] and forgotten["after_own_phase"] == rows["even"]["stl"]
+    assert forgotten.change == rows["even"].change and forgotten.after_own_phase == rows["even"].stl

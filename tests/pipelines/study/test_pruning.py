@@ -8,6 +8,7 @@ from optuna.trial import TrialState
 
 from mtl.config import Config
 from pipelines.study import study
+from pipelines.study.objective import goal_of, parts_of
 from pipelines.study.plan import Plan, plan_of
 from pipelines.study.search_space import STL
 from pipelines.study.storage import Store
@@ -55,6 +56,13 @@ def test_trials_of_several_runs_or_phases_are_pruned_by_the_same_rule(root: Path
     assert {t.params["train.lr"] for t in best_first(plan, arm, trials)[:1]} <= {1e-2, 3e-3, 1e-3}
     for trial in (trial for trial in trials if trial.state == TrialState.COMPLETE):
         assert sorted(trial.intermediate_values) == list(range(1, 2 * parts + 1))
+
+
+def test_an_arm_has_a_part_for_each_run_or_phase(root: Path) -> None:
+    turns = {"kind": "sequential", "order": ["up", "next", "phase"]}
+    config = config_of({"tolerance": None}, finetune={"methods": {"turns": turns, "both": {"kind": "equal"}}})
+    parts = {arm: parts_of(config, arm, goal_of(config, arm, [3], root)) for arm in ("turns", "both", STL)}
+    assert parts == {"turns": 3, "both": 1, STL: 3}
 
 
 def test_what_is_not_trained_yet_counts_alike_in_every_trial(root: Path) -> None:
