@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from mtl.report.panels import panels_of
 from mtl.report.plot_conflicts import conflicts, surrogates
-from mtl.report.plot_curves import thresholds
 from mtl.report.plot_groups import group_tables, grouping_figure, grouping_table, groups
 from mtl.report.plot_maps import data_maps, map_tables
-from mtl.report.plot_predictions import confusions, error_by_horizon, forecasts
 from mtl.report.plot_stitches import stitches
 from mtl.report.plot_sweeps import capacity, few_labels
 from mtl.report.plot_training import gradients, learning_curves, weights_over_time
@@ -59,9 +58,10 @@ def draw_all(results: Results) -> dict[str, Section]:
             Section("curves", "Learning curves", "Learning curves", [learning_curves(results)]),
             Section("weights", "λ and learned weights", "Weights", [weights_over_time(results)]),
             *_if_any("stitches", "Cross-stitch units", "Cross-stitch", stitches(results)),
-            *_if_any("forecasts", "Forecasts against truth", "Forecasts", _forecast_figures(results)),
-            Section("confusion", "Confusion matrices", "Confusion", confusions(results)),
-            *_if_any("thresholds", "Thresholds and calibration", "Thresholds", thresholds(results)),
+            *(
+                Section(panels.key, panels.title, panels.short, list(panels.draw(results, tasks)))
+                for panels, tasks in panels_of(results.verdicts.tasks)
+            ),
             Section("gaps", "Train–test gaps", "Train–test gaps", [train_test_gaps(results)]),
             Section("gradients", "Gradients", "Gradients", [gradients(results), conflicts(results)]),
             *_if_any("surrogates", "Surrogate directions", "Surrogates", [surrogates(results)]),
@@ -89,9 +89,3 @@ def _if_any(key: str, title: str, short: str, figures: Sequence[Picture | Missin
     """The section, or nothing where there is nothing of its kind in the configuration."""
     there = [figure for figure in figures if figure is not None]
     return [Section(key, title, short, there)] if there else []
-
-
-def _forecast_figures(results: Results) -> list[Picture | Missing]:
-    if not any(task.kind == "forecast" for task in results.verdicts.tasks):
-        return []
-    return [*forecasts(results), error_by_horizon(results)]

@@ -63,9 +63,8 @@ class Points:
         return precision[np.minimum(reached, len(recall) - 1)]
 
 
-def thresholds(results: Results) -> list[Picture | Missing]:
-    """A figure for each binary label; none without one."""
-    tasks = [task for task in results.verdicts.tasks if task.kind == "binary"]
+def thresholds(results: Results, tasks: list[JudgedTask]) -> list[Picture | Missing]:
+    """A figure for each binary label."""
     shown = drawn(results.verdicts, tasks)
     pictures = [_thresholds(results, task) for task in shown]
     if len(shown) < len(tasks):

@@ -25,9 +25,8 @@ SHOWN_COLUMNS = 2
 MOST_NAMED_CLASSES = 20
 
 
-def forecasts(results: Results) -> list[Picture | Missing]:
+def forecasts(results: Results, tasks: list[JudgedTask]) -> list[Picture | Missing]:
     """A figure for each forecast: the end of the input, the truth and every prediction, original units."""
-    tasks = [task for task in results.verdicts.tasks if task.kind == "forecast"]
     return [_forecast(results, task) for task in drawn(results.verdicts, tasks)]
 
 
@@ -37,7 +36,7 @@ def _forecast(results: Results, task: JudgedTask) -> Picture | Missing:
     examples = {n: _first_examples(runs, task.name) for n, runs in results.task_runs(task.name).items()}
     examples = {name: found for name, found in examples.items() if found}
     if not examples:
-        return Missing(key, title, "no example windows were kept (`evaluate.examples: 0`, or examples.json is absent)")
+        return Missing(key, title, "no example windows were kept: examples.json is absent")
     reference = next(iter(examples.values()))
     windows, columns = reference["windows"], reference["columns"]
     rows = min(SHOWN_COLUMNS, len(columns))
@@ -83,14 +82,13 @@ def _seed_of_examples(results: Results, task: str) -> int:
     return runs[0].seed
 
 
-def error_by_horizon(results: Results) -> Picture | Missing:
+def error_by_horizon(results: Results, tasks: list[JudgedTask]) -> Picture | Missing:
     """Test MSE at every step ahead, a panel a forecast."""
     key, title, verdicts = "horizon", "Error by horizon", results.verdicts
     names = [method.name for method in verdicts.methods]
     panels = []
-    for task in verdicts.tasks:
-        runs = results.task_runs(task.name) if task.kind == "forecast" else {}
-        curves = {name: _by_horizon(found, task.name) for name, found in runs.items()}
+    for task in tasks:
+        curves = {name: _by_horizon(found, task.name) for name, found in results.task_runs(task.name).items()}
         panels.append((task, {name: values for name, values in curves.items() if values.size}))
     panels = [(task, curves) for task, curves in panels if curves]
     if not panels:
@@ -130,11 +128,8 @@ def _by_horizon(runs: list[Run], task: str) -> NDArray[np.float64]:
     return np.asarray([values for values in found if values], dtype=float)
 
 
-def confusions(results: Results) -> list[Picture | Missing]:
+def confusions(results: Results, tasks: list[JudgedTask]) -> list[Picture | Missing]:
     """A figure for each label: STL beside the method with the best mean."""
-    tasks = [task for task in results.verdicts.tasks if task.kind != "forecast"]
-    if not tasks:
-        return [Missing("confusion", "Confusion matrices", "no task is a classification")]
     shown = drawn(results.verdicts, tasks)
     found = [_confusion(results, task) for task in shown]
     if len(shown) < len(tasks):

@@ -63,7 +63,7 @@ def results(methods: int = 2, seeds: int = 2, positive: int | None = None, **det
 
 def drawn(found: Results) -> list[Picture | Missing]:
     with styled():
-        return thresholds(found)
+        return thresholds(found, found.verdicts.tasks)
 
 
 def test_a_figure_of_a_binary_task() -> None:
