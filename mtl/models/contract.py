@@ -220,7 +220,8 @@ def _check_stages(encoder: StagedEncoder, x: Float[Tensor, "B *S"], missed: Miss
 
 def _check_training(encoder: Encoder, x: Float[Tensor, "B *S"], missed: Missed, where: str) -> None:
     """A copy of the encoder can be trained: its weights get gradients, and finite ones."""
-    with torch.random.fork_rng(devices=[]), missed.unless_it_fails("copy", "it cannot be copied (copy.deepcopy)"):
+    copied = missed.unless_it_fails("copy", "it cannot be copied (copy.deepcopy)")
+    with torch.random.fork_rng(devices=[]), torch.enable_grad(), copied:
         twin = copy.deepcopy(encoder).train()
         weights = [weight for weight in twin.parameters() if weight.requires_grad]
         if not weights:

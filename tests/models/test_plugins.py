@@ -208,6 +208,10 @@ class TestPlainNetwork:
         with pytest.raises(UserError, match=r"`tasks\.task\.input_len` should be at least 2 rows.*found 1"):
             build_model(config, [task(shape=(CHANNELS, 1))], 0)
 
+    def test_is_tried_where_no_gradients_are_wanted(self) -> None:
+        with torch.no_grad():
+            assert build("mtl_test_plain:Net", sizes=[4]).width == 6
+
     def test_a_width_that_is_not_the_networks(self) -> None:
         message = r"one width D, found 7 \(`encoder.width`\) and 6 \(for tasks.task, a batch \[3, 3, 32\]\)"
         config = PythonEncoder(kind="python", target="mtl_test_plain:Net", width=7, options={"sizes": [4], "width": 6})
