@@ -16,7 +16,7 @@ from mtl.report.scores import averages, label_tables, published_tables
 from mtl.report.select import MOST_ROWS, extremes
 from mtl.report.style import METHOD_COLOURS, Picture
 from mtl.report.templates import filled
-from mtl.report.timings import method_costs, write_timings_js
+from mtl.report.timings import Timings, method_costs, write_timings_js
 from mtl.report.tolerances import column, tolerances
 from mtl.report.words import briefly, listed, verdict_class
 from mtl.results.statistics import Interval
@@ -65,7 +65,7 @@ def write_report(config: Config, verdicts: Verdicts, root: Path = Path(".")) -> 
         averages=averages(verdicts),
         sample="images" if _images(config) else "windows",
         tally=tally(verdicts.rows),
-        costs=method_costs(verdicts, None),
+        costs=method_costs(verdicts, Timings()),
         kept=tolerances(verdicts),
         kept_column=column(tolerances(verdicts)),
         notes=words.notes(verdicts),

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from mtl.report.read import Results, Run
 from mtl.report.style import MUTED, PAPER, Missing, Picture, blank_rest, canvas, method_line, picture
-from mtl.report.words import Json, known, listed
+from mtl.report.words import known, listed
 
 MOST_NUMBERS = 8
 """Tasks up to which the cells hold numbers."""
@@ -74,16 +74,12 @@ def surrogates(results: Results) -> Picture | None:
     )  # fmt: skip
 
 
-def _recorded(run: Run) -> list[Json]:
-    return [row.get("gradients") or {} for row in run.epochs()]
-
-
 def _cosines(tasks: list[str], runs: list[Run]) -> NDArray[np.float64] | None:
     """[K, K] with ones on the diagonal, NaN for a pair that was never probed; None if none was."""
     place = {task: number for number, task in enumerate(tasks)}
     sums, counts = np.zeros((len(tasks), len(tasks))), np.zeros((len(tasks), len(tasks)))
-    for gradients in (gradients for run in runs for gradients in _recorded(run)):
-        for pair, value in gradients.get("cosines", {}).items():
+    for epoch in (epoch for run in runs for epoch in run.epochs):
+        for pair, value in epoch.gradients.cosines.items():
             a, _, b = pair.partition("|")
             if a in place and b in place and known(value):
                 sums[place[a], place[b]] += value
@@ -98,7 +94,7 @@ def _cosines(tasks: list[str], runs: list[Run]) -> NDArray[np.float64] | None:
 
 def _agreement(runs: list[Run]) -> NDArray[np.float64]:
     """[epochs]: mean over the seeds that reached an epoch."""
-    kept = [[value for row in _recorded(run) if known(value := row.get("surrogate"))] for run in runs]
+    kept = [[value for epoch in run.epochs if (value := epoch.gradients.surrogate) is not None] for run in runs]
     longest = max(map(len, kept), default=0)
     return np.array([np.mean([values[e] for values in kept if e < len(values)]) for e in range(longest)])
 

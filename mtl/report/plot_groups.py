@@ -20,7 +20,6 @@ from mtl.report.style import (
 )
 from mtl.report.words import (
     DASH,
-    Json,
     change_text,
     confidence_text,
     count_text,
@@ -32,6 +31,7 @@ from mtl.report.words import (
     value_text,
 )
 from mtl.results.groupings import Groupings
+from mtl.results.groups import Groups
 from mtl.results.verdicts import Verdicts
 
 RELATIONS = {
@@ -44,14 +44,14 @@ MOST_NUMBERS = 200
 """Cells of a heat map that still hold their number."""
 
 
-def groups(found: Json) -> list[Picture | Missing]:
+def groups(found: Groups) -> list[Picture | Missing]:
     """Memberships, and the dendrogram, of the groups found."""
     return [_memberships(found), _dendrogram(found)]
 
 
-def _memberships(found: Json) -> Picture:
-    tasks, values = found["tasks"], np.asarray(found["memberships"])
-    order = np.argsort(found["labels"], kind="stable")
+def _memberships(found: Groups) -> Picture:
+    tasks, values = found.tasks, np.asarray(found.memberships)
+    order = np.argsort(found.labels, kind="stable")
     figure, axes = canvas(1.6 + 0.55 * values.shape[1] + 0.08 * max(map(len, tasks)), 0.9 + 0.24 * len(tasks))
     ax = axes[0]
     ax.imshow(values[order], cmap="Blues", vmin=0, vmax=1, aspect="auto", interpolation="nearest")
@@ -65,7 +65,7 @@ def _memberships(found: Json) -> Picture:
             for c, value in enumerate(values[k]):
                 ax.text(c, row, f"{value:.2f}", ha="center", va="center", fontsize=7.5,
                         color="#ffffff" if value > 0.55 else "#222222")  # fmt: skip
-    named = [f"{c}: {listed(names) or 'none'}" for c, names in enumerate(found["groups"], start=1)]
+    named = [f"{c}: {listed(names) or 'none'}" for c, names in enumerate(found.groups, start=1)]
     return picture(
         figure, "memberships", "Memberships",
         _selected(found)
@@ -75,80 +75,80 @@ def _memberships(found: Json) -> Picture:
     )  # fmt: skip
 
 
-def _selected(found: Json) -> str | None:
+def _selected(found: Groups) -> str | None:
     """What a membership means where groups were selected; None for clusters."""
-    if found["algorithm"]["kind"] != "network_selection":
+    if found.algorithm.kind != "network_selection":
         return None
     return "1: the group's model trains the task. A task may train in several groups, and is served by one of them."
 
 
-def _dendrogram(found: Json) -> Picture | Missing:
+def _dendrogram(found: Groups) -> Picture | Missing:
     title = "Dendrogram"
-    if len(found["tasks"]) < 2:
+    if len(found.tasks) < 2:
         return Missing("dendrogram", title, "one task has no distances")
     # Drawn here: scipy's own drawing asks for pyplot, which keeps state between figures.
-    tree = dendrogram(np.asarray(found["linkage"]), no_plot=True)
-    figure, axes = canvas(4.6, 0.8 + 0.24 * len(found["tasks"]))
+    tree = dendrogram(np.asarray(found.linkage), no_plot=True)
+    figure, axes = canvas(4.6, 0.8 + 0.24 * len(found.tasks))
     ax = axes[0]
     for heights, places in zip(tree["dcoord"], tree["icoord"], strict=True):
         ax.plot(heights, places, color=MUTED, linewidth=1.3)
     leaves: list[int] = list(tree["leaves"] or [])
-    names = [found["tasks"][leaf] for leaf in leaves]
+    names = [found.tasks[leaf] for leaf in leaves]
     ax.set_yticks(5 + 10 * np.arange(len(names)), names)
     for label, leaf in zip(ax.get_yticklabels(), leaves, strict=True):
-        label.set_color(TASK_COLOURS[found["labels"][leaf] % len(TASK_COLOURS)])
+        label.set_color(TASK_COLOURS[found.labels[leaf] % len(TASK_COLOURS)])
     ax.tick_params(axis="y", length=0)
     ax.set_xlim(left=0)
     ax.grid(visible=False, axis="y")
     ax.set_xlabel("mean distance at which tasks are joined")
     return picture(
         figure, "dendrogram", title,
-        f"By {RELATIONS[found['relation']['kind']]}; names take the colour of their cluster. Long bars between joins "
+        f"By {RELATIONS[found.relation.kind]}; names take the colour of their cluster. Long bars between joins "
         "mean clear groups, a staircase means none.",
-        f"Tree of the distances between {listed(found['tasks'])}.",
+        f"Tree of the distances between {listed(found.tasks)}.",
     )  # fmt: skip
 
 
-def group_tables(found: Json) -> list[Table]:
+def group_tables(found: Groups) -> list[Table]:
     """The clusters, and the scores of every number of clusters that was tried."""
-    stability = found["stability"]
+    stability = found.stability
     agreed = [
         f"{'between seeds of the training' if key == 'runs' else 'between starts of the method'} {value:.2f}"
-        for key, value in stability.items()
+        for key, value in (("runs", stability.runs), ("starts", stability.starts))
         if value is not None
     ]
-    caption = f"Clusters of the tasks of {found['source']}, by {RELATIONS[found['relation']['kind']]}"
+    caption = f"Clusters of the tasks of {found.source}, by {RELATIONS[found.relation.kind]}"
     if agreed:
         caption += f"; mean adjusted Rand index (1: the same groups) {', '.join(agreed)}"
-    members = [[str(c), str(len(names)), listed(names) or "none"] for c, names in enumerate(found["groups"], start=1)]
+    members = [[str(c), str(len(names)), listed(names) or "none"] for c, names in enumerate(found.groups, start=1)]
     tables = [Table(caption, ["cluster", "tasks", "members"], members)]
-    if "lookahead" in found["facts"]:
-        tables.append(_lookahead_table(found))
+    if found.facts.lookahead is not None:
+        tables.append(_lookahead_table(found.tasks, found.facts.lookahead))
     if _selected(found) is not None:
-        ((most, score),) = found["scores"].items()
+        ((most, score),) = found.scores.items()
         tables.append(
             Table("Network selection: sum over tasks of the mean affinity onto them", ["models at most", "score"],
                   [[most, f"{score['affinity']:.4f}"]])
         )  # fmt: skip
         return tables
     scores = [
-        [count + (" (taken)" if int(count) == found["clusters"] else ""), f"{s['silhouette']:.3f}",
+        [count + (" (taken)" if int(count) == found.clusters else ""), f"{s['silhouette']:.3f}",
          f"{s['partition_coefficient']:.3f}"]
-        for count, s in sorted(found["scores"].items(), key=lambda item: int(item[0]))
+        for count, s in sorted(found.scores.items(), key=lambda item: int(item[0]))
     ]  # fmt: skip
     return [*tables, Table("Number of clusters", ["clusters", "silhouette", "partition coefficient"], scores)]
 
 
-def _lookahead_table(found: Json) -> Table:
+def _lookahead_table(tasks: list[str], affinities: list[list[float]]) -> Table:
     """Z, in thousandths: the step that is looked ahead is short."""
     rows = [
         [task, *(f"{1000 * value:+.2f}".replace("-", "−") for value in row)]
-        for task, row in zip(found["tasks"], found["facts"]["lookahead"], strict=True)
+        for task, row in zip(tasks, affinities, strict=True)
     ]
     return Table(
         "Lookahead affinity × 1000 of the task of a row onto that of a column: the share by which a gradient step for "
         "the one lowers the loss of the other, mean over probes and seeds",
-        ["step for", *found["tasks"]],
+        ["step for", *tasks],
         rows,
     )
 

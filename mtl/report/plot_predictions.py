@@ -18,7 +18,8 @@ from mtl.report.style import (
     method_line,
     picture,
 )
-from mtl.report.words import Json, listed, metric_label
+from mtl.report.words import listed, metric_label
+from mtl.results.examples import Example
 from mtl.results.verdicts import JudgedTask
 
 SHOWN_COLUMNS = 2
@@ -33,37 +34,34 @@ def forecasts(results: Results, tasks: list[JudgedTask]) -> list[Picture | Missi
 def _forecast(results: Results, task: JudgedTask) -> Picture | Missing:
     key, title = f"forecast_{task.name}", f"Forecasts against truth: {task.name}"
     names = [method.name for method in results.verdicts.methods]
-    examples = {n: _first_examples(runs, task.name) for n, runs in results.task_runs(task.name).items()}
-    examples = {name: found for name, found in examples.items() if found}
+    first = {name: _first_example(runs, task.name) for name, runs in results.task_runs(task.name).items()}
+    examples = {name: (seed, example) for name, (seed, example) in first.items() if example is not None}
     if not examples:
         return Missing(key, title, "no example windows were kept: examples.json is absent")
-    reference = next(iter(examples.values()))
-    windows, columns = reference["windows"], reference["columns"]
+    seed, reference = next(iter(examples.values()))
+    windows, columns = reference.windows, reference.columns
     rows = min(SHOWN_COLUMNS, len(columns))
     figure, axes = canvas(3.4 * len(windows) + 0.3, 2.2 * rows + 0.5, rows, len(windows))
     for row in range(rows):
-        unit = reference["units"].get(columns[row])
+        unit = reference.units.get(columns[row])
         for number, window in enumerate(windows):
             ax = axes[row * len(windows) + number]
-            past, truth = np.asarray(window["input"][row], float), np.asarray(window["truth"][row], float)
+            past, truth = np.asarray(window.input[row]), np.asarray(window.truth[row])
             tail = past[-2 * len(truth) :]
             ax.plot(np.arange(1 - len(tail), 1), tail, color=INK, linewidth=1.1, alpha=0.55, label="input")
             ahead = np.arange(len(truth) + 1)
             ax.plot(ahead, [past[-1], *truth], color=INK, linewidth=2.2, label="truth")
-            for name, found in examples.items():
-                other = found["windows"][number] if number < len(found["windows"]) else None
-                if other is None or other["truth"] != window["truth"]:
+            for name, (_, example) in examples.items():
+                other = example.windows[number] if number < len(example.windows) else None
+                if other is None or other.truth != window.truth:
                     continue  # another window, so no fair comparison
-                ax.plot(
-                    ahead[1:], other["prediction"][row], label=name, **{**method_line(name, names), "linewidth": 1.5}
-                )
+                ax.plot(ahead[1:], other.prediction[row], label=name, **{**method_line(name, names), "linewidth": 1.5})
             ax.axvline(0, color=INK, linewidth=0.8, linestyle=":")
             ax.set_title(f"window {number + 1}" if row == 0 else "")
             ax.set_ylabel(f"{columns[row]}{f', {unit}' if unit else ''}" if number == 0 else "")
             ax.set_xlabel("rows after the last known one" if row == rows - 1 else "")
             ax.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     legend_below(figure, axes[:1])
-    seed = _seed_of_examples(results, task.name)
     return picture(
         figure, key, title,
         f"Test windows in original units, seed {seed}: the thin line is the end of the input, the thick one what came "
@@ -73,13 +71,13 @@ def _forecast(results: Results, task: JudgedTask) -> Picture | Missing:
     )  # fmt: skip
 
 
-def _first_examples(runs: list[Run], task: str) -> Json:
-    return next((run.examples[task] for run in runs if run.examples.get(task, {}).get("windows")), {})
-
-
-def _seed_of_examples(results: Results, task: str) -> int:
-    runs = [run for found in results.task_runs(task).values() for run in found if run.examples.get(task)]
-    return runs[0].seed
+def _first_example(runs: list[Run], task: str) -> tuple[int, Example | None]:
+    """Seed and windows of the first run that kept some; (0, None) when none did."""
+    for run in runs:
+        example = None if run.examples is None else run.examples.by_task.get(task)
+        if example is not None and example.windows:
+            return run.seed, example
+    return 0, None
 
 
 def error_by_horizon(results: Results, tasks: list[JudgedTask]) -> Picture | Missing:
@@ -124,8 +122,8 @@ def error_by_horizon(results: Results, tasks: list[JudgedTask]) -> Picture | Mis
 
 def _by_horizon(runs: list[Run], task: str) -> NDArray[np.float64]:
     """[seeds, H]"""
-    found = [run.summary.get("detail", {}).get(task, {}).get("mse_by_horizon") for run in runs]
-    return np.asarray([values for values in found if values], dtype=float)
+    rows = [run.record.detail[task].row("mse_by_horizon") for run in runs if task in run.record.detail]
+    return np.asarray([row for row in rows if row], dtype=float)
 
 
 def confusions(results: Results, tasks: list[JudgedTask]) -> list[Picture | Missing]:
@@ -168,14 +166,14 @@ def _confusion(results: Results, task: JudgedTask) -> Picture | Missing:
 
 
 def _counts(runs: list[Run], task: str) -> NDArray[np.float64] | None:
-    found = [run.summary.get("detail", {}).get(task, {}).get("confusion") for run in runs]
-    found = [matrix for matrix in found if matrix]
-    return np.sum(np.asarray(found, dtype=float), axis=0) if found else None
+    details = [run.record.detail[task] for run in runs if task in run.record.detail]
+    matrices = [detail.confusion for detail in details if detail.confusion]
+    return np.sum(np.asarray(matrices, dtype=float), axis=0) if matrices else None
 
 
 def _classes(runs: dict[str, list[Run]], task: str) -> list[str]:
-    details = [run.summary.get("detail", {}).get(task, {}) for found in runs.values() for run in found]
-    return next([str(name) for name in detail["classes"]] for detail in details if detail.get("classes"))
+    details = [run.record.detail[task] for several in runs.values() for run in several if task in run.record.detail]
+    return next(detail.classes for detail in details if detail.classes)
 
 
 def _matrix(ax: Axes, shares: NDArray[np.float64], classes: list[str]) -> None:

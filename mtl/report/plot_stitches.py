@@ -21,10 +21,10 @@ def stitches(results: Results) -> list[Picture]:
 
 def _units(runs: list[Run]) -> tuple[list[str], NDArray[np.float64]] | None:
     """Tasks and α [stages, K, K], the mean over seeds."""
-    kept = [run.summary["stitches"] for run in runs if run.summary.get("stitches")]
+    kept = [units for run in runs if (units := run.record.stitches) is not None]
     if not kept:
         return None
-    return kept[0]["tasks"], np.mean([one["stages"] for one in kept], axis=0, dtype=np.float64)
+    return kept[0].tasks, np.mean([units.stages for units in kept], axis=0, dtype=np.float64)
 
 
 def _figure(name: str, tasks: list[str], units: NDArray[np.float64]) -> Picture:

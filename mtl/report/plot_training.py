@@ -1,6 +1,8 @@
 """Pictures of training: learning curves, λ and learned weights, gradients."""
 
-from typing import Any, Literal
+from collections.abc import Callable
+from functools import partial
+from typing import Literal
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -21,7 +23,8 @@ from mtl.report.style import (
     method_line,
     picture,
 )
-from mtl.report.words import Json, in_shown_unit, known, listed, metric_label
+from mtl.report.words import in_shown_unit, known, listed, metric_label
+from mtl.results.history import Epoch
 
 BOLD_PAIRS = 3
 """Pairs of tasks whose cosine is named in the legend; the others are thin lines."""
@@ -79,7 +82,7 @@ def _curves(runs: list[Run], task: str, metric: str) -> NDArray[np.float64]:
     """[seeds, epochs] in the shown unit, NaN after a seed's end, cut where fewer than half of the seeds are left."""
     found = []
     for run in runs:
-        values = [row.get("val", {}).get(task, {}).get(metric) for row in run.epochs()]
+        values = [epoch.val.get(task, {}).get(metric) for epoch in run.epochs]
         found.append([in_shown_unit(metric, value) if known(value) else np.nan for value in values])
     return _cut(_stack(found))
 
@@ -126,7 +129,7 @@ def weights_over_time(results: Results) -> Picture | Missing:
     key, title = "weights", "λ and learned weights over time"
     methods = results.verdicts.methods
     names = [method.name for method in methods]
-    lambdas = {name: _means(results.methods.get(name, []), "lambda") for name in names}
+    lambdas = {name: _means(results.methods.get(name, []), lambda epoch: epoch.lam) for name in names}
     lambdas = {name: values for name, values in lambdas.items() if values.size}
     fixed = ("equal", "fixed", "weighted", "sequential", "mean", "sum", "graddrop")
     learned = [m for m in methods if m.kind not in fixed and results.methods.get(m.name)]
@@ -151,7 +154,7 @@ def weights_over_time(results: Results) -> Picture | Missing:
     for method in learned:
         ax = free.pop(0)
         runs = results.methods[method.name]
-        _task_lines(ax, {task: _means(runs, "weights", task) for task in method.trained})
+        _task_lines(ax, {task: _means(runs, partial(_weight, task)) for task in method.trained})
         ax.set_title(f"weights of {method.name}")
         ax.set_ylabel("weight of the task")
         _epochs_axis(ax)
@@ -182,22 +185,26 @@ def _task_lines(ax: Axes, curves: dict[str, NDArray[np.float64]]) -> None:
                 marker="os^Dv"[number % 5], markersize=3)  # fmt: skip
 
 
-def _means(runs: list[Run], *path: str) -> NDArray[np.float64]:
-    """[epochs]: mean over seeds of what lies at `path` in a row of the history, while half of the seeds have one."""
+def _means(runs: list[Run], value: Callable[[Epoch], float | None]) -> NDArray[np.float64]:
+    """[epochs]: mean over seeds of a value of every epoch, while half of the seeds have one."""
     found = []
     for run in runs:
-        numbers = [_at(row, path) for row in run.epochs()]
+        numbers = [value(epoch) for epoch in run.epochs]
         found.append([number if known(number) else np.nan for number in numbers])
     values = _cut(_stack(found))
     return _over_seeds(values, "mean") if values.size else values.reshape(-1)
 
 
-def _at(row: Json, path: tuple[str, ...]) -> Any:
-    """The value at a path of keys, or None."""
-    here: Any = row
-    for key in path:
-        here = here.get(key) if isinstance(here, dict) else None
-    return here
+def _weight(task: str, epoch: Epoch) -> float | None:
+    return epoch.weights.get(task)
+
+
+def _norm(task: str, epoch: Epoch) -> float | None:
+    return epoch.gradients.norms.get(task)
+
+
+def _cosine(pair: str, epoch: Epoch) -> float | None:
+    return epoch.gradients.cosines.get(pair)
 
 
 def gradients(results: Results) -> Picture | Missing:
@@ -214,7 +221,7 @@ def gradients(results: Results) -> Picture | Missing:
         band, column = divmod(number, columns)
         top, bottom = axes[2 * band * columns + column], axes[(2 * band + 1) * columns + column]
         runs = results.methods[method.name]
-        _task_lines(top, {task: _means(runs, "gradients", "norms", task) for task in method.trained})
+        _task_lines(top, {task: _means(runs, partial(_norm, task)) for task in method.trained})
         log_ticks(top)
         top.set_title(method.name)
         top.set_ylabel("gradient norm")
@@ -236,15 +243,12 @@ def gradients(results: Results) -> Picture | Missing:
 
 
 def _probed(run: Run) -> bool:
-    norms = ((row.get("gradients") or {}).get("norms") or {} for row in run.epochs())
-    return any(known(value) for found in norms for value in found.values())
+    return any(known(norm) for epoch in run.epochs for norm in epoch.gradients.norms.values())
 
 
 def _cosines(ax: Axes, runs: list[Run]) -> None:
-    pairs = sorted(
-        {pair for run in runs for row in run.epochs() for pair in (row.get("gradients") or {}).get("cosines", {})}
-    )
-    curves = {p: _means(runs, "gradients", "cosines", p) for p in pairs}
+    pairs = sorted({pair for run in runs for epoch in run.epochs for pair in epoch.gradients.cosines})
+    curves = {pair: _means(runs, partial(_cosine, pair)) for pair in pairs}
     curves = {pair: values for pair, values in curves.items() if values.size}
     ranked = sorted(curves, key=lambda pair: (float(np.nanmean(curves[pair])), pair))
     styles = ("-", "--", "-.")

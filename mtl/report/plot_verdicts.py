@@ -32,6 +32,7 @@ from mtl.report.words import (
     listed,
     metric_label,
 )
+from mtl.results.numbers import Split
 from mtl.results.statistics import Ends, Interval
 from mtl.results.verdicts import JudgedTask
 
@@ -148,9 +149,9 @@ def train_test_gaps(results: Results) -> Picture | Missing:
     )  # fmt: skip
 
 
-def _mean(runs: list[Run], part: str, task: JudgedTask) -> float:
+def _mean(runs: list[Run], part: Split, task: JudgedTask) -> float:
     """Mean of the task's metric over seeds, in the shown unit; NaN where it was not recorded."""
-    values = [run.summary.get(part, {}).get(task.name, {}).get(task.metric) for run in runs]
+    values = [run.record.metrics(part).get(task.name, {}).get(task.metric) for run in runs]
     shown = [in_shown_unit(task.metric, value) for value in values if known(value)]
     return sum(shown) / len(shown) if shown else float("nan")
 

@@ -1,15 +1,21 @@
 """The result files that the report draws: only those of the tasks, methods, starts and seeds in the config."""
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 from mtl.config import Config
-from mtl.errors import UserError
 from mtl.grouping.maps import FILE, RunMaps, read_maps
 from mtl.paths import GROUPS
-from mtl.report.words import Json
+from mtl.results import record
+from mtl.results.content import ResultFile
+from mtl.results.examples import Examples
+from mtl.results.groups import Groups
+from mtl.results.history import Epoch, History
+from mtl.results.reading import EXAMPLES, HISTORY, RUN
 from mtl.results.verdicts import Verdicts
+
+File = TypeVar("File", bound=ResultFile)
 
 STL = "STL"
 """Display name of the single-task runs."""
@@ -17,16 +23,20 @@ STL = "STL"
 
 @dataclass(frozen=True)
 class Run:
-    """One trained model: its run.json, history.json and examples.json ({} where a file is absent)."""
+    """One trained model: what its files hold; None where one is absent."""
 
-    seed: int
-    summary: Json
-    history: Json
-    examples: Json
+    record: record.Run
+    history: History | None
+    examples: Examples | None
 
-    def epochs(self) -> list[Json]:
-        """Rows of the history, one an epoch."""
-        return self.history.get("epochs", [])
+    @property
+    def seed(self) -> int:
+        return self.record.seed
+
+    @property
+    def epochs(self) -> list[Epoch]:
+        """Epochs of all phases, none without a history."""
+        return [] if self.history is None else self.history.epochs
 
 
 @dataclass(frozen=True)
@@ -39,8 +49,8 @@ class Results:
     verdicts: Verdicts
     maps: dict[str, tuple[int, RunMaps]] = field(default_factory=dict)
     """Method that recorded data maps → (first seed, its maps)."""
-    groups: Json | None = None
-    """Content of groups.json, when tasks were grouped."""
+    groups: Groups | None = None
+    """The groups of the tasks, where they were grouped."""
 
     def task_runs(self, task: str) -> dict[str, list[Run]]:
         """`STL` (of the methods' most common start) and every method that trains `task` → runs."""
@@ -60,7 +70,7 @@ def read_results(config: Config, verdicts: Verdicts, root: Path = Path(".")) -> 
     """Reads outputs/ for what `config` names.
 
     Raises:
-        UserError: a file is there but is not valid JSON.
+        UserError: a file is there but cannot be used.
     """
     outputs, seeds = root / "outputs", config.base.seeds
     starts = list(dict.fromkeys(start.label for start in config.baseline.starts))
@@ -77,7 +87,7 @@ def read_results(config: Config, verdicts: Verdicts, root: Path = Path(".")) -> 
             for method, settings in config.finetune.methods.items()
             if settings.datamap is not None
         },
-        groups=None if config.cluster.source is None else _json(root / GROUPS),
+        groups=None if config.cluster.source is None else _there(Groups, root / GROUPS),
     )
 
 
@@ -85,17 +95,12 @@ def _runs(folder: Path, seeds: list[int]) -> list[Run]:
     runs = []
     for seed in seeds:
         place = folder / f"seed-{seed}"
-        if (place / "run.json").is_file():
-            files = [_json(place / f"{stem}.json") for stem in ("run", "history", "examples")]
-            runs.append(Run(seed, *files))
+        finished = _there(record.Run, place / RUN)
+        if finished is not None:
+            runs.append(Run(finished, _there(History, place / HISTORY), _there(Examples, place / EXAMPLES)))
     return runs
 
 
-def _json(path: Path) -> Json:
-    if not path.is_file():
-        return {}
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise UserError(f"{path} is not valid JSON ({error}); run the stage that wrote it again.") from None
-    return content if isinstance(content, dict) else {}
+def _there(kind: type[File], path: Path) -> File | None:
+    """Content of a file; None when there is none."""
+    return kind.read(path) if path.is_file() else None

@@ -10,11 +10,10 @@ from rich.text import Text
 
 from mtl.report.scores import averages
 from mtl.report.select import extremes
-from mtl.report.timings import batch_size, method_costs
+from mtl.report.timings import Timings, batch_size, method_costs
 from mtl.report.tolerances import tolerances
 from mtl.report.words import (
     DASH,
-    Json,
     change_text,
     confidence_text,
     count_text,
@@ -42,12 +41,12 @@ ASCII = str.maketrans(
 )
 
 
-def verdict_block(verdicts: Verdicts, timings: Json | None, report_path: Path, width: int = WIDEST) -> Group:
+def verdict_block(verdicts: Verdicts, timings: Timings, report_path: Path, width: int = WIDEST) -> Group:
     """What a finished pipeline says.
 
     Args:
         verdicts: content of results/verdicts.json.
-        timings: from `collect_timings`; None when nothing was measured on this machine.
+        timings: from `collect_timings`.
         report_path: the page to open.
         width: columns of the terminal.
     """
@@ -83,7 +82,7 @@ def verdict_block(verdicts: Verdicts, timings: Json | None, report_path: Path, w
     return Group(*lines)
 
 
-def print_verdicts(verdicts: Verdicts, timings: Json | None, report_path: Path, console: Console | None = None) -> None:
+def print_verdicts(verdicts: Verdicts, timings: Timings, report_path: Path, console: Console | None = None) -> None:
     """Prints `verdict_block`: coloured on a terminal, plain elsewhere, ASCII where nothing else can be shown."""
     if console is None:
         console = Console(highlight=False)
@@ -168,7 +167,7 @@ def _kept(verdicts: Verdicts, method: str) -> list[str]:
     return said
 
 
-def _costs(verdicts: Verdicts, timings: Json | None, narrow: bool) -> list[Text]:
+def _costs(verdicts: Verdicts, timings: Timings, narrow: bool) -> list[Text]:
     """A line a method, the highest Δm first; a narrow terminal has no room for Δm beside the costs."""
     batch = batch_size(timings)
     header = [

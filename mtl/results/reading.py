@@ -10,7 +10,7 @@ from mtl.results.history import History, PretrainingHistory
 from mtl.results.record import Pretraining, Run
 
 File = TypeVar("File", bound=ResultFile)
-RUN, HISTORY = "run.json", "history.json"
+RUN, HISTORY, EXAMPLES = "run.json", "history.json", "examples.json"
 """Names of the files in a run's folder."""
 
 

@@ -94,7 +94,7 @@ def write_results(
             _run(root, f"finetune/{method}/seed-{seed}", list(STL), METHODS[method]["kind"], method, seed, scores, draw,
                  classes, columns, timings)  # fmt: skip
     if timings:
-        latency = {"stl": dict.fromkeys(STL, 0.8), "batch": 64, **dict.fromkeys(methods, 1.1)}
+        latency = {"version": 2, "batch": 64, "stl": dict.fromkeys(STL, 0.8), "methods": dict.fromkeys(methods, 1.1)}
         _write(root / "timings" / "latency.json", latency)
     verdicts = _verdicts(config, values, list(methods), seeds, classes, starts)
     _write(root / "results" / "verdicts.json", verdicts)

@@ -5,15 +5,21 @@ from typing import Any
 import numpy as np
 import pytest
 
+from mtl.report import read
 from mtl.report.plot_conflicts import conflicts, surrogates
-from mtl.report.read import Results, Run
+from mtl.report.read import Results
 from mtl.report.style import Missing, Picture, styled
+from mtl.results.record import Run
+from tests.helpers.records import epoch_json, history, run_json
 from tests.helpers.verdicts import method_json, typed, verdicts_json
 
 
 def results(tasks: list[str], epochs: dict[str, list[dict[str, Any]]]) -> Results:
     """Methods with one seed each, whose histories hold these records of gradients."""
-    runs = {name: [Run(0, {}, {"epochs": [{"gradients": g} for g in rows]}, {})] for name, rows in epochs.items()}
+    record = Run.parse(run_json(), "run.json")
+    nothing = {"norms": {}, "cosines": {}}
+    histories = {name: history(*(epoch_json(gradients=nothing | g) for g in rows)) for name, rows in epochs.items()}
+    runs = {name: [read.Run(record, found, None)] for name, found in histories.items()}
     return Results({}, runs, typed(verdicts_json(methods=[method_json(name, tasks) for name in epochs])))
 
 
@@ -43,7 +49,7 @@ def test_a_hundred_tasks_are_readable() -> None:
     assert len(picture.svg) < 1_000_000
 
 
-@pytest.mark.parametrize("rows", [[], [{}], [{"cosines": {}}], [{"cosines": {"a|b": None}}]])
+@pytest.mark.parametrize("rows", [[], [{}], [{"cosines": {}}], [{"cosines": {"a|c": 0.5}}]])
 def test_without_cosines_the_reason_is_said(rows: list[dict[str, Any]]) -> None:
     found = conflicts(results(["a", "b"], {"joint": rows}))
     assert isinstance(found, Missing) and "gradient_probes" in found.reason

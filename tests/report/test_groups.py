@@ -88,7 +88,7 @@ def test_a_selection_shows_its_score_and_the_affinities_that_it_rests_on(tmp_pat
     asked = {"source": "joint", "clusters": 1, "relation": {"kind": "lookahead"}}
     found = find_groups(
         ClusterConfig.model_validate(asked | {"algorithm": {"kind": "network_selection"}}), [0], tmp_path
-    ).plain()
+    )
     _, affinities, score = group_tables(found)
     assert affinities.rows == [["a", "+20.00", "+10.00"], ["b", "−4.90", "+20.00"]]
     assert score.rows == [["1", "0.0051"]]

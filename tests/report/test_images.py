@@ -11,11 +11,13 @@ from mtl.report.page import write_report
 from mtl.report.scores import label_tables
 from mtl.report.select import EXTREMES, MOST_PANELS, drawn, extremes
 from mtl.report.table import print_verdicts
-from mtl.report.timings import collect_timings, method_costs
+from mtl.report.timings import Timings, collect_timings, method_costs
 from mtl.report.words import Json, briefly, notes, percent_text, points_text
 from mtl.results.statistics import Statistic
+from mtl.results.timing import Latency, Timing
 from mtl.results.verdicts import Verdicts
 from tests.helpers.image_results import PARITY, SHARINGS, hundred_config, image_config, write_image_results
+from tests.helpers.records import timing_json
 from tests.helpers.verdicts import interval_json, row_json, summary_json, task_json, typed, verdicts_json
 
 from .test_page import Page
@@ -51,7 +53,7 @@ def section(page: str, key: str) -> str:
 
 def terminal(verdicts: Verdicts, width: int = 100) -> str:
     stream = io.StringIO()
-    print_verdicts(verdicts, None, Path("report/report.html"), Console(file=stream, width=width, highlight=False))
+    print_verdicts(verdicts, Timings(), Path("report/report.html"), Console(file=stream, width=width, highlight=False))
     return stream.getvalue()
 
 
@@ -117,7 +119,7 @@ def test_sweeps_have_a_figure_each(tmp_path: Path) -> None:
     labels = section(page, "few_labels")
     assert "even with STL" in labels and "even with few" in labels and "even with to_even" in labels
     assert "wide_" not in labels, "it lacks no labels"
-    costs = method_costs(verdicts, {"latency": {"stl": dict.fromkeys(PARITY | few, 1.0), "wide_50": 1.0}, "runs": {}})
+    costs = method_costs(verdicts, Timings(latency=Latency(batch=64, stl=dict.fromkeys(PARITY | few, 1.0), methods={})))
     assert costs["wide_50"]["parameters_stl"] == 2 * (26_160 + 33)
     assert costs["wide_50"]["latency_stl"] == 2.0, "the first start is the one that was timed"
     assert costs["wide_200"]["latency_stl"] is None
@@ -146,9 +148,9 @@ def test_a_hundred_tasks_are_counted_and_folded(hundred: tuple[str, Verdicts, Pa
 def test_times_of_a_task_that_is_no_longer_trained_alone_make_no_sum(hundred: tuple[str, Verdicts, Path]) -> None:
     _, verdicts, root = hundred
     timings = collect_timings(root)
-    assert timings is not None
-    left = {f"baseline/class_{n:02}/random/seed-{seed}": {"train_seconds": 1.0} for n in range(100) for seed in (0, 1)}
-    timings["runs"] |= left
+    second = Timing.parse(timing_json(1.0), "seed-0.json")
+    left = {f"baseline/class_{n:02}/random/seed-{seed}": second for n in range(100) for seed in (0, 1)}
+    timings = Timings(timings.runs | left, timings.latency)
     assert method_costs(verdicts, timings)["joint"]["train_stl"] is None
     assert method_costs(verdicts, timings)["joint"]["train"] is not None
 

@@ -171,7 +171,7 @@ def test_outputs_of_a_removed_method_change_nothing(tmp_path: Path) -> None:
 def test_a_broken_result_file_is_named(tmp_path: Path) -> None:
     config, verdicts = write_results(tmp_path, methods=("joint",), seeds=1)
     (tmp_path / "outputs" / "finetune" / "joint" / "seed-0" / "history.json").write_text("{", encoding="utf-8")
-    with pytest.raises(UserError, match=r"history\.json is not valid JSON"):
+    with pytest.raises(UserError, match=r"history\.json cannot be read"):
         write_report(config, typed(verdicts), tmp_path)
 
 

@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from mtl.report.table import print_verdicts
-from mtl.report.timings import collect_timings
+from mtl.report.timings import Timings, collect_timings
 from mtl.report.words import Json
 from tests.helpers.results import write_results
 from tests.helpers.verdicts import interval_json, typed
@@ -21,7 +21,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Json]:
     return root, write_results(root)[1]
 
 
-def shown(verdicts: Json, timings: Json | None, width: int = 100, colour: bool = False) -> str:
+def shown(verdicts: Json, timings: Timings, width: int = 100, colour: bool = False) -> str:
     stream = io.StringIO()
     console = Console(file=stream, width=width, force_terminal=colour, highlight=False)
     print_verdicts(typed(verdicts), timings, REPORT, console)
@@ -42,7 +42,7 @@ def test_fits_the_terminal_and_names_everything(project: tuple[Path, Json], widt
 
 def test_one_line_a_task_and_method_with_the_verdict_last(project: tuple[Path, Json]) -> None:
     verdicts = project[1]
-    lines = [line.rstrip() for line in shown(verdicts, None).splitlines() if line.startswith("  fault ")]
+    lines = [line.rstrip() for line in shown(verdicts, Timings()).splitlines() if line.startswith("  fault ")]
     assert len(lines) == 3
     assert all(line.endswith("HELPED") for line in lines)
     assert "74.3    81.2    +9.2 [+7.8, +10.6]   43 %  HELPED" in lines[0]
@@ -57,32 +57,32 @@ def test_the_costs_rank_the_methods_by_their_average_change(project: tuple[Path,
     means = {method["name"]: method["delta_m"]["mean"] for method in verdicts["methods"]}
     del means[verdicts["methods"][1]["name"]]
     assert ranked == [*sorted(means, key=lambda name: -means[name]), verdicts["methods"][1]["name"]]
-    assert "Δm" not in shown(verdicts, None, 80).split("method / sum of STL")[1].splitlines()[0], "no room for it"
+    assert "Δm" not in shown(verdicts, Timings(), 80).split("method / sum of STL")[1].splitlines()[0], "no room for it"
 
 
 def test_plain_when_it_is_no_terminal_and_coloured_when_it_is(project: tuple[Path, Json]) -> None:
     verdicts = project[1]
-    assert "\x1b" not in shown(verdicts, None)
-    coloured = shown(verdicts, None, colour=True)
+    assert "\x1b" not in shown(verdicts, Timings())
+    coloured = shown(verdicts, Timings(), colour=True)
     assert "\x1b[1;32mHELPED" in coloured and "\x1b[1;31mHURT" in coloured
 
 
 def test_times_that_were_not_measured_are_not_invented(project: tuple[Path, Json]) -> None:
-    text = shown(project[1], None)
+    text = shown(project[1], Timings())
     assert text.count("not measured here") == 2 * 3
 
 
 def test_an_ascii_terminal_gets_ascii(project: tuple[Path, Json]) -> None:
     raw = io.BytesIO()
     stream = io.TextIOWrapper(raw, encoding="ascii", newline="\n")
-    print_verdicts(typed(project[1]), None, REPORT, Console(file=stream, width=100))
+    print_verdicts(typed(project[1]), Timings(), REPORT, Console(file=stream, width=100))
     stream.flush()
     assert b"-7.2 [-8.5, -5.9]" in raw.getvalue()
 
 
 def test_few_seeds_and_one_pretraining_are_said(tmp_path: Path) -> None:
     verdicts = write_results(tmp_path, methods=("joint",), seeds=1, starts=True)[1]
-    text = shown(verdicts, None)
+    text = shown(verdicts, Timings())
     assert "a verdict needs five" in text and "Conditional on one pretraining" in text
     assert "undecided (1 seeds)" in text
     assert "nan" not in text.lower() and "None" not in text
@@ -92,7 +92,7 @@ def test_square_brackets_in_a_name_are_no_markup(tmp_path: Path) -> None:
     verdicts = write_results(tmp_path, methods=("joint",), seeds=1)[1]
     verdicts["advice"] = "Keep [red]near[/red] apart."
     verdicts["tasks"][0]["unit"] = "[bold]"
-    assert "[red]near[/red]" in shown(verdicts, None)
+    assert "[red]near[/red]" in shown(verdicts, Timings())
 
 
 def test_unequal_budgets_of_tuning_are_marked(tmp_path: Path) -> None:
@@ -102,7 +102,7 @@ def test_unequal_budgets_of_tuning_are_marked(tmp_path: Path) -> None:
     for row in verdicts["rows"]:
         row["tuning"] = {"stl": 20, "joint": trials[row["method"]], "equal": trials[row["method"]] == 20}
     for width in (80, 100):
-        text = shown(verdicts, None, width)
+        text = shown(verdicts, Timings(), width)
         assert max(len(line.rstrip()) for line in text.splitlines()) <= width
         head, _, rest = text.partition("\njoint_high")
         assert "tuned by 20 trials, STL by 20\n" in head and "‡" not in head

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from mtl.report.timings import collect_timings, method_costs, write_timings_js
+from mtl.report.timings import Timings, collect_timings, method_costs, write_timings_js
+from tests.helpers.records import timing_json
 from tests.helpers.results import write_results
 from tests.helpers.verdicts import typed
 
@@ -15,7 +16,7 @@ def test_costs_set_a_method_beside_the_sum_of_its_single_models(tmp_path: Path) 
     for task, seconds in zip(("near", "far", "fault", "load_state", "coin"), (1, 2, 3, 4, 5), strict=True):
         for seed in (0, 1):
             path = tmp_path / "timings" / "baseline" / task / "random" / f"seed-{seed}.json"
-            path.write_text(json.dumps({"train_seconds": seconds + seed}), encoding="utf-8")
+            path.write_text(json.dumps(timing_json(float(seconds + seed))), encoding="utf-8")
     cost = method_costs(typed(verdicts), collect_timings(tmp_path))["joint"]
     assert cost["train_stl"] == pytest.approx(15 + 5 * 0.5)
     assert (cost["latency"], cost["latency_stl"]) == (1.1, pytest.approx(4.0))
@@ -32,7 +33,7 @@ def test_half_a_sum_is_no_sum(tmp_path: Path) -> None:
 
 
 def test_nothing_measured_is_none(tmp_path: Path) -> None:
-    assert collect_timings(tmp_path) is None
+    assert collect_timings(tmp_path) == Timings({}, None)
 
 
 def test_the_script_holds_what_the_page_asks_for(tmp_path: Path) -> None:
