@@ -5,9 +5,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from mtl.files import write_json
-from mtl.paths import TIMINGS, RunPath
+from mtl.paths import RunPath
 from mtl.results.history import Epoch
+from mtl.results.timing import Timing, timing_file
 
 Tell = Callable[[int, int], None]
 """Told after every epoch: (epochs done, epochs at most)."""
@@ -28,12 +28,12 @@ def unheard(record: Epoch) -> None:
 
 def write_timings(where: RunPath, root: Path, began: datetime, seconds: float, epochs: int, steps: int) -> None:
     """Writes a run's file below timings/: never compared, never a dependency."""
-    path = root / TIMINGS / where.folder.relative_to("outputs").with_suffix(".json")
-    write_json(path, {
-        "train_seconds": seconds,
-        "epochs": epochs,
-        "steps": steps,
-        "started": began.isoformat(),
-        "finished": datetime.now(UTC).isoformat(),
-        "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
-    })  # fmt: skip
+    timing = Timing(
+        train_seconds=seconds,
+        epochs=epochs,
+        steps=steps,
+        started=began.isoformat(),
+        finished=datetime.now(UTC).isoformat(),
+        peak_memory_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+    )
+    timing.write(root / timing_file(where))

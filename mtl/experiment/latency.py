@@ -4,7 +4,6 @@ import json
 from pathlib import Path
 from statistics import median
 from time import perf_counter
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -14,8 +13,8 @@ from mtl.data.loading.tasks import TaskSet
 from mtl.experiment.objects import load_tasks
 from mtl.experiment.recipe import Recipe, joint, single_task
 from mtl.experiment.saved import build_network
-from mtl.files import write_json
 from mtl.models.build import MultiTaskModel
+from mtl.results.timing import LATENCY, Latency
 from mtl.seeding import resolve_device
 from mtl.tasks.base import TaskSpec
 
@@ -35,34 +34,32 @@ def measure_latency(config: Config, root: Path = Path()) -> None:
     seed = config.base.seeds[0]
     data, _ = load_tasks(config, seed, root)
     models: dict[str, MultiTaskModel] = {}
-    wanted: dict[str, tuple[str, list[str]]] = {}  # what is reported → (its network, the tasks that it predicts)
+    single: dict[str, tuple[str, list[str]]] = {}  # task → (its network, the tasks that it predicts)
+    methods: dict[str, tuple[str, list[str]]] = {}
     for name in config.baseline_tasks:
         alone = single_task(config, name, config.baseline.starts[0], seed)
-        wanted[f"stl/{name}"] = _network(alone, data, models), alone.judged
+        single[name] = _network(alone, data, models), alone.judged
     for name in config.finetune.methods:
         together = joint(config, name, seed)
-        wanted[f"method/{name}"] = _network(together, data, models), together.judged
+        methods[name] = _network(together, data, models), together.judged
     models = {key: model.eval().to(device) for key, model in models.items()}
     inputs = {_shape(spec): torch.randn(BATCH, *spec.shape, device=device) for spec in data.specs.values()}
-    timed = {(network, tuple(tasks)) for network, tasks in wanted.values()}
+    timed = {(network, tuple(tasks)) for network, tasks in [*single.values(), *methods.values()]}
     seconds: dict[tuple[str, tuple[str, ...]], list[float]] = {key: [] for key in sorted(timed)}
     for turn in range(REPEATS + 1):
-        for (network, tasks_of), found in seconds.items():
+        for (network, tasks_of), measured in seconds.items():
             began = perf_counter()
             _predict_all(models[network], [data.specs[name] for name in tasks_of], inputs)
             if device.type == "cuda":
                 torch.cuda.synchronize()
             if turn > 0:  # the first round warms up
-                found.append(perf_counter() - began)
-    report: dict[str, Any] = {"batch": BATCH, "stl": {}}
-    for key, (network, tasks) in wanted.items():
-        kind, name = key.split("/")
-        value = 1000 * median(seconds[network, tuple(tasks)])
-        if kind == "stl":
-            report["stl"][name] = value
-        else:
-            report[name] = value
-    write_json(root / "timings" / "latency.json", report)
+                measured.append(perf_counter() - began)
+    milliseconds = {key: 1000 * median(measured) for key, measured in seconds.items()}
+    stl, together_ms = (
+        {name: milliseconds[network, tuple(tasks)] for name, (network, tasks) in named.items()}
+        for named in (single, methods)
+    )
+    Latency(batch=BATCH, stl=stl, methods=together_ms).write(root / LATENCY)
 
 
 def _network(recipe: Recipe, data: TaskSet, models: dict[str, MultiTaskModel]) -> str:

@@ -20,6 +20,7 @@ from mtl.files import whole_folder
 from mtl.models.build import build_pretrainer
 from mtl.paths import RunPath
 from mtl.results.history import PretrainingEpoch, PretrainingHistory
+from mtl.results.reading import HISTORY, RUN
 from mtl.results.record import Pretraining
 from mtl.seeding import make_deterministic, resolve_device, stable_seed
 from mtl.training.checkpoint import Checkpoint
@@ -49,8 +50,8 @@ def _run_pretrain(config: Config, where: RunPath, root: Path, tell: Tell, team: 
     if isinstance(objective, NoObjective):
         if team.leads:
             with whole_folder(root / where.folder) as folder:
-                Pretraining(**facts, val={}, parameters={}).write(folder / "run.json")
-                PretrainingHistory(epochs=[]).write(folder / "history.json")
+                Pretraining(**facts, val={}, parameters={}).write(folder / RUN)
+                PretrainingHistory(epochs=[]).write(folder / HISTORY)
         return root / where.folder
     began, clock = datetime.now(UTC), perf_counter()
     make_deterministic(stable_seed(seed, "pretrain"), config.base.threads)
@@ -86,8 +87,8 @@ def _run_pretrain(config: Config, where: RunPath, root: Path, tell: Tell, team: 
         where, root, began, perf_counter() - clock + state.spent, len(history), plan.steps_per_epoch * len(history)
     )
     with whole_folder(root / where.folder) as folder:
-        Pretraining(**facts, val=losses, parameters=counts).write(folder / "run.json")
-        PretrainingHistory(epochs=history).write(folder / "history.json")
+        Pretraining(**facts, val=losses, parameters=counts).write(folder / RUN)
+        PretrainingHistory(epochs=history).write(folder / HISTORY)
         write_weights(folder / "weights.safetensors", pretrainer.transferable())
     note_finished(where, [state], root)
     return root / where.folder
