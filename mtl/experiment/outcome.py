@@ -1,12 +1,11 @@
 """What is said of a trained model besides its metrics: the optimum it could have reached, and examples to look at."""
 
-from typing import Any
-
 import torch
 
 from mtl.data.loading.tasks import TaskSet
 from mtl.models.build import MultiTaskModel
 from mtl.models.sharing import CrossStitchTrunk
+from mtl.results.examples import Example, Examples
 from mtl.results.record import Stitches
 from mtl.tasks.base import TaskSpec
 from mtl.training.measure import predict
@@ -43,11 +42,10 @@ def stitches(model: MultiTaskModel) -> Stitches | None:
     return Stitches(tasks=list(trunk.place), stages=stages)
 
 
-def examples(model: MultiTaskModel, data: TaskSet, specs: dict[str, TaskSpec]) -> dict[str, Any]:
-    """Task → EXAMPLES test samples spread over the test part, of kinds whose samples are shown: input, truth and
-    prediction in original units."""
+def examples(model: MultiTaskModel, data: TaskSet, specs: dict[str, TaskSpec]) -> Examples:
+    """EXAMPLES test samples spread over the test part, of tasks of kinds whose samples are shown."""
     device = next(model.parameters()).device
-    shown: dict[str, Any] = {}
+    shown: dict[str, Example] = {}
     for pool in data.select(list(specs), "test"):
         for name in pool.tasks:
             if not specs[name].shown:
@@ -57,5 +55,7 @@ def examples(model: MultiTaskModel, data: TaskSet, specs: dict[str, TaskSpec]) -
             few = alone.at_most(EXAMPLES)
             batch = few.batch(torch.arange(len(few)))
             x = batch.x if batch.valid is None else batch.x[batch.valid[:, 0]]
-            shown[name] = specs[name].examples(x, *predict(model, [few.to(device)])[name])
-    return shown
+            example = specs[name].examples(x, *predict(model, [few.to(device)])[name])
+            if example is not None:
+                shown[name] = example
+    return Examples.model_validate(shown)

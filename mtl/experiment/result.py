@@ -8,12 +8,14 @@ from mtl.data.loading.tasks import TaskSet
 from mtl.experiment.outcome import examples, optimum, stitches
 from mtl.experiment.recipe import Recipe
 from mtl.experiment.weights import write_weights
-from mtl.files import whole_folder, write_json
+from mtl.files import whole_folder
 from mtl.grouping.maps import FILE
 from mtl.models.build import MultiTaskModel
 from mtl.models.transfer import Transfer
+from mtl.results.examples import Examples
 from mtl.results.history import Epoch, History
 from mtl.results.numbers import TaskMetrics
+from mtl.results.reading import EXAMPLES, HISTORY, RUN
 from mtl.results.record import Detail, Handover, Parameters, Phase, Run, SharingKind
 from mtl.training.instruments import Instruments
 from mtl.training.measure import measure
@@ -63,10 +65,10 @@ def write_run(run: Finished, out: Path) -> Path:
     last = run.phases[-1].fitted
     record = _record(run, len(epochs))
     with whole_folder(out / recipe.where.folder) as folder:
-        record.write(folder / "run.json")
-        History(epochs=epochs, best_epoch=last.best_epoch, stopped=last.stopped).write(folder / "history.json")
+        record.write(folder / RUN)
+        History(epochs=epochs, best_epoch=last.best_epoch, stopped=last.stopped).write(folder / HISTORY)
         first = recipe.seed == recipe.config.base.seeds[0]
-        write_json(folder / "examples.json", examples(run.model, data, specs) if first else {})
+        (examples(run.model, data, specs) if first else Examples()).write(folder / EXAMPLES)
         write_weights(folder / "weights.safetensors", run.model.state_dict())
         for phase in run.phases:
             recorder = phase.instruments.recorder

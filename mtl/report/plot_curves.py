@@ -23,7 +23,8 @@ from mtl.report.style import (
     method_marker,
     picture,
 )
-from mtl.report.words import Json, in_shown_unit, known, listed
+from mtl.report.words import in_shown_unit, known, listed
+from mtl.results.record import OperatingPoints, Reliability
 from mtl.results.verdicts import JudgedTask
 
 Array = NDArray[np.float64]
@@ -42,6 +43,12 @@ class Points:
     false: Array
     positives: int
     negatives: int
+
+    @staticmethod
+    def of(points: OperatingPoints) -> "Points":
+        """Counts as arrays."""
+        true, false = (np.asarray(counts, dtype=float) for counts in (points.true_positives, points.false_positives))
+        return Points(true, false, points.positives, points.negatives)
 
     def true_rate(self) -> Array:
         """Share of the positive samples that are found, at each false positive rate of GRID.
@@ -75,13 +82,11 @@ def thresholds(results: Results, tasks: list[JudgedTask]) -> list[Picture | Miss
 
 def _thresholds(results: Results, task: JudgedTask) -> Picture | Missing:
     key, title = f"thresholds_{task.name}", f"{TITLE}: {task.name}"
-    runs = {
-        name: [run for run in found if _points(run, task.name)] for name, found in results.task_runs(task.name).items()
-    }
-    runs = {name: found for name, found in runs.items() if found}
+    runs = {name: _measured(several, task.name) for name, several in results.task_runs(task.name).items()}
+    runs = {name: measured for name, measured in runs.items() if measured}
     if not runs:
         return Missing(key, title, "no run holds counts at every threshold")
-    points = {name: [_parsed(_points(run, task.name)) for run in found] for name, found in runs.items()}
+    points = {name: [Points.of(points) for _, points, _ in measured] for name, measured in runs.items()}
     first = next(iter(points.values()))[0]
     if not first.positives or not first.negatives:
         which = "positive" if first.positives else "negative"
@@ -94,7 +99,7 @@ def _thresholds(results: Results, task: JudgedTask) -> Picture | Missing:
     for name, found in points.items():
         _band(axes[0], name, names, np.array([one.true_rate() for one in found]), start=0.0)
         _band(axes[1], name, names, np.array([one.precision() for one in found]))
-        _reliability(axes[2], name, names, [run.summary["detail"][task.name]["reliability"] for run in runs[name]])
+        _reliability(axes[2], name, names, [bins for _, _, bins in runs[name]])
     share = first.positives / (first.positives + first.negatives)
     for ax, ends in ((axes[0], (0, 1)), (axes[1], (share, share)), (axes[2], (0, 1))):
         ax.plot((0, 1), ends, color=MUTED, linestyle=":", linewidth=1.2)
@@ -107,6 +112,7 @@ def _thresholds(results: Results, task: JudgedTask) -> Picture | Missing:
     axes[1].set(title="precision and recall", xlabel="recall %", ylabel="precision %")
     axes[2].set(title="calibration", xlabel="predicted probability %", ylabel="share that is positive %")
     legend_below(figure, axes[:1])
+    said = [_said(name, [run for run, _, _ in runs[name]], task.name) for name in points]
     several = max(len(found) for found in points.values()) > 1
     fewer = " STL and the method with the best mean." if len(points) < len(runs) else ""
     return picture(
@@ -114,18 +120,18 @@ def _thresholds(results: Results, task: JudgedTask) -> Picture | Missing:
         f"What {task.name} reaches on the test part at every threshold" + ", mean and range over seeds" * several
         + f".{fewer} Dotted: scores that say nothing; on the right, probabilities that come true as often as they say "
         "(a larger mark holds more samples). Where curves cross, it depends on the threshold which model is better.",
-        f"Curves of {task.name}: " + "; ".join(_said(name, runs[name], task.name) for name in points) + ".",
+        f"Curves of {task.name}: {'; '.join(said)}.",
     )  # fmt: skip
 
 
-def _points(run: Run, task: str) -> Json:
-    found: Json = run.summary.get("detail", {}).get(task, {}).get("operating_points") or {}
-    return found
-
-
-def _parsed(points: Json) -> Points:
-    true, false = (np.asarray(points[f"{kind}_positives"], dtype=float) for kind in ("true", "false"))
-    return Points(true, false, points["positives"], points["negatives"])
+def _measured(runs: list[Run], task: str) -> list[tuple[Run, OperatingPoints, Reliability]]:
+    """The runs that hold counts at every threshold, with these and the bins of their probabilities."""
+    details = [(run, run.record.detail[task]) for run in runs if task in run.record.detail]
+    return [
+        (run, detail.operating_points, detail.reliability)
+        for run, detail in details
+        if detail.operating_points is not None and detail.reliability is not None
+    ]
 
 
 def _band(ax: Axes, name: str, names: list[str], curves: Array, start: float | None = None) -> None:
@@ -139,11 +145,16 @@ def _band(ax: Axes, name: str, names: list[str], curves: Array, start: float | N
         ax.fill_between(GRID, curves.min(axis=0), curves.max(axis=0), color=line["color"], alpha=0.15, linewidth=0)
 
 
-def _reliability(ax: Axes, name: str, names: list[str], diagrams: list[Json]) -> None:
+def _reliability(ax: Axes, name: str, names: list[str], diagrams: list[Reliability]) -> None:
     """Bins of the predicted probability, each with the samples of all seeds."""
     bins, probability, positive, samples = (
-        np.concatenate([np.asarray(diagram[key], dtype=float) for diagram in diagrams])
-        for key in ("bin", "probability", "positive", "samples")
+        np.concatenate([np.asarray(values, dtype=float) for values in several])
+        for several in (
+            [diagram.bin for diagram in diagrams],
+            [diagram.probability for diagram in diagrams],
+            [diagram.positive for diagram in diagrams],
+            [diagram.samples for diagram in diagrams],
+        )
     )
     held = np.unique(bins)
     count = np.array([samples[bins == number].sum() for number in held])
@@ -162,7 +173,7 @@ def _said(name: str, runs: list[Run], task: str) -> str:
     """Mean metrics of one model, in words."""
     texts = []
     for metric, word in (("auc", "AUC"), ("average_precision", "average precision"), ("ece", "calibration error")):
-        values = [run.summary["test"][task].get(metric) for run in runs]
+        values = [run.record.test[task].get(metric) for run in runs]
         shown = [in_shown_unit(metric, value) for value in values if known(value)]
         texts += [f"{word} {np.mean(shown):.1f} %"] if shown else []
     return f"{name} {listed(texts)}".strip()

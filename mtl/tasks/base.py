@@ -18,11 +18,11 @@ from torch import Tensor, nn
 from mtl.config.inputs import WINDOWS, InputKind
 from mtl.config.metrics import METRICS, Family
 from mtl.config.tasks import Task
+from mtl.results.examples import Example
+from mtl.results.numbers import Metrics
 from mtl.tasks.label_measures import unmeasurable
 from mtl.types import NO_LABEL, SourceData
 
-Metrics = dict[str, float]
-"""Metric → value, of one task."""
 Detail = dict[str, Any]
 """What is measured of one task besides its metrics; plain values, as JSON has them."""
 
@@ -205,7 +205,7 @@ class TaskSpec(ABC):
     def optimum(self, oracle: Oracle, rows: Int[Tensor, " n"], target: Tensor) -> Metrics | None:
         """Metrics of the best possible predictor on samples that end at `rows`; None where it is not known."""
 
-    def examples(self, x: Tensor, prediction: Tensor, target: Tensor) -> dict[str, Any] | None:
+    def examples(self, x: Tensor, prediction: Tensor, target: Tensor) -> Example | None:
         """A few samples to look at, original units; None for kinds whose samples are not shown."""
         return None
 

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from mtl.config.tasks import ForecastTask, Task
+from mtl.results.examples import Example, Window
 from mtl.tasks.base import AtSource, Criterion, Detail, Heads, Metrics, Oracle, RegressionSpec, weighted_mean
 from mtl.tasks.forecast_scores import forecast_metrics, forecast_optimum
 from mtl.types import SourceData
@@ -107,14 +108,14 @@ class Forecast(RegressionSpec):
 
     def examples(
         self, x: Float[Tensor, "n C L"], prediction: Float[Tensor, "n T H"], target: Float[Tensor, "n T H"]
-    ) -> dict[str, Any]:
+    ) -> Example:
         parts = [self.original(values).tolist() for values in (x[:, self.targets], target, prediction)]
         names = self.target_columns
-        return {
-            "columns": names,
-            "units": {name: unit for name, unit in self.units.items() if name in names},
-            "windows": [{"input": i, "truth": t, "prediction": p} for i, t, p in zip(*parts, strict=True)],
-        }
+        return Example(
+            columns=names,
+            units={name: unit for name, unit in self.units.items() if name in names},
+            windows=[Window(input=i, truth=t, prediction=p) for i, t, p in zip(*parts, strict=True)],
+        )
 
     def present(self, prediction: Float[Tensor, "n T H"]) -> dict[str, Any]:
         values = self.original(prediction)

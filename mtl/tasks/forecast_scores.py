@@ -10,9 +10,9 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from mtl.errors import DataError
+from mtl.results.numbers import Metrics
 from mtl.tasks.optimum import oracle_positions
 
-Metrics = dict[str, float]
 Detail = dict[str, Any]
 
 CHUNK = 256

@@ -10,6 +10,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from mtl.errors import DataError
+from mtl.results.numbers import Metrics
 from mtl.tasks.calibration import brier_score, log_loss
 from mtl.tasks.confusion import accuracy, balanced_accuracy, confusion_table, macro_f1
 from mtl.tasks.label_measures import BinaryMeasures, ClassMeasures
@@ -18,7 +19,6 @@ from mtl.tasks.ranking import average_precision, macro_auc, rank, roc_auc
 from mtl.tasks.undefined import Undefined, split_undefined
 from mtl.types import NO_LABEL
 
-Metrics = dict[str, float]
 Detail = dict[str, Any]
 DECIMALS = 9
 """Places of a probability that count: true ones that differ by less are a tie."""

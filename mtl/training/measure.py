@@ -5,11 +5,11 @@ from torch import Tensor
 
 from mtl.data.loading.pools import Pool
 from mtl.models.build import MultiTaskModel
+from mtl.results.numbers import TaskMetrics
 from mtl.tasks.base import Detail, TaskSpec
 
 CHUNK = 256
 """Windows in one pass: enough to fill the arithmetic units, little enough to stay in the cache."""
-Metrics = dict[str, dict[str, float]]
 
 
 @torch.no_grad()
@@ -48,7 +48,7 @@ def predict(model: MultiTaskModel, pools: list[Pool]) -> dict[str, tuple[Tensor,
 
 def measure(
     model: MultiTaskModel, pools: list[Pool], specs: dict[str, TaskSpec], detailed: bool = False
-) -> tuple[Metrics, dict[str, Detail]]:
+) -> tuple[TaskMetrics, dict[str, Detail]]:
     """(task → metrics, task → details) of a model on some pools.
 
     Args:
@@ -57,7 +57,7 @@ def measure(
         specs: the tasks.
         detailed: every metric and its detail, errors in original units among them; else what an epoch is judged by.
     """
-    metrics: Metrics = {}
+    metrics: TaskMetrics = {}
     details: dict[str, Detail] = {}
     for name, (prediction, target) in predict(model, pools).items():
         metrics[name], details[name] = specs[name].score(prediction, target, detailed)

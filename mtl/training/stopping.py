@@ -9,10 +9,8 @@ from dataclasses import dataclass
 
 from mtl.balancing.weighted import task_weights
 from mtl.config import StoppingConfig
+from mtl.results.numbers import TaskMetrics
 from mtl.tasks.base import TaskSpec
-
-Metrics = dict[str, dict[str, float]]
-"""Task → metric → value."""
 
 
 @dataclass
@@ -38,7 +36,7 @@ class Selector:
     best_epoch: int = 0
     best: tuple[float, ...] = (math.inf,)
 
-    def score(self, val: Metrics) -> tuple[float, ...]:
+    def score(self, val: TaskMetrics) -> tuple[float, ...]:
         """What is minimised, compared element by element."""
         counted = [spec for spec in self.specs if spec.role == "main"] or self.specs
         errors = [spec for spec in counted if spec.family == "regression"]
@@ -61,7 +59,7 @@ class Selector:
                 # Among epochs that keep those errors the error of the labels counts; before any does, the excess.
                 return max(0.0, excess), _mean(labels, val), _mean_loss(labels, val)
 
-    def update(self, epoch: int, val: Metrics) -> bool:
+    def update(self, epoch: int, val: TaskMetrics) -> bool:
         """Records an epoch (from 1); True when it is the best so far."""
         score = self.score(val)
         better = score < self.best
@@ -74,14 +72,14 @@ class Selector:
         return self.config.patience is not None and epoch - self.best_epoch >= self.config.patience
 
 
-def _error(spec: TaskSpec, val: Metrics) -> float:
+def _error(spec: TaskSpec, val: TaskMetrics) -> float:
     value = val[spec.name][spec.metric]
     return value if spec.lower_is_better else 1 - value
 
 
-def _mean(specs: list[TaskSpec], val: Metrics) -> float:
+def _mean(specs: list[TaskSpec], val: TaskMetrics) -> float:
     return sum(_error(spec, val) for spec in specs) / len(specs)
 
 
-def _mean_loss(specs: list[TaskSpec], val: Metrics) -> float:
+def _mean_loss(specs: list[TaskSpec], val: TaskMetrics) -> float:
     return sum(val[spec.name][spec.loss_metric] for spec in specs) / len(specs)

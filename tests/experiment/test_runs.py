@@ -16,9 +16,9 @@ from mtl.experiment import recipe, run_baseline, run_finetune, run_pretrain
 from mtl.experiment.identity import run_identity
 from mtl.experiment.objects import load_tasks
 from mtl.experiment.states import list_states, release
-from mtl.files import write_json
 from mtl.models.build import MultiTaskModel, build_model
 from mtl.paths import REFERENCE, RunPath
+from mtl.results.reference import Reference
 from tests.experiment.conftest import PRETRAINED, configure
 
 SEED = 3
@@ -196,8 +196,7 @@ class TestConstrainedStopping:
         )  # fmt: skip
 
     def run(self, mse: float, root: Path) -> Any:
-        errors = {"next": {"random": {str(SEED): mse, "4": 0.0001}}}
-        write_json(root / REFERENCE, {"mse": errors, "weights": {}})
+        Reference(mse={"next": {"random": {str(SEED): mse, "4": 0.0001}}}, weights={}).write(root / REFERENCE)
         folder = run_finetune(self.config(), "joint", SEED, root)
         return sane(folder, self.config()), read(folder, "history")["epochs"]
 

@@ -8,12 +8,15 @@ import pytest
 import torch
 from sklearn import metrics as sk
 
+from mtl.report import read
 from mtl.report.plot_curves import GRID, MOST_MODELS, Points, thresholds
-from mtl.report.read import STL, Results, Run
+from mtl.report.read import STL, Results
 from mtl.report.scores import label_tables
 from mtl.report.style import Missing, Picture, styled
+from mtl.results.record import Run
 from mtl.results.verdicts import Verdicts
 from mtl.tasks.ranking import operating_points, rank
+from tests.helpers.records import run_json
 from tests.helpers.verdicts import method_json, row_json, summary_json, task_json, typed, verdicts_json
 
 
@@ -56,8 +59,9 @@ def results(methods: int = 2, seeds: int = 2, positive: int | None = None, **det
     points = operating_points(rank(torch.sin(torch.arange(40.0)), labels))
     reliability = {"bin": [2, 9], "probability": [0.2, 0.6], "positive": [0.3, 0.7], "samples": [25, 15]}
     whole = {"operating_points": points, "reliability": reliability} | detail
-    summary = {"detail": {"fault": whole}, "test": {"fault": {"auc": 0.75, "ece": 0.1}}}
-    runs = [Run(seed, summary, {}, {}) for seed in range(seeds)]
+    measured = {"detail": {"fault": whole}, "test": {"fault": {"auc": 0.75, "ece": 0.1}}}
+    contents = [run_json("baseline", "fault", seed) | measured for seed in range(seeds)]
+    runs = [read.Run(Run.parse(content, "run.json"), None, None) for content in contents]
     return Results({("fault", "random"): runs}, dict.fromkeys(names, runs), typed(verdicts))
 
 
