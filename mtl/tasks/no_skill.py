@@ -16,7 +16,8 @@ def no_skill(metric: str, counts: Sequence[int]) -> float | None:
         counts: number of samples of each class; of a binary task class 1 is the positive one.
 
     Returns:
-        None for the calibration error, which the frequencies bring to 0: it says nothing of skill.
+        None for metrics of which it is not known, and for the calibration error, which the frequencies bring to 0: it
+        says nothing of skill.
     """
     shares = [count / sum(counts) for count in counts if count > 0]
     match metric:
@@ -36,7 +37,5 @@ def no_skill(metric: str, counts: Sequence[int]) -> float | None:
             return -math.fsum(share * math.log(share) for share in shares)
         case "brier":
             return counts[0] * counts[1] / sum(counts) ** 2
-        case "ece":
-            return None
         case _:
-            raise ValueError(f"`metric` should be a metric of a label, found {metric!r}.")
+            return None

@@ -15,6 +15,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from mtl.config.metrics import METRICS, Metric
 from mtl.errors import UserError
 
 FOLDER = Path("reference")
@@ -61,17 +62,21 @@ class Reference(BaseModel):
 
 ERROR, LOSS = Tolerance(kind="relative", value=0.02), Tolerance(kind="relative", value=0.2)
 SHARE = Tolerance(kind="absolute", value=0.03)
-TOLERANCES = {"mse": ERROR, "mae": ERROR, "mse_original": ERROR, "mae_original": ERROR, "loss": LOSS, "log_loss": LOSS,
-              "accuracy": SHARE, "balanced_accuracy": SHARE, "macro_f1": SHARE, "f1": SHARE, "auc": SHARE,
-              "macro_auc": SHARE, "average_precision": SHARE, "brier": SHARE, "ece": SHARE}  # fmt: skip
-"""Of every metric that a test part is measured by, for one run."""
 
 
 def tolerances(metrics: set[str]) -> Tolerances:
-    """Those of some metrics; half as much for means."""
+    """Those of some metrics that a test part is measured by; half as much for means over seeds."""
     return Tolerances(
-        run={name: TOLERANCES[name] for name in metrics}, mean={name: TOLERANCES[name].half() for name in metrics}
+        run={name: _tolerance(METRICS[name]) for name in metrics},
+        mean={name: _tolerance(METRICS[name]).half() for name in metrics},
     )
+
+
+def _tolerance(metric: Metric) -> Tolerance:
+    """Of one run: errors with a unit are steadier than likelihoods; shares have a scale of their own."""
+    if metric.share or not metric.comparable:
+        return SHARE
+    return ERROR if metric.unit else LOSS
 
 
 def read(path: Path, root: Path) -> Reference:
