@@ -10,6 +10,7 @@ from mtl.config.grouping_checks import grouping_contradictions
 from mtl.config.method_checks import phase_problems, sharing_problems, start_problems
 from mtl.config.schema import Config
 from mtl.config.source_checks import source_problems
+from mtl.config.tolerance_checks import tolerance_problems
 
 
 def contradictions(config: Config) -> list[Problem]:
@@ -25,7 +26,8 @@ def contradictions(config: Config) -> list[Problem]:
         config.cluster,
         config.specialise,
     )
-    return problems + encoder_problems(config) + _tune(config) + _evaluate(config) + _stopping(config)
+    problems += encoder_problems(config) + _tune(config) + _evaluate(config) + tolerance_problems(config)
+    return problems + _stopping(config)
 
 
 def _tasks(config: Config) -> list[Problem]:

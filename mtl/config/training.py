@@ -17,6 +17,7 @@ from mtl.config.common import (
 )
 from mtl.config.methods import Start
 from mtl.config.metrics import Family
+from mtl.config.tolerance import Tolerance
 
 
 class BaseConfig(Section):
@@ -158,7 +159,7 @@ class EvaluateConfig(Section):
     """`evaluate`: how results are compared and shown."""
 
     confidence: Annotated[float, Field(gt=0.5, lt=1, strict=True)] = 0.95
-    tolerance: NonNegativeFloat | dict[Name, NonNegativeFloat] = 0.05
+    tolerance: Tolerance = 0.05
     """A task counts as kept when its metric is at most this share worse than the single-task one. A number holds for
     every task of numbers, which are judged by their error; a mapping names tasks of any kind."""
     trials: dict[Name, Count] | None = None
