@@ -248,3 +248,59 @@ def test_such_a_line_is_fine(source: str) -> None:
 @pytest.mark.parametrize("path", _python_files("mtl", "stages", "pipelines"), ids=lambda path: path.stem)
 def test_no_file_is_longer_than_a_person_reads(path: Path) -> None:
     assert len(path.read_text(encoding="utf-8").splitlines()) <= 350
+
+
+LONGEST, MOST_ARGUMENTS = 80, 8
+"""Lines of a function, its docstring included; its arguments without `self`."""
+
+
+def _is_command(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    """Whether the arguments of a function are the options of a command: it is decorated with `….command(…)`."""
+    called = (node.func for node in function.decorator_list if isinstance(node, ast.Call))
+    return any(isinstance(name, ast.Attribute) and name.attr in ("command", "callback") for name in called)
+
+
+def _too_large(tree: ast.AST) -> Iterator[str]:
+    """Functions that nobody can hold in the head at once."""
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            continue
+        lines = (node.end_lineno or node.lineno) - node.lineno + 1
+        if lines > LONGEST:
+            yield f"{node.name} has {lines} lines"
+        given = node.args
+        names = [argument.arg for argument in (*given.posonlyargs, *given.args, *given.kwonlyargs)]
+        count = len(names) - (names[:1] in (["self"], ["cls"])) + (given.vararg is not None) + (given.kwarg is not None)
+        if count > MOST_ARGUMENTS and not _is_command(node):
+            yield f"{node.name} has {count} arguments"
+
+
+def test_no_function_is_larger_than_a_person_holds_in_the_head() -> None:
+    large = [
+        f"{path.relative_to(PROJECT)}: {what}"
+        for path in _python_files("mtl", "stages", "pipelines")
+        for what in _too_large(_tree(path))
+    ]
+    assert large == []
+
+
+EIGHT = "a, b, c, d, e, f, g, h"
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        (f"def f({EIGHT}): pass", []),
+        (f"def f({EIGHT}, i): pass", ["f has 9 arguments"]),
+        (f"def f({EIGHT}, *rest): pass", ["f has 9 arguments"]),
+        (f"class C:\n    def f(self, {EIGHT}): pass", []),
+        (f"class C:\n    async def f(self, {EIGHT}, *, i): pass", ["f has 9 arguments"]),
+        (f"@app.command()\ndef f({EIGHT}, i): pass", []),
+        (f"@cache()\ndef f({EIGHT}, i): pass", ["f has 9 arguments"]),
+        ("def f():\n" + 79 * "    pass\n", []),
+        ("def f():\n" + 80 * "    pass\n", ["f has 81 lines"]),
+        ("@app.command()\ndef f():\n" + 80 * "    pass\n", ["f has 81 lines"]),
+    ],
+)
+def test_such_a_function_would_be_found(source: str, found: list[str]) -> None:
+    assert list(_too_large(ast.parse(source))) == found

@@ -5,13 +5,13 @@ network for each pool, one vector of losses, one balanced backward pass, clippin
 back (synchronised) only every `CHECK_EVERY` steps, for the check that losses are finite, and at an epoch's end.
 """
 
-import math
 from collections.abc import Iterator
 
 import torch
 
 from mtl.balancing.base import NonFiniteGradientError
 from mtl.results.history import Epoch
+from mtl.results.numbers import TaskMetrics
 from mtl.training.checkpoint import Checkpoint
 from mtl.training.descent import Descent
 from mtl.training.forward import Forward
@@ -45,11 +45,9 @@ def fit(state: TrainingState, data: TrainingData, budget: Budget, checkpoint: Ch
             break
         model.train()
         tally = Tally(list(specs), len(steps), instruments.probe_steps(len(steps)), device)
-        first = 0
-        if begun is not None:
+        first = fitted.steps - sum(lengths[: epoch - 1])
+        if first:  # the saved state was in the middle of this epoch
             tally.restore(begun)
-            first = fitted.steps - sum(lengths[:done])
-            begun = None
         finite = FiniteCheck(tally, epoch, steps, data.train, checked=first)
         rate = 0.0
         for i, chosen in enumerate(steps[first:], start=first):
@@ -72,9 +70,7 @@ def fit(state: TrainingState, data: TrainingData, budget: Budget, checkpoint: Ch
                 if gramian is not None:
                     tally.add_agreement(i, balancer.agreement(gramian, weights, passed.places))
                 tally.norms[i] = norm = descent.gradient_norm()
-                # On an accelerator this would wait for it; there it is found later, and without the task.
-                if device.type == "cpu" and not math.isfinite(norm):
-                    raise finite.error(i + 1, model.tasks_of_broken_heads())
+                finite.look_at_gradient(i, norm, model)
                 descent.step(norm)
             save = i + 1 < len(steps) and checkpoint.due()
             if save or finite.due(i + 1):
@@ -88,22 +84,39 @@ def fit(state: TrainingState, data: TrainingData, budget: Budget, checkpoint: Ch
             fitted.best_epoch = epoch
             fitted.best = {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
         fitted.stopped = "patience" if selector.exhausted(epoch) and epoch < budget.epochs else "end"
-        record = Epoch(
-            epoch=epoch,
-            phase=None,  # a run of several phases numbers them when it writes its files
-            steps=len(steps),
-            lr=rate,
-            lam=balancer.share((fitted.steps - 1) / total),
-            weights=tally.mean_weights(),
-            train=tally.mean_losses(),
-            val=metrics,
-            score=selector.score(metrics)[0],
-            grad_norm=tally.norms.mean().item(),
-            gradients=tally.mean_geometry(),
-            lookahead=instruments.affinities(),
-            test=instruments.test_metrics(model, specs),
-        )
+        lam = balancer.share((fitted.steps - 1) / total)
+        record = _record(epoch, rate, lam, tally, metrics, state)
         fitted.epochs.append(record)
         state.save(checkpoint, epoch)
         yield record
     model.load_state_dict(fitted.best)
+
+
+def _record(
+    epoch: int, rate: float, lam: float | None, tally: Tally, metrics: TaskMetrics, state: TrainingState
+) -> Epoch:
+    """The record of an epoch that ends.
+
+    Args:
+        epoch: its number, from 1.
+        rate: learning rate of its last step.
+        lam: λ at its last step; None for methods that have none.
+        tally: its sums.
+        metrics: task → validation metrics.
+        state: of the training, whose instruments say what they have found.
+    """
+    return Epoch(
+        epoch=epoch,
+        phase=None,  # a run of several phases numbers them when it writes its files
+        steps=len(tally.norms),
+        lr=rate,
+        lam=lam,
+        weights=tally.mean_weights(),
+        train=tally.mean_losses(),
+        val=metrics,
+        score=state.selector.score(metrics)[0],
+        grad_norm=tally.norms.mean().item(),
+        gradients=tally.mean_geometry(),
+        lookahead=state.instruments.affinities(),
+        test=state.instruments.test_metrics(state.model, state.specs),
+    )

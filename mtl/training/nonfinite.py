@@ -8,6 +8,7 @@ from torch import Tensor
 
 from mtl.data.loading.pools import Pool
 from mtl.errors import UserError
+from mtl.models.build import MultiTaskModel
 from mtl.training.tally import Tally
 
 CHECK_EVERY = 50
@@ -51,6 +52,17 @@ class FiniteCheck:
         if not self.tally.finite(self.checked, end):
             raise self.error(end)
         self.checked = end
+
+    def look_at_gradient(self, step: int, norm: Tensor, model: MultiTaskModel) -> None:
+        """Looks at the gradient of a step, of this norm, before it moves anything.
+
+        On an accelerator this would wait for the device; there `look` finds it later, and without the tasks.
+
+        Raises:
+            NonFiniteError: it is NaN or infinite; names the tasks whose heads have such a gradient.
+        """
+        if norm.device.type == "cpu" and not math.isfinite(norm):
+            raise self.error(step + 1, model.tasks_of_broken_heads())
 
     def error(self, end: int, tasks: Sequence[str] = ()) -> NonFiniteError:
         """The error for what broke first before step `end`: a loss, or else the gradient.

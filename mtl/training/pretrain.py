@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from mtl.data.loading.pools import Pool
@@ -61,18 +62,7 @@ def pretrain(
             factor = budget.decay ** (epoch - 1) if schedule == "exponential" else lr_factor(schedule, step / total)
             rate = set_lr(optimiser, factor)
             optimiser.zero_grad(set_to_none=True)
-            size = sum(len(index) for index in chosen.values())
-            before = 0
-            for pool in train:
-                if pool.name in chosen:
-                    index = chosen[pool.name]
-                    share = team.share(len(index), before)
-                    before += len(index)
-                    with drawing_for(share):
-                        loss = pretrainer.loss(pool.batch(index[share.begin : share.end].to(device)).x)
-                    loss = loss * (share.own / size)
-                    loss.backward()
-                    seen[i] += loss.detach()
+            seen[i] = _backward(pretrainer, train, chosen, team)
             team.add_up(pretrainer.parameters(), seen[i : i + 1])
             norm = nn.utils.clip_grad_norm_(pretrainer.parameters(), torch.inf if budget.clip is None else budget.clip)
             optimiser.step()
@@ -100,6 +90,29 @@ def pretrain(
         history.append(record)
         checkpoint.save(modules, optimiser, _record(history, step))
         yield record
+
+
+def _backward(pretrainer: Pretrainer, train: list[Pool], chosen: dict[str, Tensor], team: Team) -> Float[Tensor, ""]:
+    """Adds to the gradients what this process's part of a step gives, weighted by its windows.
+
+    Returns:
+        This part of the step's loss, which is the mean over all its windows.
+    """
+    device = next(pretrainer.parameters()).device
+    size = sum(len(index) for index in chosen.values())
+    total = torch.zeros((), device=device)
+    before = 0
+    for pool in train:
+        if pool.name in chosen:
+            index = chosen[pool.name]
+            share = team.share(len(index), before)
+            before += len(index)
+            with drawing_for(share):
+                loss = pretrainer.loss(pool.batch(index[share.begin : share.end].to(device)).x)
+            loss = loss * (share.own / size)
+            loss.backward()
+            total += loss.detach()
+    return total
 
 
 def _record(history: list[PretrainingEpoch], step: int) -> dict[str, Any]:

@@ -139,19 +139,19 @@ class TrainingState:
         sums = None if tally is None else tally.state()
         checkpoint.save(self.modules, self.optimiser, record, self.fitted.best, sums)
 
-    def resume(self, checkpoint: Checkpoint) -> tuple[int, dict[str, Tensor] | None]:
+    def resume(self, checkpoint: Checkpoint) -> tuple[int, dict[str, Tensor]]:
         """Puts everything back as it was when the state was saved, if one was.
 
         Returns:
-            How many epochs are whole, and the sums of the one that was begun (None: none was).
+            How many epochs are whole, and the sums of the one that was begun (none, if none was).
         """
         saved = checkpoint.load(self.modules, self.optimiser)
         if saved is None:
-            return 0, None
+            return 0, {}
         record, fitted, selector = saved.record, self.fitted, self.selector
         selector.best_epoch, selector.best = record["best_epoch"], tuple(record["best"])
         fitted.best, fitted.best_epoch = saved.best, record["best_epoch"]
         fitted.epochs = [Epoch.model_validate(epoch) for epoch in record["epochs"]]
         fitted.stopped = record["stopped"]
         fitted.steps, fitted.samples = record["steps"], record["samples"]
-        return int(record["epoch"]), saved.tally or None
+        return int(record["epoch"]), saved.tally
