@@ -185,6 +185,8 @@ class MlpEncoder(ImageEncoder):
     kind: Literal["mlp"]
     sizes: Annotated[list[PositiveInt], Field(min_length=1)] = [64, 32]
     """Widths of the hidden layers; each is a stage."""
+    activation: Literal["relu", "identity"] = "relu"
+    """After every layer; `identity` makes the whole network linear."""
 
     @property
     def stage_count(self) -> int:

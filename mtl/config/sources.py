@@ -15,6 +15,7 @@ from mtl.config.common import (
 )
 from mtl.config.images import Cifar10Source, Cifar100Source, DigitsSource, MnistSource
 from mtl.config.inputs import WINDOWS, InputKind, SourceBase
+from mtl.config.regressions import RegressionsSource
 from mtl.config.sensors import SensorsSource
 
 
@@ -134,7 +135,7 @@ class PythonSource(SourceBase):
 
 
 Source = Annotated[
-    SensorsSource | SeriesSource | HarSource | UeaSource | ArraysSource | PythonSource
+    SensorsSource | RegressionsSource | SeriesSource | HarSource | UeaSource | ArraysSource | PythonSource
     | DigitsSource | MnistSource | Cifar10Source | Cifar100Source,
     Field(discriminator="kind"),
 ]  # fmt: skip
@@ -148,5 +149,5 @@ class PrepareConfig(Section):
 
 __all__ = [
     "ArraysSource", "Cifar100Source", "Cifar10Source", "DigitsSource", "FractionBorders", "HarSource", "MnistSource",
-    "PrepareConfig", "PythonSource", "RowBorders", "SeriesSource", "Source", "UeaSource",
+    "PrepareConfig", "PythonSource", "RegressionsSource", "RowBorders", "SeriesSource", "Source", "UeaSource",
 ]  # fmt: skip

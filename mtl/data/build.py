@@ -11,6 +11,7 @@ from mtl.config.sources import (
     HarSource,
     MnistSource,
     PythonSource,
+    RegressionsSource,
     SensorsSource,
     SeriesSource,
     Source,
@@ -36,6 +37,10 @@ def read_source(name: str, source: Source, root: Path = Path(".")) -> SourceData
             from mtl.data.sources import sensors
 
             return check_prepared(sensors.read(source, name, root), f"prepare.sources.{name}")
+        case RegressionsSource():
+            from mtl.data.sources import regressions
+
+            return check_prepared(regressions.read(source, name, root), f"prepare.sources.{name}")
         case SeriesSource():
             from mtl.data.sources import series
 

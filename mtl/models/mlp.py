@@ -1,5 +1,5 @@
-"""A multilayer perceptron over the pixels of an image or the numbers of a row: Linear → ReLU → dropout, once for each
-hidden size.
+"""A multilayer perceptron over the pixels of an image or the numbers of a row: Linear → activation → dropout, once for
+each hidden size.
 
 B samples, C channels, Y × X pixels, P numbers of a sample, D width of the last layer. Samples are small, so everything
 is one matrix.
@@ -28,6 +28,7 @@ class Mlp(StagedEncoder):
         super().__init__()
         self.width = config.sizes[-1]
         self.sizes = tuple(config.sizes)
+        self.linear = config.activation == "identity"
         self.dropout = config.dropout
         widths = [numbers, *config.sizes]
         self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(widths))
@@ -48,7 +49,8 @@ class Mlp(StagedEncoder):
         return x.flatten(1), Window(tuple(x.shape))
 
     def stage(self, number: int, tensor: Float[Tensor, "B _"], rate: float) -> Float[Tensor, "B _"]:
-        return drop(F.relu(self.layers[number](tensor)), rate)
+        hidden = self.layers[number](tensor)
+        return drop(hidden if self.linear else F.relu(hidden), rate)
 
     def end(self, tensor: Float[Tensor, "B D"], window: Window) -> Features:
         del window
