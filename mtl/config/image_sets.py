@@ -25,3 +25,6 @@ CIFAR100_COARSE: tuple[str, ...] = (
     "large_natural_outdoor_scenes", "large_omnivores_and_herbivores", "medium_mammals", "non-insect_invertebrates",
     "people", "reptiles", "small_mammals", "trees", "vehicles_1", "vehicles_2",
 )  # fmt: skip
+MNIST_STEMS = ("train", "t10k")
+MNIST_FILES = tuple(f"{stem}-{what}-ubyte.gz" for stem in MNIST_STEMS for what in ("images-idx3", "labels-idx1"))
+"""Files of a set in the format of MNIST, in its folder."""

@@ -20,6 +20,7 @@ from mtl.config.image_sets import (
     COARSE,
     DIGITS,
     DIGITS_IMAGES,
+    MNIST_FILES,
     MNIST_TRAIN,
 )
 from mtl.config.inputs import IMAGES, InputKind, Known, SourceBase
@@ -108,6 +109,14 @@ class MnistSource(ImageSource):
         side, most = (28, MNIST_TRAIN) if _published(self) else (None, None)
         return Known((1, side, side), {CLASSES: 10}, {CLASSES: DIGITS}, most)
 
+    @property
+    def files(self) -> list[str]:
+        return [f"{self.path}/{name}" for name in MNIST_FILES]
+
+    @property
+    def to_add(self) -> list[str]:
+        return [self.path]
+
 
 class Cifar10Source(ImageSource):
     """CIFAR-10, the binary version; as many training batches as the archive holds."""
@@ -121,6 +130,10 @@ class Cifar10Source(ImageSource):
     def known(self) -> Known:
         return _cifar({CLASSES: CIFAR10}, _published(self))
 
+    @property
+    def files(self) -> list[str]:
+        return [self.path]
+
 
 class Cifar100Source(ImageSource):
     """CIFAR-100, the binary version: `classes` are the 100 fine ones, `coarse` the 20 superclasses."""
@@ -133,6 +146,10 @@ class Cifar100Source(ImageSource):
     @property
     def known(self) -> Known:
         return _cifar({COARSE: CIFAR100_COARSE, CLASSES: CIFAR100}, _published(self))
+
+    @property
+    def files(self) -> list[str]:
+        return [self.path]
 
 
 def _published(source: MnistSource | Cifar10Source | Cifar100Source) -> bool:

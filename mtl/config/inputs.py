@@ -109,6 +109,16 @@ class SourceBase(Section):
     """One row a time step: a task says how many rows a sample has."""
 
     @property
+    def files(self) -> list[str]:
+        """Files or folders that it reads, relative to the project's folder."""
+        return []
+
+    @property
+    def to_add(self) -> list[str]:
+        """What `mtl data add` is given for it: files that come together go by the first of them."""
+        return self.files[:1]
+
+    @property
     def most_ahead(self) -> int | None:
         """The most rows ahead that may be forecast; None where the data alone limit them."""
         return None

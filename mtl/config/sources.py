@@ -77,6 +77,10 @@ class SeriesSource(SourceBase):
     on_constant: Literal["error", "keep", "drop"] = "error"
     borders: FractionBorders | RowBorders = FractionBorders()
 
+    @property
+    def files(self) -> list[str]:
+        return [self.path]
+
 
 class HarSource(SourceBase):
     """UCI HAR, nine raw inertial channels: the zip (also nested in an outer zip) or its unzipped folder."""
@@ -89,6 +93,10 @@ class HarSource(SourceBase):
     """Training subjects are dealt into this many groups; seed s holds out group s mod folds for validation. 1: a fifth
     of them, drawn by split_seed, is held out for every seed."""
     split_seed: Seed = 0
+
+    @property
+    def files(self) -> list[str]:
+        return [self.path]
 
 
 class UeaSource(SourceBase):
@@ -106,6 +114,10 @@ class UeaSource(SourceBase):
     on_missing: Literal["error", "interpolate"] = "error"
     """What to do with `?`: `interpolate` draws a line between the neighbours in the same channel."""
 
+    @property
+    def files(self) -> list[str]:
+        return [f"{self.path}_TRAIN.ts", f"{self.path}_TEST.ts"]
+
 
 class ArraysSource(SourceBase):
     """One .npz with `x_train` [N, L, C], `x_test`, and a `y_train`/`y_test` [N] for each label name; with `folds: 1` it
@@ -122,6 +134,10 @@ class ArraysSource(SourceBase):
     folds: Folds = 5
     split_seed: Seed = 0
 
+    @property
+    def files(self) -> list[str]:
+        return [self.path]
+
 
 class PythonSource(SourceBase):
     """A user's own source under plugins/: `target: module:callable` returns an `mtl.types.Prepared` or an
@@ -132,6 +148,10 @@ class PythonSource(SourceBase):
     path: str | None = None
     options: dict[str, JsonValue] = {}
     """Given to the target by name; plain values, lists and maps."""
+
+    @property
+    def files(self) -> list[str]:
+        return [] if self.path is None else [self.path]
 
 
 Source = Annotated[

@@ -2,22 +2,9 @@
 
 from pathlib import Path
 
-from mtl.config.sources import (
-    ArraysSource,
-    Cifar10Source,
-    Cifar100Source,
-    DigitsSource,
-    HarSource,
-    MnistSource,
-    PythonSource,
-    SensorsSource,
-    SeriesSource,
-    Source,
-    UeaSource,
-)
+from mtl.config.sources import Source
 from mtl.data.files.content import file_sha256
 from mtl.data.files.manifest import RAW, read_manifest
-from mtl.data.sources.mnist import idx_names
 from mtl.errors import DataError
 
 
@@ -29,8 +16,8 @@ def verify(name: str, source: Source, root: Path) -> dict[str, str]:
             config that the manifest does not cover.
     """
     manifest = read_manifest(name, root)
-    needed = _needed(source)
-    register = " ".join([f"mtl data add {name}", *(f"'{path}'" for path in _to_add(source))])
+    needed = source.files
+    register = " ".join([f"mtl data add {name}", *(f"'{path}'" for path in source.to_add)])
     if manifest is None:
         raise DataError(f"{RAW / name}.json is missing: run `{register}`.")
     found = {}
@@ -57,23 +44,3 @@ def verify(name: str, source: Source, root: Path) -> dict[str, str]:
                 f"run `{register}` and let `path` name the copy in {RAW}."
             )
     return found
-
-
-def _needed(source: Source) -> list[str]:
-    """Files or folders that the source reads, as its config names them."""
-    match source:
-        case SensorsSource() | DigitsSource():
-            return []
-        case MnistSource():
-            return [f"{source.path}/{name}" for name in idx_names()]
-        case UeaSource():
-            return [f"{source.path}_TRAIN.ts", f"{source.path}_TEST.ts"]
-        case SeriesSource() | HarSource() | ArraysSource() | Cifar10Source() | Cifar100Source():
-            return [source.path]
-        case PythonSource():
-            return [] if source.path is None else [source.path]
-
-
-def _to_add(source: Source) -> list[str]:
-    """What `mtl data add` should be given for it: files that come together go by their folder, or by the first."""
-    return [source.path] if isinstance(source, MnistSource) else _needed(source)[:1]

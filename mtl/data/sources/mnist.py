@@ -9,21 +9,15 @@ from pathlib import Path
 
 import numpy as np
 
-from mtl.config.image_sets import CLASSES
+from mtl.config.image_sets import CLASSES, MNIST_FILES, MNIST_STEMS
 from mtl.config.images import MnistSource
 from mtl.data.formats.reading import MAX_BYTES, check_count, read_gzip
 from mtl.data.sources.images import Images, image_set
 from mtl.errors import DataError
 from mtl.types import ImageSet
 
-STEMS = ("train", "t10k")
 DIGITS = 10
 UINT8 = 8
-
-
-def idx_names() -> list[str]:
-    """The files of a set, in its folder."""
-    return [f"{stem}-{what}-ubyte.gz" for stem in STEMS for what in ("images-idx3", "labels-idx1")]
 
 
 def read(config: MnistSource, name: str, root: Path) -> ImageSet:
@@ -34,7 +28,7 @@ def read(config: MnistSource, name: str, root: Path) -> ImageSet:
             and labels do not go together.
     """
     parts = []
-    for stem in STEMS:
+    for stem in MNIST_STEMS:
         images, labels = (f"{stem}-images-idx3-ubyte.gz", f"{stem}-labels-idx1-ubyte.gz")
         pixels = _idx(root / config.path / images, f"{config.path}/{images}", 3)
         numbers = _idx(root / config.path / labels, f"{config.path}/{labels}", 1)
@@ -54,7 +48,7 @@ def read(config: MnistSource, name: str, root: Path) -> ImageSet:
             f"{config.path}: test images should have {sizes[0]} pixels as those of train, found {sizes[1]}."
         )
     classes = {CLASSES: [str(digit) for digit in range(DIGITS)]}
-    return image_set(config, name, f"{config.path}/{idx_names()[1]}", train, test, classes, [])
+    return image_set(config, name, f"{config.path}/{MNIST_FILES[1]}", train, test, classes, [])
 
 
 def _idx(path: Path, where: str, dimensions: int) -> np.ndarray:

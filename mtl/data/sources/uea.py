@@ -18,18 +18,13 @@ from mtl.types import Prepared
 LABEL = "label"
 
 
-def ts_paths(path: str) -> tuple[str, str]:
-    """The two files of a set, relative to the project's folder."""
-    return f"{path}_TRAIN.ts", f"{path}_TEST.ts"
-
-
 def read(config: UeaSource, name: str, root: Path) -> Prepared:
     """Training cases, then test cases, in the order of the files; float64, original units.
 
     Raises:
         DataError: a file is missing or cannot be used; names file, line, channel and value.
     """
-    files = [parse_ts(root / path, path) for path in ts_paths(config.path)]
+    files = [parse_ts(root / path, path) for path in config.files]
     train, test = files
     if set(train.classes) != set(test.classes):
         raise DataError(f"{test.path}: should have the classes of {train.path}, {train.classes}, found {test.classes}.")
