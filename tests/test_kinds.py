@@ -13,7 +13,7 @@ PROJECT = Path(__file__).resolve().parent.parent
 
 OWN_ROOMS = (
     "mtl/tasks/", "mtl/data/inputs/", "mtl/config/tasks.py", "mtl/config/inputs.py",
-    "mtl/report/plot_", "mtl/report/figures.py",
+    "mtl/report/panels.py",
 )  # fmt: skip
 """Where a kind is told from another: the kinds themselves, their sections of params.yaml, the panels of the report."""
 
@@ -24,6 +24,7 @@ FAMILY = {
     "mtl/training/recording.py": "a data map notes certainty or errors",
     "mtl/experiment/recipe.py": "the order of a sequential method",
     "mtl/config/contradictions.py": "λ and the criteria need both families",
+    "mtl/config/method_checks.py": "the order of a sequential method needs both families",
     "mtl/config/balancing.py": "the order of a sequential method, in words",
     "mtl/config/training.py": "a tolerance without names is one of errors",
     "mtl/evaluation/rows.py": "the ratio of errors, which a tolerance is about",

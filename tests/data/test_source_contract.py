@@ -12,7 +12,7 @@ from mtl.data.files.register import add
 from mtl.data.files.verify import verify
 from mtl.data.inputs.every import input_of
 from mtl.data.loading.store import describe_splits, load_prepared, write_prepared
-from mtl.types import ImageSet, SourceData
+from mtl.types import ImageSet, RowSet, SourceData
 from tests.helpers.data_files import make_source
 from tests.helpers.image_files import mnist_parts
 
@@ -25,6 +25,9 @@ TABLE = {
     "arrays": (16, 2, 3, 3, ["label"]),
     "python": (12, 1, None, 1, ["odd"]),
 }
+
+# kind → rows, columns, folds, numeric targets
+ROWS = {"regressions": (200, 3, 5, ["first", "second"])}
 
 # kind → images, channels, rows and columns of pixels, folds, labels
 IMAGES = {
@@ -41,10 +44,10 @@ def members() -> set[str]:
 
 
 def test_the_table_has_a_row_for_every_kind_of_source() -> None:
-    assert set(TABLE) | set(IMAGES) == members()
+    assert set(TABLE) | set(IMAGES) | set(ROWS) == members()
 
 
-@pytest.fixture(params=sorted([*TABLE, *IMAGES]))
+@pytest.fixture(params=sorted([*TABLE, *IMAGES, *ROWS]))
 def case(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, Source, SourceData, Path]:
     source = make_source(request.param, tmp_path)
     return request.param, source, read_source("own", source, tmp_path), tmp_path
@@ -57,6 +60,11 @@ def test_sizes_and_names(case: tuple[str, Source, SourceData, Path]) -> None:
         *shape, folds, labels = IMAGES[kind]
         assert list(prepared.images.shape) == shape and prepared.images.dtype == torch.uint8
         assert (len(prepared.columns), prepared.folds, list(prepared.labels)) == (shape[1], folds, labels)
+        return
+    if isinstance(prepared, RowSet):
+        *shape, folds, targets = ROWS[kind]
+        assert list(prepared.values.shape) == shape
+        assert (prepared.folds, list(prepared.numbers)) == (folds, targets)
         return
     size, columns, window, folds, labels = TABLE[kind]
     assert prepared.values.shape == (size * (window or 1), columns)

@@ -16,6 +16,7 @@ from mtl.config.sources import (
     HarSource,
     MnistSource,
     PythonSource,
+    RegressionsSource,
     SensorsSource,
     SeriesSource,
     Source,
@@ -115,6 +116,8 @@ def make_source(kind: str, root: Path) -> Source:
     match kind:
         case "sensors":
             return SensorsSource(kind="sensors", rows=600, fault_labels=100)
+        case "regressions":
+            return RegressionsSource(kind="regressions", rows=200, inputs=3)
         case "series":
             (raw / "own.csv").write_text(series_text())
             return SeriesSource(kind="series", path="data/raw/own.csv", labels=["state"])
