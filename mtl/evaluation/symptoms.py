@@ -132,7 +132,10 @@ def _label(config: Config, made: Comparison, row: Row, method: JudgedMethod, own
         if isinstance(encoder, TimeDartEncoder | LinearEncoder) and not encoder.classification.amplitude:
             tries.append("encoder.classification.amplitude: true (normalised windows hide level and spread)")
         says = ", ".join(tries) or f"a larger `weight` of {task}, or a model of its own"
-    rules = ["HURT", f"the interval of the gain in {title} over {blindly} reaches 0", _kept(config, task)]
+    gain = f"{title} less that of {blindly}"
+    if spec.lower_is_better:
+        gain = f"the {title} of {blindly} less that of the method"
+    rules = ["HURT", f"the interval of {gain} reaches 0", _kept(config, task)]
     rule = ", or ".join(rule for rule in rules if rule)
     return line(question(spec), f"{method.name}: {task}", text, rule, says, _seeds(made))
 

@@ -8,7 +8,6 @@ from pathlib import Path
 import yaml
 
 from mtl.config import BaseConfig, Config
-from mtl.config.images import ImageSource
 from mtl.report import words
 from mtl.report.figures import draw_all
 from mtl.report.read import read_results
@@ -63,7 +62,7 @@ def write_report(config: Config, verdicts: Verdicts, root: Path = Path(".")) -> 
         labels=label_tables(verdicts),
         published=published_tables(verdicts),
         averages=averages(verdicts),
-        sample="images" if _images(config) else "windows",
+        sample=_samples(config),
         tally=tally(verdicts.rows),
         costs=method_costs(verdicts, Timings()),
         kept=tolerances(verdicts),
@@ -131,8 +130,11 @@ def _method(verdicts: Verdicts, number: int, method: JudgedMethod) -> ShownMetho
     )
 
 
-def _images(config: Config) -> bool:
-    return any(isinstance(config.prepare.sources[task.source], ImageSource) for task in config.tasks.values())
+def _samples(config: Config) -> str:
+    """Samples in a word: `windows`, `images`; of several kinds, or of sources that do not tell theirs, `samples`."""
+    kinds = {config.prepare.sources[task.source].input for task in config.tasks.values()}
+    nouns = [kind.noun for kind in kinds if kind is not None]
+    return nouns[0] if len(kinds) == len(nouns) == 1 else "samples"
 
 
 def _settings(config: Config) -> dict[str, str]:
