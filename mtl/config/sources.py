@@ -60,9 +60,12 @@ class SeriesSource(SourceBase):
     date_format: str | None = None
     """Format of the time stamps, as in strftime (%d.%m.%Y %H:%M); null works it out from the first one."""
     values: list[str] | None = None
-    """Value columns; null takes every column but `date` and `labels`."""
+    """Value columns; null takes every column but `date`, `labels` and `targets`."""
     labels: list[str] = []
     """Columns with a class for every row (any values, NaN = no label), for classification tasks."""
+    targets: list[str] = []
+    """Columns with a number for every row, known at that row, for regression tasks; they are no inputs. An empty cell
+    and a missing marker are no target."""
     units: dict[str, str] = {}
     """Column → unit in words; a unit in brackets at the end of a column's name, as in `T (degC)`, is read by itself."""
     encoding: str = "utf-8"
@@ -76,6 +79,20 @@ class SeriesSource(SourceBase):
     on_unordered: Literal["error", "sort"] = "error"
     on_constant: Literal["error", "keep", "drop"] = "error"
     borders: FractionBorders | RowBorders = FractionBorders()
+
+    @model_validator(mode="after")
+    def _targets_are_nothing_else(self) -> "SeriesSource":
+        roles = {"date": [self.date], "values": self.values or [], "labels": self.labels}
+        for target in self.targets:
+            if self.targets.count(target) > 1:
+                raise ValueError(f"targets should name each column once, found {target!r} more than once")
+            for role, columns in roles.items():
+                if target in columns:
+                    raise ValueError(
+                        f"targets should name columns that are nothing else, found {target!r}, which is "
+                        f"in `{role}` too: take it out of one of them"
+                    )
+        return self
 
     @property
     def files(self) -> list[str]:
@@ -100,7 +117,8 @@ class HarSource(SourceBase):
 
 
 class UeaSource(SourceBase):
-    """A UEA/UCR archive set in .ts format: `<stem>_TRAIN.ts` and `<stem>_TEST.ts`."""
+    """A set of the UEA/UCR archive or of its extrinsic regression archive, in .ts format: `<stem>_TRAIN.ts` and
+    `<stem>_TEST.ts`. The header says whether a case has a class (label `label`) or a number (target `target`)."""
 
     input: ClassVar[InputKind | None] = WINDOWS
 
@@ -120,19 +138,36 @@ class UeaSource(SourceBase):
 
 
 class ArraysSource(SourceBase):
-    """One .npz with `x_train` [N, L, C], `x_test`, and a `y_train`/`y_test` [N] for each label name; with `folds: 1` it
-    may hold a validation part of its own, `x_val` and `y_val`."""
+    """One .npz with `x_train` [N, L, C], `x_test`, and a `y_train`/`y_test` [N] for each label or target name; with
+    `folds: 1` it may hold a validation part of its own, `x_val` and `y_val`."""
 
     input: ClassVar[InputKind | None] = WINDOWS
 
     kind: Literal["arrays"]
     path: str
-    labels: dict[Name, str] = {"label": "y"}
-    """Label name → stem of its arrays (`y` means `y_train` and `y_test`); -1 is a missing label."""
+    labels: dict[Name, str] | None = None
+    """Label name → stem of its arrays (`y` means `y_train` and `y_test`); -1 is a missing label. null takes
+    {label: y}, or no label where `targets` are named."""
+    targets: dict[Name, str] = {}
+    """Numeric target → stem of its arrays of numbers; NaN is missing."""
     groups: str | None = None
     """Stem of the array (`subject` → `subject_train`) whose groups are held out whole; null: stratified."""
     folds: Folds = 5
     split_seed: Seed = 0
+
+    @model_validator(mode="after")
+    def _no_name_twice(self) -> "ArraysSource":
+        twice = [name for name in self.targets if name in self.label_stems]
+        if twice:
+            raise ValueError(f"targets should have other names than labels, found {twice[0]!r} in both")
+        return self
+
+    @property
+    def label_stems(self) -> dict[str, str]:
+        """Label name → stem of its arrays."""
+        if self.labels is None:
+            return {} if self.targets else {"label": "y"}
+        return self.labels
 
     @property
     def files(self) -> list[str]:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from pydantic import ValidationError
 
 from mtl.config.sources import ArraysSource
 from mtl.data.build import read_source
@@ -95,6 +96,28 @@ def test_no_labels_at_all(tmp_path: Path) -> None:
     assert torch.bincount(prepared.fold[:12]).tolist() == [4, 4, 4]
 
 
+T = np.arange(16) / 8
+TARGETS = {"t_train": T[:12], "t_test": T[12:]}
+
+
+def test_targets_are_numbers_and_nan_is_missing(tmp_path: Path) -> None:
+    speeds = {"t_train": np.where(np.arange(12) == 5, np.nan, T[:12]), "t_test": np.arange(4, dtype="i2")}
+    parts = array_parts() | speeds
+    prepared = read(tmp_path, parts, targets={"speed": "t", "who": "subject"}, labels={"kind": "y"})
+    assert list(prepared.labels) == ["kind"]
+    speed = prepared.numbers["speed"]
+    assert speed.dtype == torch.float64 and speed[5].isnan()
+    assert speed[[0, 4, 6, 11, 12, 15]].tolist() == [0, 0.5, 0.75, 1.375, 0, 3]
+    assert prepared.numbers["who"].tolist() == [n // 3 for n in range(16)], "whole numbers may be a target too"
+
+
+def test_a_file_with_targets_alone_needs_no_label(tmp_path: Path) -> None:
+    parts = {key: value for key, value in array_parts().items() if not key.startswith("y")} | TARGETS
+    prepared = read(tmp_path, parts, targets={"speed": "t"})
+    assert prepared.labels == {} and list(prepared.numbers) == ["speed"]
+    assert prepared.fold is not None and torch.bincount(prepared.fold[:12]).tolist() == [4, 4, 4]
+
+
 def changed(**changes: Any) -> dict[str, Any]:
     return {k: v for k, v in (array_parts() | changes).items() if v is not None}
 
@@ -124,6 +147,30 @@ BAD: list[tuple[dict[str, Any], dict[str, Any], str]] = [
     (changed(), {"folds": 5}, r"class `0` has 4 training samples, too few for 5 folds"),
     (changed(), {"folds": 5, "groups": "subject"}, r"5 folds need at least as many groups in train, found 4"),
     (changed(columns=np.array(["a", "a"])), {}, r"`columns` should be 2 different names"),
+    (changed(y_train=Y / 2), {}, r"`y_train` should be 12 whole numbers .*named in `targets`: \{NAME: y\}"),
+    (changed(), {"targets": {"t": "t"}}, r"there is no array `t_train`"),
+    (changed(**TARGETS | {"t_train": T}), {"targets": {"t": "t"}}, r"`t_train` should be 12 numbers, found .*\[16\]\."),
+    (
+        changed(**TARGETS | {"t_test": np.array(list("abcd"))}),
+        {"targets": {"t": "t"}},
+        r"`t_test` should be 4 numbers, found <U1 \[4\]\. Classes to predict are named in `labels`: \{NAME: t\}",
+    ),
+    (
+        changed(**TARGETS | {"t_test": np.array([0, 1, np.inf, 3])}),
+        {"targets": {"t": "t"}},
+        r"`t_test`\[2\] should be a finite number, or NaN for no target, found inf",
+    ),
+    (
+        changed(**TARGETS | {"t_train": np.ones(12)}),
+        {"targets": {"t": "t"}},
+        r"target `t`: the training part when fold 0 is held out should have at least two .* values, found 8, all 1",
+    ),
+    (
+        changed(**TARGETS | {"t_test": np.full(4, np.nan)}),
+        {"targets": {"t": "t"}},
+        r"target `t`: no window of the test part when fold 0 is held out has a value",
+    ),
+    (changed(**TARGETS), {"targets": {"channel_1": "t"}}, r"target `channel_1` has the name of an input"),
 ]
 
 
@@ -131,6 +178,11 @@ BAD: list[tuple[dict[str, Any], dict[str, Any], str]] = [
 def test_refusals_name_the_place(parts: dict[str, Any], options: dict[str, Any], message: str, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=message):
         read(tmp_path, parts, **options)
+
+
+def test_a_name_is_a_label_or_a_target() -> None:
+    with pytest.raises(ValidationError, match=r"targets should have other names than labels, found 'a' in both"):
+        ArraysSource(kind="arrays", path="own.npz", labels={"a": "y"}, targets={"a": "t"})
 
 
 class Trap:

@@ -9,8 +9,10 @@ import pytest
 
 from mtl.config.sources import PythonSource
 from mtl.data.build import read_source
+from mtl.data.inputs.every import input_of
+from mtl.data.loading.store import describe_splits
 from mtl.errors import DataError
-from mtl.types import Prepared
+from mtl.types import Prepared, RowSet
 from tests.helpers.data_files import PLUGIN
 
 
@@ -43,6 +45,46 @@ def test_modules_import_each_other(tmp_path: Path) -> None:
     (tmp_path / "plugins" / "outer_plugin.py").write_text("from shared_by_plugins.inner import make as build\n")
     for target in ("outer_plugin:build", "shared_by_plugins.inner:make"):
         assert read_source("own", PythonSource(kind="python", target=target), tmp_path).rows == 12
+
+
+HEIGHTS = """    parts["numbers"] = {"height": torch.arange(rows, dtype=torch.float64) / 2}
+    parts["numbers"]["height"][2] = float("nan")
+    parts["units"] = {"height": "mm"}
+"""
+
+
+def test_numeric_targets_of_a_plugin(tmp_path: Path) -> None:
+    prepared = read(tmp_path, PLUGIN.replace("    return Prepared", HEIGHTS + "    return Prepared"))
+    assert prepared.numbers["height"][[0, 1, 3]].tolist() == [0, 0.5, 1.5] and prepared.numbers["height"][2].isnan()
+    facts = describe_splits(input_of(prepared))[0]["numbers"]["height"]
+    assert facts["train"] == {"known": 5, "missing": 1, "mean": 1.3}
+    assert (facts["val"]["known"], facts["test"]["mean"]) == (3, 5.0)
+
+
+ROWS = """
+import torch
+from mtl.types import RowSet
+
+def make(name, path):
+    number = torch.arange(9, dtype=torch.float64)
+    return RowSet(name=name, values=number[:, None] ** 2, columns=["square"], fold=torch.arange(9) % 3 - 1, folds=2,
+                  numbers={"root": number}, units={"root": "m"})
+"""
+
+
+def test_numeric_targets_of_rows(tmp_path: Path) -> None:
+    found = read_rows(tmp_path)
+    assert found.numbers["root"].tolist() == list(range(9))
+    assert describe_splits(input_of(found))[1]["numbers"]["root"]["train"] == {"known": 3, "missing": 0, "mean": 4.0}
+
+
+def read_rows(folder: Path) -> RowSet:
+    (folder / "plugins").mkdir()
+    module = "rows_" + re.sub(r"\W", "_", folder.name)
+    (folder / "plugins" / f"{module}.py").write_text(ROWS)
+    found = read_source("own", PythonSource(kind="python", target=f"{module}:make"), folder)
+    assert isinstance(found, RowSet)
+    return found
 
 
 def broken(change: str) -> str:
@@ -97,6 +139,23 @@ BAD = [
     (
         broken("parts.update(window=4, borders=None, folds=2, labels={}, classes={}, fold=torch.tensor([0, 1, 1]))"),
         r"the test part is empty",
+    ),
+    (
+        broken("parts['numbers'] = {'height': torch.zeros(12)}"),
+        r"target `height` should be a float64 tensor with one number for each of the 12 rows",
+    ),
+    (
+        broken("parts['numbers'] = {'height': torch.tensor([1.0, float('inf')] * 6, dtype=torch.float64)}"),
+        r"target `height`, row 1 \(counted from 0\): should be at most 1e\+100 in size, or NaN for none, found inf",
+    ),
+    (
+        broken("parts['numbers'] = {'count': parts['values'][:, 0]}"),
+        r"target `count` has the name of an input: nothing could be learnt but to copy it",
+    ),
+    (broken("parts['numbers'] = {'odd': parts['values'][:, 0]}"), r"target `odd` has the name of a label"),
+    (
+        broken("parts['numbers'] = {'height': torch.ones(12, dtype=torch.float64)}"),
+        r"target `height`: the training part should have at least two different values, found 6, all 1\.",
     ),
     (broken("parts['oracle_forecast'] = torch.zeros(2, 3, 4)"), r"`oracle_forecast` should be n × H × 1"),
     (broken("parts['oracle_labels'] = {'x': torch.zeros(2, 2)}"), r"`oracle_labels` should name labels"),

@@ -110,6 +110,21 @@ def test_basicmotions(root: Path, mirror: Path) -> None:
     assert set(counts["train"].values()) == {8, 0} and set(counts["val"].values()) == {2, 0}
 
 
+def test_covid3month(root: Path, mirror: Path) -> None:
+    needs(mirror, "Covid3Month_TRAIN.ts")
+    get(["covid3month"], root, mirror)
+    source = UeaSource(kind="uea", path="data/raw/Covid3Month")
+    verify("covid3month", source, root)
+    prepared = read_source("covid3month", source, root)
+    assert (prepared.window, prepared.values.shape, prepared.labels) == (84, (201 * 84, 1), {})
+    assert prepared.fold is not None
+    target, test = prepared.numbers["target"], prepared.fold == -1
+    assert (int(test.sum()), int(target.isnan().sum())) == (61, 0)
+    assert float(target[~test].mean()) == pytest.approx(0.037, abs=5e-4) and float(target[test].max()) < 0.1825
+    # The error of the training mean, worked out beside this project.
+    assert float((target[test] - target[~test].mean()).square().mean().sqrt()) == pytest.approx(0.0447, abs=5e-5)
+
+
 def pixels_sha256(source: ImageSet, first: int, count: int) -> str:
     """Of images as rows of pixels with their three colours beside each other."""
     chosen = source.images[first : first + count].permute(0, 2, 3, 1).contiguous()

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from pydantic import ValidationError
 
 from mtl.config.sources import FractionBorders, RowBorders, SeriesSource
 from mtl.data.build import read_source
@@ -186,6 +187,52 @@ def test_blank_lines_at_the_end_are_no_rows(tmp_path: Path) -> None:
     assert read(tmp_path, table() + "\n\n").rows == 10
 
 
+TARGETED = "date,a,rul (h),grade\n" + "".join(
+    f"2020-01-01 {n:02d}:00:00,{n},{['', 'NaN', '-9999'][n] if n < 3 else n / 2},{n}\n" for n in range(10)
+)
+
+
+def test_targets_are_no_inputs_and_may_be_missing(tmp_path: Path) -> None:
+    prepared = read(
+        tmp_path, TARGETED, targets=["rul (h)", "grade"], missing_markers=[-9999], units={"grade": "points"}
+    )
+    assert prepared.columns == ["a"]
+    assert list(prepared.numbers) == ["rul (h)", "grade"]
+    assert prepared.numbers["rul (h)"][:3].isnan().all()
+    assert prepared.numbers["rul (h)"][3:].tolist() == [n / 2 for n in range(3, 10)]
+    assert prepared.units == {"rul (h)": "h", "grade": "points"}
+    assert prepared.notes == []
+    kept = read(tmp_path, TARGETED, targets=["rul (h)"], missing_markers=[-9999], on_missing="keep_markers")
+    assert kept.columns == ["a", "grade"] and kept.numbers["rul (h)"][:3].isnan().all()
+
+
+def test_targets_go_with_their_rows(tmp_path: Path) -> None:
+    lines = TARGETED.splitlines()
+    shuffled = [lines[0], *(lines[1 + i] for i in np.random.default_rng(0).permutation(10))]
+    options: dict[str, Any] = {"targets": ["rul (h)"], "missing_markers": [-9999]}
+    expected = read(tmp_path, TARGETED, **options).numbers["rul (h)"].numpy()
+    sorted_again = read(tmp_path, "\n".join(shuffled), on_unordered="sort", **options).numbers["rul (h)"].numpy()
+    np.testing.assert_array_equal(sorted_again, expected)
+    twice = "\n".join([*lines[:5], "2020-01-01 03:00:00,3,2.5,3", *lines[5:]])
+    for policy, third in (("first", 1.5), ("last", 2.5), ("mean", 2.0)):
+        merged = read(tmp_path, twice, on_duplicate=policy, **options).numbers["rul (h)"]
+        assert merged[3:].tolist() == [third, *expected[4:]] and merged[:3].isnan().all()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"targets": ["b", "b"]}, r"targets should name each column once, found 'b' more than once"),
+        ({"targets": ["b"], "values": ["a", "b"]}, r"nothing else, found 'b', which is in `values` too"),
+        ({"targets": ["b"], "labels": ["b"]}, r"nothing else, found 'b', which is in `labels` too"),
+        ({"targets": ["date"]}, r"nothing else, found 'date', which is in `date` too"),
+    ],
+)
+def test_a_target_is_nothing_else(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        SeriesSource(kind="series", path="own.csv", **options)
+
+
 BAD: list[tuple[str, dict[str, Any], str]] = [
     (table("2020-01-01 00:00:00,one,0"), {}, r"own\.csv, line 2, column `a`: should be a number, found 'one'"),
     (table("2020-01-01 00:00:00,True,0"), {}, r"line 2, column `a`: should be a number, found 'True'"),
@@ -203,6 +250,24 @@ BAD: list[tuple[str, dict[str, Any], str]] = [
     (table(head="when,a,b"), {}, r"there is no column `date`; found: when, a, b"),
     (table(), {"values": ["c"]}, r"there is no column `c`"),
     (table(), {"labels": ["c"]}, r"there is no column `c`"),
+    (table(), {"targets": ["c"]}, r"there is no column `c`"),
+    (table("2020-01-01 00:00:00,1,tall"), {"targets": ["b"]}, r"line 2, column `b`: should be a number, found 'tall'"),
+    (
+        table("2020-01-01 00:00:00,1,-inf"),
+        {"targets": ["b"]},
+        r"line 2, column `b`: should be a finite number, found -inf",
+    ),
+    (
+        table(*(f"2020-01-01 {n:02d}:00:00,{n},3" for n in range(10))),
+        {"targets": ["b"]},
+        r"own\.csv: target `b`: the training part should have at least two different values, found 7, all 3\.",
+    ),
+    (
+        table(*(f"2020-01-01 {n:02d}:00:00,{n},{n if n < 7 else ''}" for n in range(10))),
+        {"targets": ["b"]},
+        r"own\.csv: target `b`: no row of the validation part has a value\.",
+    ),
+    (table(), {"targets": ["a", "b"]}, r"there are no value columns"),
     (table(), {"units": {"c": "m"}}, r"`units` names no column of the file: 'c'"),
     (table(), {"borders": RowBorders(train=4, val=6, test=11)}, r"`borders.test` should be at most its 10 rows"),
     ("date,a\n2020-01-01,1\n2020-01-02,2\n", {}, r"too few rows: 2 cannot be cut"),

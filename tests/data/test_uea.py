@@ -10,7 +10,7 @@ from mtl.config.sources import UeaSource
 from mtl.data.build import read_source
 from mtl.errors import DataError
 from mtl.types import Prepared
-from tests.helpers.data_files import ts_cases, ts_text
+from tests.helpers.data_files import regression_ts, ts_cases, ts_text
 
 UNEQUAL = "@equalLength false\n"
 
@@ -81,7 +81,9 @@ BAD = [
     (ts_text(GOOD, "@timeStamps true\n"), r"line 6: `@timeStamps true` is not supported"),
     (ts_text(GOOD, "@equalLength maybe\n"), r"line 6: `@equallength` should be followed by true or false"),
     (ts_text(GOOD, "@seriesLength -3\n"), r"line 6: `@serieslength` should be followed by a positive number"),
-    (ts_text(GOOD, "@classLabel false\n"), r"line 6: `@classLabel false`"),
+    (ts_text(GOOD, "@classLabel false\n"), r"line 6: `@classLabel false`.*`@targetLabel true`"),
+    (ts_text(GOOD, "@targetLabel true\n"), r"line 8: the header should say `@classLabel` or `@targetLabel true`"),
+    (ts_text(GOOD, "@targetLabel\n"), r"line 6: `@targetlabel` should be followed by true or false"),
     (ts_text(GOOD, "surprise\n"), r"line 6: should be a header tag"),
     ("@data\n" + "\n".join(GOOD), r"line 1: the header should name its classes"),
     (ts_text([]), r"Toy_TRAIN\.ts: there are no cases"),
@@ -106,3 +108,35 @@ def test_the_two_files_must_agree(tmp_path: Path) -> None:
     (tmp_path / "Toy_TEST.ts").unlink()
     with pytest.raises(DataError, match=r"Toy_TEST\.ts is missing"):
         read_source("toy", UeaSource(kind="uea", path="Toy"), tmp_path)
+
+
+NUMBERS = [f"{n / 4}" for n in range(10)]
+
+
+def test_cases_that_end_in_a_number_have_a_target(tmp_path: Path) -> None:
+    prepared = read(tmp_path, regression_ts([*NUMBERS[:9], "?"]), regression_ts(["1e-3", " 7 "], first=10))
+    assert (prepared.window, prepared.columns, prepared.labels, prepared.classes) == (3, ["channel_1"], {}, {})
+    assert prepared.values.reshape(-1, 3)[11].tolist() == [11, 12, 13]
+    target = prepared.numbers["target"]
+    assert target[:9].tolist() == [n / 4 for n in range(9)] and target[10:].tolist() == [1e-3, 7]
+    assert target[9].isnan()
+    assert prepared.fold is not None and prepared.fold[10:].tolist() == [-1, -1]
+    assert torch.bincount(prepared.fold[:10]).tolist() == [2] * 5, "no classes to spread: equal folds"
+
+
+@pytest.mark.parametrize(
+    ("train", "message"),
+    [
+        (regression_ts([*NUMBERS, "tall"]), r"line 19: the target should be a .* number, or \? for none, found 'tall'"),
+        (regression_ts([*NUMBERS, "inf"]), r"line 19: the target should be a finite number.*found 'inf'"),
+        (regression_ts([*NUMBERS, ""]), r"line 19: the target should be a finite number.*found ''"),
+        (regression_ts([*NUMBERS, "1_0"]), r"line 19: the target should be a finite number.*found '1_0'"),
+        (regression_ts(["2"] * 10), r"`target`: the training part when fold 0 is held out should .* found 8, all 2\."),
+        (regression_ts(["?"] * 10), r"`target`: no window of the training part when fold 0 is held out has a value"),
+        (ts_text(GOOD), r"Toy_TEST\.ts: its cases should end in a class .* of Toy_TRAIN\.ts do; they end in a n"),
+        (regression_ts(NUMBERS[:4]), r"5 folds need at least as many groups in train, found 4"),
+    ],
+)  # fmt: skip
+def test_refused_targets_name_the_place(train: str, message: str, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=message):
+        read(tmp_path, train, regression_ts(["1", "2"]))

@@ -112,6 +112,8 @@ SECTIONS: list[dict[str, Any]] = [
     {"labels": {"Bad Name": "y"}}, {"labels": {"a": "y", "b": "y"}}, {"labels": {"a": "subject"}}, {"labels": None},
     {"path": "data/raw"}, {"path": "/dev/zero"}, {"path": "../own.npz"}, {"path": "\x00"}, {"split_seed": 2**31},
     {"split_seed": 2**31 - 1}, {"labels": {"label": "../../x"}},
+    {"targets": {"t": "y"}}, {"targets": {"t": "x"}}, {"targets": {"label": "y"}},
+    {"targets": {"t": "y"}, "labels": {"label": "y"}}, {"targets": None}, {"targets": {"channel_1": "subject"}},
 ]  # fmt: skip
 
 
@@ -155,6 +157,8 @@ def bad_arrays(draw: st.DrawFn) -> ArraysCase:
             parts[key] = odd[draw(st.sampled_from(sorted(odd)))]
             if key.startswith("subject"):
                 section["groups"] = "subject"
+            if key.startswith("y_t") and draw(st.booleans()):
+                section["targets"] = {"t": "y"}
         case "gone":
             gone = draw(st.sampled_from(["x_train", "x_test", "y_train", "y_test"]))
             del parts[gone]

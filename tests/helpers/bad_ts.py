@@ -17,7 +17,8 @@ LINES = [
     "@seriesLength ①", "@seriesLength 99999999999999999999", "@classLabel false", "@classLabel true",
     "@classLabel true walk", "@classLabel true walk walk", "@classLabel true rest walk", "@classLabel",
     "@classLabel true walk rest swim", "@classLabel true " + " ".join(map(str, range(2000))), "@data", "@DATA",
-    "@targetLabel true", "@problemName \x1b[31m", "@", "#", "# \ud83d".encode("utf-8", "replace").decode(), "", "walk",
+    "@targetLabel true", "@targetLabel", "@targetLabel false",
+    "@problemName \x1b[31m", "@", "#", "# \ud83d".encode("utf-8", "replace").decode(), "", "walk",
     "@relation x", "@attribute a numeric", "0,1:2,3:walk",
 ]  # fmt: skip
 CASES = [

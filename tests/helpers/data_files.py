@@ -74,6 +74,13 @@ def ts_text(cases: list[str], header: str = "@equalLength true\n@seriesLength 3\
     return head + header + "@classLabel true walk rest\n@data\n" + "\n".join(cases) + "\n"
 
 
+def regression_ts(targets: list[str], first: int = 0) -> str:
+    """A .ts file of one channel whose cases end in a number; case n is n, n+1, n+2. Spelt as the archive spells it."""
+    head = "# a comment\n@problemname Toy\n@timestamps false\n@missing false\n@univariate true\n@equallength true\n"
+    cases = [f"{n}.0,{n + 1}.0,{n + 2}.0:{target}" for n, target in enumerate(targets, first)]
+    return head + "@targetlabel true\n@data\n" + "\n".join(cases) + "\n"
+
+
 def ts_cases(count: int, first: int = 0) -> list[str]:
     """Case n has the channels n, n+1, n+2 and their negatives; even cases walk, odd ones rest."""
     return [

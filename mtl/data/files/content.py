@@ -30,7 +30,8 @@ def content_sha256(path: Path) -> str | None:
     """sha256 of what is read of a HAR zip, a CIFAR tar.gz or a .ts file; None for anything else.
 
     HAR: the bytes of every signal, label and person file, line ends as \\n. CIFAR: the bytes of every .bin and .txt
-    file, sorted by name. .ts: for each case the class name, the shape and the values as little-endian float32.
+    file, sorted by name. .ts: for each case the class name or the target as little-endian float64, the shape and the
+    values as little-endian float32.
     """
     digest = hashlib.sha256()
     try:
@@ -45,8 +46,9 @@ def content_sha256(path: Path) -> str | None:
                 digest.update(data)
         elif path.suffix == ".ts":
             ts = parse_ts(path, path.name)
-            for case, label in zip(ts.cases, ts.labels, strict=True):
-                digest.update(f"{label} {case.shape}\n".encode() + case.astype(np.dtype("<f4")).tobytes())
+            targets = [np.array(target, np.dtype("<f8")).tobytes() for target in ts.targets]
+            for case, ending in zip(ts.cases, targets or [label.encode() for label in ts.labels], strict=True):
+                digest.update(ending + f" {case.shape}\n".encode() + case.astype(np.dtype("<f4")).tobytes())
         else:
             return None
     except DataError:

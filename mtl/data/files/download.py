@@ -17,6 +17,7 @@ from mtl.data.formats.reading import read_bytes, reading, writing
 from mtl.errors import DataError
 
 SUMS = "SHA256SUMS"
+"""File of a mirror that lists its hashes; one that was added to has more of them, such as ADDITION_SHA256SUMS."""
 MAX_SUMS = 1 << 24
 """Bytes; a hundred thousand names."""
 TIMEOUT_SECONDS = 60
@@ -110,8 +111,10 @@ def _read_sums(mirror: Path) -> dict[str, str]:
     """File name → sha256 of a mirror, from lines `HASH  NAME` as sha256sum writes them."""
     if not (mirror / SUMS).is_file():
         raise DataError(f"{mirror} is no mirror: it has no {SUMS}.")
-    # Names that are not UTF-8 are none that we look for.
-    lines = read_bytes(mirror / SUMS, str(mirror / SUMS), MAX_SUMS).decode("utf-8", errors="replace").splitlines()
+    lines: list[str] = []
+    for path in sorted(mirror.glob(f"*{SUMS}")):
+        # Names that are not UTF-8 are none that we look for.
+        lines += read_bytes(path, str(path), MAX_SUMS).decode("utf-8", errors="replace").splitlines()
     pairs = (line.split(maxsplit=1) for line in lines if line.strip())
     return {pair[1].lstrip("*"): pair[0].lower() for pair in pairs if len(pair) == 2}
 

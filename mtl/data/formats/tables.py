@@ -53,7 +53,8 @@ def read_table(config: SeriesSource, root: Path) -> Table:
         table = _read_csv(path, config)
     else:
         raise DataError(f"{config.path}: the name should end in .csv, .csv.gz or .parquet.")
-    wanted = ([config.date] if config.date is not None else []) + config.labels + (config.values or [])
+    wanted = [config.date] if config.date is not None else []
+    wanted += config.labels + config.targets + (config.values or [])
     for name in wanted:
         if name not in table.frame.columns:
             raise DataError(f"{config.path}: there is no column `{name}`; found: {', '.join(table.frame.columns)}.")

@@ -1,9 +1,12 @@
-"""The .ts text format of the UEA & UCR archive (www.timeseriesclassification.com): header tags, then one case a line.
+"""The .ts text format of the UEA & UCR archive (www.timeseriesclassification.com) and of the archive of extrinsic
+regression (tseregression.org): header tags, then one case a line.
 
-A case is its channels, parted by `:`, each a list of numbers parted by `,`, and at the end the name of its class.
-Lengths may differ between cases, not between the channels of one; `?` is a missing value.
+A case is its channels, parted by `:`, each a list of numbers parted by `,`, and at the end the name of its class, or
+with `@targetLabel true` a number. Lengths may differ between cases, not between the channels of one; `?` is a missing
+value or number.
 """
 
+import math
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,18 +19,26 @@ from mtl.errors import DataError, shown
 
 @dataclass(frozen=True)
 class TsFile:
-    """One file: cases [C, L_i] float64 with NaN for `?`, the class name of each, its line, and the header's classes."""
+    """One file: cases [C, L_i] float64 with NaN for `?`, the line of each, and its class name or its target."""
 
     path: str
-    cases: list[np.ndarray]
-    labels: list[str]
-    lines: list[int]
-    classes: list[str]
+    cases: list[np.ndarray] = field(default_factory=list)
+    lines: list[int] = field(default_factory=list)
+    labels: list[str] = field(default_factory=list)
+    """Class name of each case; none where the header says `@targetLabel true`."""
+    classes: list[str] = field(default_factory=list)
+    """As the header lists them."""
+    targets: list[float] = field(default_factory=list)
+    """Number of each case, NaN for `?`; none where the cases have classes."""
 
 
 @dataclass
 class _Header:
     classes: list[str] = field(default_factory=list)
+    unlabelled: str | None = None
+    """Where the header says `@classLabel false`."""
+    targets: bool = False
+    """Each case ends in a number."""
     dimensions: int | None = None
     length: int | None = None
     equal: bool | None = None
@@ -44,19 +55,21 @@ def parse_ts(path: Path, where: str) -> TsFile:
     """
     # Comments are in any encoding.
     text = read_bytes(path, where).decode("utf-8-sig", errors="replace")
-    header, found, in_data = _Header(), TsFile(where, [], [], [], []), False
+    header, found, in_data = _Header(), TsFile(where), False
     for number, raw in enumerate(text.split("\n"), 1):
         line, place = raw.strip(), f"{where}, line {number}"
         if not line or line.startswith("#"):
             continue
         if in_data:
-            values, label = _case(line, place, header)
+            values, ending = _case(line, place, header)
             found.cases.append(values)
-            found.labels.append(label)
             found.lines.append(number)
+            if header.targets:
+                found.targets.append(_target(ending, place))
+            else:
+                found.labels.append(_label(ending, place, header))
         elif line.lower() == "@data":
-            if not header.classes:
-                raise DataError(f"{place}: the header should name its classes: `@classLabel true walking running`.")
+            _check_ending(header, place)
             in_data = True
         elif line.startswith("@"):
             _tag(line, place, header)
@@ -87,9 +100,12 @@ def _tag(line: str, place: str, header: _Header) -> None:
             header.length = int(words[0])
         else:
             header.dimensions = int(words[0])
+    elif tag == "@targetlabel":
+        header.targets = _flag(tag, words, place)
     elif tag == "@classlabel":
         if not _flag(tag, words[:1], place):
-            raise DataError(f"{place}: `@classLabel false`: cases without a class cannot be classified.")
+            header.unlabelled = header.unlabelled or place
+            return
         header.classes = words[1:]
         if len(set(header.classes)) != len(header.classes):
             raise DataError(f"{place}: `@classLabel` names a class twice.")
@@ -101,13 +117,43 @@ def _flag(tag: str, words: list[str], place: str) -> bool:
     return words[0].lower() == "true"
 
 
-def _case(line: str, place: str, header: _Header) -> tuple[np.ndarray, str]:
-    """One case [C, L] and the name of its class."""
-    *channels, label = line.split(":")
-    label = label.strip()
-    if label not in header.classes:
+def _check_ending(header: _Header, place: str) -> None:
+    """Checks that the header says what a case ends in; `place` is where its cases begin."""
+    if header.targets:
+        if header.classes:
+            raise DataError(f"{place}: the header should say `@classLabel` or `@targetLabel true`, found both.")
+    elif header.unlabelled is not None:
+        raise DataError(
+            f"{header.unlabelled}: `@classLabel false`: cases without a class cannot be classified; cases that end in "
+            "a number have `@targetLabel true`."
+        )
+    elif not header.classes:
+        raise DataError(
+            f"{place}: the header should name its classes, `@classLabel true walking running`, or say that a case ends "
+            "in a number, `@targetLabel true`."
+        )
+
+
+def _label(ending: str, place: str, header: _Header) -> str:
+    """The name of a case's class."""
+    if ending not in header.classes:
         allowed = ", ".join(header.classes)
-        raise DataError(f"{place}: the class should be one of {allowed}, found {label[:40]!r}.")
+        raise DataError(f"{place}: the class should be one of {allowed}, found {ending[:40]!r}.")
+    return ending
+
+
+def _target(ending: str, place: str) -> float:
+    """The number of a case; NaN for `?`."""
+    if ending == "?":
+        return math.nan
+    if not _is_number(ending) or not math.isfinite(float(ending)):
+        raise DataError(f"{place}: the target should be a finite number, or ? for none, found {shown(ending)}.")
+    return float(ending)
+
+
+def _case(line: str, place: str, header: _Header) -> tuple[np.ndarray, str]:
+    """One case [C, L] and what it ends in: the name of its class, or its target."""
+    *channels, ending = line.split(":")
     if not channels or (header.dimensions is not None and len(channels) != header.dimensions):
         raise DataError(f"{place}: should have {header.dimensions or 'some'} channels, found {len(channels)}.")
     rows = [_numbers(text, f"{place}, channel {n}", header) for n, text in enumerate(channels, 1)]
@@ -119,7 +165,7 @@ def _case(line: str, place: str, header: _Header) -> tuple[np.ndarray, str]:
         if length is not None and len(rows[0]) != length:
             raise DataError(f"{place}: should have {length} values a channel ({tag}), found {len(rows[0])}.")
         header.first = len(rows[0])
-    return np.stack(rows), label
+    return np.stack(rows), ending.strip()
 
 
 def _numbers(text: str, place: str, header: _Header) -> np.ndarray:

@@ -101,4 +101,21 @@ def _numbers(source: Input[SourceData]) -> str | None:
                 f"target `{name}`, {place} {number} (counted from 0): should be at most {MAX_VALUE:g} in size, or NaN "
                 f"for none, found {float(values[number])}."
             )
+        if (problem := _parts_problem(source, values)) is not None:
+            return f"target `{name}`: {problem}"
+    return None
+
+
+def _parts_problem(source: Input[SourceData], values: Tensor) -> str | None:
+    """What keeps a numeric target from being learnt and measured in every part."""
+    for fold in range(source.data.folds):
+        held = f" when fold {fold} is held out" if source.data.folds > 1 else ""
+        for part, mask in source.masks(fold).items():
+            known = values[mask][~values[mask].isnan()]
+            named = {"train": "training", "val": "validation"}.get(part, part)
+            if not len(known):
+                return f"no {source.place} of the {named} part{held} has a value."
+            if part == "train" and bool((known == known[0]).all()):
+                found = f"{len(known)}, all {float(known[0]):g}" if len(known) > 1 else "1"
+                return f"the training part{held} should have at least two different values, found {found}."
     return None

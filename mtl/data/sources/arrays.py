@@ -1,9 +1,10 @@
-"""`kind: arrays`: windows and labels of one .npz file.
+"""`kind: arrays`: windows, labels and numeric targets of one .npz file.
 
 Arrays: `x_train`, `x_test` [N, L, C] numbers; for a label with stem `y`: `y_train`, `y_test` [N] of whole numbers (-1:
-no label) or of class names, and `y_classes` [k], names in the order of the numbers, if wanted; `columns` [C], names of
-the channels, if wanted; for groups with stem `subject`: `subject_train` [N], and `subject_test` if it is known. With
-`x_val` the file brings the validation part of every seed, and needs a `y_val` for each label as well.
+no label) or of class names, and `y_classes` [k], names in the order of the numbers, if wanted; for a target with stem
+`t`: `t_train`, `t_test` [N] numbers (NaN: no target); `columns` [C], names of the channels, if wanted; for groups with
+stem `subject`: `subject_train` [N], and `subject_test` if it is known. With `x_val` the file brings the validation part
+of every seed, and needs a `y_val` for each label and target as well.
 """
 
 import io
@@ -44,8 +45,11 @@ def read(config: ArraysSource, name: str, root: Path) -> Prepared:
             raise DataError(f"{where}: `x_{split}` should have {expected}, found {_size(part)}.")
     counts = {split: len(part) for split, part in x.items()}
     labels, classes = {}, {}
-    for label, stem in config.labels.items():
+    for label, stem in config.label_stems.items():
         labels[label], classes[label] = _label(arrays, stem, counts, where)
+    numbers = {
+        target: torch.from_numpy(_target(arrays, stem, counts, where)) for target, stem in config.targets.items()
+    }
     groups = None if config.groups is None else _groups(arrays, config.groups, counts, where)
     fold = np.full(sum(counts.values()), -1, dtype=np.int64)
     trained = counts[TRAIN]
@@ -67,6 +71,7 @@ def read(config: ArraysSource, name: str, root: Path) -> Prepared:
         labels={label: torch.from_numpy(values) for label, values in labels.items()},
         classes=classes,
         groups=None if groups is None else torch.from_numpy(groups),
+        numbers=numbers,
     )
 
 
@@ -139,7 +144,11 @@ def _stacked(arrays: Mapping[str, np.ndarray], stem: str, counts: Mapping[str, i
         count = counts[split]
         if part.shape != (count,) or part.dtype.kind not in "iuUb":
             found = f"{part.dtype} {list(part.shape)}"
-            raise DataError(f"{where}: `{stem}_{split}` should be {count} whole numbers or names, found {found}.")
+            numbers = part.shape == (count,) and part.dtype.kind == "f"
+            remedy = f" Numbers to predict are named in `targets`: {{NAME: {stem}}}." if numbers else ""
+            raise DataError(
+                f"{where}: `{stem}_{split}` should be {count} whole numbers or names, found {found}.{remedy}"
+            )
         if part.dtype.kind == "u" and part.max() > np.iinfo(np.int64).max:
             raise DataError(f"{where}: `{stem}_{split}` should hold numbers below 2^63, found {part.max()}.")
     if len({part.dtype.kind == "U" for part in parts}) > 1:
@@ -171,6 +180,23 @@ def _label(
             f"found {found[wrong[0]]}."
         )
     return found, given or [str(n) for n in range(highest + 1)]
+
+
+def _target(arrays: Mapping[str, np.ndarray], stem: str, counts: Mapping[str, int], where: str) -> np.ndarray:
+    """Numbers [W], float64, NaN where a window has no target."""
+    parts = [_get(arrays, f"{stem}_{split}", where) for split in counts]
+    for (split, count), part in zip(counts.items(), parts, strict=True):
+        if part.shape != (count,) or part.dtype.kind not in "fiu":
+            found = f"{part.dtype} {list(part.shape)}"
+            names = part.shape == (count,) and part.dtype.kind in "Ub"
+            remedy = f" Classes to predict are named in `labels`: {{NAME: {stem}}}." if names else ""
+            raise DataError(f"{where}: `{stem}_{split}` should be {count} numbers, found {found}.{remedy}")
+    values = np.concatenate([part.astype(np.float64) for part in parts])
+    infinite = np.flatnonzero(np.isinf(values))
+    if len(infinite):
+        place = f"{where}: {_place(stem, infinite[0], counts)}"
+        raise DataError(f"{place} should be a finite number, or NaN for no target, found {values[infinite[0]]}.")
+    return values
 
 
 def _names(arrays: Mapping[str, np.ndarray], key: str, where: str) -> list[str] | None:

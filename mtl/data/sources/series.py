@@ -28,19 +28,25 @@ def read(config: SeriesSource, name: str, root: Path) -> Prepared:
         DataError: the file cannot be used as it is and the config does not say what to do; names line and column.
     """
     table = read_table(config, root)
-    columns = config.values or [c for c in table.frame.columns if c != config.date and c not in config.labels]
+    elsewhere = {config.date, *config.labels, *config.targets}
+    columns = config.values or [column for column in table.frame.columns if column not in elsewhere]
     if not columns:
         raise DataError(f"{config.path}: there are no value columns.")
-    check_count(len(table.frame) * len(columns), config.path)
+    read_as_numbers = [*columns, *config.targets]
+    check_count(len(table.frame) * len(read_as_numbers), config.path)
     notes: list[str] = []
-    values = np.stack([_numbers(table, column) for column in columns], axis=1)
+    values = np.stack([_numbers(table, column) for column in read_as_numbers], axis=1)
     marked = np.isin(values, config.missing_markers) if config.missing_markers else np.zeros(values.shape, dtype=bool)
+    # A target's missing cell is no target, and is never filled; values have to say what becomes of theirs.
+    values[:, len(columns) :][marked[:, len(columns) :]] = np.nan
+    marked[:, len(columns) :] = False
     if config.on_missing == "keep_markers":
         _refuse_mean_of_markers(config, marked)
     else:
         values[marked] = np.nan
     table, values, marked = order_in_time(table, values, marked, config, notes)
-    values = _fill(table, columns, values, marked, config, notes)
+    values, numbers = values[:, : len(columns)], values[:, len(columns) :]
+    values = _fill(table, columns, values, marked[:, : len(columns)], config, notes)
     borders = _borders(config, len(values))
     columns, values = _without_constants(table, columns, values, borders[0], config, notes)
     labels, classes = {}, {}
@@ -56,8 +62,12 @@ def read(config: SeriesSource, name: str, root: Path) -> Prepared:
         folds=1,
         labels=labels,
         classes=classes,
-        units=_units(config, columns, list(table.frame.columns)),
+        units=_units(config, [*columns, *config.targets], list(table.frame.columns)),
         notes=notes,
+        numbers={
+            target: torch.from_numpy(np.ascontiguousarray(numbers[:, number]))
+            for number, target in enumerate(config.targets)
+        },
     )
 
 

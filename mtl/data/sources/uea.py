@@ -1,6 +1,7 @@
-"""`kind: uea`: a set of the UEA & UCR archive, `<stem>_TRAIN.ts` and `<stem>_TEST.ts` (Bagnall et al. 2018).
+"""`kind: uea`: a set of the UEA & UCR archive (Bagnall et al. 2018, arXiv 1811.00075) or of the extrinsic regression
+archive (Tan et al. 2021, arXiv 2006.10996): `<stem>_TRAIN.ts` and `<stem>_TEST.ts`.
 
-The given split is kept; folds are dealt from the training cases, every class spread evenly (methods 1.3).
+The given split is kept; folds are dealt from the training cases, every class spread evenly.
 """
 
 from pathlib import Path
@@ -11,11 +12,11 @@ import torch
 from mtl.config.sources import UeaSource
 from mtl.data.formats.reading import check_count
 from mtl.data.formats.ts_format import TsFile, parse_ts
-from mtl.data.sources.folds import stratified_folds
+from mtl.data.sources.folds import group_folds, stratified_folds
 from mtl.errors import DataError
 from mtl.types import Prepared
 
-LABEL = "label"
+LABEL, TARGET = "label", "target"
 
 
 def read(config: UeaSource, name: str, root: Path) -> Prepared:
@@ -26,6 +27,10 @@ def read(config: UeaSource, name: str, root: Path) -> Prepared:
     """
     files = [parse_ts(root / path, path) for path in config.files]
     train, test = files
+    if bool(train.targets) != bool(test.targets):
+        ends = {True: "in a number (`@targetLabel true`)", False: "in a class (`@classLabel true …`)"}
+        has, should = ends[bool(test.targets)], ends[bool(train.targets)]
+        raise DataError(f"{test.path}: its cases should end {should}, as those of {train.path} do; they end {has}.")
     if set(train.classes) != set(test.classes):
         raise DataError(f"{test.path}: should have the classes of {train.path}, {train.classes}, found {test.classes}.")
     channels = len(train.cases[0])
@@ -36,10 +41,19 @@ def read(config: UeaSource, name: str, root: Path) -> Prepared:
     notes: list[str] = []
     cases = [case for file in files for case in _without_gaps(file, config, notes)]
     cases = _of_one_length(files, cases, config, notes)
-    number = {class_name: i for i, class_name in enumerate(train.classes)}
-    labels = [np.array([number[label] for label in file.labels], dtype=np.int64) for file in files]
+    labels, numbers = {}, {}
+    trained = len(train.cases)
+    if train.targets:
+        numbers[TARGET] = torch.tensor([*train.targets, *test.targets], dtype=torch.float64)
+        # No classes to spread: every case is a group of its own.
+        dealt = group_folds(np.arange(trained), config.folds, config.split_seed, train.path)
+    else:
+        number = {class_name: i for i, class_name in enumerate(train.classes)}
+        classes = np.array([number[label] for file in files for label in file.labels], dtype=np.int64)
+        labels[LABEL] = torch.from_numpy(classes)
+        dealt = stratified_folds(classes[:trained], train.classes, config.folds, config.split_seed, train.path)
     fold = np.full(len(cases), -1, dtype=np.int64)
-    fold[: len(labels[0])] = stratified_folds(labels[0], train.classes, config.folds, config.split_seed, train.path)
+    fold[:trained] = dealt
     values = np.stack(cases).transpose(0, 2, 1)
     return Prepared(
         name=name,
@@ -49,9 +63,10 @@ def read(config: UeaSource, name: str, root: Path) -> Prepared:
         borders=None,
         fold=torch.from_numpy(fold),
         folds=config.folds,
-        labels={LABEL: torch.from_numpy(np.concatenate(labels))},
-        classes={LABEL: list(train.classes)},
+        labels=labels,
+        classes={LABEL: list(train.classes)} if labels else {},
         notes=notes,
+        numbers=numbers,
     )
 
 
