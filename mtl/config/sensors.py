@@ -34,6 +34,8 @@ SIDE = [
     Sensor("humidity", "%", 45.0, 5.0),
     Sensor("hall_temperature", "°C", 21.0, 2.0),
 ]
+WEAR = Sensor("wear", "µm", 80.0, 20.0)
+"""The numeric target: the middle of its levels, and half of the distance between the lowest and the highest."""
 
 
 class PlantedGroups(Section):
@@ -89,6 +91,8 @@ class SensorsSource(SourceBase):
     """Rows of the training part (and of validation, if it has as many) whose `fault` label is known."""
     groups: PlantedGroups | None = None
     """Labels in planted groups, besides the others; null plants none."""
+    wear: bool = False
+    """A numeric target `wear` (µm) besides the labels: a level of the regime, and noise; a tenth of it is missing."""
     max_horizon: PositiveInt = 24
     """Longest horizon for which the optimum is computed, in hours."""
     train: PositiveFraction = 0.6
@@ -132,7 +136,8 @@ class SensorsSource(SourceBase):
     def known(self) -> Known:
         names = {label: tuple(classes) for label, classes in self.classes.items()}
         counts = {label: len(classes) for label, classes in names.items()}
-        return Known((len(self.columns), None), counts, names, columns=tuple(self.columns))
+        numbers = (WEAR.name,) if self.wear else ()
+        return Known((len(self.columns), None), counts, names, columns=tuple(self.columns), numbers=numbers)
 
     @model_validator(mode="after")
     def _leave_room(self) -> "SensorsSource":

@@ -1,5 +1,6 @@
 """`prepare.sources`: where windows, series, images and labels come from; one class a kind of source."""
 
+from collections.abc import Collection
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, JsonValue, model_validator
@@ -82,7 +83,9 @@ class SeriesSource(SourceBase):
 
     @model_validator(mode="after")
     def _targets_are_nothing_else(self) -> "SeriesSource":
-        roles = {"date": [self.date], "values": self.values or [], "labels": self.labels}
+        roles: dict[str, Collection[str | None]] = {
+            "date": [self.date], "values": self.values or [], "labels": self.labels,
+        }  # fmt: skip
         for target in self.targets:
             if self.targets.count(target) > 1:
                 raise ValueError(f"targets should name each column once, found {target!r} more than once")

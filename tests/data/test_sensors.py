@@ -332,6 +332,44 @@ def test_planting_groups_leaves_the_rest_of_the_source_as_it_is() -> None:
     assert more.classes["group2_1"] == ["even regime", "odd regime"]
 
 
+@pytest.mark.parametrize(("relatedness", "regimes"), [(1.0, 4), (0.4, 3), (0.0, 4)])
+def test_the_optimum_of_wear_is_the_mean_given_the_past(relatedness: float, regimes: int) -> None:
+    settings = config(rows=60_000, relatedness=relatedness, regimes=regimes, wear=True, max_horizon=2)
+    prepared = read(settings, "hall", Path("."))
+    best = prepared.oracle_numbers["wear"].numpy()
+    error = prepared.numbers["wear"].numpy()[prepared.oracle_from :] - best
+    chance = prepared.oracle_labels["load_state"].numpy()
+    levels = 80 + 20 * np.linspace(-1, 1, regimes)
+    np.testing.assert_allclose(best, chance @ levels)
+    # Regimes are not observed, so that neighbouring rows err together: the error of a mean is that of blocks of rows.
+    spread = chance @ levels**2 - best**2 + 10**2
+    for rows in (best > -np.inf, best < 75, best > 85):
+        for excess, scale in ((error, 20), (error**2 - spread, 20**2)):
+            known = np.where(rows & ~np.isnan(error), excess, 0)
+            blocks = known[: len(known) // 200 * 200].reshape(-1, 200).sum(axis=1)
+            assert abs(blocks.mean()) < 4.5 * blocks.std() / np.sqrt(len(blocks)), excess
+            assert blocks.std() / np.sqrt(len(blocks)) < 200 * scale / 50, "the test could tell a wrong optimum"
+
+
+def test_wear_is_drawn_by_itself_and_a_tenth_of_it_is_missing() -> None:
+    plain, more = prepare(), prepare(wear=True)
+    assert plain.numbers == plain.oracle_numbers == {} and set(more.units) - set(plain.units) == {"wear"}
+    assert torch.equal(plain.values, more.values)
+    for label in plain.labels:
+        assert torch.equal(plain.labels[label], more.labels[label])
+    wear = more.numbers["wear"]
+    assert torch.equal(wear.nan_to_num(), prepare(wear=True).numbers["wear"].nan_to_num())
+    assert torch.equal(
+        prepare(wear=True, groups={"count": 2, "tasks": 1}).numbers["wear"].nan_to_num(), wear.nan_to_num()
+    )
+    assert float(wear.isnan().double().mean()) == pytest.approx(0.1, abs=4.5 * np.sqrt(0.09 / 4000))
+    truth = regimes_of(config())[0]
+    for regime, level in enumerate(80 + 20 * np.linspace(-1, 1, 4)):
+        mine = wear.numpy()[truth == regime]
+        mine = mine[~np.isnan(mine)]
+        assert abs(mine.mean() - level) < 4.5 * 10 / np.sqrt(len(mine)) and mine.std() == pytest.approx(10, rel=0.1)
+
+
 @pytest.mark.parametrize("regimes", [2, 3, 8])
 def test_chain_is_stochastic_uniform_and_stable(regimes: int) -> None:
     matrix = transitions(regimes, 0.9)

@@ -8,9 +8,12 @@ the ones to forecast; chain 2 drives `side_channels` more, which are inputs too.
 - `coin` (binary): a fair coin;
 - with `groups`, labels in planted groups (`planted`), whose chains drive channels of their own.
 
+With `wear` there is a numeric target as well: a level of r_t, evenly spaced over the regimes, and Gaussian noise that
+nobody can know; a tenth of the rows, drawn at random, have none. Its best prediction is Σ_k P(r_t = k | x_≤t) level_k.
+
 r_t is the current regime of chain 1 with probability ρ (`relatedness`), else that of chain 2, drawn independently for
-every row and label. Someone told which chain was drawn thus finds the share ρ of a label's information in the chain
-that drives the forecasts and the rest in the other one. Since the chains are independent,
+every row and label (and for `wear`). Someone told which chain was drawn thus finds the share ρ of a label's information
+in the chain that drives the forecasts and the rest in the other one. Since the chains are independent,
 P(r_t = k | x_≤t) = ρ p₁(k) + (1-ρ) p₂(k), with p₁ and p₂ from a filter each.
 
 K regimes, C channels of one chain, R rows, n rows with a known optimum, H horizon.
@@ -23,7 +26,7 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 
-from mtl.config.sensors import SensorsSource
+from mtl.config.sensors import WEAR, SensorsSource
 from mtl.data.sources import planted
 from mtl.data.sources.markov_var import MarkovVar, filter_regimes, forecast, simulate
 from mtl.types import NO_LABEL, Prepared
@@ -38,6 +41,12 @@ FORWARD = 0.6
 """Of the regime's changes, the share that goes to the next regime in the ring; the rest goes to any other one."""
 HISTORY = 128
 """Rows left before the first labelled fault of the training part, so that windows up to this length lose none."""
+WEAR_NOISE = 0.5
+"""Standard deviation of `wear` around its regime's level, in half distances between the extreme levels."""
+WEAR_MISSING = 0.1
+"""Share of the rows without a value of `wear`."""
+WEAR_STREAM = 1000
+"""Number of its stream of random numbers, beyond those of everything else: asking for it moves no other draw."""
 
 
 @dataclass(frozen=True)
@@ -141,6 +150,21 @@ def hide_labels(
     return known
 
 
+def wear_levels(config: SensorsSource) -> Float[np.ndarray, " K"]:
+    """E[wear | regime], original units."""
+    return WEAR.offset + WEAR.scale * np.linspace(-1.0, 1.0, config.regimes)
+
+
+def draw_wear(
+    config: SensorsSource, main: Int[np.ndarray, " R"], side: Int[np.ndarray, " R"]
+) -> Float[np.ndarray, " R"]:
+    """`wear` of every row, original units, NaN where it is missing, from the two chains' regimes."""
+    dice = np.random.default_rng(np.random.SeedSequence(config.seed, spawn_key=(WEAR_STREAM,)))
+    regime = np.where(dice.random(len(main)) < config.relatedness, main, side)
+    wear = wear_levels(config)[regime] + WEAR.scale * WEAR_NOISE * dice.standard_normal(len(main))
+    return np.where(dice.random(len(main)) < WEAR_MISSING, np.nan, wear)
+
+
 def read(config: SensorsSource, name: str, root: Path) -> Prepared:
     """Generates the source; the same config gives the same bytes. Nothing is read below `root`.
 
@@ -174,10 +198,16 @@ def read(config: SensorsSource, name: str, root: Path) -> Prepared:
         forecast(chain.model, chain.values[known], p, config.max_horizon)
         for chain, p in zip(chains, filtered, strict=True)
     ]
-    optimum = label_optimum(config, mix(config.relatedness, *filtered[:2]))
+    regime = mix(config.relatedness, *filtered[:2])
+    optimum = label_optimum(config, regime)
     if groups is not None:
         p = [found[:, odd].sum(axis=1) for found in (filtered[0], *filtered[2:])]
         optimum |= planted.label_optimum(groups, p[0], p[1:])
+    numbers, best, units = {}, {}, {s.name: s.unit for s in sensors}
+    if config.wear:
+        numbers[WEAR.name] = torch.from_numpy(draw_wear(config, main.regimes, side.regimes))
+        best[WEAR.name] = torch.from_numpy(regime @ wear_levels(config))
+        units[WEAR.name] = WEAR.unit
     return Prepared(
         name=name,
         values=torch.from_numpy(offset + scale * np.concatenate([chain.values for chain in chains], axis=1)),
@@ -188,9 +218,11 @@ def read(config: SensorsSource, name: str, root: Path) -> Prepared:
         folds=1,
         labels={key: torch.from_numpy(value) for key, value in labels.items()},
         classes=config.classes,
-        units={s.name: s.unit for s in sensors},
+        units=units,
         oracle_forecast=torch.from_numpy(offset + scale * np.concatenate(means, axis=2)),
         oracle_from=b - 1,
         oracle_labels={key: torch.from_numpy(value) for key, value in optimum.items()},
         notes=[f"`fault` is known for {config.fault_labels} rows of the training part; the others are missing."],
+        numbers=numbers,
+        oracle_numbers=best,
     )
