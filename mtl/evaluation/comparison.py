@@ -8,6 +8,7 @@ from mtl.evaluation.intervals import t_interval
 from mtl.paths import RunPath
 from mtl.results.record import Run
 from mtl.results.statistics import Interval, Summary
+from mtl.tasks.no_skill import no_skill
 
 
 class Comparison:
@@ -62,6 +63,23 @@ class Comparison:
         methods = [name for name in self.config.finetune.methods if task in self.config.judged_tasks(name)]
         return self.joint(methods[0])[0] if methods else None
 
+    def no_input(self, run: Run, task: str) -> float | None:
+        """Test value of the task's primary metric that a predictor reaches which has seen no input: of a label by the
+        frequencies of its classes, of numbers by the mean of the training targets. None where it means nothing or was
+        not measured."""
+        spec = self.config.tasks[task]
+        if spec.family == "classification":
+            counts = class_counts(run, task)
+            return no_skill(spec.primary_metric, counts) if counts else None
+        return (run.guess or {}).get(task, {}).get(spec.primary_metric)
+
+    def gain_over_no_input(self, runs: Sequence[Run], task: str) -> Interval:
+        """How far the runs lie above such a predictor, in the metric's unit, positive is better; without a mean where
+        there is none."""
+        sign = -1 if self.config.tasks[task].lower_is_better else 1
+        pairs = [(value, self.no_input(run, task)) for value, run in zip(self.values(runs, task), runs, strict=True)]
+        return self.interval([sign * (value - least) for value, least in pairs if least is not None])
+
     def optimum(self, task: str) -> float | None:
         """Of the primary metric on the task's test samples; None where it is not known.
 
@@ -73,3 +91,8 @@ class Comparison:
             return None
         first = self.first_run(task)
         return None if first is None else first.optimum.get(task, {}).get(metric)
+
+
+def class_counts(run: Run, task: str) -> list[int]:
+    """[k] samples of each class in the test part; empty for a task that has no classes."""
+    return [sum(row) for row in run.detail[task].confusion or []]

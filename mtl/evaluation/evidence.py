@@ -8,10 +8,11 @@ from collections.abc import Iterable, Sequence
 from itertools import combinations
 
 from mtl.config import Config
-from mtl.evaluation.comparison import Comparison
+from mtl.evaluation.blind import blind_lines
+from mtl.evaluation.comparison import Comparison, class_counts
 from mtl.evaluation.limits import AGREED, ALIKE, CONFLICT, MIN_SEEDS, RELATED, TIGHT, UNEVEN
 from mtl.evaluation.relation import alike, related
-from mtl.evaluation.symptoms import class_counts, line, question, symptoms
+from mtl.evaluation.symptoms import line, question, symptoms
 from mtl.results.groupings import GroupingRow
 from mtl.results.groups import Groups
 from mtl.results.history import Epoch, History
@@ -40,6 +41,7 @@ def evidence(
     made = Comparison(config, runs)
     joint = [(run, history.epochs) for run, history in histories if run.path.stage == "finetune"]
     lines = [*_relatedness(made, joint), *_likeness(made, verdicts), *_balance(config, made, verdicts)]
+    lines += blind_lines(made, verdicts)
     if groups is not None:
         compared = None if verdicts.grouping is None else verdicts.grouping.rows
         lines += [*_grouping(groups, compared), *_worth(made, compared or [])]

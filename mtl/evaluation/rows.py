@@ -1,14 +1,16 @@
 """One method on one task: values paired by seed, and the row of verdicts.json that follows from them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from mtl.errors import UserError
+from mtl.evaluation.blind import is_blind
 from mtl.evaluation.comparison import Comparison
 from mtl.evaluation.intervals import spread, t_interval
 from mtl.evaluation.limits import MIN_GAP, MIN_SEEDS
+from mtl.results.record import Run
 from mtl.results.statistics import Ends, Estimate, Interval
-from mtl.results.verdicts import Answer, Row, TrialsOfRow, Unpaired
+from mtl.results.verdicts import Answer, Row, Side, TrialsOfRow, Unpaired
 
 
 @dataclass(frozen=True)
@@ -19,6 +21,8 @@ class Pairs:
     task: str
     stl: list[float]
     joint: list[float]
+    stl_runs: list[Run]
+    joint_runs: list[Run]
     changes: list[float]
     """In percent of the STL value, positive is better; empty where an STL value of 0 leaves them undefined."""
 
@@ -37,7 +41,7 @@ def paired(made: Comparison, method: str, task: str) -> Pairs:
                 f"{single.path.folder} on {single.train_size[task]}; run `mtl repro` to bring both up to date."
             )
     before, after = made.values(stl_runs, task), made.values(joint_runs, task)
-    return Pairs(method, task, before, after, made.changes(task, before, after))
+    return Pairs(method, task, before, after, stl_runs, joint_runs, made.changes(task, before, after))
 
 
 def row(made: Comparison, pairs: Pairs, adjusted: Interval, tuning: TrialsOfRow | None) -> Row:
@@ -68,6 +72,7 @@ def row(made: Comparison, pairs: Pairs, adjusted: Interval, tuning: TrialsOfRow 
         gap_closed=gap_closed(pairs.stl, pairs.joint, made.optimum(task), spec.lower_is_better, made.confidence),
         ratio=None if ratio is None else estimate(ratio),
         within_tolerance=answer,
+        blind=_blind(made, pairs.task, {"STL": pairs.stl_runs, "joint": pairs.joint_runs}),
         verdict=verdict(adjusted, len(made.seeds)),
         tuning=tuning,
     )
@@ -76,8 +81,20 @@ def row(made: Comparison, pairs: Pairs, adjusted: Interval, tuning: TrialsOfRow 
 def unpaired(made: Comparison, method: str, task: str) -> Unpaired:
     """One method on a task without single-task models: the metric that it reached, and no verdict."""
     spec = made.config.tasks[task]
-    joint = made.summary(made.values(made.joint(method), task))
-    return Unpaired(method=method, task=task, metric=spec.primary_metric, role=spec.role, joint=joint)
+    runs = made.joint(method)
+    return Unpaired(
+        method=method,
+        task=task,
+        metric=spec.primary_metric,
+        role=spec.role,
+        joint=made.summary(made.values(runs, task)),
+        blind=_blind(made, task, {"joint": runs}),
+    )
+
+
+def _blind(made: Comparison, task: str, sides: Mapping[Side, Sequence[Run]]) -> list[Side] | None:
+    """Sides that are not shown to be better than a predictor that has seen no input; None where all are."""
+    return [side for side, runs in sides.items() if is_blind(made.gain_over_no_input(runs, task))] or None
 
 
 def verdict(adjusted: Interval, seeds: int) -> str:

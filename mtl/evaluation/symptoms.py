@@ -16,10 +16,9 @@ from statistics import median
 from mtl.config import Config, LinearEncoder, TimeDartEncoder, UncertaintyMethod
 from mtl.config.metrics import METRICS, Family
 from mtl.config.tasks import Task
-from mtl.evaluation.comparison import Comparison
+from mtl.evaluation.comparison import Comparison, class_counts
 from mtl.evaluation.limits import BURST, CONFLICT, MIN_SEEDS, RARE, RISE
 from mtl.results.history import Epoch
-from mtl.results.record import Run
 from mtl.results.statistics import Interval
 from mtl.results.verdicts import EvidenceLine, JudgedMethod, Row, Verdicts
 from mtl.tasks.no_skill import no_skill
@@ -227,11 +226,6 @@ def _conflicts(task: str, own: Sequence[Epochs]) -> float | None:
         if task in pair.split("|")
     ]
     return sum(value < 0 for value in cosines) / len(cosines) if cosines else None
-
-
-def class_counts(run: Run, task: str) -> list[int]:
-    """[k] samples of each class in the test part; empty for a task that has no classes."""
-    return [sum(row) for row in run.detail[task].confusion or []]
 
 
 def _decided(found: Interval) -> bool:

@@ -1,14 +1,16 @@
 """What is said of a trained model besides its metrics: the optimum it could have reached, and examples to look at."""
 
 import torch
+from torch import Tensor
 
+from mtl.data.loading.pools import Pool
 from mtl.data.loading.tasks import TaskSet
 from mtl.models.build import MultiTaskModel
 from mtl.models.sharing import CrossStitchTrunk
 from mtl.results.examples import Example, Examples
 from mtl.results.record import Stitches
 from mtl.tasks.base import TaskSpec
-from mtl.training.measure import predict
+from mtl.training.measure import CHUNK, predict
 
 EXAMPLES = 3
 
@@ -29,6 +31,30 @@ def optimum(data: TaskSet, tasks: list[str]) -> dict[str, dict[str, float]]:
             if metrics is not None:
                 best[name] = metrics
     return best
+
+
+def guesses(data: TaskSet, tasks: list[str]) -> dict[str, dict[str, float]]:
+    """Task → test metrics of a predictor that has seen no input, only the targets of the training samples."""
+    train = {name: target for pool in data.select(tasks, "train") for name, target in _targets(pool, False).items()}
+    metrics: dict[str, dict[str, float]] = {}
+    for pool in data.select(tasks, "test"):
+        for name, target in _targets(pool, True).items():
+            assert target is not None
+            metrics[name] = data.specs[name].score(data.specs[name].blind(train[name], len(target)), target, True)[0]
+    return metrics
+
+
+def _targets(pool: Pool, following: bool) -> dict[str, Tensor | None]:
+    """Task → targets of the samples that have one; those that follow a sample None unless they are asked for."""
+    targets = {name: target.values for name, target in pool.targets.items()}
+    if following and any(values is None for values in targets.values()):
+        parts = [pool.batch(index).ahead for index in torch.arange(len(pool)).split(CHUNK)]
+        targets |= {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
+    valid = {name: target.valid for name, target in pool.targets.items()}
+    return {
+        name: values if values is None or (mask := valid[name]) is None else values[mask]
+        for name, values in targets.items()
+    }
 
 
 def stitches(model: MultiTaskModel) -> Stitches | None:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from mtl.data.loading.tasks import TaskSet
-from mtl.experiment.outcome import examples, optimum, stitches
+from mtl.experiment.outcome import examples, guesses, optimum, stitches
 from mtl.experiment.recipe import Recipe
 from mtl.experiment.weights import write_weights
 from mtl.files import whole_folder
@@ -113,6 +113,7 @@ def _record(run: Finished, epochs: int) -> Run:
         test=metrics["test"],
         detail=detail,
         optimum=optimum(data, tasks),
+        guess=guesses(data, tasks),
         phases=[Phase(tasks=phase.tasks, test=phase.test) for phase in run.phases] if len(run.phases) > 1 else None,
         identity=run.identity,
     )

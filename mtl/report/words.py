@@ -10,7 +10,7 @@ from typing import Any, TypeGuard
 from mtl.config.budgets import STL, counted
 from mtl.config.metrics import METRICS
 from mtl.results.statistics import Ends, Statistic
-from mtl.results.verdicts import Row, Verdicts
+from mtl.results.verdicts import Row, Unpaired, Verdicts
 
 Json = dict[str, Any]
 Number = float | int | None
@@ -123,6 +123,8 @@ def points_text(statistic: Statistic) -> str:
 
 NOTHING = "no difference shown"
 """Verdict where the widened interval holds zero."""
+MOST_BLIND = 6
+"""Tasks without skill that a note names before it counts the others."""
 UNSURE = "unsure"
 """Said where the interval that is shown does not hold zero all the same."""
 
@@ -188,6 +190,23 @@ def confidence_text(verdicts: Verdicts) -> str:
     return f"{100 * verdicts.confidence:g} %"
 
 
+def _blind(verdicts: Verdicts) -> list[str]:
+    """A sentence on the networks that are not shown to be better than a predictor that has seen no input, if any."""
+    arms: dict[str, list[str]] = {}
+    judged: list[Row | Unpaired] = [*verdicts.rows, *verdicts.unpaired]
+    for row in judged:
+        for side in row.blind or []:
+            arms.setdefault(row.task, []).append("STL" if side == "STL" else row.method)
+    if not arms:
+        return []
+    told = [f"{task} ({', '.join(dict.fromkeys(names))})" for task, names in arms.items()]
+    more = "" if len(told) <= MOST_BLIND else f" and {len(told) - MOST_BLIND} tasks more"
+    return [
+        "Not shown to be better than a prediction that has seen no input (the mean, the most frequent class): "
+        f"{', '.join(told[:MOST_BLIND])}{more}."
+    ]
+
+
 def notes(verdicts: Verdicts) -> list[str]:
     """What every reader of the intervals has to know, as whole sentences."""
     seeds = len(verdicts.seeds)
@@ -200,6 +219,7 @@ def notes(verdicts: Verdicts) -> list[str]:
         said.append(f"{UNSURE}: the interval shown excludes zero, the one widened for all comparisons does not.")
     if seeds < 5:
         said.append(f"Only {seeds} seed{'s' * (seeds != 1)}: a verdict needs five, so every row is undecided.")
+    said += _blind(verdicts)
     alone = [task.name for task in verdicts.tasks if task.alone]
     if len(alone) < len(verdicts.tasks):
         count = len(verdicts.tasks)

@@ -165,6 +165,9 @@ class Run(ResultFile):
     """Task → what was measured on the test part besides its metrics."""
     optimum: dict[str, Metrics]
     """Task → test metrics of the best possible predictor, where the source knows it."""
+    guess: dict[str, Metrics] | None = Field(default=None, exclude_if=absent)
+    """Task → test metrics of a predictor that has seen no input, only the mean of the training targets or the shares of
+    their classes; None in files from before it was measured."""
     phases: list[Phase] | None
     identity: dict[str, str]
     """Hashes of the settings and data that the result depends on."""

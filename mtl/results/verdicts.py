@@ -12,6 +12,7 @@ from mtl.results.sweeps import Capacity, LabelFractions
 
 Role = Literal["main", "auxiliary"]
 Answer = Literal["yes", "no", "undecided"]
+Side = Literal["STL", "joint"]
 
 
 class JudgedTask(Part):
@@ -94,6 +95,8 @@ class Row(Part):
     """Joint over STL value; None where it was not asked for, or an STL value of 0 leaves it undefined."""
     within_tolerance: Answer | None
     """Whether the joint value stays within `tolerance` of STL; None where none was asked for."""
+    blind: list[Side] | None = Field(default=None, exclude_if=absent)
+    """Sides that are not shown to be better than a predictor that has seen no input; None where both are."""
     verdict: str
     """`HELPED`, `HURT`, `no difference shown` or `undecided (n seeds)`."""
     tuning: TrialsOfRow | None = Field(default=None, exclude_if=absent)
@@ -108,6 +111,8 @@ class Unpaired(Part):
     metric: str
     role: Role
     joint: Summary
+    blind: list[Side] | None = Field(default=None, exclude_if=absent)
+    """As in `Row`; there is a joint side alone."""
 
 
 class Forgetting(Part):

@@ -152,6 +152,15 @@ class TaskSpec(ABC):
     def guess(self) -> float:
         """Training loss of a predictor that has seen no input."""
 
+    @abstractmethod
+    def blind(self, train: Tensor | None, count: int) -> Tensor:
+        """Predictions by the training targets alone, without any input: their mean, or the shares of their classes.
+
+        Args:
+            train: targets of the training samples, as `encode` gives them; None for what follows a sample.
+            count: n.
+        """
+
     @property
     @abstractmethod
     def loss_metric(self) -> str:

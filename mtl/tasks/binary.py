@@ -46,6 +46,10 @@ class Binary(LabelSpec):
     def guess(self) -> float:
         return log(2)
 
+    def blind(self, train: Tensor | None, count: int) -> Float[Tensor, " n"]:
+        assert train is not None
+        return train.double().mean().logit().float().expand(count)
+
     def head(self, encoder: Heads, rate: float) -> nn.Module:
         return encoder.vector_head(self.shape, 1, rate)
 

@@ -50,6 +50,11 @@ class Classification(LabelSpec):
     def guess(self) -> float:
         return log(max(2, len(self.classes)))
 
+    def blind(self, train: Tensor | None, count: int) -> Float[Tensor, "n k"]:
+        assert train is not None
+        shares = torch.bincount(train.long(), minlength=len(self.classes)) / len(train)
+        return shares.log().expand(count, -1)
+
     def head(self, encoder: Heads, rate: float) -> nn.Module:
         return encoder.vector_head(self.shape, self.outputs, rate)
 

@@ -69,6 +69,10 @@ class Forecast(RegressionSpec):
     def guess(self) -> float:
         return 1.0  # the mean of z-scored values
 
+    def blind(self, train: Tensor | None, count: int) -> Float[Tensor, "n T H"]:
+        """Zeros: channels are z-scored by the training rows, whose mean is 0."""
+        return torch.zeros(count, len(self.targets), self.horizon)
+
     @property
     def loss_metric(self) -> str:
         return "mse"

@@ -26,7 +26,7 @@ KEYS = {
     "stage", "name", "start", "init", "freeze", "seed", "fold", "method_kind", "tasks", "device", "threads",
     "epochs_run", "best_epoch", "stopped", "steps", "samples", "train_size", "parameters", "sharing", "stitches",
     "width", "transfer", "val", "train",
-    "test", "detail", "optimum", "phases", "identity",
+    "test", "detail", "optimum", "guess", "phases", "identity",
 }  # fmt: skip
 BASIC = {"loss", "accuracy", "balanced_accuracy", "macro_f1"}
 METRICS = {
