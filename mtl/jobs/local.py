@@ -1,7 +1,6 @@
 """Runs side by side in processes of their own: one bar a run for people, one line a run for logs."""
 
 import importlib
-import json
 import multiprocessing
 import os
 import signal
@@ -25,6 +24,8 @@ from mtl.experiment.states import release
 from mtl.jobs.cores import workers
 from mtl.jobs.lifeline import end_with
 from mtl.paths import RunPath
+from mtl.results.history import History, PretrainingHistory
+from mtl.results.reading import HISTORY
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ def run_jobs(jobs: list[Job], base: BaseConfig) -> list[Path]:
         for future in as_completed(waiting):
             number = waiting[future]
             folders[number] = future.result()
-            channel.put((number, None, epochs_of(folders[number])))
+            channel.put((number, None, epochs_of(jobs[number].where, folders[number])))
         pool.shutdown()
     except BaseException as error:
         # Their states are on disk: ending them now loses an epoch at most, waiting could take hours. Nor is there
@@ -88,10 +89,11 @@ def run_jobs(jobs: list[Job], base: BaseConfig) -> list[Path]:
     return [folders[number] for number in range(len(jobs))]
 
 
-def epochs_of(folder: Path) -> int:
+def epochs_of(where: RunPath, folder: Path) -> int:
     """Epochs of a run, those before it was taken up again included. Its files tell: the news of its worker may be late,
     and count only what that one trained."""
-    return len(json.loads((folder / "history.json").read_text(encoding="utf-8"))["epochs"])
+    history = PretrainingHistory if where.stage == "pretrain" else History
+    return len(history.read(folder / HISTORY, f"mtl repro {where.target}").epochs)
 
 
 def process_context(base: BaseConfig) -> Any:

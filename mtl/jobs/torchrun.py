@@ -141,7 +141,7 @@ def _work(jobs: list[Job], team: Team, update: Callable[..., None] | None) -> li
         told = {} if update is None else {"tell": partial(update, number)}
         folders.append(job.work(*job.arguments, team=team, **told))
         if update is not None:
-            update(number, None, epochs_of(folders[-1]))
+            update(number, None, epochs_of(job.where, folders[-1]))
     return folders
 
 

@@ -17,7 +17,7 @@ from mtl.results.means import Means
 from pipelines import presets
 from pipelines.check import artefacts
 from pipelines.check.machine import describe
-from pipelines.check.reference_file import FOLDER, Metrics, Reference, known, read, tolerances
+from pipelines.check.reference_file import FOLDER, ByRun, Reference, known, read, tolerances
 
 MEAN = "mean of "
 """Begins the name of a method's means over seeds."""
@@ -96,13 +96,13 @@ def _settings(config: Config) -> str:
     return digest(content)
 
 
-def _metrics(config: Config, root: Path) -> Metrics:
+def _metrics(config: Config, root: Path) -> ByRun:
     means = Means.read(root / MEANS).by_method
     runs = {run.path.folder.as_posix(): run.test for run in read_runs(config, root)}
     return runs | {MEAN + method: tasks for method, tasks in means.items()}
 
 
-def _outside(reference: Reference, found: Metrics) -> Iterator[str]:
+def _outside(reference: Reference, found: ByRun) -> Iterator[str]:
     """Metrics that are further from the reference than allowed, or that one side lacks."""
     for run, task, metric in sorted({*_keys(reference.metrics), *_keys(found)}):
         there, here = (side.get(run, {}).get(task, {}).get(metric) for side in (reference.metrics, found))
@@ -115,6 +115,6 @@ def _outside(reference: Reference, found: Metrics) -> Iterator[str]:
             yield f"{run}: {task} {metric} is {here:.6g}, the reference {there:.6g}, allowed ± {limit:.2g}"
 
 
-def _keys(metrics: Metrics) -> Iterator[tuple[str, str, str]]:
+def _keys(metrics: ByRun) -> Iterator[tuple[str, str, str]]:
     for run, by_task in metrics.items():
         yield from ((run, task, metric) for task, values in by_task.items() for metric in values)

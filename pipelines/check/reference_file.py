@@ -17,9 +17,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from mtl.config.metrics import METRICS, Metric
 from mtl.errors import UserError
+from mtl.results.numbers import TaskMetrics
 
 FOLDER = Path("reference")
-Metrics = dict[str, dict[str, dict[str, float]]]
+ByRun = dict[str, TaskMetrics]
 """Run's folder, or `mean of <method>` over the seeds → task → test metric."""
 
 
@@ -55,7 +56,7 @@ class Reference(BaseModel):
     """Hash of what the preset was then."""
     machine: dict[str, str]
     tolerance: Tolerances
-    metrics: Metrics
+    metrics: ByRun
     sha256: dict[str, dict[str, str]]
     """Stage → file → hash."""
 

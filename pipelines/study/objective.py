@@ -1,13 +1,12 @@
 """What a trial is: runs of an arm by the same code as a stage, judged on validation data by fixed rules."""
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
-from typing import Any, Literal
+from typing import Literal
 
-from mtl.config import Choice, Config, Dimension, TuneObjective
+from mtl.config import Choice, Config, Dimension, Start, TuneObjective
 from mtl.config.metrics import METRICS
 from mtl.errors import UserError
 from mtl.experiment import run_baseline, run_finetune
@@ -16,11 +15,12 @@ from mtl.experiment.identity import run_identity
 from mtl.experiment.recipe import joint, single_task
 from mtl.paths import RunPath
 from mtl.results.history import Epoch
+from mtl.results.numbers import TaskMetrics
+from mtl.results.reading import RUN, read_run
+from mtl.results.record import Run
 from pipelines.study.search_space import STL, start_of
 
-Metrics = dict[str, dict[str, float]]
-"""Task → metric → value, on validation data."""
-Report = Callable[[int, Metrics], None]
+Report = Callable[[int, TaskMetrics], None]
 """Told after every epoch: its place among the epochs of the trial, from 1, and how every judged task stands then."""
 MAXIMISED: tuple[TuneObjective, ...] = ("accuracy",)
 UNTRAINED = {name: 1.0 if metric.lower_is_better else 0.0 for name, metric in METRICS.items()}
@@ -52,7 +52,7 @@ class Goal:
     def directions(self) -> list[Literal["minimize", "maximize"]]:
         return ["maximize" if objective in MAXIMISED else "minimize" for objective in self.objectives]
 
-    def values(self, val: Metrics) -> list[float]:
+    def values(self, val: TaskMetrics) -> list[float]:
         """One value for each objective."""
         mse = fmean(val[name]["mse"] for name in self.forecasts) if self.forecasts else None
         accuracy = fmean(_accuracy(val[name], metric) for name, metric in self.labels.items()) if self.labels else None
@@ -75,7 +75,7 @@ class Goal:
             return mse if accuracy is None else 1 - accuracy  # type: ignore[return-value]
         return (1 - self.default_lambda) * mse + self.default_lambda * (1 - accuracy)
 
-    def constraints(self, val: Metrics, start: str) -> dict[str, float]:
+    def constraints(self, val: TaskMetrics, start: str) -> dict[str, float]:
         """Name → how far the MSE of a forecast lies above what is allowed; feasible up to 0."""
         if self.tolerance is None:
             return {}
@@ -131,22 +131,20 @@ def _most(value: int, searched: Dimension | None) -> int:
             return int(searched.high)
 
 
-def _baseline_mse(config: Config, task: str, start: Any, seed: int, root: Path) -> float:
+def _baseline_mse(config: Config, task: str, start: Start, seed: int, root: Path) -> float:
     where = RunPath("baseline", task, start.label, seed)
-    path = root / where.folder / "run.json"
-    again = f"run `mtl repro baseline@{task}`, or set `tune.tolerance: null`."
-    if not path.exists():
+    again = f"run `mtl repro {where.target}`, or set `tune.tolerance: null`."
+    if not (root / where.folder / RUN).exists():
         raise UserError(f"`tune.tolerance` needs the single-task run {where.folder}, which is missing: {again}")
-    run = json.loads(path.read_text(encoding="utf-8"))
-    if run["identity"] != run_identity(single_task(config, task, start, seed), root):
+    run = read_run(where, root)
+    if run.identity != run_identity(single_task(config, task, start, seed), root):
         raise UserError(f"{where.folder} was made with other settings or data than those of now: {again}")
-    mse: float = run["val"][task]["mse"]
-    return mse
+    return run.value(task, "mse", "val")
 
 
 def train(
     config: Config, arm: str, goal: Goal, seeds: list[int], root: Path, out: Path, report: Report
-) -> list[Metrics]:
+) -> list[TaskMetrics]:
     """Trains an arm for every seed; the metrics of the kept epoch, by seed.
 
     What was finished or begun below `out` before goes on from its state there.
@@ -163,7 +161,7 @@ def train(
     Raises:
         UserError: as a stage would.
     """
-    found: list[Metrics] = []
+    found: list[TaskMetrics] = []
     parts = parts_of(config, arm, goal)
 
     def hearing(first: int) -> OnEpoch:
@@ -181,22 +179,18 @@ def train(
         return on_epoch
 
     for number, seed in enumerate(seeds):
-        known: Metrics = {}
+        known: TaskMetrics = {}
         first = number * parts
         if arm == STL:
             for place, task in enumerate(goal.judged, start=first):
                 start = start_of(config, arm)
-                known |= _val(run_baseline(config, task, start, seed, root, out=out, on_epoch=hearing(place)))
+                folder = run_baseline(config, task, start, seed, root, out=out, on_epoch=hearing(place))
+                known |= Run.read(folder / RUN).val
         else:
-            known = _val(run_finetune(config, arm, seed, root, out=out, on_epoch=hearing(first)))
+            folder = run_finetune(config, arm, seed, root, out=out, on_epoch=hearing(first))
+            known = Run.read(folder / RUN).val
         found.append(known)
     return found
-
-
-def _val(folder: Path) -> Metrics:
-    """Validation metrics of the epoch that a run kept."""
-    val: Metrics = json.loads((folder / "run.json").read_text(encoding="utf-8"))["val"]
-    return val
 
 
 def parts_of(config: Config, arm: str, goal: Goal) -> int:
@@ -205,7 +199,7 @@ def parts_of(config: Config, arm: str, goal: Goal) -> int:
     return len(goal.judged) if arm == STL else len(joint(config, arm, config.base.seeds[0]).phases)
 
 
-def standing(goal: Goal, several: list[Metrics]) -> Metrics:
+def standing(goal: Goal, several: list[TaskMetrics]) -> TaskMetrics:
     """How every judged task stands by what was last measured for each seed; the same comparison in every trial.
 
     A task that no seed has trained yet counts as `UNTRAINED`, so that trials of several runs (STL) or phases
@@ -214,9 +208,9 @@ def standing(goal: Goal, several: list[Metrics]) -> Metrics:
     return dict.fromkeys(goal.judged, UNTRAINED) | mean_metrics(several)
 
 
-def mean_metrics(several: list[Metrics]) -> Metrics:
+def mean_metrics(several: list[TaskMetrics]) -> TaskMetrics:
     """Means over the seeds that have measured a task, of the metrics that all of these have."""
-    found: Metrics = {}
+    found: TaskMetrics = {}
     for task in dict.fromkeys(task for one in several for task in one):
         first, *others = [one[task] for one in several if task in one]
         found[task] = {

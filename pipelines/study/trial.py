@@ -15,8 +15,9 @@ from optuna.trial import FrozenTrial, Trial
 
 from mtl.config.tune import Scalar
 from mtl.errors import ConfigError, UserError
+from mtl.results.numbers import TaskMetrics
 from mtl.training.nonfinite import NonFiniteError
-from pipelines.study.objective import Metrics, mean_metrics, parts_of, train
+from pipelines.study.objective import mean_metrics, parts_of, train
 from pipelines.study.plan import Plan
 from pipelines.study.search_space import overlaid, start_of
 from pipelines.study.storage import GONE, MOST_CUTS, Store, Turn
@@ -174,7 +175,7 @@ def _trained(
         raise _failed(trial, error) from None
     total = goal.epochs * parts_of(config, arm, goal) * len(plan.seeds)
 
-    def report(step: int, val: Metrics) -> None:
+    def report(step: int, val: TaskMetrics) -> None:
         tell(News(arm, trial.number, step, total))
         if len(goal.objectives) == 1 and step not in known:
             trial.report(goal.values(val)[0], step)

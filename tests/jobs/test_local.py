@@ -10,6 +10,7 @@ import pytest
 from mtl.config import BaseConfig
 from mtl.jobs.local import Job, run_jobs
 from mtl.paths import RunPath
+from tests.helpers.records import epoch_json, history_json
 
 
 class Slow(int):
@@ -22,7 +23,7 @@ class Slow(int):
 
 def run(folder: Path, held: int, told: list[int], tell: Callable[..., None]) -> Path:
     """A run of `held` epochs, of which this process trained those that it tells; the last of its news is slow."""
-    (folder / "history.json").write_text(json.dumps({"epochs": [{"epoch": n + 1} for n in range(held)]}))
+    (folder / "history.json").write_text(json.dumps(history_json(*map(epoch_json, range(1, held + 1)))))
     for done in told:
         tell(done, 20)
     if told:
