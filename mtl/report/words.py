@@ -192,14 +192,21 @@ def confidence_text(verdicts: Verdicts) -> str:
 
 def _blind(verdicts: Verdicts) -> list[str]:
     """A sentence on the networks that are not shown to be better than a predictor that has seen no input, if any."""
-    arms: dict[str, list[str]] = {}
+    arms: dict[str, dict[str, bool]] = {}
     judged: list[Row | Unpaired] = [*verdicts.rows, *verdicts.unpaired]
     for row in judged:
-        for side in row.blind or []:
-            arms.setdefault(row.task, []).append("STL" if side == "STL" else row.method)
-    if not arms:
+        blind = row.blind or []
+        of_task = arms.setdefault(row.task, {})
+        if isinstance(row, Row):
+            of_task["STL"] = of_task.get("STL", False) or "STL" in blind
+        of_task[row.method] = "joint" in blind
+    told = [
+        f"{task} ({'all networks' if all(of_task.values()) else ', '.join(name for name in of_task if of_task[name])})"
+        for task, of_task in arms.items()
+        if any(of_task.values())
+    ]
+    if not told:
         return []
-    told = [f"{task} ({', '.join(dict.fromkeys(names))})" for task, names in arms.items()]
     more = "" if len(told) <= MOST_BLIND else f" and {len(told) - MOST_BLIND} tasks more"
     return [
         "Not shown to be better than a prediction that has seen no input (the mean, the most frequent class): "

@@ -79,7 +79,7 @@ def test_the_note_and_the_evidence_name_the_networks() -> None:
     runs = runs_of(config)
     verdicts = compare(config, runs)
     (note,) = [said for said in notes(verdicts) if said.startswith("Not shown to be better than a prediction that")]
-    assert note.endswith(": short (STL), fault (STL), coin (STL, joint, learned).")
+    assert note.endswith(": short (STL), fault (STL), coin (all networks).")
     lines = blind_lines(Comparison(config, runs), verdicts)
     assert [(line.aspect, line.about) for line in lines] == [
         (ASPECT, f"STL: {task}") for task in ("short", "fault", "coin")
