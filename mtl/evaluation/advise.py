@@ -1,7 +1,10 @@
 """One or two sentences of advice, from the content of verdicts.json."""
 
+from collections.abc import Mapping
+
+from mtl.config import Method
 from mtl.evaluation.limits import MIN_SEEDS
-from mtl.evaluation.relation import related
+from mtl.evaluation.transfer import calls_for_transfer, transfer
 from mtl.results.statistics import Interval
 from mtl.results.verdicts import JudgedMethod, Row, Verdicts
 
@@ -9,12 +12,17 @@ MOST_NAMED = 6
 """Tasks that a sentence lists before it counts the others."""
 
 
-def advice(verdicts: Verdicts) -> str:
+def advice(verdicts: Verdicts, methods: Mapping[str, Method]) -> str:
     """What the numbers support: which method, what it helped and hurt, at what cost; or to train separately. Where it
-    helped only tasks that by their data maps have nothing in common with the others, to transfer instead.
+    helped only tasks that by their data maps have nothing in common with the others, to transfer instead, and the arm
+    that measures it.
 
-    Methods are ranked by Δm. `sequential` methods measure forgetting and are not recommended; those that train on for
-    a target have a second budget and are spoken of apart.
+    Methods are ranked by Δm. `sequential` methods measure forgetting and transfer and are not recommended by
+    themselves; those that train on for a target have a second budget and are spoken of apart.
+
+    Args:
+        verdicts: what was measured.
+        methods: section `finetune.methods`.
     """
     judged = [m for m in verdicts.methods if m.kind != "sequential" and m.delta_m.mean is not None]
     joint = [m for m in judged if m.target is None]
@@ -22,12 +30,12 @@ def advice(verdicts: Verdicts) -> str:
     if not judged:
         return "No joint method with a main task was compared with single-task models, so there is nothing to advise."
     if joint:
-        return " ".join([_of_joint(verdicts, joint), *apart])
+        return " ".join([_of_joint(verdicts, methods, joint), *apart])
     nothing = "Train separately: joint training before a task's own helped no target beyond what chance would give."
     return " ".join(apart) or nothing
 
 
-def _of_joint(verdicts: Verdicts, joint: list[JudgedMethod]) -> str:
+def _of_joint(verdicts: Verdicts, methods: Mapping[str, Method], joint: list[JudgedMethod]) -> str:
     ranked = sorted(joint, key=lambda m: (-_mean(m.delta_m), m.name))
     seeds = len(verdicts.seeds)
     if seeds < MIN_SEEDS:
@@ -40,24 +48,37 @@ def _of_joint(verdicts: Verdicts, joint: list[JudgedMethod]) -> str:
             f"So far {best.name} has the best mean change over tasks{aside}, {_signed(_mean(best.delta_m))} %."
         )
     helpful = [m for m in ranked if _judged(verdicts, m.name, "HELPED")]
-    backed = [m for m in helpful if any(related(verdicts, m, task) is not False for task in _helped(verdicts, m))]
-    if backed:
-        return _joint(verdicts, backed[0])
-    return _transfer(verdicts, helpful[0]) if helpful else _separate(verdicts, ranked)
+    for method in helpful:
+        if not all(calls_for_transfer(verdicts, methods, method, task) for task in _helped(verdicts, method)):
+            return _joint(verdicts, method)
+    return _transfer(verdicts, methods, helpful[0]) if helpful else _separate(verdicts, ranked)
 
 
 def _helped(verdicts: Verdicts, method: JudgedMethod) -> list[str]:
     return [row.task for row in _judged(verdicts, method.name, "HELPED")]
 
 
-def _transfer(verdicts: Verdicts, best: JudgedMethod) -> str:
+def _transfer(verdicts: Verdicts, methods: Mapping[str, Method], best: JudgedMethod) -> str:
     """A gain that relation does not explain: the shared encoder has seen more."""
     rows = _judged(verdicts, best.name, "HELPED")
-    return (
+    known = {row.task: transfer(verdicts, methods, best, row.task) for row in rows}
+    text = (
         f"Transfer instead of training jointly: {best.name} helped {_listed(rows)}, but by the data maps "
-        f"{_names(rows)} and the tasks beside have nothing in common. An encoder that has seen more may give the same "
-        "without them: pretrain it (`pretrain.objective`, `init: pretrained`)."
+        f"{_names(rows)} and the tasks beside have nothing in common."
     )
+    measured = [found.row for found in known.values() if found.row is not None and found.row.verdict == "HELPED"]
+    for row in measured[:MOST_NAMED]:
+        text += f" Trained after them ({row.method}), {row.task} gained {_signed(_mean(row.change))} %."
+    if len(measured) == len(rows):
+        return text
+    text += (
+        " An encoder that has seen more may give the same without them: pretrain it (`pretrain.objective`, "
+        "`init: pretrained`)"
+    )
+    lines = [found.line for found in known.values() if found.line is not None]
+    if lines:
+        text += f", or train on it after them, which one more arm of `finetune.methods` measures: `{lines[0]}`"
+    return f"{text}."
 
 
 def _joint(verdicts: Verdicts, best: JudgedMethod) -> str:

@@ -83,7 +83,7 @@ def compare(
         grouping=None,
         evidence=[],
     )
-    return verdicts.with_advice(advice(verdicts))
+    return verdicts.with_advice(advice(verdicts, config.finetune.methods))
 
 
 def _tuning(config: Config) -> Tuning | None:

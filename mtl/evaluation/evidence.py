@@ -13,6 +13,7 @@ from mtl.evaluation.comparison import Comparison, class_counts
 from mtl.evaluation.limits import AGREED, ALIKE, CONFLICT, MIN_SEEDS, RELATED, TIGHT, UNEVEN
 from mtl.evaluation.relation import alike, related
 from mtl.evaluation.symptoms import line, question, symptoms
+from mtl.evaluation.transfer import calls_for_transfer, transfer
 from mtl.results.groupings import GroupingRow
 from mtl.results.groups import Groups
 from mtl.results.history import Epoch, History
@@ -209,6 +210,20 @@ def _capacity(made: Comparison, verdicts: Verdicts, method: JudgedMethod) -> lis
     return lines
 
 
+def _gained(config: Config, verdicts: Verdicts, method: JudgedMethod, task: str) -> str:
+    """What follows for a task that a joint method helped."""
+    if related(verdicts, method, task) is not False:
+        return "train together"
+    methods = config.finetune.methods
+    known = transfer(verdicts, methods, method, task)
+    if known.row is None:
+        arm = "" if known.line is None else f", or measure it as an arm of finetune.methods: {known.line}"
+        return f"transfer instead, since its data map is like no other: pretrain the encoder{arm}"
+    if calls_for_transfer(verdicts, methods, method, task):
+        return f"transfer instead ({known.row.method}: {known.row.verdict}), since its data map is like no other"
+    return f"train together: transfer ({known.row.method}) does not help it"
+
+
 def _transfer(config: Config, verdicts: Verdicts, method: JudgedMethod) -> list[EvidenceLine]:
     """Gain or loss on test data, and what the settings of the method leave to try."""
     lines = []
@@ -218,9 +233,7 @@ def _transfer(config: Config, verdicts: Verdicts, method: JudgedMethod) -> list[
             continue
         says = None
         if row.verdict == "HELPED":
-            says = "train together"
-            if related(verdicts, method, row.task) is False:
-                says = "transfer instead (pretrain the encoder): its data map is like no other"
+            says = _gained(config, verdicts, method, row.task)
         elif row.verdict == "HURT":
             says = f"train {row.task} separately, or try what `{question(config.tasks[row.task])}` says"
         seeds = len(verdicts.seeds)

@@ -1,7 +1,11 @@
 """The sentence of advice says what the verdicts say."""
 
-import pytest
+from typing import Any
 
+import pytest
+import yaml
+
+from mtl.config import SequentialMethod, Start
 from mtl.evaluation.advise import advice
 from mtl.evaluation.compare import compare
 from mtl.results.verdicts import Costs
@@ -49,6 +53,57 @@ def test_a_gain_among_tasks_with_nothing_in_common_is_transfer(likeness: list[fl
     assert ("pretrain it" in text) == start.startswith("Transfer")
 
 
+UNRELATED = {f"{task}|fault": [0.0, 0.1, -0.1, 0.05, 0.0] for task in ("short", "long")} | {
+    "fault|coin": [0.0, 0.1, -0.1, 0.05, 0.0]
+}
+
+
+def methods(**more: Any) -> dict[str, Any]:
+    return {"finetune": {"methods": {"joint": {"kind": "weighted", "lambda": 0.2}} | more}}
+
+
+@pytest.mark.parametrize(
+    ("taken", "start", "line"),
+    [
+        ({}, {}, "transfer_fault: {kind: sequential, order: [[short, long, coin], fault]}"),
+        ({"transfer_fault": {"kind": "equal"}}, {},
+         "transfer_fault_2: {kind: sequential, order: [[short, long, coin], fault]}"),
+        ({}, {"width": 0.5}, "transfer_fault: {kind: sequential, order: [[short, long, coin], fault], width: 0.5}"),
+    ],
+)  # fmt: skip
+def test_the_arm_that_measures_transfer_can_be_pasted(taken: dict[str, Any], start: dict[str, Any], line: str) -> None:
+    sections = methods(joint={"kind": "weighted", "lambda": 0.2} | start, **taken)
+    starts = {"baseline": {"starts": [start]} if not taken else {}}
+    config = make_config(**sections, **starts)
+    runs = make_runs(config, planted({("joint", "fault"): 0.3}, 0.004))
+    text = compare(config, runs, (), {"joint": UNRELATED}).advice
+    assert text.endswith(f"measures: `{line}`.")
+    pasted = yaml.safe_load(line)
+    (name,) = pasted
+    config = make_config(**methods(joint={"kind": "weighted", "lambda": 0.2} | start, **taken, **pasted), **starts)
+    arm = config.finetune.methods[name]
+    assert config.method_tasks(name) == ["short", "long", "fault", "coin"] and arm.label == Start(**start).label
+    assert isinstance(arm, SequentialMethod) and arm.order == [["short", "long", "coin"], ["fault"]]
+
+
+@pytest.mark.parametrize(
+    ("arm", "gain", "said"),
+    [
+        ({"kind": "sequential", "order": [["short", "long", "coin"], "fault"]}, 0.3,
+         "have nothing in common. Trained after them (after), fault gained +3"),
+        ({"kind": "sequential", "order": [["short", "long", "coin"], "fault"]}, 0.0, "Train jointly with joint"),
+        ({"kind": "sequential", "order": ["fault", ["short", "long", "coin"]]}, 0.0, "`transfer_fault: {kind: "),
+        ({"kind": "sequential", "first": "forecast"}, 0.3, "`transfer_fault: {kind: "),
+    ],
+)  # fmt: skip
+def test_what_an_arm_has_measured_of_transfer_decides(arm: dict[str, Any], gain: float, said: str) -> None:
+    config = make_config(**methods(after=arm))
+    runs = make_runs(config, planted({("joint", "fault"): 0.3, ("after", "fault"): gain}, 0.004))
+    text = compare(config, runs, (), {"joint": UNRELATED}).advice
+    assert said in text, text
+    assert ("pretrain it" in text) == ("transfer_fault" in text)
+
+
 @pytest.mark.parametrize("hurt", [0, 1, 2])
 def test_nothing_helped_means_separate(hurt: int) -> None:
     text = advise({(method, "long"): 0.3 for method in ["joint", "learned"][:hurt]})
@@ -69,7 +124,7 @@ def test_the_size_of_a_method_is_an_argument_only_where_it_is_smaller() -> None:
         ({"joint": single, "learned": single + 8}, "and none is smaller than the separate models."),
     ):
         counts = parameters.model_copy(update={"methods": parameters.methods | sizes})
-        text = advice(verdicts.model_copy(update={"costs": Costs(parameters=counts)}))
+        text = advice(verdicts.model_copy(update={"costs": Costs(parameters=counts)}), config.finetune.methods)
         assert text.startswith("Train separately") and said in text, text
 
 

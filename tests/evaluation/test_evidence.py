@@ -173,7 +173,8 @@ def test_maps_say_who_is_related_and_a_gain_without_relation_is_transfer() -> No
     near = {"joint": {pair: [0.02, -0.1, 0.1, 0.05, 0.0] for pair in PAIRS}}
     alone = lines(helped, likeness=near)
     assert said(alone, "transfer", "joint: fault") == (
-        "transfer instead (pretrain the encoder): its data map is like no other"
+        "transfer instead, since its data map is like no other: pretrain the encoder, or measure it as an arm of "
+        "finetune.methods: transfer_fault: {kind: sequential, order: [[short, long, coin], fault]}"
     )
     like = near["joint"] | {"short|fault": [0.8, 0.75, 0.7, 0.8, 0.82]}
     together = lines(helped, likeness={"joint": like})
@@ -183,6 +184,23 @@ def test_maps_say_who_is_related_and_a_gain_without_relation_is_transfer() -> No
     # A partner whose samples are others leaves it open, and so do few seeds.
     unknown = {pair: values for pair, values in near["joint"].items() if pair != "short|fault"}
     assert said(lines(helped, likeness={"joint": unknown}), "transfer", "joint: fault") == "train together"
+
+
+@pytest.mark.parametrize(
+    ("gain", "says"),
+    [
+        (0.3, "transfer instead (after: HELPED), since its data map is like no other"),
+        (0.0, "train together: transfer (after) does not help it"),
+    ],
+)
+def test_a_measured_transfer_decides(gain: float, says: str) -> None:
+    methods = {
+        "joint": {"kind": "weighted", "lambda": 0.2},
+        "after": {"kind": "sequential", "order": [["short", "long"], "fault"]},
+    }
+    near = {"joint": {pair: [0.02, -0.1, 0.1, 0.05, 0.0] for pair in PAIRS}}
+    effects = {("joint", "fault"): 0.3, ("after", "fault"): gain}
+    assert said(lines(effects, likeness=near, finetune={"methods": methods}), "transfer", "joint: fault") == says
 
 
 def test_groups_are_recommended_when_seeds_agree_on_them() -> None:
