@@ -18,6 +18,8 @@ class Metric:
         share: a share between 0 and 1, which is shown in percent.
         unit: `z-scored`, `original` (that of the target), or empty for numbers without a unit.
         comparable: a relative change of it means something; not so for one that passes through 0, such as R².
+        summed: name of the metric that stands for it in sums over tasks, for one that has the unit of its task: it
+            orders predictions of one task alike. Empty for metrics that can be added up themselves.
     """
 
     title: str
@@ -25,6 +27,7 @@ class Metric:
     share: bool = False
     unit: Literal["z-scored", "original", ""] = ""
     comparable: bool = True
+    summed: str = ""
 
 
 METRICS: dict[str, Metric] = {
@@ -32,9 +35,9 @@ METRICS: dict[str, Metric] = {
     "mae": Metric("MAE", True, unit="z-scored"),
     "crps": Metric("CRPS", True, unit="z-scored"),
     "coverage": Metric("coverage", False, share=True, comparable=False),
-    "rmse": Metric("RMSE", True, unit="original"),
-    "mse_original": Metric("MSE", True, unit="original"),
-    "mae_original": Metric("MAE", True, unit="original"),
+    "rmse": Metric("RMSE", True, unit="original", summed="mse"),
+    "mse_original": Metric("MSE", True, unit="original", summed="mse"),
+    "mae_original": Metric("MAE", True, unit="original", summed="mae"),
     "rrmse": Metric("relative RMSE", True),
     "r2": Metric("R²", False, comparable=False),
     "loss": Metric("loss", True),
@@ -58,3 +61,8 @@ BinaryMetric = Literal[
     "accuracy", "balanced_accuracy", "macro_f1", "auc", "average_precision", "f1", "log_loss", "brier", "ece"
 ]
 """What a task of each kind may be judged by; the first unless its section says another."""
+
+
+def summed(metric: str) -> str:
+    """Name of the metric that stands for a task's metric where several tasks are added up."""
+    return METRICS[metric].summed or metric

@@ -12,7 +12,7 @@ from pydantic import Field
 from mtl.config.common import DropRate, Name, PositiveFloat, PositiveFraction, PositiveInt, Section
 from mtl.config.inputs import Held, InputKind, SourceBase
 from mtl.config.labels import Label, LabelRule
-from mtl.config.metrics import METRICS, BinaryMetric, ClassMetric, Family, ForecastMetric, RegressionMetric
+from mtl.config.metrics import METRICS, BinaryMetric, ClassMetric, Family, ForecastMetric, RegressionMetric, summed
 from mtl.config.names import Derived, check_label, label_of
 from mtl.errors import SettingError, shown
 
@@ -50,6 +50,13 @@ class TaskBase(Section, ABC):
     def lower_is_better(self) -> bool:
         """Direction of the primary metric."""
         return METRICS[self.primary_metric].lower_is_better
+
+    @property
+    def untrained(self) -> dict[str, float]:
+        """What stands for the metrics of the task while it is not trained yet, where a trial of a study trains its
+        tasks one after the other: the error of the mean of z-scored values, or no class that is right."""
+        metric = summed(self.primary_metric)
+        return {metric: 1.0 if METRICS[metric].lower_is_better else 0.0}
 
     @property
     def weighs_classes(self) -> bool:

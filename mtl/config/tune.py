@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from mtl.config.common import Count, Name, NonNegativeFloat, Number, PositiveInt, Section, Seed
 
@@ -66,7 +66,7 @@ class NoPruner(Section):
 class MedianPruner(Section):
     """Ends a trial whose objective is worse than the median of the others of its arm at the same epoch; with one
     objective. A task that the arm has not trained yet by then (STL trains them one by one, a sequential method in
-    phases) counts as MSE 1 and accuracy 0, in all trials alike: every arm is pruned by one rule."""
+    phases) counts as error 1 and accuracy 0, in all trials alike: every arm is pruned by one rule."""
 
     kind: Literal["median"]
     startup_trials: Count = 5
@@ -76,7 +76,14 @@ class MedianPruner(Section):
 
 
 Pruner = Annotated[NoPruner | MedianPruner, Field(discriminator="kind")]
-TuneObjective = Literal["combined", "forecast_mse", "accuracy"]
+
+
+def _renamed(objective: object) -> object:
+    """The name of now for `forecast_mse`, as `error` was called while forecasts were the only tasks of numbers."""
+    return "error" if objective == "forecast_mse" else objective
+
+
+TuneObjective = Literal["combined", "error", "accuracy"]
 
 
 class TuneConfig(Section):
@@ -88,13 +95,16 @@ class TuneConfig(Section):
     """Finished trials of each arm."""
     seeds: Annotated[list[Seed], Field(min_length=1)] | None = None
     """Seeds of a trial, among base.seeds; null: the first. The objective is the mean over them."""
-    objectives: Annotated[list[TuneObjective], Field(min_length=1, max_length=2)] = ["combined"]
-    """`forecast_mse` and `accuracy` are means over the main tasks of the kind, a label's by its `metric` (where less is
-    better, 1 less it); `combined` is (1 − λ₀) · MSE + λ₀ · (1 − accuracy) with λ₀ = train.stopping.default_lambda,
-    whatever λ a trial has."""
+    objectives: Annotated[
+        list[Annotated[TuneObjective, BeforeValidator(_renamed)]], Field(min_length=1, max_length=2)
+    ] = ["combined"]
+    """`error` is the mean over the main forecasts and regressions of their metric (z-scored: the MSE for an RMSE; its
+    older name `forecast_mse` is taken too), `accuracy` that over the main labels of theirs (where less is better, 1
+    less it); `combined` is (1 − λ₀) · error + λ₀ · (1 − accuracy) with λ₀ = train.stopping.default_lambda, whatever λ a
+    trial has."""
     tolerance: NonNegativeFloat | None = None
-    """A trial is feasible when the MSE of every main forecast is at most (1 + tolerance) times the single-task run's;
-    null: every trial is."""
+    """A trial is feasible when the error of every main forecast and regression is at most (1 + tolerance) times the
+    single-task run's; null: every trial is."""
     sampler: Literal["tpe", "gp", "random", "grid"] = "tpe"
     sampler_seed: Seed = 0
     pruner: Pruner = NoPruner(kind="none")

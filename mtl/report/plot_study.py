@@ -24,7 +24,7 @@ from mtl.report.style import (
 from mtl.report.words import Json, in_shown_unit, listed
 
 MAXIMISED = ("accuracy",)
-OBJECTIVES = {"combined": "combined objective", "forecast_mse": "forecast MSE z-scored", "accuracy": "accuracy %"}
+OBJECTIVES = {"combined": "combined objective", "error": "error z-scored", "accuracy": "accuracy %"}
 STATES = {"complete": ("o", 1.0), "infeasible": ("x", 0.7), "pruned": ("v", 0.45)}
 """State → marker and opacity."""
 LEFT_OUT = ("lost", "running", "waiting")
@@ -188,12 +188,12 @@ def _plane(trials: Sequence[Json], names: Sequence[str]) -> tuple[list[float], l
 
 
 def _tolerance_line(ax: Axes, study: Json, names: Sequence[str]) -> None:
-    """Where the constraint ends, if there is one forecast and so one line."""
+    """Where the constraint ends, if one task is under it and so one line."""
     spec = next(iter(study["arms"].values()))["spec"]
     allowed = [value for tasks in spec["baseline"].values() for value in tasks.values()]
-    if names[0] == "forecast_mse" and len(allowed) == 1:
+    if names[0] == "error" and len(allowed) == 1:
         limit = (1 + spec["tolerance"]) * allowed[0]
-        ax.axvline(limit, color=MUTED, linestyle=":", linewidth=1.2, label="allowed MSE")
+        ax.axvline(limit, color=MUTED, linestyle=":", linewidth=1.2, label="allowed error")
 
 
 def importances(study: Json) -> Picture | Missing:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from mtl.balancing.weighted import task_weights
 from mtl.config import StoppingConfig
+from mtl.config.metrics import summed
 from mtl.results.numbers import TaskMetrics
 from mtl.tasks.base import TaskSpec
 
@@ -17,9 +18,9 @@ from mtl.tasks.base import TaskSpec
 class Selector:
     """Keeps the best epoch and says when to stop.
 
-    A task counts by its metric where lower is better (MSE), else by 1 − its metric (accuracy: the error rate); ties go
-    to the lower loss. A run of one family of tasks is judged by those tasks alone. Auxiliary tasks do not count unless
-    there is nothing else.
+    A task counts by its metric where lower is better (MSE), else by 1 − its metric (accuracy: the error rate), and by
+    the z-scored one where its metric has a unit (RMSE: by the MSE); ties go to the lower loss. A run of one family of
+    tasks is judged by those tasks alone. Auxiliary tasks do not count unless there is nothing else.
 
     Args:
         config: criterion, patience and tolerance.
@@ -73,7 +74,7 @@ class Selector:
 
 
 def _error(spec: TaskSpec, val: TaskMetrics) -> float:
-    value = val[spec.name][spec.metric]
+    value = val[spec.name][summed(spec.metric)]
     return value if spec.lower_is_better else 1 - value
 
 

@@ -7,7 +7,7 @@ from statistics import fmean
 from typing import Literal
 
 from mtl.config import Choice, Config, Dimension, Start, TuneObjective
-from mtl.config.metrics import METRICS
+from mtl.config.metrics import METRICS, summed
 from mtl.errors import UserError
 from mtl.experiment import run_baseline, run_finetune
 from mtl.experiment.execution import OnEpoch
@@ -23,9 +23,6 @@ from pipelines.study.search_space import STL, start_of
 Report = Callable[[int, TaskMetrics], None]
 """Told after every epoch: its place among the epochs of the trial, from 1, and how every judged task stands then."""
 MAXIMISED: tuple[TuneObjective, ...] = ("accuracy",)
-UNTRAINED = {name: 1.0 if metric.lower_is_better else 0.0 for name, metric in METRICS.items()}
-"""How a task stands that a trial has not trained yet: as if the mean of its z-scored values, and no right class, were
-predicted. The same in all trials, which is what matters."""
 
 
 @dataclass(frozen=True)
@@ -33,20 +30,22 @@ class Goal:
     """What the trials of one arm are judged by; taken from the configuration before any trial changes it."""
 
     objectives: tuple[TuneObjective, ...]
-    forecasts: tuple[str, ...]
-    """Main tasks of the arm that are forecasts."""
+    errors: Mapping[str, str]
+    """Main tasks of the arm that predict numbers → the metric that each is judged by, z-scored."""
     labels: Mapping[str, str]
     """Its other main tasks → the metric that each is judged by."""
+    untrained: Mapping[str, Mapping[str, float]]
+    """Task → how it stands while a trial has not trained it yet: the same in all trials, which is what matters."""
     default_lambda: float
     tolerance: float | None
     baseline: dict[str, dict[str, float]]
-    """Label of a start → forecast → validation MSE of the single-task runs; empty without a tolerance."""
+    """Label of a start → task of numbers → validation error of the single-task runs; empty without a tolerance."""
     epochs: int
     """Of a run, or a phase of one, in any trial at most."""
 
     @property
     def judged(self) -> tuple[str, ...]:
-        return (*self.forecasts, *self.labels)
+        return (*self.errors, *self.labels)
 
     @property
     def directions(self) -> list[Literal["minimize", "maximize"]]:
@@ -54,33 +53,33 @@ class Goal:
 
     def values(self, val: TaskMetrics) -> list[float]:
         """One value for each objective."""
-        mse = fmean(val[name]["mse"] for name in self.forecasts) if self.forecasts else None
+        error = fmean(val[name][metric] for name, metric in self.errors.items()) if self.errors else None
         accuracy = fmean(_accuracy(val[name], metric) for name, metric in self.labels.items()) if self.labels else None
         found = []
         for objective in self.objectives:
             match objective:
-                case "forecast_mse":
-                    assert mse is not None
-                    found.append(mse)
+                case "error":
+                    assert error is not None
+                    found.append(error)
                 case "accuracy":
                     assert accuracy is not None
                     found.append(accuracy)
                 case "combined":
-                    found.append(self._combined(mse, accuracy))
+                    found.append(self._combined(error, accuracy))
         return found
 
-    def _combined(self, mse: float | None, accuracy: float | None) -> float:
-        if mse is None or accuracy is None:
-            assert mse is not None or accuracy is not None
-            return mse if accuracy is None else 1 - accuracy  # type: ignore[return-value]
-        return (1 - self.default_lambda) * mse + self.default_lambda * (1 - accuracy)
+    def _combined(self, error: float | None, accuracy: float | None) -> float:
+        if error is None or accuracy is None:
+            assert error is not None or accuracy is not None
+            return error if accuracy is None else 1 - accuracy  # type: ignore[return-value]
+        return (1 - self.default_lambda) * error + self.default_lambda * (1 - accuracy)
 
     def constraints(self, val: TaskMetrics, start: str) -> dict[str, float]:
-        """Name → how far the MSE of a forecast lies above what is allowed; feasible up to 0."""
+        """Name → how far the error of a task of numbers lies above what is allowed; feasible up to 0."""
         if self.tolerance is None:
             return {}
-        allowed = {name: (1 + self.tolerance) * self.baseline[start][name] for name in self.forecasts}
-        return {f"{name}_mse": val[name]["mse"] - allowed[name] for name in self.forecasts}
+        allowed = {name: (1 + self.tolerance) * self.baseline[start][name] for name in self.errors}
+        return {f"{name}_{metric}": val[name][metric] - allowed[name] for name, metric in self.errors.items()}
 
 
 def _accuracy(values: Mapping[str, float], metric: str) -> float:
@@ -97,27 +96,29 @@ def goal_of(config: Config, arm: str, seeds: list[int], root: Path) -> Goal:
     """
     tasks = config.baseline_tasks if arm == STL else config.judged_tasks(arm)
     main = [name for name in tasks if config.tasks[name].role == "main"] or tasks
-    forecasts = tuple(name for name in main if config.tasks[name].family == "regression")
-    labels = {name: config.tasks[name].primary_metric for name in main if name not in forecasts}
+    metrics = {name: summed(config.tasks[name].primary_metric) for name in main}
+    errors = {name: metric for name, metric in metrics.items() if config.tasks[name].family == "regression"}
+    labels = {name: metric for name, metric in metrics.items() if name not in errors}
     tune = config.tune
-    for objective, there in (("forecast_mse", forecasts), ("accuracy", labels)):
+    for objective, there in (("error", errors), ("accuracy", labels)):
         if objective in tune.objectives and not there:
-            what = "forecast" if objective == "forecast_mse" else "label"
+            what = "forecast or regression" if objective == "error" else "label"
             raise UserError(f"`tune.objectives` has {objective}, and {arm} trains no main task that is a {what}.")
-    if tune.tolerance is not None and not forecasts:
-        raise UserError(f"`tune.tolerance` should be null: {arm} trains no main task that is a forecast.")
+    if tune.tolerance is not None and not errors:
+        raise UserError(f"`tune.tolerance` should be null: {arm} trains no main task that is a forecast or regression.")
     baseline: dict[str, dict[str, float]] = {}
     if tune.tolerance is not None:
         moved = {f"finetune.methods.{arm}.{key}" for key in ("init", "freeze", "width")} & set(tune.space or {})
         starts = config.baseline.starts if moved else [start_of(config, arm)]
         for start in starts:
             baseline[start.label] = {
-                name: fmean(_baseline_mse(config, name, start, seed, root) for seed in seeds) for name in forecasts
+                name: fmean(_baseline_error(config, name, metric, start, seed, root) for seed in seeds)
+                for name, metric in errors.items()
             }
     most = _most(config.train.epochs, (tune.space or {}).get("train.epochs"))
-    return Goal(
-        tuple(tune.objectives), forecasts, labels, config.train.stopping.default_lambda, tune.tolerance, baseline, most
-    )
+    untrained = {name: config.tasks[name].untrained for name in main}
+    weight = config.train.stopping.default_lambda
+    return Goal(tuple(tune.objectives), errors, labels, untrained, weight, tune.tolerance, baseline, most)
 
 
 def _most(value: int, searched: Dimension | None) -> int:
@@ -131,7 +132,7 @@ def _most(value: int, searched: Dimension | None) -> int:
             return int(searched.high)
 
 
-def _baseline_mse(config: Config, task: str, start: Start, seed: int, root: Path) -> float:
+def _baseline_error(config: Config, task: str, metric: str, start: Start, seed: int, root: Path) -> float:
     where = RunPath("baseline", task, start.label, seed)
     again = f"run `mtl repro {where.target}`, or set `tune.tolerance: null`."
     if not (root / where.folder / RUN).exists():
@@ -139,7 +140,7 @@ def _baseline_mse(config: Config, task: str, start: Start, seed: int, root: Path
     run = read_run(where, root)
     if run.identity != run_identity(single_task(config, task, start, seed), root):
         raise UserError(f"{where.folder} was made with other settings or data than those of now: {again}")
-    return run.value(task, "mse", "val")
+    return run.value(task, metric, "val")
 
 
 def train(
@@ -202,10 +203,10 @@ def parts_of(config: Config, arm: str, goal: Goal) -> int:
 def standing(goal: Goal, several: list[TaskMetrics]) -> TaskMetrics:
     """How every judged task stands by what was last measured for each seed; the same comparison in every trial.
 
-    A task that no seed has trained yet counts as `UNTRAINED`, so that trials of several runs (STL) or phases
+    A task that no seed has trained yet counts as `Goal.untrained` says, so that trials of several runs (STL) or phases
     (sequential) can be compared, and pruned, before all of it is known.
     """
-    return dict.fromkeys(goal.judged, UNTRAINED) | mean_metrics(several)
+    return {name: dict(metrics) for name, metrics in goal.untrained.items()} | mean_metrics(several)
 
 
 def mean_metrics(several: list[TaskMetrics]) -> TaskMetrics:

@@ -211,10 +211,10 @@ def check(config: Config, chosen: list[str]) -> dict[str, Space]:
     """
     found = {arm: space_of(config, arm) for arm in chosen}
     kinds = {task.family == "regression" for task in config.tasks.values() if task.role == "main"}
-    for objective, forecast in (("forecast_mse", True), ("accuracy", False)):
-        if objective in config.tune.objectives and forecast not in kinds:
-            what = "forecast" if forecast else "classification"
+    for objective, numbers in (("error", True), ("accuracy", False)):
+        if objective in config.tune.objectives and numbers not in kinds:
+            what = "forecast or regression" if numbers else "label"
             raise UserError(f"{PARAMS}: `tune.objectives` has {objective}, and no main task is a {what}.")
     if config.tune.tolerance is not None and True not in kinds:
-        raise UserError(f"{PARAMS}: `tune.tolerance` should be null when no main task is a forecast.")
+        raise UserError(f"{PARAMS}: `tune.tolerance` should be null when no main task is a forecast or regression.")
     return found

@@ -41,7 +41,7 @@ DRAWN = f"""wanted => {{
 def tuned(finished: Finished, tmp_path_factory: pytest.TempPathFactory) -> Project:
     """The finished project with a study of three trials, all of it in MLflow."""
     project = finished.project.copy(tmp_path_factory.mktemp("tuned") / "project")
-    params = settings() | {"tune": {"objectives": ["forecast_mse", "accuracy"], "trials": 3}}
+    params = settings() | {"tune": {"objectives": ["error", "accuracy"], "trials": 3}}
     project.use(params)
     project.mtl("tune", "--workers", "1").well()
     project.mtl("sync").well()

@@ -53,7 +53,7 @@ def pages(browser: Browser, finished: Finished, tmp_path_factory: pytest.TempPat
     arms = ("stl", "joint", "joint_pretrained", "uncertainty", "sequential", "a_method_of_a_long_name")
     return {
         "report": folder / "report/report.html",
-        "study": write_study_page(study(["forecast_mse", "accuracy"]), folder / "study"),
+        "study": write_study_page(study(["error", "accuracy"]), folder / "study"),
         "arms": write_study_page(with_arms(study(["combined"]), *arms), folder / "arms"),
     }
 

@@ -86,7 +86,7 @@ def test_the_winner_comes_again_bit_for_bit(workspace: Project) -> None:
     before = path.read_text()
 
     applied = workspace.mtl("tune", "--apply", "best").well()
-    assert f"Trial {best['number']} of joint: forecast_mse" in applied.out
+    assert f"Trial {best['number']} of joint: error" in applied.out
     assert f"+      lambda: {best['params']['finetune.methods.joint.lambda']!r}" in applied.out
     changed = [line for line in path.read_text().splitlines() if line not in before.splitlines()]
     assert len(changed) <= 3

@@ -1,11 +1,12 @@
 """Presets: overlays of the defaults that keep comments, replace maps of things whole, and respect edits."""
 
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import yaml
 
-from mtl.config import BinaryTask, Config, LabelRule, MnistSource, parse_config
+from mtl.config import BinaryTask, Config, LabelRule, MnistSource, Task, parse_config
 from mtl.errors import ConfigError, UserError
 from pipelines import presets
 
@@ -156,6 +157,7 @@ def test_every_preset_holds_and_says_what_it_is(project: Path, name: str) -> Non
 def test_the_presets_that_are_promised_exist(project: Path) -> None:
     promised = {
         "sensors",
+        "sensors-kinds",
         "smoke",
         "etth1-har",
         "etth1-har-conservative",
@@ -170,6 +172,12 @@ def test_the_presets_that_are_promised_exist(project: Path) -> None:
         "cifar100-100",
     }
     assert promised <= set(presets.names(project))
+
+
+def test_sensors_kinds_has_a_task_of_every_kind_on_one_source(project: Path) -> None:
+    tasks = parse_config(yaml.safe_load(presets.render("sensors-kinds", project))).tasks.values()
+    assert {type(task) for task in tasks} == set(get_args(get_args(Task)[0])) and len(tasks) == 4
+    assert {task.source for task in tasks} == {"sensors"}
 
 
 def test_params_is_the_default_preset(project: Path) -> None:

@@ -47,7 +47,7 @@ def with_arms(one: dict[str, Any], *names: str) -> dict[str, Any]:
 
 
 def test_the_page_holds_every_figure_and_nothing_from_outside(tmp_path: Path) -> None:
-    page = write_study_page(study(["forecast_mse", "accuracy"]), tmp_path).read_text(encoding="utf-8")
+    page = write_study_page(study(["error", "accuracy"]), tmp_path).read_text(encoding="utf-8")
     assert {path.stem for path in (tmp_path / "figures").iterdir()} == {
         "study_history", "study_pareto", "study_importances", "study_parallel_joint",
     }  # fmt: skip
@@ -83,15 +83,15 @@ def test_a_figure_that_has_no_data_says_why() -> None:
 
 
 def test_the_front_holds_feasible_trials_that_none_beats() -> None:
-    trials = study(["forecast_mse", "accuracy"])["arms"]["joint"]["trials"]
-    assert [t["number"] for t in front_of(trials, ["forecast_mse", "accuracy"])] == [0, 2, 5]
+    trials = study(["error", "accuracy"])["arms"]["joint"]["trials"]
+    assert [t["number"] for t in front_of(trials, ["error", "accuracy"])] == [0, 2, 5]
     worse = [*trials, trial(6, "complete", [0.55, 0.55])]
-    assert [t["number"] for t in front_of(worse, ["forecast_mse", "accuracy"])] == [0, 2, 5]
+    assert [t["number"] for t in front_of(worse, ["error", "accuracy"])] == [0, 2, 5]
 
 
 @pytest.mark.parametrize(("number", "maximise", "expected"), [(0, False, [0.5, 0.4, 0.4]), (1, True, [0.6, 0.6, 0.8])])
 def test_the_best_so_far_is_of_feasible_trials(number: int, maximise: bool, expected: list[float]) -> None:
-    trials = study(["forecast_mse", "accuracy"])["arms"]["joint"]["trials"]
+    trials = study(["error", "accuracy"])["arms"]["joint"]["trials"]
     assert best_so_far([t for t in trials if t["state"] == "complete"], number, maximise) == expected
     assert best_so_far([trials[3], trials[0]], number, maximise)[1:] == [trials[0]["values"][number]]
 

@@ -6,7 +6,8 @@ import pytest
 
 from mtl.balancing.weighted import scheduled
 from mtl.config import StoppingConfig
-from mtl.training.stopping import Metrics, Selector
+from mtl.results.numbers import TaskMetrics as Metrics
+from mtl.training.stopping import Selector
 from tests.helpers.problems import spec
 
 F, C = spec("forecast", "f"), spec("classification", "c")
@@ -50,6 +51,19 @@ def test_a_label_counts_by_its_own_metric() -> None:
         {"c": {"accuracy": 0.8, "balanced_accuracy": 0.7, "loss": 1.0}},
     ]
     assert (chosen(Selector(stopping(), [C]), history), chosen(Selector(stopping(), [even]), history)) == (1, 2)
+
+
+def test_an_error_in_a_unit_of_its_own_counts_z_scored() -> None:
+    """900 µm say nothing against 20 percent: the choice is the one by the MSE, whatever unit the target has."""
+    history: list[Metrics] = [
+        {"r": {"mse": mse, "rmse": 1000 * mse**0.5, "mae": mse}, "c": {"accuracy": accuracy, "loss": 1.0}}
+        for mse, accuracy in ((0.81, 0.8), (0.80, 0.5), (0.64, 0.9))
+    ]
+    for metric in ("rmse", "mse"):
+        judged = spec("regression", "r", metric=metric)
+        assert chosen(Selector(stopping(), [judged, C]), history[:2]) == 1
+        assert chosen(Selector(stopping(), [judged, C]), history) == 3
+        assert chosen(Selector(stopping(), [judged]), history) == 3
 
 
 @pytest.mark.parametrize(("metric", "best"), [("auc", 2), ("log_loss", 3)])

@@ -8,7 +8,7 @@ from optuna.trial import TrialState
 
 from mtl.config import Config
 from pipelines.study import study
-from pipelines.study.objective import goal_of, parts_of
+from pipelines.study.objective import goal_of, parts_of, standing
 from pipelines.study.plan import Plan, plan_of
 from pipelines.study.search_space import STL
 from pipelines.study.storage import Store
@@ -86,3 +86,18 @@ def test_what_is_not_trained_yet_counts_alike_in_every_trial(root: Path) -> None
     for step, (error, first, second) in enumerate(expected, start=1):
         value = 0.5 * error + 0.5 * (1 - (first + second) / 2)
         assert trial.intermediate_values[step] == pytest.approx(value, rel=1e-12), step
+
+
+def test_an_objective_adds_up_what_has_no_unit(root: Path) -> None:
+    """A forecast and a regression judged by its RMSE: the mean of their z-scored MSE, against the labels' share."""
+    number = {"kind": "regression", "source": "line", "input_len": 8, "target": "height", "metric": "rmse"}
+    tasks = {name: task.model_dump() for name, task in config_of().tasks.items()} | {"height": number}
+    config = config_of({"objectives": ["error", "combined"]}, tasks=tasks)
+    goal = goal_of(config, "joint", [3], root)
+    assert goal.errors == {"next": "mse", "height": "mse"}
+    known = {"next": {"mse": 0.5}, "height": {"mse": 0.7, "rmse": 700.0}, "phase": {"accuracy": 0.8}}
+    known |= {"up": {"accuracy": 0.6}}
+    assert goal.values(known) == pytest.approx([0.6, 0.5 * 0.6 + 0.5 * 0.3])
+    untrained = standing(goal, [])
+    assert goal.values(untrained) == [1.0, 1.0]
+    assert goal.values(untrained | {"height": known["height"]}) == pytest.approx([0.85, 0.925])

@@ -82,7 +82,8 @@ def test_an_impossible_range_is_found_when_the_file_is_read(dimension: dict[str,
         ({"method": "other"}, "`tune.method` should be one of joint, found 'other'"),
         ({"seeds": [7]}, "`tune.seeds` should be among base.seeds (3, 4), found 7"),
         ({"objectives": ["accuracy", "accuracy"]}, "distinct"),
-        ({"objectives": ["forecast_mse", "accuracy"], "pruner": {"kind": "median"}}, "none with several objectives"),
+        ({"objectives": ["error", "accuracy"], "pruner": {"kind": "median"}}, "none with several objectives"),
+        ({"objectives": ["error", "forecast_mse"]}, "objectives should be distinct, found ['error', 'error']"),
         ({"objectives": ["speed"]}, "found 'speed'"),
         ({"trials": 0}, "greater than 0"),
         ({"samplr": "tpe"}, "not a known key"),
@@ -94,12 +95,16 @@ def test_a_wrong_setting_is_one_message(tune: dict[str, Any], said: str) -> None
     assert said in str(error.value)
 
 
+def test_the_older_name_of_an_objective_is_taken() -> None:
+    assert config_of({"objectives": ["forecast_mse"]}) == config_of({"objectives": ["error"]})
+
+
 def test_objectives_need_tasks_of_their_kind() -> None:
     labels = {"phase": {"kind": "classification", "source": "line", "input_len": 8, "label": "phase"},
               "up": {"kind": "binary", "source": "line", "input_len": 8, "label": "up"}}  # fmt: skip
     methods = {"methods": {"learnt": {"kind": "uncertainty"}}}
-    for tune in ({"objectives": ["forecast_mse"]}, {"tolerance": 0.05}):
-        with pytest.raises(UserError, match="no main task is a forecast"):
+    for tune in ({"objectives": ["error"]}, {"tolerance": 0.05}):
+        with pytest.raises(UserError, match="no main task is a forecast or regression"):
             check(config_of(tune, tasks=labels, finetune=methods), ["learnt"])
 
 

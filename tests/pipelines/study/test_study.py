@@ -186,7 +186,7 @@ def test_the_grid_is_visited_once(root: Path) -> None:
 
 def test_the_constraint_compares_with_the_single_task_run(root: Path) -> None:
     space = {"train.lr": {"kind": "choice", "values": [3e-3, 1e-7]}}
-    tune = {"space": space, "sampler": "grid", "objectives": ["forecast_mse", "accuracy"], "tolerance": 0.05}
+    tune = {"space": space, "sampler": "grid", "objectives": ["error", "accuracy"], "tolerance": 0.05}
     train = QUICK | {"epochs": 4}
     config = config_of(tune, train=train)
     with pytest.raises(UserError, match=r"outputs/baseline/next/random/seed-3, which is missing: run `mtl repro base"):
@@ -207,7 +207,7 @@ def test_the_constraint_compares_with_the_single_task_run(root: Path) -> None:
     ("tune", "changes", "said"),
     [
         ({"space": LAMBDA}, {}, "another search space"),
-        ({"objectives": ["forecast_mse"]}, {}, "other objectives"),
+        ({"objectives": ["error"]}, {}, "other objectives"),
         ({"sampler": "random"}, {}, "another sampler"),
         ({"sampler_seed": 1}, {}, "another sampler seed"),
         ({"seeds": [4]}, {}, "other seeds"),
