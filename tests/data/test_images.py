@@ -203,7 +203,7 @@ def make(name, path, **changes):
     # Set one by one, as nothing checks their shapes outside of tests.
     parts.update({key: eval(value, {"torch": torch, "n": n}) for key, value in changes.items()})
     made = object.__new__(ImageSet)
-    made.__dict__.update(dict(mean=None, std=None, notes=[]) | parts)
+    made.__dict__.update(dict(mean=None, std=None, notes=[], numbers={}) | parts)
     return made
 """
 

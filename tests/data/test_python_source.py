@@ -183,6 +183,20 @@ def unchecked(parts):
 '''
 
 
+def test_everything_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
+    code = broken(
+        "parts['values'][3, 0] = float('nan'); parts['labels']['odd'][3] = 2; parts['labels']['even'] = torch.zeros(5);"
+        " parts['classes']['even'] = ['a', 'b']; parts['borders'] = (6, 6, 12)"
+    )
+    code = code.replace("return Prepared(**parts)", "return unchecked(parts)") + UNCHECKED
+    with pytest.raises(DataError, match=r":make breaks 4 points of the contract of its data: \(1\)") as caught:
+        read(tmp_path, code)
+    for number, point in enumerate(
+        ["row 3 .* finite number", "too few rows", "label `odd`, row 3", "label `even` should"]
+    ):
+        assert caught.match(rf"\({number + 1}\) {point}"), str(caught.value)
+
+
 def test_a_name_that_python_already_has(tmp_path: Path) -> None:
     (tmp_path / "plugins").mkdir()
     (tmp_path / "plugins" / "json.py").write_text(PLUGIN)

@@ -90,8 +90,9 @@ class Input(ABC, Generic[Data]):
         return len(self.data.fold)
 
     @abstractmethod
-    def problem(self) -> str | None:
-        """What breaks the contract of the data, the first thing; None if nothing does."""
+    def problems(self) -> list[str]:
+        """Everything that breaks the contract of the data, in whole sentences; where the form of the arrays does, that
+        alone, since the rest relies on it."""
 
     @abstractmethod
     def tensors(self) -> dict[str, Tensor]:

@@ -52,58 +52,65 @@ def columns_problem(columns: list[str], count: int) -> str | None:
     return None
 
 
-def targets_problem(source: Input[SourceData]) -> str | None:
-    """What is wrong with labels or numeric targets."""
-    return _labels(source) or _numbers(source)
+def targets_problems(source: Input[SourceData], parts: bool) -> list[str]:
+    """What is wrong with labels and numeric targets, the first thing of each.
 
-
-def _labels(source: Input[SourceData]) -> str | None:
-    data, place, count = source.data, source.place, source.size
+    Args:
+        source: its arrays have the right form.
+        parts: its parts are right as well, so that targets can be held against them.
+    """
+    data = source.data
+    problems: list[str | None] = []
     if set(data.labels) != set(data.classes):
         labels, classes = sorted(data.labels), sorted(data.classes)
-        return f"`labels` and `classes` should have the same names, found {labels} and {classes}."
-    for name, label in data.labels.items():
-        names = data.classes[name]
-        if not isinstance(label, Tensor) or label.dtype != torch.int64 or list(label.shape) != [count]:
-            return f"label `{name}` should be an int64 tensor with one number for each of the {count} {place}s."
-        if len(names) < 2 or len(set(names)) != len(names):
-            return f"label `{name}` should have at least two classes with different names, found {names}."
-        outside = torch.nonzero((label != NO_LABEL) & ((label < 0) | (label >= len(names))))
-        if len(outside):
-            number = int(outside[0])
-            return (
-                f"label `{name}`, {place} {number} (counted from 0): should be a class from 0 to {len(names) - 1}, "
-                f"or {NO_LABEL} for none, found {int(label[number])}."
-            )
-        for fold in range(data.folds):
-            known = label[source.masks(fold)["train"]]
-            counts = torch.bincount(known[known != NO_LABEL], minlength=len(names))
-            missing = torch.nonzero(counts == 0)
-            if len(missing):
-                held = f" when fold {fold} is held out" if data.folds > 1 else ""
-                return f"label `{name}`: class `{names[int(missing[0])]}` is missing from the training part{held}."
-    return None
+        problems.append(f"`labels` and `classes` should have the same names, found {labels} and {classes}.")
+    problems += [_label(source, name, parts) for name in data.labels if name in data.classes]
+    problems += [_number(source, name, parts) for name in data.numbers]
+    return [problem for problem in problems if problem is not None]
 
 
-def _numbers(source: Input[SourceData]) -> str | None:
+def _label(source: Input[SourceData], name: str, parts: bool) -> str | None:
     data, place, count = source.data, source.place, source.size
-    for name, values in data.numbers.items():
-        if not isinstance(values, Tensor) or values.dtype != torch.float64 or list(values.shape) != [count]:
-            return f"target `{name}` should be a float64 tensor with one number for each of the {count} {place}s."
-        if name in data.columns:
-            return f"target `{name}` has the name of an input: nothing could be learnt but to copy it."
-        if name in data.labels:
-            return f"target `{name}` has the name of a label."
-        outside = torch.nonzero(values.abs() > MAX_VALUE)  # False for NaN, which is missing.
-        if len(outside):
-            number = int(outside[0])
-            return (
-                f"target `{name}`, {place} {number} (counted from 0): should be at most {MAX_VALUE:g} in size, or NaN "
-                f"for none, found {float(values[number])}."
-            )
-        if (problem := _parts_problem(source, values)) is not None:
-            return f"target `{name}`: {problem}"
+    label, names = data.labels[name], data.classes[name]
+    if not isinstance(label, Tensor) or label.dtype != torch.int64 or list(label.shape) != [count]:
+        return f"label `{name}` should be an int64 tensor with one number for each of the {count} {place}s."
+    if len(names) < 2 or len(set(names)) != len(names):
+        return f"label `{name}` should have at least two classes with different names, found {names}."
+    outside = torch.nonzero((label != NO_LABEL) & ((label < 0) | (label >= len(names))))
+    if len(outside):
+        number = int(outside[0])
+        return (
+            f"label `{name}`, {place} {number} (counted from 0): should be a class from 0 to {len(names) - 1}, "
+            f"or {NO_LABEL} for none, found {int(label[number])}."
+        )
+    for fold in range(data.folds if parts else 0):
+        known = label[source.masks(fold)["train"]]
+        counts = torch.bincount(known[known != NO_LABEL], minlength=len(names))
+        missing = torch.nonzero(counts == 0)
+        if len(missing):
+            held = f" when fold {fold} is held out" if data.folds > 1 else ""
+            return f"label `{name}`: class `{names[int(missing[0])]}` is missing from the training part{held}."
     return None
+
+
+def _number(source: Input[SourceData], name: str, parts: bool) -> str | None:
+    data, place, count = source.data, source.place, source.size
+    values = data.numbers[name]
+    if not isinstance(values, Tensor) or values.dtype != torch.float64 or list(values.shape) != [count]:
+        return f"target `{name}` should be a float64 tensor with one number for each of the {count} {place}s."
+    if name in data.columns:
+        return f"target `{name}` has the name of an input: nothing could be learnt but to copy it."
+    if name in data.labels:
+        return f"target `{name}` has the name of a label."
+    outside = torch.nonzero(values.abs() > MAX_VALUE)  # False for NaN, which is missing.
+    if len(outside):
+        number = int(outside[0])
+        return (
+            f"target `{name}`, {place} {number} (counted from 0): should be at most {MAX_VALUE:g} in size, or NaN "
+            f"for none, found {float(values[number])}."
+        )
+    problem = _parts_problem(source, values) if parts else None
+    return None if problem is None else f"target `{name}`: {problem}"
 
 
 def _parts_problem(source: Input[SourceData], values: Tensor) -> str | None:

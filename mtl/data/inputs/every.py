@@ -42,7 +42,7 @@ def check_prepared(prepared: object, where: str) -> SourceData:
         where: the file, or the callable, to name in messages.
 
     Raises:
-        DataError: the first thing that is wrong, and where.
+        DataError: everything that is wrong, and where.
     """
     if not isinstance(prepared, SourceData):
         found = type(prepared).__name__
@@ -50,7 +50,10 @@ def check_prepared(prepared: object, where: str) -> SourceData:
             f"{where}: should return an mtl.types.Prepared, an mtl.types.ImageSet or an mtl.types.RowSet, found "
             f"{found}."
         )
-    message = input_of(prepared).problem()
-    if message is not None:
-        raise DataError(f"{where}: {message}")
+    problems = input_of(prepared).problems()
+    if len(problems) == 1:
+        raise DataError(f"{where}: {problems[0]}")
+    if problems:
+        told = " ".join(f"({number}) {problem}" for number, problem in enumerate(problems, start=1))
+        raise DataError(f"{where} breaks {len(problems)} points of the contract of its data: {told}")
     return prepared

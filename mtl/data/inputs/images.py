@@ -11,7 +11,7 @@ from torch import Tensor
 from mtl.config.inputs import IMAGES, InputKind
 from mtl.config.tasks import Task
 from mtl.data.inputs.base import Input, Sampler, Samples, Scaler, part_of
-from mtl.data.inputs.contract import columns_problem, fold_tensor_problem, folds_problem, targets_problem
+from mtl.data.inputs.contract import columns_problem, fold_tensor_problem, folds_problem, targets_problems
 from mtl.types import ImageSet, Split
 
 FULL = 255.0
@@ -75,8 +75,12 @@ class ImagesInput(Input[ImageSet]):
     def place(self) -> str:
         return "image"
 
-    def problem(self) -> str | None:
-        return self._images() or folds_problem(self) or targets_problem(self)
+    def problems(self) -> list[str]:
+        form = self._form()
+        if form:
+            return form
+        parts = folds_problem(self)
+        return [*([] if parts is None else [parts]), *targets_problems(self, parts is None)]
 
     def tensors(self) -> dict[str, Tensor]:
         return {"images": self.data.images, "fold": self.data.fold}
@@ -127,23 +131,22 @@ class ImagesInput(Input[ImageSet]):
         images[which] = images[which].flip(2)
         return ImagesInput(replace(self.data, images=images))
 
-    def _images(self) -> str | None:
+    def _form(self) -> list[str]:
         p = self.data
         is_tensor = isinstance(p.images, Tensor)
         if not is_tensor or p.images.ndim != 4 or p.images.dtype != torch.uint8 or not p.images.numel():
             found = f"{p.images.dtype} {list(p.images.shape)}" if is_tensor else type(p.images).__name__
-            return f"`images` should be a uint8 tensor of images × channels × rows × columns, found {found}."
+            return [f"`images` should be a uint8 tensor of images × channels × rows × columns, found {found}."]
         count, channels = p.images.shape[:2]
-        problem = columns_problem(p.columns, channels) or fold_tensor_problem(p.fold, count, "image")
-        if problem is not None:
-            return problem
+        problems = [columns_problem(p.columns, channels), fold_tensor_problem(p.fold, count, "image")]
         if (p.mean is None) != (p.std is None):
-            return "`mean` and `std` should be given together, or neither of them."
+            problems.append("`mean` and `std` should be given together, or neither of them.")
         for name, given in (("mean", p.mean), ("std", p.std)):
             least = 0 if name == "mean" else 1e-6
             if given is not None and (len(given) != channels or not all(least <= number <= 1 for number in given)):
-                return f"`{name}` should be {channels} shares of full brightness, from {least:g} to 1, found {given}."
-        return None
+                should = f"be {channels} shares of full brightness, from {least:g} to 1"
+                problems.append(f"`{name}` should {should}, found {given}.")
+        return [problem for problem in problems if problem is not None]
 
 
 def _of_pixels(source: ImageSet, train: Tensor) -> Scaler:

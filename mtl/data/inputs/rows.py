@@ -18,7 +18,7 @@ from mtl.data.inputs.contract import (
     columns_problem,
     fold_tensor_problem,
     folds_problem,
-    targets_problem,
+    targets_problems,
 )
 from mtl.data.inputs.scaling import fit_rows, scores_problem
 from mtl.tasks.base import Oracle
@@ -62,8 +62,13 @@ class RowsInput(Input[RowSet]):
     def place(self) -> str:
         return "row"
 
-    def problem(self) -> str | None:
-        return self._values() or folds_problem(self) or targets_problem(self) or self._oracle()
+    def problems(self) -> list[str]:
+        form = self._form()
+        if form:
+            return form
+        parts = folds_problem(self)
+        others = [problem for problem in (self._values(), parts, self._oracle()) if problem is not None]
+        return [*others, *targets_problems(self, parts is None)]
 
     def tensors(self) -> dict[str, Tensor]:
         p = self.data
@@ -132,16 +137,18 @@ class RowsInput(Input[RowSet]):
     ) -> "RowsInput":
         return RowsInput(replace(self.data, labels=labels, classes=classes, oracle_labels=optimum))
 
-    def _values(self) -> str | None:
+    def _form(self) -> list[str]:
         p = self.data
         is_tensor = isinstance(p.values, Tensor)
         if not is_tensor or p.values.ndim != 2 or p.values.dtype != torch.float64 or not p.values.numel():
             found = f"{p.values.dtype} {list(p.values.shape)}" if is_tensor else type(p.values).__name__
-            return f"`values` should be a float64 tensor of rows × columns, found {found}."
+            return [f"`values` should be a float64 tensor of rows × columns, found {found}."]
         count, columns = p.values.shape
-        problem = columns_problem(p.columns, columns) or fold_tensor_problem(p.fold, count, "row")
-        if problem is not None:
-            return problem
+        problems = columns_problem(p.columns, columns), fold_tensor_problem(p.fold, count, "row")
+        return [problem for problem in problems if problem is not None]
+
+    def _values(self) -> str | None:
+        p = self.data
         usable = p.values.abs() <= MAX_VALUE  # False for NaN.
         if bool(usable.all()):
             return None

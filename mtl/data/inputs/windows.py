@@ -20,7 +20,7 @@ from mtl.data.inputs.contract import (
     columns_problem,
     fold_tensor_problem,
     folds_problem,
-    targets_problem,
+    targets_problems,
 )
 from mtl.data.inputs.scaling import fit_rows, scores_problem
 from mtl.errors import DataError, SettingError
@@ -80,11 +80,13 @@ class WindowsInput(Input[Prepared]):
     def size(self) -> int:
         return self.data.rows if self.data.fold is None else len(self.data.fold)
 
-    def problem(self) -> str | None:
-        # `or` in this order: each check may rely on those before it.
-        return (
-            self._shapes() or self._values() or self._parts() or targets_problem(self) or self._oracle()
-        )  # fmt: skip
+    def problems(self) -> list[str]:
+        form = self._form()
+        if form:
+            return form
+        parts = self._parts()
+        others = [problem for problem in (self._values(), parts, self._oracle()) if problem is not None]
+        return [*others, *targets_problems(self, parts is None)]
 
     def tensors(self) -> dict[str, Tensor]:
         p = self.data
@@ -217,28 +219,27 @@ class WindowsInput(Input[Prepared]):
         wanted = f" and {ahead} rows to forecast" if ahead else ""
         return f" with {length} rows of input{wanted}"
 
-    def _shapes(self) -> str | None:
+    def _form(self) -> list[str]:
         p = self.data
         if not isinstance(p.values, Tensor) or p.values.ndim != 2 or p.values.dtype != torch.float64:
             is_tensor = isinstance(p.values, Tensor)
             found = f"{p.values.dtype} {list(p.values.shape)}" if is_tensor else type(p.values).__name__
-            return f"`values` should be a float64 tensor of rows × channels, found {found}."
-        if (problem := columns_problem(p.columns, p.values.shape[1])) is not None:
-            return problem
+            return [f"`values` should be a float64 tensor of rows × channels, found {found}."]
+        problems = [columns_problem(p.columns, p.values.shape[1])]
         if p.window is None:
             if p.fold is not None or p.folds != 1:
-                return "a series (`window` None) should have no `fold`, and `folds` 1."
-            return None
-        if p.borders is not None:
-            return "stored windows have folds, so `borders` should be None."
-        if p.window < 1 or p.rows % p.window or p.rows == 0:
-            return f"`values` should hold whole windows of {p.window} rows, found {p.rows} rows."
-        windows = p.rows // p.window
-        problem = fold_tensor_problem(p.fold, windows, "window")
-        if problem is None and p.groups is not None:
-            problem = fold_tensor_problem(p.groups, windows, "window")
-            problem = None if problem is None else problem.replace("`fold`", "`groups`")
-        return problem
+                problems.append("a series (`window` None) should have no `fold`, and `folds` 1.")
+        elif p.window < 1 or p.rows % p.window or p.rows == 0:
+            problems.append(f"`values` should hold whole windows of {p.window} rows, found {p.rows} rows.")
+        else:
+            windows = p.rows // p.window
+            problems.append(fold_tensor_problem(p.fold, windows, "window"))
+            if p.groups is not None:
+                groups = fold_tensor_problem(p.groups, windows, "window")
+                problems.append(None if groups is None else groups.replace("`fold`", "`groups`"))
+        if p.window is not None and p.borders is not None:
+            problems.append("stored windows have folds, so `borders` should be None.")
+        return [problem for problem in problems if problem is not None]
 
     def _values(self) -> str | None:
         p = self.data
