@@ -13,9 +13,9 @@ MOST_NAMED = 6
 
 
 def advice(verdicts: Verdicts, methods: Mapping[str, Method]) -> str:
-    """What the numbers support: which method, what it helped and hurt, at what cost; or to train separately. Where it
-    helped only tasks that by their data maps have nothing in common with the others, to transfer instead, and the arm
-    that measures it.
+    """Sentences that the numbers support: which method, what it helped and hurt, at what cost; or to train separately.
+    Where it helped only tasks that by their data maps have nothing in common with the others, to transfer instead, and
+    the arm that measures it.
 
     Methods are ranked by Δm. `sequential` methods measure forgetting and transfer and are not recommended by
     themselves; those that train on for a target have a second budget and are spoken of apart.
@@ -120,7 +120,7 @@ def _judged(verdicts: Verdicts, method: str, word: str) -> list[Row]:
 
 
 def _listed(rows: list[Row]) -> str:
-    """Those that changed most, and how many more."""
+    """Names of the tasks that changed most, and how many more."""
     first = sorted(rows, key=lambda row: -abs(_mean(row.change)))[:MOST_NAMED] if len(rows) > MOST_NAMED else rows
     named = ", ".join(f"{row.task} ({_signed(_mean(row.change))} %)" for row in first)
     return named + _and_more(rows)

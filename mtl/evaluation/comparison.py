@@ -53,7 +53,7 @@ class Comparison:
         return [100 * sign * (b - a) / a for a, b in zip(before, after, strict=True)]
 
     def alone(self, task: str) -> bool:
-        """Whether the task has single-task models."""
+        """Says whether the task has single-task models."""
         return task in self.config.baseline_tasks
 
     def first_run(self, task: str) -> Run | None:
@@ -81,7 +81,7 @@ class Comparison:
         return self.interval([sign * (value - least) for value, least in pairs if least is not None])
 
     def optimum(self, task: str) -> float | None:
-        """Of the primary metric on the task's test samples; None where it is not known.
+        """Best achievable primary metric on the task's test samples; None where it is not known.
 
         Sources know the predictor with the highest accuracy, which is not the one with the highest balanced accuracy or
         macro-F1.

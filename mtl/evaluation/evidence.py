@@ -99,7 +99,7 @@ def _grouping(groups: Groups, compared: list[GroupingRow] | None) -> list[Eviden
 
 
 def _better(row: GroupingRow) -> bool:
-    """Whether a grouping lies above random ones of as many models."""
+    """Says whether a grouping lies above random ones of as many models."""
     over = row.over_random
     return over is not None and over.n >= MIN_SEEDS and over.low is not None and over.low > 0
 
@@ -125,7 +125,7 @@ def _worth(made: Comparison, compared: list[GroupingRow]) -> list[EvidenceLine]:
 
 
 def _relatedness(made: Comparison, joint: list[tuple[Run, list[Epoch]]]) -> list[EvidenceLine]:
-    """For each pair of tasks: gradient cosine and conflict."""
+    """Gradient cosine and conflict of each pair of tasks."""
     lines = []
     for one, other in combinations(made.config.tasks, 2):
         seeds: dict[int, list[float]] = {}
@@ -155,7 +155,7 @@ def _relatedness(made: Comparison, joint: list[tuple[Run, list[Epoch]]]) -> list
 
 
 def _likeness(made: Comparison, verdicts: Verdicts) -> list[EvidenceLine]:
-    """For each pair of tasks: likeness of their data maps."""
+    """Likeness of the data maps of each pair of tasks."""
     lines = []
     for method, pairs in verdicts.likeness.items():
         for pair, correlation in pairs.items():

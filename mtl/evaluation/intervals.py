@@ -39,7 +39,7 @@ def t_interval(values: Sequence[float], confidence: float) -> Interval:
 
 @cache
 def _quantile(confidence: float, freedom: int) -> float:
-    """Of Student's t, two-sided: the same few for thousands of intervals."""
+    """Quantile of Student's t, two-sided: the same few for thousands of intervals."""
     return float(stats.t.isf((1 - confidence) / 2, freedom))
 
 

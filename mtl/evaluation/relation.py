@@ -6,14 +6,14 @@ from mtl.results.verdicts import JudgedMethod, Verdicts
 
 
 def alike(correlation: Interval) -> bool | None:
-    """Whether a pair's interval of correlations lies above the limit; None while there are too few seeds to say."""
+    """Says whether a pair's interval of correlations lies above the limit; None while there are too few seeds."""
     if correlation.n < MIN_SEEDS or correlation.low is None:
         return None
     return correlation.low > ALIKE
 
 
 def related(verdicts: Verdicts, method: JudgedMethod, task: str) -> bool | None:
-    """Whether a method's other tasks hold one whose map is like the task's; None where maps do not tell: none were
+    """Says whether some other task of a method has a map like the task's; None where maps do not tell: none were
     recorded, a partner is on other samples, or there are too few seeds."""
     pairs = verdicts.likeness.get(method.name, {})
     partners = [other for other in method.trained if other != task]

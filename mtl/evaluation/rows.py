@@ -105,7 +105,7 @@ def verdict(adjusted: Interval, seeds: int) -> str:
 
 
 def within(ratio: Interval, tolerance: float, lower_is_better: bool = True) -> Answer:
-    """Whether a metric stays within a share of the single-task one, by the whole interval of their ratio.
+    """Answers whether a metric stays within a share of the single-task one, by the whole interval of their ratio.
 
     Args:
         ratio: joint over single-task value.

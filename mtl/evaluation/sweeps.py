@@ -13,7 +13,7 @@ from mtl.results.sweeps import Capacity, LabelFractions, ShareCurve, SharePoint,
 
 T = TypeVar("T")
 NOT_LEARNT = {"train_fraction", "role", "weight", "dropout", "head_lr"}
-"""What two tasks that learn the same may differ in."""
+"""Settings in which two tasks that learn the same may differ."""
 
 
 def capacity(made: Comparison) -> list[Capacity]:
@@ -112,7 +112,7 @@ def _but_task(made: Comparison, name: str, group: set[str]) -> str:
 
 
 def _common_name(names: Sequence[str]) -> str:
-    """What the names of alike methods begin with: `joint` for joint_05 and joint_20."""
+    """Common beginning of the names of alike methods: `joint` for joint_05 and joint_20."""
     if len(names) == 1:
         return names[0]
     same = next(n for n in range(len(names[0]), -1, -1) if all(name.startswith(names[0][:n]) for name in names))

@@ -174,7 +174,7 @@ def _rise(epochs: Epochs) -> float:
 
 
 def _pulls(config: Config, own: Sequence[Epochs]) -> list[float]:
-    """For each seed, how many times as hard as all tasks of numbers all labels pull; mean over the epochs that know."""
+    """Pull of all labels over that of all tasks of numbers, one a seed: the mean over the epochs that know both."""
     found = []
     for epochs in own:
         ratios = []

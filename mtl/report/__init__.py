@@ -1,1 +1,1 @@
-"""What people read: the table in the terminal, the figures and the offline page; imports no torch and no mlflow."""
+"""Table in the terminal, figures and offline page, which people read; imports no torch and no mlflow."""

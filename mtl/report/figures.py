@@ -17,7 +17,7 @@ from mtl.report.words import DASH
 from mtl.results.verdicts import EvidenceLine
 
 MOST_LINES = 100
-"""Of a table of evidence, which has lines for every pair of tasks."""
+"""Rows of a table of evidence, which has some for every pair of tasks."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Section:
 
 
 def evidence_tables(lines: list[EvidenceLine]) -> list[Table]:
-    """What recommends something, then what was looked at and is fine."""
+    """Lines that recommend something, then those of what was looked at and is fine."""
     head = ["aspect", "about", "measured", "rule", "how sure", "recommendation"]
     captions = {True: "Recommended, by what was measured", False: "Looked at, nothing to change"}
     tables = []

@@ -49,7 +49,7 @@ def conflicts(results: Results) -> Picture | Missing:
 
 
 def surrogates(results: Results) -> Picture | None:
-    """For methods that see gradients on the features: cosine of their direction with the exact one, per epoch."""
+    """Cosine, per epoch, of the direction of methods that see gradients on the features with the exact one."""
     names = [method.name for method in results.verdicts.methods]
     curves = {name: _agreement(results.methods.get(name, [])) for name in names}
     curves = {name: values for name, values in curves.items() if values.size}

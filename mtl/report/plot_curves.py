@@ -29,7 +29,7 @@ from mtl.results.verdicts import JudgedTask
 
 Array = NDArray[np.float64]
 GRID = np.linspace(0, 1, 101)
-"""Where curves of several seeds are averaged."""
+"""Abscissae at which curves of several seeds are averaged."""
 MOST_MODELS = 5
 """Models in a panel; of more, the single-task one and the best method are drawn."""
 TITLE = "Thresholds and calibration"

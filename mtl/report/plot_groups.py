@@ -76,7 +76,7 @@ def _memberships(found: Groups) -> Picture:
 
 
 def _selected(found: Groups) -> str | None:
-    """What a membership means where groups were selected; None for clusters."""
+    """Meaning of a membership where groups were selected; None for clusters."""
     if found.algorithm.kind != "network_selection":
         return None
     return "1: the group's model trains the task. A task may train in several groups, and is served by one of them."

@@ -7,7 +7,7 @@ from mtl.report.style import INK, MUTED, Missing, Picture, Table, blank_rest, ca
 
 MOST_PANELS = 18
 MOST_POINTS = 2000
-"""Of a panel, spread evenly over the task's samples."""
+"""Samples of a panel, spread evenly over those of the task."""
 LISTED = 10
 """Hardest samples of a task that are listed."""
 

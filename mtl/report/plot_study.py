@@ -55,7 +55,7 @@ def objectives(study: Json) -> list[str]:
 
 
 def colour(study: Json, arm: str) -> str:
-    """Of an arm in every figure; grey for STL."""
+    """Colour of an arm in every figure; grey for STL."""
     methods = [name for name in study["arms"] if name != "stl"]
     return STL_COLOUR if arm == "stl" else METHOD_COLOURS[methods.index(arm) % len(METHOD_COLOURS)]
 
@@ -112,12 +112,12 @@ def history(study: Json) -> Picture | Missing:
 
 
 def _label(study: Json, state: str) -> str:
-    """Of a mark: of several arms the colour says which, and `_state_keys` what the mark says."""
+    """Label of a mark; with several arms the colour names the arm, and `_state_keys` explains the mark."""
     return state if len(study["arms"]) == 1 else "_nolegend_"
 
 
 def _state_keys(study: Json, ax: Axes) -> None:
-    """Of several arms: one grey key for each mark there is, beside the arms' own keys."""
+    """Adds, for several arms, one grey key for each mark there is beside the arms' own keys."""
     if len(study["arms"]) > 1:
         there = {trial["state"] for arm in study["arms"] for trial in ended(study, arm)}
         for state, (marker, opacity) in STATES.items():
@@ -188,7 +188,7 @@ def _plane(trials: Sequence[Json], names: Sequence[str]) -> tuple[list[float], l
 
 
 def _tolerance_line(ax: Axes, study: Json, names: Sequence[str]) -> None:
-    """Where the constraint ends, if one task is under it and so one line."""
+    """Draws the end of the constraint, if one task is under it and so one line."""
     spec = next(iter(study["arms"].values()))["spec"]
     allowed = [value for tasks in spec["baseline"].values() for value in tasks.values()]
     if names[0] == "error" and len(allowed) == 1:
@@ -197,7 +197,7 @@ def _tolerance_line(ax: Axes, study: Json, names: Sequence[str]) -> None:
 
 
 def importances(study: Json) -> Picture | Missing:
-    """How much of the first objective's variance each parameter explains (fANOVA), a panel an arm."""
+    """Share of the first objective's variance that each parameter explains (fANOVA), a panel an arm."""
     key, title = "study_importances", "Importance of the parameters"
     known = {arm: held["importances"] for arm, held in study["arms"].items() if held["importances"]}
     if not known:

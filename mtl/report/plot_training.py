@@ -31,7 +31,7 @@ BOLD_PAIRS = 3
 MOST_PAIRS = 66
 """Pairs of which each gets a line; of more, a band from the lowest to the highest tenth."""
 ENDS = 3
-"""Of many tasks, so many are named at either end."""
+"""Tasks that are named at either end where there are many."""
 
 
 def learning_curves(results: Results) -> Picture | Missing:

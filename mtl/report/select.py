@@ -1,4 +1,4 @@
-"""Which tasks are drawn and listed where there are too many for all: those that changed most."""
+"""Choice of the tasks that are drawn and listed where there are too many for all: those that changed most."""
 
 from collections.abc import Sequence
 
@@ -30,7 +30,7 @@ def drawn(verdicts: Verdicts, tasks: Sequence[JudgedTask], most: int = MOST_PANE
 
 
 def not_drawn(shown: int, there: int) -> str:
-    """What a caption adds when some are left out."""
+    """Addition to a caption where some are left out."""
     return f" Shown: {shown} of {there} tasks, those that changed most against STL." if shown < there else ""
 
 

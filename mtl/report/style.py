@@ -1,4 +1,4 @@
-"""How every figure looks, and how it becomes bytes that depend on the data alone.
+"""Looks of every figure, and its way to bytes that depend on the data alone.
 
 SVG text stays text and takes the page's colours, so that a figure can be read in dark and in light; PNG is light.
 """
@@ -51,7 +51,7 @@ class Picture:
     """File stem and anchor."""
     title: str
     caption: str
-    """What to read in it."""
+    """Sentences that tell a reader what to see in it."""
     alt: str
     svg: str
     """Inline SVG, its ids prefixed with `key`; no reference to anything outside."""
@@ -75,7 +75,7 @@ class Table:
     head: list[str]
     rows: list[list[str]]
     prose: bool = False
-    """Whether cells are sentences, which wrap, and not numbers."""
+    """Cells are sentences, which wrap, and not numbers."""
 
 
 @contextmanager

@@ -42,7 +42,7 @@ ASCII = str.maketrans(
 
 
 def verdict_block(verdicts: Verdicts, timings: Timings, report_path: Path, width: int = WIDEST) -> Group:
-    """What a finished pipeline says.
+    """Verdicts, costs and advice of a finished pipeline.
 
     Args:
         verdicts: content of results/verdicts.json.
@@ -114,7 +114,7 @@ def _tuned(verdicts: Verdicts, method: str) -> list[Text]:
 
 
 def _further(verdicts: Verdicts, method: JudgedMethod, shares: dict[str, tuple[str, str, str]]) -> list[str]:
-    """What the rows do not say: how many are left out, tasks without a verdict, and the average accuracy."""
+    """Facts beside the rows: how many are left out, tasks without a verdict, and the average accuracy."""
     said = []
     rows, shown = verdicts.rows_of(method.name), extremes(verdicts, method.name)
     if len(shown) < len(rows):

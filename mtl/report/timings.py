@@ -30,7 +30,7 @@ class Timings:
 
 
 def collect_timings(root: Path = Path(".")) -> Timings:
-    """All of timings/**.json; files that cannot be used are left out, since a time is never worth failing for."""
+    """Reads timings/**.json; files that cannot be used are left out, since a time is never worth failing for."""
     runs: dict[str, Timing] = {}
     latency = None
     for path in sorted((root / TIMINGS).rglob("*.json")):

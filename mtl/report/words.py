@@ -21,7 +21,7 @@ UNITS = {"z-scored": "z-scored", "original": "original units", "": ""}
 
 
 def known(value: object) -> TypeGuard[float]:
-    """Whether `value` is a finite number."""
+    """Says whether `value` is a finite number."""
     return isinstance(value, int | float) and math.isfinite(value)
 
 
@@ -39,7 +39,7 @@ def metric_label(metric: str, unit: str | None = None) -> str:
 
 
 def is_share(metric: str) -> bool:
-    """Whether a metric is shown in percent."""
+    """Says whether a metric is shown in percent."""
     return metric in METRICS and METRICS[metric].share
 
 
@@ -181,7 +181,7 @@ def listed(names: Sequence[str]) -> str:
 
 
 def briefly(names: Sequence[str], most: int = 6) -> str:
-    """As `listed`, but of many names only the first: `a, b, c and 12 more`."""
+    """Names as `listed`, but of many only the first: `a, b, c and 12 more`."""
     return listed(names) if len(names) <= most else f"{', '.join(names[:most])} and {len(names) - most} more"
 
 
@@ -215,7 +215,7 @@ def _blind(verdicts: Verdicts) -> list[str]:
 
 
 def notes(verdicts: Verdicts) -> list[str]:
-    """What every reader of the intervals has to know, as whole sentences."""
+    """Sentences that every reader of the intervals has to know."""
     seeds = len(verdicts.seeds)
     said = [
         f"Intervals ({confidence_text(verdicts)}, paired over {seeds} seed{'s' * (seeds != 1)}) cover training "

@@ -33,7 +33,7 @@ class ResultFile(Part):
     version: ClassVar[int] = FIRST
     """Version that is written. The first one is the absence of the key, as in the files from before there was one."""
     escaped: ClassVar[bool] = True
-    """Whether letters beyond ASCII are written as escapes, which files with sentences for readers do without."""
+    """Letters beyond ASCII are written as escapes; files with sentences for readers do without."""
 
     @classmethod
     def migrated(cls, content: dict[str, Any], version: int) -> dict[str, Any]:

@@ -10,14 +10,14 @@ class GroupingRow(Part):
 
     name: str
     kind: str
-    """How it was found; `random` and `partition` for single draws, `random_mean` and `partition_mean` for all of them,
+    """Origin: `random` and `partition` for single draws, `random_mean` and `partition_mean` for all of them,
     `best` for the partition that validation data chose."""
     models: int
     passes_a_task: int
     """Passes through networks for one task of a sample."""
     passes_all_tasks: int
     parameters: Number
-    """Of all models; a mean over draws has fractions."""
+    """Sum over all models; a mean over draws has fractions."""
     groups: list[list[str]]
     """Tasks of each model; empty for means over draws."""
     metrics: dict[str, float]
@@ -37,4 +37,4 @@ class Groupings(Part):
 
     rows: list[GroupingRow]
     weights: str
-    """How the losses of a model are weighted."""
+    """Form of the weights of the losses of a model."""

@@ -11,7 +11,7 @@ class WidthPoint(Summary):
 
     width: float
     parameters: int
-    """Of the whole network."""
+    """Numbers in the whole network."""
 
 
 class SharePoint(Summary):
@@ -27,7 +27,7 @@ class Curve(Part):
     """A curve of the single-task models of one start, which has no `name` and no `methods`, or of methods."""
 
     name: str | None
-    """What the names of the methods begin with."""
+    """Common beginning of the names of the methods."""
     start: str | None = Field(default=None, exclude_if=absent)
     """Label of the start; None for methods."""
     methods: list[str] | None = Field(default=None, exclude_if=absent)

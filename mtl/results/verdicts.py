@@ -33,7 +33,7 @@ class JudgedTask(Part):
     train_size: int | None
     """Samples of its training part; None where no run measured it."""
     alone: bool
-    """Whether it has single-task models."""
+    """It has single-task models."""
     optimum: float | None
     """Best achievable value of the metric, where it is known."""
     unit: str | None
@@ -94,7 +94,7 @@ class Row(Part):
     ratio: Estimate | None
     """Joint over STL value; None where it was not asked for, or an STL value of 0 leaves it undefined."""
     within_tolerance: Answer | None
-    """Whether the joint value stays within `tolerance` of STL; None where none was asked for."""
+    """Answer to whether the joint value stays within the tolerance; None where the task has none."""
     blind: list[Side] | None = Field(default=None, exclude_if=absent)
     """Sides that are not shown to be better than a predictor that has seen no input; None where both are."""
     verdict: str
@@ -187,7 +187,7 @@ class Verdicts(ResultFile):
     """Share by which a task may get worse and still count as kept: of every task of numbers, or by task."""
     seeds: list[int]
     conditional_on_one_pretraining: bool
-    """Whether all seeds start from one pretraining, whose randomness the intervals then leave out."""
+    """All seeds start from one pretraining, whose randomness the intervals then leave out."""
     tasks: list[JudgedTask]
     methods: list[JudgedMethod]
     rows: list[Row]
