@@ -98,8 +98,8 @@ def _joint(verdicts: Verdicts, best: JudgedMethod) -> str:
 
 def _for_target(verdicts: Verdicts, method: JudgedMethod) -> str:
     """A method that trains on for one task; nothing where it is not shown to help or hurt."""
-    found = {word: _judged(verdicts, method.name, word) for word in ("HELPED", "HURT")}
-    said = [f"{word.lower()} {_listed(rows)}" for word, rows in found.items() if rows]
+    effects = {word: _judged(verdicts, method.name, word) for word in ("HELPED", "HURT")}
+    said = [f"{word.lower()} {_listed(rows)}" for word, rows in effects.items() if rows]
     return f"Joint training before {method.target}'s own ({method.name}, two budgets) {said[0]}." if said else ""
 
 

@@ -58,12 +58,12 @@ def evidence(
     return lines
 
 
-def _sure(found: Interval, confidence: float, digits: int = 2, unit: str = "") -> str:
-    if found.low is None or found.high is None:
-        return f"{found.n} seed: no interval"
-    few = "" if found.n >= MIN_SEEDS else f"; fewer than {MIN_SEEDS} seeds decide nothing"
-    low, high = _text(found.low, digits), _text(found.high, digits)
-    return f"{100 * confidence:g} % interval [{low}, {high}]{unit}, {found.n} seeds{few}"
+def _sure(interval: Interval, confidence: float, digits: int = 2, unit: str = "") -> str:
+    if interval.low is None or interval.high is None:
+        return f"{interval.n} seed: no interval"
+    few = "" if interval.n >= MIN_SEEDS else f"; fewer than {MIN_SEEDS} seeds decide nothing"
+    low, high = _text(interval.low, digits), _text(interval.high, digits)
+    return f"{100 * confidence:g} % interval [{low}, {high}]{unit}, {interval.n} seeds{few}"
 
 
 def _within(share: Interval) -> Interval:
@@ -77,8 +77,8 @@ def _text(value: float, digits: int = 2) -> str:
     return f"{value:+.{digits}f}".replace("-", "−")
 
 
-def _decided(found: Interval) -> bool:
-    return found.n >= MIN_SEEDS and found.low is not None
+def _decided(interval: Interval) -> bool:
+    return interval.n >= MIN_SEEDS and interval.low is not None
 
 
 def _grouping(groups: Groups, compared: list[GroupingRow] | None) -> list[EvidenceLine]:
@@ -200,13 +200,13 @@ def _capacity(made: Comparison, verdicts: Verdicts, method: JudgedMethod) -> lis
         # A kind of task whose loss is one of its metrics records no loss beside them.
         key = "loss" if all("loss" in run.train[row.task] for pair in pairs for run in pair) else row.metric
         ratios = [b.value(row.task, key, "train") / a.value(row.task, key, "train") for a, b in pairs]
-        found = made.interval(ratios)
-        tight = _decided(found) and found.low is not None and found.low > TIGHT
+        interval = made.interval(ratios)
+        tight = _decided(interval) and interval.low is not None and interval.low > TIGHT
         measured = f"training loss {sum(ratios) / len(ratios):.2f} times the single-task model's"
         rule = f"interval above {TIGHT:g}: the shared network is too small, or pulled away"
         says = "a wider encoder, or a model of its own" if tight else None
         about = f"{method.name}: {row.task}"
-        lines.append(line("capacity", about, measured, rule, says, _sure(found, made.confidence)))
+        lines.append(line("capacity", about, measured, rule, says, _sure(interval, made.confidence)))
     return lines
 
 

@@ -49,7 +49,7 @@ def compare_groupings(config: Config, finished: Sequence[Run], root: Path = Path
     plan = Serving.read(root / MODELS, "mtl repro specialise")
     made = Comparison(config, finished)
     paths = {name: [RunPath("specialise", name, None, seed) for seed in made.seeds] for name in plan.models}
-    runs = {name: [read_run(path, root) for path in found] for name, found in paths.items()}
+    runs = {name: [read_run(path, root) for path in places] for name, places in paths.items()}
     table = _Table(made, plan, config.finetune.methods[config.cluster.source].label, runs)
     alone = [table.row(candidate) for candidate in plan.candidates]
     chance = [row for row in alone if row.kind == "random"]

@@ -15,6 +15,7 @@ from mtl.paths import RunPath
 from mtl.results.history import History
 from mtl.results.label_scores import ModelName, ModelProtocols, PairOfModels, Protocols, Published
 from mtl.results.record import Run
+from mtl.results.statistics import Summary
 
 Histories = dict[RunPath, History]
 
@@ -83,11 +84,16 @@ def _entry(
     )
 
 
-def _pair(made: Comparison, one: ModelProtocols, other: ModelProtocols) -> PairOfModels:
+def _pair(made: Comparison, first: ModelProtocols, second: ModelProtocols) -> PairOfModels:
     """Differences of the two protocols' means, seed by seed."""
-    first, second = (ModelName(method=entry.method, start=entry.start) for entry in (one, other))
-    best, honest = (
-        made.summary([b - a for a, b in zip(before.values, after.values, strict=True)])
-        for before, after in ((one.best, other.best), (one.honest, other.honest))
+
+    def difference(before: Summary, after: Summary) -> Summary:
+        return made.summary([b - a for a, b in zip(before.values, after.values, strict=True)])
+
+    names = [ModelName(method=entry.method, start=entry.start) for entry in (first, second)]
+    return PairOfModels(
+        first=names[0],
+        second=names[1],
+        best=difference(first.best, second.best),
+        honest=difference(first.honest, second.honest),
     )
-    return PairOfModels(first=first, second=second, best=best, honest=honest)

@@ -56,15 +56,15 @@ def symptoms(
         method: the method's entry in it.
         own: epochs of the method's runs, a list a seed.
     """
-    found = []
+    lines = []
     for row in verdicts.rows:
         if row.method != method.name:
             continue
         if config.tasks[row.task].family == "regression":
-            found.append(_numbers(config, made, row, method, own))
+            lines.append(_numbers(config, made, row, method, own))
         else:
-            found.append(_label(config, made, row, method, own))
-    return [*found, *_stability(config, method, own)]
+            lines.append(_label(config, made, row, method, own))
+    return [*lines, *_stability(config, method, own)]
 
 
 def _numbers(config: Config, made: Comparison, row: Row, method: JudgedMethod, own: Sequence[Epochs]) -> EvidenceLine:
@@ -175,7 +175,7 @@ def _rise(epochs: Epochs) -> float:
 
 def _pulls(config: Config, own: Sequence[Epochs]) -> list[float]:
     """Pull of all labels over that of all tasks of numbers, one a seed: the mean over the epochs that know both."""
-    found = []
+    pulls = []
     for epochs in own:
         ratios = []
         for epoch in epochs:
@@ -185,8 +185,8 @@ def _pulls(config: Config, own: Sequence[Epochs]) -> list[float]:
             if min(sums.values()) > 0:
                 ratios.append(sums["classification"] / sums["regression"])
         if ratios:
-            found.append(sum(ratios) / len(ratios))
-    return found
+            pulls.append(sum(ratios) / len(ratios))
+    return pulls
 
 
 def _pull_text(config: Config, pulls: Interval) -> str:
@@ -228,8 +228,8 @@ def _conflicts(task: str, own: Sequence[Epochs]) -> float | None:
     return sum(value < 0 for value in cosines) / len(cosines) if cosines else None
 
 
-def _decided(found: Interval) -> bool:
-    return found.n >= MIN_SEEDS and found.low is not None
+def _decided(interval: Interval) -> bool:
+    return interval.n >= MIN_SEEDS and interval.low is not None
 
 
 def _seeds(made: Comparison) -> str:

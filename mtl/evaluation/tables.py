@@ -69,9 +69,9 @@ def metrics_summary(config: Config, runs: Iterable[Run]) -> Means:
     by_path = {run.path: run for run in runs}
     seeds = config.base.seeds
 
-    def means(task: str, found: Sequence[Run]) -> dict[str, float]:
-        names = [name for name in found[0].test[task] if all(name in run.test[task] for run in found)]
-        return {name: sum(run.value(task, name) for run in found) / len(found) for name in names}
+    def means(task: str, runs: Sequence[Run]) -> dict[str, float]:
+        names = [name for name in runs[0].test[task] if all(name in run.test[task] for run in runs)]
+        return {name: sum(run.value(task, name) for run in runs) / len(runs) for name in names}
 
     summary: dict[str, dict[str, dict[str, float]]] = {}
     for number, start in enumerate(config.baseline.starts):

@@ -22,9 +22,9 @@ EXTREMES = 3
 def conflicts(results: Results) -> Picture | Missing:
     """A map for each method: mean cosine of every two tasks' gradients on the shared weights."""
     key, title = "conflicts", "Conflicts between tasks"
-    found = [(method, _cosines(method.trained, results.methods.get(method.name, [])))
+    averaged = [(method, _cosines(method.trained, results.methods.get(method.name, [])))
              for method in results.verdicts.methods]  # fmt: skip
-    maps = [(method, cosines) for method, cosines in found if cosines is not None]
+    maps = [(method, cosines) for method, cosines in averaged if cosines is not None]
     if not maps:
         return Missing(key, title, "no cosines of two tasks' gradients were recorded (`train.gradient_probes`)")
     most = max(len(method.trained) for method, _ in maps)

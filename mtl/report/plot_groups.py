@@ -44,14 +44,14 @@ MOST_NUMBERS = 200
 """Cells of a heat map that still hold their number."""
 
 
-def groups(found: Groups) -> list[Picture | Missing]:
+def groups(grouping: Groups) -> list[Picture | Missing]:
     """Memberships, and the dendrogram, of the groups found."""
-    return [_memberships(found), _dendrogram(found)]
+    return [_memberships(grouping), _dendrogram(grouping)]
 
 
-def _memberships(found: Groups) -> Picture:
-    tasks, values = found.tasks, np.asarray(found.memberships)
-    order = np.argsort(found.labels, kind="stable")
+def _memberships(grouping: Groups) -> Picture:
+    tasks, values = grouping.tasks, np.asarray(grouping.memberships)
+    order = np.argsort(grouping.labels, kind="stable")
     figure, axes = canvas(1.6 + 0.55 * values.shape[1] + 0.08 * max(map(len, tasks)), 0.9 + 0.24 * len(tasks))
     ax = axes[0]
     ax.imshow(values[order], cmap="Blues", vmin=0, vmax=1, aspect="auto", interpolation="nearest")
@@ -65,76 +65,76 @@ def _memberships(found: Groups) -> Picture:
             for c, value in enumerate(values[k]):
                 ax.text(c, row, f"{value:.2f}", ha="center", va="center", fontsize=7.5,
                         color="#ffffff" if value > 0.55 else "#222222")  # fmt: skip
-    named = [f"{c}: {listed(names) or 'none'}" for c, names in enumerate(found.groups, start=1)]
+    named = [f"{c}: {listed(names) or 'none'}" for c, names in enumerate(grouping.groups, start=1)]
     return picture(
         figure, "memberships", "Memberships",
-        _selected(found)
+        _selected(grouping)
         or "How much each task belongs to each cluster; rows sum to 1. A task alone in its cluster has 1.00 by "
         "construction: the finding is that it is alone.",
         f"Clusters: {'; '.join(named)}.",
     )  # fmt: skip
 
 
-def _selected(found: Groups) -> str | None:
+def _selected(grouping: Groups) -> str | None:
     """Meaning of a membership where groups were selected; None for clusters."""
-    if found.algorithm.kind != "network_selection":
+    if grouping.algorithm.kind != "network_selection":
         return None
     return "1: the group's model trains the task. A task may train in several groups, and is served by one of them."
 
 
-def _dendrogram(found: Groups) -> Picture | Missing:
+def _dendrogram(grouping: Groups) -> Picture | Missing:
     title = "Dendrogram"
-    if len(found.tasks) < 2:
+    if len(grouping.tasks) < 2:
         return Missing("dendrogram", title, "one task has no distances")
     # Drawn here: scipy's own drawing asks for pyplot, which keeps state between figures.
-    tree = dendrogram(np.asarray(found.linkage), no_plot=True)
-    figure, axes = canvas(4.6, 0.8 + 0.24 * len(found.tasks))
+    tree = dendrogram(np.asarray(grouping.linkage), no_plot=True)
+    figure, axes = canvas(4.6, 0.8 + 0.24 * len(grouping.tasks))
     ax = axes[0]
     for heights, places in zip(tree["dcoord"], tree["icoord"], strict=True):
         ax.plot(heights, places, color=MUTED, linewidth=1.3)
     leaves: list[int] = list(tree["leaves"] or [])
-    names = [found.tasks[leaf] for leaf in leaves]
+    names = [grouping.tasks[leaf] for leaf in leaves]
     ax.set_yticks(5 + 10 * np.arange(len(names)), names)
     for label, leaf in zip(ax.get_yticklabels(), leaves, strict=True):
-        label.set_color(TASK_COLOURS[found.labels[leaf] % len(TASK_COLOURS)])
+        label.set_color(TASK_COLOURS[grouping.labels[leaf] % len(TASK_COLOURS)])
     ax.tick_params(axis="y", length=0)
     ax.set_xlim(left=0)
     ax.grid(visible=False, axis="y")
     ax.set_xlabel("mean distance at which tasks are joined")
     return picture(
         figure, "dendrogram", title,
-        f"By {RELATIONS[found.relation.kind]}; names take the colour of their cluster. Long bars between joins "
+        f"By {RELATIONS[grouping.relation.kind]}; names take the colour of their cluster. Long bars between joins "
         "mean clear groups, a staircase means none.",
-        f"Tree of the distances between {listed(found.tasks)}.",
+        f"Tree of the distances between {listed(grouping.tasks)}.",
     )  # fmt: skip
 
 
-def group_tables(found: Groups) -> list[Table]:
+def group_tables(grouping: Groups) -> list[Table]:
     """The clusters, and the scores of every number of clusters that was tried."""
-    stability = found.stability
+    stability = grouping.stability
     agreed = [
         f"{'between seeds of the training' if key == 'runs' else 'between starts of the method'} {value:.2f}"
         for key, value in (("runs", stability.runs), ("starts", stability.starts))
         if value is not None
     ]
-    caption = f"Clusters of the tasks of {found.source}, by {RELATIONS[found.relation.kind]}"
+    caption = f"Clusters of the tasks of {grouping.source}, by {RELATIONS[grouping.relation.kind]}"
     if agreed:
         caption += f"; mean adjusted Rand index (1: the same groups) {', '.join(agreed)}"
-    members = [[str(c), str(len(names)), listed(names) or "none"] for c, names in enumerate(found.groups, start=1)]
+    members = [[str(c), str(len(names)), listed(names) or "none"] for c, names in enumerate(grouping.groups, start=1)]
     tables = [Table(caption, ["cluster", "tasks", "members"], members)]
-    if found.facts.lookahead is not None:
-        tables.append(_lookahead_table(found.tasks, found.facts.lookahead))
-    if _selected(found) is not None:
-        ((most, score),) = found.scores.items()
+    if grouping.facts.lookahead is not None:
+        tables.append(_lookahead_table(grouping.tasks, grouping.facts.lookahead))
+    if _selected(grouping) is not None:
+        ((most, score),) = grouping.scores.items()
         tables.append(
             Table("Network selection: sum over tasks of the mean affinity onto them", ["models at most", "score"],
                   [[most, f"{score['affinity']:.4f}"]])
         )  # fmt: skip
         return tables
     scores = [
-        [count + (" (taken)" if int(count) == found.clusters else ""), f"{s['silhouette']:.3f}",
+        [count + (" (taken)" if int(count) == grouping.clusters else ""), f"{s['silhouette']:.3f}",
          f"{s['partition_coefficient']:.3f}"]
-        for count, s in sorted(found.scores.items(), key=lambda item: int(item[0]))
+        for count, s in sorted(grouping.scores.items(), key=lambda item: int(item[0]))
     ]  # fmt: skip
     return [*tables, Table("Number of clusters", ["clusters", "silhouette", "partition coefficient"], scores)]
 

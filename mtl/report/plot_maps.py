@@ -20,17 +20,17 @@ def data_maps(method: str, seed: int, maps: RunMaps) -> list[Picture | Missing]:
     rows = -(-len(shown) // columns)
     figure, axes = canvas(3.3 * columns + 0.9, 2.6 * rows + 0.3, rows, columns, sharex=True, sharey=True)
     colours = None
-    for ax, found in zip(axes, shown, strict=False):
-        places = np.flatnonzero(found.known)
+    for ax, task_map in zip(axes, shown, strict=False):
+        places = np.flatnonzero(task_map.known)
         places = places[np.linspace(0, len(places) - 1, min(len(places), MOST_POINTS)).round().astype(int)]
         # Thousands of points are one image inside the drawing, not thousands of elements.
         colours = ax.scatter(
-            found.variability[places], found.confidence[places], c=found.correctness[places], s=5, linewidths=0,
-            cmap="coolwarm_r", vmin=0, vmax=1, rasterized=True,
+            task_map.variability[places], task_map.confidence[places], c=task_map.correctness[places], s=5,
+            linewidths=0, cmap="coolwarm_r", vmin=0, vmax=1, rasterized=True,
         )  # fmt: skip
         for border in (HARD, EASY):
             ax.axhline(border, color=MUTED, linewidth=0.8, linestyle=":")
-        ax.set_title(found.task)
+        ax.set_title(task_map.task)
         ax.set_ylim(-0.02, 1.02)
         ax.set_xlim(-0.01, 0.51)
     for ax in axes[max(0, len(shown) - columns) : len(shown)]:  # the lowest panel of each column
@@ -51,31 +51,32 @@ def data_maps(method: str, seed: int, maps: RunMaps) -> list[Picture | Missing]:
         "learn, often a wrong label. A coin's samples all lie near the middle."
         + (f" The first {len(shown)} tasks of {len(maps.last)}." if rest > 0 else ""),
         "Data maps; share of easy, ambiguous and hard samples: "
-        + "; ".join(f"{found.task} {_shares(found)}" for found in shown) + ".",
+        + "; ".join(f"{task_map.task} {_shares(task_map)}" for task_map in shown) + ".",
     )]  # fmt: skip
 
 
-def regions(found: TaskMap) -> dict[str, float]:
+def regions(task_map: TaskMap) -> dict[str, float]:
     """Shares of a task's samples by confidence: easy above ⅔, hard below ⅓, the others ambiguous."""
-    confidence = found.confidence[found.known]
+    confidence = task_map.confidence[task_map.known]
     easy, hard = float((confidence > EASY).mean()), float((confidence < HARD).mean())
     return {"easy": easy, "ambiguous": 1 - easy - hard, "hard": hard}
 
 
-def _shares(found: TaskMap) -> str:
-    return ", ".join(f"{100 * share:.0f} % {name}" for name, share in regions(found).items())
+def _shares(task_map: TaskMap) -> str:
+    return ", ".join(f"{100 * share:.0f} % {name}" for name, share in regions(task_map).items())
 
 
 def map_tables(method: str, maps: RunMaps) -> list[Table]:
     """Shares of the regions, and each task's hardest samples."""
     shares = [
-        [found.task, f"{int(found.known.sum()):,}", *(f"{100 * share:.1f} %" for share in regions(found).values()),
-         f"{found.confidence[found.known].mean():.3f}", f"{found.variability[found.known].mean():.3f}"]
-        for found in maps.last.values()
+        [task_map.task, f"{int(task_map.known.sum()):,}",
+         *(f"{100 * share:.1f} %" for share in regions(task_map).values()),
+         f"{task_map.confidence[task_map.known].mean():.3f}", f"{task_map.variability[task_map.known].mean():.3f}"]
+        for task_map in maps.last.values()
     ]  # fmt: skip
     hardest = [
-        [found.task, ", ".join(f"{h['sample']} ({h['confidence']:.2f})" for h in found.hardest(LISTED))]
-        for found in maps.last.values()
+        [task_map.task, ", ".join(f"{h['sample']} ({h['confidence']:.2f})" for h in task_map.hardest(LISTED))]
+        for task_map in maps.last.values()
     ]
     return [
         Table(

@@ -86,7 +86,7 @@ def error_by_horizon(results: Results, tasks: list[JudgedTask]) -> Picture | Mis
     names = [method.name for method in verdicts.methods]
     panels = []
     for task in tasks:
-        curves = {name: _by_horizon(found, task.name) for name, found in results.task_runs(task.name).items()}
+        curves = {name: _by_horizon(runs, task.name) for name, runs in results.task_runs(task.name).items()}
         panels.append((task, {name: values for name, values in curves.items() if values.size}))
     panels = [(task, curves) for task, curves in panels if curves]
     if not panels:
@@ -129,11 +129,11 @@ def _by_horizon(runs: list[Run], task: str) -> NDArray[np.float64]:
 def confusions(results: Results, tasks: list[JudgedTask]) -> list[Picture | Missing]:
     """A figure for each label: STL beside the method with the best mean."""
     shown = drawn(results.verdicts, tasks)
-    found = [_confusion(results, task) for task in shown]
+    figures = [_confusion(results, task) for task in shown]
     if len(shown) < len(tasks):
         reason = f"of {len(tasks)} label tasks, those that changed most against STL are; outputs/ holds all"
-        found.append(Missing("confusion_others", f"Confusion of {len(tasks) - len(shown)} further tasks", reason))
-    return found
+        figures.append(Missing("confusion_others", f"Confusion of {len(tasks) - len(shown)} further tasks", reason))
+    return figures
 
 
 def _confusion(results: Results, task: JudgedTask) -> Picture | Missing:

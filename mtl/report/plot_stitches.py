@@ -15,8 +15,8 @@ MOST_NAMES = 20
 
 def stitches(results: Results) -> list[Picture]:
     """A figure for each method that is cross-stitched."""
-    found = [(m.name, _units(results.methods.get(m.name, []))) for m in results.verdicts.methods]
-    return [_figure(name, *units) for name, units in found if units is not None]
+    averaged = [(m.name, _units(results.methods.get(m.name, []))) for m in results.verdicts.methods]
+    return [_figure(name, *units) for name, units in averaged if units is not None]
 
 
 def _units(runs: list[Run]) -> tuple[list[str], NDArray[np.float64]] | None:

@@ -67,15 +67,15 @@ def short(path: str) -> str:
 
 def best_so_far(trials: Sequence[Json], number: int, maximise: bool) -> list[float]:
     """After each trial the best value of the feasible ones so far; NaN before the first."""
-    found: list[float] = []
+    values: list[float] = []
     best = math.nan
     for trial in trials:
         if trial["state"] == "complete":
             value = trial["values"][number]
             better = math.isnan(best) or (value > best if maximise else value < best)
             best = value if better else best
-        found.append(best)
-    return found
+        values.append(best)
+    return values
 
 
 def history(study: Json) -> Picture | Missing:

@@ -80,11 +80,11 @@ def learning_curves(results: Results) -> Picture | Missing:
 
 def _curves(runs: list[Run], task: str, metric: str) -> NDArray[np.float64]:
     """[seeds, epochs] in the shown unit, NaN after a seed's end, cut where fewer than half of the seeds are left."""
-    found = []
+    rows = []
     for run in runs:
         values = [epoch.val.get(task, {}).get(metric) for epoch in run.epochs]
-        found.append([in_shown_unit(metric, value) if known(value) else np.nan for value in values])
-    return _cut(_stack(found))
+        rows.append([in_shown_unit(metric, value) if known(value) else np.nan for value in values])
+    return _cut(_stack(rows))
 
 
 def _stack(rows: list[list[float]]) -> NDArray[np.float64]:
@@ -107,12 +107,12 @@ def _over_seeds(values: NDArray[np.float64], what: Literal["mean", "min", "max"]
     known_values = np.ma.masked_invalid(values)
     match what:
         case "mean":
-            found = known_values.mean(axis=0)
+            values = known_values.mean(axis=0)
         case "min":
-            found = known_values.min(axis=0)
+            values = known_values.min(axis=0)
         case "max":
-            found = known_values.max(axis=0)
-    return np.ma.filled(found, np.nan)
+            values = known_values.max(axis=0)
+    return np.ma.filled(values, np.nan)
 
 
 def _epochs_axis(ax: Axes) -> None:
@@ -187,11 +187,11 @@ def _task_lines(ax: Axes, curves: dict[str, NDArray[np.float64]]) -> None:
 
 def _means(runs: list[Run], value: Callable[[Epoch], float | None]) -> NDArray[np.float64]:
     """[epochs]: mean over seeds of a value of every epoch, while half of the seeds have one."""
-    found = []
+    rows = []
     for run in runs:
         numbers = [value(epoch) for epoch in run.epochs]
-        found.append([number if known(number) else np.nan for number in numbers])
-    values = _cut(_stack(found))
+        rows.append([number if known(number) else np.nan for number in numbers])
+    values = _cut(_stack(rows))
     return _over_seeds(values, "mean") if values.size else values.reshape(-1)
 
 

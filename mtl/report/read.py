@@ -54,9 +54,9 @@ class Results:
 
     def task_runs(self, task: str) -> dict[str, list[Run]]:
         """`STL` (of the methods' most common start) and every method that trains `task` → runs."""
-        found = {STL: self.stl_runs(task)}
-        found |= {m.name: self.methods.get(m.name, []) for m in self.verdicts.methods if task in m.tasks}
-        return {name: runs for name, runs in found.items() if runs}
+        by_model = {STL: self.stl_runs(task)}
+        by_model |= {m.name: self.methods.get(m.name, []) for m in self.verdicts.methods if task in m.tasks}
+        return {name: runs for name, runs in by_model.items() if runs}
 
     def stl_runs(self, task: str) -> list[Run]:
         """Single-task runs of `task` from the start that most of its methods share."""

@@ -55,10 +55,10 @@ def _scores(verdicts: Verdicts, title: str, tasks: list[JudgedTask], allowed: se
 
 def published_tables(verdicts: Verdicts) -> list[Table]:
     """The two protocols, and the differences between models under each; none without `train.watch_test`."""
-    found = verdicts.published
-    if found is None:
+    published = verdicts.published
+    if published is None:
         return []
-    entries, shown = found.entries, confidence_text(verdicts)
+    entries, shown = published.entries, confidence_text(verdicts)
     tasks = list(dict.fromkeys(task for entry in entries for task in entry.tasks))
     named = tasks if len(tasks) <= MOST_PANELS else []
     head = ["model", "tasks", "optimistic", "honest", *(f"{task}, best epoch" for task in named)]
@@ -72,11 +72,11 @@ def published_tables(verdicts: Verdicts) -> list[Table]:
         Table(f"Test accuracy in percent, mean over tasks and seeds [{shown} interval], then of each task at its own "
               "best epoch", head, rows)
     ]  # fmt: skip
-    if found.pairs:
+    if published.pairs:
         pairs = [
             [f"{model_name(pair.second, entries)} − {model_name(pair.first, entries)}",
              points_text(pair.best), points_text(pair.honest)]
-            for pair in found.pairs
+            for pair in published.pairs
         ]  # fmt: skip
         caption = f"Differences in points, paired by seed [{shown} interval, each for itself]"
         tables.append(Table(caption, ["difference", "optimistic", "honest"], pairs))
