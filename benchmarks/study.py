@@ -11,20 +11,19 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from time import perf_counter
-from typing import Any
 
 from benchmarks.command import count, finish, parser, start
 from benchmarks.machine import Result
 from benchmarks.project import change, make_project, run_in
+from mtl.results.study import read_study
 
 WORKERS = (1, 2)
 
 
 def trained(folder: Path, name: str) -> list[tuple[str, float]]:
     """(parameters, objective) of every trial, in the order of the parameters."""
-    study: dict[str, Any] = json.loads((folder / "studies" / name / "study.json").read_text(encoding="utf-8"))
-    trials = study["arms"]["joint"]["trials"]
-    return sorted((json.dumps(trial["params"], sort_keys=True), trial["values"][0]) for trial in trials)
+    trials = read_study(name, folder).arms["joint"].ended
+    return sorted((json.dumps(trial.params, sort_keys=True), trial.values[0]) for trial in trials if trial.values)
 
 
 def main(given: Sequence[str] | None = None) -> int:

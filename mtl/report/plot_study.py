@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
+from mtl.config.tune import Choice, Dimension, FloatRange
 from mtl.report.style import (
     METHOD_COLOURS,
     MUTED,
@@ -21,42 +22,29 @@ from mtl.report.style import (
     picture,
     styled,
 )
-from mtl.report.words import Json, in_shown_unit, listed
+from mtl.report.words import in_shown_unit, listed
+from mtl.results.study import Study, Trial
 
 MAXIMISED = ("accuracy",)
 OBJECTIVES = {"combined": "combined objective", "error": "error z-scored", "accuracy": "accuracy %"}
 STATES = {"complete": ("o", 1.0), "infeasible": ("x", 0.7), "pruned": ("v", 0.45)}
 """State → marker and opacity."""
-LEFT_OUT = ("lost", "running", "waiting")
-"""States of a trial that stand for no result: it is tried again, or not over."""
 
 
-def draw_study(study: Json) -> list[Picture | Missing]:
+def draw_study(study: Study) -> list[Picture | Missing]:
     """Every figure of a study; the same bytes for the same study."""
     with styled():
         return [
             history(study),
             pareto_front(study),
             importances(study),
-            *(parallel_coordinates(study, arm) for arm in study["arms"]),
+            *(parallel_coordinates(study, arm) for arm in study.arms),
         ]
 
 
-def ended(study: Json, arm: str) -> list[Json]:
-    """The trials of an arm that came to an end, in the order in which they were first drawn."""
-    trials = [trial for trial in study["arms"][arm]["trials"] if trial["state"] not in LEFT_OUT]
-    return sorted(trials, key=lambda trial: int(trial["first"]))
-
-
-def objectives(study: Json) -> list[str]:
-    """Names of the objectives."""
-    names: list[str] = next(iter(study["arms"].values()))["spec"]["objectives"]
-    return names
-
-
-def colour(study: Json, arm: str) -> str:
+def colour(study: Study, arm: str) -> str:
     """Colour of an arm in every figure; grey for STL."""
-    methods = [name for name in study["arms"] if name != "stl"]
+    methods = [name for name in study.arms if name != "stl"]
     return STL_COLOUR if arm == "stl" else METHOD_COLOURS[methods.index(arm) % len(METHOD_COLOURS)]
 
 
@@ -65,37 +53,37 @@ def short(path: str) -> str:
     return path.removeprefix("finetune.methods.")
 
 
-def best_so_far(trials: Sequence[Json], number: int, maximise: bool) -> list[float]:
+def best_so_far(trials: Sequence[Trial], number: int, maximise: bool) -> list[float]:
     """After each trial the best value of the feasible ones so far; NaN before the first."""
     values: list[float] = []
     best = math.nan
     for trial in trials:
-        if trial["state"] == "complete":
-            value = trial["values"][number]
+        if trial.state == "complete":
+            value = trial.scores[number]
             better = math.isnan(best) or (value > best if maximise else value < best)
             best = value if better else best
         values.append(best)
     return values
 
 
-def history(study: Json) -> Picture | Missing:
+def history(study: Study) -> Picture | Missing:
     """Every trial's value in the order of the trials, and the best so far; a panel an objective."""
-    key, title, names = "study_history", "Optimisation history", objectives(study)
-    if not any(ended(study, arm) for arm in study["arms"]):
+    key, title, names = "study_history", "Optimisation history", study.objectives
+    if not any(study.arms[arm].ended for arm in study.arms):
         return Missing(key, title, "no trial has come to an end")
     figure, axes = canvas(10.8 if len(names) == 2 else 9.2, 3.4, 1, len(names))
-    several = len(study["arms"]) > 1
+    several = len(study.arms) > 1
     for number, (ax, name) in enumerate(zip(axes, names, strict=True)):
-        for arm in study["arms"]:
-            trials = sorted(ended(study, arm), key=lambda trial: int(trial["number"]))
+        for arm in study.arms:
+            trials = sorted(study.arms[arm].ended, key=lambda trial: trial.number)
             for state, (marker, opacity) in STATES.items():
-                there = [(t["number"], t["values"][number]) for t in trials if t["state"] == state and t["values"]]
+                there = [(t.number, t.scores[number]) for t in trials if t.state == state and t.scores]
                 if there:
                     x, y = zip(*there, strict=True)
                     ax.scatter(x, [in_shown_unit(name, value) for value in y], marker=marker, alpha=opacity, s=22,
                                color=colour(study, arm), label=_label(study, state), linewidths=1.2)  # fmt: skip
             best = [in_shown_unit(name, value) for value in best_so_far(trials, number, name in MAXIMISED)]
-            ax.step([trial["number"] for trial in trials], best, where="post", color=colour(study, arm), linewidth=1.6,
+            ax.step([trial.number for trial in trials], best, where="post", color=colour(study, arm), linewidth=1.6,
                     label=arm if several else f"{arm}: best feasible so far")  # fmt: skip
         ax.set_xlabel("number of the trial")
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -107,30 +95,30 @@ def history(study: Json) -> Picture | Missing:
         "Each trial's objective on validation data; a line is the best of the feasible ones so far. Crosses break a "
         "constraint; triangles were pruned, at the value they had then (a task that was not trained by then counts as "
         "MSE 1 and accuracy 0). Trials that failed have no value.",
-        f"Objective of every trial of {listed(list(study['arms']))}, and the best so far.",
+        f"Objective of every trial of {listed(list(study.arms))}, and the best so far.",
     )  # fmt: skip
 
 
-def _label(study: Json, state: str) -> str:
+def _label(study: Study, state: str) -> str:
     """Label of a mark; with several arms the colour names the arm, and `_state_keys` explains the mark."""
-    return state if len(study["arms"]) == 1 else "_nolegend_"
+    return state if len(study.arms) == 1 else "_nolegend_"
 
 
-def _state_keys(study: Json, ax: Axes) -> None:
+def _state_keys(study: Study, ax: Axes) -> None:
     """Adds, for several arms, one grey key for each mark there is beside the arms' own keys."""
-    if len(study["arms"]) > 1:
-        there = {trial["state"] for arm in study["arms"] for trial in ended(study, arm)}
+    if len(study.arms) > 1:
+        there = {trial.state for arm in study.arms for trial in study.arms[arm].ended}
         for state, (marker, opacity) in STATES.items():
             if state in there:
                 ax.scatter([], [], marker=marker, alpha=opacity, s=22, color=MUTED, label=state, linewidths=1.2)
 
 
-def pareto_front(study: Json) -> Picture | Missing:
+def pareto_front(study: Study) -> Picture | Missing:
     """Trials in the plane of two objectives; those that no other beats in both are joined."""
-    key, title, names = "study_pareto", "Pareto front", objectives(study)
+    key, title, names = "study_pareto", "Pareto front", study.objectives
     if len(names) != 2:
         return Missing(key, title, "the study has one objective, so its best trial is one")
-    points = {arm: [t for t in ended(study, arm) if t["state"] in ("complete", "infeasible")] for arm in study["arms"]}
+    points = {arm: [t for t in study.arms[arm].ended if t.state in ("complete", "infeasible")] for arm in study.arms}
     if not any(points.values()):
         return Missing(key, title, "no trial is complete")
     figure, axes = canvas(9.2, 4.2)
@@ -140,22 +128,22 @@ def pareto_front(study: Json) -> Picture | Missing:
     beside = -9 if len({name in MAXIMISED for name in names}) == 2 else 4
     for arm, trials in points.items():
         for state in ("complete", "infeasible"):
-            chosen = [trial for trial in trials if trial["state"] == state]
+            chosen = [trial for trial in trials if trial.state == state]
             if chosen:
                 marker, opacity = STATES[state]
                 ax.scatter(*_plane(chosen, names), marker=marker, alpha=opacity, s=26, color=colour(study, arm),
                            label=_label(study, state), linewidths=1.2)  # fmt: skip
-        front = sorted(front_of(trials, names), key=lambda trial: trial["values"][0])
+        front = sorted(front_of(trials, names), key=lambda trial: trial.scores[0])
         if front:
             ax.plot(
                 *_plane(front, names),
                 color=colour(study, arm),
                 linewidth=1.4,
-                label=f"{arm}: front" if len(study["arms"]) == 1 else arm,
+                label=f"{arm}: front" if len(study.arms) == 1 else arm,
             )
             for trial in front:
                 (x,), (y,) = _plane([trial], names)
-                ax.annotate(str(trial["number"]), (x, y), textcoords="offset points", xytext=(5, beside), fontsize=8,
+                ax.annotate(str(trial.number), (x, y), textcoords="offset points", xytext=(5, beside), fontsize=8,
                             color=MUTED)  # fmt: skip
     _tolerance_line(ax, study, names)
     ax.set_xlabel(f"validation {OBJECTIVES[names[0]]}")
@@ -166,15 +154,15 @@ def pareto_front(study: Json) -> Picture | Missing:
         figure, key, title,
         "Feasible trials that no other feasible trial of their arm beats in both objectives are joined and numbered: "
         "“mtl tune --apply” takes such a number. MSE is better to the left, accuracy to the top.",
-        f"Trials of {listed(list(study['arms']))} in the plane of {listed(names)}.",
+        f"Trials of {listed(list(study.arms))} in the plane of {listed(names)}.",
     )  # fmt: skip
 
 
-def front_of(trials: Sequence[Json], names: Sequence[str]) -> list[Json]:
+def front_of(trials: Sequence[Trial], names: Sequence[str]) -> list[Trial]:
     """The feasible trials that no feasible one beats in every objective."""
-    feasible = [trial for trial in trials if trial["state"] == "complete"]
+    feasible = [trial for trial in trials if trial.state == "complete"]
     signs = [-1 if name in MAXIMISED else 1 for name in names]
-    costs = [[sign * value for sign, value in zip(signs, t["values"], strict=True)] for t in feasible]
+    costs = [[sign * value for sign, value in zip(signs, t.scores, strict=True)] for t in feasible]
     return [
         trial
         for trial, cost in zip(feasible, costs, strict=True)
@@ -182,24 +170,24 @@ def front_of(trials: Sequence[Json], names: Sequence[str]) -> list[Json]:
     ]
 
 
-def _plane(trials: Sequence[Json], names: Sequence[str]) -> tuple[list[float], list[float]]:
-    x, y = ([in_shown_unit(name, t["values"][n]) for t in trials] for n, name in enumerate(names))
+def _plane(trials: Sequence[Trial], names: Sequence[str]) -> tuple[list[float], list[float]]:
+    x, y = ([in_shown_unit(name, t.scores[n]) for t in trials] for n, name in enumerate(names))
     return x, y
 
 
-def _tolerance_line(ax: Axes, study: Json, names: Sequence[str]) -> None:
+def _tolerance_line(ax: Axes, study: Study, names: Sequence[str]) -> None:
     """Draws the end of the constraint, if one task is under it and so one line."""
-    spec = next(iter(study["arms"].values()))["spec"]
-    allowed = [value for tasks in spec["baseline"].values() for value in tasks.values()]
-    if names[0] == "error" and len(allowed) == 1:
-        limit = (1 + spec["tolerance"]) * allowed[0]
+    tolerance = study.spec.tolerance
+    allowed = [value for tasks in study.spec.baseline.values() for value in tasks.values()]
+    if names[0] == "error" and len(allowed) == 1 and tolerance is not None:
+        limit = (1 + tolerance) * allowed[0]
         ax.axvline(limit, color=MUTED, linestyle=":", linewidth=1.2, label="allowed error")
 
 
-def importances(study: Json) -> Picture | Missing:
+def importances(study: Study) -> Picture | Missing:
     """Share of the first objective's variance that each parameter explains (fANOVA), a panel an arm."""
     key, title = "study_importances", "Importance of the parameters"
-    known = {arm: held["importances"] for arm, held in study["arms"].items() if held["importances"]}
+    known = {arm: held.importances for arm, held in study.arms.items() if held.importances}
     if not known:
         return Missing(key, title, "it needs complete trials that differ in their objective, and two parameters")
     columns = min(2, len(known))  # Three are too small to read on a phone.
@@ -223,20 +211,23 @@ def importances(study: Json) -> Picture | Missing:
     )  # fmt: skip
 
 
-def parallel_coordinates(study: Json, arm: str) -> Picture | Missing:
+def parallel_coordinates(study: Study, arm: str) -> Picture | Missing:
     """One line a complete trial through its parameters and its first objective; the best quarter is in colour."""
     key, title = f"study_parallel_{arm}", f"Parameters and objective, {arm}"
-    name = objectives(study)[0]
-    trials = [trial for trial in ended(study, arm) if trial["state"] in ("complete", "infeasible")]
+    name = study.objectives[0]
+    trials = [trial for trial in study.arms[arm].ended if trial.state in ("complete", "infeasible")]
     if len(trials) < 2:
         return Missing(key, title, "it needs two complete trials")
-    space = study["arms"][arm]["spec"]["space"]
-    columns = [_scaled(short(path), [t["params"][path] for t in trials], spec) for path, spec in sorted(space.items())]
-    values = [in_shown_unit(name, trial["values"][0]) for trial in trials]
+    space = study.arms[arm].spec.space
+    columns = [
+        _scaled(short(path), [trial.params[path] for trial in trials], dimension)
+        for path, dimension in sorted(space.items())
+    ]
+    values = [in_shown_unit(name, trial.scores[0]) for trial in trials]
     low, high = min(values), max(values)
-    spread = {"kind": "float", "low": low, "high": high if high > low else low + 1, "log": False}
+    spread = FloatRange(kind="float", low=low, high=high if high > low else low + 1)
     columns.append(_scaled(OBJECTIVES[name], values, spread))
-    feasible = [trial["state"] == "complete" for trial in trials]
+    feasible = [trial.state == "complete" for trial in trials]
     sign = -1 if name in MAXIMISED else 1
     order = sorted(range(len(trials)), key=lambda n: (not feasible[n], sign * values[n]))
     good = set(order[: max(1, len(trials) // 4)])
@@ -266,16 +257,16 @@ def parallel_coordinates(study: Json, arm: str) -> Picture | Missing:
     )  # fmt: skip
 
 
-def _scaled(label: str, values: list[Any], spec: Json) -> tuple[str, list[float], list[tuple[float, str]]]:
+def _scaled(label: str, values: list[Any], dimension: Dimension) -> tuple[str, list[float], list[tuple[float, str]]]:
     """(axis label, heights from 0 to 1, ticks) of one axis."""
-    if spec["kind"] == "choice":
-        options = spec["values"]
+    if isinstance(dimension, Choice):
+        options = dimension.values
         last = max(1, len(options) - 1)
         return label, [options.index(value) / last for value in values], [
             (n / last, "null" if option is None else str(option)) for n, option in enumerate(options)
         ]  # fmt: skip
-    low, high = spec["low"], spec["high"]
-    if spec["log"]:
+    low, high = dimension.low, dimension.high
+    if dimension.log:
         heights = (np.log(values) - np.log(low)) / (np.log(high) - np.log(low))
         middle = math.sqrt(low * high)
     else:

@@ -8,20 +8,21 @@ from typing import Any
 import yaml
 
 from mtl.config.budgets import STL, counted
-from mtl.report.plot_study import MAXIMISED, OBJECTIVES, draw_study, ended, objectives, short
+from mtl.report.plot_study import MAXIMISED, OBJECTIVES, draw_study, short
 from mtl.report.style import Picture
 from mtl.report.templates import filled
 from mtl.report.words import Json, in_shown_unit, is_share, signed
+from mtl.results.study import Study, Trial
 
 PAGE = "study.html"
 TEMPLATE = "study.html.j2"
 
 
-def write_study_page(study: Json, folder: Path) -> Path:
+def write_study_page(study: Study, folder: Path) -> Path:
     """Draws the figures of a study and writes its page.
 
     Args:
-        study: content of study.json.
+        study: the study.
         folder: where study.json stands.
 
     Returns:
@@ -34,52 +35,50 @@ def write_study_page(study: Json, folder: Path) -> Path:
     for figure in figures:
         if isinstance(figure, Picture):
             (drawn / f"{figure.key}.png").write_bytes(figure.png)
-    spec = next(iter(study["arms"].values()))["spec"]
     text = filled(
         TEMPLATE,
         study=study,
-        spec=spec,
+        spec=study.spec,
         figures=figures,
-        arms=[_arm(study, arm) for arm in study["arms"]],
-        tuning=study["tuning"],
-        tuning_text=counted(study["tuning"]["trials"]),
-        untuned=["STL" if arm == STL else arm for arm in study["tuning"]["trials"] if arm not in study["arms"]],
-        objectives=[OBJECTIVES[name] for name in objectives(study)],
-        space=yaml.safe_dump({arm: held["spec"]["space"] for arm, held in study["arms"].items()}, sort_keys=True),
+        arms=[_arm(study, arm) for arm in study.arms],
+        tuning=study.budgets,
+        tuning_text=counted(study.budgets.trials),
+        untuned=["STL" if arm == STL else arm for arm in study.budgets.trials if arm not in study.arms],
+        objectives=[OBJECTIVES[name] for name in study.objectives],
+        space=yaml.safe_dump({arm: held.spec.plain()["space"] for arm, held in study.arms.items()}, sort_keys=True),
     )
     page = folder / PAGE
     page.write_text(text, encoding="utf-8")
     return page
 
 
-def _arm(study: Json, arm: str) -> Json:
+def _arm(study: Study, arm: str) -> Json:
     """An arm's table: trials that ended, feasible ones first, best first."""
-    names = objectives(study)
-    paths = sorted(study["arms"][arm]["spec"]["space"])
+    names, held = study.objectives, study.arms[arm]
+    paths = sorted(held.spec.space)
     sign = -1 if names[0] in MAXIMISED else 1
     order = {"complete": 0, "infeasible": 1, "pruned": 2, "failed": 3}
 
-    def rank(trial: Json) -> tuple[int, float, int]:
-        value = sign * trial["values"][0] if trial["values"] else 0.0
-        return order[trial["state"]], value, trial["number"]
+    def rank(trial: Trial) -> tuple[int, float, int]:
+        value = sign * trial.values[0] if trial.values else 0.0
+        return order[trial.state], value, trial.number
 
     rows = [
         {
-            "number": trial["number"],
-            "state": trial["state"],
-            "values": [_objective(n, v) for n, v in zip(names, trial["values"] or [], strict=False)],
-            "params": [_number(trial["params"].get(path)) for path in paths],
+            "number": trial.number,
+            "state": trial.state,
+            "values": [_objective(n, v) for n, v in zip(names, trial.values or [], strict=False)],
+            "params": [_number(trial.params.get(path)) for path in paths],
             "constraints": ", ".join(
-                f"{name.removesuffix('_mse')} {signed(excess, 4)}"
-                for name, excess in sorted(trial["constraints"].items())
+                f"{name.removesuffix('_mse')} {signed(excess, 4)}" for name, excess in sorted(trial.constraints.items())
             ),
-            "error": trial["error"],
+            "error": trial.error,
         }
-        for trial in sorted(ended(study, arm), key=rank)
+        for trial in sorted(held.ended, key=rank)
     ]
     return {
         "name": arm,
-        "trials": study["tuning"]["trials"][arm],
+        "trials": study.budgets.trials[arm],
         "paths": [short(path) for path in paths],
         "rows": rows,
         "failed": any(row["error"] for row in rows),

@@ -28,7 +28,11 @@ class Part(BaseModel):
 
 
 class ResultFile(Part):
-    """A whole file. A class whose format changes raises `version`, and lifts older content in `migrated`."""
+    """A whole file.
+
+    A key that is added gets a default, so that older files are read as they are. A class whose format changes otherwise
+    raises `version`, and lifts older content in `migrated`.
+    """
 
     version: ClassVar[int] = FIRST
     """Version that is written. The first one is the absence of the key, as in the files from before there was one."""
@@ -121,7 +125,7 @@ def _problem(error: ValidationError, content: object) -> str:
     path = _path(first["loc"], content)
     match first["type"]:
         case "extra_forbidden":
-            return f"`{path}` is not a known key"
+            return f"`{path}` is not a known key (a newer version of mtl may have written it)"
         case "missing":
             return f"`{path}` is missing"
         case _:

@@ -5,12 +5,12 @@ import platform
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from mlflow.entities import Run
 
 from mtl.config.budgets import budgets, counted
 from mtl.paths import VERDICTS
+from mtl.results.study import Budgets
 from mtl.results.verdicts import Verdicts
 from mtl.tracking.address import database_file, project_folder
 from mtl.tracking.identity import digest, flat, resolved
@@ -176,20 +176,20 @@ def _parent(store: Store, job: Job) -> str:
     return parent
 
 
-def _tuning(job: Job) -> dict[str, Any] | None:
+def _tuning(job: Job) -> Budgets | None:
     """Trials of tuning behind the settings of every arm, where some were tuned."""
     trials = job.config.evaluate.trials
-    return None if trials is None else budgets(trials, job.config.finetune.methods)
+    return None if trials is None else Budgets.model_validate(budgets(trials, job.config.finetune.methods))
 
 
-def _noted(note: str, tuning: dict[str, Any] | None) -> dict[str, str]:
+def _noted(note: str, tuning: Budgets | None) -> dict[str, str]:
     """Tags of a parent run: what its page says first, and how many trials of tuning each arm had."""
     if tuning is None:
         return {"mlflow.note.content": note}
-    said = counted(tuning["trials"])
-    mark = "" if tuning["equal"] else f" **Unequal budgets of tuning: {said} finished trials.**"
+    said = counted(tuning.trials)
+    mark = "" if tuning.equal else f" **Unequal budgets of tuning: {said} finished trials.**"
     return {
-        "mlflow.note.content": note + mark, "tuning": said, "tuning.equal": "yes" if tuning["equal"] else "no",
+        "mlflow.note.content": note + mark, "tuning": said, "tuning.equal": "yes" if tuning.equal else "no",
     }  # fmt: skip
 
 

@@ -9,15 +9,13 @@ import hashlib
 import json
 from pathlib import Path
 from statistics import fmean
-from typing import Any
 
-from mtl.errors import DataError
 from mtl.paths import STUDIES, TRIALS
 from mtl.results.history import History
+from mtl.results.study import FILE, Budgets, Spec, Trial, read_study
 from mtl.tracking.identity import digest, flat
 from mtl.tracking.records import Point, Record
 
-FILE = "study.json"
 STATUS = {"complete": "FINISHED", "infeasible": "FINISHED", "pruned": "KILLED", "failed": "FAILED"}
 """State of a trial that came to an end → status of its run."""
 COMMON = ("code", "data", "torch", "device", "objectives", "tolerance", "sampler", "sampler_seed", "pruner", "seeds")
@@ -33,38 +31,38 @@ def study_names(root: Path) -> list[str]:
 
 def study_identity(name: str, root: Path) -> dict[str, str]:
     """Hashes of what a study's parent run stands for."""
-    spec = next(iter(_read(name, root)["arms"].values()))["spec"]
+    spec = read_study(name, root).spec.plain()
     return {"study": name, "spec": digest({key: spec[key] for key in COMMON})}
 
 
 def study_params(name: str, root: Path) -> dict[str, object]:
     """Parameters of the parent run: how trials are drawn and judged, and what each arm searches."""
-    study = _read(name, root)
-    spec = next(iter(study["arms"].values()))["spec"]
-    params: dict[str, object] = {"trials": study["trials"], "arms": ", ".join(study["arms"])}
+    study = read_study(name, root)
+    spec = study.spec.plain()
+    params: dict[str, object] = {"trials": study.trials, "arms": ", ".join(study.arms)}
     params |= {key: spec[key] for key in COMMON}
-    for arm, held in study["arms"].items():
+    for arm, held in study.arms.items():
         params |= flat({path.replace("finetune.methods.", ""): json.dumps(dimension, sort_keys=True)
-                        for path, dimension in held["spec"]["space"].items()}, f"{arm}.space")  # fmt: skip
+                        for path, dimension in held.spec.plain()["space"].items()}, f"{arm}.space")  # fmt: skip
     return params
 
 
 def study_records(name: str, root: Path) -> list[Record]:
     """A record for each trial that came to an end."""
     found = []
-    for arm, held in _read(name, root)["arms"].items():
-        for trial in held["trials"]:
-            if trial["state"] in STATUS:
-                found.append(_record(name, arm, held["spec"], trial, root))
+    for arm, held in read_study(name, root).arms.items():
+        for trial in held.trials:
+            if trial.state in STATUS:
+                found.append(_record(name, arm, held.spec, trial, root))
     return found
 
 
 def best_points(name: str, root: Path) -> list[Point]:
     """The best feasible value of each arm and objective; `step` is the number of trials."""
     points = []
-    for arm, held in _read(name, root)["arms"].items():
-        complete = [trial["values"] for trial in held["trials"] if trial["state"] == "complete"]
-        for number, objective in enumerate(held["spec"]["objectives"]):
+    for arm, held in read_study(name, root).arms.items():
+        complete = [trial.scores for trial in held.trials if trial.state == "complete"]
+        for number, objective in enumerate(held.spec.objectives):
             if complete:
                 best = max if objective in MAXIMISED else min
                 value = best(values[number] for values in complete)
@@ -72,33 +70,32 @@ def best_points(name: str, root: Path) -> list[Point]:
     return points
 
 
-def study_tuning(name: str, root: Path) -> dict[str, Any] | None:
+def study_tuning(name: str, root: Path) -> Budgets | None:
     """Finished trials of every arm, and whether they are equal (`mtl.config.budgets`); None in a file of old."""
-    tuning: dict[str, Any] | None = _read(name, root).get("tuning")
-    return tuning
+    return read_study(name, root).tuning
 
 
-def _record(name: str, arm: str, spec: dict[str, Any], trial: dict[str, Any], root: Path) -> Record:
-    state = trial["state"]
-    objectives = spec["objectives"]
-    title = f"{arm}:{trial['number']}" + ("" if state == "complete" else f" {state}")  # As `mtl tune --apply` takes it.
+def _record(name: str, arm: str, spec: Spec, trial: Trial, root: Path) -> Record:
+    state = trial.state
+    objectives = spec.objectives
+    title = f"{arm}:{trial.number}" + ("" if state == "complete" else f" {state}")  # As `mtl tune --apply` takes it.
     tags = {
-        "stage": "trial", "method": arm, "task": "-", "start": "-", "seed": str(trial["number"]), "study": name,
-        "state": state, "attempts": str(1 + len(trial["attempts"])),
+        "stage": "trial", "method": arm, "task": "-", "start": "-", "seed": str(trial.number), "study": name,
+        "state": state, "attempts": str(1 + len(trial.attempts)),
     }  # fmt: skip
-    if trial["error"] is not None:
-        tags["error"] = trial["error"][:LONGEST_ERROR]
-    points = [Point(f"objective/{objectives[0]}", value, int(step)) for step, value in trial["epochs"].items()]
+    if trial.error is not None:
+        tags["error"] = trial.error[:LONGEST_ERROR]
+    points = [Point(f"objective/{objectives[0]}", value, int(step)) for step, value in trial.epochs.items()]
     last = max((point.step for point in points), default=0)
-    values = trial["values"] if state in ("complete", "infeasible") else []
+    values = trial.scores if state in ("complete", "infeasible") else []
     points += [Point(f"objective/{objective}", value, last + 1)
                for objective, value in zip(objectives, values, strict=False)]  # fmt: skip
-    points += [Point(f"excess/{constraint}", excess) for constraint, excess in trial["constraints"].items()]
+    points += [Point(f"excess/{constraint}", excess) for constraint, excess in trial.constraints.items()]
     points += [Point(f"best_val/{task}/{metric}", value)
-               for task, metrics in (trial["val"] or {}).items() for metric, value in metrics.items()]  # fmt: skip
-    points += _curves(root / TRIALS / name / arm / f"trial-{trial['first']}")
-    params: dict[str, object] = {"arm": arm, "seeds": spec["seeds"]} | trial["params"]
-    content = hashlib.sha256(json.dumps(trial, sort_keys=True).encode()).hexdigest()
+               for task, metrics in (trial.val or {}).items() for metric, value in metrics.items()]  # fmt: skip
+    points += _curves(root / TRIALS / name / arm / f"trial-{trial.first}")
+    params: dict[str, object] = {"arm": arm, "seeds": spec.seeds, **trial.params}
+    content = hashlib.sha256(json.dumps(trial.plain(), sort_keys=True).encode()).hexdigest()
     return Record(title, content, tags, points, params, status=STATUS[state])
 
 
@@ -111,12 +108,3 @@ def _curves(folder: Path) -> list[Point]:
                 for metric, value in metrics.items():
                     found.setdefault((f"val/{task}/{metric}", step), []).append(value)
     return [Point(metric, fmean(values), step) for (metric, step), values in found.items()]
-
-
-def _read(name: str, root: Path) -> dict[str, Any]:
-    path = root / STUDIES / name / FILE
-    try:
-        study: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        return study
-    except (ValueError, UnicodeDecodeError):
-        raise DataError(f"{STUDIES / name / FILE} is not a file that `mtl tune` wrote.") from None

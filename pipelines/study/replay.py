@@ -10,9 +10,10 @@ import optuna
 from mtl.config import Config, parse_config
 from mtl.errors import UserError
 from mtl.paths import TRIALS
+from mtl.results.study import Arm, Study, ended, read_study, study_file
 from pipelines.check.artefacts import differences
 from pipelines.study import study
-from pipelines.study.file import described, file_of, read
+from pipelines.study.file import described
 from pipelines.study.plan import MEANS, Plan, plan_of
 from pipelines.study.storage import Store
 from pipelines.study.workers import run
@@ -22,7 +23,6 @@ DIFFERENT = 1
 COMPARED = ("state", "params", "values", "constraints", "epochs", "val", "error")
 SHOWN = 10
 """Differences that are printed."""
-Trial = dict[str, Any]
 
 
 def replay(name: str, root: Path = Path()) -> int:
@@ -41,15 +41,15 @@ def replay(name: str, root: Path = Path()) -> int:
     Raises:
         UserError: the file is missing or damaged, or data or pretrained weights are others than then.
     """
-    recorded = read(name, root)
-    label = file_of(name, root).relative_to(root)
-    config = parse_config(json.loads(recorded["config"]), str(label))
-    arms: dict[str, Trial] = recorded["arms"]
+    recorded = read_study(name, root)
+    label = study_file(name, root).relative_to(root)
+    config = parse_config(json.loads(recorded.config), str(label))
+    arms = recorded.arms
     again = f"{name}.replay"
     plan = _plan(config, recorded, again, root)
     for arm, held in arms.items():
-        _compare_conditions(held["spec"], plan.spec(arm), str(label))
-    drawn = {arm: all(trial["alone"] for trial in lasting(held["trials"])) for arm, held in arms.items()}
+        _compare_conditions(held.spec.plain(), plan.spec(arm), str(label))
+    drawn = {arm: all(trial.alone for trial in held.ended) for arm, held in arms.items()}
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     folder = root / TRIALS / again
     shutil.rmtree(folder, ignore_errors=True)
@@ -60,23 +60,17 @@ def replay(name: str, root: Path = Path()) -> int:
             print(f"{arm}: parameters are drawn again by the sampler's seed")
             continue
         print(f"{arm}: trials were drawn while others were under way, so parameters are taken from {label}")
-        for trial in lasting(held["trials"]):
-            study.load(plan, store, arm).enqueue_trial(trial["params"])
+        for trial in held.ended:
+            study.load(plan, store, arm).enqueue_trial(trial.params)
     run(plan, store, 1, None, lambda under_way, last: None)
     return _tell(plan, store, arms, drawn)
 
 
-def lasting(trials: list[Trial]) -> list[Trial]:
-    """The trials that came to an end, in the order in which they were first drawn."""
-    ended = [trial for trial in trials if trial["state"] in ("complete", "infeasible", "pruned", "failed")]
-    return sorted(ended, key=lambda trial: int(trial["first"]))
-
-
-def _plan(config: Config, recorded: dict[str, Any], name: str, root: Path) -> Plan:
-    arms = recorded["arms"]
-    trials = max(len(lasting(held["trials"])) for held in arms.values())
+def _plan(config: Config, recorded: Study, name: str, root: Path) -> Plan:
+    arms = recorded.arms
+    trials = max(len(held.ended) for held in arms.values())
     if trials == 0:
-        raise UserError(f"the study {recorded['study']!r} has no finished trial: there is nothing to replay.")
+        raise UserError(f"the study {recorded.study!r} has no finished trial: there is nothing to replay.")
     return plan_of(config, name, trials, list(arms), False, root)
 
 
@@ -89,24 +83,25 @@ def _compare_conditions(then: dict[str, Any], now: dict[str, Any], label: str) -
             print(f"note: the study has {MEANS[key]}, so its trials may differ")
 
 
-def _tell(plan: Plan, store: Store, arms: dict[str, Any], drawn: dict[str, bool]) -> int:
+def _tell(plan: Plan, store: Store, arms: dict[str, Arm], drawn: dict[str, bool]) -> int:
     """Prints what differs."""
     wrong: list[str] = []
     for arm, held in arms.items():
         ours = [described(trial) for trial in study.trials_of(plan, store, arm)]
-        first, second = lasting(held["trials"]), lasting(ours)
+        first, second = held.ended, ended(ours)
         if len(first) != len(second):
             wrong.append(f"{arm}: {len(first)} trials in the file, {len(second)} now")
         for one, other in zip(first, second, strict=False):
-            keys = COMPARED if drawn[arm] or one["state"] != "pruned" else ("params",)
-            for key, a, b in differences({k: one[k] for k in keys}, {k: other[k] for k in keys}):
-                wrong.append(f"{arm} trial {one['number']}: {key} was {a}, is {b}")
+            keys = COMPARED if drawn[arm] or one.state != "pruned" else ("params",)
+            then, now = one.plain(), other.plain()
+            for key, a, b in differences({k: then[k] for k in keys}, {k: now[k] for k in keys}):
+                wrong.append(f"{arm} trial {one.number}: {key} was {a}, is {b}")
     for line in wrong[:SHOWN]:
         print(f"  {line}")
     if len(wrong) > SHOWN:
         print(f"  and {len(wrong) - SHOWN} more")
     if wrong:
         return DIFFERENT
-    total = sum(len(lasting(held["trials"])) for held in arms.values())
+    total = sum(len(held.ended) for held in arms.values())
     print(f"The same: {total} trials, their parameters, epochs and values.")
     return 0

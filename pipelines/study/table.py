@@ -10,6 +10,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from mtl.results.study import State
 from pipelines.study.objective import MAXIMISED
 from pipelines.study.plan import Plan
 from pipelines.study.storage import Store
@@ -20,13 +21,15 @@ BEST = 5
 """Trials that are shown of each arm."""
 
 
-def state_of(trial: FrozenTrial) -> str:
+def state_of(trial: FrozenTrial) -> State:
     """In a word."""
     if trial.state == TrialState.FAIL:
         return "failed" if is_finished(trial) else "lost"
     if trial.state == TrialState.COMPLETE:
         return "complete" if is_feasible(trial) else "infeasible"
-    return {TrialState.PRUNED: "pruned", TrialState.RUNNING: "running"}.get(trial.state, "waiting")
+    if trial.state == TrialState.PRUNED:
+        return "pruned"
+    return "running" if trial.state == TrialState.RUNNING else "waiting"
 
 
 def is_feasible(trial: FrozenTrial) -> bool:

@@ -13,11 +13,12 @@ from mtl import tracking
 from mtl.config import Config
 from mtl.jobs.cores import workers as workers_of
 from mtl.report.study_page import write_study_page
+from mtl.results.study import study_file
 from pipelines import preflight
 from pipelines.plugin_checks import check_plugins
 from pipelines.study import search_space, study
 from pipelines.study.cluster import check_addresses, run_on
-from pipelines.study.file import export, file_of
+from pipelines.study.file import export
 from pipelines.study.plan import Plan, plan_of, shared_stages
 from pipelines.study.search_space import arms
 from pipelines.study.storage import GONE, Store, gone
@@ -79,7 +80,7 @@ def tune(
         with store.turn(plan.name):  # What a former run of this command was at when it was killed waits for ours.
             study.reap_all(plan, store)
         complete = _trials(plan, store, count, timeout, resources.scheduler)
-        page = write_study_page(export(plan, store), file_of(name, root).parent)
+        page = write_study_page(export(plan, store), study_file(name, root).parent)
         summary(plan, store, Console())
         done = study.count_finished(plan, store)
     except GONE as error:

@@ -18,6 +18,10 @@ from mtl.experiment.objects import load_tasks
 from mtl.experiment.states import list_states, release
 from mtl.models.build import MultiTaskModel, build_model
 from mtl.paths import REFERENCE, RunPath
+from mtl.results.examples import Examples
+from mtl.results.history import History
+from mtl.results.reading import EXAMPLES, HISTORY, RUN
+from mtl.results.record import Run
 from mtl.results.reference import Reference
 from tests.experiment.conftest import PRETRAINED, configure
 
@@ -70,6 +74,10 @@ def initial_encoder(config: Config, tasks: list[str], root: Path) -> dict[str, T
 
 def sane(folder: Path, config: Config) -> Any:
     """The run's run.json, after what holds for every run."""
+    for file, name in ((Run, RUN), (History, HISTORY), (Examples, EXAMPLES)):
+        file.read(folder / name).write(folder.parent / name)
+        assert (folder.parent / name).read_bytes() == (folder / name).read_bytes()
+        (folder.parent / name).unlink()
     run, history = read(folder), read(folder, "history")
     root = folder.parents[3 if run["stage"] == "finetune" else 4]
     assert set(run) == KEYS

@@ -44,6 +44,34 @@ def history_json(*epochs: Json) -> Json:
     return {"epochs": list(epochs), "best_epoch": 1, "stopped": "end"}
 
 
+def trial_json(number: int, state: str, values: list[float] | None, **changes: Any) -> Json:
+    """A trial of study.json."""
+    return {
+        "number": number, "first": number, "attempts": [], "state": state, "params": {}, "values": values,
+        "constraints": {}, "epochs": {}, "val": None, "error": None, "alone": True,
+    } | changes  # fmt: skip
+
+
+def arm_json(*trials: Json, **spec: Any) -> Json:
+    """An arm of study.json."""
+    whole: Json = {
+        "arm": "joint", "objectives": ["combined"], "tolerance": 0.05, "baseline": {"random": {"ahead": 0.8}},
+        "sampler": "tpe", "sampler_seed": 0, "pruner": {"kind": "none"}, "seeds": [0], "settings": "s", "data": "d",
+        "pretrained": None, "single_task": None, "code": "c", "torch": "2", "device": "cpu",
+        "space": {"train.lr": {"kind": "float", "low": 1e-4, "high": 1e-2, "log": True, "points": 5}},
+    }  # fmt: skip
+    return {"spec": whole | spec, "trials": list(trials), "importances": None}
+
+
+def study_json(arms: Json, trials: int = 5) -> Json:
+    """study.json of some arms, all of whose trials count."""
+    counts = {"stl": 0} | {name: len(arm["trials"]) for name, arm in arms.items()}
+    return {
+        "study": "s", "trials": trials, "tuning": {"trials": counts, "equal": len(set(counts.values())) == 1},
+        "versions": {"mtl": "1", "optuna": "5"}, "config": "{}", "arms": arms,
+    }  # fmt: skip
+
+
 def timing_json(seconds: float = 7.5, epochs: int = 2, steps: int = 10) -> Json:
     """A run's file below timings/."""
     return {

@@ -17,15 +17,19 @@ from mtl.results.history import History, PretrainingHistory
 from mtl.results.record import Pretraining, Run
 from mtl.results.reference import Reference
 from mtl.results.serving import NoServing, Serving
+from mtl.results.study import Study
 from mtl.results.timing import Latency, Timing
 from tests.helpers.records import (
+    arm_json,
     epoch_json,
     groups_json,
     history_json,
     pretraining_history_json,
     pretraining_json,
     run_json,
+    study_json,
     timing_json,
+    trial_json,
 )
 
 Json = dict[str, Any]
@@ -65,6 +69,14 @@ FILES: list[tuple[type[ResultFile], Json]] = [
         "candidates": [{"name": "clusters", "kind": "hard", "serve": {"fault": {"cluster_1": 1.0}}}],
     }),
     (NoServing, {"candidates": []}),
+    (Study, study_json({"joint": arm_json(
+        trial_json(0, "complete", [0.25], params={"train.lr": 1e-3, "joint.lambda": 1, "schedule": None, "on": True},
+                   epochs={"1": 0.5}, val={"ahead": {"mse": 0.25}}, constraints={"ahead_mse": -0.1}),
+        trial_json(1, "failed", None, error="the loss became inf"),
+        space={"n": {"kind": "int", "low": 1, "high": 3, "log": False},
+               "c": {"kind": "choice", "values": [1, 0.5, None, True, "a"]}},
+        pruner={"kind": "median", "startup_trials": 5, "warmup_epochs": 1},
+    )})),
 ]  # fmt: skip
 """Class → content of a file, with every key that is there at times only."""
 
@@ -81,7 +93,7 @@ def test_what_is_read_is_written_with_the_same_bytes(kind: type[ResultFile], con
 @pytest.mark.parametrize(("kind", "content"), FILES, ids=lambda value: getattr(value, "__name__", ""))
 def test_every_key_that_must_be_there_is_missed(kind: type[ResultFile], content: Json) -> None:
     """And one that nobody knows is told before what is missing."""
-    optional = {"processes", "version"}
+    optional = {"processes", "version", "tuning"}
     if kind in (Examples, NoGroups, NoServing):
         return  # nothing has to be there
     for key in content.keys() - optional:

@@ -11,7 +11,7 @@ from mlflow.entities import Run
 from mtl.config import Config
 from mtl.paths import STUDIES, TRIALS
 from mtl.tracking import publish_study, settle, sync
-from tests.helpers.records import epoch_json, history_json
+from tests.helpers.records import arm_json, epoch_json, history_json, study_json, trial_json
 from tests.tracking.results import make_config, runs_of
 
 
@@ -22,23 +22,16 @@ def config(database: str, request: pytest.FixtureRequest) -> Config:
 
 def trial(number: int, state: str, **changes: Any) -> dict[str, Any]:
     ended = state in ("complete", "infeasible")
-    plain = {
-        "number": number, "first": number, "attempts": [], "state": state, "params": {"train.lr": 10.0**-number},
-        "values": [0.5 - number / 10] if state != "failed" else None,
-        "constraints": {"ahead_mse": -0.1} if ended else {},
-        "epochs": {"1": 0.6, "2": 0.5}, "val": {"ahead": {"mse": 0.5}} if ended else None,
-        "error": "the loss became inf" if state == "failed" else None, "alone": True,
-    }  # fmt: skip
+    plain = trial_json(
+        number, state, [0.5 - number / 10] if state != "failed" else None, params={"train.lr": 10.0**-number},
+        constraints={"ahead_mse": -0.1} if ended else {}, epochs={"1": 0.6, "2": 0.5},
+        val={"ahead": {"mse": 0.5}} if ended else None, error="the loss became inf" if state == "failed" else None,
+    )  # fmt: skip
     return plain | changes
 
 
 def write_study(root: Path, trials: list[dict[str, Any]], wanted: int = 4) -> None:
-    spec = {
-        "objectives": ["combined"], "tolerance": 0.05, "sampler": "tpe", "sampler_seed": 0, "seeds": [0], "torch": "2",
-        "device": "cpu", "code": "c", "data": "d", "pruner": {"kind": "none"},
-        "space": {"train.lr": {"kind": "float", "low": 1e-4, "high": 1.0, "log": True}},
-    }  # fmt: skip
-    content = {"study": "s", "trials": wanted, "arms": {"joint": {"spec": spec, "trials": trials, "importances": None}}}
+    content = study_json({"joint": arm_json(*trials)}, wanted)
     done = sum(one["state"] in ("complete", "infeasible", "pruned", "failed") for one in trials)
     content["tuning"] = {"trials": {"stl": 0, "joint": done}, "equal": done == 0}
     folder = root / STUDIES / "s"
@@ -88,7 +81,7 @@ def test_trials_are_nested_and_their_state_is_seen(config: Config, tmp_path: Pat
     assert (parent.data.tags["tuning"], parent.data.tags["tuning.equal"]) == ("STL 0, joint 5", "no")
     assert "Unequal budgets of tuning: STL 0, joint 5 finished trials" in parent.data.tags["mlflow.note.content"]
     assert parent.data.params["joint.space.train.lr"] == json.dumps(
-        {"high": 1.0, "kind": "float", "log": True, "low": 0.0001}
+        {"high": 0.01, "kind": "float", "log": True, "low": 0.0001, "points": 5}
     )
     shown = {file.path for file in client.list_artifacts(parent.info.run_id, "studies/s")}
     assert shown == {"studies/s/figures", "studies/s/study.json"}

@@ -16,8 +16,9 @@ from safetensors.torch import load_file
 
 from mtl.errors import UserError
 from mtl.experiment import run_baseline
+from mtl.results.study import read_study
 from pipelines.study import study
-from pipelines.study.file import described, export, read
+from pipelines.study.file import described, export
 from pipelines.study.plan import Plan, plan_of
 from pipelines.study.replay import replay
 from pipelines.study.search_space import STL
@@ -32,7 +33,7 @@ LAMBDA = {"finetune.methods.joint.lambda": {"kind": "float", "low": 0.05, "high"
 
 def outcome(plan: Plan, store: Store, arm: str = "joint") -> list[Any]:
     """What the finished trials of an arm are, without their numbers."""
-    trials = [described(trial) for trial in trials_of(plan, store, arm) if is_finished(trial)]
+    trials = [described(trial).plain() for trial in trials_of(plan, store, arm) if is_finished(trial)]
     return [{key: t[key] for key in ("state", "params", "values", "epochs", "val")} for t in trials]
 
 
@@ -236,9 +237,9 @@ def test_the_same_study_is_the_same_file(root: Path, folder: Path, tmp_path_fact
         export(*ran(place, config_of(), 2))
         texts.append((place / "studies/s/study.json").read_bytes())
     assert texts[0] == texts[1]
-    held = read("s", root)
-    assert [trial["state"] for trial in held["arms"]["joint"]["trials"]] == ["complete"] * 2
-    assert held["arms"]["joint"]["spec"]["data"] != held["arms"]["joint"]["spec"]["code"]
+    held = read_study("s", root).arms["joint"]
+    assert [trial.state for trial in held.trials] == ["complete"] * 2
+    assert held.spec.data != held.spec.code
 
 
 def test_a_replayed_study_is_the_same_or_says_where_it_is_not(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -256,7 +257,7 @@ def test_a_replayed_study_is_the_same_or_says_where_it_is_not(root: Path, capsys
     with pytest.raises(UserError, match="was made with other data than those of now"):
         replay("s", root)
     path.write_text("{}")
-    with pytest.raises(UserError, match=r"studies/s/study\.json is not a file that `mtl tune` wrote"):
+    with pytest.raises(UserError, match=r"studies/s/study\.json: `study` is missing; `mtl tune --study s` writes it"):
         replay("s", root)
 
 
