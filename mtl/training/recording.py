@@ -60,18 +60,21 @@ class Recorder(nn.Module):
 
     @torch.no_grad()
     def observe(self, epoch: int, batch: Batch, predictions: Predictions) -> None:
-        """Notes one pass of `epoch` (from 1)."""
+        """Notes one pass of `epoch` (from 1). A task that has no sample in it may be absent from the predictions."""
         none = batch.x.new_zeros(len(batch.index), 0)
+        found, asked = self.maps[batch.pool], set(predictions.tasks)
         parts = [
             kind.noted(prediction, target)
             for kind, names in self.kinds[batch.pool]
-            for prediction, target in _pairs(kind, names, batch, predictions)
+            for prediction, target in _pairs(kind, tuple(n for n in names if n in asked), batch, predictions)
         ]
         certain, right, errors = (
             torch.cat([absent, *(part for part in column if part is not None)], dim=1)
             for absent, column in zip((none, none.bool(), none), zip(*parts, strict=True), strict=True)
         )
-        self.maps[batch.pool].update(epoch, batch.index, certain, right, errors)
+        labels, numbers = found.tasks[: found.labels.mean.shape[1]], found.tasks[found.labels.mean.shape[1] :]
+        certain, right = (_spread(part, labels, asked) for part in (certain, right))
+        found.update(epoch, batch.index, certain, right, _spread(errors, numbers, asked))
 
     @torch.no_grad()
     def end_epoch(self, epoch: int, model: MultiTaskModel, pools: Sequence[Pool]) -> None:
@@ -106,10 +109,22 @@ class Recorder(nn.Module):
         write_maps(path, arrays, [*kept, epochs], self.settings.record)
 
 
+def _spread(part: Tensor, tasks: list[str], asked: set[str]) -> Tensor:
+    """[B, tasks] of the columns [B, k] of those that were asked for; 0 for the others, where it means nothing."""
+    places = [place for place, name in enumerate(tasks) if name in asked]
+    if len(places) == len(tasks):
+        return part
+    whole = part.new_zeros(len(part), len(tasks))
+    whole[:, places] = part
+    return whole
+
+
 def _pairs(
     kind: type[TaskSpec], names: tuple[str, ...], batch: Batch, predictions: Predictions
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Predictions and targets of tasks of a kind: all at once where they are stacked, else one by one."""
+    if not names:
+        return
     if kind.stacked:
         stack = predictions.stacks[kind.kind]
         values = stack.values if names == stack.tasks else stack.values[:, [stack.tasks.index(name) for name in names]]

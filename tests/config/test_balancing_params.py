@@ -60,6 +60,8 @@ def parse(method: dict[str, Any], two_sources: bool = False, **train: object) ->
         ({"kind": "equal", "sharing": 3}, "sharing", ["should be a section (key: value), found 3"]),
         ({"kind": "fairgrad", "alpha": 0}, "alpha", ["greater than 0", "found 0"]),
         ({"kind": "stch", "mu": 0.0}, "mu", ["greater than 0", "found 0"]),
+        ({"kind": "equal", "curriculum": {"samples": False, "start_epoch": {"fault": 2}},
+          "datamap": {"record": "training"}}, "datamap.record", ["evaluation", "start_epoch", "found 'training'"]),
         ({"kind": "sequential", "order": ["fault"]}, "order", ["at least 2 items", "found ['fault']"]),
         ({"kind": "sequential", "order": ["fault", "wear"]}, "order", ["among next_6h, ", "found 'wear'"]),
         ({"kind": "sequential", "order": ["fault", ["coin", "fault"]]}, "order", ["once", "found 'fault' 2 times"]),

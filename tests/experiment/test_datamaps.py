@@ -8,7 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from mtl.config import Config
+from mtl.config import Config, parse_config
 from mtl.experiment import run_finetune
 from mtl.experiment.objects import load_tasks
 from mtl.grouping.maps import FILE, read_maps
@@ -106,6 +106,35 @@ def _samples(settings: Config, root: Path, task: str) -> list[int]:
     valid = pool.targets[task].valid
     starts: torch.Tensor = pool.samples.starts  # type: ignore[union-attr]
     return list((starts if valid is None else starts[valid]).tolist())
+
+
+FEW: dict[str, Any] = {
+    "next": {"kind": "forecast", "source": "line", "input_len": 8, "horizon": 4},
+    "phase": {"kind": "classification", "source": "line", "input_len": 8, "label": "phase", "train_fraction": 0.5},
+    "up": {"kind": "binary", "source": "line", "input_len": 8, "label": "up", "train_fraction": 0.5},
+    "again": {"kind": "binary", "source": "line", "input_len": 8, "label": "up", "train_fraction": 0.6},
+    "whole": {"kind": "binary", "source": "line", "input_len": 8, "label": "up"},
+}
+"""Tasks on the same windows, some of which have a target in a part of them: a small batch holds none of some task."""
+
+
+def test_a_pass_without_a_sample_of_some_task_notes_the_others(root: Path) -> None:
+    """With steps too small to move a weight, it says of every sample what one pass over all of them says."""
+    still = config("training", lr=1e-30, weight_decay=0.0, batch_size=3, epochs=2)
+    head = still.encoder.classification.model_copy(update={"amplitude": False})
+    encoder = still.encoder.model_copy(update={"dropout": 0.0, "classification": head})
+    raw = still.model_dump(mode="json", by_alias=True) | {"tasks": FEW, "encoder": encoder.model_dump(mode="json")}
+    raw["finetune"]["methods"]["noted"] |= {"kind": "weighted"}
+    settings = parse_config(raw)
+    maps = read_maps(run_finetune(settings, "noted", SEED, root) / FILE).last
+    expected = said(settings, root, None)
+    for task in ("phase", "up", "again", "whole"):
+        mine = dict(zip(_samples(settings, root, task), expected[task], strict=True))
+        known = maps[task].known
+        assert known.sum() > 0.9 * len(mine)
+        np.testing.assert_allclose(
+            maps[task].confidence[known], [mine[s] for s in maps[task].sample[known].tolist()], atol=1e-5
+        )
 
 
 @pytest.mark.parametrize(
