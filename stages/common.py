@@ -1,4 +1,4 @@
-"""What every stage does first: read params.yaml whole, then see only the sections that it declares in dvc.yaml."""
+"""First steps of every stage: read params.yaml whole, then see only the sections that it declares in dvc.yaml."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -78,7 +78,7 @@ class MedianPruner(Section):
 Pruner = Annotated[NoPruner | MedianPruner, Field(discriminator="kind")]
 
 
-def _renamed(objective: object) -> object:
+def renamed(objective: object) -> object:
     """The name of now for `forecast_mse`, as `error` was called while forecasts were the only tasks of numbers."""
     return "error" if objective == "forecast_mse" else objective
 
@@ -96,7 +96,7 @@ class TuneConfig(Section):
     seeds: Annotated[list[Seed], Field(min_length=1)] | None = None
     """Seeds of a trial, among base.seeds; null: the first. The objective is the mean over them."""
     objectives: Annotated[
-        list[Annotated[TuneObjective, BeforeValidator(_renamed)]], Field(min_length=1, max_length=2)
+        list[Annotated[TuneObjective, BeforeValidator(renamed)]], Field(min_length=1, max_length=2)
     ] = ["combined"]
     """`error` is the mean over the main forecasts and regressions of their metric (z-scored: the MSE for an RMSE; its
     older name `forecast_mse` is taken too), `accuracy` that over the main labels of theirs (where less is better, 1

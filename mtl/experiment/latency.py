@@ -1,4 +1,4 @@
-"""How long a prediction of every task takes: one joint pass against the sum of the single-task passes."""
+"""Time that a prediction of every task takes: one joint pass against the sum of the single-task passes."""
 
 import json
 from pathlib import Path

@@ -81,7 +81,7 @@ def find_groups(config: ClusterConfig, seeds: Sequence[int], root: Path = Path()
 
 @dataclass(frozen=True)
 class _Seen:
-    """What the runs tell of their tasks."""
+    """Features of the tasks, taken from their runs."""
 
     points: list[Array]
     """[K, F] of each run."""

@@ -1,4 +1,4 @@
-"""Which models the stage `specialise` trains, and which of them serve which tasks in each grouping.
+"""Plan of the stage `specialise`: models to train, and the tasks that each of them serves in each grouping.
 
 A *candidate* is a way to serve all tasks: each by one model (hard), or by several, weighted (soft). Models that several
 candidates share are trained once; a task that a candidate leaves alone is served by its single-task baseline.
@@ -29,11 +29,11 @@ class Plan:
     candidates: list[Candidate] = field(default_factory=list)
     tasks: list[str] = field(default_factory=list)
     start: Start = field(default_factory=Start)
-    """Of every model: that of the runs which the groups were found by."""
+    """Start of every model: that of the runs which the groups were found by."""
 
 
 def plan_models(groups: Groups, settings: SpecialiseConfig, baselines: Sequence[str], seed: int) -> Plan:
-    """What to train for the groups found.
+    """Lists the models to train for the groups that were found.
 
     Args:
         groups: the groups that were found.

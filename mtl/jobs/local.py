@@ -97,7 +97,7 @@ def epochs_of(where: RunPath, folder: Path) -> int:
 
 
 def process_context(base: BaseConfig) -> Any:
-    """How processes that train are started from this one."""
+    """Context in which processes that train are started from this one."""
     # CUDA does not survive a fork; without it a fork saves every worker the seconds of importing torch.
     forks = base.device != "cuda" and not torch.cuda.is_available() and sys.platform == "linux"
     if forks:

@@ -1,4 +1,4 @@
-"""What all result files share: sorted JSON, a version, and one message for a file that cannot be used."""
+"""Common ground of all result files: sorted JSON, a version, and one message for a file that cannot be used."""
 
 import json
 from pathlib import Path
@@ -115,7 +115,7 @@ class ResultFile(Part):
 
 
 def absent(value: object) -> bool:
-    """Whether a value is left out of its file: keys of what was not asked for do not stand there."""
+    """Says that None is left out of a file: a key of something that was not asked for does not stand there."""
     return value is None
 
 

@@ -24,7 +24,7 @@ class Facts(Part):
     """Measured quantities that the report shows; each belongs to one relation."""
 
     samples: list[int] | None = Field(default=None, exclude_if=absent)
-    """Of each run: samples that all tasks have."""
+    """Number of samples that all tasks have, of each run."""
     cosines: Matrix | None = Field(default=None, exclude_if=absent)
     """[K, K] mean gradient cosines."""
     lookahead: Matrix | None = Field(default=None, exclude_if=absent)

@@ -43,7 +43,7 @@ class Reliability(Part):
 
 
 class Detail(Part):
-    """What a kind of task measures besides its metrics; a kind may add tables under names of its own.
+    """Measurements of a task besides its metrics; a kind of task may add tables under names of its own.
 
     The names of tables tell their form: `…_by_horizon` is a row of H numbers, one a step ahead, `…_by_channel` holds a
     number by the name of a channel.
@@ -85,9 +85,9 @@ class Parameters(Part):
     total: int
     trainable: int
     shared: int
-    """Of the part that all tasks share."""
+    """Numbers in the part that all tasks share."""
     trunk: int
-    """Of all trunks: the shared one, or those of all tasks."""
+    """Numbers in all trunks: the shared one, or those of all tasks."""
     heads: dict[str, int]
 
 

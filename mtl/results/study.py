@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
-from mtl.config.tune import Dimension, Pruner, Scalar, TuneObjective
+from mtl.config.tune import Dimension, Pruner, Scalar, TuneObjective, renamed
 from mtl.errors import UserError
 from mtl.paths import STUDIES
 from mtl.results.content import Part, ResultFile, absent
@@ -39,11 +39,11 @@ class Trial(Part):
     """Task → validation metrics of the kept epoch, means over the seeds."""
     error: str | None
     alone: bool | None
-    """Whether it was drawn while no other trial was under way, so that it can be drawn again."""
+    """True when it was drawn while no other trial was under way, so that it can be drawn again."""
 
     @property
     def scores(self) -> list[float]:
-        """Its values; none for a trial that failed."""
+        """Values of the objectives; none for a trial that failed."""
         return self.values or []
 
 
@@ -52,7 +52,7 @@ class Spec(Part):
 
     arm: str
     space: dict[str, Dimension]
-    objectives: list[TuneObjective]
+    objectives: list[Annotated[TuneObjective, BeforeValidator(renamed)]]
     tolerance: float | None
     baseline: dict[str, dict[str, float]]
     """Label of a start → task → validation MSE of the single-task runs; empty without a tolerance."""
@@ -97,7 +97,7 @@ class Study(ResultFile):
     """A whole study."""
 
     study: str
-    """Its name."""
+    """Name of the study."""
     trials: int
     """Finished trials that each arm should have."""
     tuning: Budgets | None = Field(default=None, exclude_if=absent)
@@ -110,7 +110,7 @@ class Study(ResultFile):
 
     @property
     def spec(self) -> Spec:
-        """That of the first arm, for what all arms have in common."""
+        """Spec of the first arm, for what all arms have in common."""
         return next(iter(self.arms.values())).spec
 
     @property
@@ -125,7 +125,7 @@ class Study(ResultFile):
 
 
 def ended(trials: Iterable[Trial]) -> list[Trial]:
-    """Those that came to an end, in the order in which they were first drawn."""
+    """Trials that came to an end, in the order in which they were first drawn."""
     return sorted((trial for trial in trials if trial.state in ENDED), key=lambda trial: trial.first)
 
 

@@ -40,7 +40,7 @@ class DataUsed:
 
     name: str
     digest: str
-    """Of its description, which holds the hash of its arrays; 36 characters, as MLflow admits."""
+    """sha256 of its description, which holds the hash of its arrays; 36 characters, as MLflow admits."""
     uri: str
     profile: dict[str, Any]
 
@@ -60,13 +60,13 @@ class Record:
     started: float | None = None
     finished: float | None = None
     folder: Path | None = None
-    """Where it was read, if from one folder."""
+    """Folder that it was read from; None for summaries and trials."""
     status: str = "FINISHED"
     """As MLflow has it: a trial may also have FAILED, or have been pruned (KILLED)."""
 
     @property
     def place(self) -> tuple[str, ...]:
-        """What it is the result of, whatever its content."""
+        """Stage, method, task, start and seed: what it is the result of, whatever its content."""
         return tuple(self.tags[key] for key in ("stage", "method", "task", "start", "seed"))
 
 
@@ -162,7 +162,7 @@ def _training(config: Config, path: RunPath, texts: dict[str, bytes], root: Path
 
 
 def _model(name: str) -> str:
-    """What a specialised model is called among the methods, none of whose names holds a stroke."""
+    """Name of a specialised model among the methods, none of whose names holds a stroke."""
     return f"{SPECIALISED}{name}"
 
 
@@ -262,7 +262,7 @@ def data_used(names: Sequence[str], root: Path) -> list[DataUsed]:
 
 
 def _timing(run: Run, path: RunPath, root: Path) -> Timing | None:
-    """What this run cost, if it was measured here: times are no part of the results, and may be another run's."""
+    """Times of this run, if they were measured here: they are no part of the results, and may be another run's."""
     try:
         timing = Timing.read(root / timing_file(path))
     except UserError:
