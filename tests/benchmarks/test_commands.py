@@ -30,6 +30,7 @@ from benchmarks import (
     pipeline,
     pretrain_parallel,
     profile_step,
+    regressions,
     step,
     study,
 )
@@ -45,7 +46,8 @@ MAINS: dict[str, Main] = {
     "advice": advice.main, "balancing": balancing.main, "datamaps": datamaps.main, "device": device.main,
     "epoch": epoch.main, "first_step": first_step.main, "groups": groups.main, "images": images.main,
     "jobs": jobs.main, "methods": methods.main, "pipeline": pipeline.main,
-    "pretrain_parallel": pretrain_parallel.main, "profile_step": profile_step.main, "step": step.main,
+    "pretrain_parallel": pretrain_parallel.main, "profile_step": profile_step.main,
+    "regressions": regressions.main, "step": step.main,
     "study": study.main,
 }  # fmt: skip
 SHARED = {"__init__", "command", "loop", "machine", "project", "reference_timedart"}
@@ -338,3 +340,9 @@ def test_groups_are_held_against_the_published_ones(tmp_path: Path, monkeypatch:
     Path("params.yaml").write_text(text.replace("  source: joint\n", "  source: null\n"), encoding="utf-8")
     with pytest.raises(UserError, match=r"`cluster\.source` should name a method"):
         groups.main([])
+
+
+def test_regressions(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = run("regressions", tmp_path, capsys, "--seeds", "1")
+    assert {"alone: first", "equal: second", "upgrad: above the front", "wide: first"} <= set(rows)
+    assert rows["equal: above the front"]["value"] < 0.05 < rows["equal: first"]["value"]
