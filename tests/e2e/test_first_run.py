@@ -157,8 +157,8 @@ def test_learning_curves_hold_every_epoch(finished: Finished) -> None:
 
 
 def test_the_report_is_one_offline_page_with_every_section(finished: Finished, page: str, verdicts: Json) -> None:
-    asked = ["verdicts", "costs", "starts", "forgetting", "curves", "weights", "forecasts", "confusion", "gaps",
-             "gradients", "evidence", "settings", "reading"]  # fmt: skip
+    asked = ["verdicts", "costs", "starts", "forgetting", "curves", "weights", "forecasts", "confusion", "thresholds",
+             "gaps", "gradients", "evidence", "settings", "reading"]  # fmt: skip
     assert re.findall(r'<a href="#(\w+)"', page) == asked
     for section in asked:
         assert len(re.findall(rf'id="{section}"', page)) == 1, section
