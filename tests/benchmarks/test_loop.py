@@ -99,7 +99,7 @@ def test_the_step_of_the_two_public_sets_has_their_sizes() -> None:
     assert {name: len(index) for name, index in chosen.items()} == {"etth1": 5, "har": 5}
     served = loop.forward(chosen, 1).served
     assert [tuple(part.batch.x.shape) for part in served] == [(5, 7, 336), (5, 9, 128)]
-    assert tuple(served[0].batch.forecasts["etth1"].shape) == (5, 7, 96)
+    assert tuple(served[0].batch.target("etth1").shape) == (5, 7, 96)
     before = {name: value.clone() for name, value in loop.model.state_dict().items()}
     loop()
     assert not same(loop.model, before)
