@@ -37,7 +37,7 @@ def settings(seeds: int) -> Config:
 def errors_of(config: Config, root: Path) -> dict[str, list[Errors]]:
     """Arm → test mean squared errors of both tasks for each seed."""
     tasks = list(config.tasks)
-    arms: dict[str, list[Errors]] = {"alone": []} | {name: [] for name in config.finetune.methods}
+    arms: dict[str, list[Errors]] = {name: [] for name in ("alone", *config.finetune.methods)}
     for seed in config.base.seeds:
         start_of = config.baseline.starts[0]
         alone = [Run.read(run_baseline(config, task, start_of, seed, root) / "run.json") for task in tasks]
