@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from mtl.config import Config, SequentialMethod, Start, WeightedMethod
 from mtl.config.budgets import STL, budgets
+from mtl.config.metrics import METRICS
 from mtl.evaluation.advise import advice
 from mtl.evaluation.comparison import Comparison
 from mtl.evaluation.describe import describe
@@ -17,7 +18,7 @@ from mtl.evaluation.rows import Pairs, paired, row, unpaired
 from mtl.evaluation.scores import label_scores
 from mtl.evaluation.sweeps import capacity, label_fractions
 from mtl.results.history import History
-from mtl.results.record import Run
+from mtl.results.record import Detail, Run
 from mtl.results.verdicts import (
     Costs,
     Forgetting,
@@ -105,7 +106,7 @@ def _trials(tuning: Tuning | None, method: str) -> TrialsOfRow | None:
 def _task(made: Comparison, name: str) -> JudgedTask:
     spec = made.config.tasks[name]
     run = made.first_run(name)
-    classes = None if run is None else run.detail[name].classes
+    detail = Detail() if run is None else run.detail[name]
     return JudgedTask(
         name=name,
         kind=spec.kind,
@@ -115,12 +116,12 @@ def _task(made: Comparison, name: str) -> JudgedTask:
         lower_is_better=spec.lower_is_better,
         input_len=spec.input_len,
         horizon=spec.rows_ahead or None,
-        classes=classes or [],
+        classes=detail.classes or [],
         train_size=None if run is None else run.train_size[name],
         alone=made.alone(name),
         optimum=made.optimum(name),
-        # The primary metrics, MSE of z-scored values and accuracy, are pure numbers.
-        unit=None,
+        # What is z-scored, and shares, are pure numbers.
+        unit=detail.unit if METRICS[spec.primary_metric].unit == "original" else None,
     )
 
 

@@ -59,7 +59,13 @@ def draw_all(results: Results) -> dict[str, Section]:
             Section("weights", "λ and learned weights", "Weights", [weights_over_time(results)]),
             *_if_any("stitches", "Cross-stitch units", "Cross-stitch", stitches(results)),
             *(
-                Section(panels.key, panels.title, panels.short, list(panels.draw(results, tasks)))
+                Section(
+                    panels.key,
+                    panels.title,
+                    panels.short,
+                    list(panels.draw(results, tasks)),
+                    [] if panels.tables is None else panels.tables(results, tasks),
+                )
                 for panels, tasks in panels_of(results.verdicts.tasks)
             ),
             Section("gaps", "Train–test gaps", "Train–test gaps", [train_test_gaps(results)]),

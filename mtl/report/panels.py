@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 from mtl.report.plot_curves import thresholds
 from mtl.report.plot_predictions import confusions, error_by_horizon, forecasts
+from mtl.report.plot_regression import error_tables, regressions
 from mtl.report.read import Results
-from mtl.report.style import Missing, Picture
+from mtl.report.style import Missing, Picture, Table
 from mtl.results.verdicts import JudgedTask
 
 Figures = Sequence[Picture | Missing]
@@ -25,6 +26,8 @@ class Panels:
     """Name in the table of contents."""
     draw: Callable[[Results, list[JudgedTask]], Figures]
     """Given these tasks alone, at least one."""
+    tables: Callable[[Results, list[JudgedTask]], list[Table]] | None = None
+    """Of the same tasks; None for a section of figures alone."""
 
 
 def _forecasts(results: Results, tasks: list[JudgedTask]) -> Figures:
@@ -32,12 +35,13 @@ def _forecasts(results: Results, tasks: list[JudgedTask]) -> Figures:
 
 
 FORECASTS = Panels("forecasts", "Forecasts against truth", "Forecasts", _forecasts)
+REGRESSIONS = Panels("regressions", "Predicted numbers against true ones", "Regressions", regressions, error_tables)
 CONFUSION = Panels("confusion", "Confusion matrices", "Confusion", confusions)
 THRESHOLDS = Panels("thresholds", "Thresholds and calibration", "Thresholds", thresholds)
 
 PANELS: dict[str, tuple[Panels, ...]] = {
     "forecast": (FORECASTS,),
-    "regression": (),
+    "regression": (REGRESSIONS,),
     "binary": (CONFUSION, THRESHOLDS),
     "classification": (CONFUSION,),
 }

@@ -42,6 +42,21 @@ class Reliability(Part):
     samples: list[int]
 
 
+class Pairs(Part):
+    """Some test samples of a regression, original units; entry i of both is one sample."""
+
+    prediction: list[float]
+    truth: list[float]
+
+
+class ByQuantile(Part):
+    """Parts of equally many test samples of a regression, ordered by their true value; original units."""
+
+    up_to: list[float]
+    """Largest true value of each part."""
+    rmse: list[float]
+
+
 class Detail(Part):
     """Measurements of a task besides its metrics; a kind of task may add tables under names of its own.
 
@@ -58,6 +73,10 @@ class Detail(Part):
     """[k, k] counts; rows are the true classes, columns the predicted ones."""
     operating_points: OperatingPoints | None = Field(default=None, exclude_if=absent)
     reliability: Reliability | None = Field(default=None, exclude_if=absent)
+    points: Pairs | None = Field(default=None, exclude_if=absent)
+    by_quantile: ByQuantile | None = Field(default=None, exclude_if=absent)
+    unit: str | None = Field(default=None, exclude_if=absent)
+    """Of the target in words, where it has one of its own and it is known."""
     undefined: dict[str, str] | None = Field(default=None, exclude_if=absent)
     """Metric that these samples leave undefined → the reason; it is absent from the test metrics."""
 

@@ -95,7 +95,8 @@ class Regression(RegressionSpec):
     def score(
         self, prediction: Float[Tensor, " n"], target: Float[Tensor, " n"], detailed: bool
     ) -> tuple[Metrics, Detail]:
-        return regression_metrics(prediction, target, self.mean, self.std, detailed)
+        metrics, detail = regression_metrics(prediction, target, self.mean, self.std, detailed)
+        return metrics, detail | ({"unit": self.unit} if detailed and self.unit else {})
 
     def combine(self, predictions: Sequence[Tensor], shares: Sequence[float]) -> Float[Tensor, " n"]:
         return weighted_mean(predictions, shares)
