@@ -75,7 +75,8 @@ def _regression(results: Results, task: JudgedTask) -> Picture | Missing:
                 ylabel=metric_label("rmse", unit))  # fmt: skip
     legend_below(figure, [axes[2]] if set(pair) <= set(lines) else axes)
     seeds = max(len(several) for several in runs.values())
-    fewer = f" Points: {listed(pair)}." if len(pair) < len(lines) else ""
+    chosen = f"{listed(pair)}, the single-task model and the method with the best mean"
+    fewer = f" Points: {chosen}." if len(pair) < len(lines) else f" Shown: {chosen}." if len(lines) < len(runs) else ""
     return picture(
         figure, key, title,
         f"Test samples of {task.name} in original units. Left and middle: seed {runs[pair[0]][0].seed}; dotted is a "
