@@ -28,6 +28,8 @@ FAMILY = {
     "mtl/config/balancing.py": "the order of a sequential method, in words",
     "mtl/config/training.py": "a tolerance without names is one of errors",
     "mtl/evaluation/rows.py": "the ratio of errors, which a tolerance is about",
+    "mtl/evaluation/blind.py": "labels have lines of their own for what no input reaches",
+    "mtl/evaluation/comparison.py": "what no input reaches: by classes, or by the mean",
     "mtl/evaluation/scores.py": "a table of the metrics that all labels have",
     "mtl/evaluation/symptoms.py": "which family pulls harder on the shared weights",
     "mtl/experiment/runs.py": "errors that the criterion `constrained` holds",

@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, ConsoleMessage
 from mtl.report.study_page import write_study_page
 from tests.e2e.browser import DESKTOP, PHONE, chromium, keep, needs_chromium
 from tests.e2e.conftest import Finished
-from tests.report.test_study_page import study, with_arms
+from tests.report.test_study_page import content, study, with_arms
 
 pytestmark = needs_chromium
 
@@ -54,7 +54,7 @@ def pages(browser: Browser, finished: Finished, tmp_path_factory: pytest.TempPat
     return {
         "report": folder / "report/report.html",
         "study": write_study_page(study(["error", "accuracy"]), folder / "study"),
-        "arms": write_study_page(with_arms(study(["combined"]), *arms), folder / "arms"),
+        "arms": write_study_page(with_arms(content(["combined"]), *arms), folder / "arms"),
     }
 
 

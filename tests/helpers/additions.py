@@ -357,7 +357,7 @@ from mtl.types import Spectra
 
 def test_it_has_a_kind_of_its_own() -> None:
     spectra = Spectra("s", torch.randn(6, 2, dtype=torch.float64), ["a", "b"], torch.arange(6) % 3 - 1, 2)
-    assert input_of(spectra).kind.name == "spectra" and input_of(spectra).problem() is None
+    assert input_of(spectra).kind.name == "spectra" and input_of(spectra).problems() == []
 ''',
     },
     edits=[
