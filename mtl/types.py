@@ -174,7 +174,8 @@ class Predictions:
     """What a network says of a batch, and the tensors between its shared part and its heads."""
 
     own: dict[str, Tensor]
-    """Task → its prediction: [B, T, H] z-scored of a forecast, [B, k] logits of a classification."""
+    """Task → its prediction: [B, T, H] z-scored of a forecast, [B, k] logits of a classification; of a forecast's Q
+    quantiles [B, T, H · Q], of a regression's [B, Q]."""
     stacks: dict[str, Stack]
     """Kind of tasks that predict one number a sample → the numbers of those that were asked for."""
     features: tuple[Tensor, ...]

@@ -54,8 +54,8 @@ METRICS: dict[str, Metric] = {
 }
 """Name → metric: what a new one needs besides its computation in `mtl/tasks`."""
 
-ForecastMetric = Literal["mse", "mae"]
-RegressionMetric = Literal["mse", "mae", "rmse"]
+ForecastMetric = Literal["mse", "mae", "crps"]
+RegressionMetric = Literal["mse", "mae", "rmse", "crps"]
 ClassMetric = Literal["accuracy", "balanced_accuracy", "macro_f1", "macro_auc", "log_loss"]
 BinaryMetric = Literal[
     "accuracy", "balanced_accuracy", "macro_f1", "auc", "average_precision", "f1", "log_loss", "brier", "ece"

@@ -7,11 +7,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection
 from typing import Annotated, ClassVar, Literal, get_args
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from mtl.config.common import DropRate, Name, PositiveFloat, PositiveFraction, PositiveInt, Section
 from mtl.config.inputs import Held, InputKind, SourceBase
 from mtl.config.labels import Label, LabelRule
+from mtl.config.losses import NumberLoss, QuantileLoss
 from mtl.config.metrics import METRICS, BinaryMetric, ClassMetric, Family, ForecastMetric, RegressionMetric, summed
 from mtl.config.names import Derived, check_label, label_of
 from mtl.errors import SettingError, shown
@@ -123,7 +124,7 @@ class TaskBase(Section, ABC):
 
 
 class ForecastTask(TaskBase):
-    """The next `horizon` rows of the `targets` columns, z-scored; MSE."""
+    """The next `horizon` rows of the `targets` columns, z-scored."""
 
     family: ClassVar[Family] = "regression"
     metrics: ClassVar[tuple[str, ...]] = get_args(ForecastMetric)
@@ -133,6 +134,13 @@ class ForecastTask(TaskBase):
     horizon: PositiveInt
     targets: Annotated[list[str], Field(min_length=1)] | None = None
     """Columns that are forecast; null takes all."""
+    loss: NumberLoss = Field(default="mse", exclude_if=lambda loss: loss == "mse")
+    """On the z-score; as of a regression. Left out where it is the default, so that what is derived from the section
+    stays as it was before there was a choice."""
+
+    @property
+    def primary_metric(self) -> str:
+        return "crps" if isinstance(self.loss, QuantileLoss) else "mse"
 
     @property
     def rows_ahead(self) -> int:
@@ -155,15 +163,23 @@ class RegressionTask(TaskBase):
     kind: Literal["regression"]
     target: str = "target"
     """Name of the numeric target at the source."""
-    loss: Literal["mse", "mae", "huber"] = "mse"
-    """On the z-score; `huber` is quadratic up to one standard deviation, then linear (Huber 1964)."""
+    loss: NumberLoss = "mse"
+    """On the z-score; `huber` is quadratic up to one standard deviation, then linear (Huber 1964); `quantiles` predicts
+    the quantiles of the levels that are listed, whose median is then the prediction that errors measure."""
     metric: RegressionMetric | None = None
-    """What verdicts, the choice of an epoch and studies read; null takes mse. Never r2, whose relative change means
-    nothing near 0; it is reported beside."""
+    """What verdicts, the choice of an epoch and studies read; null takes mse, or crps for quantiles. Never r2, whose
+    relative change means nothing near 0; it is reported beside."""
+
+    @model_validator(mode="after")
+    def _only_quantiles_have_a_score(self) -> "RegressionTask":
+        if self.metric == "crps" and not isinstance(self.loss, QuantileLoss):
+            raise ValueError(f"metric should be mse, mae or rmse for `loss: {self.loss}`, found 'crps', which measures "
+                             "quantiles: set `loss: {quantiles: [0.1, 0.5, 0.9]}`")  # fmt: skip
+        return self
 
     @property
     def primary_metric(self) -> str:
-        return self.metric or "mse"
+        return self.metric or ("crps" if isinstance(self.loss, QuantileLoss) else "mse")
 
     def learns(self, name: str, held: Held) -> str:
         self.check_input(name, held.source, held.kind)

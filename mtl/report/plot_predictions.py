@@ -5,6 +5,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
+from mtl.config.losses import central_intervals
 from mtl.report.read import STL, Results, Run
 from mtl.report.select import best_method, drawn, not_drawn
 from mtl.report.style import (
@@ -24,6 +25,8 @@ from mtl.results.verdicts import JudgedTask
 
 SHOWN_COLUMNS = 2
 MOST_NAMED_CLASSES = 20
+BAND = 0.18
+"""Opacity of an interval: light enough for those of several methods to lie over each other."""
 
 
 def forecasts(results: Results, tasks: list[JudgedTask]) -> list[Picture | Missing]:
@@ -55,20 +58,32 @@ def _forecast(results: Results, task: JudgedTask) -> Picture | Missing:
                 other = example.windows[number] if number < len(example.windows) else None
                 if other is None or other.truth != window.truth:
                     continue  # another window, so no fair comparison
-                ax.plot(ahead[1:], other.prediction[row], label=name, **{**method_line(name, names), "linewidth": 1.5})
+                line = method_line(name, names)
+                ax.plot(ahead[1:], other.prediction[row], label=name, **{**line, "linewidth": 1.5})
+                if (widest := widest_interval(example)) is not None and other.quantiles is not None:
+                    low, high = (other.quantiles[bound][row] for bound in widest[:2])
+                    ax.fill_between(ahead[1:], low, high, color=line["color"], alpha=BAND, linewidth=0)
             ax.axvline(0, color=INK, linewidth=0.8, linestyle=":")
             ax.set_title(f"window {number + 1}" if row == 0 else "")
             ax.set_ylabel(f"{columns[row]}{f', {unit}' if unit else ''}" if number == 0 else "")
             ax.set_xlabel("rows after the last known one" if row == rows - 1 else "")
             ax.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     legend_below(figure, axes[:1])
+    widest = widest_interval(reference)
     return picture(
         figure, key, title,
         f"Test windows in original units, seed {seed}: the thin line is the end of the input, the thick one what came "
         "next. Look where methods part from STL, and whether forecasts flatten towards the mean with distance."
+        + ("" if widest is None else f" Lines are medians; a band should hold {100 * widest[2]:g} % of what came.")
         + (f" The first {rows} of {len(columns)} columns." if rows < len(columns) else ""),
         f"Input, truth and predictions of {listed(list(examples))} for {len(windows)} test windows of {task.name}.",
     )  # fmt: skip
+
+
+def widest_interval(example: Example) -> tuple[int, int, float] | None:
+    """(lower bound, upper bound, share that it should hold) of the widest central interval, the bounds as numbers of
+    its levels; None where no quantiles are predicted, or none that span one."""
+    return next(iter(central_intervals(example.levels or [])), None)
 
 
 def _first_example(runs: list[Run], task: str) -> tuple[int, Example | None]:

@@ -2,18 +2,20 @@
 
 from pydantic import ConfigDict, Field
 
-from mtl.results.content import Part, ResultFile
+from mtl.results.content import Part, ResultFile, absent
 
 
 class Window(Part):
-    """One test window in original units; C channels, L rows of input, H rows ahead."""
+    """One test window in original units; C channels, L rows of input, H rows ahead, Q quantiles."""
 
     input: list[list[float]]
     """[C, L]"""
     truth: list[list[float]]
     """[C, H]"""
     prediction: list[list[float]]
-    """[C, H]"""
+    """[C, H]; of a forecast of quantiles the median."""
+    quantiles: list[list[list[float]]] | None = Field(default=None, exclude_if=absent)
+    """[Q, C, H], ascending; None unless quantiles are predicted."""
 
 
 class Example(Part):
@@ -24,6 +26,8 @@ class Example(Part):
     units: dict[str, str]
     """Column → unit, where it is known."""
     windows: list[Window]
+    levels: list[float] | None = Field(default=None, exclude_if=absent)
+    """The Q levels of the quantiles; None unless they are predicted."""
 
 
 class Examples(ResultFile):

@@ -57,6 +57,17 @@ class ByQuantile(Part):
     rmse: list[float]
 
 
+class Intervals(Part):
+    """Central intervals between predicted quantiles, the widest first."""
+
+    share: list[float]
+    """Of the targets that an interval should hold."""
+    coverage: list[float]
+    """Share of the targets that it holds."""
+    width: list[float]
+    """Mean distance between its bounds, z-scored."""
+
+
 class Detail(Part):
     """Measurements of a task besides its metrics; a kind of task may add tables under names of its own.
 
@@ -77,6 +88,7 @@ class Detail(Part):
     by_quantile: ByQuantile | None = Field(default=None, exclude_if=absent)
     unit: str | None = Field(default=None, exclude_if=absent)
     """Of the target in words, where it has one of its own and it is known."""
+    intervals: Intervals | None = Field(default=None, exclude_if=absent)
     undefined: dict[str, str] | None = Field(default=None, exclude_if=absent)
     """Metric that these samples leave undefined → the reason; it is absent from the test metrics."""
 

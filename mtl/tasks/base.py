@@ -188,10 +188,9 @@ class TaskSpec(ABC):
     def sample_losses(self, prediction: Tensor, target: Tensor) -> Float[Tensor, " n"]:
         """Unweighted loss of each sample."""
 
-    @classmethod
     @abstractmethod
-    def noted(cls, prediction: Tensor, target: Tensor) -> Noted:
-        """What a data map notes of each sample, of one task or of J stacked ones."""
+    def noted(self, prediction: Tensor, target: Tensor) -> Noted:
+        """What a data map notes of each sample: of this task, or, asked of any of J stacked ones, of all of them."""
 
     @abstractmethod
     def score(self, prediction: Tensor, target: Tensor, detailed: bool) -> tuple[Metrics, Detail]:
@@ -239,14 +238,12 @@ class RegressionSpec(TaskSpec):
 
     metric: str = "mse"
 
-    @classmethod
     @abstractmethod
-    def errors(cls, prediction: Tensor, target: Tensor) -> Float[Tensor, "B _"]:
-        """Mean squared error of each sample: of one task [B, 1], or of J stacked ones [B, J]."""
+    def errors(self, prediction: Tensor, target: Tensor) -> Float[Tensor, "B _"]:
+        """Mean squared error of each sample: of this task [B, 1], or of J stacked ones [B, J]."""
 
-    @classmethod
-    def noted(cls, prediction: Tensor, target: Tensor) -> Noted:
-        return None, None, cls.errors(prediction, target)
+    def noted(self, prediction: Tensor, target: Tensor) -> Noted:
+        return None, None, self.errors(prediction, target)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -281,9 +278,8 @@ class LabelSpec(TaskSpec):
         """(p of the true label, whether it was predicted): of one task [B, 1], or of J stacked ones [B, J]; what
         stands for a missing label means nothing."""
 
-    @classmethod
-    def noted(cls, prediction: Tensor, target: Tensor) -> Noted:
-        return *cls.certainty(prediction, target), None
+    def noted(self, prediction: Tensor, target: Tensor) -> Noted:
+        return *self.certainty(prediction, target), None
 
     def truth(self, target: Int[Tensor, " n"]) -> list[str]:
         return [self.classes[number] for number in target.tolist()]

@@ -3,22 +3,31 @@
 from collections.abc import Mapping, Sequence
 from typing import assert_never
 
+from mtl.config.losses import QuantileLoss
 from mtl.config.tasks import BinaryTask, ClassificationTask, ForecastTask, RegressionTask, Task
 from mtl.tasks.base import AtSource, TaskSpec
 from mtl.tasks.binary import Binary
 from mtl.tasks.classification import Classification
 from mtl.tasks.forecast import Forecast
+from mtl.tasks.quantile_forecast import QuantileForecast
+from mtl.tasks.quantile_regression import QuantileRegression
 from mtl.tasks.regression import Regression
 
-KINDS: tuple[type[TaskSpec], ...] = (Binary, Classification, Regression, Forecast)
+KINDS: tuple[type[TaskSpec], ...] = (
+    Binary, Classification, Regression, QuantileRegression, Forecast, QuantileForecast,
+)  # fmt: skip
 """In the order in which data maps list their tasks."""
 
 
 def kind_of(task: Task) -> type[TaskSpec]:
     """The kind of a section `tasks.NAME`."""
     match task:
+        case ForecastTask(loss=QuantileLoss()):
+            return QuantileForecast
         case ForecastTask():
             return Forecast
+        case RegressionTask(loss=QuantileLoss()):
+            return QuantileRegression
         case RegressionTask():
             return Regression
         case ClassificationTask():

@@ -10,20 +10,20 @@ from typing import Any, ClassVar
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
-from torch.nn import functional
 
+from mtl.config.losses import ErrorLoss, QuantileLoss
 from mtl.config.tasks import ForecastTask, Task
 from mtl.results.examples import Example, Window
 from mtl.tasks.base import AtSource, Criterion, Detail, Heads, Metrics, Oracle, RegressionSpec, weighted_mean
+from mtl.tasks.error_losses import error_of, guess_of, mean_error, nearest_metric
 from mtl.tasks.forecast_scores import forecast_metrics, forecast_optimum
 from mtl.types import SourceData
 
 
 @dataclass(frozen=True, kw_only=True)
-class Forecast(RegressionSpec):
-    """The next H rows of some channels."""
+class RowsAhead(RegressionSpec):
+    """The next H rows of some channels, whatever is said of each number."""
 
-    kind: ClassVar[str] = "forecast"
     shown: ClassVar[bool] = True
 
     targets: list[int]
@@ -35,18 +35,18 @@ class Forecast(RegressionSpec):
     units: dict[str, str] = field(default_factory=dict)
     """Channel → unit in words, of those targets where it is known."""
 
-    @classmethod
-    def resolve(cls, task: Task, at: AtSource) -> "Forecast":
-        assert isinstance(task, ForecastTask)
+    @staticmethod
+    def at_source(task: ForecastTask, at: AtSource) -> dict[str, Any]:
+        """Members that a section of params.yaml and its source give, whatever the loss."""
         names = task.targets or at.columns
         targets = [at.columns.index(column) for column in names]
-        return cls(
-            name=at.name, source=at.source, input=at.input, shape=at.shape, columns=at.columns,
-            metric=task.primary_metric,
-            role=task.role, weight=task.weight, dropout=task.dropout, head_lr=task.head_lr, targets=targets,
-            horizon=task.horizon, mean=tuple(at.mean[targets].tolist()), std=tuple(at.std[targets].tolist()),
-            units={name: at.units[name] for name in names if name in at.units},
-        )  # fmt: skip
+        return {
+            "name": at.name, "source": at.source, "input": at.input, "shape": at.shape, "columns": at.columns,
+            "metric": task.primary_metric, "role": task.role, "weight": task.weight, "dropout": task.dropout,
+            "head_lr": task.head_lr, "targets": targets, "horizon": task.horizon,
+            "mean": tuple(at.mean[targets].tolist()), "std": tuple(at.std[targets].tolist()),
+            "units": {name: at.units[name] for name in names if name in at.units},
+        }  # fmt: skip
 
     @classmethod
     def column(cls, source: SourceData, learns: str) -> None:
@@ -61,13 +61,45 @@ class Forecast(RegressionSpec):
     def ahead_channels(self) -> Int[Tensor, " T"] | None:
         return None if self.targets == list(range(len(self.columns))) else torch.tensor(self.targets)
 
+    def head(self, encoder: Heads, rate: float) -> nn.Module:
+        return encoder.forecast_head(self.shape, self.targets, self.outputs, rate)
+
+    def original(self, values: Float[Tensor, "n T S"]) -> Float[Tensor, "n T S"]:
+        """Values of the T channels in original units."""
+        return values * self._std.float()[:, None] + self._mean.float()[:, None]
+
+    def truth(self, target: Float[Tensor, "n T H"]) -> Float[Tensor, "n T H"]:
+        return self.original(target)
+
+    @property
+    def _mean(self) -> Float[Tensor, " T"]:
+        return torch.tensor(self.mean or [0.0] * len(self.targets), dtype=torch.float64)
+
+    @property
+    def _std(self) -> Float[Tensor, " T"]:
+        return torch.tensor(self.std or [1.0] * len(self.targets), dtype=torch.float64)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Forecast(RowsAhead):
+    """The next H rows of some channels, one number each."""
+
+    kind: ClassVar[str] = "forecast"
+
+    loss: ErrorLoss = "mse"
+
+    @classmethod
+    def resolve(cls, task: Task, at: AtSource) -> "Forecast":
+        assert isinstance(task, ForecastTask) and not isinstance(task.loss, QuantileLoss)
+        return cls(loss=task.loss, **cls.at_source(task, at))
+
     @property
     def outputs(self) -> int:
         return self.horizon
 
     @property
     def guess(self) -> float:
-        return 1.0  # the mean of z-scored values
+        return guess_of(self.loss)
 
     def blind(self, train: Tensor | None, count: int) -> Float[Tensor, "n T H"]:
         """Zeros: channels are z-scored by the training rows, whose mean is 0."""
@@ -75,20 +107,17 @@ class Forecast(RegressionSpec):
 
     @property
     def loss_metric(self) -> str:
-        return "mse"
-
-    def head(self, encoder: Heads, rate: float) -> nn.Module:
-        return encoder.forecast_head(self.shape, self.targets, self.horizon, rate)
+        return nearest_metric(self.loss)
 
     @classmethod
     def criterion(cls, specs: Sequence[Any]) -> Criterion:
-        return _SquaredError()
+        (spec,) = specs
+        return _Errors(spec.loss)
 
     def sample_losses(self, prediction: Float[Tensor, "n T H"], target: Float[Tensor, "n T H"]) -> Float[Tensor, " n"]:
-        return (prediction - target).square().flatten(1).mean(dim=1)
+        return error_of(self.loss, prediction, target).flatten(1).mean(dim=1)
 
-    @classmethod
-    def errors(cls, prediction: Float[Tensor, "B T H"], target: Float[Tensor, "B T H"]) -> Float[Tensor, "B 1"]:
+    def errors(self, prediction: Float[Tensor, "B T H"], target: Float[Tensor, "B T H"]) -> Float[Tensor, "B 1"]:
         return (prediction - target).square().mean(dim=(1, 2))[:, None]
 
     def score(
@@ -106,10 +135,6 @@ class Forecast(RegressionSpec):
             return None
         return forecast_optimum(oracle.ahead, oracle.first, rows, target, self.targets, self._mean, self._std)
 
-    def original(self, values: Float[Tensor, "n T S"]) -> Float[Tensor, "n T S"]:
-        """Values of the T channels in original units."""
-        return values * self._std.float()[:, None] + self._mean.float()[:, None]
-
     def examples(
         self, x: Float[Tensor, "n C L"], prediction: Float[Tensor, "n T H"], target: Float[Tensor, "n T H"]
     ) -> Example:
@@ -125,20 +150,13 @@ class Forecast(RegressionSpec):
         values = self.original(prediction)
         return {name: values[:, number] for number, name in enumerate(self.target_columns)}
 
-    def truth(self, target: Float[Tensor, "n T H"]) -> Float[Tensor, "n T H"]:
-        return self.original(target)
 
-    @property
-    def _mean(self) -> Float[Tensor, " T"]:
-        return torch.tensor(self.mean or [0.0] * len(self.targets), dtype=torch.float64)
-
-    @property
-    def _std(self) -> Float[Tensor, " T"]:
-        return torch.tensor(self.std or [1.0] * len(self.targets), dtype=torch.float64)
-
-
-class _SquaredError(Criterion):
+class _Errors(Criterion):
     """Mean over samples, channels and horizon."""
 
+    def __init__(self, loss: ErrorLoss) -> None:
+        super().__init__()
+        self.loss = loss
+
     def forward(self, prediction: Tensor, target: Tensor, places: Sequence[int] | None = None) -> Float[Tensor, ""]:
-        return functional.mse_loss(prediction, target)
+        return mean_error(self.loss, prediction, target)

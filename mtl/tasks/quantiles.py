@@ -10,8 +10,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-SAME_LEVEL = 1e-9
-"""Two levels closer than this are the same one: 1 − 0.9 is not 0.1 in floating-point numbers."""
+from mtl.config.losses import central_intervals
 
 
 def pinball_loss(
@@ -52,26 +51,6 @@ def without_crossing(prediction: Float[Tensor, "*sample Q"]) -> Float[Tensor, "*
     second term has the same sum in any order, and the first is least where the largest quantile has the largest level.
     """
     return prediction.sort(dim=-1).values
-
-
-def central_intervals(levels: Sequence[float]) -> list[tuple[int, int, float]]:
-    """The central intervals that levels span: (position of the lower bound, of the upper bound, probability between).
-
-    A pair τ, 1 − τ spans the interval that should hold the share 1 − 2τ of the targets. Widest first; levels without a
-    counterpart span none.
-
-    Raises:
-        ValueError: the levels do not ascend strictly inside (0, 1).
-    """
-    ordered = all(low < high for low, high in zip([0.0, *levels], [*levels, 1.0], strict=True))
-    if not ordered:
-        raise ValueError(f"`levels` should ascend strictly inside (0, 1), found {list(levels)}.")
-    return [
-        (low, high, round(levels[high] - levels[low], 9))
-        for low in range(len(levels))
-        for high in range(low + 1, len(levels))
-        if abs(levels[low] + levels[high] - 1) < SAME_LEVEL
-    ]
 
 
 def inside_intervals(

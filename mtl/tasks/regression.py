@@ -6,58 +6,83 @@ B samples of a batch, n of a part, J regressions.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
-from torch.nn import functional
 
+from mtl.config.losses import ErrorLoss, QuantileLoss
 from mtl.config.tasks import RegressionTask, Task
 from mtl.errors import DataError
 from mtl.tasks.base import AtSource, Criterion, Detail, Heads, Metrics, Oracle, RegressionSpec, weighted_mean
+from mtl.tasks.error_losses import error_of, guess_of, nearest_metric
 from mtl.tasks.optimum import oracle_positions
 from mtl.tasks.regression_scores import regression_metrics
 from mtl.types import SourceData
 
-Loss = Literal["mse", "mae", "huber"]
-
 
 @dataclass(frozen=True, kw_only=True)
-class Regression(RegressionSpec):
-    """A numeric target."""
-
-    kind: ClassVar[str] = "regression"
-    stacked: ClassVar[bool] = True
+class OfSamples(RegressionSpec):
+    """A numeric target of every sample, whatever is said of it."""
 
     target: str
     """Its name at the source."""
-    loss: Loss = "mse"
     mean: float = 0.0
     std: float = 1.0
     """Of the training samples, original units; sample standard deviation."""
     unit: str | None = None
     """In words, where known."""
 
-    @classmethod
-    def resolve(cls, task: Task, at: AtSource) -> "Regression":
-        assert isinstance(task, RegressionTask) and at.learns is not None and at.values is not None
+    @staticmethod
+    def at_source(task: RegressionTask, at: AtSource) -> dict[str, Any]:
+        """Members that a section of params.yaml and its source give, whatever the loss.
+
+        Raises:
+            DataError: the target has one value only.
+        """
+        assert at.learns is not None and at.values is not None
         if len(at.values) < 2 or not float(at.values.std()) > 0:
             found = f"{len(at.values)} sample{'' if len(at.values) == 1 else 's'}"
             raise DataError(
                 f"tasks.{at.name}: the training samples of `{at.learns}` should have at least two different values, "
                 f"found {found}{'' if len(at.values) < 2 else f', all {float(at.values[0]):g}'}."
             )
-        return cls(
-            name=at.name, source=at.source, input=at.input, shape=at.shape, columns=at.columns,
-            metric=task.primary_metric,
-            role=task.role, weight=task.weight, dropout=task.dropout, head_lr=task.head_lr, target=at.learns,
-            loss=task.loss, mean=float(at.values.mean()), std=float(at.values.std()), unit=at.units.get(at.learns),
-        )  # fmt: skip
+        return {
+            "name": at.name, "source": at.source, "input": at.input, "shape": at.shape, "columns": at.columns,
+            "metric": task.primary_metric, "role": task.role, "weight": task.weight, "dropout": task.dropout,
+            "head_lr": task.head_lr, "target": at.learns, "mean": float(at.values.mean()),
+            "std": float(at.values.std()), "unit": at.units.get(at.learns),
+        }  # fmt: skip
 
     @classmethod
     def column(cls, source: SourceData, learns: str) -> Tensor | None:
         return source.numbers[learns]
+
+    def encode(self, values: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
+        return ((values - self.mean) / self.std).float()
+
+    def original(self, values: Float[Tensor, "n *Q"]) -> Float[Tensor, "n *Q"]:
+        """Values in original units."""
+        return values * self.std + self.mean
+
+    def truth(self, target: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
+        return self.original(target)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Regression(OfSamples):
+    """A numeric target, of which one number is predicted."""
+
+    kind: ClassVar[str] = "regression"
+    stacked: ClassVar[bool] = True
+
+    loss: ErrorLoss = "mse"
+
+    @classmethod
+    def resolve(cls, task: Task, at: AtSource) -> "Regression":
+        assert isinstance(task, RegressionTask) and not isinstance(task.loss, QuantileLoss)
+        return cls(loss=task.loss, **cls.at_source(task, at))
 
     @property
     def outputs(self) -> int:
@@ -65,7 +90,7 @@ class Regression(RegressionSpec):
 
     @property
     def guess(self) -> float:
-        return 1.0  # the mean of z-scored values
+        return guess_of(self.loss)
 
     def blind(self, train: Tensor | None, count: int) -> Float[Tensor, " n"]:
         assert train is not None
@@ -73,7 +98,7 @@ class Regression(RegressionSpec):
 
     @property
     def loss_metric(self) -> str:
-        return "mae" if self.loss == "mae" else "mse"
+        return nearest_metric(self.loss)
 
     def head(self, encoder: Heads, rate: float) -> nn.Module:
         return encoder.vector_head(self.shape, 1, rate)
@@ -82,14 +107,10 @@ class Regression(RegressionSpec):
     def criterion(cls, specs: Sequence[Any]) -> Criterion:
         return _Errors([spec.loss for spec in specs])
 
-    def encode(self, values: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
-        return ((values - self.mean) / self.std).float()
-
     def sample_losses(self, prediction: Float[Tensor, " n"], target: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
         return error_of(self.loss, prediction, target)
 
-    @classmethod
-    def errors(cls, prediction: Float[Tensor, "B J"], target: Float[Tensor, "B J"]) -> Float[Tensor, "B J"]:
+    def errors(self, prediction: Float[Tensor, "B J"], target: Float[Tensor, "B J"]) -> Float[Tensor, "B J"]:
         return (prediction - target).square()
 
     def score(
@@ -109,32 +130,14 @@ class Regression(RegressionSpec):
         chosen = best[oracle_positions(len(best), oracle.first, rows)].double()
         return regression_metrics((chosen - self.mean) / self.std, target, self.mean, self.std, True)[0]
 
-    def original(self, values: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
-        """Values in original units."""
-        return values * self.std + self.mean
-
     def present(self, prediction: Float[Tensor, " n"]) -> dict[str, Any]:
         return {self.target: self.original(prediction)}
-
-    def truth(self, target: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
-        return self.original(target)
-
-
-def error_of(loss: Loss, prediction: Tensor, target: Tensor) -> Tensor:
-    """Squared, absolute or Huber error (quadratic up to 1) of each number."""
-    match loss:
-        case "mse":
-            return (prediction - target).square()
-        case "mae":
-            return (prediction - target).abs()
-        case "huber":
-            return functional.huber_loss(prediction, target, reduction="none")
 
 
 class _Errors(Criterion):
     """Loss of each sample of each task, by the loss that the task names."""
 
-    def __init__(self, losses: Sequence[Loss]) -> None:
+    def __init__(self, losses: Sequence[ErrorLoss]) -> None:
         super().__init__()
         self.losses = tuple(losses)
 

@@ -40,7 +40,8 @@ class Recorder(nn.Module):
         self.settings = settings
         self.clean = settings.record == "evaluation"
         self.maps: dict[str, PoolMap] = {}
-        self.kinds: dict[str, list[tuple[type[TaskSpec], tuple[str, ...]]]] = {}
+        self.groups: dict[str, list[tuple[TaskSpec, ...]]] = {}
+        """Pool → its tasks, those of a kind together."""
         for number, pool in enumerate(pools):
             kinds = by_kind(pool.tasks, specs)
             labels = [name for kind, names in kinds if kind.family == "classification" for name in names]
@@ -55,7 +56,7 @@ class Recorder(nn.Module):
                 tuple(settings.snapshots),
             )
             self.maps[pool.name] = found
-            self.kinds[pool.name] = kinds
+            self.groups[pool.name] = [tuple(specs[name] for name in names) for _, names in kinds]
             self.add_module(f"pool-{number}", found)
 
     @torch.no_grad()
@@ -64,9 +65,9 @@ class Recorder(nn.Module):
         none = batch.x.new_zeros(len(batch.index), 0)
         found, asked = self.maps[batch.pool], set(predictions.tasks)
         parts = [
-            kind.noted(prediction, target)
-            for kind, names in self.kinds[batch.pool]
-            for prediction, target in _pairs(kind, tuple(n for n in names if n in asked), batch, predictions)
+            spec.noted(prediction, target)
+            for group in self.groups[batch.pool]
+            for spec, prediction, target in _answers(tuple(s for s in group if s.name in asked), batch, predictions)
         ]
         certain, right, errors = (
             torch.cat([absent, *(part for part in column if part is not None)], dim=1)
@@ -119,16 +120,17 @@ def _spread(part: Tensor, tasks: list[str], asked: set[str]) -> Tensor:
     return whole
 
 
-def _pairs(
-    kind: type[TaskSpec], names: tuple[str, ...], batch: Batch, predictions: Predictions
-) -> Iterator[tuple[Tensor, Tensor]]:
-    """Predictions and targets of tasks of a kind: all at once where they are stacked, else one by one."""
-    if not names:
+def _answers(
+    group: tuple[TaskSpec, ...], batch: Batch, predictions: Predictions
+) -> Iterator[tuple[TaskSpec, Tensor, Tensor]]:
+    """(task, predictions, targets) of tasks of a kind: all at once where they are stacked, else one by one."""
+    if not group:
         return
-    if kind.stacked:
-        stack = predictions.stacks[kind.kind]
+    first, names = group[0], tuple(spec.name for spec in group)
+    if first.stacked:
+        stack = predictions.stacks[first.kind]
         values = stack.values if names == stack.tasks else stack.values[:, [stack.tasks.index(name) for name in names]]
-        yield values.detach(), batch.targets(names)
+        yield first, values.detach(), batch.targets(names)
     else:
-        for name in names:
-            yield predictions.own[name].detach(), batch.target(name)
+        for spec in group:
+            yield spec, predictions.own[spec.name].detach(), batch.target(spec.name)

@@ -8,7 +8,8 @@ import torch
 from scipy import stats
 from sklearn.metrics import mean_pinball_loss
 
-from mtl.tasks.quantiles import central_intervals, crps, inside_intervals, pinball_loss, without_crossing
+from mtl.config.losses import central_intervals
+from mtl.tasks.quantiles import crps, inside_intervals, pinball_loss, without_crossing
 
 
 def _levels(count: int) -> torch.Tensor:

@@ -1,0 +1,29 @@
+"""The training loss of predicted quantiles."""
+
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from mtl.tasks.base import Criterion
+from mtl.tasks.quantiles import crps
+
+
+class QuantileCriterion(Criterion):
+    """Mean CRPS of one task: twice the pinball loss, so that the median alone has the scale of the absolute error.
+
+    Args:
+        levels: the Q levels.
+    """
+
+    def __init__(self, levels: Sequence[float]) -> None:
+        super().__init__()
+        self.levels: Tensor
+        self.register_buffer("levels", torch.tensor(levels), persistent=False)
+
+    def forward(
+        self, prediction: Float[Tensor, "B *place"], target: Float[Tensor, "B *_"], places: Sequence[int] | None = None
+    ) -> Float[Tensor, ""]:
+        """As of every criterion; the prediction's last dimension holds the Q quantiles of each of the target's."""
+        return crps(prediction.reshape(*target.shape, len(self.levels)), target, self.levels).mean()
