@@ -19,6 +19,12 @@ VERDICTS = Path("results/verdicts.json")
 """Joint training against single-task training; written by the stage `evaluate`."""
 MEANS = Path("results/metrics.json")
 """Test metrics as means over seeds; written by the stage `evaluate`."""
+LOSSES = Path("results/losses.parquet")
+"""Losses of every test sample of every run; written by the stage `evaluate`."""
+PREDICTIONS = Path("results/predictions.parquet")
+"""Predictions of every test sample by every run; written by the stage `evaluate`."""
+SLICES = Path("results/slices.json")
+"""Test metrics of parts of the samples, and the worst samples; written by the stage `evaluate`."""
 STUDIES = Path("studies")
 """NAME/study.json: what a study came to; written by `mtl tune`."""
 TRIALS = Path(".mtl/studies")

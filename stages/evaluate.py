@@ -9,6 +9,7 @@ from mtl.evaluation.groupings import compare_groupings, read_groups
 from mtl.evaluation.runs import read_histories, read_pretraining, read_runs
 from mtl.evaluation.tables import learning_curves, metrics_summary, runs_table, write_csv, write_parquet
 from mtl.experiment.latency import measure_latency
+from mtl.experiment.samples import write_samples
 from mtl.grouping.likeness import map_likeness
 from mtl.paths import MEANS, VERDICTS
 from mtl.report.page import write_report
@@ -44,6 +45,7 @@ def main() -> None:
         write_parquet(runs_table(runs), results / "runs.parquet")
         write_csv(learning_curves(histories, read_pretraining(config)), results / "learning_curves.csv")
         measure_latency(config)
+        write_samples(config)
         write_report(config, verdicts)
         write_timings_js(verdicts=verdicts)
         tracking.publish()

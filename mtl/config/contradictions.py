@@ -9,6 +9,7 @@ from mtl.config.encoder_checks import encoder_problems
 from mtl.config.grouping_checks import grouping_contradictions
 from mtl.config.method_checks import phase_problems, sharing_problems, start_problems
 from mtl.config.schema import Config
+from mtl.config.slices import slice_problems
 from mtl.config.source_checks import source_problems
 from mtl.config.tolerance_checks import tolerance_problems
 
@@ -27,6 +28,7 @@ def contradictions(config: Config) -> list[Problem]:
         config.specialise,
     )
     problems += encoder_problems(config) + _tune(config) + _evaluate(config) + tolerance_problems(config)
+    problems += slice_problems(config)
     return problems + _stopping(config)
 
 

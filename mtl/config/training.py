@@ -169,6 +169,18 @@ class EvaluateConfig(Section):
     """Method, or `stl`, whose trial chose the settings that all arms share; the verdicts say that the others did not
     choose them. Null: no trial did. `mtl tune --apply` writes it."""
 
+    predictions: bool = True
+    """Keep every test prediction in results/predictions.parquet, not the losses alone."""
+    slices: list[str] = []
+    """Test metrics are also taken for each value of these: a label of the source, `groups` (whom stored windows belong
+    to), or `class` (the classes of a task's own label)."""
+
+    @model_validator(mode="after")
+    def _distinct(self) -> "EvaluateConfig":
+        if len(set(self.slices)) != len(self.slices):
+            raise ValueError(f"slices should be distinct, found {self.slices}")
+        return self
+
     def tolerance_of(self, task: str, family: Family) -> float | None:
         """Tolerance of a task of a family; None where it has none."""
         if isinstance(self.tolerance, dict):

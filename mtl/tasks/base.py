@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Float64, Int
 from torch import Tensor, nn
 
 from mtl.config.inputs import WINDOWS, InputKind
@@ -188,6 +188,11 @@ class TaskSpec(ABC):
     def sample_losses(self, prediction: Tensor, target: Tensor) -> Float[Tensor, " n"]:
         """Unweighted loss of each sample."""
 
+    def judged_errors(self, prediction: Tensor, target: Tensor) -> Float64[Tensor, " n"] | None:
+        """Error of each sample whose mean over samples is the primary metric, or 1 less the metric where higher is
+        better; None where the metric is no mean over samples."""
+        return None
+
     @abstractmethod
     def noted(self, prediction: Tensor, target: Tensor) -> Noted:
         """What a data map notes of each sample: of this task, or, asked of any of J stacked ones, of all of them."""
@@ -245,6 +250,12 @@ class RegressionSpec(TaskSpec):
     def noted(self, prediction: Tensor, target: Tensor) -> Noted:
         return None, None, self.errors(prediction, target)
 
+    def judged_errors(self, prediction: Tensor, target: Tensor) -> Float64[Tensor, " n"] | None:
+        if self.metric not in ("mse", "mae"):
+            return None
+        error = (prediction.double() - target.double()).reshape(len(target), -1)
+        return (error.square() if self.metric == "mse" else error.abs()).mean(dim=1)
+
 
 @dataclass(frozen=True, kw_only=True)
 class LabelSpec(TaskSpec):
@@ -280,6 +291,16 @@ class LabelSpec(TaskSpec):
 
     def noted(self, prediction: Tensor, target: Tensor) -> Noted:
         return *self.certainty(prediction, target), None
+
+    def judged_errors(self, prediction: Tensor, target: Int[Tensor, " n"]) -> Float64[Tensor, " n"] | None:
+        match self.metric:
+            case "accuracy":
+                _, right = self.certainty(prediction, target)
+                return 1 - right.reshape(len(target)).double()
+            case "log_loss":
+                return self.sample_losses(prediction.double(), target)
+            case _:
+                return None
 
     def truth(self, target: Int[Tensor, " n"]) -> list[str]:
         return [self.classes[number] for number in target.tolist()]

@@ -165,6 +165,11 @@ class Input(ABC, Generic[Data]):
         return {}
 
     @property
+    def groups(self) -> Int[Tensor, " n"] | None:
+        """Number of whom each place belongs to (a person); None where that is not known."""
+        return None
+
+    @property
     def oracle(self) -> Oracle | None:
         """What the best possible predictor says, where it is known."""
         return None

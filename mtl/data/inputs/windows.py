@@ -204,6 +204,10 @@ class WindowsInput(Input[Prepared]):
         return self.data.units
 
     @property
+    def groups(self) -> Int[Tensor, " _"] | None:
+        return self.data.groups
+
+    @property
     def oracle(self) -> Oracle | None:
         p = self.data
         if p.oracle_forecast is None and not p.oracle_labels and not p.oracle_numbers:

@@ -1,0 +1,64 @@
+"""What a finished run predicts of its test part: the same numbers as when the run measured it, on the same device.
+
+n samples of a task's test part.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from jaxtyping import Int
+from torch import Tensor
+
+from mtl.config.budgets import STL
+from mtl.data.loading.pools import Pool
+from mtl.data.loading.tasks import TaskSet
+from mtl.experiment.recipe import Recipe
+from mtl.experiment.saved import load_network
+from mtl.seeding import resolve_device
+from mtl.tasks.base import TaskSpec
+from mtl.training.measure import predict
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """What a run predicts of the test part of one task, on the CPU."""
+
+    stage: str
+    method: str
+    start: str
+    seed: int
+    spec: TaskSpec
+    numbers: Int[Tensor, " n"]
+    """Of the samples at their source."""
+    prediction: Tensor
+    target: Tensor
+
+
+def predicted(recipe: Recipe, data: TaskSet, root: Path) -> Iterator[Predicted]:
+    """What a finished run predicts of the test part of each task that it is measured by.
+
+    Raises:
+        UserError: the run is not finished.
+    """
+    where = recipe.where
+    model = load_network(recipe, data, root).model.to(resolve_device(recipe.config.base.device))
+    pools = data.select(recipe.judged, "test")
+    passed = predict(model, [pool.to(next(model.parameters()).device) for pool in pools])
+    numbers = numbers_of(pools)
+    method = STL if where.stage == "baseline" else str(where.name)
+    for name in recipe.judged:
+        prediction, target = passed[name]
+        yield Predicted(
+            where.stage, method, recipe.start.label, recipe.seed, data.specs[name], numbers[name], prediction, target
+        )
+
+
+def numbers_of(pools: list[Pool]) -> dict[str, Int[Tensor, " n"]]:
+    """Task → numbers of its samples at their source."""
+    numbers = {}
+    for pool in pools:
+        for name, target in pool.targets.items():
+            every = pool.samples.numbers
+            numbers[name] = every if target.valid is None else every[target.valid]
+    return numbers
