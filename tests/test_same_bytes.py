@@ -35,6 +35,7 @@ NO_OUTPUT = {
     "mtl/data/files/origins.py": "where raw data came from, on this machine",
     "mtl/experiment/states.py": "states of runs that have not ended",
     "mtl/files.py:replaced": "whose callers write",
+    "mtl/experiment/samples.py": "by table_stream; tests/experiment/test_samples.py compares its bytes",
     "mtl/report/style.py:picture": "draws in memory, for write_report",
     "mtl/report/timings.py": "measured times",
     "mtl/report/study_page.py": "of a study and no stage's; tests/report/test_study_page.py compares its bytes",
@@ -51,6 +52,7 @@ NO_OUTPUT = {
 """What writes and is no output of a stage: folder, file or function, and why."""
 
 JSON, WEIGHTS = "mtl/files.py:write_json", "mtl/experiment/weights.py:write_weights"
+STREAM = "mtl/results/samples.py:table_stream"
 TABLES = "mtl/evaluation/tables.py:"
 OUTPUTS = {
     "data/prepared/${key}": {"mtl/data/loading/store.py:write_prepared"},
@@ -64,6 +66,9 @@ OUTPUTS = {
     "outputs/specialise": {JSON, WEIGHTS},
     "results/verdicts.json": {JSON},
     "results/metrics.json": {JSON},
+    "results/losses.parquet": {STREAM},
+    "results/predictions.parquet": {STREAM},
+    "results/slices.json": {JSON},
     "results/runs.parquet": {TABLES + "write_parquet"},
     "results/learning_curves.csv": {TABLES + "write_csv"},
     "report/report.html": {"mtl/report/page.py:write_report"},

@@ -1,7 +1,7 @@
 """What finished runs say of every test sample: losses, predictions, and metrics of parts of the samples.
 
-A run's network is loaded again and passes its test part once, as it did when the run measured it: the same numbers on the
-same device. One run's predictions are in memory at a time.
+A run's network is loaded again and passes its test part once, as it did when the run measured it: the same numbers on
+the same device. One run's predictions are in memory at a time.
 
 n samples of a task's test part.
 """

@@ -79,8 +79,8 @@ class Slicer:
 def parts(
     data: TaskSet, spec: TaskSpec, by: str, numbers: Int[Tensor, " n"], target: Tensor
 ) -> Iterator[tuple[str, Bool[Tensor, " n"]]]:
-    """(value, which samples have it) of a slice, without values that no sample has; nothing where the source of the task
-    does not know the slice."""
+    """(value, which samples have it) of a slice, without values that no sample has; nothing where the source of the
+    task does not know the slice."""
     source = data.sources[spec.source]
     places = source.places(numbers, spec.input_len)
     if by in source.data.labels:

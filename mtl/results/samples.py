@@ -30,8 +30,8 @@ LOSSES_SCHEMA = pa.schema(
 )
 """Losses of test samples: one row a run, task and sample.
 
-`stage` and `method` are those of results/runs.parquet (`baseline` and `stl`, or `finetune` and a method), and `sample` is
-the number of the sample at its source: the row at which a window begins, an image, a row. `loss` is the unweighted
+`stage` and `method` are those of results/runs.parquet (`baseline` and `stl`, or `finetune` and a method), and `sample`
+is the number of the sample at its source: the row at which a window begins, an image, a row. `loss` is the unweighted
 training loss. The mean of `error` over the samples is the task's primary metric (MSE, MAE, log-loss, Brier score), or
 1 less it (accuracy); it is null where the metric is no mean over samples.
 """
@@ -51,8 +51,8 @@ PREDICTIONS_SCHEMA = pa.schema(
 """Test predictions: one row a run, task and sample, after the truth, which is one row a task and sample (`stage` is
 `truth`, `method` and `start` are empty, `seed` is null).
 
-`label` is the name of the predicted (or true) class, null for numbers. `values` are numbers in original units, one list a
-sample: the whole forecast channel by channel, each from the first step to the last; a regression's number; or the
+`label` is the name of the predicted (or true) class, null for numbers. `values` are numbers in original units, one list
+a sample: the whole forecast channel by channel, each from the first step to the last; a regression's number; or the
 probabilities of a label's classes in their order (null for its truth).
 """
 

@@ -295,7 +295,8 @@ class LabelSpec(TaskSpec):
     def judged_errors(self, prediction: Tensor, target: Int[Tensor, " n"]) -> Float64[Tensor, " n"] | None:
         match self.metric:
             case "accuracy":
-                _, right = self.certainty(prediction, target)
+                alone = (prediction[:, None], target[:, None]) if self.stacked else (prediction, target)
+                _, right = self.certainty(*alone)
                 return 1 - right.reshape(len(target)).double()
             case "log_loss":
                 return self.sample_losses(prediction.double(), target)

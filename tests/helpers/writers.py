@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import torch
 
 from mtl.config.sensors import SensorsSource
@@ -22,6 +23,7 @@ from mtl.files import write_json
 from mtl.grouping.maps import FILE, PoolArrays, write_maps
 from mtl.models.build import build_model
 from mtl.report.page import write_report
+from mtl.results.samples import LOSSES_SCHEMA, table_stream
 from stages.prepare import prepare
 from tests.helpers.data_files import make_source
 from tests.helpers.image_results import SHARINGS, image_config, write_image_results
@@ -82,6 +84,16 @@ def long_tables(folder: Path) -> None:
     tables.write_csv(tables.learning_curves(read_histories(runs, folder)), folder / "results/learning_curves.csv")
 
 
+def sample_tables(folder: Path) -> None:
+    """Losses of invented samples."""
+    values = ("finetune", "joint", "random", 0, "fault", 7, 0.25, 1.0)
+    with table_stream(folder / "results/losses.parquet", LOSSES_SCHEMA) as stream:
+        for _ in range(2):
+            stream.write_table(LOSSES_SCHEMA.empty_table())
+            stream.write_batch(pa.RecordBatch.from_pylist([dict(zip(LOSSES_SCHEMA.names, values, strict=True))],
+                                                          schema=LOSSES_SCHEMA))  # fmt: skip
+
+
 def report(folder: Path) -> None:
     """The page and its figures, of invented results: forecasts and labels; labels on images."""
     config, verdicts = write_results(folder, methods=("uncertainty",), seeds=2)
@@ -101,6 +113,7 @@ WRITERS: dict[str, Callable[[Path], None]] = {
     "mtl/data/files/manifest.py:write_manifest": manifest,
     "mtl/evaluation/tables.py:write_csv": long_tables,
     "mtl/evaluation/tables.py:write_parquet": long_tables,
+    "mtl/results/samples.py:table_stream": sample_tables,
     "mtl/report/page.py:write_report": report,
 }
 """File and function → what calls it."""
