@@ -107,10 +107,10 @@ def _in_words(spec: TaskSpec, prediction: Tensor, target: Tensor) -> tuple[str, 
     truth, shown = spec.truth(target), spec.present(prediction)
     if isinstance(truth, list):
         return truth[0], next(column[0] for column in shown.values() if isinstance(column, list))
-    names = list(shown)
+    true = truth if truth.ndim == 1 else truth[0]
+    names = list(shown)[: len(true)]  # of several quantiles the median comes first
     said = torch.stack([shown[name][0] for name in names])
-    true = truth[0].expand_as(said)
     if said.ndim == 1:
-        return f"{float(true[0]):.4g}", " to ".join(f"{float(value):.4g}" for value in said)
+        return f"{float(true[0]):.4g}", f"{float(said[0]):.4g}"
     channel, step = divmod(int((said - true).abs().argmax()), said.shape[1])
     return f"{names[channel]}, step {step + 1}: {float(true[channel, step]):.4g}", f"{float(said[channel, step]):.4g}"

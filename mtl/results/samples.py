@@ -52,8 +52,9 @@ PREDICTIONS_SCHEMA = pa.schema(
 `truth`, `method` and `start` are empty, `seed` is null).
 
 `label` is the name of the predicted (or true) class, null for numbers. `values` are numbers in original units, one list
-a sample: the whole forecast channel by channel, each from the first step to the last; a regression's number; or the
-probabilities of a label's classes in their order (null for its truth).
+a sample: the whole forecast channel by channel, each from the first step to the last; a regression's number; the
+probabilities of a label's classes in their order (null for its truth). Of quantiles the median stands first, then those
+of the other levels in the same way.
 """
 
 

@@ -251,10 +251,18 @@ class RegressionSpec(TaskSpec):
         return None, None, self.errors(prediction, target)
 
     def judged_errors(self, prediction: Tensor, target: Tensor) -> Float64[Tensor, " n"] | None:
-        if self.metric not in ("mse", "mae"):
-            return None
-        error = (prediction.double() - target.double()).reshape(len(target), -1)
-        return (error.square() if self.metric == "mse" else error.abs()).mean(dim=1)
+        match self.metric:
+            case "crps":
+                return self.sample_losses(prediction.double(), target.double())
+            case "mse" | "mae":
+                error = (self.point(prediction.double()) - target.double()).reshape(len(target), -1)
+                return (error.square() if self.metric == "mse" else error.abs()).mean(dim=1)
+            case _:
+                return None
+
+    def point(self, prediction: Tensor) -> Tensor:
+        """The one number of each target that predictions come to."""
+        return prediction
 
 
 @dataclass(frozen=True, kw_only=True)

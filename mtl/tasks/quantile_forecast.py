@@ -66,8 +66,16 @@ class QuantileForecast(RowsAhead):
         """Predicted quantiles in ascending order."""
         return without_crossing(prediction.unflatten(-1, (self.horizon, len(self.levels))))
 
+    def point(self, prediction: Float[Tensor, "n T _"]) -> Float[Tensor, "n T H"]:
+        """The median."""
+        return median_of(self.quantiles(prediction), self.levels)
+
     def sample_losses(self, prediction: Float[Tensor, "n T _"], target: Float[Tensor, "n T H"]) -> Float[Tensor, " n"]:
-        return crps(self.quantiles(prediction), target, torch.tensor(self.levels)).flatten(1).mean(dim=1)
+        return (
+            crps(self.quantiles(prediction), target, torch.tensor(self.levels, dtype=prediction.dtype))
+            .flatten(1)
+            .mean(dim=1)
+        )
 
     def errors(self, prediction: Float[Tensor, "B T _"], target: Float[Tensor, "B T H"]) -> Float[Tensor, "B 1"]:
         """Mean squared error of the median."""

@@ -67,8 +67,12 @@ class QuantileRegression(OfSamples):
         (spec,) = specs
         return QuantileCriterion(spec.levels)
 
+    def point(self, prediction: Float[Tensor, "n Q"]) -> Float[Tensor, " n"]:
+        """The median."""
+        return median_of(without_crossing(prediction), self.levels)
+
     def sample_losses(self, prediction: Float[Tensor, "n Q"], target: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
-        return crps(without_crossing(prediction), target, torch.tensor(self.levels))
+        return crps(without_crossing(prediction), target, torch.tensor(self.levels, dtype=prediction.dtype))
 
     def errors(self, prediction: Float[Tensor, "B Q"], target: Float[Tensor, " B"]) -> Float[Tensor, "B 1"]:
         """Squared error of the median."""

@@ -24,6 +24,7 @@ TASKS = {
     "next": {"kind": "forecast", "horizon": 4, **WINDOW},
     "phase": {"kind": "classification", "label": "phase", "metric": "log_loss", **WINDOW},
     "up": {"kind": "binary", "label": "up", **WINDOW},
+    "bands": {"kind": "forecast", "horizon": 2, "loss": {"quantiles": [0.1, 0.5, 0.9]}, **WINDOW},
 }
 SEEDS = [3, 4]
 
@@ -49,7 +50,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, di
 
 
 Trained = tuple[Path, dict[tuple[str, str, int], Run]]
-PRIMARY = {"next": "mse", "phase": "log_loss", "up": "accuracy"}
+PRIMARY = {"next": "mse", "phase": "log_loss", "up": "accuracy", "bands": "crps"}
+LOSS = {"next": "mse", "phase": "loss", "up": "loss", "bands": "crps"}
 
 
 def test_means_of_errors_are_the_metrics_of_the_runs(trained: Trained) -> None:
@@ -61,7 +63,7 @@ def test_means_of_errors_are_the_metrics_of_the_runs(trained: Trained) -> None:
         metrics = runs[method, task, seed].test[task]
         expected = metrics[PRIMARY[task]]
         assert part["error"].mean() == pytest.approx(1 - expected if task == "up" else expected, rel=1e-12)
-        assert part["loss"].mean() == pytest.approx(metrics["mse" if task == "next" else "loss"], rel=1e-6)
+        assert part["loss"].mean() == pytest.approx(metrics[LOSS[task]], rel=1e-6)
         assert part["sample"].is_monotonic_increasing and part["sample"].is_unique
 
 
@@ -81,6 +83,8 @@ def test_predictions_have_the_metrics_of_the_runs(trained: Trained) -> None:
             expected = run.detail["next"].by_name("mse_original_by_channel")
             np.testing.assert_allclose(by_channel, list(expected.values()), rtol=1e-4)
             assert said["label"].isna().all()
+        elif task == "bands":
+            assert {len(values) for values in said["values"]} == {3 * 2 * 2} and said["label"].isna().all()
         else:
             right = said["label"].to_numpy() == true["label"].to_numpy()
             assert right.mean() == pytest.approx(run.test[task]["accuracy"], rel=1e-12)
@@ -94,7 +98,7 @@ def test_slices_add_up_to_the_whole(trained: Trained) -> None:
     for (method, task, seed), run in runs.items():
         for by, metric in (("up", PRIMARY[task]), ("class", "accuracy")):
             chosen = [part for part in slices.slices if (part.by, part.task, part.method) == (by, task, method)]
-            if task == "next" and by == "class":
+            if by == "class" and task not in ("up", "phase"):
                 assert not chosen
                 continue
             total = sum(part.samples for part in chosen)
