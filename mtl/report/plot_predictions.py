@@ -20,13 +20,13 @@ from mtl.report.style import (
     picture,
 )
 from mtl.report.words import listed, metric_label
-from mtl.results.examples import Example
+from mtl.results.examples import Example, Window
 from mtl.results.verdicts import JudgedTask
 
 SHOWN_COLUMNS = 2
 MOST_NAMED_CLASSES = 20
 BAND = 0.18
-"""Opacity of an interval: light enough for those of several methods to lie over each other."""
+"""Opacity of an interval, of which two lie over each other."""
 
 
 def forecasts(results: Results, tasks: list[JudgedTask]) -> list[Picture | Missing]:
@@ -43,6 +43,8 @@ def _forecast(results: Results, task: JudgedTask) -> Picture | Missing:
         return Missing(key, title, "no example windows were kept: examples.json is absent")
     seed, reference = next(iter(examples.values()))
     windows, columns = reference.windows, reference.columns
+    widest = widest_interval(reference)
+    banded = [name for name in examples if name in (STL, best_method(results.verdicts, task))]
     rows = min(SHOWN_COLUMNS, len(columns))
     figure, axes = canvas(3.4 * len(windows) + 0.3, 2.2 * rows + 0.5, rows, len(windows))
     for row in range(rows):
@@ -60,24 +62,35 @@ def _forecast(results: Results, task: JudgedTask) -> Picture | Missing:
                     continue  # another window, so no fair comparison
                 line = method_line(name, names)
                 ax.plot(ahead[1:], other.prediction[row], label=name, **{**line, "linewidth": 1.5})
-                if (widest := widest_interval(example)) is not None and other.quantiles is not None:
-                    low, high = (other.quantiles[bound][row] for bound in widest[:2])
-                    ax.fill_between(ahead[1:], low, high, color=line["color"], alpha=BAND, linewidth=0)
+                if name in banded:
+                    _band(ax, example, other, row, line["color"])
             ax.axvline(0, color=INK, linewidth=0.8, linestyle=":")
             ax.set_title(f"window {number + 1}" if row == 0 else "")
             ax.set_ylabel(f"{columns[row]}{f', {unit}' if unit else ''}" if number == 0 else "")
             ax.set_xlabel("rows after the last known one" if row == rows - 1 else "")
             ax.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     legend_below(figure, axes[:1])
-    widest = widest_interval(reference)
     return picture(
         figure, key, title,
         f"Test windows in original units, seed {seed}: the thin line is the end of the input, the thick one what came "
         "next. Look where methods part from STL, and whether forecasts flatten towards the mean with distance."
-        + ("" if widest is None else f" Lines are medians; a band should hold {100 * widest[2]:g} % of what came.")
+        + ("" if widest is None else f" Lines are medians; {listed(banded)} have bands that should hold "
+           f"{100 * widest[2]:g} % of what came.")
         + (f" The first {rows} of {len(columns)} columns." if rows < len(columns) else ""),
         f"Input, truth and predictions of {listed(list(examples))} for {len(windows)} test windows of {task.name}.",
     )  # fmt: skip
+
+
+def _band(ax: Axes, example: Example, window: Window, column: int, colour: str) -> None:
+    """Shades the widest interval of a column, if quantiles are predicted."""
+    widest = widest_interval(example)
+    if widest is None or window.quantiles is None:
+        return
+    low, high = (window.quantiles[bound][column] for bound in widest[:2])
+    steps = np.arange(1, len(low) + 1)
+    ax.fill_between(steps, low, high, color=colour, alpha=BAND, linewidth=0)
+    for bound in (low, high):
+        ax.plot(steps, bound, color=colour, linewidth=0.8, alpha=0.7)
 
 
 def widest_interval(example: Example) -> tuple[int, int, float] | None:
