@@ -1,4 +1,4 @@
-"""Images: an epoch against a plain DataLoader over a per-sample Dataset, what 100 heads cost, and peak memory.
+"""Images: an epoch against a plain DataLoader over a per-sample Dataset, what 100 labels or numbers cost, peak memory.
 
     python -m benchmarks.images                      # half a minute on an idle machine
 
@@ -9,6 +9,7 @@ weights with AdamW, batch 128, in one process, in turn, on one thread.
 
 import resource
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -28,6 +29,7 @@ from mtl.models.build import MultiTaskModel, build_model
 from mtl.seeding import make_deterministic
 from mtl.tasks.base import TaskSpec
 from mtl.tasks.binary import Binary
+from mtl.tasks.regression import Regression
 from mtl.training.checkpoint import Checkpoint
 from mtl.training.fit import fit
 from mtl.training.optimiser import adamw
@@ -64,20 +66,22 @@ class Usual(Lean):
         return pixels.sub_(mean[:, None, None]).div_(std[:, None, None]), self.labels[item].float()
 
 
-def tasks(heads: int) -> list[TaskSpec]:
-    return [Binary(name=f"t{k}", source="images", input=inputs.IMAGES, shape=(1, 28, 28), columns=["grey"],
-                   classes=["no", "yes"])
-            for k in range(heads)]  # fmt: skip
+def tasks(heads: int, numbers: bool) -> list[TaskSpec]:
+    """Binary tasks, or regressions."""
+    at: dict[str, Any] = {"source": "images", "input": inputs.IMAGES, "shape": (1, 28, 28), "columns": ["grey"]}
+    if numbers:
+        return [Regression(name=f"t{k}", target=f"t{k}", **at) for k in range(heads)]
+    return [Binary(name=f"t{k}", classes=["no", "yes"], **at) for k in range(heads)]
 
 
 class Load:
-    """`heads` binary tasks on `images` random images."""
+    """`heads` binary tasks on `images` random images, or as many regressions."""
 
-    def __init__(self, heads: int, images: int) -> None:
+    def __init__(self, heads: int, images: int, numbers: bool = False) -> None:
         torch.manual_seed(0)
-        self.specs = tasks(heads)
+        self.specs = tasks(heads, numbers)
         self.images = torch.randint(256, (images, 1, 28, 28), dtype=torch.uint8)
-        self.labels = torch.randint(2, (images, heads))
+        self.labels = torch.randn(images, heads) if numbers else torch.randint(2, (images, heads))
         named = {spec.name: column.contiguous() for spec, column in zip(self.specs, self.labels.unbind(1), strict=True)}
         source = ImageSet("images", self.images, ["grey"], torch.zeros(images, dtype=torch.int64), 2, {}, {})
         samples = image_samples(source, torch.arange(images), torch.tensor([MEAN]).double(),
@@ -158,9 +162,11 @@ def main(given: Sequence[str] | None = None) -> int:
     images: int = options.images
     make_deterministic(0, 1)
     two, one, hundred = Load(2, images), Load(1, images), Load(100, images)
+    number, numbers = Load(1, images, numbers=True), Load(100, images, numbers=True)
     seconds = interleaved({
         "ours": two.ours(), "usual": two.plain(Usual), "lean": two.plain(Lean),
-        "one head": one.ours(), "100 heads": hundred.ours(),
+        "one head": one.ours(), "100 heads": hundred.ours(), "one number": number.ours(),
+        "100 numbers": numbers.ours(),
         "network": network_alone(two), **{f"batches {k}": work for k, work in gathering(two).items()},
     }, options.rounds)  # fmt: skip
     per_second = {name: images / value for name, value in seconds.items()}
@@ -173,6 +179,7 @@ def main(given: Sequence[str] | None = None) -> int:
                seconds["batches loader"] / seconds["batches ours"], "×"),
         Result("the loop against forward, backward and optimiser alone", seconds["ours"] / seconds["network"], "×"),
         Result("100 binary heads against one", seconds["100 heads"] / seconds["one head"], "×", 1.3),
+        Result("100 regressions against one", seconds["100 numbers"] / seconds["one number"], "×", 1.3),
         Result("an epoch of MNIST (55,000 images)", seconds["ours"] * IMAGES / images, "CPU s"),
         Result("peak memory of this process", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6, "GB"),
     ])  # fmt: skip

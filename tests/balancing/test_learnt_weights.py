@@ -1,5 +1,7 @@
 """Loss weightings that remember: against torchjd's where it has them, and by hand."""
 
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -8,6 +10,7 @@ from torchjd.scalarization import DWA, FAMO, IMTLL, STCH
 
 from mtl.balancing.gradnorm import GradNorm
 from mtl.balancing.jacobian import JacobianDescent
+from mtl.tasks.regression import Regression
 from tests.balancing.linear_losses import balancer, specs, take
 
 
@@ -144,3 +147,19 @@ def test_normalisation_of_an_absent_task_waits() -> None:
     first, _ = take(method, torch.eye(1, 2), [4.0], present=(1,))
     second, _ = take(method, torch.eye(2), [2.0, 8.0])
     assert first.tolist() == pytest.approx([0, 0.25]) and second.tolist() == pytest.approx([0.5, 0.25])
+
+
+@pytest.mark.parametrize(("form", "factors"), [("kendall", (0.5, 0.5, 1.0)), ("half", (0.5, 0.5, 0.5))])
+def test_uncertainty_weighs_a_regression_by_its_own_form(form: str, factors: tuple[float, ...]) -> None:
+    """A forecast, a regression and a label, by Kendall's equation 10: factor · e^−s · L + s / 2."""
+    at: dict[str, Any] = {"source": "line", "shape": (1, 8), "columns": ["c0"]}
+    forecast, label = specs(2, mixed=True)
+    method = balancer({"kind": "uncertainty", "form": form}, [forecast, Regression(name="r", target="r", **at), label])
+    log_variance = next(method.parameters())
+    log_variance.data = torch.tensor([0.4, -0.6, 0.2])
+    losses = torch.tensor([0.7, 1.1, 0.5])
+    weights, _ = take(method, torch.eye(3), losses)
+    expected = torch.tensor(factors) * torch.exp(-log_variance.detach())
+    torch.testing.assert_close(weights, expected)
+    assert log_variance.grad is not None
+    torch.testing.assert_close(log_variance.grad, 0.5 - expected * losses)

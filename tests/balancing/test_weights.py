@@ -16,7 +16,7 @@ from mtl.config import EqualMethod, SequentialMethod, UncertaintyMethod, Weighte
 from mtl.tasks.base import TaskSpec
 from tests.helpers.problems import spec
 
-F, G = spec("forecast", "f"), spec("forecast", "g", weight=3.0)
+F, G = spec("forecast", "f"), spec("regression", "g", weight=3.0)
 C, D = spec("classification", "c"), spec("binary", "d", weight=4.0)
 LOSSES = {"f": 2.0, "g": 0.5, "c": 1.5, "d": 0.25}
 

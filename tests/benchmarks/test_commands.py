@@ -268,8 +268,8 @@ def test_memory_of_no_method() -> None:
 
 def test_images(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rows = run("images", tmp_path, capsys, "--rounds", "1", "--images", "256")
-    assert positive(rows) and len(rows) == 9
-    assert {"ours against it", "100 binary heads against one"} <= set(rows)
+    assert positive(rows) and len(rows) == 10
+    assert {"ours against it", "100 binary heads against one", "100 regressions against one"} <= set(rows)
 
 
 def test_datamaps(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -77,6 +77,7 @@ def test_pos_weight_multiplies_the_positives_only() -> None:
         ("forecast", torch.randn(6, 2, 4, generator=drawer()), torch.zeros(6, 2, 4)),
         ("classification", torch.randn(6, 3, generator=drawer()), torch.tensor([0, 1, -1, 2, -1, 0])),
         ("binary", torch.randn(6, generator=drawer()), torch.tensor([0, 1, -1, 1, -1, 0])),
+        ("regression", torch.randn(6, generator=drawer()), torch.tensor([0.5, 2.0, 0.0, -1.0, 0.0, 3.0])),
     ],
 )
 def test_masked_samples_count_neither_in_the_loss_nor_in_the_gradient(
