@@ -93,7 +93,7 @@ def _method(config: Config, name: str) -> list[Problem]:
     tasks = config.method_tasks(name)
     if isinstance(method, WeightedMethod) and len({config.tasks[task].family for task in tasks}) < 2:
         message = (
-            "needs tasks of both kinds, a forecast and a label; all tasks here are of one kind: try `kind: equal`."
+            "needs tasks of both kinds, of numbers and of classes; all tasks here are of one kind: try `kind: equal`."
         )
         problems.append((f"{path}.lambda", message))
     problems += [(f"{path}.{key}", message) for key, message in phase_problems(config, method, tasks)]

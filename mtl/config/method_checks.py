@@ -34,7 +34,7 @@ def phase_problems(config: Config, method: Method, tasks: list[str]) -> list[tup
     if method.target is not None:
         problems.append(("target", "does not go with `kind: sequential`, which has phases of its own."))
     if method.order is None and len({config.tasks[task].family for task in tasks}) < 2:
-        message = "needs tasks of both kinds, a forecast and a label; all tasks here are of one kind: `order: ["
+        message = "needs tasks of both kinds, of numbers and of classes; all tasks here are of one kind: `order: ["
         problems.append(("first", f"{message}{', '.join(tasks)}]` goes with any tasks."))
     odd = sorted(set(method.tasks or tasks) ^ set(tasks))
     if odd:
