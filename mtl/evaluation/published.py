@@ -2,7 +2,8 @@
 
 Many published tables give the best test accuracy over the epochs. With `train.watch_test` it can be computed here, for
 comparison with them: a joint run is taken at the epoch with the best mean over its label tasks, a single-task model at
-its own best epoch. The honest numbers are those of the epoch that validation data chose. Forecasts are left out.
+its own best epoch, and so is each task of a sequential run that never trains all labels in one phase. The honest
+numbers are those of the epoch that validation data chose. Tasks of numbers are left out.
 """
 
 from collections.abc import Iterable, Sequence
@@ -34,15 +35,19 @@ def published(made: Comparison, histories: Iterable[tuple[Run, History]]) -> Pub
     for start in used_starts(made):
         alone = {task: made.stl(task, start) for task in label_tasks(made, config.baseline_tasks)}
         if alone:
-            own = {task: [max(_watched(known, run, [task])[0]) for run in runs] for task, runs in alone.items()}
+            own = {task: _own_best(known, runs, task) for task, runs in alone.items()}
             entries.append(_entry(made, None, start, alone, own, _mean_of(own.values())))
     for name, method in config.finetune.methods.items():
         tasks = label_tasks(made, config.judged_tasks(name))
         if tasks:
             runs = made.joint(name)
             curves = [_watched(known, run, tasks) for run in runs]
-            own = {task: [max(seed[number]) for seed in curves] for number, task in enumerate(tasks)}
-            best = [max(_mean_of(seed)) for seed in curves]
+            if all(curves):
+                own = {task: [max(seed[number]) for seed in curves] for number, task in enumerate(tasks)}
+                best = [max(_mean_of(seed)) for seed in curves]
+            else:
+                own = {task: _own_best(known, runs, task) for task in tasks}
+                best = _mean_of(own.values())
             entries.append(_entry(made, name, method.label, dict.fromkeys(tasks, runs), own, best))
     if not entries:
         return None
@@ -51,14 +56,30 @@ def published(made: Comparison, histories: Iterable[tuple[Run, History]]) -> Pub
 
 
 def _watched(known: Histories, run: Run, tasks: Sequence[str]) -> list[list[float]]:
-    """[tasks][epochs]: test accuracies after each epoch of the last phase that trained all of `tasks`."""
+    """[tasks][epochs]: test accuracies after each epoch of the last phase that trained all of `tasks`; empty where none
+    did."""
     watched = [(row.phase, row.test) for row in known[run.path].epochs if row.test is not None]
     watched = [(phase, test) for phase, test in watched if all(task in test for task in tasks)]
     if not watched:
-        file = run.path.folder / "history.json"
-        raise UserError(f"{file} holds no test metrics; run `mtl repro {run.path.target} --force`.")
+        return []
     last = watched[-1][0]
     return [[test[task]["accuracy"] for phase, test in watched if phase == last] for task in tasks]
+
+
+def _own_best(known: Histories, runs: Sequence[Run], task: str) -> list[float]:
+    """Best test accuracy of a task over the epochs of the last phase that trained it, for each run.
+
+    Raises:
+        UserError: a history holds no test metrics of it.
+    """
+    best = []
+    for run in runs:
+        curves = _watched(known, run, [task])
+        if not curves:
+            file = run.path.folder / "history.json"
+            raise UserError(f"{file} holds no test metrics; run `mtl repro {run.path.target} --force`.")
+        best.append(max(curves[0]))
+    return best
 
 
 def _mean_of(curves: Iterable[Sequence[float]]) -> list[float]:

@@ -133,6 +133,21 @@ def test_the_phase_of_a_target_counts_alone() -> None:
     assert verdicts.advice.startswith("Joint training before odd's own (hard, two budgets) helped odd (+")
 
 
+def test_labels_that_no_phase_trains_together_count_at_their_own_best_epoch() -> None:
+    method = {"kind": "sequential", "order": ["even", "odd"]}
+    config = labels_config(train={"watch_test": True}, finetune={"methods": {"turns": method}})
+    runs = make_runs(config, accuracy)
+    phases = [epoch_json(number, phase=phase, test={task: {"accuracy": value}})
+              for phase, task in ((1, "even"), (2, "odd"))
+              for number, value in ((1, 0.5), (2, 0.75 + phase / 10), (3, 0.6))]  # fmt: skip
+    histories = [(run, history(*(watched(run) if run.stage == "baseline" else phases))) for run in runs]
+    found = compare(config, runs, histories).published
+    assert found is not None
+    turns = found.entries[1]
+    assert (turns.by_task["even"].best.mean, turns.by_task["odd"].best.mean) == pytest.approx((0.85, 0.95))
+    assert turns.best.mean == pytest.approx(0.9)
+
+
 def test_a_history_without_test_metrics_names_the_stage() -> None:
     config = labels_config(train={"watch_test": True})
     runs = make_runs(config, accuracy)
