@@ -1,4 +1,4 @@
-"""How often `mtl advise` is wrong, on `sensors`, whose relatedness is known.
+"""Error rate of `mtl advise` on `sensors`, whose relatedness is known.
 
     python -m benchmarks.advice            # ten plants at relatedness 0, ten at 1; ten minutes of one core
 
@@ -30,20 +30,20 @@ SEEN, FRESH = range(5), range(5, 10)
 """Seeds of the data at each relatedness: settings and rule were found on the first five, and judged on the others."""
 PLANTS = [*SEEN, *FRESH]
 SEEDS = 8
-"""Of the training."""
+"""Number of training seeds."""
 TOGETHER = ("train together", "related: worth a joint model")
-"""How a line of advice on a pair or a method speaks for joint training."""
+"""Words by which a line of advice on a pair or a method speaks for joint training."""
 
 
 @dataclass(frozen=True)
 class Advised:
-    """What was advised on one plant."""
+    """Advice on one plant."""
 
     relatedness: float
     plant: int
     advice: str
     helped: bool
-    """Whether joint training was shown to help `few` on test data."""
+    """True when joint training was shown to help `few` on test data."""
     likeness: float
     """Correlation of the two data maps, mean over seeds."""
     together: list[str]
@@ -51,7 +51,7 @@ class Advised:
 
     @property
     def joint(self) -> bool:
-        """Whether joint training is recommended."""
+        """True when joint training is recommended."""
         return self.advice.startswith(("Train jointly", "Use "))
 
 
@@ -99,14 +99,14 @@ def advise_on(relatedness: float, plant: int, seeds: int, root: Path) -> Advised
 
 
 def measure(relatedness: float, plants: Sequence[int] = PLANTS, seeds: int = SEEDS) -> list[Advised]:
-    """What is advised on every plant."""
-    found = []
+    """Collects the advice on every plant."""
+    advised = []
     for plant in plants:
         with tempfile.TemporaryDirectory() as folder:
-            found.append(advise_on(relatedness, plant, seeds, Path(folder)))
-        last = found[-1]
+            advised.append(advise_on(relatedness, plant, seeds, Path(folder)))
+        last = advised[-1]
         print(f"relatedness {relatedness:g}, plant {plant}, maps {last.likeness:+.2f}: {last.advice}", flush=True)
-    return found
+    return advised
 
 
 def main(given: Sequence[str] | None = None) -> int:
@@ -120,12 +120,12 @@ def main(given: Sequence[str] | None = None) -> int:
     results = []
     for words, plants in (("plants the rule was found on", seen), ("fresh plants", fresh)):
         n = f"of {len(plants)}"
-        zero, one = ([a for a in some if a.plant in plants] for some in (unrelated, same))
+        of_unrelated, of_same = ([a for a in some if a.plant in plants] for some in (unrelated, same))
         results += [
-            Result(f"relatedness 0, {words}: joint training recommended", sum(a.joint for a in zero), n, 0),
-            Result(f"relatedness 0, {words}: a line speaks for it", sum(bool(a.together) for a in zero), n, 0),
-            Result(f"relatedness 0, {words}: it helped nevertheless", sum(a.helped for a in zero), n),
-            Result(f"relatedness 1, {words}: joint training not recommended", sum(not a.joint for a in one), n, 0),
+            Result(f"relatedness 0, {words}: joint training recommended", sum(a.joint for a in of_unrelated), n, 0),
+            Result(f"relatedness 0, {words}: a line speaks for it", sum(bool(a.together) for a in of_unrelated), n, 0),
+            Result(f"relatedness 0, {words}: it helped nevertheless", sum(a.helped for a in of_unrelated), n),
+            Result(f"relatedness 1, {words}: joint training not recommended", sum(not a.joint for a in of_same), n, 0),
         ]
     return finish(options, results, {"advised": [vars(a) for a in unrelated + same]})
 

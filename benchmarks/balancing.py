@@ -1,4 +1,4 @@
-"""What a step of every balancing method costs, beside a plain step with equal weights, in one process on one thread.
+"""Cost of a step of every balancing method, beside a plain step with equal weights, in one process on one thread.
 
     python -m benchmarks.balancing                   # about a quarter of an hour, idle
 
@@ -52,7 +52,7 @@ SAMPLES, PIXELS, HIDDEN, WIDTH = 128, 784, 256, 128
 LOSS_LIMIT = 1.1
 WARM_UP = 5
 FEATURE_LIMITS = {"upgrad": 2.5, "mgda": 1.5, "dualproj": 1.5}
-"""At 100 tasks."""
+"""Limits on the ratios at 100 tasks."""
 WEIGHTING = ["fixed", "uncertainty", "dwa", "rlw", "imtl_l", "geometric_mean", "stch", "famo"]
 AGGREGATION = [
     "upgrad", "dualproj", "mgda", "pcgrad", "gradvac", "cagrad", "nash_mtl", "imtl_g", "aligned_mtl", "config",
@@ -64,7 +64,7 @@ TORCHJD: dict[str, Callable[[int], Aggregator]] = {
     "nash_mtl": lambda k: NashMTL(k), "imtl_g": lambda k: IMTLG(), "aligned_mtl": lambda k: AlignedMTL(),
     "config": lambda k: ConFIG(), "fairgrad": lambda k: FairGrad(alpha=1.0),
 }  # fmt: skip
-"""Method → torchjd's own for K tasks; the exact form of each is measured beside it."""
+"""Method → torchjd's own aggregator for K tasks; our exact form of each is measured beside it."""
 PEER = {"upgrad": "29–33", "mgda": "26", "cagrad": "29", "pcgrad": "40"}
 """Ratios at 100 tasks that were read on a like machine with other code around."""
 
@@ -75,7 +75,7 @@ def trunk() -> nn.Module:
 
 
 def data(count: int) -> tuple[Tensor, Tensor]:
-    """Images of ten kinds and, for each task, whether the kind is among its own: labels that can be learnt."""
+    """Images of ten kinds; a task's label says whether the kind is among its own, so that labels can be learnt."""
     dice = torch.Generator().manual_seed(0)
     kind = torch.randint(10, (SAMPLES,), generator=dice)
     images = torch.randn(10, PIXELS, generator=dice)[kind] + torch.randn(SAMPLES, PIXELS, generator=dice)
@@ -148,31 +148,31 @@ Maker = Callable[[], Callable[[], object]]
 
 
 def works(count: int, slow: bool) -> dict[str, Maker]:
-    """Name → what makes a step. Slow ones: exact gradients of many tasks."""
+    """Name → maker of a step; `slow` selects the exact gradients of many tasks."""
 
     def ours(kind: str, **options: object) -> Maker:
         return lambda: Ours(config(kind, count) | options, count)
 
     if slow:
-        found = {f"{kind}, exact": ours(kind) for kind in TORCHJD}
+        timed = {f"{kind}, exact": ours(kind) for kind in TORCHJD}
         theirs: dict[str, Maker] = {
             f"{kind}, torchjd": lambda make=make: Torchjd(make(count), count)  # type: ignore[misc]
             for kind, make in TORCHJD.items()
         }
-        return found | theirs | {"gradnorm": ours("gradnorm")}
-    found = {kind: ours(kind) for kind in WEIGHTING}
-    return found | {f"{kind}, on features": ours(kind, features="features") for kind in AGGREGATION}
+        return timed | theirs | {"gradnorm": ours("gradnorm")}
+    timed = {kind: ours(kind) for kind in WEIGHTING}
+    return timed | {f"{kind}, on features": ours(kind, features="features") for kind in AGGREGATION}
 
 
 def by_turns(makers: Sequence[Maker], count: int, rounds: int) -> list[tuple[float, ...]]:
-    """CPU seconds of a plain step and of one of each maker's, round by round: each finds in the caches what the others
-    left there, and a slow moment of the machine meets all."""
+    """CPU seconds of a plain step and of each maker's step, round by round, so that all find the caches as the others
+    left them and a slow moment of the machine meets all."""
     steps: list[Callable[[], object]] = [Ours({"kind": "equal"}, count), *(make() for make in makers)]
     return [tuple(cpu_seconds(step) for step in steps) for _ in range(WARM_UP + rounds)][WARM_UP:]
 
 
 def median_ratio(taken: list[tuple[float, ...]], of: int, to: int = 0) -> float:
-    """Median over the rounds of one step's time to another's; 0 is the plain one."""
+    """Median over the rounds of the ratio of one step's time to another's; 0 is the plain step."""
     return median(times[of] / times[to] for times in taken)
 
 
@@ -203,7 +203,7 @@ def resident(field: str) -> int:
 
 
 def limit(name: str, count: int) -> float | None:
-    """What is asked of a ratio."""
+    """Limit on a ratio."""
     if name in WEIGHTING:
         return LOSS_LIMIT
     kind, _, form = name.partition(", ")

@@ -1,4 +1,4 @@
-"""What the commands of all benchmarks have in common: help, options, exit codes.
+"""Common parts of all benchmark commands: help, options, exit codes.
 
 Exit codes: 0 everything was measured; 1 with `--strict`, a limit was missed (an error of ours shows its traceback and
 ends with 1 as well); 2 a mistake of the user's, in one message.
@@ -15,10 +15,10 @@ from mtl.errors import exit_on_user_error
 
 
 def parser(benchmark: str, doc: str | None) -> ArgumentParser:
-    """The parser of a benchmark, with what all of them take.
+    """Parser of a benchmark, with the options that all of them take.
 
     Args:
-        benchmark: its module's name, which its JSON has too.
+        benchmark: name of its module and of its JSON file.
         doc: its module's docstring, shown as help.
     """
     made = child_parser(benchmark, doc)

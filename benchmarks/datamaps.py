@@ -1,4 +1,4 @@
-"""What data maps cost: 100 tasks × 50,000 images, recorded while a small convolutional network trains on them.
+"""Cost of data maps: 100 tasks × 50,000 images, recorded while a small convolutional network trains on them.
 
     python -m benchmarks.datamaps          # about a minute on an idle machine
 

@@ -1,4 +1,4 @@
-"""How fast one joint step is on each device of this machine, at the sizes of the preset `etth1-har`.
+"""Time of one joint step on each device of this machine, at the sizes of the preset `etth1-har`.
 
     python -m benchmarks.device                      # some seconds on an idle machine
 
@@ -19,7 +19,7 @@ from benchmarks.loop import etth1_har
 from benchmarks.machine import Result
 
 WINDOWS = 64
-"""Of each of the two tasks."""
+"""Number of windows of each of the two tasks in a step."""
 WARM_UP = 3
 
 
@@ -37,7 +37,7 @@ class Row:
 
     @property
     def name(self) -> str:
-        """As the table shows it."""
+        """Name of the row in the table."""
         return f"{self.device.type}, {self.threads} thread{'' if self.threads == 1 else 's'}"
 
     def step(self) -> None:

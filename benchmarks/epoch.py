@@ -1,4 +1,4 @@
-"""What an epoch costs besides its arithmetic, how the cost grows, and what a second core brings.
+"""Cost of an epoch besides its arithmetic, its growth, and the gain by a second core.
 
     python -m benchmarks.epoch                       # two to three minutes on an idle machine
 
@@ -94,7 +94,7 @@ def loading(config: Config, method: str, root: Path) -> list[Result]:
 
 
 def tracked(method: str, root: Path, epoch_seconds: float) -> list[Result]:
-    """What publishing a run adds to each of its epochs, once the store is there: to training, and in the background."""
+    """Cost that publishing adds to each epoch of a run, once the store is there: in training and in the background."""
     # Publishing depends on the numbers of epochs and metrics, not on the steps: short epochs do.
     short = change(root, {"epoch: largest": "epoch: smallest"} if "epoch: largest" in _params(root) else {})
     folders = [run_finetune(short, method, seed, root) for seed in short.base.seeds[:2]]
@@ -129,21 +129,21 @@ class Load:
     windows: int = 512
     length: int = 64
     shared: bool = True
-    """Whether all tasks read the same windows, or each its own."""
+    """True when all tasks read the same windows, False when each reads its own."""
     batch: int = 32
     """Windows of each pool in a step."""
 
     def pools(self, windows: int, specs: list[TaskSpec]) -> list[Pool]:
-        """One pool, or one a task."""
-        found = []
+        """Makes one pool for all tasks, or a pool for each."""
+        made = []
         for group in [specs] if self.shared else [[spec] for spec in specs]:
             flat = torch.randn(windows + self.length + 6, len(COLUMNS))
             targets = {
                 spec.name: Target(None, 6) if spec.kind == "forecast" else Target(torch.randint(3, (windows,)))
                 for spec in group
             }
-            found.append(Pool(group[0].name, group[0].name, Windows(flat, self.length, torch.arange(windows)), targets))
-        return found
+            made.append(Pool(group[0].name, group[0].name, Windows(flat, self.length, torch.arange(windows)), targets))
+        return made
 
     def seconds(self) -> float:
         """CPU seconds of an epoch, the lesser of two."""

@@ -1,4 +1,4 @@
-"""The groups that are found of published task sets, by every relation and method, beside the published groups.
+"""Groups of published task sets by every relation and clustering method, beside the published groups.
 
     mtl preset use cifar10-15 && mtl repro cluster && python -m benchmarks.groups
 
@@ -29,7 +29,7 @@ PUBLISHED: dict[int, list[set[str]]] = {
     2: [MACHINES, ANIMALS],
     3: [MACHINES | {"living", "not_living"}, ANIMALS | {"odd", "downside"}, {"random"}],
 }
-"""Number of clusters → the published ones."""
+"""Number of clusters → the published clusters (STG-MTL, arXiv 2307.03374)."""
 TOGETHER = {
     "people": {"baby", "boy", "girl", "man", "woman"},
     "flowers": {"orchid", "poppy", "rose", "sunflower", "tulip"},
@@ -44,19 +44,19 @@ ALGORITHMS: dict[str, dict[str, Any]] = {
 
 
 def likeness(tasks: list[str], labels: list[int], clusters: int) -> float | None:
-    """Adjusted Rand index against the published clusters; None where there are none of these tasks."""
+    """Adjusted Rand index against the published clusters; None where none are published for these tasks."""
     home = {name: number for number, group in enumerate(PUBLISHED.get(clusters, [])) for name in group}
     shared = [name for name in tasks if name in home]
     if len(shared) < len(tasks) - 1:
         return None
-    found = dict(zip(tasks, labels, strict=True))
-    return float(adjusted_rand_score([home[name] for name in shared], [found[name] for name in shared]))
+    label_of = dict(zip(tasks, labels, strict=True))
+    return float(adjusted_rand_score([home[name] for name in shared], [label_of[name] for name in shared]))
 
 
 def most_together(tasks: list[str], labels: list[int], names: set[str]) -> int:
-    """How many of the names lie in the cluster that holds most of them."""
-    found = dict(zip(tasks, labels, strict=True))
-    return max(Counter(found[name] for name in names).values())
+    """Number of the names that lie in the cluster that holds most of them."""
+    label_of = dict(zip(tasks, labels, strict=True))
+    return max(Counter(label_of[name] for name in names).values())
 
 
 def main(given: Sequence[str] | None = None) -> int:
@@ -74,21 +74,21 @@ def main(given: Sequence[str] | None = None) -> int:
             plan = {"relation": {"kind": relation}, "algorithm": algorithm, "clusters": asked}
             chosen = ClusterConfig.model_validate(config.cluster.model_dump(mode="json") | plan)
             began = perf_counter()
-            found = find_groups(chosen, config.base.seeds)
+            grouping = find_groups(chosen, config.base.seeds)
             seconds = perf_counter() - began
-            tasks, number, each = found.tasks, found.clusters, list(found.labels_of_runs.values())
-            agreed = found.stability.runs
-            shown = "; ".join(", ".join(group) for group in found.groups) if len(tasks) < 20 else ""
+            tasks, number, each = grouping.tasks, grouping.clusters, list(grouping.labels_of_runs.values())
+            agreed = grouping.stability.runs
+            shown = "; ".join(", ".join(group) for group in grouping.groups) if len(tasks) < 20 else ""
             note = f"between seeds {'–' if agreed is None else f'{agreed:.2f}'}, {seconds:.1f} s. {shown}"
             name = f"{relation}, {words}, {number} clusters"
             if set().union(*TOGETHER.values()) <= set(tasks):
                 for what, names in TOGETHER.items():
                     alone = fmean(most_together(tasks, labels, names) for labels in each)
-                    together = most_together(tasks, found.labels, names)
+                    together = most_together(tasks, grouping.labels, names)
                     said = f"a seed alone {alone:.1f}, {note}"
                     results.append(Result(f"{name}: {what} in one", together, f"of {len(names)}", note=said))
                 continue
-            index = likeness(tasks, found.labels, number)
+            index = likeness(tasks, grouping.labels, number)
             if index is None:
                 continue
             alone = fmean(value for labels in each if (value := likeness(tasks, labels, number)) is not None)

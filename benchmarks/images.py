@@ -38,7 +38,7 @@ from mtl.training.stopping import Selector
 from mtl.types import ImageSet
 
 IMAGES, BATCH, EPOCH_IMAGES = 55_000, 128, 12_800
-"""A hundred steps are an epoch here if `--images` is not given: the time of an epoch is in proportion to them."""
+"""Images of an epoch unless `--images` is given: a hundred steps, since its time is in proportion to its steps."""
 MEAN, STD = 0.1307, 0.3081
 ENCODER = MlpEncoder(kind="mlp", sizes=[64, 32])
 
@@ -107,7 +107,7 @@ class Load:
         return epoch
 
     def plain(self, kind: type[Lean]) -> Callable[[], None]:
-        """The same network behind a DataLoader, a loss a task."""
+        """Epoch of the same network behind a DataLoader, with a loss for each task."""
         model = self.model().train()
         optimiser = torch.optim.AdamW(model.parameters(), lr=1e-3, weight_decay=0.0)
         loader = DataLoader(kind(self.images, self.labels), batch_size=BATCH, shuffle=True)
@@ -115,9 +115,9 @@ class Load:
 
         def epoch() -> None:
             for x, y in loader:
-                found = model(x, names)
+                logits = model(x, names)
                 loss = torch.stack([
-                    functional.binary_cross_entropy_with_logits(found[name], y[:, k]) for k, name in enumerate(names)
+                    functional.binary_cross_entropy_with_logits(logits[name], y[:, k]) for k, name in enumerate(names)
                 ]).sum()  # fmt: skip
                 optimiser.zero_grad()
                 loss.backward()
@@ -134,7 +134,7 @@ def gathering(load: Load) -> dict[str, Callable[[], object]]:
 
 
 def network_alone(load: Load) -> Callable[[], None]:
-    """What no loop can save: forward, backward and optimiser on a batch that lies ready."""
+    """Cost that no loop can save: forward, backward and optimiser on a batch that lies ready."""
     model = load.model().train()
     optimiser = adamw([(list(model.parameters()), 1e-3, 0.0)])
     batch = load.pool.batch(torch.arange(BATCH))

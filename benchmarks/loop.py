@@ -1,4 +1,4 @@
-"""The step of the training loop by itself, so that it can be timed: one at a call, on what a run is made of.
+"""The step of the training loop by itself, so that it can be timed: each call takes one step of a run's parts.
 
 A step: batches of every pool, forward, losses, balanced backward pass, the penalty of soft sharing, clipping, AdamW. It
 leaves the weights that `mtl.training.fit` leaves (tests/benchmarks/test_loop.py). Left out is what the loop does
@@ -43,7 +43,7 @@ class Loop:
     Args:
         model: the network.
         balancer: the method.
-        optimiser: of both.
+        optimiser: updates the weights of both.
         pools: training samples, on the model's device.
         specs: the tasks of the run, in order.
         batches: what the steps hold, without end.
@@ -65,10 +65,10 @@ class Loop:
 
 @dataclass(frozen=True)
 class Built:
-    """What a run of a method trains, on the CPU, as `mtl.experiment` builds it."""
+    """Parts of a run of a method that training needs, on the CPU, as `mtl.experiment` builds them."""
 
     config: Config
-    """With what the method itself says of training."""
+    """Configuration with the method's own settings of training."""
     specs: dict[str, TaskSpec]
     model: MultiTaskModel
     balancer: Balancer

@@ -1,4 +1,4 @@
-"""What every benchmark shares: the machine in words, how results are shown and written, CPU seconds of a call."""
+"""Common functions of the benchmarks: the machine in words, showing and writing of results, CPU seconds of a call."""
 
 import json
 import os
@@ -18,7 +18,7 @@ import torch
 HERE = Path(__file__).resolve().parent.parent
 """The project's folder, in which children of a benchmark start."""
 OUT = Path("benchmarks/out")
-"""Where the JSON of a benchmark goes (ignored by git: the numbers to keep stand in docs/results/speed.md)."""
+"""Folder of the benchmarks' JSON files (ignored by git: the numbers to keep stand in docs/results/speed.md)."""
 VERSIONS = ("torch", "numpy", "scikit-learn", "dvc", "mlflow")
 
 
@@ -44,19 +44,19 @@ def _cpuinfo(field: str) -> str | None:
 
 @dataclass(frozen=True)
 class Result:
-    """One line of a benchmark: what was measured, and what was asked of it (None: only shown)."""
+    """One line of a benchmark: the measured value and its limit (None: the value is only shown)."""
 
     name: str
     value: float
     unit: str
     limit: float | None = None
     at_least: bool = False
-    """Whether `limit` is a floor and not a ceiling."""
+    """True when `limit` is a floor, False when it is a ceiling."""
     note: str = ""
 
     @property
     def met(self) -> bool | None:
-        """Whether the limit is kept; None without one."""
+        """True when the limit is kept; None without a limit."""
         if self.limit is None:
             return None
         return self.value >= self.limit if self.at_least else self.value <= self.limit

@@ -1,4 +1,4 @@
-"""What a training step costs with every method of params.yaml, on the data it names, beside one with equal weights.
+"""Cost of a training step with every method of params.yaml, on its data, beside a step with equal weights.
 
     mtl preset use digits-balancing && mtl repro index && python -m benchmarks.methods
 
@@ -33,7 +33,7 @@ def loop_of(config: Config, tasks: list[str], method: Method, data: TaskSet, pla
 
 
 def turn(reference: Loop, work: Loop, first: bool) -> tuple[float, float]:
-    """CPU seconds of a step of each; they go first by turns, as whoever comes second finds warm caches."""
+    """CPU seconds of a step of each; they go first by turns, since the second finds warm caches."""
     if first:
         own = cpu_seconds(work)
         return cpu_seconds(reference), own
@@ -58,7 +58,7 @@ def main(given: Sequence[str] | None = None) -> int:
             continue
         tasks = config.method_tasks(name)
         plain = EqualMethod(kind="equal", init=method.init, freeze=method.freeze, width=method.width)
-        work, reference = (loop_of(config, tasks, one, data, plan) for one in (method, plain))
+        work, reference = (loop_of(config, tasks, timed, data, plan) for timed in (method, plain))
         pairs = [turn(reference, work, first=bool(number % 2)) for number in range(WARM_UP + rounds)][WARM_UP:]
         ratio = median(own / other for other, own in pairs)
         note = f"{median(own for _, own in pairs) * 1e3:.2f} ms"

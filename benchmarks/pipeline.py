@@ -30,7 +30,7 @@ MAIN = "from pipelines.cli import main; main()"
 
 
 def repro(root: Path) -> dict[str, float]:
-    """Runs the pipeline; stage → GB at its peak, its children included."""
+    """Runs the pipeline and returns stage → GB at its peak, its children included."""
     peaks: dict[str, float] = {}
     with tempfile.TemporaryFile("w+") as log:
         child = subprocess.Popen([sys.executable, "-c", MAIN, "repro"], cwd=root, env=environment(),
@@ -47,7 +47,7 @@ def repro(root: Path) -> dict[str, float]:
 
 def _stages(pid: int) -> list[tuple[str, float]]:
     """The stages that run now below `pid`, with the memory of each one's tree of processes."""
-    found: list[tuple[str, float]] = []
+    running: list[tuple[str, float]] = []
     try:
         below = psutil.Process(pid).children(recursive=True)
     except psutil.NoSuchProcess:
@@ -60,10 +60,10 @@ def _stages(pid: int) -> list[tuple[str, float]]:
                 continue
             tree = [process, *process.children(recursive=True)]
             name = " ".join([command[place].removeprefix("stages."), *command[place + 1 :]])
-            found.append((name, sum(p.memory_full_info().pss for p in tree) / 1e9))
+            running.append((name, sum(p.memory_full_info().pss for p in tree) / 1e9))
         except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
             continue
-    return found
+    return running
 
 
 def _is_stage(process: psutil.Process | None) -> bool:

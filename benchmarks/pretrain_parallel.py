@@ -40,8 +40,8 @@ from mtl.training.team import ALONE, Team
 
 
 def epoch(team: Team, patch_len: int, batch: int, steps: int) -> float:
-    """Wall seconds a step, over an epoch of `steps`; what is built before it and the one window that is validated
-    afterwards are counted in neither way and in both."""
+    """Wall seconds a step, over an epoch of `steps`. For both ways, building the network is not counted, and the one
+    window that is validated afterwards is."""
     make_deterministic(0, 1)
     config = TimeDartEncoder(kind="timedart", patch_len=patch_len, d_model=32, heads=DEFAULT_HEADS, layers=2, d_ff=64,
                              dropout=0.2)  # fmt: skip
@@ -61,7 +61,7 @@ def epoch(team: Team, patch_len: int, batch: int, steps: int) -> float:
 
 
 def member(rank: int, size: int, port: int, out: str, patch_len: int, batch: int, steps: int, turns: int) -> None:
-    """One of the processes; the first one writes what it has measured."""
+    """Runs one of the processes; the first process writes the measured seconds."""
     environment = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": size, "LOCAL_WORLD_SIZE": size,
                    "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}  # fmt: skip
     os.environ.update({name: str(value) for name, value in environment.items()})
@@ -70,12 +70,12 @@ def member(rank: int, size: int, port: int, out: str, patch_len: int, batch: int
     with joined(size, torch.device("cpu")) as team:
         for turn in range(turns + 1):
             dist.barrier()
-            one = epoch(ALONE, patch_len, batch, steps) if team.leads else 0.0
+            by_one = epoch(ALONE, patch_len, batch, steps) if team.leads else 0.0
             dist.barrier()
-            several = epoch(team, patch_len, batch, steps)
+            by_team = epoch(team, patch_len, batch, steps)
             if turn > 0:  # the first turn warms up
-                alone.append(one)
-                shared.append(several)
+                alone.append(by_one)
+                shared.append(by_team)
         if team.leads:
             Path(out).write_text(json.dumps({"alone": alone, "shared": shared}))
 

@@ -1,4 +1,4 @@
-"""Where the time of one of our steps goes, and how near its arithmetic comes to what this machine can do.
+"""Profile of one of our steps by groups of kernels, beside the best that this machine can do.
 
     python -m benchmarks.profile_step                # under a minute on an idle machine
 
@@ -22,7 +22,7 @@ from benchmarks.step import BATCH, PUBLISHED_HEADS, our_step
 from mtl.seeding import make_deterministic
 
 JOINT_WINDOWS = 32
-"""Of each of the two tasks of `etth1-har`."""
+"""Windows of each of the two tasks of `etth1-har` in a step."""
 
 GROUPS: dict[str, tuple[str, ...]] = {
     "matrix products of layers": ("aten::mm", "aten::addmm", "aten::linear"),
@@ -44,7 +44,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
 
 
 def limits() -> tuple[list[Result], float, float]:
-    """What one thread reaches at best: GFLOP/s of a large product, and GB/s of a copy far larger than the cache."""
+    """Best rates of one thread: GFLOP/s of a large product, and GB/s of a copy far larger than the cache."""
     a, b = torch.randn(1536, 1536), torch.randn(1536, 1536)
     product = 2 * 1536**3 / min(cpu_seconds(lambda: a @ b) for _ in range(8)) / 1e9
     tall, flat = torch.randn(8192, 64), torch.randn(64, 192)
@@ -94,8 +94,8 @@ def profiled(name: str, step: Callable[[], object], rounds: int, gflops: float, 
 
 
 def bytes_of(event: Any) -> float:
-    """Inputs of a kernel plus an output as large as the largest input: a lower bound where outputs are larger. Of what
-    a gather reads from, only what it takes: a batch's windows, not the source."""
+    """Inputs of a kernel plus an output as large as the largest input: a lower bound where outputs are larger. A
+    gather counts only the elements that it takes: a batch's windows, not the source."""
     if not any(event.key in kernels for kernels in GROUPS.values()):
         return 0.0
     sizes = [torch.Size(shape).numel() for shape in event.input_shapes if shape and isinstance(shape[0], int)]

@@ -41,26 +41,26 @@ def change(folder: Path, edits: dict[str, str]) -> Config:
 
 
 def one_epoch(folder: Path) -> Config:
-    """Every training for one epoch; returns the configuration."""
+    """Sets every training to one epoch; returns the configuration."""
     return _substitute(folder, r"^  epochs: \d+", "  epochs: 1")
 
 
 def seeds(folder: Path, number: int) -> Config:
-    """Runs of the seeds 0 … `number` − 1; returns the configuration."""
+    """Sets the seeds to 0 … `number` − 1; returns the configuration."""
     return _substitute(folder, r"\A(.*?^base:\n.*?^  seeds: )\[[^]]*\]", rf"\g<1>{list(range(number))}")
 
 
 def _substitute(folder: Path, pattern: str, new: str) -> Config:
     path = folder / "params.yaml"
-    text, found = re.subn(pattern, new, path.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
-    if not found:
+    text, replaced = re.subn(pattern, new, path.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    if not replaced:
         raise ValueError(f"params.yaml should hold {pattern}.")
     path.write_text(text, encoding="utf-8")
     return load_config(path)
 
 
 def run_in(folder: Path, *arguments: str, quiet: bool = True) -> str:
-    """Runs `python ARGUMENTS` in the project with the project's own modules; its standard output."""
+    """Runs `python ARGUMENTS` in the project with the project's own modules; returns its standard output."""
     done = subprocess.run([sys.executable, *arguments], cwd=folder, env=environment(), check=False,
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE if quiet else None, text=True)  # fmt: skip
     if done.returncode != 0:
@@ -81,7 +81,7 @@ def last_json(output: str) -> Any:
 
 
 def with_data(folder: Path, wanted: str) -> str:
-    """A project on `wanted`, or on `sensors` where the sources of `wanted` are not prepared here; says which."""
+    """Makes a project on `wanted`, or on `sensors` if the sources of `wanted` are not prepared; returns the choice."""
     make_project(folder, wanted)
     sources = load_config(folder / "params.yaml").prepare.sources
     files = [name for name, source in sources.items() if not isinstance(source, SensorsSource)]

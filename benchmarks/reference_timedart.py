@@ -111,11 +111,11 @@ class Reference(nn.Module):
         self.dropout = nn.Dropout(rate)
 
     def place(self, tokens: Float[Tensor, "S N D"]) -> Float[Tensor, "S N D"]:
-        """Positions added."""
+        """Adds the positions."""
         return self.dropout(tokens + self.get_buffer("position"))
 
     def encode(self, x: Float[Tensor, "S N D"], mask: Float[Tensor, "N N"] | None) -> Float[Tensor, "S N D"]:
-        """Placed tokens through the encoder."""
+        """Sends placed tokens through the encoder."""
         for block in self.blocks:
             x = block(x, mask)
         return self.norm(x)
@@ -126,14 +126,14 @@ class Reference(nn.Module):
         return self.dropout(self.head(flat)).permute(0, 2, 1)
 
     def forecast(self, x: Float[Tensor, "B L C"]) -> Float[Tensor, "B H C"]:
-        """z-scored windows to their z-scored future."""
+        """Forecasts the z-scored future of z-scored windows."""
         x, mean, std = _normalise(x)
         patches = _patches(x, self.patch_len)
         y = self.read(self.encode(self.place(self.embedding(patches)), None), x.shape[2])
         return y * std.repeat(1, y.shape[1], 1) + mean.repeat(1, y.shape[1], 1)
 
     def denoise(self, x: Float[Tensor, "B L C"], generator: torch.Generator | None = None) -> Float[Tensor, "B L C"]:
-        """z-scored windows, each patch predicted from its noisy form and the clean patches before it."""
+        """Predicts each patch of z-scored windows from its noisy form and the clean patches before it."""
         x, mean, std = _normalise(x)
         patches = _patches(x, self.patch_len)
         n = patches.shape[1]
@@ -196,7 +196,7 @@ def copy_weights(ours: DiffusionPretrainer | MultiTaskModel, reference: Referenc
 
 
 Pair = tuple[nn.Module, nn.Module]
-"""A layer of ours, and the same one of the reference."""
+"""A layer of ours and its counterpart in the reference."""
 
 
 def _encoder_pairs(ours: Block, theirs: EncoderBlock) -> list[Pair]:

@@ -74,7 +74,7 @@ def reference_step(kind: str, patch_len: int, windows: int) -> Callable[[], obje
 def our_step(
     kind: str, patch_len: int, heads: int, attention_dropout: float = 0.0, windows: int = BATCH
 ) -> Callable[[], object]:
-    """A step of ours, as the training loops take it."""
+    """A training step of ours, as the training loops take it."""
     config = TimeDartEncoder(
         kind="timedart", patch_len=patch_len, d_model=32, heads=heads, layers=2, d_ff=64, dropout=0.2,
         attention_dropout=attention_dropout, recipe="published",

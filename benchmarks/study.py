@@ -1,4 +1,4 @@
-"""A fixed study with one worker and with two: how much of the time the second one saves.
+"""Time of a fixed study with one worker and with two.
 
     python -m benchmarks.study                       # some minutes
 

@@ -1,4 +1,4 @@
-"""Stage `cluster`: which tasks belong together, by what the runs of one joint method have recorded."""
+"""Stage `cluster`: groups tasks that belong together, from the records of the runs of one joint method."""
 
 from mtl.grouping.find import find_groups
 from mtl.paths import GROUPS

@@ -8,7 +8,7 @@ from mtl.config.training import FinetuneConfig
 from mtl.errors import UserError, exit_on_user_error
 
 INTERRUPTED = 130
-"""Exit code after Ctrl-C, as a shell has it."""
+"""Exit code after Ctrl-C, as shells set it."""
 
 
 @contextmanager
@@ -23,7 +23,7 @@ def stage(sections: tuple[str, ...]) -> Iterator[Config]:
 
 
 def narrowed(config: Config, sections: tuple[str, ...]) -> Config:
-    """A config of which only `sections` can be read; any other is an AttributeError, so that a stage cannot use a
+    """Config of which only `sections` can be read; any other raises AttributeError, so that a stage cannot use a
     setting whose change would not rerun it."""
     view = config.model_copy()
     for name in Config.model_fields:

@@ -29,7 +29,7 @@ SECTIONS = ("prepare", "tasks", "evaluate")
 def main() -> None:
     """Writes data/index.json and data/tasks.json."""
     with stage(SECTIONS) as config:
-        found = {}
+        hashes = {}
         labels: dict[str, None] = {}
         grouped = False
         for name in config.prepare.sources:
@@ -37,7 +37,7 @@ def main() -> None:
             if not meta.exists():
                 raise UserError(f"{meta} is missing; run `dvc repro prepare@{name}`.")
             text = meta.read_bytes()
-            found[name] = hashlib.sha256(text).hexdigest()
+            hashes[name] = hashlib.sha256(text).hexdigest()
             meta_of = json.loads(text)
             kind, numbers = kind_named(meta_of.get("kind")), meta_of.get("numbers", [])
             held = Held(name, kind, meta_of["columns"], meta_of["classes"], numbers)
@@ -48,7 +48,7 @@ def main() -> None:
                 labels |= dict.fromkeys(held.classes)
                 grouped |= _grouped(PREPARED / name / "arrays.safetensors")
         check_slices(config.evaluate.slices, list(labels), grouped)
-        write_json(Path("data/index.json"), found)
+        write_json(Path("data/index.json"), hashes)
         tasks = [{"name": name} | task.model_dump(mode="json") for name, task in config.tasks.items()]
         write_json(Path("data/tasks.json"), tasks)
 

@@ -1,4 +1,4 @@
-"""Stage `reference`: what joint runs take from the single-task runs, so that they run again when it changes.
+"""Stage `reference`: values that joint runs take from the single-task runs, so that they run again when these change.
 
 The validation MSE of regressions, which `stopping: constrained` is measured by, and the hash of every model, whose
 losses order the samples of a `curriculum`.

@@ -1,1 +1,1 @@
-"""Where runs run: processes side by side, or several that share a run; the only door to processes that train."""
+"""Processes that train: side by side, or several that share a run. Nothing else in mtl starts such processes."""

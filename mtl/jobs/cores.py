@@ -1,4 +1,4 @@
-"""How many processes this machine has room for."""
+"""Number of processes that this machine has room for."""
 
 import os
 
@@ -6,6 +6,6 @@ from mtl.config import BaseConfig
 
 
 def workers(base: BaseConfig) -> int:
-    """Processes side by side: `base.jobs`, or as many as the cores have room for."""
+    """Number of processes side by side: `base.jobs`, or as many as the cores have room for."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, cores // base.threads) if base.jobs == "auto" else base.jobs

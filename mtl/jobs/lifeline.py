@@ -1,4 +1,4 @@
-"""A process that trains ends when the one that started it does, so that no orphan goes on writing."""
+"""Ending of a training process together with the process that started it, so that no orphan goes on writing."""
 
 import ctypes
 import os
@@ -13,8 +13,8 @@ _DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of prctl(2)
 
 
 def end_with(parent: int) -> None:
-    """This process, started by `parent`, ends as soon as `parent` has ended. Linux sees to that at once; elsewhere,
-    and for the shell that DVC may have put between itself and a stage, a thread looks twice a second."""
+    """Ends this process, started by `parent`, as soon as `parent` has ended. Linux does so at once; elsewhere, and
+    for the shell that DVC may have put between itself and a stage, a thread looks twice a second."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_DEATH_SIGNAL, signal.SIGKILL)
     if os.getppid() != parent:
@@ -29,7 +29,7 @@ def _watch(parent: int, behind: int | None) -> None:
 
 
 def _behind_shell(parent: int) -> int | None:
-    """Who started `parent`, if that is a shell with a command to run (`sh -c …`), as DVC starts stages; else None."""
+    """Process that started `parent`, if `parent` is a shell with a command (`sh -c …`), as under DVC; else None."""
     try:
         words = Path(f"/proc/{parent}/cmdline").read_bytes().split(b"\0")
     except OSError:

@@ -1,4 +1,4 @@
-"""Runs side by side in processes of their own: one bar a run for people, one line a run for logs."""
+"""Runs side by side in processes of their own, each with a progress bar on a terminal or a line in logs."""
 
 import importlib
 import multiprocessing
@@ -30,7 +30,7 @@ from mtl.results.reading import HISTORY
 
 @dataclass(frozen=True)
 class Job:
-    """One run: what it is called, and what to call; `work` is given `tell=` for its progress."""
+    """One run with its name and the function that computes it, which is given `tell=` for its progress."""
 
     label: str
     where: RunPath
@@ -39,7 +39,7 @@ class Job:
 
 
 PATIENCE = 10.0
-"""Seconds for the last news of the workers to be shown."""
+"""Seconds that are left for showing the last messages of the workers."""
 _channel: Any = None
 
 
@@ -90,8 +90,8 @@ def run_jobs(jobs: list[Job], base: BaseConfig) -> list[Path]:
 
 
 def epochs_of(where: RunPath, folder: Path) -> int:
-    """Epochs of a run, those before it was taken up again included. Its files tell: the news of its worker may be late,
-    and count only what that one trained."""
+    """Epochs of a run, including those before it was resumed. They are read from its files, since the messages of its
+    worker may be late and count only the epochs that this worker trained."""
     history = PretrainingHistory if where.stage == "pretrain" else History
     return len(history.read(folder / HISTORY, f"mtl repro {where.target}").epochs)
 
@@ -107,7 +107,7 @@ def process_context(base: BaseConfig) -> Any:
 
 
 def _enter(channel: Any, parent: int) -> None:
-    """In a new worker: keep the progress channel, leave Ctrl-C to the parent, and die with it."""
+    """Prepares a new worker: it keeps the progress channel, leaves Ctrl-C to the parent, and ends with it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     global _channel
     _channel = channel
@@ -123,7 +123,7 @@ def _tell(number: int, done: int, total: int) -> None:
 
 
 def listen(channel: Any, show: "Display", errors: list[str]) -> None:
-    """Shows the news of the channel until it is told to end; messages are put into `errors` instead."""
+    """Shows the progress messages of the channel until it is told to end; warnings are put into `errors` instead."""
     with show:
         while (message := channel.get()) is not None:
             if isinstance(message, str):
@@ -152,7 +152,7 @@ class Display:
         self.progress.stop()
 
     def update(self, number: int, done: int | None, total: int) -> None:
-        """`done` of at most `total` epochs; None: the run has ended, after `total` epochs."""
+        """Shows `done` of at most `total` epochs; None means that the run has ended, after `total` epochs."""
         label = self.labels[number]
         if done is None:
             self.ended.add(number)

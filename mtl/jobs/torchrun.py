@@ -29,22 +29,22 @@ from mtl.training.processes import check_gpus, joined
 from mtl.training.team import LostProcessError, Team
 
 CAUSE_FIRST = 5.0
-"""Seconds that a process waits before it fails because of another one, or as all do: torchrun reports the first that
-fails and ends the rest."""
+"""Seconds that a process waits before it fails because of another process or with all others: torchrun reports the
+first failure and ends the rest."""
 TERMINATED = 143
-"""Exit code after SIGTERM, as a shell has it."""
+"""Exit code after SIGTERM, as shells set it."""
 
 
 def started_by_torchrun() -> bool:
-    """Whether this process is one of several that a torchrun has started by hand."""
+    """True when this process is one of several of a torchrun that was started by hand."""
     return "RANK" in os.environ and int(os.environ.get("WORLD_SIZE", "1")) > 1
 
 
 def run_here(jobs: list[Job], config: Config) -> list[Path]:
-    """This process's part of every job; returns the folders if it is the one that writes them.
+    """Runs this process's part of every job; returns the folders if this process writes them.
 
     Raises:
-        UserError: also when another process is gone, or there are not `pretrain.processes` of them.
+        UserError: a job failed, another process is gone, or the number of processes is not `pretrain.processes`.
     """
     end_with(os.getppid())
     with _causes_first(), joined(config.pretrain.processes, resolve_device(config.base.device)) as team:
@@ -63,7 +63,7 @@ def run_team(jobs: list[Job], config: Config) -> list[Path]:
     """Runs all jobs, each in `pretrain.processes` processes of this machine, and returns their folders.
 
     Raises:
-        UserError: what one of them could not do, or that it was ended from outside.
+        UserError: a process failed with such an error, or was ended from outside.
     """
     if resolve_device(config.base.device).type == "cuda":
         check_gpus(config.pretrain.processes)
@@ -97,7 +97,7 @@ def run_team(jobs: list[Job], config: Config) -> list[Path]:
 
 
 def _launch(processes: int, jobs: list[Job], config: Config, channel: Any) -> None:
-    """What `torchrun --standalone --nproc-per-node N` does, without its words on stderr."""
+    """Starts processes as `torchrun --standalone --nproc-per-node N` does, without its output on stderr."""
     for name in ("torch.distributed.elastic", "torch.multiprocessing"):
         logger = logging.getLogger(name)
         logger.addHandler(logging.NullHandler())
@@ -118,7 +118,7 @@ def _launch(processes: int, jobs: list[Job], config: Config, channel: Any) -> No
 
 
 def _member(jobs: list[Job], config: Config, channel: Any, parent: int) -> None:
-    """One of the processes: leaves Ctrl-C to the parent, dies with it, and talks to nobody outside this machine."""
+    """Body of one process: it leaves Ctrl-C to the parent, ends with it, and connects only within this machine."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     end_with(parent)
     loopback = [name for _, name in socket.if_nameindex() if name in ("lo", "lo0")]
@@ -151,7 +151,7 @@ def _tell(channel: Any, *news: int | None) -> None:
 
 @contextmanager
 def _causes_first() -> Iterator[None]:
-    """An error that process 0 also has, or that follows from the end of another process, waits for that to be seen."""
+    """Delays an error that process 0 also has, or that another process's end causes, so that the cause comes first."""
     try:
         yield
     except UserError as error:

@@ -32,26 +32,26 @@ __all__ = [
 
 LOG = logging.getLogger("mtl.tracking")
 PATIENCE_SECONDS = 18.0
-"""How long the last stage waits for a server."""
+"""Seconds that the last stage waits for a tracking server."""
 LOCAL_PATIENCE_SECONDS = 90.0
-"""And for a file: it is only as slow as this machine is busy, and one that cannot be used says so at once."""
+"""Seconds that it waits for a database file, which is slow only on a busy machine and fails at once if unusable."""
 GRACE_SECONDS = 12.0
-"""And then for the publisher to stop between two calls."""
+"""Seconds that it then waits for the publisher to stop between two calls."""
 MOST_STARTS = 2
 
 
 class TrackerError(Exception):
-    """The tracker cannot be had; the message says why."""
+    """Failure to reach or use the tracker; the message gives the reason."""
 
 
 @dataclass(frozen=True)
 class Published:
-    """What publishing did."""
+    """Outcome of publishing."""
 
     new: int = 0
-    """Runs that were added."""
+    """Number of runs that were added."""
     present: int = 0
-    """Runs that were there."""
+    """Number of runs that were there before."""
     problem: str | None = None
     """The warning, when not everything could be published."""
 
@@ -91,7 +91,7 @@ def publish(config: Config | None = None, root: Path = Path(), patience: float |
     Args:
         config: the whole configuration; None reads it from params.yaml.
         root: folder of the project.
-        patience: how long to wait for the tracker, in seconds; None is by its kind.
+        patience: seconds to wait for the tracker; None takes the default of its kind (server or file).
     """
     try:
         job = _snapshot(config, root, None)
@@ -109,7 +109,7 @@ def publish_study(config: Config, name: str, root: Path = Path(), wait: bool = F
 
     Args:
         config: the whole configuration.
-        name: of the study.
+        name: the study's name.
         root: folder of the project.
         wait: until everything is there, within the bounds of `publish`; otherwise a process in the background does it
             while the study goes on.
@@ -130,7 +130,7 @@ def publish_study(config: Config, name: str, root: Path = Path(), wait: bool = F
 
 
 def settle(root: Path = Path(), patience: float = PATIENCE_SECONDS) -> None:
-    """Waits until the stages' requests are worked through, and says what came of it if it is a problem."""
+    """Waits until the stages' requests are worked through, and prints the problem if there was one."""
     spool = spool_of(root)
     wait_for(lambda: not spool.names(), time.time() + patience, _starter(root))
     tell_problem(root)
@@ -144,7 +144,7 @@ def sync(
     Args:
         config: the whole configuration.
         root: folder of the project.
-        tell: told after every run how many are there, and how many there should be.
+        tell: called after every run with the number of runs that are there and the number that there should be.
 
     Raises:
         ConfigError: the address is of a kind that cannot be used.
@@ -169,7 +169,7 @@ def open_database(config: Config, root: Path = Path()) -> str:
 
     Raises:
         ConfigError: the address is of a kind that cannot be used.
-        TrackerError: it cannot be had.
+        TrackerError: the tracker cannot be reached or used.
     """
     from mtl.tracking.store import UNREACHABLE, locked, open_store, reason
 
@@ -182,7 +182,7 @@ def open_database(config: Config, root: Path = Path()) -> str:
 
 
 def tell_problem(root: Path = Path(), of_others: bool = False) -> None:
-    """Says a problem that was noted and not said yet, once; `of_others`: unless it is of this pipeline run."""
+    """Prints once a problem that was noted but not shown yet; `of_others` skips a problem of this pipeline run."""
     problem, me = read_problem(root), current_owner()
     if problem is None or problem.told_by is not None:
         return
@@ -193,7 +193,7 @@ def tell_problem(root: Path = Path(), of_others: bool = False) -> None:
 
 
 def warned_since(moment: float, root: Path = Path()) -> bool:
-    """Whether the warning was given after a moment (seconds since 1970)."""
+    """True when the warning was given after a moment (seconds since 1970)."""
     problem = read_problem(root)
     return problem is not None and problem.told_at is not None and problem.told_at >= moment
 
@@ -212,7 +212,7 @@ def _tell(root: Path, message: str) -> None:
 
 
 def _was_told(root: Path) -> bool:
-    """Whether this pipeline run has given its one warning."""
+    """True when this pipeline run has given its one warning."""
     problem = read_problem(root)
     return problem is not None and current_owner().is_same(problem.told_by)
 
@@ -230,7 +230,7 @@ def _starter(root: Path) -> Callable[[], None]:
 
 
 def _ask(job: Job, patience: float | None) -> Published:
-    """Leaves a request, waits for the answer, and warns if it is not that everything is there."""
+    """Leaves a request, waits for the answer, and warns unless the answer says that everything is there."""
     if patience is None:
         patience = PATIENCE_SECONDS if database_file(job.uri) is None else LOCAL_PATIENCE_SECONDS
     spool, until = spool_of(job.root), time.time() + patience

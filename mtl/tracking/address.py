@@ -1,4 +1,4 @@
-"""Where the runs are kept: MLFLOW_TRACKING_URI, else `tracking.uri`, else mlflow.db in the project's folder."""
+"""Address of the tracking store: MLFLOW_TRACKING_URI, else `tracking.uri`, else mlflow.db in the project's folder."""
 
 import os
 import re
@@ -28,7 +28,7 @@ def resolve_uri(config: Config, root: Path = Path()) -> str:
 
 
 def without_password(text: str) -> str:
-    """Addresses in a text, without the user and password that they may hold."""
+    """Removes user and password from the addresses in a text."""
     return re.sub(r"://[^/@\s]+@", "://", text)
 
 
@@ -47,10 +47,10 @@ def project_folder(root: Path) -> Path:
 
 
 def vanishes(root: Path) -> bool:
-    """Whether a folder is a temporary workspace of DVC's: what is not published before it is left cannot be later."""
+    """True when a folder is a temporary workspace of DVC; its runs can only be published before DVC removes it."""
     return project_folder(root) != root.resolve()
 
 
 def state_folder(root: Path) -> Path:
-    """Where the mirror keeps its own notes: requests, locks, what was published where, the publisher's log."""
+    """Folder of the mirror's own notes: requests, locks, what was published where, the publisher's log."""
     return project_folder(root) / ".mtl" / "tracking"

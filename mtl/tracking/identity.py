@@ -1,4 +1,4 @@
-"""What a parent run stands for, as hashes: the resolved configuration, the prepared data, the code."""
+"""Hashes that identify a parent run: of the resolved configuration, the prepared data and the code."""
 
 import hashlib
 import json
@@ -10,7 +10,7 @@ from mtl.config import BaseConfig, Config
 PREPARED = Path("data/prepared")
 CODE = ("mtl", "stages", "plugins")
 NOT_CODE = Path("mtl/tracking")
-"""The mirror itself: editing it changes no result."""
+"""Folder of the mirror, which is left out of the code's hash because editing it changes no result."""
 
 
 def digest(value: object) -> str:
@@ -19,7 +19,7 @@ def digest(value: object) -> str:
 
 
 def resolved(config: Config) -> dict[str, Any]:
-    """The configuration with every default filled in, without what cannot change a result."""
+    """Configuration with every default filled in, without the settings that cannot change a result."""
     plain: dict[str, Any] = config.model_dump(mode="json", by_alias=True, exclude={"tracking", "tune"})
     for harmless in BaseConfig.EXECUTION:
         del plain["base"][harmless]
@@ -40,10 +40,10 @@ def identity(config: Config, root: Path) -> dict[str, str]:
 
 
 def flat(value: object, prefix: str = "") -> dict[str, object]:
-    """Nested maps as one, keys joined by dots."""
+    """Flattens nested maps into one map, with keys joined by dots."""
     if not isinstance(value, dict) or not value:
         return {prefix: value} if prefix else {}
-    found: dict[str, object] = {}
+    flattened: dict[str, object] = {}
     for key, inner in value.items():
-        found |= flat(inner, f"{prefix}.{key}" if prefix else str(key))
-    return found
+        flattened |= flat(inner, f"{prefix}.{key}" if prefix else str(key))
+    return flattened

@@ -1,4 +1,4 @@
-"""What is to be mirrored, as a snapshot: settings, hashes and data may have changed when its turn comes."""
+"""Snapshot of what is to be mirrored: settings, hashes and data may have changed when its turn comes."""
 
 import json
 import os
@@ -29,9 +29,9 @@ class Job:
     execution: str
     """Name of the DVC experiment, or `workspace`."""
     contents: dict[str, str] | None
-    """Folder → content, of the runs that a stage has just computed; None is every run, summaries and report too."""
+    """Folder → content of each run that a stage has just computed; None means every run, summaries and the report."""
     study: str | None = None
-    """The study that it is about, all of it, instead of the pipeline's runs."""
+    """Name of the study that is mirrored, whole, instead of the pipeline's runs."""
 
     @property
     def key(self) -> str:
@@ -39,7 +39,7 @@ class Job:
         return digest(self.identity)
 
     def dump(self) -> dict[str, Any]:
-        """As JSON."""
+        """Serialises the job as JSON."""
         return {
             "root": str(self.root), "uri": self.uri, "identity": self.identity, "execution": self.execution,
             "config": self.config.model_dump(mode="json", by_alias=True), "contents": self.contents,
@@ -58,7 +58,7 @@ def load(plain: dict[str, Any]) -> Job:
 
 
 def make(config: Config, root: Path, folders: Collection[Path] | None = None) -> Job:
-    """A snapshot of what stands in `root` now.
+    """Takes a snapshot of what stands in `root` now.
 
     Args:
         config: the whole configuration.
@@ -79,12 +79,12 @@ def make(config: Config, root: Path, folders: Collection[Path] | None = None) ->
 
 
 def make_study(config: Config, root: Path, name: str) -> Job:
-    """A study, as studies/NAME/study.json has it when its turn comes.
+    """Job for a study, as studies/NAME/study.json has it when its turn comes.
 
     Args:
         config: the whole configuration, for the address.
         root: folder of the project.
-        name: of the study.
+        name: the study's name.
 
     Raises:
         ConfigError: the address is of a kind that cannot be used.
@@ -95,7 +95,7 @@ def make_study(config: Config, root: Path, name: str) -> Job:
 
 
 def write_whole(path: Path, value: object) -> None:
-    """JSON that appears at once or not at all, for this user's eyes only: addresses may hold a password."""
+    """Writes JSON whole or not at all, readable by this user only, since addresses may hold a password."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:

@@ -13,7 +13,7 @@ from mtl.tracking.spool import LOCK, LOG_FILE, Spool, spool_of
 
 
 def is_alive(spool: Spool) -> bool:
-    """Whether a publisher holds the lock."""
+    """True when a publisher holds the lock."""
     spool.folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(spool.folder / LOCK)
     try:
@@ -25,9 +25,9 @@ def is_alive(spool: Spool) -> bool:
 
 
 def ensure(root: Path) -> bool:
-    """Starts the publisher unless it is alive; returns at once, and whether it had to be started.
+    """Starts the publisher unless it is alive, without waiting for it; returns True when it had to be started.
 
-    It has no terminal, pipe or folder of its starter's, so nothing that waits for those waits for it.
+    The publisher shares no terminal, pipe or folder with its starter, so nothing that waits for those waits for it.
     """
     spool = spool_of(root)
     if is_alive(spool):

@@ -1,4 +1,4 @@
-"""What is known of the store without asking it: what was published whole, and a problem that nobody was told of."""
+"""Notes on the store that are read without asking it: what was published whole, and a problem not yet shown."""
 
 import hashlib
 import json
@@ -35,12 +35,12 @@ def shown_files(job: Job) -> dict[Path, str | None]:
 
 
 def is_published(job: Job) -> bool:
-    """Whether everything was published to this address when last we did; somebody may have deleted it since."""
+    """True when the last publishing to this address was complete; somebody may have deleted the runs since."""
     return _read(state_folder(job.root) / PUBLISHED).get(_address(job)) == whole_state(job)
 
 
 def remember(job: Job, state: str) -> None:
-    """Notes that everything of a state is in the store."""
+    """Notes that everything of a state of the result files is in the store."""
     path = state_folder(job.root) / PUBLISHED
     path.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(path.with_suffix(".lock")):
@@ -48,7 +48,7 @@ def remember(job: Job, state: str) -> None:
 
 
 def _address(job: Job) -> str:
-    """Of the parent run; a database file that was deleted and made again is another one."""
+    """Address of the parent run; a database file that was deleted and made again counts as another address."""
     database = database_file(job.uri)
     file = database.stat().st_ino if database is not None and database.exists() else None
     return digest([job.uri, file, job.config.tracking.experiment, job.config.tracking.log_weights, job.key])[:32]
@@ -65,16 +65,16 @@ def whole_state(job: Job) -> str:
 
 @dataclass(frozen=True)
 class Problem:
-    """Why runs are not in the store."""
+    """Reason why runs are not in the store."""
 
     message: str
-    """The warning, whole."""
+    """Full text of the warning."""
     owner: Owner
     """The pipeline that had the problem."""
     told_by: Owner | None = None
-    """The pipeline in which it was said."""
+    """The pipeline in which the warning was shown."""
     told_at: float | None = None
-    """When, in seconds since 1970."""
+    """Time of the problem, in seconds since 1970."""
 
 
 def read_problem(root: Path) -> Problem | None:
@@ -92,12 +92,12 @@ def note(root: Path, problem: Problem) -> None:
 
 
 def note_told(root: Path, problem: Problem, owner: Owner) -> None:
-    """Notes a problem as said."""
+    """Notes that a problem was shown."""
     note(root, replace(problem, told_by=owner, told_at=time.time()))
 
 
 def forget(root: Path) -> None:
-    """Everything is published: there is no problem any more."""
+    """Removes the note of a problem, since everything is published."""
     (state_folder(root) / PROBLEM).unlink(missing_ok=True)
 
 

@@ -24,9 +24,9 @@ CONTENT = "mtl.content"
 FILES = "mtl.files"
 SUPERSEDED = "mtl.superseded"
 PUBLISHER = "mtl.publisher"
-"""Who adds a run, and when it began (seconds since 1970)."""
+"""Tag of a run that names who adds it and when that began (seconds since 1970)."""
 FOREIGN_SECONDS = 3600
-"""A run that another machine has not completed for this long is taken for cut off."""
+"""Seconds after which a run that another machine has not completed counts as cut off."""
 NOTE = (
     "Methods against single-task models (stl): search `tags.stage = 'summary'`, open this run, take the chart view. "
     "`s0 joint` is the run of seed 0, `mean joint` the mean over seeds. "
@@ -38,42 +38,42 @@ STUDY_NOTE = (
     "constraint. Runs are named as `mtl tune --apply` takes them; a trial that was pruned is shown as killed. Figures: "
     "study.html among the artifacts."
 )
-"""What the page of a parent run says first."""
+"""First text on the page of a parent run."""
 Place = tuple[str, ...]
 Seen = dict[str, set[tuple[Place, str]]]
 """Key of a parent run → place and content of the runs below it, for the parents that were asked for."""
 
 
 class OutOfTime(Exception):
-    """There is no time left: the work stops between two calls."""
+    """Signal that no time is left, so that the work stops between two calls."""
 
 
 class Replaced(Exception):
-    """The result files of a run changed while it was being published: they are another run's now."""
+    """Signal that the result files of a run changed while it was being published, and now belong to another run."""
 
 
 @dataclass
 class Progress:
-    """How far publishing has come."""
+    """Progress of publishing."""
 
     total: int
-    """Runs that should be there."""
+    """Number of runs that should be there."""
     there: int | None = None
-    """Runs that are, as far as it is known."""
+    """Number of runs that are there; None while it is not known."""
     new: int = 0
-    """Those of them that were added now."""
+    """Number of runs that were added now."""
     problem: str | None = None
-    """What kept the rest away."""
+    """Reason why the other runs are not there."""
 
 
 def mirror(job: Job, check: Callable[[], None], tell: Callable[[Progress], None], seen: Seen) -> Progress:
-    """Adds what is missing.
+    """Adds the runs that are missing in the store.
 
     Args:
         job: what should be there.
         check: called between calls on the tracker; OutOfTime stops the work.
         tell: told after every run.
-        seen: what this process knows to be there, and what it comes to know.
+        seen: runs that this process knows to be there; runs found or added are put in.
     """
     state = whole_state(job)  # First: what changes from now on is then not taken for published.
     records = _records(job)
@@ -95,7 +95,7 @@ def mirror(job: Job, check: Callable[[], None], tell: Callable[[Progress], None]
 
 
 def progress(job: Job, seen: Seen) -> Progress:
-    """How much of a job is known to be there, without asking the tracker."""
+    """Counts the runs of a job that are known to be there, without asking the tracker."""
     return _progress(job, _records(job), seen)
 
 
@@ -107,19 +107,19 @@ def _progress(job: Job, records: list[Record], seen: Seen) -> Progress:
 
 
 def _records(job: Job) -> list[Record]:
-    """What is there to be shown; a stage's run that was replaced since is no longer what the job is about."""
+    """Records of the runs to be shown; a stage's run that was replaced since no longer belongs to the job."""
     if job.study is not None:
         return study_records(job.study, job.root)
     wanted = job.contents
-    found = []
+    records = []
     for path in shown_paths(job.config, job.root):
         if wanted is None or str(path.folder) in wanted:
             record = read_run(job.config, path, job.root)
             if record is not None and (wanted is None or record.content == wanted[str(path.folder)]):
-                found.append(record)
+                records.append(record)
     if wanted is None and (job.root / VERDICTS).exists():
-        found += summaries(found, Verdicts.read(job.root / VERDICTS))
-    return found
+        records += summaries(records, Verdicts.read(job.root / VERDICTS))
+    return records
 
 
 def _publish(
@@ -151,9 +151,9 @@ def _publish(
 
 
 def _parent(store: Store, job: Job) -> str:
-    """The parent run of this configuration, data and code; made if it is not there, completed if it is half there."""
-    found = store.with_key(job.key)
-    if not found:
+    """Parent run of this configuration, data and code; it is made if missing and completed if incomplete."""
+    same = store.with_key(job.key)
+    if not same:
         tags = {KEY: job.key, "stage": "pipeline" if job.study is None else "study", "execution": job.execution}
         tags |= {f"mtl.{part}": value for part, value in job.identity.items()}
         tags |= _noted(NOTE, _tuning(job)) if job.study is None else _noted(STUDY_NOTE, None)
@@ -162,8 +162,8 @@ def _parent(store: Store, job: Job) -> str:
         if job.study is not None:
             name = f"study: {job.study}"
         store.start(f"{name} {job.key[:8]}", tags)
-        found = store.with_key(job.key)
-    first, *others = found
+        same = store.with_key(job.key)
+    first, *others = same
     for other in others:  # Made at the same moment by another machine, or by a call whose answer was lost.
         for child in store.children(other.info.run_id):
             store.tag(child.info.run_id, {"mlflow.parentRunId": first.info.run_id})
@@ -183,7 +183,7 @@ def _tuning(job: Job) -> Budgets | None:
 
 
 def _noted(note: str, tuning: Budgets | None) -> dict[str, str]:
-    """Tags of a parent run: what its page says first, and how many trials of tuning each arm had."""
+    """Tags of a parent run: the first text on its page and the number of tuning trials of each arm."""
     if tuning is None:
         return {"mlflow.note.content": note}
     said = counted(tuning.trials)
@@ -194,8 +194,8 @@ def _noted(note: str, tuning: Budgets | None) -> dict[str, str]:
 
 
 def _known(store: Store, parent: str, job: Job) -> dict[Place, Run]:
-    """The complete runs below a parent by their place; what was cut off while publishing or is there twice goes."""
-    found: dict[Place, Run] = {}
+    """Complete runs below a parent by their place; runs that were cut off or are there twice are deleted."""
+    complete: dict[Place, Run] = {}
     for run in store.children(parent):
         tags = run.data.tags
         place = tuple(tags[key] for key in ("stage", "method", "task", "start", "seed"))
@@ -204,21 +204,21 @@ def _known(store: Store, parent: str, job: Job) -> dict[Place, Run]:
             if who in ("", _myself(job)) or time.time() - float(since) > FOREIGN_SECONDS:
                 store.delete(run.info.run_id)
         elif SUPERSEDED not in tags:
-            if place in found and found[place].data.tags[CONTENT] == tags[CONTENT]:
+            if place in complete and complete[place].data.tags[CONTENT] == tags[CONTENT]:
                 store.delete(run.info.run_id)
             else:
-                found[place] = run
-    return found
+                complete[place] = run
+    return complete
 
 
 def _myself(job: Job) -> str:
-    """Who shares the lock with us: of those, only one publishes at a time, so what it finds half done is cut off."""
+    """Name of the processes that share our lock; only one publishes at a time, so incomplete runs were cut off."""
     shared = job.uri if database_file(job.uri) else [platform.node(), str(project_folder(job.root))]
     return digest(shared)[:16]
 
 
 def _add(store: Store, record: Record, parent: str, job: Job) -> None:
-    """One run below the parent; marked as finished last, so that half a run is recognised."""
+    """Adds one run below the parent and marks it as finished last, so that an incomplete run is recognised."""
     # A stage publishes what it computed, and a summary is computed by what publishes it.
     computed = job.contents is not None or record.tags["stage"] in ("summary", "trial")
     tags = record.tags | {CONTENT: record.content, "execution": "computed" if computed else "cached"}
@@ -244,7 +244,7 @@ def _replaced(record: Record) -> bool:
 
 
 def _show(store: Store, parent: str, job: Job) -> None:
-    """Report, figures and tables go with the parent, again when they changed."""
+    """Attaches report, figures and tables to the parent run, again when they have changed."""
     files = shown_files(job)
     content = digest(
         {file.relative_to(job.root).as_posix(): hashlib.sha256(file.read_bytes()).hexdigest() for file in files}

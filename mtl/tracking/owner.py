@@ -7,18 +7,18 @@ from dataclasses import dataclass
 import psutil
 
 CLOCK_SECONDS = 2.0
-"""How far two readings of one process's start may be apart, when the clock is set in between."""
+"""Seconds that two readings of one process's start may differ by, in case the clock is set in between."""
 
 
 @dataclass(frozen=True)
 class Owner:
-    """A process; numbers are used again, so its start belongs to it."""
+    """A process, identified by its number and its start, since the system reuses numbers."""
 
     pid: int
     created: float
-    """Seconds since 1970."""
+    """Start of the process, in seconds since 1970."""
     pipeline: bool
-    """Whether it runs stages, so that more is to be expected of it."""
+    """True when the process runs stages, so that more runs are to be expected of it."""
 
     def is_same(self, other: "Owner | None") -> bool:
         return other is not None and self.pid == other.pid and abs(self.created - other.created) < CLOCK_SECONDS
@@ -34,7 +34,7 @@ class Owner:
 
     @property
     def goes_on(self) -> bool:
-        """Whether more is to be expected of it."""
+        """True when more runs are to be expected of the process."""
         return self.pipeline and self.alive
 
 

@@ -18,7 +18,7 @@ class Point:
 
 
 def training_points(run: Run, history: History) -> list[Point]:
-    """Every number of a run: by epoch, of the epoch that was kept, and of the test part."""
+    """Collects every number of a run: by epoch, of the epoch that was kept, and of the test part."""
     points: list[Point] = []
     for step, epoch in enumerate(history.epochs, start=1):  # Phases of a sequential method count on.
         points += [
@@ -39,7 +39,7 @@ def training_points(run: Run, history: History) -> list[Point]:
 
 
 def pretraining_points(run: Pretraining, history: PretrainingHistory) -> list[Point]:
-    """Every number of a pretraining, whose losses stand where those of a task would."""
+    """Collects every number of a pretraining, whose losses stand where those of a task would."""
     points: list[Point] = []
     for step, epoch in enumerate(history.epochs, start=1):
         points += [
@@ -58,7 +58,7 @@ def _by_task(split: str, values: TaskMetrics, step: int = 0) -> list[Point]:
 
 
 def change_points(name: str, change: Statistic) -> list[Point]:
-    """A mean and, where there are seeds enough, the ends of its interval."""
+    """A mean and, where there are enough seeds, the ends of its interval."""
     head, _, task = name.partition("/")
     low, high = (f"{head}_{end}/{task}".rstrip("/") for end in ("low", "high"))
     values = {name: change.mean, low: change.low, high: change.high}

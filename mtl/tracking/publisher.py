@@ -24,19 +24,19 @@ from mtl.tracking.words import SLOW, warning
 
 LOG = logging.getLogger("mtl.tracking")
 NICE = 5
-"""Training goes first; a machine that is busy with other things must not starve it either."""
+"""Niceness of the process: training goes first, but a busy machine must not starve the publisher either."""
 LINGER_SECONDS = 5.0
-"""How long it waits for more when the pipeline is gone, or was none."""
+"""Seconds that the publisher waits for more requests when the pipeline has ended or there was none."""
 IDLE_SECONDS = 600.0
-"""And while the pipeline lives."""
+"""Seconds that it waits for more requests while the pipeline lives."""
 AFTER_OWNER_SECONDS = 60.0
-"""How long it goes on publishing for a pipeline that is gone."""
+"""Seconds that it goes on publishing for a pipeline that has ended."""
 STUCK_SECONDS = 11.0
-"""How long a call may take on when nobody waits for it any more."""
+"""Seconds that a call may still take when nobody waits for it any more."""
 HANGS_SECONDS = 300.0
-"""A call that takes longer never ends."""
+"""Seconds after which a call counts as hanging."""
 BACKOFF_SECONDS = (5.0, 10.0, 20.0, 40.0, 60.0)
-"""Pauses after failures in a row."""
+"""Seconds of the pauses after one, two, … failures in a row."""
 TELL_SECONDS = 2.0
 LONGEST_LOG = 1_000_000
 EX_TEMPFAIL = 75
@@ -49,23 +49,23 @@ class Publisher:
 
     spool: Spool
     beat: float = field(default_factory=time.monotonic)
-    """When it was last seen between two calls."""
+    """Monotonic time at which the publisher was last between two calls."""
     current: Request | None = None
     failures: int = 0
     lost: bool = False
-    """Whether runs were given up that no later success has published."""
+    """True when runs were given up that no later success has published."""
     not_before: float = 0.0
     told: dict[str, float] = field(default_factory=dict)
-    """Request in the queue → when its asker was last told how things stand."""
+    """Request in the queue → monotonic time of the last answer about its progress."""
     gone_since: dict[Owner, float] = field(default_factory=dict)
     known: dict[str, Request] = field(default_factory=dict)
     seen: dict[str, set[tuple[tuple[str, ...], str]]] = field(default_factory=dict)
-    """What it knows to be in the store: `mirror.Seen`."""
+    """Runs that the publisher knows to be in the store (`mirror.Seen`)."""
     opened: dict[str, int | None] = field(default_factory=dict)
     """Address → inode of its database file, when it was first used."""
 
     def requests(self) -> list[Request]:
-        """What is waiting, oldest first."""
+        """Requests that are waiting, oldest first."""
         names = self.spool.names()
         for name in names:
             try:
@@ -78,7 +78,7 @@ class Publisher:
         return list(self.known.values())
 
     def serve(self) -> None:
-        """Until there is nothing left to do."""
+        """Works through requests until there is nothing left to do."""
         last, pipelines = time.monotonic(), set[Owner]()
         while True:
             self.beat = time.monotonic()
@@ -100,7 +100,7 @@ class Publisher:
             time.sleep(0.1)
 
     def choose(self, requests: list[Request]) -> Request | None:
-        """The oldest; after a failure one that somebody waits for, or whose pipeline is gone, or none for a while."""
+        """Chooses the oldest request; after a failure one that is awaited or whose pipeline ended, or none."""
         if (late := next((request for request in requests if request.expired), None)) is not None:
             return late
         if time.monotonic() >= self.not_before:
@@ -108,13 +108,13 @@ class Publisher:
         return next((r for r in requests if r.until is not None or not r.owner.goes_on), None)
 
     def same_database(self, request: Request) -> bool:
-        """Whether the database file is still the one that this process has opened."""
+        """True when the database file is still the one that this process has opened."""
         database = database_file(request.job.uri)
         file = database.stat().st_ino if database is not None and database.exists() else None
         return self.opened.get(request.job.uri) in (None, file)
 
     def attempt(self, request: Request) -> None:
-        """Publishes what a request asks for, and says what came of it."""
+        """Publishes the runs of a request and answers it."""
         from mtl.tracking.mirror import Progress, mirror  # Importing MLflow takes seconds: only when there is work.
 
         def tell(done: Progress) -> None:
@@ -143,7 +143,7 @@ class Publisher:
             self.finish(request, answer)
 
     def finish(self, request: Request, answer: Answer) -> None:
-        """Answers a request; one for everything answers the older ones of the same runs as well."""
+        """Answers a request; the answer to a request for everything also settles older requests for the same runs."""
         whole = request.job.contents is None
         others = [other for other in self.requests() if other.name != request.name]
         if whole:
@@ -169,7 +169,7 @@ class Publisher:
         note(request.job.root, Problem(warning(request.job, answer), request.owner))
 
     def check(self) -> None:
-        """Called between two calls on the tracker: stops when somebody has waited long enough, or nobody is left."""
+        """Stops the work, between two calls on the tracker, when somebody has waited long enough or nobody is left."""
         from mtl.tracking.mirror import OutOfTime, progress
 
         self.beat = time.monotonic()
@@ -191,7 +191,7 @@ class Publisher:
                 raise OutOfTime(SLOW)
 
     def watch(self) -> None:
-        """In a thread of its own: ends the process when a call hangs, which nothing else can."""
+        """Ends the process when a call hangs; runs in a thread of its own, since nothing else can end such a call."""
         while True:
             time.sleep(1)
             hangs = time.monotonic() - self.beat

@@ -30,7 +30,7 @@ from mtl.tracking.identity import PREPARED, flat, resolved
 from mtl.tracking.points import Point, change_points, pretraining_points, training_points
 
 MOST_NAMED = 3
-"""Tasks that a title lists before it counts the others."""
+"""Number of tasks that a title lists before it counts the others."""
 SPECIALISED = "specialised/"
 
 
@@ -51,7 +51,7 @@ class Record:
 
     title: str
     content: str
-    """sha256 of what it was made from."""
+    """sha256 of the files that the record was made from."""
     tags: dict[str, str]
     points: list[Point]
     params: dict[str, object] = field(default_factory=dict)
@@ -62,7 +62,7 @@ class Record:
     folder: Path | None = None
     """Folder that it was read from; None for summaries and trials."""
     status: str = "FINISHED"
-    """As MLflow has it: a trial may also have FAILED, or have been pruned (KILLED)."""
+    """Status in MLflow's terms: a trial may also have FAILED, or have been pruned (KILLED)."""
 
     @property
     def place(self) -> tuple[str, ...]:
@@ -117,7 +117,7 @@ class _Shown:
     """Parts of a record that depend on the kind of run."""
 
     title: str
-    """Without the seed."""
+    """Title of the record without the seed."""
     method: str
     task: str
     start: str
@@ -167,7 +167,7 @@ def _model(name: str) -> str:
 
 
 def _model_title(name: str, tasks: Sequence[str]) -> str:
-    """With the tasks, where the name does not hold them: `cluster_1 (zero, not_zero, seven)`."""
+    """Title of a model, with its tasks where the name does not hold them: `cluster_1 (zero, not_zero, seven)`."""
     if "_".join(tasks) in name:
         return name
     more = f" and {len(tasks) - MOST_NAMED} more" if len(tasks) > MOST_NAMED else ""
@@ -175,7 +175,7 @@ def _model_title(name: str, tasks: Sequence[str]) -> str:
 
 
 def content_of(folder: Path) -> str | None:
-    """sha256 of what a run's record is made from, or None when there is no run."""
+    """Computes the sha256 of the files that a run's record is made from; None when there is no run."""
     texts = _texts(folder)
     return None if texts is None else _content(texts)
 
@@ -192,13 +192,13 @@ def _content(texts: dict[str, bytes]) -> str:
 
 
 def summaries(records: Sequence[Record], verdicts: Verdicts) -> list[Record]:
-    """One record a method and start, `stl` among them: means over seeds of every task's test metrics, and changes."""
+    """Makes a record for each method and start, including `stl`: means over seeds of all test metrics, and changes."""
     groups: dict[tuple[str, str], list[Record]] = {}
     for record in records:
         if record.tags["stage"] != "pretrain":
             groups.setdefault((record.tags["method"], record.tags["start"]), []).append(record)
     primary = {task.name: task.metric for task in verdicts.tasks}
-    found = []
+    means = []
     for (method, start), members in groups.items():
         values: dict[str, list[float]] = {}
         for record in members:
@@ -217,12 +217,12 @@ def summaries(records: Sequence[Record], verdicts: Verdicts) -> list[Record]:
         tags = {"stage": "summary", "method": method, "task": "-", "start": start, "seed": "-"}
         content = hashlib.sha256(repr((sorted(r.content for r in members), points)).encode()).hexdigest()
         params: dict[str, object] = {"seeds": len(seeds)}
-        found.append(Record(f"mean {label.removeprefix(SPECIALISED)}", content, tags, points, params))
-    return found + _groupings(verdicts)
+        means.append(Record(f"mean {label.removeprefix(SPECIALISED)}", content, tags, points, params))
+    return means + _groupings(verdicts)
 
 
 def _whole(values: dict[str, list[float]]) -> dict[str, list[float]]:
-    """Values by `test/<task>/<metric>` of what all seeds have: one may be undefined on some seed's samples."""
+    """Values by `test/<task>/<metric>` of the metrics that all seeds have; some may be undefined for a seed."""
     seeds: dict[str, int] = {}
     for name, several in values.items():
         task = name.rpartition("/")[0]
@@ -231,9 +231,9 @@ def _whole(values: dict[str, list[float]]) -> dict[str, list[float]]:
 
 
 def _groupings(verdicts: Verdicts) -> list[Record]:
-    """One record a way to serve all tasks by specialised models; draws and partitions as their mean and their best."""
+    """Makes a record for each grouping; random draws and partitions appear as their mean and their best."""
     metrics = {task.name: task.metric for task in verdicts.tasks}
-    found = []
+    records = []
     for row in [] if verdicts.grouping is None else verdicts.grouping.rows:
         if row.kind in ("random", "partition"):
             continue
@@ -244,21 +244,21 @@ def _groupings(verdicts: Verdicts) -> list[Record]:
         tags = {"stage": "summary", "method": method, "task": "-", "start": "-", "seed": "-"}
         content = hashlib.sha256(repr(points).encode()).hexdigest()
         params: dict[str, object] = {"seeds": len(verdicts.seeds), "groups": json.dumps(row.groups)}
-        found.append(Record(f"mean {method}", content, tags, points, params))
-    return found
+        records.append(Record(f"mean {method}", content, tags, points, params))
+    return records
 
 
 def data_used(names: Sequence[str], root: Path) -> list[DataUsed]:
-    """The prepared sources that are there, of those named."""
-    found = []
+    """Prepared sources among `names` that are there."""
+    sources = []
     for name in names:
         path = root / PREPARED / name / "meta.json"
         if path.exists():
             text = path.read_bytes()
             meta = json.loads(text)
             profile = {"rows": meta["rows"], "columns": meta["columns"], "splits": [s["count"] for s in meta["splits"]]}
-            found.append(DataUsed(name, hashlib.sha256(text).hexdigest()[:36], str(PREPARED / name), profile))
-    return found
+            sources.append(DataUsed(name, hashlib.sha256(text).hexdigest()[:36], str(PREPARED / name), profile))
+    return sources
 
 
 def _timing(run: Run, path: RunPath, root: Path) -> Timing | None:

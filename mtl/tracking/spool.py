@@ -1,4 +1,4 @@
-"""Requests to the publisher and its answers, as files: whoever ends early or is killed leaves nothing half said."""
+"""Requests to the publisher and its answers, as files, so that a killed process leaves no incomplete message."""
 
 import json
 import secrets
@@ -14,7 +14,7 @@ from mtl.tracking.job import Job, load, write_whole
 from mtl.tracking.owner import Owner
 
 LOCK = "publisher.lock"
-"""Held by the publisher for as long as it lives."""
+"""Lock file that the publisher holds for as long as it lives."""
 LOG_FILE = "publisher.log"
 REQUESTS = "requests"
 ANSWERS = "answers"
@@ -29,7 +29,7 @@ class Request:
     job: Job
     owner: Owner
     until: float | None
-    """Until when the one who asked waits (seconds since 1970); None: nobody waits."""
+    """Time until which the asking process waits, in seconds since 1970; None when nobody waits."""
 
     @property
     def expired(self) -> bool:
@@ -38,12 +38,12 @@ class Request:
 
 @dataclass(frozen=True)
 class Answer:
-    """How far a request has come."""
+    """Progress of a request."""
 
     total: int
-    """Runs that should be there."""
+    """Number of runs that should be there."""
     there: int | None
-    """Runs that are, as far as it is known."""
+    """Number of runs that are there; None while it is not known."""
     new: int
     problem: str | None
     final: bool
@@ -56,13 +56,13 @@ class Spool:
     folder: Path
 
     def put(self, job: Job, owner: Owner, until: float | None) -> str:
-        """Leaves a request; returns its name. Names sort by age."""
+        """Leaves a request and returns its name; names sort by age."""
         name = f"{time.time_ns()}-{secrets.token_hex(4)}.json"
         write_whole(self.folder / REQUESTS / name, {"job": job.dump(), "owner": asdict(owner), "until": until})
         return name
 
     def names(self) -> list[str]:
-        """Of the requests, oldest first."""
+        """Names of the requests, oldest first."""
         return sorted(path.name for path in (self.folder / REQUESTS).glob("[0-9]*.json"))
 
     def read(self, name: str) -> Request | None:
@@ -78,38 +78,41 @@ class Spool:
         (self.folder / REQUESTS / name).unlink(missing_ok=True)
 
     def answer(self, name: str, answer: Answer) -> None:
-        """Says how far a request has come."""
+        """Writes the progress of a request."""
         write_whole(self.folder / ANSWERS / name, asdict(answer))
 
     def answered(self, name: str) -> Answer | None:
-        """The last that was said about a request."""
+        """Last answer to a request."""
         try:
             return Answer(**json.loads((self.folder / ANSWERS / name).read_text(encoding="utf-8")))
         except FileNotFoundError:
             return None
 
     def tidy(self) -> None:
-        """Removes answers that nobody came for: who had asked was killed."""
+        """Removes answers that nobody fetched because the asking process was killed."""
         for path in (self.folder / ANSWERS).glob("*.json"):
             with suppress(FileNotFoundError):
                 if time.time() - path.stat().st_mtime > UNCLAIMED_SECONDS:
                     path.unlink()
 
     def close(self, name: str) -> None:
-        """The one who asked waits no longer."""
+        """Takes a request and its answer away when the asking process no longer waits."""
         self.drop(name)
         (self.folder / ANSWERS / name).unlink(missing_ok=True)
 
 
 def spool_of(root: Path) -> Spool:
-    """The files of the project that `root` is, or is a temporary workspace of."""
+    """Spool of the project at `root`, or of the project that `root` is a temporary workspace of."""
     return Spool(state_folder(root))
 
 
-def wait_for(found: Callable[[], bool], until: float, every: Callable[[], object]) -> bool:
-    """Whether something became true before a moment (seconds since 1970); `every` is called about once a second."""
+def wait_for(holds: Callable[[], bool], until: float, every: Callable[[], object]) -> bool:
+    """Waits until a condition holds, and returns False when a moment (seconds since 1970) passes first.
+
+    `every` is called about once a second.
+    """
     next_call = time.monotonic() + 1
-    while not found():
+    while not holds():
         if time.time() > until:
             return False
         if time.monotonic() > next_call:

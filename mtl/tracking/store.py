@@ -35,14 +35,14 @@ LONGEST_VALUE = 6000
 KEY = "mtl.key"
 LOCK_SECONDS = 600
 BUSY_SECONDS = 5
-"""How long a database may be locked by another program before it counts as not to be had."""
+"""Seconds that another program may lock the database before the tracker counts as unreachable."""
 LONGEST_REASON = 240
 UNREACHABLE = (MlflowException, SQLAlchemyError, sqlite3.Error, requests.RequestException, OSError)
-"""What the tracker is to blame for."""
+"""Exceptions that the tracker is to blame for."""
 
 
 def reason(error: BaseException) -> str:
-    """Why the tracker cannot be had, in a line: MLflow wraps what the system said in several messages."""
+    """Reason of a failure in one line; MLflow wraps the system's message in several others."""
     shown, inner = error, error.__cause__ or error.__context__
     while inner is not None:
         if isinstance(inner, ConnectionError | TimeoutError | sqlite3.Error | ResponseError):
@@ -63,27 +63,27 @@ class Store:
     """Called between calls; what it raises stops the work there."""
 
     def with_key(self, key: str) -> list[Run]:
-        """The runs with a key that were not deleted, oldest first: for whoever looks, the first one is the same."""
-        found = self._search(f"tags.`{KEY}` = '{key}'")
-        return sorted(found, key=lambda run: (int(run.info.start_time), str(run.info.run_id)))
+        """Runs with a key that were not deleted, oldest first, so that every process takes the same run as first."""
+        runs = self._search(f"tags.`{KEY}` = '{key}'")
+        return sorted(runs, key=lambda run: (int(run.info.start_time), str(run.info.run_id)))
 
     def children(self, parent: str) -> list[Run]:
         """Every run below a parent, always in the same order."""
         return self._search(f"tags.`mlflow.parentRunId` = '{parent}'")
 
     def _search(self, query: str) -> list[Run]:
-        found: list[Run] = []
+        runs: list[Run] = []
         token: str | None = None
         while True:
             self.check()
             page = self.client.search_runs([self.experiment_id], query, ViewType.ACTIVE_ONLY, 1000, page_token=token)
-            found += page
+            runs += page
             token = page.token
             if not token:
-                return sorted(found, key=lambda run: str(run.info.run_id))
+                return sorted(runs, key=lambda run: str(run.info.run_id))
 
     def start(self, name: str, tags: Mapping[str, str], parent: str | None = None, started: float | None = None) -> str:
-        """Creates a run and returns its id; `started` in seconds since 1970."""
+        """Creates a run and returns its id; `started` is in seconds since 1970."""
         self.check()
         below = {} if parent is None else {"mlflow.parentRunId": parent}
         moment = int(1000 * (started if started is not None else time.time()))
@@ -92,7 +92,7 @@ class Store:
         return run_id
 
     def end(self, run_id: str, finished: float | None = None, status: str = "FINISHED") -> None:
-        """Marks a run as complete, whatever came of it: one that still runs was cut off while being published."""
+        """Marks a run as complete, whatever its status: runs that still count as running were cut off."""
         self.check()
         moment = None if finished is None else int(1000 * finished)
         self.client.set_terminated(run_id, status, moment)
@@ -103,7 +103,7 @@ class Store:
         self.client.delete_run(run_id)
 
     def log(self, run_id: str, points: Sequence[Point], params: Mapping[str, object]) -> None:
-        """Metrics and parameters, in as few calls as MLflow's limits admit."""
+        """Logs metrics and parameters in as few calls as MLflow's limits admit."""
         now = int(1000 * time.time())
         metrics = [Metric(point.name, point.value, now, point.step) for point in points]
         for start in range(0, len(metrics), METRICS_A_BATCH):
@@ -115,7 +115,7 @@ class Store:
             self.client.log_batch(run_id, params=entries[start : start + PARAMS_A_BATCH])
 
     def log_data(self, run_id: str, used: Sequence[DataUsed]) -> None:
-        """The data sets of a run, by digest."""
+        """Logs the data sets of a run, by digest."""
         inputs = [
             DatasetInput(
                 Dataset(data.name, data.digest, "local", json.dumps({"uri": data.uri}), None, json.dumps(data.profile)),
@@ -141,8 +141,8 @@ class Store:
 
 @contextmanager
 def locked(uri: str, root: Path, check: Callable[[], None]) -> Iterator[None]:
-    """One process at a time: two that create a fresh SQLite database break it for good, and two that look for the
-    same key would both add it. `check` is called while another one is at it."""
+    """Holds a lock on the store: two processes that create a fresh SQLite database break it for good, and two that
+    look for the same key would both add it. `check` is called while another process holds the lock."""
     database = database_file(uri)
     path = state_folder(root) / "store.lock" if database is None else database.with_name(database.name + ".lock")
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -163,7 +163,7 @@ def open_store(uri: str, experiment: str, check: Callable[[], None]) -> Store:
     """Creates database and experiment unless they exist; call it under the lock.
 
     Raises:
-        one of UNREACHABLE.
+        UNREACHABLE: any of these exceptions, when the tracker cannot be reached or used.
     """
     # What they say of every attempt is said once, when the last one has failed.
     for noisy in ("alembic", "mlflow.store.db.utils", "urllib3.connectionpool"):
@@ -173,23 +173,23 @@ def open_store(uri: str, experiment: str, check: Callable[[], None]) -> Store:
         _probe(database)
     check()
     client = MlflowClient(tracking_uri=uri)
-    found: Any = client.get_experiment_by_name(experiment)
+    entry: Any = client.get_experiment_by_name(experiment)
     check()
-    if found is None:
+    if entry is None:
         place = None if database is None else (database.parent / "mlartifacts").as_uri()
         try:
             return Store(client, client.create_experiment(experiment, artifact_location=place), uri, check)
         except MlflowException:
-            found = client.get_experiment_by_name(experiment)
-            if found is None:  # Else another made it, or we did and the answer was lost.
+            entry = client.get_experiment_by_name(experiment)
+            if entry is None:  # Else another made it, or we did and the answer was lost.
                 raise
-    if found.lifecycle_stage == "deleted":
-        client.restore_experiment(found.experiment_id)
-    return Store(client, found.experiment_id, uri, check)
+    if entry.lifecycle_stage == "deleted":
+        client.restore_experiment(entry.experiment_id)
+    return Store(client, entry.experiment_id, uri, check)
 
 
 def _probe(database: Path) -> None:
-    """SQLite says at once what MLflow would only say after minutes of trying: locked, read-only or no database."""
+    """Opens the file with SQLite, which reports a locked, read-only or broken database at once, not after minutes."""
     database.parent.mkdir(parents=True, exist_ok=True)
     with closing(sqlite3.connect(database, timeout=BUSY_SECONDS, isolation_level=None)) as connection:
         connection.execute("BEGIN IMMEDIATE")

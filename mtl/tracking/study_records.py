@@ -19,7 +19,7 @@ from mtl.tracking.records import Point, Record
 STATUS = {"complete": "FINISHED", "infeasible": "FINISHED", "pruned": "KILLED", "failed": "FAILED"}
 """State of a trial that came to an end → status of its run."""
 COMMON = ("code", "data", "torch", "device", "objectives", "tolerance", "sampler", "sampler_seed", "pruner", "seeds")
-"""What all arms of a study have in common."""
+"""Keys of a study's spec whose values all arms have in common."""
 MAXIMISED = ("accuracy",)
 LONGEST_ERROR = 500
 
@@ -48,13 +48,13 @@ def study_params(name: str, root: Path) -> dict[str, object]:
 
 
 def study_records(name: str, root: Path) -> list[Record]:
-    """A record for each trial that came to an end."""
-    found = []
+    """Makes a record for each trial that came to an end."""
+    records = []
     for arm, held in read_study(name, root).arms.items():
         for trial in held.trials:
             if trial.state in STATUS:
-                found.append(_record(name, arm, held.spec, trial, root))
-    return found
+                records.append(_record(name, arm, held.spec, trial, root))
+    return records
 
 
 def best_points(name: str, root: Path) -> list[Point]:
@@ -101,10 +101,10 @@ def _record(name: str, arm: str, spec: Spec, trial: Trial, root: Path) -> Record
 
 def _curves(folder: Path) -> list[Point]:
     """Validation metrics by epoch, means over the seeds that have the epoch; none for a trial that did not end."""
-    found: dict[tuple[str, int], list[float]] = {}
+    values_at: dict[tuple[str, int], list[float]] = {}
     for path in sorted(folder.glob("outputs/**/history.json")):
         for step, epoch in enumerate(History.read(path).epochs, start=1):
             for task, metrics in epoch.val.items():
                 for metric, value in metrics.items():
-                    found.setdefault((f"val/{task}/{metric}", step), []).append(value)
-    return [Point(metric, fmean(values), step) for (metric, step), values in found.items()]
+                    values_at.setdefault((f"val/{task}/{metric}", step), []).append(value)
+    return [Point(metric, fmean(values), step) for (metric, step), values in values_at.items()]

@@ -1,4 +1,4 @@
-"""What the user is told about the tracker."""
+"""Messages to the user about the tracker."""
 
 from mtl.tracking.address import vanishes, without_password
 from mtl.tracking.job import Job
@@ -9,7 +9,7 @@ SLOW = "is slow"
 
 
 def warning(job: Job, answer: Answer) -> str:
-    """Where, what happened, what is there, and what to do about it."""
+    """Warning text: where, what happened, what is there, and what to do about it."""
     where = without_password(job.uri)
     what = "cannot be reached" if where.startswith("http") else "cannot be used"
     why = f": {answer.problem}"
