@@ -51,7 +51,7 @@ def settings() -> Json:
         },
         "cluster": {"source": None},
         "specialise": {"weights": None},
-        "evaluate": {"confidence": 0.95},
+        "evaluate": {"confidence": 0.95, "slices": []},
         "tracking": {"enabled": True},
     }  # fmt: skip
 
