@@ -134,5 +134,5 @@ def test_a_data_map_holds_the_likelihood_of_each_error_and_nothing_where_there_i
 def test_noted_errors_of_several_are_side_by_side() -> None:
     specs: list[TaskSpec] = [built().specs[name] for name in NAMES]
     prediction, target = torch.tensor([[1.0, 2.0, 3.0]]), torch.tensor([[0.0, 4.0, 3.0]])
-    certain, right, errors = type(specs[0]).noted(prediction, target)
+    certain, right, errors = specs[0].noted(prediction, target)
     assert certain is None and right is None and errors is not None and errors.tolist() == [[1.0, 4.0, 0.0]]
