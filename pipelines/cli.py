@@ -49,6 +49,7 @@ def validate() -> None:
     """Check params.yaml; exit code 2 and one message when a value cannot be used."""
     from mtl.config import load_config
     from pipelines.plugin_checks import check_plugins
+    from pipelines.sample_sizes import predictions_note
     from pipelines.study.search_space import arms
     from pipelines.study.search_space import check as check_tuning
 
@@ -63,7 +64,8 @@ def validate() -> None:
     }  # fmt: skip
     said = ", ".join(f"{count} {thing}{'' if count == 1 else 's'}" for thing, count in counts.items())
     print(f"params.yaml is fine: {said}.")
-    for note in untried:
+    sized = predictions_note(config, ROOT)
+    for note in [*untried, *([sized] if sized else [])]:
         print(f"note: {note}.")
 
 

@@ -112,6 +112,14 @@ class TaskBase(Section, ABC):
         """Checks the label that the task names, if it names one, where no more than the labels' names are known."""
 
     @abstractmethod
+    def predicted(self, name: str, held: Held) -> int:
+        """Numbers that are predicted of one sample: values, or a probability of each class.
+
+        Raises:
+            SettingError: the source does not hold what the task names.
+        """
+
+    @abstractmethod
     def learns(self, name: str, held: Held) -> str | Derived | None:
         """Checks what the task names against what its source holds.
 
@@ -145,6 +153,10 @@ class ForecastTask(TaskBase):
     @property
     def rows_ahead(self) -> int:
         return self.horizon
+
+    def predicted(self, name: str, held: Held) -> int:
+        self.learns(name, held)
+        return self.horizon * len(self.targets or held.columns) * levels_of(self.loss)
 
     def learns(self, name: str, held: Held) -> None:
         self.check_input(name, held.source, held.kind)
@@ -180,6 +192,10 @@ class RegressionTask(TaskBase):
     @property
     def primary_metric(self) -> str:
         return self.metric or ("crps" if isinstance(self.loss, QuantileLoss) else "mse")
+
+    def predicted(self, name: str, held: Held) -> int:
+        self.learns(name, held)
+        return levels_of(self.loss)
 
     def learns(self, name: str, held: Held) -> str:
         self.check_input(name, held.source, held.kind)
@@ -221,6 +237,10 @@ class LabelBase(TaskBase):
     def check_label_name(self, name: str, labels: Collection[str]) -> None:
         check_label(name, self.label, self.source, labels)
 
+    def predicted(self, name: str, held: Held) -> int:
+        learnt = self.learns(name, held)
+        return len(held.classes[learnt] if isinstance(learnt, str) else learnt.classes)
+
     def learns(self, name: str, held: Held) -> str | Derived:
         self.check_input(name, held.source, held.kind)
         return label_of(name, self.label, held, self.two_classes)
@@ -252,6 +272,11 @@ class BinaryTask(LabelBase):
 
 
 Task = Annotated[ForecastTask | RegressionTask | ClassificationTask | BinaryTask, Field(discriminator="kind")]
+
+
+def levels_of(loss: NumberLoss) -> int:
+    """Numbers that are predicted of one target: quantiles, or the number itself."""
+    return len(loss.quantiles) if isinstance(loss, QuantileLoss) else 1
 
 
 def tag(section: type[TaskBase]) -> str:

@@ -12,6 +12,7 @@ from mtl.report.plot_sweeps import capacity, few_labels
 from mtl.report.plot_training import gradients, learning_curves, weights_over_time
 from mtl.report.plot_verdicts import change_forest, parameter_counts, train_test_gaps
 from mtl.report.read import Results
+from mtl.report.slice_tables import slice_tables
 from mtl.report.style import Missing, Picture, Table, styled
 from mtl.report.words import DASH
 from mtl.results.verdicts import EvidenceLine
@@ -84,6 +85,8 @@ def draw_all(results: Results) -> dict[str, Section]:
                 pictures.append(grouping_figure(compared))
                 tables.append(grouping_table(compared, results.verdicts))
             sections.append(Section("groups", title, "Groups", pictures, tables))
+        if tables := slice_tables(results):
+            sections.append(Section("slices", "Parts of the samples, and the worst", "Slices", [], tables))
         lines = results.verdicts.evidence
         if lines:
             title = "What the advice rests on"

@@ -6,13 +6,14 @@ from typing import TypeVar
 
 from mtl.config import Config
 from mtl.grouping.maps import FILE, RunMaps, read_maps
-from mtl.paths import GROUPS
+from mtl.paths import GROUPS, SLICES
 from mtl.results import record
 from mtl.results.content import ResultFile
 from mtl.results.examples import Examples
 from mtl.results.groups import Groups
 from mtl.results.history import Epoch, History
 from mtl.results.reading import EXAMPLES, HISTORY, RUN
+from mtl.results.slices import Slices
 from mtl.results.verdicts import Verdicts
 
 File = TypeVar("File", bound=ResultFile)
@@ -51,6 +52,8 @@ class Results:
     """Method that recorded data maps → (first seed, its maps)."""
     groups: Groups | None = None
     """The groups of the tasks, where they were grouped."""
+    slices: Slices | None = None
+    """Test metrics of parts of the samples, where they were asked for."""
 
     def task_runs(self, task: str) -> dict[str, list[Run]]:
         """`STL` (of the methods' most common start) and every method that trains `task` → runs."""
@@ -88,6 +91,7 @@ def read_results(config: Config, verdicts: Verdicts, root: Path = Path(".")) -> 
             if settings.datamap is not None
         },
         groups=None if config.cluster.source is None else _there(Groups, root / GROUPS),
+        slices=_there(Slices, root / SLICES) if config.evaluate.slices else None,
     )
 
 

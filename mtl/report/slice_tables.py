@@ -1,0 +1,79 @@
+"""Test metrics of parts of the samples, and the samples with the largest losses, as tables."""
+
+from mtl.report.read import STL, Results
+from mtl.report.select import drawn, not_drawn
+from mtl.report.style import Table
+from mtl.report.words import DASH, count_text, metric_label, metric_title, value_text
+from mtl.results.slices import Slice, Slices
+from mtl.results.verdicts import JudgedTask
+
+MOST_VALUES = 30
+"""Values of a slice that a table shows: those with most samples, in their own order."""
+ALONE = "stl"
+
+
+def slice_tables(results: Results) -> list[Table]:
+    """For each slice and task its metric by value, then the worst samples of each task; none without slices."""
+    slices = results.slices
+    if slices is None:
+        return []
+    tasks = drawn(results.verdicts, results.verdicts.tasks)
+    left = not_drawn(len(tasks), len(results.verdicts.tasks))
+    tables = [table for by in slices.by for task in tasks if (table := _by_value(results, slices, by, task, left))]
+    return tables + [table for task in tasks if (table := _worst(results, slices, task))]
+
+
+def _by_value(results: Results, slices: Slices, by: str, task: JudgedTask, left: str) -> Table | None:
+    """The primary metric of one task by the values of a slice; STL is from the start that most methods share."""
+    start = _start(results, task)
+    chosen = [part for part in slices.slices if part.by == by and part.task == task.name]
+    arms = [method for method in dict.fromkeys(part.method for part in chosen) if method != ALONE]
+    cells = {(part.value, part.method): part for part in chosen if part.method != ALONE or part.start == start}
+    samples = {part.value: part.samples for part in chosen}
+    if not samples:
+        return None
+    largest = sorted(samples, key=lambda value: -samples[value])[:MOST_VALUES]
+    values = [value for value in samples if value in largest]
+    alone = [ALONE] if any(method == ALONE for _, method in cells) else []
+    rows = [
+        [value or "(none)", count_text(samples[value])]
+        + [_shown(cells.get((value, arm)), task.metric) for arm in [*alone, *arms]]
+        for value in values
+    ]
+    more = f" Values with most samples: {len(values)} of {len(samples)}." if len(values) < len(samples) else ""
+    caption = f"{task.name} by {by}: {metric_label(task.metric, task.unit)}, test part, mean over seeds.{more}{left}"
+    return Table(caption, [by, "samples", *(STL for _ in alone), *arms], rows)
+
+
+def _shown(part: Slice | None, metric: str) -> str:
+    mean = None if part is None else part.mean(metric)
+    return DASH if mean is None else value_text(metric, mean)
+
+
+def _worst(results: Results, slices: Slices, task: JudgedTask) -> Table | None:
+    """The test samples with the largest losses of one task."""
+    start = _start(results, task)
+    chosen = [one for one in slices.worst if one.task == task.name and (one.method != ALONE or one.start == start)]
+    if not chosen:
+        return None
+    rows = [
+        [
+            STL if one.method == ALONE else one.method,
+            str(one.sample),
+            value_text("loss", one.loss),
+            one.truth,
+            one.prediction,
+        ]
+        for one in chosen
+    ]
+    caption = (
+        f"{task.name}: test samples with the largest {metric_title('loss')} under the first seed, by their number at "
+        "the source. Numbers are in original units; of a forecast, the value that it missed by most."
+    )
+    return Table(caption, ["arm", "sample", "loss", "truth", "prediction"], rows)
+
+
+def _start(results: Results, task: JudgedTask) -> str | None:
+    """Label of the start of the single-task runs that stand for the task."""
+    runs = results.stl_runs(task.name)
+    return runs[0].record.begun.label if runs else None
