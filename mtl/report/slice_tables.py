@@ -1,7 +1,7 @@
 """Test metrics of parts of the samples, and the samples with the largest losses, as tables."""
 
 from mtl.report.read import STL, Results
-from mtl.report.select import drawn, not_drawn
+from mtl.report.select import best_method, drawn, not_drawn
 from mtl.report.style import Table
 from mtl.report.words import DASH, count_text, metric_label, metric_title, value_text
 from mtl.results.slices import Slice, Slices
@@ -42,7 +42,7 @@ def _by_value(results: Results, slices: Slices, by: str, task: JudgedTask, left:
     ]
     more = f" Values with most samples: {len(values)} of {len(samples)}." if len(values) < len(samples) else ""
     caption = f"{task.name} by {by}: {metric_label(task.metric, task.unit)}, test part, mean over seeds.{more}{left}"
-    return Table(caption, [by, "samples", *(STL for _ in alone), *arms], rows)
+    return Table(caption, [by, "samples", *(STL for _ in alone), *arms], rows, worded=False)
 
 
 def _shown(part: Slice | None, metric: str) -> str:
@@ -51,9 +51,12 @@ def _shown(part: Slice | None, metric: str) -> str:
 
 
 def _worst(results: Results, slices: Slices, task: JudgedTask) -> Table | None:
-    """The test samples with the largest losses of one task."""
-    start = _start(results, task)
-    chosen = [one for one in slices.worst if one.task == task.name and (one.method != ALONE or one.start == start)]
+    """The test samples with the largest losses of one task under STL and under its best method."""
+    arms = {(ALONE, _start(results, task))}
+    best = best_method(results.verdicts, task)
+    chosen = [
+        one for one in slices.worst if one.task == task.name and ((one.method, one.start) in arms or one.method == best)
+    ]
     if not chosen:
         return None
     rows = [
@@ -67,8 +70,9 @@ def _worst(results: Results, slices: Slices, task: JudgedTask) -> Table | None:
         for one in chosen
     ]
     caption = (
-        f"{task.name}: test samples with the largest {metric_title('loss')} under the first seed, by their number at "
-        "the source. Numbers are in original units; of a forecast, the value that it missed by most."
+        f"{task.name}: test samples with the largest {metric_title('loss')} under STL and the best method, first seed, "
+        "by their number at the source; results/slices.json has those of all methods. Numbers are in original units; of "
+        "a forecast, the value that it missed by most."
     )
     return Table(caption, ["arm", "sample", "loss", "truth", "prediction"], rows)
 

@@ -76,6 +76,8 @@ class Table:
     rows: list[list[str]]
     prose: bool = False
     """Cells are sentences, which wrap, and not numbers."""
+    worded: bool = True
+    """The last column holds words."""
 
 
 @contextmanager
