@@ -71,8 +71,8 @@ def _worst(results: Results, slices: Slices, task: JudgedTask) -> Table | None:
     ]
     caption = (
         f"{task.name}: test samples with the largest {metric_title('loss')} under STL and the best method, first seed, "
-        "by their number at the source; results/slices.json has those of all methods. Numbers are in original units; of "
-        "a forecast, the value that it missed by most."
+        "by their number at the source; results/slices.json has those of all methods. Numbers are in original "
+        "units; of a forecast, the value that it missed by most."
     )
     return Table(caption, ["arm", "sample", "loss", "truth", "prediction"], rows)
 
