@@ -84,7 +84,7 @@ class Load:
         self.labels = torch.randn(images, heads) if numbers else torch.randint(2, (images, heads))
         named = {spec.name: column.contiguous() for spec, column in zip(self.specs, self.labels.unbind(1), strict=True)}
         source = ImageSet("images", self.images, ["grey"], torch.zeros(images, dtype=torch.int64), 2, {}, {})
-        samples = image_samples(source, torch.arange(images), torch.tensor([MEAN]).double(),
+        samples = image_samples(source.images, torch.arange(images), torch.tensor([MEAN]).double(),
                                 torch.tensor([STD]).double())  # fmt: skip
         self.pool = Pool("images", "images", samples, {n: Target(label) for n, label in named.items()})
         self.val = self.pool.at_most(BATCH)

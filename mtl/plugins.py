@@ -120,6 +120,21 @@ def load(target: str, root: Path = Path()) -> Plugin:
     return Plugin(target, function, folder)
 
 
+def file_of(target: str, root: Path = Path()) -> Path:
+    """The file below plugins/ that a target names; nothing is imported.
+
+    Raises:
+        PluginError: there is none.
+    """
+    module_name, _, _ = target.partition(":")
+    place = root / FOLDER / module_name.replace(".", "/")
+    files = [place / "__init__.py", place.with_name(f"{place.name}.py")]
+    file = next((file for file in files if file.is_file()), None)
+    if file is None or not file.resolve().is_relative_to((root / FOLDER).resolve()):
+        raise PluginError(f"{target}: there is no file {files[1].as_posix()}; put it there.")
+    return file
+
+
 def failure(error: Exception) -> str:
     """Kind, message and last line of a failure inside the user's code."""
     frames = traceback.extract_tb(error.__traceback__)

@@ -45,6 +45,11 @@ class EncoderBase(Section, ABC):
         """Stages, which `branched` sharing counts; None where only the code tells."""
         return None
 
+    @property
+    def own_code(self) -> str | None:
+        """Target of a user's own code that builds it; None without any."""
+        return None
+
     def problem(self, sample: Sample) -> Problem | None:
         """What is wrong with the encoder for samples of a kind that it takes."""
         return None
@@ -201,7 +206,7 @@ class CnnEncoder(ImageEncoder):
 
     kind: Literal["cnn"]
     widths: Annotated[list[PositiveInt], Field(min_length=1)] = [32, 64, 128]
-    depth: PositiveInt = 1
+    depth: Annotated[int, Field(gt=0, le=100, strict=True)] = 1
     """Convolutions in a stage."""
 
     @property
@@ -241,6 +246,10 @@ class PythonEncoder(EncoderBase):
     classification: ClassificationHead = ClassificationHead()
     options: dict[str, JsonValue] = {}
     """Given to the target by name; plain values, lists and maps."""
+
+    @property
+    def own_code(self) -> str:
+        return self.target
 
     def widened(self, factor: float) -> "PythonEncoder":
         if factor != 1:

@@ -17,6 +17,7 @@ class InputKind:
     Args:
         name: the kind, as `prepare` writes it.
         noun: several samples in words.
+        dimensions: of a sample's shape.
         has_length: a task may say how many rows a sample has (`input_len`).
         continues: rows follow a sample, so that they can be forecast.
         turns: a sample can be turned upside down.
@@ -24,6 +25,7 @@ class InputKind:
 
     name: str
     noun: str
+    dimensions: int
     has_length: bool = False
     continues: bool = False
     turns: bool = False
@@ -41,14 +43,15 @@ class InputKind:
                 return self.noun if None in shape else f"{self.noun} of {shape[0]} numbers"
 
 
-WINDOWS = InputKind("windows", "windows", has_length=True, continues=True)
-IMAGES = InputKind("images", "images", turns=True)
-ROWS = InputKind("rows", "rows")
+WINDOWS = InputKind("windows", "windows", 2, has_length=True, continues=True)
+IMAGES = InputKind("images", "images", 3, turns=True)
+ROWS = InputKind("rows", "rows", 1)
+INPUT_KINDS = (WINDOWS, IMAGES, ROWS)
 
 
 def kind_named(name: str | None) -> InputKind:
     """The kind that `prepare` wrote; windows have none written."""
-    return next(kind for kind in (WINDOWS, IMAGES, ROWS) if kind.name == (name or WINDOWS.name))
+    return next(kind for kind in INPUT_KINDS if kind.name == (name or WINDOWS.name))
 
 
 @dataclass(frozen=True)

@@ -45,6 +45,14 @@ def _checked(loss: Any) -> Any:
     return loss
 
 
+def levels_problem(levels: Sequence[float]) -> str | None:
+    """What keeps numbers from being levels of quantiles, in words; None if nothing does."""
+    ascend = all(low < high for low, high in zip([0.0, *levels], [*levels, 1.0], strict=True))
+    if ascend and MEDIAN in levels:
+        return None
+    return f"`levels` should ascend strictly between 0 and 1, 0.5 among them, found {shown(list(levels))}"
+
+
 NumberLoss = Annotated[ErrorLoss | QuantileLoss, BeforeValidator(_checked)]
 
 

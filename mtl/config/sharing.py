@@ -1,34 +1,47 @@
 """`finetune.methods.<name>.sharing`: how the tasks of a run share a network; one class a form."""
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
 from mtl.config.common import Count, Name, NonNegativeFloat, PositiveFloat, Section
 
 
-class HardSharing(Section):
+class SharingBase(Section):
+    """What every form of sharing answers."""
+
+    columns: ClassVar[bool] = False
+    """Each task has a copy of the encoder."""
+
+
+class HardSharing(SharingBase):
     """One encoder for all tasks, a head each (Caruana 1997)."""
 
     kind: Literal["hard"] = "hard"
 
 
-class SeparateSharing(Section):
+class SeparateSharing(SharingBase):
     """An encoder for each task: the single-task networks, trained side by side on the joint loss."""
+
+    columns: ClassVar[bool] = True
 
     kind: Literal["separate"]
 
 
-class SoftSharing(Section):
+class SoftSharing(SharingBase):
     """An encoder for each task, held together by an L2 distance between them (Duong 2015)."""
+
+    columns: ClassVar[bool] = True
 
     kind: Literal["soft"]
     penalty: NonNegativeFloat = 1e-3
     """Weight of the summed squared distances of the encoders from their mean."""
 
 
-class CrossStitchSharing(Section):
+class CrossStitchSharing(SharingBase):
     """An encoder for each task, mixed after every stage: x̃_k = Σ_j α_kj x_j (Misra 2016, arXiv 1604.03539)."""
+
+    columns: ClassVar[bool] = True
 
     kind: Literal["cross_stitch"]
     units: Literal["scalar", "channel"] = "scalar"
@@ -39,7 +52,7 @@ class CrossStitchSharing(Section):
     """On `train.lr`, for the units."""
 
 
-class BranchedSharing(Section):
+class BranchedSharing(SharingBase):
     """Lower stages shared by all tasks, upper stages by the tasks of a group."""
 
     kind: Literal["branched"]

@@ -46,7 +46,7 @@ def eased_plan(recipe: Recipe, data: TaskSet, plan: JointPlan, root: Path) -> Jo
     for pool in data.select(recipe.tasks, "train"):
         losses = torch.full((len(pool), len(pool.tasks)), torch.nan)
         for column, task in enumerate(pool.tasks):
-            network = load_network(models[task], data, root)
+            network = load_network(models[task], root)
             alone = pool.only([task])
             assert alone is not None
             valid = pool.targets[task].valid

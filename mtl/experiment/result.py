@@ -1,5 +1,6 @@
 """What a finished run leaves: its network measured on every part, and the files of its folder."""
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 from mtl.data.loading.tasks import TaskSet
 from mtl.experiment.outcome import examples, guesses, optimum, stitches
 from mtl.experiment.recipe import Recipe
+from mtl.experiment.saved import describe
 from mtl.experiment.weights import write_weights
 from mtl.files import whole_folder
 from mtl.grouping.maps import FILE
@@ -14,6 +16,7 @@ from mtl.models.build import MultiTaskModel
 from mtl.models.transfer import Transfer
 from mtl.results.examples import Examples
 from mtl.results.history import Epoch, History
+from mtl.results.model import MODEL, WEIGHTS
 from mtl.results.numbers import TaskMetrics
 from mtl.results.reading import EXAMPLES, HISTORY, RUN
 from mtl.results.record import Detail, Handover, Parameters, Phase, Run, SharingKind
@@ -69,7 +72,9 @@ def write_run(run: Finished, out: Path) -> Path:
         History(epochs=epochs, best_epoch=last.best_epoch, stopped=last.stopped).write(folder / HISTORY)
         first = recipe.seed == recipe.config.base.seeds[0]
         (examples(run.model, data, specs) if first else Examples()).write(folder / EXAMPLES)
-        write_weights(folder / "weights.safetensors", run.model.state_dict())
+        write_weights(folder / WEIGHTS, run.model.state_dict())
+        weights = hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest()
+        describe(recipe, data, run.identity, weights).write(folder / MODEL)
         for phase in run.phases:
             recorder = phase.instruments.recorder
             if recorder is not None:

@@ -1,30 +1,17 @@
-"""The networks of runs: freshly built, and loaded again from the folder of a finished run."""
+"""The networks of runs: freshly built, described beside their weights, and loaded again when a run is finished."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
-from safetensors.torch import load_file
-from torch import Tensor
+import torch
 
 from mtl.data.loading.tasks import TaskSet
 from mtl.errors import UserError
 from mtl.experiment.recipe import Recipe
+from mtl.models import saved
 from mtl.models.build import MultiTaskModel, build_model
-from mtl.tasks.base import TaskSpec
-from mtl.training.measure import predict
-from mtl.types import Split
-
-
-@dataclass(frozen=True)
-class SavedNetwork:
-    """The finished network of a run, on the CPU, with the tasks that it serves."""
-
-    model: MultiTaskModel
-    specs: dict[str, TaskSpec]
-
-    def predict(self, data: TaskSet, split: Split) -> dict[str, tuple[Tensor, Tensor]]:
-        """Task → (predictions, targets) over the samples of a split that have a target, in order."""
-        return predict(self.model, data.select(list(self.specs), split))
+from mtl.results.model import WEIGHTS, ModelInput, SavedModel, Scaler
+from mtl.tasks.plain import plain
+from mtl.version import __version__
 
 
 def build_network(recipe: Recipe, data: TaskSet) -> MultiTaskModel:
@@ -44,24 +31,59 @@ def saved_weights(recipe: Recipe, root: Path) -> Path:
         UserError: it is not there; says which stage writes it.
     """
     where = recipe.where
-    path = root / where.folder / "weights.safetensors"
+    path = root / where.folder / WEIGHTS
     if not path.exists():
         stage = where.stage if where.stage == "specialise" else f"{where.stage}@{where.name}"
         raise UserError(f"{path.relative_to(root)} is missing; run `dvc repro {stage}`.")
     return path
 
 
-def load_network(recipe: Recipe, data: TaskSet, root: Path) -> SavedNetwork:
+def load_network(recipe: Recipe, root: Path) -> saved.Network:
     """The network of a finished run, with its weights.
 
     Args:
         recipe: of the run.
-        data: every configured task, for the seed of the run.
         root: folder of the project; results are read below it.
 
     Raises:
-        UserError: the run is not finished.
+        UserError: the run is not finished, or its files cannot be used.
     """
-    model = build_network(recipe, data)
-    model.load_state_dict(load_file(saved_weights(recipe, root)))
-    return SavedNetwork(model, {name: data.specs[name] for name in recipe.tasks})
+    return saved.load(saved_weights(recipe, root).parent, f"mtl repro {recipe.where.target}")
+
+
+def describe(recipe: Recipe, data: TaskSet, identity: dict[str, str], weights: str) -> SavedModel:
+    """What is beside the weights of a run.
+
+    Args:
+        recipe: of the run.
+        data: every configured task, for its seed.
+        identity: hashes of what the result depends on.
+        weights: sha256 of the file of the weights.
+    """
+    where, specs = recipe.where, [data.specs[name] for name in recipe.tasks]
+    assert where.stage != "pretrain" and where.name is not None
+    return SavedModel(
+        stage=where.stage,
+        name=where.name,
+        start=recipe.start.label,
+        seed=where.seed,
+        tasks=[plain(spec) for spec in specs],
+        judged=recipe.judged,
+        sources={name: _input(data, name) for name in {spec.source for spec in specs}},
+        encoder=recipe.encoder,
+        sharing=recipe.method.sharing,
+        code=saved.code_of(recipe.encoder.own_code),
+        versions={"mtl": __version__, "torch": str(torch.__version__)},
+        data=identity["data"],
+        weights=weights,
+    )
+
+
+def _input(data: TaskSet, name: str) -> ModelInput:
+    source, (mean, std) = data.sources[name], data.scalers[name]
+    return ModelInput(
+        kind=source.kind.name,
+        columns=source.data.columns,
+        scaler=Scaler(mean=mean.tolist(), std=std.tolist()),
+        units=source.units,
+    )

@@ -17,6 +17,7 @@ from mtl.paths import GROUPS, RunPath
 from mtl.results.groups import Groups
 from mtl.results.numbers import TaskMetrics
 from mtl.tasks.base import TaskSpec
+from mtl.training.measure import predict
 from mtl.types import Split
 
 
@@ -63,11 +64,13 @@ def ensemble_metrics(
     """Split → task → metrics of soft serving: forecasts and probabilities are averaged by the models' shares."""
     data, _ = load_tasks(config, seed, root)
     asked = sorted({name for shares in candidate.serve.values() for name in shares})
-    networks = {name: load_network(model_recipe(config, plan, name, seed), data, root) for name in asked}
+    networks = {name: load_network(model_recipe(config, plan, name, seed), root) for name in asked}
     splits: tuple[Split, ...] = ("val", "test")
     metrics: dict[str, TaskMetrics] = {}
     for split in splits:
-        predicted = {name: network.predict(data, split) for name, network in networks.items()}
+        predicted = {
+            name: predict(network.model, data.select(list(network.specs), split)) for name, network in networks.items()
+        }
         metrics[split] = {
             task: _metrics(data.specs[task], [(share, predicted[name][task]) for name, share in shares.items()])
             for task, shares in candidate.serve.items()

@@ -75,7 +75,7 @@ class ResultFile(Part):
         """
         try:
             content = json.loads(text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise UserError(f"{where} cannot be read ({error}); {again}.") from None
         return cls.parse(content, where, again)
 

@@ -13,13 +13,16 @@ from typing import Any, ClassVar, Literal
 
 import torch
 from jaxtyping import Bool, Float, Float64, Int
+from pydantic import ConfigDict
 from torch import Tensor, nn
 
 from mtl.config.inputs import WINDOWS, InputKind
 from mtl.config.metrics import METRICS, Family
 from mtl.config.tasks import Task
+from mtl.errors import shown
 from mtl.results.examples import Example
 from mtl.results.numbers import Metrics
+from mtl.tasks.answers import Answer
 from mtl.tasks.label_measures import unmeasurable
 from mtl.types import NO_LABEL, SourceData
 
@@ -95,6 +98,8 @@ class TaskSpec(ABC):
     """Samples with what follows them are shown in the report."""
     stacked: ClassVar[bool] = False
     """It predicts one number a sample: tasks of the kind on the same samples are one layer and one loss."""
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+    """How a saved task is read."""
 
     name: str
     source: str
@@ -141,6 +146,19 @@ class TaskSpec(ABC):
     def input_len(self) -> int:
         """Rows of a window; 0 for samples without any."""
         return self.shape[1] if len(self.shape) == 2 else 0
+
+    @property
+    def rows_ahead(self) -> int:
+        """Rows behind a sample that belong to it; 0 where the target belongs to the sample itself."""
+        return 0
+
+    def problem(self) -> str | None:
+        """What keeps a task that was read from a file from being one, in words; None if nothing does."""
+        if self.metric not in METRICS:
+            return f"`metric` should be one of {', '.join(METRICS)}, found {shown(self.metric)}"
+        if not self.shape or min(self.shape) < 1 or len(self.columns) != self.shape[0]:
+            return f"`shape` should be positive and begin with the {len(self.columns)} columns, found {self.shape}"
+        return None
 
     @property
     @abstractmethod
@@ -231,6 +249,10 @@ class TaskSpec(ABC):
         """
 
     @abstractmethod
+    def answer(self, prediction: Tensor) -> Answer:
+        """Predictions of n samples as a loaded model gives them."""
+
+    @abstractmethod
     def truth(self, target: Tensor) -> Any:
         """Targets of n samples as a user reads them: a tensor in original units, or a list of class names."""
 
@@ -278,6 +300,11 @@ class LabelSpec(TaskSpec):
     """Names, in the order of the numbers."""
     class_weights: tuple[float, ...] | None = None
     """Weight of each class; of a binary task (pos_weight,)."""
+
+    def problem(self) -> str | None:
+        if len(self.classes) < 2:
+            return f"`classes` should have at least two names, found {shown(self.classes)}"
+        return super().problem()
 
     @classmethod
     def column(cls, source: SourceData, learns: str) -> Tensor | None:

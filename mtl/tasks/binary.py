@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from mtl.config.tasks import BinaryTask, Task
+from mtl.tasks.answers import Classes
 from mtl.tasks.base import AtSource, Criterion, Detail, Heads, LabelSpec, Metrics, Oracle, weighted_mean
 from mtl.tasks.classification import TINY, class_counts
 from mtl.tasks.label_scores import label_metrics, label_optimum
@@ -88,6 +89,11 @@ class Binary(LabelSpec):
         chance = prediction.sigmoid()
         names = [self.classes[number] for number in (prediction > 0).long().tolist()]
         return {"class": names, f"p({self.classes[0]})": 1 - chance, f"p({self.classes[1]})": chance}
+
+    def answer(self, prediction: Float[Tensor, " n"]) -> Classes:
+        chance = prediction.sigmoid()
+        names = [self.classes[number] for number in (prediction > 0).long().tolist()]
+        return Classes(names, self.classes, torch.stack([1 - chance, chance], dim=1).numpy())
 
 
 class _BinaryCrossEntropy(Criterion):

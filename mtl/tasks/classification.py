@@ -15,6 +15,7 @@ from torch.nn import functional
 
 from mtl.config.tasks import ClassificationTask, Task
 from mtl.errors import DataError
+from mtl.tasks.answers import Classes
 from mtl.tasks.base import AtSource, Criterion, Detail, Heads, LabelSpec, Metrics, Oracle, weighted_mean
 from mtl.tasks.label_scores import label_metrics, label_optimum
 
@@ -91,6 +92,10 @@ class Classification(LabelSpec):
         chance = prediction.softmax(dim=1)
         names = [self.classes[number] for number in chance.argmax(dim=1).tolist()]
         return {"class": names} | {f"p({name})": chance[:, number] for number, name in enumerate(self.classes)}
+
+    def answer(self, prediction: Float[Tensor, "n k"]) -> Classes:
+        chance = prediction.softmax(dim=1)
+        return Classes([self.classes[number] for number in chance.argmax(dim=1).tolist()], self.classes, chance.numpy())
 
 
 class _CrossEntropy(Criterion):

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from mtl.config.losses import ErrorLoss, QuantileLoss
 from mtl.config.tasks import ForecastTask, Task
 from mtl.results.examples import Example, Window
+from mtl.tasks.answers import Numbers
 from mtl.tasks.base import AtSource, Criterion, Detail, Heads, Metrics, Oracle, RegressionSpec, weighted_mean
 from mtl.tasks.error_losses import error_of, guess_of, mean_error, nearest_metric
 from mtl.tasks.forecast_scores import forecast_metrics, forecast_optimum
@@ -60,6 +61,18 @@ class RowsAhead(RegressionSpec):
     @property
     def ahead_channels(self) -> Int[Tensor, " T"] | None:
         return None if self.targets == list(range(len(self.columns))) else torch.tensor(self.targets)
+
+    @property
+    def rows_ahead(self) -> int:
+        return self.horizon
+
+    def problem(self) -> str | None:
+        wide, sizes = len(self.columns), {len(self.mean), len(self.std)}
+        if not self.targets or not set(self.targets) <= set(range(wide)) or self.horizon < 1:
+            return f"`targets` should be among the {wide} columns and `horizon` positive"
+        if sizes not in ({0}, {len(self.targets)}):
+            return f"`mean` and `std` should have a number for each of the {len(self.targets)} targets"
+        return super().problem()
 
     def head(self, encoder: Heads, rate: float) -> nn.Module:
         return encoder.forecast_head(self.shape, self.targets, self.outputs, rate)
@@ -149,6 +162,9 @@ class Forecast(RowsAhead):
     def present(self, prediction: Float[Tensor, "n T H"]) -> dict[str, Any]:
         values = self.original(prediction)
         return {name: values[:, number] for number, name in enumerate(self.target_columns)}
+
+    def answer(self, prediction: Float[Tensor, "n T H"]) -> Numbers:
+        return Numbers(self.original(prediction).numpy(), self.target_columns, self.units)
 
 
 class _Errors(Criterion):

@@ -12,10 +12,11 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from mtl.config.losses import MEDIAN, QuantileLoss
+from mtl.config.losses import MEDIAN, QuantileLoss, levels_problem
 from mtl.config.tasks import ForecastTask, Task
 from mtl.errors import DataError
 from mtl.results.examples import Example, Window
+from mtl.tasks.answers import Numbers
 from mtl.tasks.base import AtSource, Criterion, Detail, Metrics, Oracle, weighted_mean
 from mtl.tasks.forecast import RowsAhead
 from mtl.tasks.forecast_scores import CHUNK, ForecastScores
@@ -131,6 +132,14 @@ class QuantileForecast(RowsAhead):
             ],
             levels=list(self.levels),
         )
+
+    def answer(self, prediction: Float[Tensor, "n T _"]) -> Numbers:
+        several = torch.stack(self.by_level(prediction), dim=-1)
+        median = several[..., self.levels.index(MEDIAN)]
+        return Numbers(median.numpy(), self.target_columns, self.units, self.levels, several.numpy())
+
+    def problem(self) -> str | None:
+        return levels_problem(self.levels) or super().problem()
 
     def present(self, prediction: Float[Tensor, "n T _"]) -> dict[str, Any]:
         """The median under the channel's name, and every other quantile with its level."""

@@ -11,9 +11,10 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from mtl.config.losses import MEDIAN, QuantileLoss
+from mtl.config.losses import MEDIAN, QuantileLoss, levels_problem
 from mtl.config.tasks import RegressionTask, Task
 from mtl.errors import DataError
+from mtl.tasks.answers import Numbers
 from mtl.tasks.base import AtSource, Criterion, Detail, Heads, Metrics, Oracle, weighted_mean
 from mtl.tasks.quantile_loss import QuantileCriterion
 from mtl.tasks.quantile_scores import QuantileScores, median_of, normal_crps
@@ -103,6 +104,14 @@ class QuantileRegression(OfSamples):
     def optimum(self, oracle: Oracle, rows: Int[Tensor, " n"], target: Float[Tensor, " n"]) -> Metrics | None:
         """Unknown: an oracle tells the mean of a target, not its quantiles."""
         return None
+
+    def answer(self, prediction: Float[Tensor, "n Q"]) -> Numbers:
+        values = self.original(without_crossing(prediction))
+        median = values[:, self.levels.index(MEDIAN)]
+        return Numbers(median.numpy(), [self.target], self.known_units, self.levels, values.numpy())
+
+    def problem(self) -> str | None:
+        return levels_problem(self.levels) or super().problem()
 
     def present(self, prediction: Float[Tensor, "n Q"]) -> dict[str, Any]:
         """The median under the target's name, and every other quantile with its level."""

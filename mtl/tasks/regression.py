@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from mtl.config.losses import ErrorLoss, QuantileLoss
 from mtl.config.tasks import RegressionTask, Task
 from mtl.errors import DataError
+from mtl.tasks.answers import Numbers
 from mtl.tasks.base import AtSource, Criterion, Detail, Heads, Metrics, Oracle, RegressionSpec, weighted_mean
 from mtl.tasks.error_losses import error_of, guess_of, nearest_metric
 from mtl.tasks.optimum import oracle_positions
@@ -54,6 +55,11 @@ class OfSamples(RegressionSpec):
             "head_lr": task.head_lr, "target": at.learns, "mean": float(at.values.mean()),
             "std": float(at.values.std()), "unit": at.units.get(at.learns),
         }  # fmt: skip
+
+    @property
+    def known_units(self) -> dict[str, str]:
+        """Target → unit, where it is known."""
+        return {} if self.unit is None else {self.target: self.unit}
 
     @classmethod
     def column(cls, source: SourceData, learns: str) -> Tensor | None:
@@ -132,6 +138,9 @@ class Regression(OfSamples):
 
     def present(self, prediction: Float[Tensor, " n"]) -> dict[str, Any]:
         return {self.target: self.original(prediction)}
+
+    def answer(self, prediction: Float[Tensor, " n"]) -> Numbers:
+        return Numbers(self.original(prediction).numpy(), [self.target], self.known_units)
 
 
 class _Errors(Criterion):

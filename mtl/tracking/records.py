@@ -102,7 +102,8 @@ def read_run(config: Config, path: RunPath, root: Path) -> Record | None:
     files: dict[Path, str | None] = {folder / name: None for name in texts}
     weights = folder / "weights.safetensors"
     if config.tracking.log_weights and weights.exists():
-        files[weights] = "weights"
+        beside = folder / "model.json"  # a pretraining has none
+        files |= {file: "weights" for file in (weights, beside) if file.exists()}
     points, timing = shown.points, shown.timing
     started = finished = None
     if timing is not None:

@@ -1,6 +1,9 @@
 """Clean passes over pools of samples: predictions, metrics and their details. Every sample counts once."""
 
+from collections.abc import Iterable, Iterator, Sequence
+
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from mtl.data.loading.pools import Pool
@@ -12,28 +15,13 @@ CHUNK = 256
 """Windows in one pass: enough to fill the arithmetic units, little enough to stay in the cache."""
 
 
-@torch.no_grad()
 def predict(model: MultiTaskModel, pools: list[Pool]) -> dict[str, tuple[Tensor, Tensor]]:
     """Task → (predictions, targets) on the CPU, over all samples of the pools that have a target, in order."""
-    model.eval()
     device = next(model.parameters()).device
     found: dict[str, tuple[Tensor, Tensor]] = {}
     for pool in pools:
-        own: dict[str, list[Tensor]] = {}
         ahead: dict[str, list[Tensor]] = {}
-        stacked: dict[tuple[str, ...], list[Tensor]] = {}
-        for index in torch.arange(len(pool)).split(CHUNK):
-            batch = pool.batch(index.to(device))
-            predictions = model(batch.x, pool.tasks)
-            for name, prediction in predictions.own.items():
-                own.setdefault(name, []).append(prediction.cpu())
-            for name, target in batch.ahead.items():
-                ahead.setdefault(name, []).append(target.cpu())
-            for stack in predictions.stacks.values():
-                stacked.setdefault(stack.tasks, []).append(stack.values.cpu())
-        whole = {name: torch.cat(parts) for name, parts in own.items()}
-        for tasks, parts in stacked.items():
-            whole |= dict(zip(tasks, torch.cat(parts).t().contiguous(), strict=True))
+        whole = outputs(model, _inputs(pool, device, ahead), pool.tasks)
         targets = {name: torch.cat(parts) for name, parts in ahead.items()}
         for table in pool.tables:
             values = table.values.cpu() if table.values.is_floating_point() else table.values.cpu().long()
@@ -44,6 +32,39 @@ def predict(model: MultiTaskModel, pools: list[Pool]) -> dict[str, tuple[Tensor,
             every = mask is None or bool(mask.all())
             found[name] = (whole[name], targets[name]) if every else (whole[name][mask], targets[name][mask])
     return found
+
+
+def _inputs(pool: Pool, device: torch.device, ahead: dict[str, list[Tensor]]) -> Iterator[Float[Tensor, "B *S"]]:
+    """Inputs of a pool in order; the rows that follow them, where a task predicts those, are put into `ahead`."""
+    for index in torch.arange(len(pool)).split(CHUNK):
+        batch = pool.batch(index.to(device))
+        for name, target in batch.ahead.items():
+            ahead.setdefault(name, []).append(target.cpu())
+        yield batch.x
+
+
+@torch.no_grad()
+def outputs(model: MultiTaskModel, batches: Iterable[Float[Tensor, "B *S"]], tasks: Sequence[str]) -> dict[str, Tensor]:
+    """Task → predictions on the CPU, z-scored or logits, over all batches in order.
+
+    Args:
+        model: the network; left in eval mode.
+        batches: inputs on its device.
+        tasks: all that share them.
+    """
+    model.eval()
+    own: dict[str, list[Tensor]] = {}
+    stacked: dict[tuple[str, ...], list[Tensor]] = {}
+    for x in batches:
+        predictions = model(x, tasks)
+        for name, prediction in predictions.own.items():
+            own.setdefault(name, []).append(prediction.cpu())
+        for stack in predictions.stacks.values():
+            stacked.setdefault(stack.tasks, []).append(stack.values.cpu())
+    whole = {name: torch.cat(parts) for name, parts in own.items()}
+    for names, columns in stacked.items():
+        whole |= dict(zip(names, torch.cat(columns).t().contiguous(), strict=True))
+    return whole
 
 
 def measure(

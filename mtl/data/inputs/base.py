@@ -8,7 +8,7 @@ n samples, B of a batch, C channels (or numbers of a row), F folds.
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Generic, TypeVar
 
 import torch
@@ -24,6 +24,17 @@ from mtl.types import SourceData, Split
 Data = TypeVar("Data", bound=SourceData, covariant=True)
 Scaler = tuple[Float64[Tensor, " C"], Float64[Tensor, " C"]]
 """Mean and standard deviation of each channel over training samples."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What a saved model knows of the samples of a source."""
+
+    source: str
+    shape: tuple[int, ...]
+    """Of one sample, as networks see it."""
+    columns: list[str]
+    scaler: Scaler
 
 
 class Samples(ABC):
@@ -154,6 +165,20 @@ class Input(ABC, Generic[Data]):
     @abstractmethod
     def sampler(self, scaler: Scaler, ahead: int) -> Sampler:
         """What makes samples of numbers; at most `ahead` rows are asked for behind one."""
+
+    @classmethod
+    @abstractmethod
+    def given(cls, values: object, layout: Layout, ahead: int) -> Samples:
+        """Samples that a user gives, original units, as those of a pool are.
+
+        Args:
+            values: arrays, tensors or a frame; whatever was given.
+            layout: what they should be.
+            ahead: rows that are asked for behind one; they mean nothing.
+
+        Raises:
+            DataError: they do not fit: what was found, what is allowed, and what to do.
+        """
 
     @abstractmethod
     def describe(self) -> str:

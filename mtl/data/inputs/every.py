@@ -4,8 +4,8 @@ from typing import Any, assert_never
 
 from torch import Tensor
 
-from mtl.config.inputs import kind_named
-from mtl.data.inputs.base import Input
+from mtl.config.inputs import InputKind, kind_named
+from mtl.data.inputs.base import Input, Layout, Samples
 from mtl.data.inputs.images import ImagesInput
 from mtl.data.inputs.rows import RowsInput
 from mtl.data.inputs.windows import WindowsInput
@@ -32,6 +32,15 @@ def kept(meta: dict[str, Any], tensors: dict[str, Tensor], common: dict[str, Any
     """The source that was kept as `meta` and `tensors`; the meta of windows names no kind."""
     name = kind_named(meta.get("kind"))
     return next(kind for kind in KINDS if kind.kind == name).from_kept(meta, tensors, common)
+
+
+def given(kind: InputKind, values: object, layout: Layout, ahead: int) -> Samples:
+    """Samples of a kind that a user gives a loaded model, as `Input.given` makes them.
+
+    Raises:
+        DataError: they do not fit.
+    """
+    return next(one for one in KINDS if one.kind == kind).given(values, layout, ahead)
 
 
 def check_prepared(prepared: object, where: str) -> SourceData:

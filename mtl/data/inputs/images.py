@@ -10,8 +10,9 @@ from torch import Tensor
 
 from mtl.config.inputs import IMAGES, InputKind
 from mtl.config.tasks import Task
-from mtl.data.inputs.base import Input, Sampler, Samples, Scaler, part_of
+from mtl.data.inputs.base import Input, Layout, Sampler, Samples, Scaler, part_of
 from mtl.data.inputs.contract import columns_problem, fold_tensor_problem, folds_problem, targets_problems
+from mtl.data.inputs.given import array_of, wrong_shape
 from mtl.types import ImageSet, Split
 
 FULL = 255.0
@@ -61,9 +62,9 @@ class Images(Samples):
         return Images(*(part.to(device) for part in (self.pixels, self.rows, self.scale, self.shift)))
 
 
-def image_samples(source: ImageSet, rows: Int[Tensor, " n"], mean: Tensor, std: Tensor) -> Images:
-    """Samples from `rows` of a source, normalised by `mean` and `std` [C] (shares of full brightness)."""
-    return Images(source.images, rows, (1 / (FULL * std)).float(), (-mean / std).float())
+def image_samples(images: UInt8[Tensor, "S C Y X"], rows: Int[Tensor, " n"], mean: Tensor, std: Tensor) -> Images:
+    """Samples from `rows` of all images, normalised by `mean` and `std` [C] (shares of full brightness)."""
+    return Images(images, rows, (1 / (FULL * std)).float(), (-mean / std).float())
 
 
 class ImagesInput(Input[ImageSet]):
@@ -120,7 +121,26 @@ class ImagesInput(Input[ImageSet]):
         return numbers
 
     def sampler(self, scaler: Scaler, ahead: int) -> Sampler:
-        return lambda numbers, length: image_samples(self.data, numbers, *scaler)
+        return lambda numbers, length: image_samples(self.data.images, numbers, *scaler)
+
+    @classmethod
+    def given(cls, values: object, layout: Layout, ahead: int) -> Images:
+        """Images uint8 [n, C, Y, X]."""
+        channels, height, width = layout.shape
+        form = (
+            f"images uint8 [n, {channels}, {height}, {width}] of channels ({', '.join(layout.columns)}), rows, columns"
+        )
+        pixels = array_of(values, form)
+        if pixels.ndim != 4 or pixels.shape[1:] != layout.shape:
+            last = pixels.ndim == 4 and pixels.shape[1:] == (height, width, channels)
+            remedy = "; `x.transpose(0, 3, 1, 2)` puts the channels first" if last else ""
+            raise wrong_shape(form, list(pixels.shape), remedy)
+        if pixels.dtype != torch.uint8:
+            remedy = "; values from 0 to 255 are wanted, as `(255 * x).round().astype('uint8')` makes of shares"
+            raise wrong_shape(form, str(pixels.dtype).removeprefix("torch."), remedy)
+        if not len(pixels):
+            raise wrong_shape("at least one image", 0)
+        return image_samples(pixels, torch.arange(len(pixels)), *layout.scaler)
 
     def describe(self) -> str:
         y, x = self.data.images.shape[2:]

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from mtl.config.inputs import ROWS, InputKind
 from mtl.config.tasks import Task
-from mtl.data.inputs.base import Input, Sampler, Samples, Scaler, part_of
+from mtl.data.inputs.base import Input, Layout, Sampler, Samples, Scaler, part_of
 from mtl.data.inputs.contract import (
     MAX_VALUE,
     columns_problem,
@@ -20,7 +20,9 @@ from mtl.data.inputs.contract import (
     folds_problem,
     targets_problems,
 )
+from mtl.data.inputs.given import array_of, checked_rows, frame_of, wrong_shape
 from mtl.data.inputs.scaling import fit_rows, scores_problem
+from mtl.errors import shown
 from mtl.tasks.base import Oracle
 from mtl.types import RowSet, Split
 
@@ -119,6 +121,21 @@ class RowsInput(Input[RowSet]):
     def sampler(self, scaler: Scaler, ahead: int) -> Sampler:
         scaled = ((self.data.values - scaler[0]) / scaler[1]).float()
         return lambda numbers, length: Rows(scaled, numbers)
+
+    @classmethod
+    def given(cls, values: object, layout: Layout, ahead: int) -> Rows:
+        """Rows [n, F], or a frame of them."""
+        (width,) = layout.shape
+        rows = frame_of(values, layout)
+        if rows is None:
+            form = f"rows [n, {width}] of the columns {shown(layout.columns)}, or a frame"
+            array = array_of(values, form)
+            if array.ndim != 2 or array.shape[1] != width:
+                remedy = "; `x[None]` makes a batch of one" if array.shape == (width,) else ""
+                raise wrong_shape(form, list(array.shape), remedy)
+            rows = array.to(torch.float64)
+        rows = checked_rows(rows, layout, 1)
+        return Rows(((rows - layout.scaler[0]) / layout.scaler[1]).float(), torch.arange(len(rows)))
 
     def describe(self) -> str:
         return f"rows × {len(self.data.columns)} columns"

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from mtl.config.inputs import WINDOWS, InputKind
 from mtl.config.tasks import Task
-from mtl.data.inputs.base import Input, Sampler, Samples, Scaler, part_of
+from mtl.data.inputs.base import Input, Layout, Sampler, Samples, Scaler, part_of
 from mtl.data.inputs.contract import (
     MAX_VALUE,
     columns_problem,
@@ -22,8 +22,9 @@ from mtl.data.inputs.contract import (
     folds_problem,
     targets_problems,
 )
+from mtl.data.inputs.given import array_of, checked_rows, frame_of, wrong_shape
 from mtl.data.inputs.scaling import fit_rows, scores_problem
-from mtl.errors import DataError, SettingError
+from mtl.errors import DataError, SettingError, shown
 from mtl.tasks.base import Oracle
 from mtl.types import Prepared, Split
 
@@ -194,6 +195,28 @@ class WindowsInput(Input[Prepared]):
     def sampler(self, scaler: Scaler, ahead: int) -> Sampler:
         flat = pad_rows(((self.data.values - scaler[0]) / scaler[1]).float(), ahead)
         return lambda numbers, length: Windows(flat, length, numbers)
+
+    @classmethod
+    def given(cls, values: object, layout: Layout, ahead: int) -> Windows:
+        """Windows [n, L, C], or a frame whose last L rows are one window."""
+        channels, length = layout.shape
+        rows = frame_of(values, layout)
+        if rows is not None:
+            if len(rows) < length:
+                raise wrong_shape(f"a frame of {length} rows or more, of which the last are the window", len(rows))
+            rows = rows[-length:]
+        else:
+            form = f"windows [n, {length}, {channels}] of rows and the columns {shown(layout.columns)}, or a frame"
+            array = array_of(values, form)
+            if array.ndim != 3 or array.shape[1:] != (length, channels):
+                turned = array.ndim == 3 and array.shape[1:] == (channels, length)
+                remedy = "; `x.transpose(0, 2, 1)` puts the rows first" if turned else ""
+                remedy = "; `x[None]` makes a batch of one" if array.shape == (length, channels) else remedy
+                raise wrong_shape(form, list(array.shape), remedy)
+            rows = array.to(torch.float64).reshape(-1, channels)
+        rows = checked_rows(rows, layout, length)
+        flat = pad_rows(((rows - layout.scaler[0]) / layout.scaler[1]).float(), ahead)
+        return Windows(flat, length, torch.arange(0, len(rows), length))
 
     def describe(self) -> str:
         what = "rows" if self.data.window is None else f"windows of {self.data.window} rows"

@@ -1,0 +1,158 @@
+"""A finished network from the folder of its run: model.json says what it is, weights.safetensors what it learnt.
+
+Nothing of a folder is trusted: no code runs but a user's own plugin whose bytes are those that trained, and no tensor
+is made that the weights do not fill.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file
+from torch import nn
+
+from mtl.errors import UserError
+from mtl.models.build import build_model
+from mtl.models.multitask import MultiTaskModel
+from mtl.plugins import file_of
+from mtl.results.model import MODEL, WEIGHTS, Code, SavedModel
+from mtl.tasks.base import TaskSpec
+from mtl.tasks.plain import from_plain
+
+MAX_NUMBERS = 1 << 24
+"""Of one sample: 2,000 × 2,000 pixels in colour are 12 million."""
+Shapes = Mapping[str, tuple[torch.dtype, tuple[int, ...]]]
+"""Tensor → its type and shape."""
+
+
+@dataclass(frozen=True)
+class Network:
+    """A finished network on the CPU in eval mode, the tasks that it has heads for, and its description."""
+
+    model: MultiTaskModel
+    specs: dict[str, TaskSpec]
+    saved: SavedModel
+
+
+def load(folder: Path, remedy: str | None = None) -> Network:
+    """The network of a finished run.
+
+    Args:
+        folder: of the run.
+        remedy: command that makes the run anew; None where the folder may be a copy.
+
+    Raises:
+        UserError: a file is missing, damaged, of a newer version or does not fit the other, or the user's own code
+            that built it is not there or has changed.
+    """
+    saved = SavedModel.of_folder(folder, remedy)
+    file, description = folder / WEIGHTS, str(folder / MODEL)
+    again = "copy the folder of the run anew" if remedy is None else f"run `{remedy} --force`"
+    if not file.is_file():
+        raise UserError(f"{file} is missing: it belongs beside {MODEL}; {again}.")
+    if _sha256(file) != saved.weights:
+        raise UserError(f"{file} is damaged, or of another run than {MODEL} beside it; {again}.")
+    specs = _tasks(saved, description)
+    try:
+        stored = _stored(file)
+    except SafetensorError as error:
+        raise UserError(f"{file} is damaged ({error}); {again}.") from None
+    _check_size(saved, specs, stored, description)
+    _check_code(saved, description)
+    try:
+        if saved.code is None:  # own code may not run on tensors without values
+            with torch.device("meta"):
+                _check_fits(_network(saved, specs), stored)
+        model = _network(saved, specs)
+        _check_fits(model, stored)
+    except Exception as error:  # sections and tasks of a file that anybody may have written fail in any way
+        if saved.code is not None and isinstance(error, UserError):
+            raise
+        raise UserError(f"{description} and {file.name} do not belong together: {error}; {again}.") from None
+    model.load_state_dict(load_file(file))
+    return Network(model.eval(), specs, saved)
+
+
+def code_of(target: str | None, root: Path = Path()) -> Code | None:
+    """What is noted of a user's own code; None without any."""
+    return None if target is None else Code(target=target, sha256=_sha256(file_of(target, root)))
+
+
+def _network(saved: SavedModel, specs: Mapping[str, TaskSpec]) -> MultiTaskModel:
+    return build_model(saved.encoder, list(specs.values()), saved.seed, saved.sharing)
+
+
+def _tasks(saved: SavedModel, where: str) -> dict[str, TaskSpec]:
+    """Name → task, after what each must agree in with the rest of the file."""
+    specs: dict[str, TaskSpec] = {}
+    for number, content in enumerate(saved.tasks):
+        spec = from_plain(content, f"{where}: `tasks.{number}`")
+        source = saved.sources.get(spec.source)
+        if source is None or (source.kind, source.columns) != (spec.input.name, spec.columns):
+            raise UserError(f"{where}: `tasks.{number}` should read a source of `sources`, with its kind and columns.")
+        if not len(source.columns) == len(source.scaler.mean) == len(source.scaler.std):
+            raise UserError(f"{where}: `sources.{spec.source}.scaler` should have a number for each column.")
+        if len(spec.shape) != spec.input.dimensions or prod(spec.shape) > MAX_NUMBERS:
+            allowed = f"{spec.input.dimensions} numbers, whose product is at most {MAX_NUMBERS:,}"
+            raise UserError(f"{where}: `tasks.{number}.shape` should be {allowed}, found {spec.shape}.")
+        specs[spec.name] = spec
+    if len(specs) != len(saved.tasks) or not set(saved.judged) <= set(specs):
+        raise UserError(f"{where}: `tasks` should have different names, and `judged` should be among them.")
+    return specs
+
+
+def _stored(file: Path) -> Shapes:
+    """What the header of the weights says."""
+    shapes: dict[str, tuple[torch.dtype, tuple[int, ...]]] = {}
+    with safe_open(file, framework="pt") as opened:
+        for name in opened.keys():  # noqa: SIM118 (no mapping)
+            part = opened.get_tensor(name)
+            shapes[name] = (part.dtype, tuple(part.shape))
+    return shapes
+
+
+def _check_size(saved: SavedModel, specs: Mapping[str, TaskSpec], stored: Shapes, where: str) -> None:
+    """Refuses what would build more modules than the weights hold tensors."""
+    stages = saved.encoder.stage_count or 1
+    columns = len(specs) if saved.sharing.columns else 1
+    if stages * columns > len(stored):
+        raise UserError(
+            f"{where}: `encoder` and `sharing` ask for {stages * columns:,} stages, the weights hold {len(stored)} "
+            "tensors."
+        )
+
+
+def _check_code(saved: SavedModel, where: str) -> None:
+    """Refuses own code that is not there, or not that which trained."""
+    target = saved.encoder.own_code
+    noted = None if saved.code is None else saved.code.target
+    if target != noted:
+        raise UserError(f"{where}: `code` should be that of the encoder ({target}), found {noted}.")
+    if saved.code is not None and code_of(target) != saved.code:
+        file = file_of(saved.code.target).as_posix()
+        raise UserError(
+            f"{where}: the network was built by {saved.code.target}, and {file} is not the file that it was trained "
+            "with: put that version there, or train again."
+        )
+
+
+def _check_fits(model: nn.Module, stored: Shapes) -> None:
+    """Refuses weights of other names, types or shapes than those of the network.
+
+    Raises:
+        ValueError: names the first tensor that does not fit.
+    """
+    wanted = {name: (part.dtype, tuple(part.shape)) for name, part in model.state_dict().items()}
+    for name in sorted(wanted.keys() | stored.keys()):
+        if wanted.get(name) != stored.get(name):
+            told = [f"{parts[name][1]}" if name in parts else "none" for parts in (wanted, stored)]
+            raise ValueError(f"tensor {name} should be {told[0]}, found {told[1]}")
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()

@@ -1,0 +1,101 @@
+"""model.json: what a finished network is, so that it can be loaded with nothing but its folder."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, JsonValue
+
+from mtl.config.common import Number
+from mtl.config.encoder import EncoderConfig
+from mtl.config.sharing import Sharing
+from mtl.errors import UserError
+from mtl.results.content import VERSION_KEY, Part, ResultFile
+
+MODEL, WEIGHTS = "model.json", "weights.safetensors"
+MAX_BYTES = 1 << 24
+"""That of a hundred tasks on a hundred columns has 0.3 MB."""
+MAX_TASKS = 10_000
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class Scaler(Part):
+    """Of each column over the training rows of the fold, original units; of images in shares of full brightness."""
+
+    mean: list[Number]
+    std: list[Annotated[Number, Field(gt=0)]]
+
+
+class ModelInput(Part):
+    """Samples of one source."""
+
+    kind: str
+    """Windows, images or rows."""
+    columns: list[str]
+    """Names of the channels, or of the numbers of a row, in order."""
+    scaler: Scaler
+    units: dict[str, str]
+    """Column or numeric target → unit in words, where it is known."""
+
+
+class Code(Part):
+    """A user's own code that the network is built by."""
+
+    target: str
+    sha256: Sha256
+    """Of the file below plugins/ that the target names."""
+
+
+class SavedModel(ResultFile):
+    """The network of a finished run: what is beside its weights."""
+
+    stage: Literal["baseline", "finetune", "specialise"]
+    name: str
+    start: str
+    seed: int
+    tasks: Annotated[list[dict[str, JsonValue]], Field(min_length=1, max_length=MAX_TASKS)]
+    """Every task that the network has a head for, in order, as `mtl.tasks.plain` writes one."""
+    judged: Annotated[list[str], Field(min_length=1)]
+    """Names of those that the run is measured by."""
+    sources: dict[str, ModelInput]
+    """Source → its samples."""
+    encoder: EncoderConfig
+    sharing: Sharing
+    code: Code | None
+    versions: dict[str, str]
+    """Of the packages that trained it."""
+    data: Sha256
+    """Of the prepared sources of the whole configuration."""
+    weights: Sha256
+    """Of the file beside this one."""
+
+    def plain(self) -> dict[str, Any]:
+        """Content as JSON holds it, with the version, which readers outside of mtl want to see."""
+        return {VERSION_KEY: self.version} | super().plain()
+
+    @classmethod
+    def of_folder(cls, folder: Path, remedy: str | None = None) -> "SavedModel":
+        """Reads model.json of a run's folder.
+
+        Args:
+            folder: of the run.
+            remedy: command that makes it anew; None: the folder may be a copy.
+
+        Raises:
+            UserError: there is none, it is damaged, of a newer version, or holds something else.
+        """
+        file = folder / MODEL
+        if remedy is not None:
+            again = f"run `{remedy} --force` to compute it again"
+        else:
+            again = "copy the folder of the run anew, or compute it again with `mtl repro --force`"
+        try:
+            with file.open("rb") as opened:
+                text = opened.read(MAX_BYTES + 1)
+        except (FileNotFoundError, NotADirectoryError):
+            wanted = f"the folder of a finished run, such as outputs/finetune/NAME/seed-0, holds one; {again}"
+            raise UserError(f"{file} is missing: {wanted}.") from None
+        except OSError as error:
+            raise UserError(f"{file} cannot be read ({error.strerror or error}); {again}.") from None
+        if len(text) > MAX_BYTES:
+            raise UserError(f"{file} should be at most {MAX_BYTES >> 20} MiB, found more; {again}.")
+        return cls.loads(text, str(file), again)

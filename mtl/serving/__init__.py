@@ -1,0 +1,1 @@
+"""Finished models put to use; knows no DVC, no params.yaml and no prepared data."""

@@ -1,0 +1,40 @@
+"""Predictions as a user reads them: numbers in original units, or names of classes with their probabilities.
+
+n samples, T target channels, H rows ahead, Q levels, k classes.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """Predicted numbers."""
+
+    values: Float[np.ndarray, " n"] | Float[np.ndarray, "n T H"]
+    """Original units: a number a sample of a regression, T × H of a forecast."""
+    columns: list[str]
+    """Name of the target, or of each of the T channels."""
+    units: dict[str, str]
+    """Column → unit in words, where it is known."""
+    levels: tuple[float, ...] = ()
+    """Of the Q quantiles, ascending, where those are predicted; `values` is then the median."""
+    quantiles: Float[np.ndarray, "n *S Q"] | None = None
+    """Original units, for each of the values; None where one number is predicted."""
+
+
+@dataclass(frozen=True)
+class Classes:
+    """Predicted classes."""
+
+    predicted: list[str]
+    """Name of the class of each of the n samples."""
+    classes: list[str]
+    """Names of the k classes."""
+    probabilities: Float[np.ndarray, "n k"]
+    """In the order of `classes`."""
+
+
+Answer = Numbers | Classes
