@@ -42,7 +42,7 @@ def predicted(recipe: Recipe, data: TaskSet, root: Path) -> Iterator[Predicted]:
         UserError: the run is not finished.
     """
     where = recipe.where
-    model = load_network(recipe, data, root).model.to(resolve_device(recipe.config.base.device))
+    model = load_network(recipe, root).model.to(resolve_device(recipe.config.base.device))
     pools = data.select(recipe.judged, "test")
     passed = predict(model, [pool.to(next(model.parameters()).device) for pool in pools])
     numbers = numbers_of(pools)

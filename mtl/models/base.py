@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from mtl.config.encoder import ClassificationHead
 from mtl.models.features import Features
 from mtl.models.heads import FlatForecastHead, JointForecastHead, LinearHead, PooledClassifier
-from mtl.tasks.base import Heads
+from mtl.tasks.context import Heads
 
 
 class Encoder(nn.Module, Heads):

@@ -7,7 +7,7 @@ B samples of a batch, n samples of a part, J tasks of a kind, C channels.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
@@ -23,6 +23,7 @@ from mtl.errors import shown
 from mtl.results.examples import Example
 from mtl.results.numbers import Metrics
 from mtl.tasks.answers import Answer
+from mtl.tasks.context import AtSource, Heads, Oracle
 from mtl.tasks.label_measures import unmeasurable
 from mtl.types import NO_LABEL, SourceData
 
@@ -32,60 +33,6 @@ Detail = dict[str, Any]
 
 Noted = tuple[Float[Tensor, "B _"] | None, Bool[Tensor, "B _"] | None, Float[Tensor, "B _"] | None]
 """Of a label p of the true class and whether it was predicted; of numbers their squared error; else None."""
-
-
-class Heads(ABC):
-    """What an encoder offers: heads that read its features."""
-
-    @abstractmethod
-    def forecast_head(self, shape: tuple[int, ...], targets: list[int], numbers: int, rate: float) -> nn.Module:
-        """Predicts `numbers` for each of the channels `targets`, [B, T, numbers], on the scale of the input."""
-
-    @abstractmethod
-    def vector_head(self, shape: tuple[int, ...], numbers: int, rate: float) -> nn.Module:
-        """Predicts `numbers` a sample, [B, numbers]."""
-
-
-@dataclass(frozen=True)
-class Oracle:
-    """What the best possible predictor says, where a source knows it; entry i belongs to the row `first` + i."""
-
-    first: int
-    ahead: Float[Tensor, "m Hmax C"] | None
-    """E[next rows | rows so far], original units."""
-    labels: Mapping[str, Float[Tensor, "m _"]]
-    """Label → P(class | rows so far)."""
-    numbers: Mapping[str, Float[Tensor, " m"]]
-    """Numeric target → E[target | rows so far], original units."""
-
-    @property
-    def rows(self) -> int:
-        """m, the rows that it knows."""
-        entries = [self.ahead, *self.labels.values(), *self.numbers.values()]
-        return next(len(part) for part in entries if part is not None)
-
-
-@dataclass(frozen=True)
-class AtSource:
-    """What a task is resolved from: its source, as far as it concerns the task."""
-
-    name: str
-    """Of the task."""
-    source: str
-    input: InputKind
-    shape: tuple[int, ...]
-    """Of one sample."""
-    columns: list[str]
-    mean: Float[Tensor, " C"]
-    std: Float[Tensor, " C"]
-    """Scaler of the inputs, fitted on training samples; original units."""
-    units: Mapping[str, str]
-    learns: str | None
-    """The label or numeric target that the task learns; None for what follows a sample."""
-    classes: list[str]
-    """Of that label."""
-    values: Tensor | None
-    """[n] targets of the task's training samples; None for what follows a sample."""
 
 
 @dataclass(frozen=True, kw_only=True)

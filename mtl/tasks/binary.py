@@ -15,8 +15,9 @@ from torch.nn import functional
 
 from mtl.config.tasks import BinaryTask, Task
 from mtl.tasks.answers import Classes
-from mtl.tasks.base import AtSource, Criterion, Detail, Heads, LabelSpec, Metrics, Oracle, weighted_mean
+from mtl.tasks.base import Criterion, Detail, LabelSpec, Metrics, weighted_mean
 from mtl.tasks.classification import TINY, class_counts
+from mtl.tasks.context import AtSource, Heads, Oracle
 from mtl.tasks.label_scores import label_metrics, label_optimum
 
 

@@ -16,7 +16,8 @@ from torch.nn import functional
 from mtl.config.tasks import ClassificationTask, Task
 from mtl.errors import DataError
 from mtl.tasks.answers import Classes
-from mtl.tasks.base import AtSource, Criterion, Detail, Heads, LabelSpec, Metrics, Oracle, weighted_mean
+from mtl.tasks.base import Criterion, Detail, LabelSpec, Metrics, weighted_mean
+from mtl.tasks.context import AtSource, Heads, Oracle
 from mtl.tasks.label_scores import label_metrics, label_optimum
 
 TINY = 1e-7

@@ -5,9 +5,10 @@ from typing import assert_never
 
 from mtl.config.losses import QuantileLoss
 from mtl.config.tasks import BinaryTask, ClassificationTask, ForecastTask, RegressionTask, Task
-from mtl.tasks.base import AtSource, TaskSpec
+from mtl.tasks.base import TaskSpec
 from mtl.tasks.binary import Binary
 from mtl.tasks.classification import Classification
+from mtl.tasks.context import AtSource
 from mtl.tasks.forecast import Forecast
 from mtl.tasks.quantile_forecast import QuantileForecast
 from mtl.tasks.quantile_regression import QuantileRegression

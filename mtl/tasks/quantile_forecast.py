@@ -17,7 +17,8 @@ from mtl.config.tasks import ForecastTask, Task
 from mtl.errors import DataError
 from mtl.results.examples import Example, Window
 from mtl.tasks.answers import Numbers
-from mtl.tasks.base import AtSource, Criterion, Detail, Metrics, Oracle, weighted_mean
+from mtl.tasks.base import Criterion, Detail, Metrics, weighted_mean
+from mtl.tasks.context import AtSource, Oracle
 from mtl.tasks.forecast import RowsAhead
 from mtl.tasks.forecast_scores import CHUNK, ForecastScores
 from mtl.tasks.quantile_loss import QuantileCriterion

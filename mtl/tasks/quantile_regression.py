@@ -15,7 +15,8 @@ from mtl.config.losses import MEDIAN, QuantileLoss, levels_problem
 from mtl.config.tasks import RegressionTask, Task
 from mtl.errors import DataError
 from mtl.tasks.answers import Numbers
-from mtl.tasks.base import AtSource, Criterion, Detail, Heads, Metrics, Oracle, weighted_mean
+from mtl.tasks.base import Criterion, Detail, Metrics, weighted_mean
+from mtl.tasks.context import AtSource, Heads, Oracle
 from mtl.tasks.quantile_loss import QuantileCriterion
 from mtl.tasks.quantile_scores import QuantileScores, median_of, normal_crps
 from mtl.tasks.quantiles import crps, without_crossing

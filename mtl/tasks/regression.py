@@ -16,7 +16,8 @@ from mtl.config.losses import ErrorLoss, QuantileLoss
 from mtl.config.tasks import RegressionTask, Task
 from mtl.errors import DataError
 from mtl.tasks.answers import Numbers
-from mtl.tasks.base import AtSource, Criterion, Detail, Heads, Metrics, Oracle, RegressionSpec, weighted_mean
+from mtl.tasks.base import Criterion, Detail, Metrics, RegressionSpec, weighted_mean
+from mtl.tasks.context import AtSource, Heads, Oracle
 from mtl.tasks.error_losses import error_of, guess_of, nearest_metric
 from mtl.tasks.optimum import oracle_positions
 from mtl.tasks.regression_scores import regression_metrics

@@ -18,7 +18,7 @@ from torch import Tensor
 from mtl.checks import bad
 from mtl.config.inputs import Held, InputKind
 from mtl.config.tasks import Task
-from mtl.tasks.base import Oracle
+from mtl.tasks.context import Oracle
 from mtl.types import SourceData, Split
 
 Data = TypeVar("Data", bound=SourceData, covariant=True)

@@ -25,7 +25,7 @@ from mtl.data.inputs.contract import (
 from mtl.data.inputs.given import array_of, checked_rows, frame_of, wrong_shape
 from mtl.data.inputs.scaling import fit_rows, scores_problem
 from mtl.errors import DataError, SettingError, shown
-from mtl.tasks.base import Oracle
+from mtl.tasks.context import Oracle
 from mtl.types import Prepared, Split
 
 

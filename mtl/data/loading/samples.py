@@ -13,7 +13,8 @@ from mtl.config import Task
 from mtl.data.inputs.base import Input, Scaler
 from mtl.errors import SettingError
 from mtl.seeding import generator
-from mtl.tasks.base import AtSource, TaskSpec, known
+from mtl.tasks.base import TaskSpec, known
+from mtl.tasks.context import AtSource
 from mtl.tasks.every import kind_of, resolve
 from mtl.types import SourceData, Split
 

@@ -1,0 +1,67 @@
+"""Things that a task of a run meets: its source, the encoder that its head reads, the best predictor that is known.
+
+B samples of a batch, n samples of a part, m rows that an oracle knows, C channels, H horizon.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from mtl.config.inputs import InputKind
+
+
+class Heads(ABC):
+    """What an encoder offers: heads that read its features."""
+
+    @abstractmethod
+    def forecast_head(self, shape: tuple[int, ...], targets: list[int], numbers: int, rate: float) -> nn.Module:
+        """Predicts `numbers` for each of the channels `targets`, [B, T, numbers], on the scale of the input."""
+
+    @abstractmethod
+    def vector_head(self, shape: tuple[int, ...], numbers: int, rate: float) -> nn.Module:
+        """Predicts `numbers` a sample, [B, numbers]."""
+
+
+@dataclass(frozen=True)
+class Oracle:
+    """What the best possible predictor says, where a source knows it; entry i belongs to the row `first` + i."""
+
+    first: int
+    ahead: Float[Tensor, "m Hmax C"] | None
+    """E[next rows | rows so far], original units."""
+    labels: Mapping[str, Float[Tensor, "m _"]]
+    """Label → P(class | rows so far)."""
+    numbers: Mapping[str, Float[Tensor, " m"]]
+    """Numeric target → E[target | rows so far], original units."""
+
+    @property
+    def rows(self) -> int:
+        """m, the rows that it knows."""
+        entries = [self.ahead, *self.labels.values(), *self.numbers.values()]
+        return next(len(part) for part in entries if part is not None)
+
+
+@dataclass(frozen=True)
+class AtSource:
+    """What a task is resolved from: its source, as far as it concerns the task."""
+
+    name: str
+    """Of the task."""
+    source: str
+    input: InputKind
+    shape: tuple[int, ...]
+    """Of one sample."""
+    columns: list[str]
+    mean: Float[Tensor, " C"]
+    std: Float[Tensor, " C"]
+    """Scaler of the inputs, fitted on training samples; original units."""
+    units: Mapping[str, str]
+    learns: str | None
+    """The label or numeric target that the task learns; None for what follows a sample."""
+    classes: list[str]
+    """Of that label."""
+    values: Tensor | None
+    """[n] targets of the task's training samples; None for what follows a sample."""
