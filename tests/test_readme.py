@@ -10,7 +10,8 @@ README = Path(__file__).parents[1] / "README.md"
 
 def test_the_loop_of_jacobian_descent() -> None:
     torch.manual_seed(0)
-    [loop] = re.findall(r"```python\n(.*?)```", README.read_text(), flags=re.DOTALL)
+    blocks = re.findall(r"```python\n(.*?)```", README.read_text(), flags=re.DOTALL)
+    [loop] = [block for block in blocks if "torchjd" in block]
     names: dict[str, object] = {}
     exec(compile(loop, str(README), "exec"), names)
     shared, heads, losses = names["shared"], names["heads"], names["losses"]

@@ -196,3 +196,17 @@ def test_linear_encoder_and_one_kind_of_task_are_fine_together() -> None:
     raw["finetune"]["methods"] = {"all": {"kind": "uncertainty"}}
     config = parse_config(raw)
     assert config.method_tasks("all") == ["fault", "load_state", "coin"]
+
+
+@pytest.mark.parametrize(
+    ("version", "message"), [(2, "of a newer mtl, so upgrade"), (0, "found 0"), ("1", "found '1'")]
+)
+def test_a_version_that_is_not_known_is_refused(version: object, message: str) -> None:
+    raw = copy.deepcopy(DEFAULTS)
+    with pytest.raises(ConfigError, match=message):
+        parse_config(raw | {"version": version})
+
+
+def test_a_file_without_a_version_has_the_first() -> None:
+    raw = copy.deepcopy(DEFAULTS)
+    assert parse_config(raw | {"version": 1}) == parse_config(raw)

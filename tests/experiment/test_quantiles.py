@@ -18,6 +18,7 @@ from mtl.results.examples import Examples
 from mtl.results.record import Run
 from mtl.tasks.quantile_regression import QuantileRegression
 from mtl.tasks.quantiles import crps
+from mtl.training.measure import predict
 from mtl.types import RowSet
 from tests.experiment.conftest import configure
 
@@ -75,10 +76,10 @@ def test_quantiles_follow_the_input_to_the_score_of_the_true_ones(trained: tuple
     source = planted()
     data = build_tasks(config.tasks, {"own": source}, 3)
     (pool,) = data.select(["wide"], "test")
-    network = load_network(joint(config, "both", 3), data, root)
+    network = load_network(joint(config, "both", 3), root)
     spec = data.specs["wide"]
     assert isinstance(spec, QuantileRegression)
-    prediction, target = network.predict(data, "test")["wide"]
+    prediction, target = predict(network.model, data.select(["wide", *network.specs], "test"))["wide"]
     assert not target.isnan().any() and len(target) < len(pool)
     batch = pool.batch(torch.arange(len(pool)))
     assert batch.valid is not None
