@@ -5,16 +5,16 @@ from collections.abc import Iterable
 from mtl.errors import DataError, UserError, shown
 
 
-def bad(name: str, should: str, found: object, error: type[UserError] = UserError) -> UserError:
+def bad(name: str, should: str, value: object, error: type[UserError] = UserError) -> UserError:
     """The error for a value: "`name` should <should>, found <found>."."""
-    return error(f"`{name}` should {should}, found {shown(found)}.")
+    return error(f"`{name}` should {should}, found {shown(value)}.")
 
 
-def one_of(name: str, found: object, allowed: Iterable[object], error: type[UserError] = UserError) -> None:
-    """Raises unless `found` is among `allowed`, which the message lists."""
+def one_of(name: str, value: object, allowed: Iterable[object], error: type[UserError] = UserError) -> None:
+    """Raises unless `value` is among `allowed`, which the message lists."""
     options = list(allowed)
-    if found not in options:
-        raise bad(name, "be one of " + ", ".join(map(str, options)), found, error)
+    if value not in options:
+        raise bad(name, "be one of " + ", ".join(map(str, options)), value, error)
 
 
 def require_data(condition: bool, message: str) -> None:

@@ -39,9 +39,9 @@ LONGEST_VALUE = 200
 LONGEST_MESSAGE = 2000
 
 
-def shown(found: object) -> str:
+def shown(value: object) -> str:
     """A wrong value as a message shows it: its repr, cut when it is long."""
-    text = repr(found)
+    text = repr(value)
     return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}… ({len(text):,} characters)"
 
 

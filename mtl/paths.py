@@ -1,4 +1,4 @@
-"""Which runs a configuration asks for, and where their files stand; imports no torch."""
+"""Runs that a configuration asks for, and the places of their files; imports no torch."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,13 +8,13 @@ from mtl.config import Config
 
 PREPARED = Path("data/prepared")
 REFERENCE = Path("outputs/reference.json")
-"""What joint runs take from single-task runs; written by the stage `reference`."""
+"""File of the values that joint runs take from single-task runs; written by the stage `reference`."""
 LEFT_OUT = "left_out.json"
-"""In the place of a task's single-task runs when `baseline.tasks` does not name it."""
+"""File in the place of a task's single-task runs when `baseline.tasks` does not name it."""
 GROUPS = Path("outputs/cluster/groups.json")
-"""Which tasks belong together; written by the stage `cluster`."""
+"""File of the groups of tasks; written by the stage `cluster`."""
 MODELS = Path("outputs/specialise/models.json")
-"""Which models serve which tasks in each grouping that is compared; written by the stage `specialise`."""
+"""File of the models that serve each task in each grouping that is compared; written by the stage `specialise`."""
 VERDICTS = Path("results/verdicts.json")
 """Joint training against single-task training; written by the stage `evaluate`."""
 MEANS = Path("results/metrics.json")
@@ -35,7 +35,7 @@ TIMINGS = Path("timings")
 
 @dataclass(frozen=True)
 class RunPath:
-    """Where one training run's files stand, below `outputs/`."""
+    """Place of the files of one training run, below `outputs/`."""
 
     stage: Literal["pretrain", "baseline", "finetune", "specialise"]
     name: str | None
@@ -57,12 +57,12 @@ class RunPath:
 
 
 def baseline_folder(task: str) -> Path:
-    """Where all single-task runs of a task stand."""
+    """Folder of all single-task runs of a task."""
     return Path("outputs", "baseline", task)
 
 
 def run_paths(config: Config) -> list[RunPath]:
-    """Where the runs of a configuration stand: only what it names, so that a removed method haunts nothing.
+    """Places of the runs of a configuration: only what it names, so that a removed method haunts nothing.
 
     Pretraining (with the objective `none` a summary), then baseline.tasks × baseline.starts × seeds, then methods ×
     seeds.

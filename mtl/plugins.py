@@ -46,10 +46,10 @@ class Plugin:
             return {}
 
     def signature_problem(self, arguments: int, options: Collection[str]) -> str | None:
-        """What keeps it from being called, in words; None if nothing does.
+        """Reason in words why the target cannot be called so; None if it can.
 
         Args:
-            arguments: how many are given by position.
+            arguments: number of those that are given by position.
             options: names of those that are given by keyword.
         """
         try:
@@ -60,12 +60,16 @@ class Plugin:
             signature.bind(*[None] * arguments, **dict.fromkeys(options))
         except TypeError as error:
             named = [*signature.parameters.values()][arguments:]
-            by_name = [one.name for one in named if one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY)]
+            by_name = [
+                parameter.name
+                for parameter in named
+                if parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
+            ]
             unknown = [name for name in options if name not in by_name]
             missing = [
-                one.name
-                for one in named
-                if one.name in by_name and one.default is one.empty and one.name not in options
+                parameter.name
+                for parameter in named
+                if parameter.name in by_name and parameter.default is parameter.empty and parameter.name not in options
             ]
             parts = [f"`{name}` is no parameter of it" for name in unknown]
             parts += [f"its parameter `{name}` is given no value" for name in missing]
@@ -73,7 +77,7 @@ class Plugin:
         return None
 
     def call(self, *arguments: Any, **options: Any) -> Any:
-        """What it returns.
+        """Result of the call.
 
         Raises:
             PluginError: it does not take these arguments, or it failed.

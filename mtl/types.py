@@ -1,4 +1,4 @@
-"""What the rooms hand to each other, and the legend of dimension names.
+"""Data that the rooms hand to each other, and the legend of dimension names.
 
 B batch, C channels, L input length, H horizon, N tokens, D width, K tasks, R rows of a series, W windows,
 S images or rows of a table, Y × X pixels of an image, F numbers of a row.
@@ -51,7 +51,7 @@ class Prepared:
     oracle_labels: dict[str, Float[Tensor, "n _"]] = field(default_factory=dict)
     """Label name → P(class | rows ≤ t) for the same rows t as `oracle_forecast`."""
     notes: list[str] = field(default_factory=list)
-    """What was replaced, dropped or skipped while reading, in words."""
+    """Sentences on what was replaced, dropped or skipped while reading."""
     numbers: dict[str, Float[Tensor, " _"]] = field(default_factory=dict)
     """Numeric target → float64 value, original units, of each row (series: known at that row) or of each stored window;
     NaN is missing."""
@@ -81,10 +81,10 @@ class ImageSet:
     classes: dict[str, list[str]]
     """Label name → class names in the order of the numbers."""
     mean: tuple[float, ...] | None = None
-    """Of each channel, in shares of full brightness, as the config gives it; None: taken from the training images."""
+    """Mean of each channel, in shares of full brightness, as the config gives it; None: that of the training images."""
     std: tuple[float, ...] | None = None
     notes: list[str] = field(default_factory=list)
-    """What was replaced, dropped or skipped while reading, in words."""
+    """Sentences on what was replaced, dropped or skipped while reading."""
     numbers: dict[str, Float[Tensor, " S"]] = field(default_factory=dict)
     """Numeric target → float64 value of each image, original units; NaN is missing."""
 
@@ -115,7 +115,7 @@ class RowSet:
     oracle_numbers: dict[str, Float[Tensor, " S"]] = field(default_factory=dict)
     """Numeric target → E[target | row], original units."""
     notes: list[str] = field(default_factory=list)
-    """What was replaced, dropped or skipped while reading, in words."""
+    """Sentences on what was replaced, dropped or skipped while reading."""
 
 
 SourceData = Prepared | ImageSet | RowSet
@@ -148,7 +148,7 @@ class Batch:
     tables: tuple[Table, ...]
     """Targets that belong to the samples: one table of class numbers, one of numbers, each if there are any."""
     valid: Bool[Tensor, "B K"] | None
-    """Which samples have a target, for each of the K tasks of the pool, in its order; None: all have."""
+    """Mask of the samples that have a target, for each of the K tasks of the pool, in its order; None: all have."""
 
     def target(self, task: str) -> Tensor:
         """Target of one task: [B, T, H] z-scored, [B] class numbers, or [B] z-scored."""
@@ -171,7 +171,7 @@ class Stack:
 
 @dataclass(frozen=True)
 class Predictions:
-    """What a network says of a batch, and the tensors between its shared part and its heads."""
+    """Predictions of a network for a batch, and the tensors between its shared part and its heads."""
 
     own: dict[str, Tensor]
     """Task → its prediction: [B, T, H] z-scored of a forecast, [B, k] logits of a classification; of a forecast's Q

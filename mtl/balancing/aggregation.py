@@ -1,4 +1,4 @@
-"""What a method of gradient aggregation is.
+"""Contract of the methods of gradient aggregation.
 
 K tasks, k of them with a gradient in the step, J [k, n] these gradients on n shared numbers, G = J·Jᵀ their Gramian.
 """

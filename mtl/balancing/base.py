@@ -28,7 +28,7 @@ class NonFiniteGradientError(ArithmeticError):
 
 @dataclass(frozen=True)
 class Pass:
-    """What one pool's pass through the network left: the tensors between its shared part and its heads."""
+    """Tensors between the shared part and the heads that one pool's pass through the network left."""
 
     places: Mapping[str, int]
     """Task → its position among the run's, of those that the pass served."""
@@ -53,13 +53,13 @@ class Step:
     """∈ [0, 1) of the training."""
     passes: Sequence[Pass] = ()
     shared: Sequence[nn.Parameter] = ()
-    """What all tasks train together; empty when the encoder is frozen or each task has a network of its own."""
+    """Parameters that all tasks train together; empty when the encoder is frozen or each task has its own network."""
     heads: Sequence[nn.Parameter] = ()
     """Every other parameter of the network; each depends on the loss of one task, row by row if heads are stacked."""
     epoch: int = 1
     """The epoch that the step is part of, from 1."""
     columns: Sequence[Sequence[nn.Parameter]] = ()
-    """What every task trains, in the order of the layers: one list, or one for each column that tasks mix. Branches of
+    """Parameters that every task trains, in the order of layers: one list, or one for each mixed column. Branches of
     some of the tasks are left out. Empty: as `shared`."""
 
 
@@ -82,7 +82,7 @@ class Balancer(nn.Module):
     """
 
     needs_passes = False
-    """Whether `Step.passes` is read."""
+    """True when the method reads `Step.passes`."""
 
     def __init__(self, specs: list[TaskSpec]) -> None:
         super().__init__()

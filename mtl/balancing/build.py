@@ -16,7 +16,7 @@ from mtl.errors import UserError
 from mtl.tasks.base import TaskSpec
 
 PACKAGES = {"torchjd": "'torchjd>=0.18,<0.19'"}
-"""What to install, where any version will not do."""
+"""Requirements of packages of which not every version will do."""
 
 
 def build_balancer(method: Method, specs: list[TaskSpec], seed: int = 0) -> Balancer:

@@ -27,7 +27,7 @@ STILL = 1e-4
 """It stands still where the tasks' weighted gradients cancel to this share of their lengths (TorchJD's `norm_eps`), or
 to what rounding leaves undecided."""
 STEPS = 100
-"""At most. Where rounding keeps ν from settling, the best mixture on the way is as good as any."""
+"""Largest number of steps. Where rounding keeps ν from settling, the best mixture on the way is as good as any."""
 CLOSE = 1e-12
 """Relative change of ν that counts as none."""
 
@@ -80,16 +80,16 @@ def _worst_mixture(gramian: Vector, slope: Vector, radius: float) -> tuple[Vecto
                 best, least = scale * z / total, value
         excess = float(z @ matrix @ z) - radius**2
         low, high = (low, min(high, nu)) if excess > 0 else (max(low, nu), high)
-        found = _at_length(matrix, s, scale, np.flatnonzero(z), radius)
-        if abs(found - nu) <= CLOSE * max(abs(nu), high - low) or high - low <= CLOSE * abs(high):
+        proposed = _at_length(matrix, s, scale, np.flatnonzero(z), radius)
+        if abs(proposed - nu) <= CLOSE * max(abs(nu), high - low) or high - low <= CLOSE * abs(high):
             break
-        if found == math.inf and low < 0 < high:
-            found = 0.0  # z has no bound above 0 where the gradients' convex hull holds 0
-        if not low <= found <= high:
+        if proposed == math.inf and low < 0 < high:
+            proposed = 0.0  # z has no bound above 0 where the gradients' convex hull holds 0
+        if not low <= proposed <= high:
             # The slope of ½·zᵀGz is Σz, in the units of the gradients.
             newton = nu - excess / (2 * total) if total > 0 else math.inf
-            found = newton if low <= newton <= high else (low + high) / 2
-        nu = found
+            proposed = newton if low <= newton <= high else (low + high) / 2
+        nu = proposed
     return best, float(matrix[0, 0]) - 1
 
 

@@ -93,11 +93,11 @@ def _newton(gramian: Vector, power: float) -> Vector:
         shrinking = step < 0
         size = min(1.0, 0.95 * float(np.min(-v[shrinking] / step[shrinking], initial=np.inf)))
         decline = float(slope @ step)
-        found = _potential(matrix, part, v + size * step, power)
-        while -decline > SURE * abs(value) and found > value + 1e-4 * size * decline:
+        moved = _potential(matrix, part, v + size * step, power)
+        while -decline > SURE * abs(value) and moved > value + 1e-4 * size * decline:
             size /= 2
-            found = _potential(matrix, part, v + size * step, power)
-        v, value = v + size * step, found
+            moved = _potential(matrix, part, v + size * step, power)
+        v, value = v + size * step, moved
     return d * v
 
 

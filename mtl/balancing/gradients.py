@@ -15,17 +15,17 @@ CONVOLUTION = "ConvolutionBackward0"
 
 @dataclass(frozen=True)
 class Reach:
-    """What the graph of a step's losses looks like."""
+    """Properties of the graph of a step's losses."""
 
     at_once: int | None
-    """How many rows torch.vmap may compute side by side: None is all of them. It is 1, one after the other, when the
+    """Number of rows that torch.vmap may compute side by side: None is all. It is 1, one after the other, when the
     graph holds an autograd function written in Python, which vmap cannot enter, or a convolution on a CPU, which it
     makes a grouped one (15 tasks on a small CNN: 33 plain steps side by side, 10 one after the other)."""
     leaves: frozenset[int]
     """`id` of every parameter that some loss depends on."""
 
     def reached(self, parameters: list[nn.Parameter]) -> list[nn.Parameter]:
-        """Those that some loss depends on; the others have no gradient, and so no update."""
+        """Parameters that some loss depends on; the others have no gradient, and so no update."""
         return [parameter for parameter in parameters if id(parameter) in self.leaves]
 
 
@@ -53,7 +53,7 @@ def task_gradients(losses: Float[Tensor, " k"], tensors: Sequence[Tensor], at_on
     """Each loss's gradient on the n numbers of `tensors`, all of which some loss depends on; the graph is kept."""
     basis = torch.eye(len(losses), dtype=losses.dtype, device=losses.device)
     if at_once is None:
-        found = torch.autograd.grad(losses, tensors, basis, retain_graph=True, is_grads_batched=True)
-        return torch.cat([part.flatten(1) for part in found], dim=1)
+        gradients = torch.autograd.grad(losses, tensors, basis, retain_graph=True, is_grads_batched=True)
+        return torch.cat([part.flatten(1) for part in gradients], dim=1)
     rows = [torch.autograd.grad(losses, tensors, row, retain_graph=True) for row in basis]
     return torch.stack([torch.cat([part.flatten() for part in row]) for row in rows])

@@ -13,7 +13,7 @@ from mtl.balancing.gradients import look, task_gradients
 from mtl.tasks.base import TaskSpec
 
 SMALLEST = 1e-3
-"""Of a weight."""
+"""Smallest value of a weight."""
 SLOPE = 1e-3
 """Length of the weights' own gradient: it means nothing to Adam, and should not count in the norm that is clipped."""
 

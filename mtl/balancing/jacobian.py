@@ -122,10 +122,10 @@ class JacobianDescent(Balancer):
         ]
         outputs = [predictions.own[task] for task in own] + [stack.values for stack, _ in stacks]
         heads = list(step.heads)
-        found = torch.autograd.grad(step.losses, [*outputs, *heads], ones, retain_graph=True, allow_unused=True)
-        for parameter, gradient in zip(heads, found[len(outputs) :], strict=True):
+        gradients = torch.autograd.grad(step.losses, [*outputs, *heads], ones, retain_graph=True, allow_unused=True)
+        for parameter, gradient in zip(heads, gradients[len(outputs) :], strict=True):
             parameter.grad = gradient
-        deltas = [gradient.flatten(1) for gradient in found[: len(outputs)]]
+        deltas = [gradient.flatten(1) for gradient in gradients[: len(outputs)]]
         task = [number[name] for name, delta in zip(own, deltas, strict=False) for _ in range(delta.shape[1])]
         weights = [only.linear[name,] for name in own]
         for position, (stack, linear) in enumerate(stacks, start=len(own)):

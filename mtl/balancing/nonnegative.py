@@ -21,7 +21,7 @@ SIGN_TOLERANCE = 1e-10
 RIDGE = 1e-10
 """Added to a diagonal of 1: decides between equal solutions (tasks with one gradient share its weight)."""
 NOISE = 1e-8
-"""Where the ridge is too small, the first try to find what rounding added: about what float32 rounds off."""
+"""First larger ridge to try where `RIDGE` is too small: about what float32 rounds off."""
 MARGIN = 10.0
 """Times the smallest ridge that makes the matrix definite: what rounding adds must not decide."""
 FULL_EXCHANGES = 3
@@ -30,7 +30,7 @@ ROW_TOLERANCE = 5e-5
 """Relative KKT residual at which a row counts as solved."""
 CHECK_EVERY = 5
 ITERATIONS = 300
-"""Of the accelerated gradient; rows that are open after them are solved one by one, exactly."""
+"""Iterations of the accelerated gradient; rows that are open after them are solved one by one, exactly."""
 SMALL = 20
 """Up to so many variables, exact solutions one by one are the fastest."""
 
@@ -76,11 +76,11 @@ def solve(matrix: Vector, slope: Vector) -> Vector:
     while exchanges >= 0:
         z = _at(matrix, slope, np.flatnonzero(free))
         wrong = np.where(free, z < 0, matrix @ z + slope < -tolerance)
-        found = int(np.count_nonzero(wrong))
-        if found == 0:
+        violations = int(np.count_nonzero(wrong))
+        if violations == 0:
             return np.maximum(z, 0.0)
-        if found < fewest:
-            fewest, exchanges = found, FULL_EXCHANGES
+        if violations < fewest:
+            fewest, exchanges = violations, FULL_EXCHANGES
         else:
             exchanges -= 1
         free = free ^ wrong
@@ -102,7 +102,7 @@ def _at(matrix: Vector, slope: Vector, places: NDArray[np.intp]) -> Vector:
 
 
 def _one_at_a_time(matrix: Vector, slope: Vector, tolerance: Vector) -> Vector:
-    """As `solve`, on matrices that are nearly singular too: every z ≥ 0 that it keeps is lower than the one before, and
+    """Solution like that of `solve`, also on nearly singular matrices: each z ≥ 0 that it keeps is lower than the last, and
     a gain that rounding only promises ends it."""
     z = np.zeros(len(slope))
     lowest = 0.0
@@ -113,17 +113,17 @@ def _one_at_a_time(matrix: Vector, slope: Vector, tolerance: Vector) -> Vector:
         if uphill[entering] >= -tolerance[entering]:
             return z
         free[entering] = True
-        found = z
+        feasible = z
         while True:
             aim = _at(matrix, slope, np.flatnonzero(free))
             blocked = np.flatnonzero(free & (aim <= 0))
             if not len(blocked):
                 break
-            ratios = found[blocked] / (found[blocked] - aim[blocked])
+            ratios = feasible[blocked] / (feasible[blocked] - aim[blocked])
             share = float(ratios.min())
-            found = np.maximum(found + share * (aim - found), 0.0)
+            feasible = np.maximum(feasible + share * (aim - feasible), 0.0)
             free[blocked[ratios == share]] = False
-            found[~free] = 0.0
+            feasible[~free] = 0.0
         value = float(aim @ (0.5 * matrix @ aim + slope))
         if value >= lowest:
             return z
@@ -131,7 +131,7 @@ def _one_at_a_time(matrix: Vector, slope: Vector, tolerance: Vector) -> Vector:
 
 
 def solve_rows(matrix: Float[Tensor, "K K"], slopes: Float[Tensor, "R K"]) -> Float[Tensor, "R K"]:
-    """For each row b of `slopes`, the z ≥ 0 that minimises ½·zᵀAz + bᵀz, to a KKT residual of `ROW_TOLERANCE` · ‖b‖.
+    """The z ≥ 0 that minimises ½·zᵀAz + bᵀz for each row b of `slopes`, to a KKT residual of `ROW_TOLERANCE` · ‖b‖.
 
     Args:
         matrix: A, float64 on the CPU, positive definite, with a diagonal of 1.
@@ -173,7 +173,7 @@ def kkt_residual(
 
 
 def one_by_one(matrix: Float[Tensor, "K K"], slopes: Float[Tensor, "R K"]) -> Float[Tensor, "R K"]:
-    """As `solve_rows`, each row exactly."""
+    """Exact solution of each row, otherwise as `solve_rows`."""
     a = matrix.numpy()
     return torch.from_numpy(np.stack([solve(a, row) for row in slopes.numpy()]))
 

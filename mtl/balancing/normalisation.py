@@ -17,7 +17,7 @@ from mtl.tasks.base import TaskSpec
 
 Normalisation = Literal["initial", "log_classes", "ema"]
 DECAY = 0.99
-"""Of the running mean; it is corrected for its start, so that the first scale is the first loss."""
+"""Decay of the running mean; it is corrected for its start, so that the first scale is the first loss."""
 SMALLEST = 1e-8
 """A loss is divided by at least this."""
 

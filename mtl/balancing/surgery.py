@@ -32,8 +32,8 @@ class PcGrad(Weigher):
         altered = torch.eye(count, dtype=g.dtype)
         products = g.clone()
         for partners in orders.T:
-            found = products[rows, partners]
-            change = torch.where((found < 0) & (partners != rows), -found / squares[partners], 0.0)
+            with_partner = products[rows, partners]
+            change = torch.where((with_partner < 0) & (partners != rows), -with_partner / squares[partners], 0.0)
             altered[rows, partners] += change
             products.addcmul_(change[:, None], g[partners])
         return altered.sum(dim=0)

@@ -37,7 +37,7 @@ Shares = Annotated[list[NonNegativeFloat], Field(min_length=1), AfterValidator(_
 
 
 class Balanced(MethodBase):
-    """What all of these methods take."""
+    """Settings that all of these methods share."""
 
     normalise: Literal["none", "initial", "log_classes", "ema"] = "none"
     """Divides each loss by its first value, by log k of a task with k classes, or by its running mean."""
@@ -124,7 +124,7 @@ class GradNormMethod(Learnt):
     title: ClassVar = "GradNorm"
     kind: Literal["gradnorm"]
     alpha: NonNegativeFloat = 1.5
-    """How strongly the rates are pulled together."""
+    """Strength with which the rates of the tasks are pulled together."""
 
 
 class RlwMethod(Balanced):
@@ -164,7 +164,7 @@ class FamoMethod(Balanced):
     title: ClassVar = "FAMO"
     kind: Literal["famo"]
     lr: PositiveFloat = 0.025
-    """Of the weights, which have an Adam of their own."""
+    """Learning rate of the weights, which have an Adam of their own."""
     decay: NonNegativeFloat = 1e-3
     """Pull of the weights towards equality."""
 
@@ -214,7 +214,7 @@ class CaGradMethod(Surrogate):
     title: ClassVar = "CAGrad"
     kind: Literal["cagrad"]
     c: NonNegativeFloat = 0.5
-    """How far from the mean gradient, relative to its length."""
+    """Largest distance from the mean gradient, relative to its length."""
 
 
 class NashMtlMethod(Surrogate):
@@ -223,7 +223,7 @@ class NashMtlMethod(Surrogate):
     title: ClassVar = "Nash-MTL"
     kind: Literal["nash_mtl"]
     max_norm: PositiveFloat = 1.0
-    """Of the combined gradient."""
+    """Largest norm of the combined gradient."""
 
 
 class ImtlGMethod(Surrogate):
@@ -301,7 +301,7 @@ class SequentialMethod(MethodBase):
 
     kind: Literal["sequential"]
     first: Literal["forecast", "labels"] | None = None
-    """Which family of tasks is trained before the other; `order` takes its place for any tasks."""
+    """Family of tasks that is trained before the other; `order` takes its place for any tasks."""
     order: Order | None = Field(None, exclude_if=lambda order: order is None)
     """Tasks that are trained one after the other, or lists of tasks that are trained together. It names all tasks of
     the method, so that `tasks` may be left out."""
@@ -309,8 +309,8 @@ class SequentialMethod(MethodBase):
     @model_validator(mode="after")
     def _either(self) -> "SequentialMethod":
         if (self.first is None) == (self.order is None):
-            found = "neither" if self.order is None else "both"
-            raise ValueError(f"should have `order`, or `first` for one family before the other; found {found}")
+            given = "neither" if self.order is None else "both"
+            raise ValueError(f"should have `order`, or `first` for one family before the other; found {given}")
         return self
 
     @property

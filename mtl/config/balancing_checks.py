@@ -19,38 +19,40 @@ Problem = tuple[str, str]
 
 
 def balancing_problems(method: Method, tasks: list[str], sources: list[str], sampler: SamplerConfig) -> list[Problem]:
-    """What is wrong with a method.
+    """Problems of a method.
 
     Args:
-        method: it.
-        tasks: its tasks.
-        sources: of each of them.
+        method: section of the method.
+        tasks: tasks of the method.
+        sources: source of each task.
         sampler: how a step divides its batch.
     """
-    found = _lengths(method, len(tasks))
+    problems = _lengths(method, len(tasks))
     if isinstance(method, GradientMethod | GradNormMethod):
         if method.freeze == "encoder":
-            found.append(("freeze", f"should be none for `kind: {method.kind}`, which combines gradients on it."))
+            problems.append(("freeze", f"should be none for `kind: {method.kind}`, which combines gradients on it."))
         if method.sharing.kind in ("separate", "soft"):
             message = f"should be hard, branched or cross_stitch for `kind: {method.kind}`, which needs weights that "
-            found.append(("sharing.kind", f"{message}tasks share, found {method.sharing.kind!r}."))
+            problems.append(("sharing.kind", f"{message}tasks share, found {method.sharing.kind!r}."))
     if isinstance(method, GradNormMethod) and method.sharing.kind == "branched" and method.sharing.shared_stages == 0:
         message = "should be at least 1 for `kind: gradnorm`, which measures on a layer that all tasks train, found 0."
-        found.append(("sharing.shared_stages", message))
+        problems.append(("sharing.shared_stages", message))
     apart = sorted(set(sources))
     if isinstance(method, Surrogate) and method.features == "features":
         if len(apart) > 1:
             message = "should be exact for tasks that do not read the same samples, found 'features' for tasks of "
-            found.append(("features", message + f"{', '.join(apart)}."))
+            problems.append(("features", message + f"{', '.join(apart)}."))
         elif method.sharing.kind != "hard":
             message = (
                 f"should be exact for `sharing: {method.sharing.kind}`, where no tensor holds the features of all "
             )
-            found.append(("features", f"{message}tasks, found 'features'."))
+            problems.append(("features", f"{message}tasks, found 'features'."))
     if isinstance(method, GradientMethod) and len(apart) > 1 and sampler.allocation == "multinomial":
         message = f"should not be {method.kind!r} with `train.sampler.allocation: multinomial`, which may leave a task "
-        found.append(("kind", f"{message}out of a step: a method that combines gradients needs all of them in each."))
-    return found
+        problems.append(
+            ("kind", f"{message}out of a step: a method that combines gradients needs all of them in each.")
+        )
+    return problems
 
 
 def _lengths(method: Method, count: int) -> list[Problem]:

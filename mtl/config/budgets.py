@@ -1,4 +1,4 @@
-"""How many trials of tuning each arm had (an arm is a method, or STL), and whether all had the same number."""
+"""Numbers of tuning trials of each arm (an arm is a method, or STL), and the check that all are equal."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -22,7 +22,7 @@ def budgets(trials: Mapping[str, int], methods: Iterable[str]) -> dict[str, Any]
 
 
 def counted(trials: Mapping[str, int]) -> str:
-    """In words, STL first: `STL 0, joint 20`; many methods of one number together: `…, the 27 others 0`."""
+    """Sentence part for the reader, STL first: `STL 0, joint 20`; many methods of one number: `…, the 27 others 0`."""
     arms = sorted(trials, key=lambda arm: arm != STL)  # A JSON file has them by name.
     common, number = Counter(trials[arm] for arm in arms if arm != STL).most_common(1)[0]
     alike = [arm for arm in arms if arm != STL and trials[arm] == common and NAMED < number < len(arms) - 1]

@@ -1,4 +1,4 @@
-"""What every section of params.yaml shares: frozen, no unknown keys, a few bounded number types."""
+"""Base of every section of params.yaml: frozen, no unknown keys, a few bounded number types."""
 
 from typing import Annotated
 
@@ -30,7 +30,7 @@ Folds = Annotated[int, Field(ge=1, le=50, strict=True)]
 """Parts that training samples are dealt into; seed s validates on part s mod F. 1: one fixed validation part for every
 seed, a fifth."""
 FIXED_PARTS = 5
-"""With `folds: 1`, training samples are dealt into so many parts, and the first is the validation part."""
+"""Number of parts of the training samples with `folds: 1`; the first of them is the validation part."""
 Seed = Annotated[int, Field(ge=0, lt=2**31, strict=True)]
 
 

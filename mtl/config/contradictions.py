@@ -15,7 +15,7 @@ from mtl.config.tolerance_checks import tolerance_problems
 
 
 def contradictions(config: Config) -> list[Problem]:
-    """What does not go together, in the order in which it should be mended."""
+    """Settings that contradict each other, in the order in which they should be mended."""
     problems = _tasks(config) + source_problems(config) + _pretraining(config) + _baseline(config)
     problems += _processes(config)
     for name in config.finetune.methods:
@@ -33,7 +33,7 @@ def contradictions(config: Config) -> list[Problem]:
 
 
 def _tasks(config: Config) -> list[Problem]:
-    """What tasks ask of the kind of their sources."""
+    """Problems of tasks whose sources hold another kind of input than they need."""
     problems: list[Problem] = []
     sources = config.prepare.sources
     coins: dict[str, int] = {}
@@ -82,7 +82,7 @@ def _baseline(config: Config) -> list[Problem]:
 
 
 def _method(config: Config, name: str) -> list[Problem]:
-    """What a method asks of its tasks, its network and its baseline in vain."""
+    """Problems of a method with its tasks, its network and its baseline."""
     path, method = f"finetune.methods.{name}", config.finetune.methods[name]
     problems = start_problems(config, path, method)
     key, names = method.trains
@@ -128,7 +128,7 @@ def _stopping(config: Config) -> list[Problem]:
 
 
 def _processes(config: Config) -> list[Problem]:
-    """What keeps processes from sharing the batches of a pretraining."""
+    """Problem that keeps processes from sharing the batches of a pretraining."""
     processes, size = config.pretrain.processes, config.pretrain.batch_size
     if processes > size:
         return [("pretrain.processes", f"should be at most pretrain.batch_size of {size}, found {processes}.")]
@@ -140,13 +140,13 @@ def _processes(config: Config) -> list[Problem]:
 
 
 def _tune(config: Config) -> list[Problem]:
-    """What the study would tune, and with which seeds."""
+    """Problems of the method that the study would tune, and of its seeds."""
     methods, tune, seeds = config.finetune.methods, config.tune, config.base.seeds
-    found = [
+    problems = [
         ("tune.seeds", f"should be among base.seeds ({', '.join(map(str, seeds))}), found {seed}.")
         for seed in tune.seeds or []
         if seed not in seeds
     ]
     if tune.method is not None and tune.method not in methods:
-        found.append(("tune.method", f"should be one of {', '.join(methods)}, found {tune.method!r}."))
-    return found
+        problems.append(("tune.method", f"should be one of {', '.join(methods)}, found {tune.method!r}."))
+    return problems

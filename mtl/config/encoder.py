@@ -14,12 +14,12 @@ from mtl.config.inputs import IMAGES, ROWS, WINDOWS, InputKind, Sample
 
 
 class ClassificationHead(Section):
-    """How tokens become a class."""
+    """Settings of the head that turns tokens into a class."""
 
     pool: Literal["max", "mean"] = "max"
     """Over time, per channel."""
     channels: Literal["concat", "mean"] = "concat"
-    """How channels are joined; `mean` keeps the head small for very many channels."""
+    """Way of joining channels; `mean` keeps the head small for very many channels."""
     hidden: PositiveInt | None = 128
     """Width of the hidden layer; null is one linear layer."""
     amplitude: bool = True
@@ -27,7 +27,7 @@ class ClassificationHead(Section):
 
 
 class EncoderBase(Section, ABC):
-    """What every kind of encoder answers."""
+    """Base of the sections of encoders, with the questions that every kind answers."""
 
     inputs: ClassVar[tuple[InputKind, ...]]
     """Kinds of input that it takes."""
@@ -51,7 +51,7 @@ class EncoderBase(Section, ABC):
         return None
 
     def problem(self, sample: Sample) -> Problem | None:
-        """What is wrong with the encoder for samples of a kind that it takes."""
+        """Problem of the encoder with samples of a kind that it takes, or None."""
         return None
 
     @abstractmethod
@@ -82,7 +82,7 @@ class TimeDartEncoder(EncoderBase):
     d_ff: PositiveInt = 64
     dropout: DropRate = 0.1
     attention: Literal["bidirectional", "causal"] = "bidirectional"
-    """In fine-tuning; pretraining is always causal."""
+    """Attention in fine-tuning; pretraining is always causal."""
     attention_dropout: DropRate = 0.0
     recipe: Literal["default", "published"] = "default"
     """`published` admits head widths below 8, as the published settings have (16 heads at width 32)."""
@@ -136,7 +136,7 @@ class LinearEncoder(EncoderBase):
     input_len: PositiveInt = 336
     """The one window length of the network."""
     resize: Literal["error", "resample", "left_pad"] = "error"
-    """What happens to a source whose windows have another length."""
+    """Treatment of a source whose windows have another length."""
     width: Annotated[int, Field(ge=16, strict=True)] = 512
     dropout: DropRate = 0.2
     """After the first layer; half of it after the second."""
@@ -165,7 +165,7 @@ class LinearEncoder(EncoderBase):
 
 
 class ImageEncoder(EncoderBase):
-    """What the encoders of images share."""
+    """Base of the sections of encoders of images."""
 
     inputs: ClassVar[tuple[InputKind, ...]] = (IMAGES,)
     one_shape: ClassVar[bool] = True

@@ -14,7 +14,7 @@ from mtl.config.training import DiffusionObjective, Objective
 
 
 def encoder_problem(encoder: EncoderConfig, samples: Sequence[Sample]) -> Problem | None:
-    """What is wrong with an encoder for the samples of one run.
+    """Problem of an encoder with the samples of one run, or None.
 
     Args:
         encoder: section `encoder`.
@@ -38,14 +38,14 @@ def _of_one_shape(encoder: EncoderConfig, samples: Sequence[Sample]) -> Problem 
         for other in samples[:number]:
             pairs = zip(sample.shape, other.shape, strict=False)
             if sample.kind != other.kind or any(a != b for a, b in pairs if a is not None and b is not None):
-                words = [f"{one.kind.words(one.shape)} for {one.whose}" for one in (other, sample)]
+                words = [f"{unlike.kind.words(unlike.shape)} for {unlike.whose}" for unlike in (other, sample)]
                 message = f"{encoder.kind} takes {sample.kind.noun} of one shape in a run, found {' and '.join(words)}."
                 return "encoder.kind", message
     return None
 
 
 def constant_problem(sample: Sample, encoder: str) -> Problem | None:
-    """What is wrong with a window of one row, for an encoder that brings each window to mean 0 and variance 1."""
+    """Problem of a window of one row with an encoder that brings each window to mean 0 and variance 1, or None."""
     if not sample.kind.has_length or sample.shape[1] != 1:
         return None
     message = (
@@ -55,7 +55,7 @@ def constant_problem(sample: Sample, encoder: str) -> Problem | None:
 
 
 def encoder_problems(config: Config) -> list[Problem]:
-    """What is known to be wrong, without the data, in any run of `pretrain`, `baseline` or `finetune`."""
+    """Problems of the encoder in the runs of `pretrain`, `baseline` and `finetune` that are known without data."""
     samples = known_samples(config)
     runs = [[name] for name in config.baseline_tasks] + [config.method_tasks(name) for name in config.finetune.methods]
     problems = _pretraining(config)
@@ -84,7 +84,7 @@ def _sample(config: Config, name: str) -> Sample | None:
 
 
 def _pretraining(config: Config) -> list[Problem]:
-    """What is known to be wrong with the pretraining of the encoder."""
+    """Problems of the pretraining of the encoder that are known without data."""
     objective, sources = config.pretrain.objective, config.prepare.sources
     if objective.kind == "none":
         return []
@@ -95,8 +95,8 @@ def _pretraining(config: Config) -> list[Problem]:
         if source.input is not None and not source.input.continues
     ]
     windows = [Sample("pretrain", WINDOWS, (None, length)) for length in _window_lengths(config)]
-    found = objective_problem(config.encoder, objective), encoder_problem(config.encoder, windows)
-    return problems + [problem for problem in found if problem is not None]
+    possible = objective_problem(config.encoder, objective), encoder_problem(config.encoder, windows)
+    return problems + [problem for problem in possible if problem is not None]
 
 
 def _window_lengths(config: Config) -> list[int | None]:
@@ -112,7 +112,7 @@ def pretraining_lengths(config: Config) -> list[int]:
 
 
 def objective_problem(encoder: EncoderConfig, objective: Objective) -> Problem | None:
-    """What is wrong with a pretraining objective for an encoder."""
+    """Problem of a pretraining objective with an encoder, or None."""
     if not isinstance(objective, DiffusionObjective) or encoder.diffusion:
         return None
     message = f"should be denoise for `encoder.kind: {encoder.kind}`, since diffusion is for timedart alone, found "
@@ -120,5 +120,5 @@ def objective_problem(encoder: EncoderConfig, objective: Objective) -> Problem |
 
 
 def pretrain_source_problem(source: str, kind: InputKind) -> Problem:
-    """What is wrong with pretraining on the source `source`, whose samples are of a kind that is no window."""
+    """Problem of pretraining on the source `source`, whose samples are of a kind that is no window."""
     return "pretrain.sources", f"should name sources of windows; {source} holds {kind.noun}."

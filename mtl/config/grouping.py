@@ -10,7 +10,7 @@ Fuzzifier = Annotated[float, Field(gt=1, strict=True)]
 
 
 class DataMapConfig(Section):
-    """A data map for every task of the method (methods 5.1)."""
+    """A data map for every task of the method (Swayamdipta et al. 2020, arXiv 2009.10795)."""
 
     record: Literal["training", "evaluation"] = "training"
     """Values of the training passes, which cost nothing, or of a clean pass after each epoch."""
@@ -135,6 +135,6 @@ class SpecialiseConfig(Section):
     random_draws: Count = 5
     """Random groupings into as many models."""
     every_partition: bool = True
-    """With five tasks or fewer: every grouping into as many models."""
+    """True to compare with every grouping into as many models, where there are five tasks or fewer."""
     branched_stages: PositiveInt | None = None
     """Also one network whose first stages are shared by all and whose others by the tasks of a cluster."""

@@ -30,70 +30,72 @@ def grouping_contradictions(
         cluster: the section.
         specialise: the section.
     """
-    found: list[tuple[str, str]] = []
+    problems: list[tuple[str, str]] = []
     for name, method in methods.items():
         path = f"finetune.methods.{name}.datamap"
         if isinstance(method, SequentialMethod) or method.target is not None:
             noted = {path: method.datamap, f"finetune.methods.{name}.lookahead": method.lookahead}
             message = "should be null for a method of several phases (`sequential`, `target`)."
-            found += [(where, message) for where, asked in noted.items() if asked is not None]
+            problems += [(where, message) for where, asked in noted.items() if asked is not None]
         if method.datamap is None:
             continue
         late = [epoch for epoch in method.datamap.snapshots if epoch > train.epochs]
         if late:
             message = f"should be epochs up to train.epochs ({train.epochs}), found {late[0]}."
-            found.append((f"{path}.snapshots", message))
+            problems.append((f"{path}.snapshots", message))
     source = cluster.source
     if source is None:
         if specialise.weights is not None:
-            found.append(("cluster.source", "should be a method while `specialise.weights` is set, found null."))
-        return found
+            problems.append(("cluster.source", "should be a method while `specialise.weights` is set, found null."))
+        return problems
     if source not in methods:
-        return [*found, ("cluster.source", f"should be one of {', '.join(methods)}, found {source!r}.")]
+        return [*problems, ("cluster.source", f"should be one of {', '.join(methods)}, found {source!r}.")]
     if cluster.clusters != "auto" and cluster.clusters > len(tasks[source]):
         message = f"should be at most the {len(tasks[source])} tasks of {source}, found {cluster.clusters}."
-        found.append(("cluster.clusters", message))
+        problems.append(("cluster.clusters", message))
     if isinstance(cluster.algorithm, NetworkSelection):
-        found += _selection(cluster, len(tasks[source]))
+        problems += _selection(cluster, len(tasks[source]))
     if isinstance(cluster.relation, CosineAffinity):
         if train.gradient_probes == 0:
-            found.append(("train.gradient_probes", "should be at least 1 for `cluster.relation` gradient_cosine."))
-        return found
+            problems.append(("train.gradient_probes", "should be at least 1 for `cluster.relation` gradient_cosine."))
+        return problems
     if isinstance(cluster.relation, LookaheadAffinity):
         if methods[source].lookahead is None:
             message = f"should be a method with `lookahead` for the relation lookahead, found {source!r}."
-            found.append(("cluster.source", message))
-        return found
-    return found + _maps(methods[source], source, train, cluster)
+            problems.append(("cluster.source", message))
+        return problems
+    return problems + _maps(methods[source], source, train, cluster)
 
 
 def _selection(cluster: ClusterConfig, tasks: int) -> list[tuple[str, str]]:
-    """What is wrong with choosing groups of so many tasks by an affinity."""
-    found: list[tuple[str, str]] = []
+    """Problems of choosing groups of so many tasks by an affinity."""
+    problems: list[tuple[str, str]] = []
     if tasks > MOST_SELECTED:
         message = f"should be another than network_selection, which tries all groups, for more than {MOST_SELECTED}"
-        found.append(("cluster.algorithm.kind", f"{message} tasks; {cluster.source} has {tasks}."))
+        problems.append(("cluster.algorithm.kind", f"{message} tasks; {cluster.source} has {tasks}."))
     if not isinstance(cluster.relation, CosineAffinity | LookaheadAffinity):
         message = "should be lookahead or gradient_cosine for the algorithm network_selection, found"
-        found.append(("cluster.relation.kind", f"{message} {cluster.relation.kind!r}."))
+        problems.append(("cluster.relation.kind", f"{message} {cluster.relation.kind!r}."))
     if cluster.clusters == "auto":
         message = "should be a number, the most models, for the algorithm network_selection, found 'auto'."
-        found.append(("cluster.clusters", message))
-    return found
+        problems.append(("cluster.clusters", message))
+    return problems
 
 
 def _maps(method: Method, source: str, train: TrainConfig, cluster: ClusterConfig) -> list[tuple[str, str]]:
-    """What is wrong with grouping by the data maps of `source`."""
+    """Problems of grouping by the data maps of the method `source`."""
     assert not isinstance(cluster.relation, CosineAffinity | LookaheadAffinity)
-    found: list[tuple[str, str]] = []
+    problems: list[tuple[str, str]] = []
     if method.datamap is None:
         kind = cluster.relation.kind
         return [("cluster.source", f"should be a method with a `datamap` for the relation {kind}, found {source!r}.")]
     if train.epochs < 2:
-        found.append(("train.epochs", "should be at least 2 for a data map: nothing varies over one epoch; found 1."))
+        problems.append(
+            ("train.epochs", "should be at least 2 for a data map: nothing varies over one epoch; found 1.")
+        )
     kept = [*method.datamap.snapshots, train.epochs]
     absent = [epoch for epoch in cluster.relation.epochs or [] if epoch not in kept]
     if absent:
         message = f"should be epochs that {source} keeps ({', '.join(map(str, kept))}), found {absent[0]}."
-        found.append(("cluster.relation.epochs", message))
-    return found
+        problems.append(("cluster.relation.epochs", message))
+    return problems

@@ -1,4 +1,4 @@
-"""What is known of the built-in sets of images before any file is read: their classes and sizes."""
+"""Classes and sizes of the built-in sets of images, which are known before any file is read."""
 
 CLASSES, COARSE = "classes", "coarse"
 """Labels: `classes` are the finest, which every set has; `coarse` are superclasses."""

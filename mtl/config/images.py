@@ -27,7 +27,7 @@ from mtl.config.inputs import IMAGES, InputKind, Known, SourceBase
 
 
 class ImageSource(SourceBase):
-    """What every set of images has; its pixels stay uint8, and are normalised a batch at a time."""
+    """Base of the sections of image sets, whose pixels stay uint8 and are normalised a batch at a time."""
 
     input: ClassVar[InputKind | None] = IMAGES
     channels: ClassVar[int]
@@ -36,7 +36,7 @@ class ImageSource(SourceBase):
     a fifth of them, drawn by split_seed, is held out for every seed."""
     split_seed: Seed = 0
     mean: Annotated[tuple[Fraction, ...], Field(min_length=1)] | None = None
-    """Of each channel, in shares of full brightness; null takes it from the training images."""
+    """Mean of each channel, in shares of full brightness; null takes it from the training images."""
     train_images: Annotated[int, Field(ge=10, strict=True)] | None = None
     """Only so many of the training images, every class in its share, drawn by `split_seed`; null takes all, as does
     their number. The test part stays whole."""
@@ -55,18 +55,18 @@ class ImageSource(SourceBase):
     @property
     @abstractmethod
     def known(self) -> Known:
-        """Of its published files everything, of others the format."""
+        """Classes, sizes and format of the published files; only the format of other files."""
 
     def problem(self, name: str) -> Problem | None:
         return self.part_problem(name, self.known.labels[CLASSES], self.known.train_size)
 
     def part_problem(self, name: str, classes: int, images: int | None) -> Problem | None:
-        """What is wrong with the part of its training images that a source takes.
+        """Problem of the part of its training images that a source takes, or None.
 
         Args:
-            name: of the source.
-            classes: of the label `classes`.
-            images: how many training images there are; None where only the data tell.
+            name: name of the source.
+            classes: number of classes of the label `classes`.
+            images: number of training images; None where only the data tell.
         """
         path, wanted = f"prepare.sources.{name}.train_images", self.train_images
         if wanted is None:

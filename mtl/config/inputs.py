@@ -7,12 +7,12 @@ from typing import ClassVar
 from mtl.config.common import Problem, Section
 
 Shape = tuple[int | None, ...]
-"""Of one sample: (C, L) of a window, (C, Y, X) of an image, (F,) of a row; None where only the data tell."""
+"""Shape of one sample: (C, L) of a window, (C, Y, X) of an image, (F,) of a row; None where only the data tell."""
 
 
 @dataclass(frozen=True)
 class InputKind:
-    """What a sample is.
+    """Kind of the samples of a source, such as windows, images or rows.
 
     Args:
         name: the kind, as `prepare` writes it.
@@ -65,11 +65,11 @@ class Sample:
 
 @dataclass(frozen=True)
 class Held:
-    """What a source holds: what a task may name.
+    """Names in a source that a task may refer to.
 
     Args:
-        source: its name.
-        kind: of its samples.
+        source: name of the source.
+        kind: kind of its samples.
         columns: names of its inputs.
         classes: label → names of its classes.
         numbers: names of its numeric targets.
@@ -84,10 +84,10 @@ class Held:
 
 @dataclass(frozen=True)
 class Known:
-    """What the section of a source tells of its data.
+    """Properties of the data of a source that its section tells before any file is read.
 
     Args:
-        shape: of a sample.
+        shape: shape of a sample.
         labels: label → number of its classes.
         names: label → its classes in the order of the numbers; None where only the data tell.
         train_size: at most so many training samples, before the section takes a part; None where only the data tell.
@@ -104,7 +104,7 @@ class Known:
 
 
 class SourceBase(Section):
-    """What every kind of source answers before its files are read."""
+    """Base of the sections of sources, with the questions that every kind answers before its files are read."""
 
     input: ClassVar[InputKind | None] = None
     """Kind of its samples; None where only the data tell."""
@@ -118,7 +118,7 @@ class SourceBase(Section):
 
     @property
     def to_add(self) -> list[str]:
-        """What `mtl data add` is given for it: files that come together go by the first of them."""
+        """Files that `mtl data add` is given for the source: files that come together go by the first of them."""
         return self.files[:1]
 
     @property
@@ -128,9 +128,9 @@ class SourceBase(Section):
 
     @property
     def known(self) -> Known | None:
-        """What the section tells of the data; None where only the data tell."""
+        """Properties of the data that the section tells; None where only the data tell."""
         return None
 
     def problem(self, name: str) -> Problem | None:
-        """What the section of the source `name` asks of its data in vain, as far as that is known."""
+        """Problem of the section of the source `name` with its data, or None if none is known yet."""
         return None

@@ -1,4 +1,4 @@
-"""What a task learns: a label that its source has, or a rule that makes a label of two classes from it."""
+"""Labels that tasks learn: one that the source has, or one of two classes that a rule makes from it."""
 
 from typing import Annotated, Any, Literal
 
@@ -10,10 +10,10 @@ from mtl.errors import shown
 EVEN = "even"
 
 
-def _class_name(found: Any) -> str:
-    if isinstance(found, bool) or not isinstance(found, str | int):
-        raise ValueError(f"should be the name of a class, found {shown(found)}")
-    return str(found)
+def _class_name(value: Any) -> str:
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise ValueError(f"should be the name of a class, found {shown(value)}")
+    return str(value)
 
 
 ClassName = Annotated[str, BeforeValidator(_class_name)]
@@ -38,7 +38,7 @@ class LabelRule(Section):
 
     @property
     def rules(self) -> list[str]:
-        """Those that are given."""
+        """Names of the rules that are given."""
         return list(self.model_dump(exclude_none=True, exclude={"of"}))
 
 
@@ -46,8 +46,8 @@ def _one_rule(label: str | LabelRule) -> str | LabelRule:
     if isinstance(label, LabelRule):
         known = [name for name in LabelRule.model_fields if name != "of"]
         if len(label.rules) != 1:
-            found = " and ".join(label.rules) or "none"
-            raise ValueError(f"a rule should have exactly one of {', '.join(known)}, found {found}")
+            given = " and ".join(label.rules) or "none"
+            raise ValueError(f"a rule should have exactly one of {', '.join(known)}, found {given}")
         if label.of is not None and label.rules[0] in ("coin", "flipped"):
             raise ValueError(f"`of` should be left out of {label.rules[0]}, which is made from no label")
         twice = [name for name in label.any_of or () if (label.any_of or ()).count(name) > 1]

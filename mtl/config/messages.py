@@ -1,4 +1,4 @@
-"""What pydantic says of params.yaml, in the wording of `mtl.checks`: path, what was found, what is allowed."""
+"""Messages of pydantic about params.yaml, in the wording of `mtl.checks`: path, what was found, what is allowed."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ def message_of(error: ValidationError, raw: Any, where: str) -> str:
     problems = sorted(error.errors(), key=lambda e: e["type"] != "extra_forbidden")
     first = problems[0]
     path = _path(first["loc"], raw)
-    found = first.get("input")
+    value = first.get("input")
     match first["type"]:
         case "extra_forbidden":
             allowed = _siblings(first["loc"])
@@ -30,19 +30,19 @@ def message_of(error: ValidationError, raw: Any, where: str) -> str:
             return f"{where}: `{path}.kind` should be one of {context['expected_tags']}, found {shown(context['tag'])}."
         case "union_tag_not_found":
             return f"{where}: `{path}.kind` is missing; it should be one of {', '.join(_kinds(first['loc']))}."
-        case "model_attributes_type" | "model_type" | "dict_type" if not isinstance(found, dict):
-            hint = f" such as {{kind: {found}}}" if isinstance(found, str) and found.isidentifier() else " (key: value)"
-            return f"{where}: `{path}` should be a section{hint}, found {shown(found)}."
+        case "model_attributes_type" | "model_type" | "dict_type" if not isinstance(value, dict):
+            hint = f" such as {{kind: {value}}}" if isinstance(value, str) and value.isidentifier() else " (key: value)"
+            return f"{where}: `{path}` should be a section{hint}, found {shown(value)}."
         case "value_error":
             return f"{where}: `{path}`: {first['ctx']['error']!s}."
         case "too_short":
             least = first["ctx"]["min_length"]
             items = "item" if least == 1 else "items"
-            return f"{where}: `{path}` should have at least {least} {items}, found {shown(found)}."
+            return f"{where}: `{path}` should have at least {least} {items}, found {shown(value)}."
         case _:
             text = first["msg"].replace("Input should be", "should be").replace("Input should", "should")
             text = text[0].lower() + text[1:]
-            what = "a section" if isinstance(found, dict) else shown(found)
+            what = "a section" if isinstance(value, dict) else shown(value)
             return f"{where}: `{path}` {text}, found {what}."
 
 
@@ -83,11 +83,11 @@ def _models_at(location: tuple[int | str, ...]) -> list[Any]:
     models: list[Any] = [Config]
     all_kinds = models
     for part in location:
-        found = _fields(models, part)
-        all_kinds = found or all_kinds
+        fields = _fields(models, part)
+        all_kinds = fields or all_kinds
         # From all kinds anew: a name that a user gave may be a kind as well, and then stands before the true one.
         tagged = [model for model in all_kinds if _tag(model) == part]
-        models = tagged or found or models
+        models = tagged or fields or models
     return models
 
 

@@ -8,20 +8,20 @@ from mtl.config.sharing import BranchedSharing
 
 def start_problems(config: Config, path: str, start: Start) -> list[tuple[str, str]]:
     """Pairs (path, message): what is wrong with a start."""
-    found = []
+    problems = []
     if start.init == "pretrained" and config.pretrain.objective.kind == "none":
-        found.append((f"{path}.init", "should be random while pretrain.objective is `none`, found 'pretrained'."))
+        problems.append((f"{path}.init", "should be random while pretrain.objective is `none`, found 'pretrained'."))
     if start.width != 1:
         if start.init == "pretrained":
-            found.append((f"{path}.width", f"should be 1 for a pretrained start, found {start.width:g}."))
+            problems.append((f"{path}.width", f"should be 1 for a pretrained start, found {start.width:g}."))
         elif not config.encoder.widens:
-            found.append(
+            problems.append(
                 (
                     f"{path}.width",
                     f"should be 1 for an encoder of kind {config.encoder.kind}, whose sizes are its options.",
                 )
             )
-    return found
+    return problems
 
 
 def phase_problems(config: Config, method: Method, tasks: list[str]) -> list[tuple[str, str]]:
@@ -45,18 +45,18 @@ def phase_problems(config: Config, method: Method, tasks: list[str]) -> list[tup
 
 def sharing_problems(config: Config, path: str, method: Method, tasks: list[str]) -> list[tuple[str, str]]:
     """Pairs (path, message): what is wrong with how a method shares its network, or with its curriculum."""
-    found = []
+    problems = []
     sharing = method.sharing
     if sharing.kind != "hard" and method.freeze == "encoder":
-        found.append((f"{path}.freeze", f"should be none for `sharing: {sharing.kind}`: a frozen encoder is one."))
+        problems.append((f"{path}.freeze", f"should be none for `sharing: {sharing.kind}`: a frozen encoder is one."))
     if sharing.kind in ("cross_stitch", "soft", "separate") and len(tasks) < 2:
-        found.append((f"{path}.sharing.kind", f"{sharing.kind} needs two tasks or more, found {tasks[0]!r} alone."))
+        problems.append((f"{path}.sharing.kind", f"{sharing.kind} needs two tasks or more, found {tasks[0]!r} alone."))
     if isinstance(sharing, BranchedSharing):
         listed = [name for group in sharing.groups for name in group]
         for name in listed:
             if name not in tasks:
-                found.append((f"{path}.sharing.groups", f"should name tasks of the method, found {name!r}."))
-        found += [
+                problems.append((f"{path}.sharing.groups", f"should name tasks of the method, found {name!r}."))
+        problems += [
             (f"{path}.sharing.groups", f"should hold every task of the method; {name!r} is in none.")
             for name in tasks
             if name not in listed
@@ -64,12 +64,12 @@ def sharing_problems(config: Config, path: str, method: Method, tasks: list[str]
         most = config.encoder.stage_count
         if most is not None and sharing.shared_stages > most:
             message = f"should be at most {most}, the stages of the encoder, found {sharing.shared_stages}."
-            found.append((f"{path}.sharing.shared_stages", message))
+            problems.append((f"{path}.sharing.shared_stages", message))
     if method.curriculum is not None:
         for name, epoch in method.curriculum.start_epoch.items():
             where = f"{path}.curriculum.start_epoch"
             if name not in tasks:
-                found.append((where, f"should name tasks of the method, found {name!r}."))
+                problems.append((where, f"should name tasks of the method, found {name!r}."))
             elif epoch > config.train.epochs:
                 message = f"should be at most train.epochs = {config.train.epochs}, found {epoch} for {name}."
                 found.append((where, message))
@@ -80,5 +80,5 @@ def sharing_problems(config: Config, path: str, method: Method, tasks: list[str]
         alone = [name for name in tasks if name not in config.baseline_tasks]
         if method.curriculum.samples and alone:
             message = f"needs the single-task model of every task; {alone[0]} is not among baseline.tasks."
-            found.append((f"{path}.curriculum", message))
-    return found
+            problems.append((f"{path}.curriculum", message))
+    return problems

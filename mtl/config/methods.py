@@ -1,4 +1,4 @@
-"""What every run starts from, and what every joint method has."""
+"""Sections of the start of a run and of the settings that every joint method has."""
 
 from typing import Annotated, Literal
 
@@ -10,7 +10,7 @@ from mtl.config.sharing import HardSharing, Sharing
 
 
 class Start(Section):
-    """What a run starts from and what of it is trained."""
+    """Weights that a run starts from, and the part of them that is trained."""
 
     init: Literal["random", "pretrained"] = "random"
     freeze: Literal["none", "encoder"] = "none"
@@ -34,7 +34,7 @@ class Curriculum(Section):
     samples: bool = True
     """False: only `start_epoch` applies."""
     pacing: Literal["linear", "root", "step"] = "linear"
-    """How the share of the samples that are in use grows from `start` to 1."""
+    """Course of the share of the samples that are in use, from `start` to 1."""
     start: PositiveFraction = 0.3
     full: PositiveFraction = 0.5
     """Share of the epochs after which all samples are in use."""
@@ -45,7 +45,7 @@ class Curriculum(Section):
 
 
 class OwnTraining(Section):
-    """What one method trains with in place of a value of `train`; null keeps that. The budget stays the common one."""
+    """Values of one method in place of those of `train`; null keeps those. The budget stays the common one."""
 
     lr: PositiveFloat | None = None
     head_lr: PositiveFloat | None = None
@@ -58,14 +58,14 @@ class MethodBase(Start):
     train: OwnTraining = OwnTraining()
     """Its own learning rate and weight decay, so that a method can be tuned without moving its baselines."""
     sharing: Sharing = HardSharing()
-    """How they share the network."""
+    """Way in which the tasks share the network."""
     target: Name | None = None
     """After the joint training, this task alone is trained on for another whole budget, and judged alone."""
     curriculum: Curriculum | None = None
     datamap: DataMapConfig | None = None
-    """What is noted of every training sample; null notes nothing."""
+    """Data map to be recorded of every training sample; null records none."""
     lookahead: LookaheadConfig | None = None
-    """How a step for one task changes the losses of the others; null measures nothing."""
+    """Measurement of how a step for one task changes the losses of the others; null measures nothing."""
 
     @property
     def trains(self) -> tuple[str, list[Name] | None]:

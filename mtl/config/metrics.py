@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 Family = Literal["regression", "classification"]
-"""What a task's loss is: an error of numbers, or a likelihood of classes. It decides the task's share of λ, its form of
-uncertainty weighting (Kendall, Gal and Cipolla 2018, arXiv 1705.07115) and its part in the choice of an epoch."""
+"""Nature of a task's loss: an error of numbers, or a likelihood of classes. It decides the share of λ, the form of
+uncertainty weighting (Kendall, Gal and Cipolla 2018, arXiv 1705.07115) and the part in the choice of an epoch."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ ClassMetric = Literal["accuracy", "balanced_accuracy", "macro_f1", "macro_auc", 
 BinaryMetric = Literal[
     "accuracy", "balanced_accuracy", "macro_f1", "auc", "average_precision", "f1", "log_loss", "brier", "ece"
 ]
-"""What a task of each kind may be judged by; the first unless its section says another."""
+"""Metrics that a binary task may be judged by; the first of a kind is taken unless the section names another."""
 
 
 def summed(metric: str) -> str:

@@ -24,7 +24,7 @@ class Derived:
     """A label that a rule makes."""
 
     name: str
-    """As in `one_vs_rest(cat)`."""
+    """Name of the label, such as `one_vs_rest(cat)`."""
     classes: tuple[str, str]
     """Names of the classes 0 (the rule does not hold) and 1 (it does)."""
     of: str | None = None
@@ -94,7 +94,7 @@ def _made_from(rule: LabelRule, labels: Collection[str]) -> str:
 
 
 def _derive(rule: LabelRule, where: str, classes: Mapping[str, Sequence[str]]) -> Derived:
-    """What a rule makes of a source's labels; `where` is its path."""
+    """Label that a rule makes from the labels of a source; `where` is the path of the rule."""
     if rule.coin is not None:
         return Derived(f"coin({rule.coin})", ("heads", "tails"), coin="coin", seed=rule.coin)
     if rule.flipped is not None:
@@ -110,27 +110,27 @@ def _derive(rule: LabelRule, where: str, classes: Mapping[str, Sequence[str]]) -
         holds = [number % rule.multiple_of == 0 and number != 0 for number in numbers]
     else:
         key, wanted = ("one_vs_rest", [rule.one_vs_rest or ""]) if rule.any_of is None else ("any_of", rule.any_of)
-        unknown = [one for one in wanted if one not in known]
+        unknown = [class_name for class_name in wanted if class_name not in known]
         if unknown:
             message = f"should be among the classes of `{of}`: {', '.join(known)}; found {shown(unknown[0])}."
             raise SettingError(f"{where}.{key}", message)
         name, names = f"{key}({', '.join(wanted)})", ("rest", _joined(list(wanted)))
         names = names if names[1] != "rest" else ("others", "rest")
-        holds = [one in wanted for one in known]
+        holds = [class_name in wanted for class_name in known]
     if all(holds) or not any(holds):
         which = "all" if all(holds) else "none"
         message = f"should hold for some classes of `{of}` and not for others; {name} holds for {which} of "
         raise SettingError(where, f"{message}{', '.join(known)}.")
     name = name if rule.of in (None, CLASSES) else f"{name} of {of}"
-    return Derived(name, names, of, tuple(number for number, one in enumerate(holds) if one))
+    return Derived(name, names, of, tuple(number for number, counts in enumerate(holds) if counts))
 
 
 def _numbers(known: list[str], of: str, where: str, needs: str) -> list[int]:
-    other = [one for one in known if not WHOLE.fullmatch(one)]
+    other = [class_name for class_name in known if not WHOLE.fullmatch(class_name)]
     if other:
         message = f"{needs} classes that are whole numbers; a class of `{of}` is {shown(other[0])}."
         raise SettingError(where, message)
-    return [int(one) for one in known]
+    return [int(class_name) for class_name in known]
 
 
 def _joined(names: list[str]) -> str:

@@ -44,7 +44,7 @@ class Config(Section):
         return [name for name in self.tasks if chosen is None or name in chosen]
 
     def judged_tasks(self, method: str) -> list[str]:
-        """Those that `method` is judged by: its target alone where it has one."""
+        """Tasks that `method` is judged by: its target alone where it has one."""
         target = self.finetune.methods[method].target
         return self.method_tasks(method) if target is None else [target]
 

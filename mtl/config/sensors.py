@@ -78,9 +78,9 @@ class SensorsSource(SourceBase):
     noise: Annotated[float, Field(ge=1e-3, le=1e3, strict=True)] = 0.5
     """Spread of a channel around its regime's level; the levels lie within -contrast ... contrast."""
     contrast: Annotated[float, Field(ge=0, le=1e3, strict=True)] = 1.0
-    """How far the regimes' levels lie apart; 0: the level tells nothing."""
+    """Distance between the levels of the regimes; with 0, the level tells nothing."""
     texture: Fraction = 0.6
-    """How far the regimes differ in smoothness, swing and noise; 0: only the level tells them apart."""
+    """Difference of the regimes in smoothness, swing and noise; with 0, only the level tells them apart."""
     coupling: Fraction = 0.4
     """Strength with which neighbouring channels of a chain drive each other."""
     relatedness: Fraction = 1.0
@@ -106,12 +106,12 @@ class SensorsSource(SourceBase):
     @property
     def sensors(self) -> list[Sensor]:
         """The channels in the order of the columns: those of the first chain, of the second, of each group's."""
-        found = _named(MAIN, self.channels) + _named(SIDE, self.side_channels)
+        sensors = _named(MAIN, self.channels) + _named(SIDE, self.side_channels)
         groups = self.groups
         if groups is not None:
             for g in range(groups.count):
-                found += _named(MAIN, groups.channels, f"group{g + 1}_")
-        return found
+                sensors += _named(MAIN, groups.channels, f"group{g + 1}_")
+        return sensors
 
     @property
     def columns(self) -> list[str]:

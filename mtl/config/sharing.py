@@ -49,7 +49,7 @@ class CrossStitchSharing(SharingBase):
     init: Literal["identity", "lean"] = "identity"
     """`lean`: 0.9 of the own column, 0.1 divided among the others."""
     lr_factor: PositiveFloat = 10.0
-    """On `train.lr`, for the units."""
+    """Factor on `train.lr` for the units."""
 
 
 class BranchedSharing(SharingBase):

@@ -1,4 +1,4 @@
-"""What tasks and sources ask of data, against what is known of it before any file is read."""
+"""Checks of tasks and sources against what is known of the data before any file is read."""
 
 from mtl.config.common import Problem
 from mtl.config.schema import Config
@@ -6,7 +6,7 @@ from mtl.errors import SettingError
 
 
 def source_problems(config: Config) -> list[Problem]:
-    """What sources ask of their data, then what tasks ask of their sources."""
+    """Problems of sources with their data, then those of tasks with their sources."""
     sources = config.prepare.sources
     asked = [problem for name, source in sources.items() if (problem := source.problem(name)) is not None]
     for name, task in config.tasks.items():

@@ -133,7 +133,7 @@ class UeaSource(SourceBase):
     on_unequal_length: Literal["error", "resample", "left_pad"] = "error"
     """`resample` stretches to the longest length; `left_pad` repeats the first value in front."""
     on_missing: Literal["error", "interpolate"] = "error"
-    """What to do with `?`: `interpolate` draws a line between the neighbours in the same channel."""
+    """Treatment of `?`: `interpolate` draws a line between the neighbours in the same channel."""
 
     @property
     def files(self) -> list[str]:

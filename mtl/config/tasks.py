@@ -19,7 +19,7 @@ from mtl.errors import SettingError, shown
 
 
 class TaskBase(Section, ABC):
-    """What every kind of task has, and what a kind answers about itself before any data is read."""
+    """Base of the sections of tasks, with the questions that a kind answers before any data is read."""
 
     family: ClassVar[Family]
     metrics: ClassVar[tuple[str, ...]]
@@ -54,7 +54,7 @@ class TaskBase(Section, ABC):
 
     @property
     def untrained(self) -> dict[str, float]:
-        """What stands for the metrics of the task while it is not trained yet, where a trial of a study trains its
+        """Values in place of the metrics of the task while it is not trained yet, where a trial of a study trains its
         tasks one after the other: the error of the mean of z-scored values, or no class that is right."""
         metric = summed(self.primary_metric)
         return {metric: 1.0 if METRICS[metric].lower_is_better else 0.0}
@@ -66,7 +66,7 @@ class TaskBase(Section, ABC):
 
     @property
     def rows_ahead(self) -> int:
-        """How many of the rows that follow a sample are its target; 0 where the target belongs to the sample."""
+        """Number of rows following a sample that are its target; 0 where the target belongs to the sample."""
         return 0
 
     @property
@@ -212,7 +212,7 @@ class RegressionTask(TaskBase):
 
 
 class LabelBase(TaskBase):
-    """What both kinds of label have."""
+    """Base of the sections of tasks that learn a label."""
 
     family: ClassVar[Family] = "classification"
 
@@ -220,7 +220,7 @@ class LabelBase(TaskBase):
     class_weights: Literal["none", "balanced"] = "none"
     """`balanced` weighs class c by n / (k · n_c); of a binary task it sets pos_weight to negatives / positives."""
     metric: ClassMetric | BinaryMetric | None = None
-    """What verdicts, the choice of an epoch and studies read; null takes what the loss is about: accuracy, or with
+    """Metric that verdicts, the choice of an epoch and studies read; null takes that of the loss: accuracy, or with
     `class_weights: balanced` the mean over classes of the share that is found. Accuracy rewards naming the frequent
     class, which such a loss gives up."""
 
@@ -257,7 +257,8 @@ class ClassificationTask(LabelBase):
 
     kind: Literal["classification"]
     metric: ClassMetric | None = None
-    """As of every label; `macro_auc` is the mean over classes of the area under the curve of each against the rest."""
+    """Metric as for every label; `macro_auc` is the mean over classes of the area under the curve of each against
+    the rest."""
 
 
 class BinaryTask(LabelBase):
@@ -268,7 +269,7 @@ class BinaryTask(LabelBase):
 
     kind: Literal["binary"]
     metric: BinaryMetric | None = None
-    """As of every label; `f1` is that of the positive class, `ece` the expected calibration error."""
+    """Metric as for every label; `f1` is that of the positive class, `ece` the expected calibration error."""
 
 
 Task = Annotated[ForecastTask | RegressionTask | ClassificationTask | BinaryTask, Field(discriminator="kind")]

@@ -9,15 +9,15 @@ from mtl.config.common import Name
 from mtl.errors import shown
 
 
-def _shares(found: Any) -> Any:
+def _shares(section: Any) -> Any:
     """Checks the form, so that one message covers both."""
-    values = list(found.values()) if isinstance(found, dict) else [found]
+    values = list(section.values()) if isinstance(section, dict) else [section]
     for value in values:
         number = isinstance(value, int | float) and not isinstance(value, bool)
         if not number or not math.isfinite(value) or value < 0:
             example = "a share of at least 0 such as 0.05, or a share for each of some tasks such as {fault: 0.02}"
             raise ValueError(f"should be {example}, found {shown(value)}")
-    return found
+    return section
 
 
 Tolerance = Annotated[float | dict[Name, float], BeforeValidator(_shares)]

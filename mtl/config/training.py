@@ -33,7 +33,7 @@ class BaseConfig(Section):
     """A training state is written after every epoch, and in the middle of one when the last is this old."""
 
     EXECUTION: ClassVar = ("jobs", "state_seconds")
-    """What never changes a result, so that no stage depends on it and no identity holds it."""
+    """Fields that never change a result, so that no stage depends on them and no identity holds them."""
 
     @model_validator(mode="after")
     def _distinct(self) -> "BaseConfig":
@@ -43,7 +43,7 @@ class BaseConfig(Section):
 
 
 class SamplerConfig(Section):
-    """How a joint step divides its batch among pools of samples (methods 3)."""
+    """Division of the batch of a joint step among pools of samples; temperatures as in Arivazhagan et al. 2019."""
 
     kind: Literal["uniform", "proportional", "temperature"] = "uniform"
     temperature: PositiveFloat = 2.0
@@ -51,12 +51,12 @@ class SamplerConfig(Section):
     allocation: Literal["largest_remainder", "multinomial"] = "largest_remainder"
     """Whole numbers of samples from the shares: as even as possible, or drawn at random."""
     epoch: Literal["total", "largest", "smallest"] = "total"
-    """What an epoch's length is taken from: as many draws as all pools hold together, or one pass over the
+    """Measure of an epoch's length: as many draws as all pools hold together, or one pass over the
     pool that takes longest or shortest."""
 
 
 class StoppingConfig(Section):
-    """Which epoch is kept, judged on validation data with fixed weights."""
+    """Choice of the epoch that is kept, judged on validation data with fixed weights."""
 
     criterion: Literal["forecast", "combined", "constrained"] = "combined"
     patience: PositiveInt | None = 5
@@ -77,7 +77,7 @@ class TrainConfig(Section):
     """Learning rate of the heads; null takes `lr`."""
     weight_decay: NonNegativeFloat = 0.01
     schedule: Literal["constant", "onecycle", "cosine"] = "onecycle"
-    """Of the learning rate, per step."""
+    """Schedule of the learning rate, per step."""
     clip: PositiveFloat | None = 1.0
     """Global norm of the combined gradient; null does not clip."""
     sampler: SamplerConfig = SamplerConfig()
@@ -97,7 +97,7 @@ class DiffusionObjective(Section):
     noise: Literal["cosine", "linear"] = "cosine"
     decoder_layers: PositiveInt = 1
     head: Literal["per_patch", "flatten"] = "per_patch"
-    """`flatten` is the published form, which leaks clean patches (methods 1.2)."""
+    """`flatten` is the published form, which lets clean patches leak into their own prediction."""
     condition_on_step: bool = True
 
 
@@ -106,7 +106,7 @@ class DenoiseObjective(Section):
 
     kind: Literal["denoise"]
     noise_level: PositiveFloat = 0.1
-    """In standard deviations of each channel."""
+    """Standard deviation of the noise, in standard deviations of each channel."""
 
 
 class NoObjective(Section):

@@ -111,7 +111,7 @@ def _written_out(node: Node, known: dict[int, int], above: set[int]) -> int:
 
 
 def _problem(error: MarkedYAMLError) -> str:
-    """What is wrong and where, without the library's advice on its own settings."""
+    """Description of the problem and its place, without the library's advice on its own settings."""
     mark = error.problem_mark or error.context_mark
     where = "" if mark is None else f" (line {mark.line + 1}, column {mark.column + 1})"
     return " ".join(str(error.problem or error.context).split()) + where

@@ -1,1 +1,1 @@
-"""Which tasks belong together: data maps recorded while training, task features, affinities, clusters of tasks."""
+"""Groups of tasks: data maps recorded while training, task features, affinities, clusters of tasks."""

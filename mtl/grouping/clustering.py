@@ -20,7 +20,7 @@ from mtl.errors import UserError
 
 Array = NDArray[np.float64]
 RESTARTS = 10
-"""From other first centroids; the best objective counts."""
+"""Number of runs from other first centroids; the best objective counts."""
 STEPS = 500
 CLOSE = 1e-6
 """Distances below this share of the largest count as zero: duplicates differ by rounding."""
@@ -63,17 +63,17 @@ def cluster(points: Array, algorithm: Clusterer, clusters: int, seed: int) -> Cl
         return Clustering(np.ones((len(points), 1)))
     match algorithm:
         case FuzzyCMeans():
-            found = fuzzy_c_means(points, clusters, algorithm.m, seed)
+            membership = fuzzy_c_means(points, clusters, algorithm.m, seed)
         case KMeansMemberships():
             fitted = _kmeans(points, clusters, seed)
-            found = memberships(distances(points, fitted.cluster_centers_), algorithm.m)
+            membership = memberships(distances(points, fitted.cluster_centers_), algorithm.m)
         case HardKMeans():
-            found = np.eye(clusters)[_kmeans(points, clusters, seed).labels_]
+            membership = np.eye(clusters)[_kmeans(points, clusters, seed).labels_]
         case Mixture():
-            found = _mixture(points, clusters, seed)
+            membership = _mixture(points, clusters, seed)
         case _:
             assert_never(algorithm)
-    return Clustering(_ordered(found))
+    return Clustering(_ordered(membership))
 
 
 def choose(
@@ -92,10 +92,10 @@ def choose(
         raise UserError(
             f"`cluster.clusters` should be a number when fewer than 3 tasks differ ({most} do), found 'auto'."
         )
-    found = {c: cluster(points, algorithm, c, seed) for c in range(2, min(largest, most - 1) + 1)}
-    scores = {c: scores_of(points, clustering) for c, clustering in found.items()}
+    clusterings = {c: cluster(points, algorithm, c, seed) for c in range(2, min(largest, most - 1) + 1)}
+    scores = {c: scores_of(points, clustering) for c, clustering in clusterings.items()}
     best = max(scores, key=lambda c: (scores[c][by], -c))
-    return found[best], {str(c): score for c, score in scores.items()}
+    return clusterings[best], {str(c): score for c, score in scores.items()}
 
 
 def scores_of(points: Array, clustering: Clustering) -> dict[str, float]:
@@ -113,7 +113,7 @@ def agreement(labels: list[list[int]]) -> float | None:
 
 
 def distinct(points: Array) -> int:
-    """How many of the points differ by more than rounding."""
+    """Number of points that differ by more than rounding."""
     between = distances(points, points)
     same = between <= CLOSE * between.max(initial=0.0)
     return sum(not same[k, :k].any() for k in range(len(points)))
@@ -166,8 +166,10 @@ def _mixture(points: Array, clusters: int, seed: int) -> Array:
     return np.asarray(fitted.predict_proba(points))
 
 
-def _ordered(found: Array) -> Array:
+def _ordered(membership: Array) -> Array:
     """Clusters by the first task that belongs to each most; those that nobody belongs to most come last."""
-    labels = found.argmax(axis=1)
-    first = [int((labels == c).argmax()) if (labels == c).any() else len(found) + c for c in range(found.shape[1])]
-    return np.asarray(found[:, np.argsort(first)])
+    labels = membership.argmax(axis=1)
+    first = [
+        int((labels == c).argmax()) if (labels == c).any() else len(membership) + c for c in range(membership.shape[1])
+    ]
+    return np.asarray(membership[:, np.argsort(first)])

@@ -30,7 +30,7 @@ class Moments(nn.Module):
         self.squares: Float[Tensor, "S k"]
         """Sum of squared differences from the mean: Welford's M2."""
         self.right: Int[Tensor, "S k"]
-        """How often a sample was predicted right."""
+        """Number of times that a sample was predicted right."""
         self.valid: Bool[Tensor, "S k"] | None
         self.register_buffer("mean", torch.zeros(samples, tasks))
         self.register_buffer("squares", torch.zeros(samples, tasks))
@@ -81,7 +81,7 @@ class PoolMap(nn.Module):
         self.forecasts = Moments(samples, f, None if valid is None else valid[:, k:])
         self.snapshots = snapshots
         self.count: Int[Tensor, " S"]
-        """How often each sample was seen."""
+        """Number of times that each sample was seen."""
         self.scale: Float[Tensor, " F"]
         """s² of each forecast; NaN until epoch 1 has ended."""
         self.log_index: Int[Tensor, " N"]
@@ -151,13 +151,13 @@ class PoolMap(nn.Module):
         """(confidence, variability, correctness) so far, columns in the order of `tasks`; variability divides by n.
         A sample that a task does not have, or that was never seen, is NaN."""
         seen = self.count[:, None].float()
-        found = torch.cat(
+        statistics = torch.cat(
             [torch.stack([p.mean, (p.squares.clamp(min=0) / seen).sqrt(), p.right / seen]) for p in self.parts], dim=2
         )
-        return found.masked_fill(~self.known(), torch.nan)
+        return statistics.masked_fill(~self.known(), torch.nan)
 
     def known(self) -> Bool[Tensor, "S K"]:
-        """Which samples each task has and has seen."""
+        """Mask of the samples that each task has and has seen."""
         seen = (self.count > 0)[:, None]
         return torch.cat(
             [(seen if p.valid is None else p.valid & seen).expand(p.mean.shape) for p in self.parts], dim=1

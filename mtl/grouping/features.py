@@ -1,4 +1,4 @@
-"""What tasks are compared by: points [K, F] whose Euclidean distances say how unlike two tasks are.
+"""Features of tasks: points [K, F] whose Euclidean distances say how unlike two tasks are.
 
 K tasks, S samples, E epochs at which a map was kept, F features.
 """
@@ -33,9 +33,9 @@ def map_features(maps: Sequence[Sequence[TaskMap]]) -> tuple[Array, int]:
                 f"`cluster.relation.kind` should be `summary` for tasks on different samples "
                 f"({first[0].task}: {first[0].pool}; {other.task}: {other.pool}), found 'map'."
             )
-    known = np.all([found.known for epoch in maps for found in epoch], axis=0)
+    known = np.all([task_map.known for epoch in maps for task_map in epoch], axis=0)
     if not known.any():
-        names = ", ".join(found.task for found in first)
+        names = ", ".join(task_map.task for task_map in first)
         raise UserError(f"`cluster.relation.kind` should be `summary`: no sample has all of {names}; found 'map'.")
     rows = [
         np.concatenate([part[known] for epoch in maps for part in (epoch[k].confidence, epoch[k].variability)])
@@ -60,9 +60,9 @@ def summary_features(maps: Sequence[Sequence[TaskMap]], bins: int) -> Array:
     for k in range(len(maps[0])):
         cells = []
         for epoch in maps:
-            found = epoch[k]
-            sigma = found.variability[found.known].clip(0, 0.5)
-            counts, _, _ = np.histogram2d(sigma, found.confidence[found.known].clip(0, 1), bins=edges)
+            task_map = epoch[k]
+            sigma = task_map.variability[task_map.known].clip(0, 0.5)
+            counts, _, _ = np.histogram2d(sigma, task_map.confidence[task_map.known].clip(0, 1), bins=edges)
             cells.append(np.sqrt(counts / counts.sum()).ravel())
         rows.append(np.concatenate(cells))
     return np.asarray(rows)
@@ -99,9 +99,9 @@ def lookahead_cosines(affinity: Array, tasks: Sequence[str]) -> Array:
             "a smaller `lookahead.lr` of the method does."
         )
     both = np.clip(affinity * affinity.T, 0, None) / np.outer(own, own)
-    found = np.clip(np.sign(affinity) * np.sqrt(both), -1, 1)
-    np.fill_diagonal(found, 1.0)
-    return np.asarray(found)
+    cosines = np.clip(np.sign(affinity) * np.sqrt(both), -1, 1)
+    np.fill_diagonal(cosines, 1.0)
+    return np.asarray(cosines)
 
 
 def reduced(points: Array) -> Array:

@@ -1,4 +1,4 @@
-"""From the runs of a joint method to groups of its tasks: the content of outputs/cluster/groups.json.
+"""Groups of tasks from the runs of a joint method: the content of outputs/cluster/groups.json.
 
 K tasks, C clusters.
 """
@@ -112,14 +112,14 @@ def _grouped(config: ClusterConfig, points: Array, seen: _Seen) -> _Grouped:
         runs = [select_groups(own, config.clusters).labels for own in seen.affinities]
         return _Grouped(held, best.labels, {str(config.clusters): {"affinity": best.score}}, runs, [])
     if config.clusters == "auto":
-        found, scores = choose(points, algorithm, config.choose_by, config.seed)
+        clustering, scores = choose(points, algorithm, config.choose_by, config.seed)
     else:
-        found = cluster(points, algorithm, config.clusters, config.seed)
-        scores = {str(config.clusters): scores_of(points, found)}
-    count = found.memberships.shape[1]
+        clustering = cluster(points, algorithm, config.clusters, config.seed)
+        scores = {str(config.clusters): scores_of(points, clustering)}
+    count = clustering.memberships.shape[1]
     return _Grouped(
-        found.memberships.tolist(),
-        found.labels,
+        clustering.memberships.tolist(),
+        clustering.labels,
         scores,
         [cluster(reduced(own), algorithm, count, config.seed).labels for own in seen.points],
         [cluster(points, algorithm, count, config.seed + s).labels for s in range(STARTS)],
@@ -150,33 +150,33 @@ def _look(config: ClusterConfig, paths: list[RunPath], tasks: list[str], root: P
 
 def _maps(folder: Path, tasks: list[str], epochs: list[int] | None) -> list[list[TaskMap]]:
     """[E][K] maps at the snapshots asked for, or at the end."""
-    found: RunMaps = read_maps(folder / FILE)
-    chosen = found.epochs[-1:] if epochs is None else epochs
-    absent = [epoch for epoch in chosen if epoch not in found.epochs]
+    run_maps: RunMaps = read_maps(folder / FILE)
+    chosen = run_maps.epochs[-1:] if epochs is None else epochs
+    absent = [epoch for epoch in chosen if epoch not in run_maps.epochs]
     if absent:
         raise UserError(
             f"`cluster.relation.epochs` should be among the epochs kept in {folder / FILE} "
-            f"({', '.join(map(str, found.epochs))}), found {absent[0]}."
+            f"({', '.join(map(str, run_maps.epochs))}), found {absent[0]}."
         )
     if max(chosen) < 2:
         raise UserError(
             f"{folder / FILE} holds one epoch only, over which nothing varies: a data map needs two or more "
             "(`train.epochs`, `cluster.relation.epochs`)."
         )
-    return [[found.maps[epoch][task] for task in tasks] for epoch in chosen]
+    return [[run_maps.maps[epoch][task] for task in tasks] for epoch in chosen]
 
 
 def _cosines(path: RunPath, tasks: list[str], root: Path) -> Array:
     """[K, K] mean cosine of each pair's gradients on the shared parameters, over the epochs of a run."""
     epochs = read_history(path, root).epochs
     matrix = np.eye(len(tasks))
-    for i, one in enumerate(tasks):
+    for i, first in enumerate(tasks):
         for j, other in enumerate(tasks[i + 1 :], start=i + 1):
-            values = [epoch.gradients.cosines.get(f"{one}|{other}") for epoch in epochs]
+            values = [epoch.gradients.cosines.get(f"{first}|{other}") for epoch in epochs]
             known = [value for value in values if value is not None]
             if not known:
                 raise UserError(
-                    f"{path.folder / HISTORY} holds no gradient cosine of {one} and {other}: "
+                    f"{path.folder / HISTORY} holds no gradient cosine of {first} and {other}: "
                     "`train.gradient_probes` should be at least 1, and the encoder trained and shared."
                 )
             matrix[i, j] = matrix[j, i] = sum(known) / len(known)
@@ -187,14 +187,16 @@ def _lookahead(path: RunPath, tasks: list[str], root: Path) -> Array:
     """[K, K] mean lookahead affinity of each task onto each, over the probes of a run."""
     probed = [epoch.lookahead for epoch in read_history(path, root).epochs if epoch.lookahead is not None]
     matrix = np.zeros((len(tasks), len(tasks)))
-    for i, one in enumerate(tasks):
+    for i, acting in enumerate(tasks):
         for j, other in enumerate(tasks):
             known = [
-                (part.affinity[one][other], part.probes[one][other]) for part in probed if other in part.affinity[one]
+                (part.affinity[acting][other], part.probes[acting][other])
+                for part in probed
+                if other in part.affinity[acting]
             ]
             if not known:
                 raise UserError(
-                    f"{path.folder / HISTORY} holds no lookahead affinity of {one} onto {other}: `lookahead` of the "
+                    f"{path.folder / HISTORY} holds no lookahead affinity of {acting} onto {other}: `lookahead` of the "
                     "method should ask for it (a smaller `every` sees more steps), the encoder be trained and shared."
                 )
             matrix[i, j] = sum(value * count for value, count in known) / sum(count for _, count in known)

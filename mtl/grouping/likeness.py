@@ -1,4 +1,4 @@
-"""How alike the data maps of two tasks are: the correlation of their confidence over the samples that both have.
+"""Likeness of the data maps of two tasks: the correlation of their confidence over the samples that both have.
 
 Two tasks whose samples are hard for the same reasons have alike maps; two that have nothing in common do not, whatever
 their difficulty. Like gradients, maps tell what is related, not whether training together helps.
@@ -24,18 +24,18 @@ Likeness = dict[str, dict[str, list[float]]]
 
 
 def map_likeness(config: Config, root: Path = Path()) -> Likeness:
-    """Of all methods that record data maps; a pair that some run cannot compare is absent.
+    """Likeness of the tasks of all methods that record data maps; a pair that some run cannot compare is absent.
 
     Raises:
         UserError: a map is missing or damaged.
     """
-    found: Likeness = {}
+    likeness: Likeness = {}
     for name, method in config.finetune.methods.items():
         if method.datamap is None:
             continue
         runs = [_of_run(config, name, seed, root) for seed in config.base.seeds]
-        found[name] = {pair: [run[pair] for run in runs] for pair in runs[0] if all(pair in run for run in runs)}
-    return found
+        likeness[name] = {pair: [run[pair] for run in runs] for pair in runs[0] if all(pair in run for run in runs)}
+    return likeness
 
 
 def _of_run(config: Config, method: str, seed: int, root: Path) -> dict[str, float]:
@@ -44,24 +44,24 @@ def _of_run(config: Config, method: str, seed: int, root: Path) -> dict[str, flo
     for task in config.method_tasks(method):
         spec = config.tasks[task]
         groups.setdefault((spec.source, spec.input_len), []).append(task)
-    found: dict[str, float] = {}
+    likeness: dict[str, float] = {}
     for tasks in groups.values():
         values = _aligned([maps[task] for task in tasks])
-        for (i, one), (j, other) in combinations(enumerate(tasks), 2):
+        for (i, first), (j, other) in combinations(enumerate(tasks), 2):
             both = ~np.isnan(values[i]) & ~np.isnan(values[j])
             if both.sum() < FEWEST:
                 continue
             a, b = values[i][both], values[j][both]
             spread = a.std() * b.std()
             if spread > 0:
-                found[f"{one}|{other}"] = float(((a - a.mean()) * (b - b.mean())).mean() / spread)
-    return found
+                likeness[f"{first}|{other}"] = float(((a - a.mean()) * (b - b.mean())).mean() / spread)
+    return likeness
 
 
 def _aligned(maps: Sequence[TaskMap]) -> NDArray[np.float64]:
     """[K, S] confidence, NaN where a task does not have a sample."""
-    samples = np.unique(np.concatenate([found.sample for found in maps]))
+    samples = np.unique(np.concatenate([task_map.sample for task_map in maps]))
     values = np.full((len(maps), len(samples)), np.nan)
-    for row, found in zip(values, maps, strict=True):
-        row[np.searchsorted(samples, found.sample)] = found.confidence
+    for row, task_map in zip(values, maps, strict=True):
+        row[np.searchsorted(samples, task_map.sample)] = task_map.confidence
     return values

@@ -59,7 +59,7 @@ class TaskMap:
 
 @dataclass(frozen=True)
 class PoolArrays:
-    """What a pool's map is written from."""
+    """Tensors that the map of a pool is written from."""
 
     pool: str
     tasks: list[str]
@@ -100,7 +100,7 @@ class RunMaps:
 
     @property
     def last(self) -> dict[str, TaskMap]:
-        """At the end of the training."""
+        """Maps at the end of the training."""
         return self.maps[self.epochs[-1]]
 
 
@@ -119,13 +119,13 @@ def read_maps(path: Path) -> RunMaps:
             sample = arrays[f"{number}/sample"]
             values = [arrays[f"{number}/{name}"] for name in VALUES]
             shape = (len(maps), len(pool["tasks"]), len(sample))
-            if any(found.shape != shape for found in values):
+            if any(array.shape != shape for array in values):
                 raise ValueError(f"arrays of pool {pool['name']} should have the shape {shape}")
             if np.nanmin(values, initial=0) < 0 or np.nanmax(values, initial=1) > 1:
                 raise ValueError(f"values of pool {pool['name']} should lie between 0 and 1")
             for e, epoch in enumerate(maps):
                 for k, task in enumerate(pool["tasks"]):
-                    maps[epoch][task] = TaskMap(task, pool["name"], epoch, sample, *(found[e, k] for found in values))
+                    maps[epoch][task] = TaskMap(task, pool["name"], epoch, sample, *(array[e, k] for array in values))
         return RunMaps(about["record"], list(maps), maps)
     except FileNotFoundError:
         raise UserError(

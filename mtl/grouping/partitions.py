@@ -24,31 +24,31 @@ def from_labels(tasks: Sequence[str], labels: Sequence[int]) -> Partition:
 
 def every_partition(tasks: Sequence[str], count: int) -> list[Partition]:
     """All partitions of the tasks into exactly `count` groups."""
-    found: list[Partition] = []
+    partitions: list[Partition] = []
 
     def place(number: int, labels: list[int]) -> None:
         used = max(labels, default=-1) + 1
         if number == len(tasks):
             if used == count:
-                found.append(from_labels(tasks, labels))
+                partitions.append(from_labels(tasks, labels))
             return
         for label in range(min(used + 1, count)):
             place(number + 1, [*labels, label])
 
     place(0, [])
-    return found
+    return partitions
 
 
 def random_partitions(tasks: Sequence[str], count: int, draws: int, seed: int) -> list[Partition]:
     """Distinct partitions into exactly `count` groups, each task thrown into a group at random (draws with an empty
     group are thrown again); fewer than `draws` where there are no more."""
     dice = np.random.default_rng(seed)
-    found: list[Partition] = []
+    partitions: list[Partition] = []
     for _ in range(TRIES * max(draws, 1)):
-        if len(found) == draws:
+        if len(partitions) == draws:
             break
         labels = dice.integers(count, size=len(tasks)).tolist()
         partition = from_labels(tasks, labels)
-        if len(partition) == count and partition not in found:
-            found.append(partition)
-    return found
+        if len(partition) == count and partition not in partitions:
+            partitions.append(partition)
+    return partitions

@@ -95,7 +95,7 @@ def _served(affinity: Array) -> tuple[Array, NDArray[np.int64]]:
 
 def _divided(values: Array, best: Array) -> tuple[Array, NDArray[np.int64]]:
     """Divisions with one set more than those of `best`; for each set of tasks the part that its lowest task is in."""
-    found, cut = best.copy(), np.arange(len(best))
+    total, cut = best.copy(), np.arange(len(best))
     for tasks in range(1, len(best)):
         lowest = tasks & -tasks
         others = [bit for bit in range(tasks.bit_length()) if (tasks ^ lowest) >> bit & 1]
@@ -104,10 +104,10 @@ def _divided(values: Array, best: Array) -> tuple[Array, NDArray[np.int64]]:
         # `tasks` whole is among the parts, and comes first where a cut is no better.
         place = int(sums.argmax())
         if sums[place] > sums[-1] + ROUNDING:
-            found[tasks], cut[tasks] = sums[place], parts[place]
+            total[tasks], cut[tasks] = sums[place], parts[place]
         else:
-            found[tasks], cut[tasks] = sums[-1], tasks
-    return found, cut
+            total[tasks], cut[tasks] = sums[-1], tasks
+    return total, cut
 
 
 def _subsets(members: list[int]) -> NDArray[np.int64]:

@@ -28,7 +28,7 @@ class Encoder(nn.Module, Heads):
     fine_tuning_only: tuple[str, ...] = ()
     """Prefixes of state names that pretraining does not train and so does not hand over."""
     classification: ClassificationHead = ClassificationHead()
-    """How tokens of windows become a class or a number."""
+    """Settings of the head that turns tokens of windows into a class or a number."""
 
     @abstractmethod
     def count_tokens(self, input_len: int) -> int:
@@ -83,10 +83,10 @@ class Encoder(nn.Module, Heads):
 
 @dataclass(frozen=True)
 class Window:
-    """What an encoder with stages keeps of a batch while its stages run."""
+    """Facts about a batch that an encoder with stages keeps while its stages run."""
 
     shape: tuple[int, ...]
-    """Of the batch: (B, C, …)."""
+    """Shape of the batch: (B, C, …)."""
     mean: Tensor | None = None
     std: Tensor | None = None
 
@@ -99,16 +99,16 @@ class StagedEncoder(Encoder):
     """
 
     channel_dim: int = -1
-    """Of the tensors between stages: where their channels lie."""
+    """Dimension of the channels in the tensors between stages."""
 
     @property
     @abstractmethod
     def stage_widths(self) -> tuple[int, ...]:
-        """Channels of what each stage gives."""
+        """Number of channels that each stage gives."""
 
     @abstractmethod
     def begin(self, x: Float[Tensor, "B C *S"]) -> tuple[Tensor, Window]:
-        """What the first stage reads; without weights."""
+        """Input of the first stage, computed without weights, and what is kept of the batch."""
 
     @property
     @abstractmethod

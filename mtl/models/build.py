@@ -1,4 +1,4 @@
-"""From the configuration to networks. Every part draws its first weights from a seed of its own.
+"""Networks from the configuration. Every part draws its first weights from a seed of its own.
 
 The encoder's weights depend on the seed alone and a head's on the seed and its task's name, so the single-task and
 the joint run of one seed start from the same weights, whichever tasks they hold. Torch's global generator is left
@@ -110,7 +110,7 @@ def whole_shape(sample: Sample) -> tuple[int, ...]:
 
 
 def build_trunk(sharing: Sharing, encoder: Encoder, tasks: Sequence[str]) -> Trunk:
-    """How `tasks` share copies of an encoder.
+    """Trunk in which `tasks` share copies of an encoder.
 
     Raises:
         UserError: the form needs stages and the encoder has none, or more tasks, or other groups.
@@ -141,7 +141,7 @@ def build_trunk(sharing: Sharing, encoder: Encoder, tasks: Sequence[str]) -> Tru
 
 
 def stages_problem(sharing: Sharing, encoder: nn.Module) -> Problem | None:
-    """What a form of sharing asks of the stages of an encoder in vain; its path begins with `sharing`."""
+    """Problem of a form of sharing with the stages of an encoder, or None; its path begins with `sharing`."""
     if not isinstance(sharing, CrossStitchSharing | BranchedSharing):
         return None
     if not isinstance(encoder, StagedEncoder):
@@ -220,7 +220,7 @@ def pretraining_samples(lengths: Iterable[int]) -> list[Sample]:
 
 
 def channels_problem(encoder: Encoder, samples: Iterable[Sample]) -> Problem | None:
-    """What the features of an encoder lack to be pretrained on windows."""
+    """Problem that keeps an encoder with such features from being pretrained on windows, or None."""
     for sample in samples:
         features = encoder.sketch(whole_shape(sample))
         if features.tokens.shape[1] != sample.shape[0] or features.mean is None:

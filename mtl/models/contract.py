@@ -193,7 +193,7 @@ def _form(part: object) -> object:
 
 
 def _check_passes(encoder: Encoder, features: Features, x: Float[Tensor, "B *S"], missed: Missed) -> None:
-    """In eval mode the features of a sample are a function of the sample: not of chance, nor of its neighbours."""
+    """Checks that in eval mode the features of a sample depend neither on chance nor on its neighbours."""
     again, alone = encoder(x.clone(), None), encoder(x[:1].clone(), 0.0)
     tokens = features.tokens
     near = TOLERANCE * float(tokens.abs().max().clamp(min=1e-6))
@@ -208,7 +208,7 @@ def _check_passes(encoder: Encoder, features: Features, x: Float[Tensor, "B *S"]
 
 
 def _check_stages(encoder: StagedEncoder, x: Float[Tensor, "B *S"], missed: Missed) -> None:
-    """What each stage gives has as many channels as the encoder says, where it says that they lie."""
+    """Checks that the output of each stage has as many channels as the encoder says, in the dimension that it says."""
     tensor, _ = encoder.begin(x)
     for number, width in enumerate(encoder.stage_widths):
         tensor = encoder.stage(number, tensor, 0.0)

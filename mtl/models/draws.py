@@ -27,7 +27,7 @@ _PART: ContextVar[Part | None] = ContextVar("part", default=None)
 
 @contextmanager
 def drawing_for(part: Part) -> Iterator[None]:
-    """What is drawn inside belongs to the samples of `part`."""
+    """Context in which all random draws belong to the samples of `part`."""
     token = _PART.set(None if part.end - part.begin == part.whole else part)
     try:
         yield
@@ -36,7 +36,7 @@ def drawing_for(part: Part) -> Iterator[None]:
 
 
 def holds_a_part() -> bool:
-    """Whether this process holds fewer samples than the batch has."""
+    """True when this process holds fewer samples than the batch has."""
     return _PART.get() is not None
 
 

@@ -1,4 +1,4 @@
-"""What encoders hand to heads.
+"""Features that encoders hand to heads.
 
 B samples, C channels, N tokens of a channel, D width of a token. An image or a row is one token.
 """
@@ -11,7 +11,7 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Features:
-    """What heads read: tokens of the normalised window, and what normalisation took away."""
+    """Input of heads: tokens of the normalised window, and the mean and scale that normalisation took away."""
 
     tokens: Float[Tensor, "B _ N D"]
     """[B, C, N, D] where each channel has tokens of its own, [B, 1, N, D] where they are joined; of images and rows

@@ -1,4 +1,4 @@
-"""From an encoder's features to a task's numbers.
+"""Heads, which turn an encoder's features into a task's numbers.
 
 B samples, C channels, T target channels, N tokens of a channel, D width, H horizon, k outputs (classes, or 1).
 """
@@ -151,7 +151,7 @@ class ConvClassifier(nn.Module):
     """
 
     FINAL_DROPOUT = 0.5
-    """As published; where the rate of the task is 0, this is 0 as well."""
+    """Published dropout rate; where the rate of the task is 0, this is 0 as well."""
 
     def __init__(self, config: ClassificationHead, channels: int, outputs: int, rate: float) -> None:
         super().__init__()
@@ -176,7 +176,7 @@ class ConvClassifier(nn.Module):
 
 
 class LinearHead(nn.Module):
-    """Of an image's features: one linear layer."""
+    """One linear layer on the features of an image."""
 
     def __init__(self, width: int, outputs: int) -> None:
         super().__init__()

@@ -16,7 +16,7 @@ from mtl.types import Predictions, Stack
 
 @dataclass(frozen=True)
 class _Route:
-    """What a pass over some of the tasks calls, worked out once for each set of tasks."""
+    """Modules that a pass over some of the tasks calls, worked out once for each set of tasks."""
 
     rates: dict[str, float]
     own: tuple[str, ...]
@@ -68,17 +68,17 @@ class MultiTaskModel(nn.Module):
         """
         route = self._route(tuple(tasks), None if asked is None else tuple(asked))
         with torch.set_grad_enabled(torch.is_grad_enabled() and not self.frozen):
-            found = self.trunk(x, route.rates)
-        own = {task: self.heads[task](found[task]) for task in route.own}
+            trunk_features = self.trunk(x, route.rates)
+        own = {task: self.heads[task](trunk_features[task]) for task in route.own}
         parts: dict[str, list[tuple[tuple[str, ...], Tensor]]] = {kind: [] for kind in route.numbers}
         for number, chosen, rows in route.stacks:
-            values = self._stacks[number]([found[task] for task in chosen], rows)
+            values = self._stacks[number]([trunk_features[task] for task in chosen], rows)
             parts[self.tasks[chosen[0]].kind].append((chosen, values))
         for task in route.own:
             if self.tasks[task].stacked:
                 parts[self.tasks[task].kind].append(((task,), own.pop(task)))
         stacks = {kind: _side_by_side(parts[kind], tasks) for kind, tasks in route.numbers.items()}
-        features = tuple({id(f.tokens): f.tokens for f in found.values()}.values())
+        features = tuple({id(f.tokens): f.tokens for f in trunk_features.values()}.values())
         return Predictions(own, stacks, features)
 
     def _route(self, tasks: tuple[str, ...], asked: tuple[str, ...] | None) -> _Route:
@@ -111,7 +111,7 @@ class MultiTaskModel(nn.Module):
         return self
 
     def freeze_encoder(self) -> None:
-        """From now on the encoder has no gradient and stays in eval mode: a probe of what it already knows."""
+        """Leaves the encoder without gradient and in eval mode from now on: a probe of what it already knows."""
         self.frozen = True
         self.trunk.requires_grad_(False).eval()
 
@@ -122,21 +122,21 @@ class MultiTaskModel(nn.Module):
         return self
 
     def shared_parameters(self) -> list[nn.Parameter]:
-        """What several tasks train together; nothing once the encoder is frozen."""
+        """Parameters that several tasks train together; none once the encoder is frozen."""
         return [] if self.frozen else self.trunk.shared_parameters()
 
     def shared_columns(self) -> list[list[nn.Parameter]]:
-        """As `Trunk.columns_of_all`; nothing once the encoder is frozen."""
+        """Same lists as `Trunk.columns_of_all`; none once the encoder is frozen."""
         return [] if self.frozen else self.trunk.columns_of_all()
 
     def head_parameters(self, tasks: Sequence[str]) -> list[nn.Parameter]:
-        """What the heads of `tasks` alone train; a stack of heads belongs to all its tasks."""
+        """Parameters that the heads of `tasks` alone train; a stack of heads belongs to all its tasks."""
         own = [p for task in tasks if task in self.heads for p in self.heads[task].parameters()]
         return own + [p for stack in self._stacks if set(stack.tasks) & set(tasks) for p in stack.parameters()]
 
     def tasks_of_broken_heads(self) -> list[str]:
         """Tasks whose own head has a gradient that is not finite: what no other task's loss reaches."""
-        found = {
+        broken = {
             task
             for task, head in self.heads.items()
             if any(p.grad is not None and not torch.isfinite(p.grad).all() for p in head.parameters())
@@ -144,12 +144,12 @@ class MultiTaskModel(nn.Module):
         for stack in self._stacks:
             if stack.weight.grad is not None:
                 rows = torch.isfinite(stack.weight.grad).all(dim=1).tolist()
-                found |= {task for task, whole in zip(stack.tasks, rows, strict=True) if not whole}
-        return [task for task in self.tasks if task in found]
+                broken |= {task for task, whole in zip(stack.tasks, rows, strict=True) if not whole}
+        return [task for task in self.tasks if task in broken]
 
     def linear_heads(self, tasks: Sequence[str]) -> dict[tuple[str, ...], Float[Tensor, "o D"]]:
         """Weights of those of the tasks' heads that are one linear layer on the features; a stack's in one matrix."""
-        found: dict[tuple[str, ...], Tensor] = {}
+        weights: dict[tuple[str, ...], Tensor] = {}
         wanted = set(tasks)
         for stack in self.stacks:
             assert isinstance(stack, StackedHeads)
@@ -157,12 +157,12 @@ class MultiTaskModel(nn.Module):
             if rows:
                 weight = stack.weight.detach()
                 whole = len(rows) == len(stack.tasks)
-                found[tuple(stack.tasks[row] for row in rows)] = weight if whole else weight[rows]
+                weights[tuple(stack.tasks[row] for row in rows)] = weight if whole else weight[rows]
         for task in wanted & set(self.heads):
             head = self.heads[task]
             if isinstance(head, LinearHead):
-                found[task,] = head.linear.weight.detach()
-        return found
+                weights[task,] = head.linear.weight.detach()
+        return weights
 
     def parameter_counts(self) -> dict[str, Any]:
         """Numbers of weights: `total`, `shared`, `trunk`, `heads` (by task) and `trainable`."""

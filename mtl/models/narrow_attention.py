@@ -42,7 +42,7 @@ class NarrowAttention(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Float[Tensor, "W N G"]) -> tuple[Float[Tensor, "3 W N G"], None]:
         qkv, result = ctx.saved_tensors
         _, width, n, _ = qkv.shape
-        found = []
+        parts = []
         for part, y, gy in zip(
             qkv.split(SIDE_BY_SIDE, dim=-1),
             result.split(SIDE_BY_SIDE, dim=-1),
@@ -68,8 +68,8 @@ class NarrowAttention(torch.autograd.Function):
                     g[1, w, :seen].addcmul_(score, q[w, i])
                     g[2, w, :seen].addcmul_(weights, gy[w, i])
             g[0].mul_(width**-0.5)
-            found.append(g)
-        return torch.cat(found, dim=-1), None
+            parts.append(g)
+        return torch.cat(parts, dim=-1), None
 
 
 def _weights(q: Float[Tensor, "W N G"], k: Float[Tensor, "W N G"], i: int, seen: int) -> Float[Tensor, "K G"]:

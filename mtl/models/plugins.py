@@ -64,7 +64,7 @@ def load_encoder(
 
 
 def build_network(config: PythonEncoder, root: Path = Path()) -> nn.Module:
-    """What the user's target returns: an `Encoder`, or a plain network.
+    """Network that the user's target returns: an `Encoder`, or a plain network.
 
     Raises:
         SettingError: it cannot be imported or called, or returns something else.
@@ -84,7 +84,7 @@ def build_network(config: PythonEncoder, root: Path = Path()) -> nn.Module:
 
 
 def pretraining_problem(network: nn.Module) -> Problem | None:
-    """What keeps a network from being pretrained, whatever its samples are."""
+    """Problem that keeps a network from being pretrained, whatever its samples are, or None."""
     if isinstance(network, Encoder):
         return None
     message = "should be none for a plain network: one that is pretrained should be an mtl.models.base.Encoder, with "

@@ -1,4 +1,4 @@
-"""What every pretrainer offers, and the denoising objective.
+"""Contract of every pretrainer, and the denoising objective.
 
 B samples, C channels, L rows, N tokens, D width. Windows are z-scored; losses are MSE in that space.
 """

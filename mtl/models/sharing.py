@@ -1,4 +1,4 @@
-"""How the tasks of a run share an encoder: the trunk between a batch and the heads.
+"""Trunks, in which the tasks of a run share an encoder: the part between a batch and the heads.
 
 B samples, K tasks of the run, x_j the tensor that stage s of task j's column gave. Every copy of the encoder starts
 from the same weights, those of the single-task run with the same seed.
@@ -16,7 +16,7 @@ from mtl.models.base import Encoder, Features, StagedEncoder
 
 
 class Trunk(nn.Module, ABC):
-    """From a batch to the features that each task's head reads."""
+    """Part of the network that turns a batch into the features that each task's head reads."""
 
     @abstractmethod
     def forward(self, x: Float[Tensor, "B C *S"], rates: Mapping[str, float]) -> dict[str, Features]:
@@ -28,14 +28,14 @@ class Trunk(nn.Module, ABC):
 
     @abstractmethod
     def shared_parameters(self) -> list[nn.Parameter]:
-        """What the losses of several tasks reach."""
+        """Parameters that the losses of several tasks reach."""
 
     def columns_of_all(self) -> list[list[nn.Parameter]]:
-        """What the losses of all tasks reach, layer by layer: one list, or one for each column that is mixed."""
+        """Parameters that the losses of all tasks reach, by layer: one list, or one for each column that is mixed."""
         return [self.shared_parameters()]
 
     def units(self) -> list[nn.Parameter]:
-        """Those of the shared parameters that mix columns; they have a learning rate of their own."""
+        """Shared parameters that mix columns; they have a learning rate of their own."""
         return []
 
     def penalty(self) -> Float[Tensor, ""] | None:
@@ -165,7 +165,7 @@ class BranchedTrunk(Trunk):
         rate = self.lower.rate(max(rates.values()))
         for number in range(self.split):
             tensor = self.lower.stage(number, tensor, rate)
-        found: dict[str, Features] = {}
+        features: dict[str, Features] = {}
         for group, branch in zip(self.groups, self._branches, strict=True):
             asked = [task for task in group if task in rates]
             if not asked:
@@ -173,8 +173,8 @@ class BranchedTrunk(Trunk):
             upper, own = tensor, branch.rate(max(rates[task] for task in asked))
             for number in range(self.split, self.depth):
                 upper = branch.stage(number, upper, own)
-            found |= dict.fromkeys(asked, branch.end(upper, window))
-        return {task: found[task] for task in rates}
+            features |= dict.fromkeys(asked, branch.end(upper, window))
+        return {task: features[task] for task in rates}
 
     def encoders(self) -> list[Encoder]:
         return [self.lower, *self._branches]

@@ -28,11 +28,11 @@ from mtl.tasks.label_measures import unmeasurable
 from mtl.types import NO_LABEL, SourceData
 
 Detail = dict[str, Any]
-"""What is measured of one task besides its metrics; plain values, as JSON has them."""
+"""Measurements of one task besides its metrics; plain values, as JSON has them."""
 
 
 Noted = tuple[Float[Tensor, "B _"] | None, Bool[Tensor, "B _"] | None, Float[Tensor, "B _"] | None]
-"""Of a label p of the true class and whether it was predicted; of numbers their squared error; else None."""
+"""Probability of the true class and whether it was predicted, for labels; squared error, for numbers; else None."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +51,7 @@ class TaskSpec(ABC):
     name: str
     source: str
     shape: tuple[int, ...]
-    """Of one sample: (C, L) of a window, (C, Y, X) of an image, (F,) of a row."""
+    """Shape of one sample: (C, L) of a window, (C, Y, X) of an image, (F,) of a row."""
     columns: list[str]
     """Inputs, in order: channels, or numbers of a row."""
     input: InputKind = WINDOWS
@@ -304,7 +304,7 @@ class Criterion(nn.Module, ABC):
 
 
 def known(values: Tensor) -> Bool[Tensor, " n"]:
-    """Which targets are there, of class numbers or of numbers."""
+    """Mask of the targets that are there, of class numbers or of numbers."""
     return ~values.isnan() if values.is_floating_point() else values != NO_LABEL
 
 

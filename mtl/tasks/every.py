@@ -17,7 +17,7 @@ from mtl.tasks.regression import Regression
 KINDS: tuple[type[TaskSpec], ...] = (
     Binary, Classification, Regression, QuantileRegression, Forecast, QuantileForecast,
 )  # fmt: skip
-"""In the order in which data maps list their tasks."""
+"""All kinds of task, in the order in which data maps list their tasks."""
 
 
 def kind_of(task: Task) -> type[TaskSpec]:
@@ -49,6 +49,6 @@ def resolve(task: Task, at: AtSource) -> TaskSpec:
 
 
 def by_kind(tasks: Sequence[str], specs: Mapping[str, TaskSpec]) -> list[tuple[type[TaskSpec], tuple[str, ...]]]:
-    """Those of the tasks that are of each kind, in order; kinds without any are left out."""
+    """Tasks of each kind, in order; kinds without any are left out."""
     groups = [(kind, tuple(name for name in tasks if type(specs[name]) is kind)) for kind in KINDS]
     return [(kind, names) for kind, names in groups if names]

@@ -80,8 +80,8 @@ def check_labels(truth: Int[Tensor, " n"], classes: int) -> None:
     if len(truth) == 0:
         raise DataError("A label cannot be measured on 0 samples; no sample of this part has one.")
     if int(truth.min()) < 0 or int(truth.max()) >= classes:
-        found = int(truth.min()) if int(truth.min()) < 0 else int(truth.max())
-        raise DataError(f"A label should lie in 0 … {classes - 1}, found {found}.")
+        wrong = int(truth.min()) if int(truth.min()) < 0 else int(truth.max())
+        raise DataError(f"A label should lie in 0 … {classes - 1}, found {wrong}.")
 
 
 def label_optimum(

@@ -32,9 +32,9 @@ class OfSamples(RegressionSpec):
     """Its name at the source."""
     mean: float = 0.0
     std: float = 1.0
-    """Of the training samples, original units; sample standard deviation."""
+    """Sample standard deviation of the training samples, original units."""
     unit: str | None = None
-    """In words, where known."""
+    """Unit in words, where known."""
 
     @staticmethod
     def at_source(task: RegressionTask, at: AtSource) -> dict[str, Any]:
