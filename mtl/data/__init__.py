@@ -1,4 +1,4 @@
-"""From files to what the training loop draws.
+"""The way of data from files to the batches that the training loop draws.
 
 `formats` reads files within bounds; `sources` turns each kind of source into arrays; `files` knows which files there
 should be, fetches and checks them; `build` is the stage `prepare`'s door to the three. `loading` reads what that stage

@@ -1,1 +1,1 @@
-"""Which raw files there should be, where they come from, and whether they are the right ones."""
+"""Raw files: the list of those that should be there, their origins, and the check that they are the right ones."""

@@ -29,7 +29,7 @@ class Fetched:
 
     path: Path
     origin: str
-    """Where it came from; "already there" if it lay in its place."""
+    """Address that the file came from; "already there" if it lay in its place."""
 
 
 def known_sets(root: Path) -> dict[str, Manifest]:
@@ -40,7 +40,7 @@ def known_sets(root: Path) -> dict[str, Manifest]:
 
 
 def is_present(manifest: Manifest, root: Path) -> bool:
-    """Whether every file lies in its place (its hash is not looked at)."""
+    """True when every file lies in its place (its hash is not looked at)."""
     return all((root / RAW / relative).is_file() for relative in manifest.files)
 
 
@@ -101,9 +101,9 @@ def _from_mirror(relative: str, mirror: Path, folder: Path) -> Path:
     fresh = fresh.with_suffix(source.suffix)
     with reading(str(source)):
         shutil.copyfile(source, fresh)
-    found = file_sha256(fresh)
-    if found != sums[name]:
-        raise DataError(f"{source} is damaged: its sha256 is {found}, {SUMS} says {sums[name]}.")
+    actual = file_sha256(fresh)
+    if actual != sums[name]:
+        raise DataError(f"{source} is damaged: its sha256 is {actual}, {SUMS} says {sums[name]}.")
     return fresh
 
 

@@ -35,7 +35,7 @@ class ManifestFile(BaseModel):
     url: str | None = None
 
     def accepts(self, path: Path) -> bool:
-        """Whether the file at `path` is one that the manifest means."""
+        """True when the file at `path` is one that the manifest means."""
         if file_sha256(path) in self.sha256:
             return True
         return bool(self.content_sha256) and content_sha256(path) in self.content_sha256
@@ -51,7 +51,7 @@ class Manifest(BaseModel):
 
     @property
     def known(self) -> bool:
-        """Whether every file has a public address, so that `mtl data get` can fetch it."""
+        """True when every file has a public address, so that `mtl data get` can fetch it."""
         return bool(self.files) and all(file.url is not None for file in self.files.values())
 
 

@@ -23,7 +23,7 @@ def _path(name: str, root: Path) -> Path:
 
 
 def read_origins(name: str, root: Path) -> dict[str, str]:
-    """What is recorded; raises a DataError if that is damaged."""
+    """Recorded origins; raises a DataError if the record is damaged."""
     path = _path(name, root)
     if not path.exists():
         return {}

@@ -1,4 +1,4 @@
-"""Whether the raw files of a source are those that its manifest means: asked by `mtl repro` and by `prepare`."""
+"""Check that the raw files of a source are those that its manifest means, for `mtl repro` and `prepare`."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ def verify(name: str, source: Source, root: Path) -> dict[str, str]:
     register = " ".join([f"mtl data add {name}", *(f"'{path}'" for path in source.to_add)])
     if manifest is None:
         raise DataError(f"{RAW / name}.json is missing: run `{register}`.")
-    found = {}
+    hashes = {}
     own = register if len(manifest.files) > 1 and needed else f"mtl data add {name} FILE"
     command = f"mtl data get {name}" if manifest.known else own
     for relative, entry in manifest.files.items():
@@ -33,9 +33,9 @@ def verify(name: str, source: Source, root: Path) -> dict[str, str]:
                 f"To use it as it is, run `mtl data add {name} '{RAW / relative}'`; "
                 f"else move it away and run `{command}`."
             )
-        found[relative] = file_sha256(path)
+        hashes[relative] = file_sha256(path)
     for needs in needed:
-        covered = [RAW / relative for relative in found]
+        covered = [RAW / relative for relative in hashes]
         if not any(Path(needs) == path or Path(needs) in path.parents for path in covered):
             if RAW in Path(needs).parents and not (root / needs).exists():
                 raise DataError(f"{needs} is missing: put it there and run `{register}`.")
@@ -43,4 +43,4 @@ def verify(name: str, source: Source, root: Path) -> dict[str, str]:
                 f"`prepare.sources.{name}.path`: {needs} is not listed in {RAW / name}.json: "
                 f"run `{register}` and let `path` name the copy in {RAW}."
             )
-    return found
+    return hashes

@@ -24,7 +24,7 @@ DAMAGED = (
     zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, OSError, ValueError, OverflowError,
     RuntimeError,
 )  # fmt: skip
-"""What `zipfile` raises on bytes that are no zip, damaged, encrypted, or packed in a way that it does not know."""
+"""Errors that `zipfile` raises on bytes that are no zip, damaged, encrypted, or packed in a way unknown to it."""
 
 
 class Archive:
@@ -86,7 +86,7 @@ def read_tar_gz(path: Path, where: str, most: int = MAX_UNPACKED) -> dict[str, m
             whose path leads outside.
     """
     data = read_gzip(path, where, most)
-    found: dict[str, memoryview] = {}
+    files: dict[str, memoryview] = {}
     end = 0
     try:
         with tarfile.open(fileobj=io.BytesIO(data), mode="r:") as archive:
@@ -101,7 +101,7 @@ def read_tar_gz(path: Path, where: str, most: int = MAX_UNPACKED) -> dict[str, m
                     continue  # `tar c .` begins with the folder itself.
                 if _path_leads_out(name):
                     raise DataError(f"{where}: member {name!r} leads outside the archive: refused.")
-                if name in found:
+                if name in files:
                     raise DataError(f"{where} holds two members of one name: refused.")
                 if number >= MAX_FILES:
                     raise DataError(f"{where} should hold at most {MAX_FILES:,} files, found more: refused.")
@@ -111,7 +111,7 @@ def read_tar_gz(path: Path, where: str, most: int = MAX_UNPACKED) -> dict[str, m
                         f"{where}: {name!r} should lie inside the archive, found {member.size:,} bytes: refused."
                     )
                 if plain:
-                    found[name] = memoryview(data)[end : end + member.size]
+                    files[name] = memoryview(data)[end : end + member.size]
                     end += -(-member.size // tarfile.BLOCKSIZE) * tarfile.BLOCKSIZE
     except (*DAMAGED, tarfile.TarError, RecursionError) as error:
         raise DataError(f"{where} is not a tar.gz that can be read: {error}") from None
@@ -119,8 +119,8 @@ def read_tar_gz(path: Path, where: str, most: int = MAX_UNPACKED) -> dict[str, m
     rest = np.frombuffer(data, np.uint8)[end:]
     if len(rest) < tarfile.BLOCKSIZE or bool(rest.any()):
         what = "it is cut off" if len(rest) < tarfile.BLOCKSIZE else "what follows is damaged"
-        raise DataError(f"{where}: the archive should end after {len(found)} files with a block of zeros; {what}.")
-    return found
+        raise DataError(f"{where}: the archive should end after {len(files)} files with a block of zeros; {what}.")
+    return files
 
 
 def _leads_out(member: zipfile.ZipInfo) -> bool:

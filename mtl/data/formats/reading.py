@@ -14,11 +14,11 @@ from pathlib import Path
 from mtl.errors import DataError
 
 MAX_BYTES = 1 << 30
-"""Of one text file, unpacked: Weather takes 7 MB, the largest file of the UEA archive about 0.7 GB."""
+"""Largest size of one text file, unpacked: Weather takes 7 MB, the largest file of the UEA archive about 0.7 GB."""
 MAX_VALUES = 1 << 28
 """Numbers of one source: 2 GiB as float64, of which preparing keeps some copies. HAR has 12 million."""
 MAX_FILES = 10_000
-"""Of one archive or folder: HAR has 28."""
+"""Largest number of files in one archive or folder: HAR has 28."""
 
 
 @contextmanager
@@ -42,16 +42,16 @@ def writing(place: Path) -> Iterator[None]:
 def check_plain(path: Path, where: str, most: int = MAX_BYTES) -> None:
     """Raises a DataError unless `path` is a plain file of at most `most` bytes; a link to one is fine."""
     try:
-        found = path.stat()
+        status = path.stat()
     except (FileNotFoundError, NotADirectoryError):
         raise DataError(f"{where} is missing.") from None
     except (OSError, ValueError) as error:
         raise DataError(f"{where} cannot be read: {error}.") from None
-    if not stat.S_ISREG(found.st_mode):
-        what = "a folder" if stat.S_ISDIR(found.st_mode) else "a device or pipe"
+    if not stat.S_ISREG(status.st_mode):
+        what = "a folder" if stat.S_ISDIR(status.st_mode) else "a device or pipe"
         raise DataError(f"{where} should be a plain file, found {what}.")
-    if found.st_size > most:
-        raise DataError(f"{where} should be at most {size(most)}, found {size(found.st_size)}.")
+    if status.st_size > most:
+        raise DataError(f"{where} should be at most {size(most)}, found {size(status.st_size)}.")
 
 
 def read_bytes(path: Path, where: str, most: int = MAX_BYTES) -> bytes:

@@ -27,10 +27,10 @@ class Table:
     frame: pd.DataFrame
     lines: np.ndarray
     unit: str
-    """What `lines` counts: "line" of a text file (the header is line 1), "row" of a Parquet file (from 1)."""
+    """Unit that `lines` counts: "line" of a text file (the header is line 1), "row" of a Parquet file (from 1)."""
 
     def at(self, row: int, column: str | None = None) -> str:
-        """Where a cell stands: "data/raw/x.csv, line 17, column `OT`"."""
+        """Place of a cell in words: "data/raw/x.csv, line 17, column `OT`"."""
         return f"{self.path}, {self.unit} {self.lines[row]}" + (f", column `{column}`" if column is not None else "")
 
     def take(self, rows: np.ndarray) -> "Table":
@@ -161,7 +161,7 @@ def _whole(path: Path, unpacked: bytes | None) -> bytes:
 
 
 def _blank_lines(data: bytes, config: SeriesSource) -> int:
-    """How many lines at the end hold nothing but separators and blanks."""
+    """Number of lines at the end that hold nothing but separators and blanks."""
     text = data.decode(config.encoding).replace("\r\n", "\n").replace("\r", "\n").removesuffix("\n")
     lines = text.split("\n")
     filled = [number for number, line in enumerate(lines, 1) if line.strip(config.separator + ' \t"')]

@@ -27,7 +27,7 @@ class TsFile:
     labels: list[str] = field(default_factory=list)
     """Class name of each case; none where the header says `@targetLabel true`."""
     classes: list[str] = field(default_factory=list)
-    """As the header lists them."""
+    """Names of the classes in the order of the header."""
     targets: list[float] = field(default_factory=list)
     """Number of each case, NaN for `?`; none where the cases have classes."""
 
@@ -36,7 +36,7 @@ class TsFile:
 class _Header:
     classes: list[str] = field(default_factory=list)
     unlabelled: str | None = None
-    """Where the header says `@classLabel false`."""
+    """Place at which the header says `@classLabel false`, or None."""
     targets: bool = False
     """Each case ends in a number."""
     dimensions: int | None = None
@@ -55,19 +55,19 @@ def parse_ts(path: Path, where: str) -> TsFile:
     """
     # Comments are in any encoding.
     text = read_bytes(path, where).decode("utf-8-sig", errors="replace")
-    header, found, in_data = _Header(), TsFile(where), False
+    header, parsed, in_data = _Header(), TsFile(where), False
     for number, raw in enumerate(text.split("\n"), 1):
         line, place = raw.strip(), f"{where}, line {number}"
         if not line or line.startswith("#"):
             continue
         if in_data:
             values, ending = _case(line, place, header)
-            found.cases.append(values)
-            found.lines.append(number)
+            parsed.cases.append(values)
+            parsed.lines.append(number)
             if header.targets:
-                found.targets.append(_target(ending, place))
+                parsed.targets.append(_target(ending, place))
             else:
-                found.labels.append(_label(ending, place, header))
+                parsed.labels.append(_label(ending, place, header))
         elif line.lower() == "@data":
             _check_ending(header, place)
             in_data = True
@@ -75,10 +75,10 @@ def parse_ts(path: Path, where: str) -> TsFile:
             _tag(line, place, header)
         else:
             raise DataError(f"{place}: should be a header tag that starts with @, or @data, found {line[:40]!r}.")
-    if not found.cases:
+    if not parsed.cases:
         raise DataError(f"{where}: there are no cases" + (" below @data." if in_data else ": @data is missing."))
-    found.classes.extend(header.classes)
-    return found
+    parsed.classes.extend(header.classes)
+    return parsed
 
 
 def _tag(line: str, place: str, header: _Header) -> None:
@@ -94,8 +94,8 @@ def _tag(line: str, place: str, header: _Header) -> None:
         header.equal = _flag(tag, words, place)
     elif tag in ("@dimensions", "@dimension", "@serieslength"):
         if len(words) != 1 or not re.fullmatch(r"0*[1-9][0-9]{0,8}", words[0]):
-            found = shown(" ".join(words))
-            raise DataError(f"{place}: `{tag}` should be followed by a positive number, found {found}.")
+            given = shown(" ".join(words))
+            raise DataError(f"{place}: `{tag}` should be followed by a positive number, found {given}.")
         if tag == "@serieslength":
             header.length = int(words[0])
         else:
@@ -176,8 +176,8 @@ def _numbers(text: str, place: str, header: _Header) -> np.ndarray:
         row = np.array([np.nan if cell.strip() == "?" else float(cell) for cell in cells], dtype=np.float64)
     except ValueError:
         wrong = next(n for n, cell in enumerate(cells) if not _is_number(cell))
-        found = shown(cells[wrong].strip())
-        raise DataError(f"{place}, value {wrong + 1}: should be a number, found {found}.") from None
+        given = shown(cells[wrong].strip())
+        raise DataError(f"{place}, value {wrong + 1}: should be a number, found {given}.") from None
     for wrong in np.flatnonzero(~np.isfinite(row)).tolist():
         cell = cells[wrong].strip()
         if cell != "?":

@@ -46,7 +46,7 @@ class Samples(ABC):
     @property
     @abstractmethod
     def numbers(self) -> Int[Tensor, " n"]:
-        """What a sample is known by at its source: the row at which its window starts, its image, its row."""
+        """Numbers by which the source knows its samples: the row at which a window starts, the image, the row."""
 
     @abstractmethod
     def gather(
@@ -81,7 +81,7 @@ class Input(ABC, Generic[Data]):
 
     @property
     def held(self) -> Held:
-        """What a task may name."""
+        """Names in the source that a task may refer to."""
         return Held(self.data.name, self.kind, self.data.columns, self.data.classes, list(self.data.numbers))
 
     @property
@@ -92,11 +92,11 @@ class Input(ABC, Generic[Data]):
     @property
     @abstractmethod
     def place(self) -> str:
-        """What a target belongs to, in words: a row, a window, an image."""
+        """Noun for the part of the data that a target belongs to: a row, a window, an image."""
 
     @property
     def size(self) -> int:
-        """How many of them there are."""
+        """Number of these parts of the data."""
         assert self.data.fold is not None
         return len(self.data.fold)
 
@@ -160,11 +160,11 @@ class Input(ABC, Generic[Data]):
 
     @abstractmethod
     def places(self, numbers: Int[Tensor, " n"], length: int) -> Int[Tensor, " n"]:
-        """Where the targets of samples stand among the labels and numeric targets of the source."""
+        """Indices of the targets of samples among the labels and numeric targets of the source."""
 
     @abstractmethod
     def sampler(self, scaler: Scaler, ahead: int) -> Sampler:
-        """What makes samples of numbers; at most `ahead` rows are asked for behind one."""
+        """Sampler, which turns numbers into samples; at most `ahead` rows are asked for behind a sample."""
 
     @classmethod
     @abstractmethod
@@ -196,7 +196,7 @@ class Input(ABC, Generic[Data]):
 
     @property
     def oracle(self) -> Oracle | None:
-        """What the best possible predictor says, where it is known."""
+        """Outputs of the best possible predictor, where they are known."""
         return None
 
     def last_rows(self, numbers: Int[Tensor, " n"], length: int) -> Int[Tensor, " n"]:
@@ -214,11 +214,11 @@ class Input(ABC, Generic[Data]):
         raise AssertionError(f"{self.kind.noun} cannot be turned")
 
     def scores_problem(self, scaler: Scaler) -> str | None:
-        """What keeps z-scores from being squared in float32, in words; None if nothing does."""
+        """Reason in words why z-scores cannot be squared in float32; None if they can."""
         return None
 
     def no_samples(self, length: int, ahead: int) -> str:
-        """How long samples would have to be, for the message that a part has none."""
+        """Sentence on the length that samples would need, for the message that a part has none."""
         return ""
 
 

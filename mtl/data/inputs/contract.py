@@ -1,4 +1,4 @@
-"""What holds for the targets and folds of every source, whatever its samples are.
+"""Rules for the targets and folds of every source, whatever its samples are.
 
 F folds, k classes.
 """
@@ -14,7 +14,7 @@ MAX_VALUE = 1e100
 
 
 def folds_problem(source: Input[SourceData]) -> str | None:
-    """What is wrong with the folds of samples that have one."""
+    """Problem of the folds of samples that have one, or None."""
     fold, folds, place = source.data.fold, source.data.folds, source.place
     if not isinstance(fold, Tensor) or fold.dtype != torch.int64 or fold.ndim != 1:
         return f"`fold` should be an int64 tensor with one number for each {place}."
@@ -39,21 +39,21 @@ def folds_problem(source: Input[SourceData]) -> str | None:
 
 
 def fold_tensor_problem(fold: object, count: int, place: str) -> str | None:
-    """What is wrong with a tensor of folds of `count` samples."""
+    """Problem of a tensor of folds of `count` samples, or None."""
     if not isinstance(fold, Tensor) or fold.dtype != torch.int64 or list(fold.shape) != [count]:
         return f"`fold` should be an int64 tensor with one number for each of the {count} {place}s."
     return None
 
 
 def columns_problem(columns: list[str], count: int) -> str | None:
-    """What is wrong with the names of `count` channels."""
+    """Problem of the names of `count` channels, or None."""
     if len(columns) != count or len(set(columns)) != len(columns):
         return f"`columns` should be {count} different names, found {columns}."
     return None
 
 
 def targets_problems(source: Input[SourceData], parts: bool) -> list[str]:
-    """What is wrong with labels and numeric targets, the first thing of each.
+    """Problems of labels and numeric targets, the first of each.
 
     Args:
         source: its arrays have the right form.
@@ -114,7 +114,7 @@ def _number(source: Input[SourceData], name: str, parts: bool) -> str | None:
 
 
 def _parts_problem(source: Input[SourceData], values: Tensor) -> str | None:
-    """What keeps a numeric target from being learnt and measured in every part."""
+    """Problem that keeps a numeric target from being learnt and measured in every part, or None."""
     for fold in range(source.data.folds):
         held = f" when fold {fold} is held out" if source.data.folds > 1 else ""
         for part, mask in source.masks(fold).items():
@@ -123,6 +123,6 @@ def _parts_problem(source: Input[SourceData], values: Tensor) -> str | None:
             if not len(known):
                 return f"no {source.place} of the {named} part{held} has a value."
             if part == "train" and bool((known == known[0]).all()):
-                found = f"{len(known)}, all {float(known[0]):g}" if len(known) > 1 else "1"
-                return f"the training part{held} should have at least two different values, found {found}."
+                counted = f"{len(known)}, all {float(known[0]):g}" if len(known) > 1 else "1"
+                return f"the training part{held} should have at least two different values, found {counted}."
     return None

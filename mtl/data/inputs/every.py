@@ -54,10 +54,10 @@ def check_prepared(prepared: object, where: str) -> SourceData:
         DataError: everything that is wrong, and where.
     """
     if not isinstance(prepared, SourceData):
-        found = type(prepared).__name__
+        type_name = type(prepared).__name__
         raise DataError(
             f"{where}: should return an mtl.types.Prepared, an mtl.types.ImageSet or an mtl.types.RowSet, found "
-            f"{found}."
+            f"{type_name}."
         )
     problems = input_of(prepared).problems()
     if len(problems) == 1:

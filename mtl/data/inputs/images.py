@@ -30,7 +30,7 @@ class Images(Samples):
     pixels: UInt8[Tensor, "S C Y X"]
     """All images of the source; pools share the one tensor."""
     rows: Int[Tensor, " n"]
-    """Which of them are the samples."""
+    """Indices of the images that are the samples."""
     scale: Float[Tensor, " C"]
     shift: Float[Tensor, " C"]
     """Pixel → pixel · scale + shift, so that each channel has mean 0 and standard deviation 1."""
@@ -155,8 +155,8 @@ class ImagesInput(Input[ImageSet]):
         p = self.data
         is_tensor = isinstance(p.images, Tensor)
         if not is_tensor or p.images.ndim != 4 or p.images.dtype != torch.uint8 or not p.images.numel():
-            found = f"{p.images.dtype} {list(p.images.shape)}" if is_tensor else type(p.images).__name__
-            return [f"`images` should be a uint8 tensor of images × channels × rows × columns, found {found}."]
+            actual = f"{p.images.dtype} {list(p.images.shape)}" if is_tensor else type(p.images).__name__
+            return [f"`images` should be a uint8 tensor of images × channels × rows × columns, found {actual}."]
         count, channels = p.images.shape[:2]
         problems = [columns_problem(p.columns, channels), fold_tensor_problem(p.fold, count, "image")]
         if (p.mean is None) != (p.std is None):
@@ -170,7 +170,7 @@ class ImagesInput(Input[ImageSet]):
 
 
 def _of_pixels(source: ImageSet, train: Tensor) -> Scaler:
-    """From how often each channel has each of the 256 values: exact, and no pixel becomes a float."""
+    """Scaler from the counts of the 256 values in each channel: exact, and no pixel becomes a float."""
     channels = source.images.shape[1]
     counts = torch.zeros(channels, LEVELS, dtype=torch.int64)
     for chosen in train.nonzero().squeeze(1).split(CHUNK):

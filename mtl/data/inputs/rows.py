@@ -34,7 +34,7 @@ class Rows(Samples):
     scaled: Float[Tensor, "S F"]
     """All rows of the source, z-scored, float32; pools share the one tensor."""
     rows: Int[Tensor, " n"]
-    """Which of them are the samples."""
+    """Indices of the rows that are the samples."""
 
     def __len__(self) -> int:
         return self.rows.shape[0]
@@ -158,8 +158,8 @@ class RowsInput(Input[RowSet]):
         p = self.data
         is_tensor = isinstance(p.values, Tensor)
         if not is_tensor or p.values.ndim != 2 or p.values.dtype != torch.float64 or not p.values.numel():
-            found = f"{p.values.dtype} {list(p.values.shape)}" if is_tensor else type(p.values).__name__
-            return [f"`values` should be a float64 tensor of rows × columns, found {found}."]
+            actual = f"{p.values.dtype} {list(p.values.shape)}" if is_tensor else type(p.values).__name__
+            return [f"`values` should be a float64 tensor of rows × columns, found {actual}."]
         count, columns = p.values.shape
         problems = columns_problem(p.columns, columns), fold_tensor_problem(p.fold, count, "row")
         return [problem for problem in problems if problem is not None]
@@ -170,10 +170,10 @@ class RowsInput(Input[RowSet]):
         if bool(usable.all()):
             return None
         row, column = (int(i) for i in torch.nonzero(~usable)[0])
-        found = f"{float(p.values[row, column])}"
+        value = f"{float(p.values[row, column])}"
         return (
             f"row {row} (counted from 0), column `{p.columns[column]}`: should be a finite number of at most "
-            f"{MAX_VALUE:g} in size, found {found}."
+            f"{MAX_VALUE:g} in size, found {value}."
         )
 
     def _oracle(self) -> str | None:

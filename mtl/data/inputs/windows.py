@@ -250,8 +250,8 @@ class WindowsInput(Input[Prepared]):
         p = self.data
         if not isinstance(p.values, Tensor) or p.values.ndim != 2 or p.values.dtype != torch.float64:
             is_tensor = isinstance(p.values, Tensor)
-            found = f"{p.values.dtype} {list(p.values.shape)}" if is_tensor else type(p.values).__name__
-            return [f"`values` should be a float64 tensor of rows × channels, found {found}."]
+            actual = f"{p.values.dtype} {list(p.values.shape)}" if is_tensor else type(p.values).__name__
+            return [f"`values` should be a float64 tensor of rows × channels, found {actual}."]
         problems = [columns_problem(p.columns, p.values.shape[1])]
         if p.window is None:
             if p.fold is not None or p.folds != 1:
@@ -274,12 +274,12 @@ class WindowsInput(Input[Prepared]):
         if bool(usable.all()):
             return None
         row, column = (int(i) for i in torch.nonzero(~usable)[0])
-        found = float(p.values[row, column])
-        should = f"be at most {MAX_VALUE:g} in size" if math.isfinite(found) else "be a finite number"
-        return f"{self._cell(row, column)}: should {should}, found {found}."
+        value = float(p.values[row, column])
+        should = f"be at most {MAX_VALUE:g} in size" if math.isfinite(value) else "be a finite number"
+        return f"{self._cell(row, column)}: should {should}, found {value}."
 
     def _cell(self, row: int, column: int) -> str:
-        """Where a cell of `values` stands, in words."""
+        """Place of a cell of `values`, in words."""
         name, window = self.data.columns[column], self.data.window
         if window is None:
             return f"row {row} (counted from 0), column `{name}`"

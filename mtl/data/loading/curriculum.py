@@ -20,7 +20,7 @@ class Easing:
     order: Int[Tensor, " n"]
     """Numbers of the samples, easiest first."""
     shares: tuple[float, ...]
-    """For each epoch, the share of them that is in use."""
+    """Share of them that is in use, for each epoch."""
 
     def in_use(self, epoch: int) -> Int[Tensor, " m"]:
         """The samples of an epoch (from 0); never none."""
@@ -33,7 +33,7 @@ def shares_in_use(config: Curriculum, epochs: int) -> tuple[float, ...]:
     linear c₀ + (1 − c₀)·t; root √(c₀² + (1 − c₀²)·t) (Platanios 2019, arXiv 1903.09848, eq. 7); step: linear, cut to
     `levels` equal steps.
     """
-    found = []
+    shares = []
     for epoch in range(epochs):
         t = min(1.0, epoch / (config.full * epochs))
         match config.pacing:
@@ -43,8 +43,8 @@ def shares_in_use(config: Curriculum, epochs: int) -> tuple[float, ...]:
                 share = math.sqrt(config.start**2 + (1 - config.start**2) * t)
             case "step":
                 share = config.start + (1 - config.start) * math.floor(t * config.levels + 1e-9) / config.levels
-        found.append(min(1.0, share))
-    return tuple(found)
+        shares.append(min(1.0, share))
+    return tuple(shares)
 
 
 def easiest_first(losses: Float[Tensor, "n K"]) -> Int[Tensor, " n"]:

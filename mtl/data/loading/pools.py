@@ -16,16 +16,16 @@ from mtl.types import Batch, Table
 
 @dataclass(frozen=True)
 class Target:
-    """What one task wants of a pool's samples: values that belong to them, or the rows that follow."""
+    """Target of one task for the samples of a pool: values that belong to them, or the rows that follow."""
 
     values: Int[Tensor, " n"] | Float[Tensor, " n"] | None
     """Class number or z-scored number of each sample, where missing anything; None for the rows that follow."""
     ahead: int = 0
-    """How many rows follow."""
+    """Number of rows that follow."""
     channels: Int[Tensor, " T"] | None = None
     """Channels of them that are predicted; None for all."""
     valid: Bool[Tensor, " n"] | None = None
-    """Which samples have a target; None when all have."""
+    """Mask of the samples that have a target; None when all have."""
 
     def pick(self, index: Int[Tensor, " m"]) -> "Target":
         """The target of some of the samples."""
@@ -76,7 +76,7 @@ class Pool:
 
     @cached_property
     def valid(self) -> Bool[Tensor, "n K"] | None:
-        """Which samples have a target, for each task; None when all have."""
+        """Mask of the samples that have a target, for each task; None when all have."""
         masks = [target.valid for target in self.targets.values()]
         some = next((mask for mask in masks if mask is not None), None)
         if some is None:
@@ -128,8 +128,8 @@ class Pool:
         """Tasks that have a target among the samples `index` (on the CPU)."""
         if self.valid_on_cpu is None:
             return self.tasks
-        found = self.valid_on_cpu.index_select(0, index).any(0).tolist()
-        return tuple(name for name, has in zip(self.tasks, found, strict=True) if has)
+        has_target = self.valid_on_cpu.index_select(0, index).any(0).tolist()
+        return tuple(name for name, has in zip(self.tasks, has_target, strict=True) if has)
 
 
 def _rows(values: Tensor, index: Int[Tensor, " B"]) -> Tensor:

@@ -36,7 +36,7 @@ class TaskAtSource:
         return None if self.learns is None else kind_of(self.task).column(self.source.data, self.learns)
 
     def samples(self, split: Split, fold: int) -> Int[Tensor, " n"]:
-        """Those of one part; without a target, left out."""
+        """Samples of one part that have a target."""
         numbers = self.source.numbers_of(split, fold, self.length, self.task.rows_ahead)
         values = self.values(numbers)
         return numbers if values is None else numbers[known(values)]

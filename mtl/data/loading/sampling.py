@@ -1,4 +1,4 @@
-"""Which samples of which pool make up each joint step (methods 2.1 and 3).
+"""Plan of the samples of each pool that make up each joint step.
 
 The plan is drawn for *all* pools of the configured tasks; a run over some of the tasks takes its own part of it.
 So a single-task run sees the same samples, in the same number and order, as every joint run it is paired with.
@@ -99,7 +99,7 @@ class JointPlan:
             ]
 
     def active_steps(self, pools: list[str], number: int) -> list[int]:
-        """For each epoch, how many steps hold a sample of one of `pools`: the length of that run's schedule."""
+        """Number of steps of each epoch that hold a sample of one of `pools`: the length of that run's schedule."""
         columns = [k for k, name in enumerate(self.sizes) if name in pools]
         drawn = [0] * len(self.sizes)
         lengths = []

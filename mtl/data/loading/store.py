@@ -115,7 +115,8 @@ def _common(meta: dict[str, Any], tensors: dict[str, Tensor]) -> dict[str, Any]:
 
 
 def describe_splits(source: Input[SourceData]) -> list[dict[str, Any]]:
-    """For each fold: size, class counts and numeric targets of every part, and the scaler of its training rows.
+    """Description of each fold: size, class counts and numeric targets of every part, and the scaler of its training
+    rows.
 
     Sizes count rows of a series, stored windows, images or rows; `unused` are a series' rows after the test part.
     """
@@ -149,11 +150,11 @@ def _numbers(source: Input[SourceData], masks: dict[Split, Tensor]) -> dict[str,
         parts = {part: values[mask] for part, mask in masks.items()}
         described[name] = {
             part: {
-                "known": int(known(found).sum()),
-                "missing": int((~known(found)).sum()),
-                "mean": float(found[known(found)].mean()) if bool(known(found).any()) else None,
+                "known": int(known(of_part).sum()),
+                "missing": int((~known(of_part)).sum()),
+                "mean": float(of_part[known(of_part)].mean()) if bool(known(of_part).any()) else None,
             }
-            for part, found in parts.items()
+            for part, of_part in parts.items()
         }
     return described
 

@@ -30,7 +30,7 @@ class TaskSet:
     specs: dict[str, TaskSpec]
     pools: dict[Split, list[Pool]]
     sources: dict[str, Input[SourceData]]
-    """With the labels that rules make."""
+    """Inputs of the sources, with the labels that rules make."""
     scalers: dict[str, Scaler]
     """Source → (mean [C], std [C]) of its training rows, original units; of images, in shares of full brightness."""
     fold: dict[str, int]
@@ -126,7 +126,7 @@ def _pools(
 
 
 def _target(place: TaskAtSource, spec: TaskSpec, samples: Int[Tensor, " m"], union: Int[Tensor, " n"]) -> Target:
-    """What a task with some of a pool's samples wants of them."""
+    """Target of a task for those samples of a pool that it has."""
     valid = None if torch.equal(samples, union) else torch.isin(union, samples, assume_unique=True)
     values = place.values(union)
     if values is None:

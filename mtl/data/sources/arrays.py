@@ -122,8 +122,8 @@ def _get(arrays: Mapping[str, np.ndarray], key: str, where: str) -> np.ndarray:
 def _windows(arrays: Mapping[str, np.ndarray], key: str, where: str) -> np.ndarray:
     x = _get(arrays, key, where)
     if x.ndim != 3 or 0 in x.shape or x.dtype.kind not in "fiu":
-        found = f"{x.dtype} {list(x.shape)}"
-        raise DataError(f"{where}: `{key}` should be numbers [windows, rows, channels], found {found}.")
+        actual = f"{x.dtype} {list(x.shape)}"
+        raise DataError(f"{where}: `{key}` should be numbers [windows, rows, channels], found {actual}.")
     values = np.ascontiguousarray(x, dtype=np.float64)
     wrong = np.argwhere(~np.isfinite(values))
     if len(wrong):
@@ -143,11 +143,11 @@ def _stacked(arrays: Mapping[str, np.ndarray], stem: str, counts: Mapping[str, i
     for split, part in zip(counts, parts, strict=True):
         count = counts[split]
         if part.shape != (count,) or part.dtype.kind not in "iuUb":
-            found = f"{part.dtype} {list(part.shape)}"
+            actual = f"{part.dtype} {list(part.shape)}"
             numbers = part.shape == (count,) and part.dtype.kind == "f"
             remedy = f" Numbers to predict are named in `targets`: {{NAME: {stem}}}." if numbers else ""
             raise DataError(
-                f"{where}: `{stem}_{split}` should be {count} whole numbers or names, found {found}.{remedy}"
+                f"{where}: `{stem}_{split}` should be {count} whole numbers or names, found {actual}.{remedy}"
             )
         if part.dtype.kind == "u" and part.max() > np.iinfo(np.int64).max:
             raise DataError(f"{where}: `{stem}_{split}` should hold numbers below 2^63, found {part.max()}.")
@@ -162,24 +162,24 @@ def _label(
     arrays: Mapping[str, np.ndarray], stem: str, counts: Mapping[str, int], where: str
 ) -> tuple[np.ndarray, list[str]]:
     """Class numbers [W] and class names."""
-    found = _stacked(arrays, stem, counts, where)
+    labels = _stacked(arrays, stem, counts, where)
     given = _names(arrays, f"{stem}_classes", where)
-    if found.dtype.kind == "U":
-        names = given or sorted(set(found.tolist()))
-        unknown = np.flatnonzero(~np.isin(found, names))
+    if labels.dtype.kind == "U":
+        names = given or sorted(set(labels.tolist()))
+        unknown = np.flatnonzero(~np.isin(labels, names))
         if len(unknown):
             place = f"{where}: {_place(stem, unknown[0], counts)}"
-            raise DataError(f"{place} should be one of {shown(names)}, found {shown(str(found[unknown[0]]))}.")
+            raise DataError(f"{place} should be one of {shown(names)}, found {shown(str(labels[unknown[0]]))}.")
         number = {name: i for i, name in enumerate(names)}
-        return np.array([number[name] for name in found.tolist()], dtype=np.int64), names
-    highest = len(given) - 1 if given else min(int(found.max()), MAX_CLASSES - 1)
-    wrong = np.flatnonzero((found < NO_LABEL) | (found > highest))
+        return np.array([number[name] for name in labels.tolist()], dtype=np.int64), names
+    highest = len(given) - 1 if given else min(int(labels.max()), MAX_CLASSES - 1)
+    wrong = np.flatnonzero((labels < NO_LABEL) | (labels > highest))
     if len(wrong):
         raise DataError(
             f"{where}: {_place(stem, wrong[0], counts)} should be a class from 0 to {highest}, or {NO_LABEL} for none, "
-            f"found {found[wrong[0]]}."
+            f"found {labels[wrong[0]]}."
         )
-    return found, given or [str(n) for n in range(highest + 1)]
+    return labels, given or [str(n) for n in range(highest + 1)]
 
 
 def _target(arrays: Mapping[str, np.ndarray], stem: str, counts: Mapping[str, int], where: str) -> np.ndarray:
@@ -187,10 +187,10 @@ def _target(arrays: Mapping[str, np.ndarray], stem: str, counts: Mapping[str, in
     parts = [_get(arrays, f"{stem}_{split}", where) for split in counts]
     for (split, count), part in zip(counts.items(), parts, strict=True):
         if part.shape != (count,) or part.dtype.kind not in "fiu":
-            found = f"{part.dtype} {list(part.shape)}"
+            actual = f"{part.dtype} {list(part.shape)}"
             names = part.shape == (count,) and part.dtype.kind in "Ub"
             remedy = f" Classes to predict are named in `labels`: {{NAME: {stem}}}." if names else ""
-            raise DataError(f"{where}: `{stem}_{split}` should be {count} numbers, found {found}.{remedy}")
+            raise DataError(f"{where}: `{stem}_{split}` should be {count} numbers, found {actual}.{remedy}")
     values = np.concatenate([part.astype(np.float64) for part in parts])
     infinite = np.flatnonzero(np.isinf(values))
     if len(infinite):
@@ -205,8 +205,8 @@ def _names(arrays: Mapping[str, np.ndarray], key: str, where: str) -> list[str] 
         return None
     array = arrays[key]
     if array.ndim != 1 or not 0 < len(array) <= MAX_CLASSES or array.dtype.kind not in "iufUb":
-        found = f"{array.dtype} {list(array.shape)}"
-        raise DataError(f"{where}: `{key}` should be 1 to {MAX_CLASSES:,} names, found {found}.")
+        actual = f"{array.dtype} {list(array.shape)}"
+        raise DataError(f"{where}: `{key}` should be 1 to {MAX_CLASSES:,} names, found {actual}.")
     return [str(name) for name in array]
 
 
@@ -221,8 +221,8 @@ def _groups(arrays: Mapping[str, np.ndarray], stem: str, counts: Mapping[str, in
     train = _get(arrays, f"{stem}_{TRAIN}", where)
     unknown = "" if train.dtype.kind == "U" else -1
     told = {f"{stem}_{split}": np.full(count, unknown) for split, count in counts.items()} | dict(arrays)
-    found = _stacked(told, stem, counts, where)
-    if found.dtype.kind == "U":
-        names, found = np.unique(found, return_inverse=True)
-        found = np.where(names[found] == "", -1, found)
-    return found.astype(np.int64)
+    values = _stacked(told, stem, counts, where)
+    if values.dtype.kind == "U":
+        names, values = np.unique(values, return_inverse=True)
+        values = np.where(names[values] == "", -1, values)
+    return values.astype(np.int64)

@@ -21,7 +21,7 @@ SHAPE = (3, 32, 32)
 PIXELS = 3 * 32 * 32
 BATCH = re.compile(r"data_batch_([1-9][0-9]{0,3})\.bin")
 BATCHES = 5
-"""Of the whole CIFAR-10."""
+"""Number of training files of the whole CIFAR-10."""
 
 
 def cifar_files(path: Path, where: str) -> dict[str, memoryview]:
@@ -30,14 +30,14 @@ def cifar_files(path: Path, where: str) -> dict[str, memoryview]:
     Raises:
         DataError: no archive that can be read, or two such files of one name.
     """
-    found: dict[str, memoryview] = {}
+    files: dict[str, memoryview] = {}
     for member, data in read_tar_gz(path, where).items():
         name = PurePosixPath(member).name
         if name.endswith((".bin", ".txt")):
-            if name in found:
+            if name in files:
                 raise DataError(f"{where} should hold one {name}, found it in two folders.")
-            found[name] = data
-    return dict(sorted(found.items()))
+            files[name] = data
+    return dict(sorted(files.items()))
 
 
 def read_cifar10(config: Cifar10Source, name: str, root: Path) -> ImageSet:
@@ -84,11 +84,11 @@ def _get(files: Mapping[str, memoryview], name: str, where: str) -> memoryview:
 def _class_names(files: Mapping[str, memoryview], name: str, count: int, where: str) -> list[str]:
     """The lines of a file that are not blank."""
     text = bytes(_get(files, name, where)).decode("utf-8", errors="replace")
-    found = [line.strip() for line in text.split("\n") if line.strip()]
-    usable = [line for line in dict.fromkeys(found) if line.isprintable() and "\ufffd" not in line]
-    if len(found) != count or usable != found:
-        raise DataError(f"{where}: {name} should hold {count} different names, found {shown(found)}.")
-    return found
+    class_names = [line.strip() for line in text.split("\n") if line.strip()]
+    usable = [line for line in dict.fromkeys(class_names) if line.isprintable() and "\ufffd" not in line]
+    if len(class_names) != count or usable != class_names:
+        raise DataError(f"{where}: {name} should hold {count} different names, found {shown(class_names)}.")
+    return class_names
 
 
 def _images(files: Mapping[str, memoryview], names: list[str], classes: dict[str, list[str]], where: str) -> Images:
@@ -104,8 +104,8 @@ def _images(files: Mapping[str, memoryview], names: list[str], classes: dict[str
             wrong = np.flatnonzero(records[:, column] >= len(known))
             if len(wrong):
                 place = f"{where}: {name}, record {wrong[0]} (counted from 0)"
-                found = records[wrong[0], column]
-                raise DataError(f"{place}: label `{label}` should be from 0 to {len(known) - 1}, found {found}.")
+                wrong_label = records[wrong[0], column]
+                raise DataError(f"{place}: label `{label}` should be from 0 to {len(known) - 1}, found {wrong_label}.")
         parts.append(records)
     pixels = np.concatenate([records[:, len(classes) :] for records in parts]).reshape(-1, *SHAPE)
     labels = {

@@ -26,9 +26,9 @@ def read(config: DigitsSource, name: str, root: Path) -> ImageSet:
     from sklearn.datasets import load_digits
     from sklearn.model_selection import train_test_split
 
-    found = load_digits()
-    pixels = np.rint(found.images * (255 / LEVELS)).astype(np.uint8)[:, None]
-    labels = found.target.astype(np.int64)
+    bundled = load_digits()
+    pixels = np.rint(bundled.images * (255 / LEVELS)).astype(np.uint8)[:, None]
+    labels = bundled.target.astype(np.int64)
     chosen = train_test_split(
         np.arange(len(labels)), test_size=config.test, random_state=config.split_seed, stratify=labels
     )
@@ -38,5 +38,5 @@ def read(config: DigitsSource, name: str, root: Path) -> ImageSet:
         f"split_seed {config.split_seed}.",
         f"Grey levels 0 to {LEVELS} are stretched to 0 to 255.",
     ]
-    classes = {CLASSES: [str(name) for name in found.target_names]}
+    classes = {CLASSES: [str(name) for name in bundled.target_names]}
     return image_set(config, name, f"prepare.sources.{name}", train, test, classes, notes)

@@ -1,7 +1,7 @@
 """`kind: har`: Human Activity Recognition Using Smartphones (Anguita et al. 2013), the nine inertial signals.
 
 Windows of 128 rows (2.56 s at 50 Hz, half of each shared with the next) of 9 channels; 30 people, 6 activities. The
-official split by person is kept; folds are whole training people, for neighbouring windows overlap (methods 1.3).
+official split by person is kept; folds are whole training people, for neighbouring windows overlap.
 """
 
 import io
@@ -39,11 +39,11 @@ class HarFiles:
 
 def signal_files() -> list[str]:
     """Every file that is read, in a fixed order."""
-    found = ["activity_labels.txt"]
+    files = ["activity_labels.txt"]
     for split in SPLITS:
-        found += [f"{split}/y_{split}.txt", f"{split}/subject_{split}.txt"]
-        found += [f"{split}/Inertial Signals/{channel}_{split}.txt" for channel in CHANNELS]
-    return found
+        files += [f"{split}/y_{split}.txt", f"{split}/subject_{split}.txt"]
+        files += [f"{split}/Inertial Signals/{channel}_{split}.txt" for channel in CHANNELS]
+    return files
 
 
 def open_har(path: Path, where: str) -> HarFiles:

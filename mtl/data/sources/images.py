@@ -1,4 +1,4 @@
-"""What every reader of images ends with: its training and test images, dealt into folds, as one `ImageSet`.
+"""Last step of every reader of images: its training and test images, dealt into folds, as one `ImageSet`.
 
 S images, Y × X pixels, C channels.
 """
@@ -59,15 +59,15 @@ def image_set(
         SettingError: fewer training images are there than are asked for, or fewer are asked for than can be dealt out.
         DataError: a class has fewer training images than there are folds.
     """
-    found = len(train.pixels)
-    problem = config.part_problem(name, len(classes[CLASSES]), found)
+    available = len(train.pixels)
+    problem = config.part_problem(name, len(classes[CLASSES]), available)
     if problem is not None:
         raise SettingError(*problem)
     fewest = np.bincount(train.labels[CLASSES], minlength=len(classes[CLASSES])).min()
     enough = fewest >= parts_dealt(config.folds)
-    if config.train_images is not None and config.train_images < found and enough:  # else dealing out says what lacks
+    if config.train_images is not None and config.train_images < available and enough:  # dealing out says what lacks
         train = _only(train, config.train_images, len(classes[CLASSES]), config.split_seed)
-        notes = [*notes, f"{len(train.pixels):,} of the {found:,} training images are taken (`train_images`)."]
+        notes = [*notes, f"{len(train.pixels):,} of the {available:,} training images are taken (`train_images`)."]
     fold = np.full(len(train.pixels) + len(test.pixels), -1, dtype=np.int64)
     fold[: len(train.pixels)] = stratified_folds(
         train.labels[CLASSES], classes[CLASSES], config.folds, config.split_seed, where

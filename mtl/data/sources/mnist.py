@@ -57,8 +57,8 @@ def _idx(path: Path, where: str, dimensions: int) -> np.ndarray:
     magic = bytes([0, 0, UINT8, dimensions])
     if data[:4] != magic:
         what = "images" if dimensions == 3 else "labels"
-        found = data[:4].hex(" ") or "nothing"
-        raise DataError(f"{where}: should be {what} in idx form, which begin with {magic.hex(' ')}, found {found}.")
+        beginning = data[:4].hex(" ") or "nothing"
+        raise DataError(f"{where}: should be {what} in idx form, which begin with {magic.hex(' ')}, found {beginning}.")
     start = 4 + 4 * dimensions
     if len(data) < start:
         raise DataError(f"{where}: the idx header should have {start} bytes, found {len(data)}: the file is cut off.")

@@ -29,24 +29,24 @@ def draw_labels(
         own: where that of each group's chain is.
         streams: one generator a label, in the order of their names.
     """
-    found: dict[str, Int[np.ndarray, " R"]] = {}
+    labels: dict[str, Int[np.ndarray, " R"]] = {}
     dice = iter(streams)
     for odd, names in zip(own, groups.labels, strict=True):
         for name in names:
             die = next(dice)
             first, second = die.random(len(odd)), die.random(len(odd))
             alone = np.where(second < groups.within, odd, die.integers(0, 2, len(odd)).astype(bool))
-            found[name] = np.where(first < groups.between, common, alone).astype(np.int64)
-    return found
+            labels[name] = np.where(first < groups.between, common, alone).astype(np.int64)
+    return labels
 
 
 def label_optimum(
     groups: PlantedGroups, common: Float[np.ndarray, " n"], own: Sequence[Float[np.ndarray, " n"]]
 ) -> dict[str, Float[np.ndarray, "n 2"]]:
     """P(label | x_≤t) of each label, given P(regime is odd | x_≤t) of chain 1 and of each group's chain."""
-    found: dict[str, Float[np.ndarray, "n 2"]] = {}
+    probabilities: dict[str, Float[np.ndarray, "n 2"]] = {}
     for odd, names in zip(own, groups.labels, strict=True):
         alone = groups.within * odd + (1 - groups.within) / 2
         p = groups.between * common + (1 - groups.between) * alone
-        found |= {name: np.stack([1 - p, p], axis=1) for name in names}
-    return found
+        probabilities |= {name: np.stack([1 - p, p], axis=1) for name in names}
+    return probabilities

@@ -19,7 +19,7 @@ BY_POSITION = 2
 
 
 def read(config: PythonSource, name: str, root: Path) -> SourceData:
-    """What the user's callable returns, checked.
+    """Data that the user's callable returns, checked.
 
     Raises:
         DataError: no such module or callable, it failed (with its file and line), or it broke the contract.
@@ -33,7 +33,7 @@ def read(config: PythonSource, name: str, root: Path) -> SourceData:
 
 
 def target_problem(config: PythonSource, root: Path) -> str | None:
-    """What is wrong with the callable of a section, as far as it can be told without calling it.
+    """Problem of the callable of a section, as far as it shows without calling it, or None.
 
     Args:
         config: the section.

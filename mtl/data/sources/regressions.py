@@ -39,7 +39,7 @@ def equal_turn(config: RegressionsSource) -> float:
 
 
 def excess(config: RegressionsSource, errors: tuple[float, float]) -> float:
-    """How far a pair of errors lies from the Pareto front: the least t for which some point of it is at most t above
+    """Distance of a pair of errors from the Pareto front: the least t for which some point of it is at most t above
     in neither task; 0 on the front, below 0 beyond it.
 
     The two distances to the point at φ change monotonically and in opposite directions, so that they meet once.

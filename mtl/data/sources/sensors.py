@@ -34,11 +34,11 @@ from mtl.types import NO_LABEL, Prepared
 SMOOTH, SMOOTH_SPAN = 0.65, 0.3
 """Autoregression on a channel's own last value: the middle of the regimes, and how far they differ at `texture` 1."""
 NOISE_SPAN = 0.5
-"""At `texture` 1, the regimes' noise lies within a factor e^±NOISE_SPAN of `noise`."""
+"""Span of the regimes' noise: at `texture` 1 it lies within a factor e^±NOISE_SPAN of `noise`."""
 RADIUS = 0.97
 """Largest spectral norm of a regime's dynamics: below 1, no order of regimes can make the channels run away."""
 FORWARD = 0.6
-"""Of the regime's changes, the share that goes to the next regime in the ring; the rest goes to any other one."""
+"""Share of the changes of regime that go to the next regime in the ring; the others go to any other regime."""
 HISTORY = 128
 """Rows left before the first labelled fault of the training part, so that windows up to this length lose none."""
 WEAR_NOISE = 0.5
@@ -55,7 +55,7 @@ class Chain:
 
     model: MarkovVar
     values: Float[np.ndarray, "R C"]
-    """In standard units: regime levels lie within ±`contrast`."""
+    """Values in standard units: the levels of the regimes lie within ±`contrast`."""
     regimes: Int[np.ndarray, " R"]
 
 
@@ -98,7 +98,7 @@ def build_chain(config: SensorsSource, channels: int, shift: int) -> MarkovVar:
 
 
 def is_fault(regimes: int) -> Bool[np.ndarray, " K"]:
-    """Which regimes are faulty: the odd ones, at least a third of all."""
+    """Mask of the faulty regimes: the odd ones, at least a third of all."""
     return np.arange(regimes) % 2 == 1
 
 
@@ -187,8 +187,8 @@ def read(config: SensorsSource, name: str, root: Path) -> Prepared:
     labels["fault"] = hide_labels(config, labels["fault"], streams[5])
     odd = is_fault(config.regimes)
     if groups is not None:
-        found = [odd[chain.regimes] for chain in (main, *others)]
-        labels |= planted.draw_labels(groups, found[0], found[1:], streams[6 + own :])
+        is_odd = [odd[chain.regimes] for chain in (main, *others)]
+        labels |= planted.draw_labels(groups, is_odd[0], is_odd[1:], streams[6 + own :])
 
     a, b, c = config.borders
     # The test part's first target is row b, so that its first window ends with row b - 1.
@@ -201,7 +201,7 @@ def read(config: SensorsSource, name: str, root: Path) -> Prepared:
     regime = mix(config.relatedness, *filtered[:2])
     optimum = label_optimum(config, regime)
     if groups is not None:
-        p = [found[:, odd].sum(axis=1) for found in (filtered[0], *filtered[2:])]
+        p = [regime_probabilities[:, odd].sum(axis=1) for regime_probabilities in (filtered[0], *filtered[2:])]
         optimum |= planted.label_optimum(groups, p[0], p[1:])
     numbers, best, units = {}, {}, {s.name: s.unit for s in sensors}
     if config.wear:

@@ -18,7 +18,7 @@ from mtl.errors import DataError, shown
 from mtl.types import NO_LABEL, Prepared
 
 NUMBER = r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?"
-"""As class names that sort as numbers are written."""
+"""Pattern of class names that sort as numbers."""
 
 
 def read(config: SeriesSource, name: str, root: Path) -> Prepared:
@@ -195,11 +195,11 @@ def _units(config: SeriesSource, columns: list[str], all_columns: list[str]) -> 
     unknown = [column for column in config.units if column not in all_columns]
     if unknown:
         raise DataError(f"{config.path}: `units` names no column of the file: {unknown[0]!r}.")
-    found = {}
+    units = {}
     for column in columns:
         brackets = re.search(r"\(([^()]+)\)\s*$", column)
         if column in config.units:
-            found[column] = config.units[column]
+            units[column] = config.units[column]
         elif brackets:
-            found[column] = brackets[1]
-    return found
+            units[column] = brackets[1]
+    return units
