@@ -72,11 +72,11 @@ def sharing_problems(config: Config, path: str, method: Method, tasks: list[str]
                 problems.append((where, f"should name tasks of the method, found {name!r}."))
             elif epoch > config.train.epochs:
                 message = f"should be at most train.epochs = {config.train.epochs}, found {epoch} for {name}."
-                found.append((where, message))
+                problems.append((where, message))
         waits = any(epoch > 1 for epoch in method.curriculum.start_epoch.values())
         if waits and method.datamap is not None and method.datamap.record == "training":
             message = "should be evaluation with `curriculum.start_epoch`: no pass notes a task that waits; found "
-            found.append((f"{path}.datamap.record", f"{message}'training'."))
+            problems.append((f"{path}.datamap.record", f"{message}'training'."))
         alone = [name for name in tasks if name not in config.baseline_tasks]
         if method.curriculum.samples and alone:
             message = f"needs the single-task model of every task; {alone[0]} is not among baseline.tasks."
