@@ -102,7 +102,7 @@ def _at(matrix: Vector, slope: Vector, places: NDArray[np.intp]) -> Vector:
 
 
 def _one_at_a_time(matrix: Vector, slope: Vector, tolerance: Vector) -> Vector:
-    """Solution like that of `solve`, also on nearly singular matrices: each z ≥ 0 that it keeps is lower than the last, and
+    """Solution as of `solve`, also on nearly singular matrices: each z ≥ 0 that it keeps is lower than the last, and
     a gain that rounding only promises ends it."""
     z = np.zeros(len(slope))
     lowest = 0.0
