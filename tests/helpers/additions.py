@@ -452,7 +452,7 @@ GROUPING = Addition(
 
 Clusterer = InTurn | '''),
         ("mtl/grouping/clustering.py", "        case HardKMeans():\n", '''        case InTurn():
-            found = np.eye(clusters)[np.arange(len(points)) % clusters]
+            membership = np.eye(clusters)[np.arange(len(points)) % clusters]
         case HardKMeans():
 '''),
         ("mtl/grouping/clustering.py", "Array = NDArray", "from mtl.config.grouping import InTurn\n\nArray = NDArray"),
