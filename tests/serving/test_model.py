@@ -1,9 +1,10 @@
-"""`mtl.load_model`: the folder of a run alone gives the predictions that the run was measured by."""
+"""A run loaded from its folder alone: the metrics of its run.json, for every kind of task, input and sharing."""
 
 import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,195 +15,337 @@ import torch
 
 import mtl
 from mtl.config import Config
-from mtl.data.build import read_source
-from mtl.data.inputs.windows import Windows
 from mtl.data.loading.store import write_prepared
 from mtl.data.loading.tasks import TaskSet
 from mtl.errors import UserError
 from mtl.experiment import run_finetune
 from mtl.experiment.objects import load_tasks
 from mtl.paths import PREPARED
-from mtl.results.record import Run
-from mtl.tasks.answers import Classes, Numbers
+from mtl.results.model import MODEL, WEIGHTS, SavedModel
+from mtl.types import ImageSet, Prepared, RowSet
 from tests.experiment.conftest import configure
-from tests.helpers.problems import waves
 
 SEED = 3
-FORMS: dict[str, dict[str, Any]] = {
+S = 330
+"""More than one chunk of the evaluation in the test part."""
+SHARED: dict[str, dict[str, Any]] = {
     "hard": {"kind": "hard"},
     "separate": {"kind": "separate"},
     "soft": {"kind": "soft"},
-    "cross_stitch": {"kind": "cross_stitch", "init": "lean"},
-    "branched": {"kind": "branched", "groups": [["next", "phase"], ["up", "band"]], "shared_stages": 1},
+    "cross_stitch": {"kind": "cross_stitch"},
+    "branched": {"kind": "branched", "groups": [["y", "z"], ["k"], ["b"]], "shared_stages": 1},
 }
 
 
-def on_windows() -> Config:
-    """Every form of sharing over a forecast, one with quantiles, a classification and a binary on one series."""
-    at = {"source": "line", "input_len": 8}
+def parts(count: int) -> torch.Tensor:
+    """Two folds to train on, and the rest to test on."""
+    fold = torch.full((count,), -1)
+    fold[: count // 8], fold[count // 8 : count // 6] = 1, 0
+    return fold
+
+
+def targets(count: int, draw: torch.Generator) -> dict[str, Any]:
+    numbers = {name: 5 + 3 * torch.randn(count, generator=draw, dtype=torch.float64) for name in ("y", "z")}
+    numbers["z"][::7] = torch.nan
+    labels = {"k": torch.arange(count) % 3, "b": torch.arange(count) % 2}
+    classes = {"k": ["red", "green", "blue"], "b": ["no", "yes"]}
+    return {"labels": labels, "classes": classes, "numbers": numbers}
+
+
+def write_sources(root: Path) -> None:
+    draw = torch.Generator().manual_seed(0)
+    rows = RowSet(
+        name="table", values=100 + 7 * torch.randn(S, 4, generator=draw, dtype=torch.float64),
+        columns=["a", "b0", "c", "d"], fold=parts(S), folds=1, units={"y": "kW"}, **targets(S, draw),
+    )  # fmt: skip
+    images = ImageSet(
+        name="pictures", images=torch.randint(0, 256, (S, 3, 4, 4), generator=draw, dtype=torch.uint8),
+        columns=["red", "green", "blue"], fold=parts(S), folds=1, **targets(S, draw),
+    )  # fmt: skip
+    series = Prepared(
+        name="line", values=20 + 4 * torch.randn(700, 2, generator=draw, dtype=torch.float64),
+        columns=["flow", "heat"], window=None, borders=(200, 300, 700), fold=None, folds=1,
+        units={"heat": "°C"}, **targets(700, draw),
+    )  # fmt: skip
+    for source in (rows, images, series):
+        write_prepared(source, root / PREPARED / source.name, {})
+
+
+def tasks(source: str, **more: Any) -> dict[str, Any]:
+    own = {"source": source} | ({"input_len": 8} if source == "line" else {})
+    return {
+        "y": {"kind": "regression", "target": "y"} | own,
+        "z": {"kind": "regression", "target": "z"} | own,
+        "k": {"kind": "classification", "label": "k"} | own,
+        "b": {"kind": "binary", "label": "b"} | own,
+    } | {name: section | own for name, section in more.items()}
+
+
+def settings(source: str, encoder: dict[str, Any], sharing: dict[str, Any], **more: Any) -> Config:
     return configure(
-        tasks={
-            "next": {"kind": "forecast", "horizon": 4} | at,
-            "band": {"kind": "forecast", "horizon": 4, "loss": {"quantiles": [0.1, 0.5, 0.9]}} | at,
-            "phase": {"kind": "classification", "label": "phase"} | at,
-            "up": {"kind": "binary", "label": "up"} | at,
-        },
+        base={"seeds": [SEED], "device": "cpu", "threads": 1},
+        prepare={"sources": {source: {"kind": "python", "target": "own:data"}}},
+        tasks=tasks(source, **more),
+        encoder=encoder,
         train={"epochs": 1, "batch_size": 32, "lr": 3e-3, "gradient_probes": 1, "stopping": {"patience": None}},
-        finetune={"methods": {name: {"kind": "equal", "sharing": form} for name, form in FORMS.items()}},
+        finetune={"methods": {"joint": {"kind": "equal", "sharing": sharing}}},
     )
 
 
-def on_rows() -> Config:
-    """Two regressions, one of them with quantiles, on rows."""
-    at = {"kind": "regression", "source": "own"}
-    return configure(
-        prepare={"sources": {"own": {"kind": "regressions", "rows": 300, "inputs": 4}}},
-        tasks={
-            "first": at | {"target": "first"},
-            "second": at | {"target": "second", "loss": {"quantiles": [0.2, 0.5, 0.8]}},
-        },
-        encoder={"kind": "mlp", "sizes": [6]},
-        train={"epochs": 1, "batch_size": 32, "gradient_probes": 1, "stopping": {"patience": None}},
-        finetune={"methods": {"hard": {"kind": "equal"}}},
-    )  # fmt: skip
+MLP = {"kind": "mlp", "sizes": [8, 4]}
+TIMEDART = {"kind": "timedart", "patch_len": 4, "d_model": 8, "heads": 1, "layers": 1, "d_ff": 16,
+            "classification": {"hidden": 8}}  # fmt: skip
+AHEAD = {
+    "next": {"kind": "forecast", "horizon": 3, "targets": ["heat"]},
+    "spread": {"kind": "forecast", "horizon": 2, "loss": {"quantiles": [0.1, 0.5, 0.9]}},
+}
+CASES: dict[str, Config] = {f"rows-{kind}": settings("table", MLP, sharing) for kind, sharing in SHARED.items()} | {
+    "images": settings("pictures", {"kind": "cnn", "widths": [4, 8]}, {"kind": "hard"}),
+    "windows": settings("line", TIMEDART, {"kind": "hard"}, **AHEAD),
+    "windows-linear": settings("line", {"kind": "linear", "input_len": 8, "width": 16}, {"kind": "separate"}, **AHEAD),
+}
 
 
-def on_images() -> Config:
-    """Two labels of the embedded digits."""
-    return configure(
-        prepare={"sources": {"digits": {"kind": "digits", "train_images": 200}}},
-        tasks={
-            "digit": {"kind": "classification", "source": "digits", "label": "classes"},
-            "even": {"kind": "binary", "source": "digits", "label": "even"},
-        },
-        encoder={"kind": "mlp", "sizes": [12]},
-        train={"epochs": 1, "batch_size": 32, "gradient_probes": 1, "stopping": {"patience": None}},
-        finetune={
-            "methods": {"hard": {"kind": "equal"}, "stitched": {"kind": "equal", "sharing": FORMS["cross_stitch"]}}
-        },
-    )  # fmt: skip
-
-
-class Trained:
-    """The runs of a configuration, and what its test samples are in original units."""
-
-    def __init__(self, config: Config, root: Path) -> None:
-        self.config, self.root = config, root
-        for name, source in config.prepare.sources.items():
-            data = waves() if name == "line" else read_source(name, source)
-            write_prepared(data, root / PREPARED / name, {})
-        self.folders = {name: run_finetune(config, name, SEED, root) for name in config.finetune.methods}
-        self.data: TaskSet = load_tasks(config, SEED, root)[0]
-
-    def samples(self, task: str) -> np.ndarray:
-        """Test samples of a task, as its source holds them."""
-        (pool,) = self.data.select([task], "test")
-        source: Any = self.data.sources[pool.source].data
-        numbers = pool.samples.numbers
-        if isinstance(pool.samples, Windows):
-            cut = [source.values[start : start + pool.samples.input_len] for start in numbers.tolist()]
-            return torch.stack(cut).numpy()
-        raw = source.images if hasattr(source, "images") else source.values
-        return np.asarray(raw[numbers])
+@pytest.fixture(scope="module", autouse=True)
+def _leave_torch_as_it_was() -> Iterator[None]:
+    before = torch.are_deterministic_algorithms_enabled()
+    yield
+    torch.use_deterministic_algorithms(before)
 
 
 @pytest.fixture(scope="module")
-def windows(tmp_path_factory: pytest.TempPathFactory) -> Trained:
-    return Trained(on_windows(), tmp_path_factory.mktemp("windows"))
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    found = tmp_path_factory.mktemp("serving")
+    write_sources(found)
+    return found
 
 
-@pytest.fixture(scope="module", params=["windows", "rows", "images"])
-def trained(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Trained:
-    if request.param == "windows":
-        found: Trained = request.getfixturevalue("windows")
-        return found
-    config = on_rows() if request.param == "rows" else on_images()
-    return Trained(config, tmp_path_factory.mktemp(request.param))
+@pytest.fixture(scope="module")
+def finished(root: Path) -> dict[str, Path]:
+    """Case → folder of its run, all of them with nothing else around."""
+    return {case: run_finetune(config, "joint", SEED, root, out=root / case) for case, config in CASES.items()}
 
 
-def test_its_test_metrics_are_those_of_the_run(trained: Trained) -> None:
-    for folder in trained.folders.values():
-        model, run = mtl.load_model(folder), Run.read(folder / "run.json")
-        for task, spec in model.tasks.items():
-            x = trained.samples(task)
-            (pool,) = trained.data.select([task], "test")
-            target = pool.batch(torch.arange(len(pool))).target(task)
-            whole = model.outputs(x, [task])[task]
-            valid = pool.targets[task].valid
-            kept = slice(None) if valid is None else valid  # the evaluation predicts all samples that tasks share
-            assert spec.score(whole[kept], target[kept], detailed=True)[0] == run.test[task], (folder.name, task)
-            torch.testing.assert_close(model.outputs(x, [task], batch_size=7)[task], whole, rtol=1e-5, atol=1e-5)
+def raw_samples(data: TaskSet, tasks: tuple[str, ...], numbers: torch.Tensor) -> np.ndarray:
+    """What a user would give of test samples: values of the source in original units."""
+    spec = data.specs[tasks[0]]
+    source = data.sources[spec.source].data
+    if isinstance(source, ImageSet):
+        return source.images[numbers].numpy()
+    if isinstance(source, RowSet):
+        return source.values[numbers].numpy()
+    return torch.stack([source.values[start : start + spec.input_len] for start in numbers.tolist()]).numpy()
 
 
-def test_answers_are_in_the_users_terms(windows: Trained) -> None:
-    model = mtl.load_model(windows.folders["hard"])
-    x = windows.samples("next")[:5]
-    answers = model.predict(x)
-    ahead, band, phase = answers["next"], answers["band"], answers["phase"]
-    assert isinstance(ahead, Numbers) and ahead.values.shape == (5, 2, 4) and ahead.columns == ["c0", "c1"]
-    assert isinstance(band, Numbers) and band.levels == (0.1, 0.5, 0.9) and band.quantiles is not None
-    assert bool((np.diff(band.quantiles, axis=-1) >= 0).all())
-    assert isinstance(phase, Classes) and phase.classes == ["k0", "k1", "k2"]
-    np.testing.assert_allclose(phase.probabilities.sum(axis=1), 1, rtol=1e-5)
-    assert phase.predicted == [phase.classes[k] for k in phase.probabilities.argmax(axis=1)]
-    frame = pd.DataFrame(x[0], columns=["c0", "c1"])
-    np.testing.assert_allclose(model.predict(frame)["next"].values[0], ahead.values[0], rtol=1e-5)
+@pytest.mark.parametrize("case", CASES)
+def test_the_metrics_of_the_test_part_come_back(case: str, root: Path, finished: dict[str, Path]) -> None:
+    run = json.loads((finished[case] / "run.json").read_text())
+    model = mtl.load_model(finished[case])
+    data, _ = load_tasks(CASES[case], SEED, root)
+    seen = set()
+    for pool in data.select(run["tasks"], "test"):
+        samples = raw_samples(data, pool.tasks, pool.samples.numbers)
+        exact, others = (model.outputs(samples, pool.tasks, size) for size in (256, 77))
+        targets = pool.batch(torch.arange(len(pool)))
+        for number, name in enumerate(pool.tasks):
+            there = slice(None) if targets.valid is None else targets.valid[:, number]
+            target = targets.target(name)[there]
+            metrics, _ = model.tasks[name].score(exact[name][there], target, detailed=True)
+            assert metrics == run["test"][name], "to the last digit in the batches of the evaluation"
+            torch.testing.assert_close(others[name], exact[name], rtol=1e-5, atol=1e-5)
+            close, _ = model.tasks[name].score(others[name][there], target, detailed=True)
+            for metric in ("mse", "loss", "crps"):
+                if metric in metrics:
+                    assert close[metric] == pytest.approx(metrics[metric], rel=1e-5, abs=1e-5)
+            seen.add(name)
+    assert seen == set(run["tasks"])
 
 
-@pytest.mark.parametrize(
-    ("samples", "message"),
-    [
-        (np.zeros((3, 8)), "8"),
-        (np.zeros((3, 7, 2)), "8"),
-        (np.zeros((3, 8, 3)), "2"),
-        (np.full((3, 8, 2), np.nan), "finite"),
-        (np.full((3, 8, 2), "a"), "numbers"),
-        (pd.DataFrame(np.zeros((8, 2)), columns=["c1", "c0"]), "c0"),
-        (pd.DataFrame(np.zeros((8, 1)), columns=["c0"]), "c1"),
-    ],
-)  # fmt: skip
-def test_samples_that_do_not_fit(windows: Trained, samples: object, message: str) -> None:
+def test_a_user_reads_units_names_and_probabilities(finished: dict[str, Path]) -> None:
+    model = mtl.load_model(finished["windows"])
+    found = model.predict(np.full((5, 8, 2), 20.0))
+    ahead, spread, label, yes, number = (found[name] for name in ("next", "spread", "k", "b", "y"))
+    assert (ahead.values.shape, ahead.columns, ahead.units) == ((5, 1, 3), ["heat"], {"heat": "°C"})
+    assert 10 < ahead.values.mean() < 30, "the unit of the source, not a z-score"
+    assert spread.quantiles.shape == (5, 2, 2, 3) and spread.levels == (0.1, 0.5, 0.9)
+    assert np.array_equal(spread.values, spread.quantiles[..., 1])
+    assert bool((np.diff(spread.quantiles, axis=-1) >= 0).all())
+    assert number.values.shape == (5,) and number.columns == ["y"]
+    assert label.classes == ["red", "green", "blue"] and yes.probabilities.shape == (5, 2)
+    for labels in (label, yes):
+        np.testing.assert_allclose(labels.probabilities.sum(axis=1), 1, rtol=1e-6)
+        assert labels.predicted == [labels.classes[place] for place in labels.probabilities.argmax(axis=1)]
+
+
+def test_a_frame_and_arrays_of_either_library_say_the_same(finished: dict[str, Path]) -> None:
+    values = np.random.default_rng(0).normal(100, 7, (3, 4))
+    model = mtl.load_model(finished["rows-hard"])
+    columns = ["a", "b0", "c", "d"]
+    forms = (values, torch.tensor(values), pd.DataFrame(values, columns=columns))
+    first, *others = (model.predict(form, tasks=["y"])["y"].values for form in forms)
+    assert all(np.array_equal(first, other) for other in others)
+    series = mtl.load_model(finished["windows"])
+    rows = np.random.default_rng(1).normal(20, 4, (11, 2))
+    last = series.predict(pd.DataFrame(rows, columns=["flow", "heat"]))["next"].values
+    assert np.array_equal(last, series.predict(rows[None, -8:])["next"].values)
+
+
+BAD: list[tuple[str, object, str]] = [
+    ("rows-hard", np.zeros(4), r"samples should be rows \[n, 4\].*found \[4\]; `x\[None\]` makes a batch of one"),
+    ("rows-hard", np.zeros((2, 5)), r"found \[2, 5\]"),
+    ("rows-hard", [[1.0] * 4], r"found list: convert them"),
+    ("rows-hard", np.array([["a"] * 4]), r"which are no numbers"),
+    ("rows-hard", np.zeros((2, 4), dtype=bool), r"of bool, which are no numbers"),
+    ("rows-hard", np.zeros((0, 4)), r"at least one, found none"),
+    ("rows-hard", np.array([[1, 2, 3, np.nan]]), r"sample 0 \(counted from 0\), column 'd'.*found nan: fill"),
+    ("rows-hard", np.array([[1, 2, 3, 1e30]]), r"column `d` should have values within"),
+    ("rows-hard", pd.DataFrame({"a": [1.0], "b0": [1.0], "c": [1.0]}), r"'d' missing"),
+    ("rows-hard", pd.DataFrame({"a": [1.0], "b0": [1.0], "c": [1.0], "d": [1.0], "e": [1.0]}), r"'e' not known; `fra"),
+    ("rows-hard", pd.DataFrame({"a": [1.0], "c": [1.0], "b0": [1.0], "d": [1.0]}), r"in this order, found"),
+    ("rows-hard", pd.DataFrame({"a": ["x"], "b0": [1.0], "c": [1.0], "d": [1.0]}), r"column 'a' should hold numbers"),
+    ("windows", np.zeros((2, 2, 8)), r"`x.transpose\(0, 2, 1\)` puts the rows first"),
+    ("windows", np.zeros((8, 2)), r"`x\[None\]` makes a batch of one"),
+    ("windows", pd.DataFrame(np.zeros((7, 2)), columns=["flow", "heat"]), r"a frame of 8 rows or more.*found 7"),
+    ("images", np.zeros((2, 4, 4, 3), dtype=np.uint8), r"`x.transpose\(0, 3, 1, 2\)` puts the channels first"),
+    ("images", np.zeros((2, 3, 4, 4)), r"found float64; values from 0 to 255 are wanted"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("case", "samples", "message"), BAD)
+def test_wrong_samples_are_one_message(case: str, samples: object, message: str, finished: dict[str, Path]) -> None:
     with pytest.raises(UserError, match=message):
-        mtl.load_model(windows.folders["hard"]).predict(samples)
+        mtl.load_model(finished[case]).predict(samples)
 
 
-def test_a_copy_of_the_folder_is_enough(windows: Trained, tmp_path: Path) -> None:
-    """In a process of its own, which loads torch no sooner than a model."""
-    shutil.copytree(windows.folders["branched"], tmp_path / "model")
-    np.save(tmp_path / "x.npy", windows.samples("next")[:4])
+def test_tasks_and_batches_are_checked(finished: dict[str, Path]) -> None:
+    model = mtl.load_model(finished["rows-hard"])
+    with pytest.raises(UserError, match=r"`tasks` should name tasks of the model \(y, z, k, b\), found 'x'"):
+        model.predict(np.zeros((1, 4)), tasks=["x"])
+    with pytest.raises(UserError, match=r"`batch_size` should be a whole number from 1 on, found 0"):
+        model.predict(np.zeros((1, 4)), batch_size=0)
+
+
+def test_a_fresh_process_elsewhere_says_the_same(finished: dict[str, Path], tmp_path: Path, project: Path) -> None:
+    """With nothing of the project but the folder of the run; `import mtl` and `mtl.config` load no torch."""
+    for name in (MODEL, WEIGHTS):
+        shutil.copy(finished["windows"] / name, tmp_path / name)
+    samples = np.random.default_rng(2).normal(20, 4, (9, 8, 2))
+    np.save(tmp_path / "samples.npy", samples)
     code = (
         "import sys, mtl, mtl.config\n"
         "assert 'torch' not in sys.modules\n"
-        "import numpy as np\n"
-        "print(mtl.load_model('model').predict(np.load('x.npy'))['next'].values.tolist())\n"
+        "import numpy, torch\n"
+        "torch.set_num_threads(1)\n"
+        "answers = mtl.load_model('.').predict(numpy.load('samples.npy'))\n"
+        "numpy.savez('found.npz', ahead=answers['next'].values, chance=answers['k'].probabilities)\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True,
-        env={"PATH": "", "PYTHONPATH": str(Path(mtl.__file__).resolve().parent.parent)},
-    )  # fmt: skip
-    here = mtl.load_model(windows.folders["branched"]).predict(windows.samples("next")[:4])["next"].values
-    np.testing.assert_allclose(json.loads(done.stdout), here, rtol=1e-5, atol=1e-5)
+    environment = {"PYTHONPATH": str(project), "OMP_NUM_THREADS": "1", "PATH": ""}
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, check=True)
+    found = np.load(tmp_path / "found.npz")
+    here = mtl.load_model(finished["windows"]).predict(samples)
+    assert np.array_equal(found["ahead"], here["next"].values)
+    assert np.array_equal(found["chance"], here["k"].probabilities)
 
 
-def test_what_cannot_be_loaded_says_why(windows: Trained, tmp_path: Path) -> None:
-    def broken(name: str, change: Any) -> str:
-        folder = tmp_path / name
-        shutil.copytree(windows.folders["hard"], folder)
-        change(folder)
-        with pytest.raises(UserError) as caught:
-            mtl.load_model(folder)
-        return str(caught.value)
+@pytest.fixture
+def folder(finished: dict[str, Path], tmp_path: Path) -> Path:
+    """A copy of a run's folder, to be damaged."""
+    shutil.copytree(finished["rows-hard"], tmp_path / "run")
+    return tmp_path / "run"
 
-    def newer(folder: Path) -> None:
-        content = json.loads((folder / "model.json").read_text())
-        (folder / "model.json").write_text(json.dumps(content | {"version": 999}))
 
-    def cut(folder: Path) -> None:
-        (folder / "weights.safetensors").write_bytes((folder / "weights.safetensors").read_bytes()[:-8])
+def edit(folder: Path, **changes: Any) -> None:
+    content = json.loads((folder / MODEL).read_text())
+    (folder / MODEL).write_text(json.dumps(content | changes))
 
-    assert "model.json" in broken("missing", lambda folder: (folder / "model.json").unlink())
-    assert "999" in broken("newer", newer)
-    assert "weights.safetensors" in broken("cut", cut)
-    assert "model.json" in broken("damaged", lambda folder: (folder / "model.json").write_text("{"))
-    with pytest.raises(UserError, match="nowhere"):
-        mtl.load_model(tmp_path / "nowhere")
+
+def test_files_that_are_not_what_they_were(folder: Path) -> None:
+    with pytest.raises(UserError, match=r"nowhere/model.json is missing: the folder of a finished run"):
+        mtl.load_model(folder / "nowhere")
+    edit(folder, version=99)
+    with pytest.raises(UserError, match=r"written by a newer version of mtl \(format 99; this one reads up to 1\)"):
+        mtl.load_model(folder)
+    edit(folder, version=1)
+    mtl.load_model(folder)
+    weights = (folder / WEIGHTS).read_bytes()
+    (folder / WEIGHTS).write_bytes(weights[:-1] + bytes([weights[-1] ^ 1]))
+    with pytest.raises(UserError, match=r"weights.safetensors is damaged, or of another run"):
+        mtl.load_model(folder)
+    (folder / WEIGHTS).unlink()
+    with pytest.raises(UserError, match=r"weights.safetensors is missing"):
+        mtl.load_model(folder)
+    (folder / MODEL).write_text("[" * 100_000)
+    with pytest.raises(UserError, match=r"model.json cannot be read"):
+        mtl.load_model(folder)
+
+
+ENORMOUS = 10**9
+HOSTILE: list[tuple[dict[str, Any], str]] = [
+    ({"encoder": {"kind": "mlp", "sizes": [ENORMOUS, ENORMOUS]}}, "do not belong together: tensor"),
+    ({"encoder": {"kind": "mlp", "sizes": [1] * 100_000}}, "ask for 100,000 stages, the weights hold"),
+    ({"encoder": TIMEDART | {"layers": ENORMOUS}}, "ask for 1,000,000,001 stages"),
+    ({"encoder": {"kind": "python", "target": "os:system"}}, r"`code` should be that of the encoder \(os:system\)"),
+    ({"encoder": {"kind": "python", "target": "../../x:y"}}, "encoder.*target.*should match pattern"),
+    ({"encoder": {"kind": "pickle"}}, r"model.json: `encoder` "),
+    ({"encoder": {"kind": "python", "target": "antigravity:x"}, "code": {"target": "antigravity:x",
+      "sha256": "0" * 64}}, "there is no file plugins/antigravity.py"),
+    ({"tasks": []}, "`tasks` list should have at least 1 item"),
+    ({"tasks": [{"kind": "__import__"}]}, "`kind` should be one of"),
+    ({"more": 1}, "`more` is not a known key"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("changes", "message"), HOSTILE)
+def test_a_hostile_description_runs_and_allocates_nothing(
+    changes: dict[str, Any], message: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder)
+    edit(folder, **changes)
+    with pytest.raises(UserError, match=message):
+        mtl.load_model(folder)
+    assert "antigravity" not in sys.modules
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("shape", [ENORMOUS], "shape"),
+        ("columns", ["x"], "with its kind and columns|`shape` should be"),
+        ("metric", "luck", "`metric` should be one of"),
+        ("std", "wide", "`std`"),
+        ("more", 1, "`more`"),
+        ("input", "images", "with its kind and columns|`shape`"),
+    ],
+)
+def test_a_hostile_task_is_refused(key: str, value: object, message: str, folder: Path) -> None:
+    content = json.loads((folder / MODEL).read_text())
+    content["tasks"][0][key] = value
+    (folder / MODEL).write_text(json.dumps(content))
+    with pytest.raises(UserError, match=message):
+        mtl.load_model(folder)
+
+
+def test_own_code_is_that_which_trained(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plugin = tmp_path / "plugins/own_serving.py"
+    plugin.parent.mkdir()
+    text = "import torch\n\ndef net(width):\n    return torch.nn.Linear(4, width)\n"
+    plugin.write_text(text)
+    monkeypatch.chdir(tmp_path)
+    encoder = {"kind": "python", "target": "own_serving:net", "width": 3}
+    folder = run_finetune(settings("table", encoder, {"kind": "hard"}), "joint", SEED, root, out=tmp_path)
+    assert SavedModel.of_folder(folder).code is not None
+    assert mtl.load_model(folder).predict(np.full((2, 4), 100.0))["y"].values.shape == (2,)
+    plugin.write_text(text + "raise SystemExit('this code should not run')\n")
+    with pytest.raises(UserError, match=r"plugins/own_serving.py is not the file that it was trained with"):
+        mtl.load_model(folder)
+    plugin.unlink()
+    with pytest.raises(UserError, match=r"own_serving:net: there is no file plugins/own_serving.py"):
+        mtl.load_model(folder)
+
+
+def test_a_description_is_the_same_bytes_again(finished: dict[str, Path], tmp_path: Path) -> None:
+    """And holds no place of the machine that trained."""
+    for folder in finished.values():
+        SavedModel.of_folder(folder).write(tmp_path / MODEL)
+        assert (tmp_path / MODEL).read_bytes() == (folder / MODEL).read_bytes()
+        assert str(folder.parents[3]) not in (folder / MODEL).read_text()
