@@ -74,7 +74,7 @@ def test_every_run_left_its_files(finished: Finished) -> None:
     here = finished.project.root
     for run in RUNS:
         names = sorted(path.name for path in (here / "outputs" / run).iterdir())
-        assert names == ["examples.json", "history.json", "run.json", "weights.safetensors"], run
+        assert names == ["examples.json", "history.json", "model.json", "run.json", "weights.safetensors"], run
     for seed in SEEDS:
         names = sorted(path.name for path in (here / f"outputs/pretrain/seed-{seed}").iterdir())
         assert names == ["history.json", "run.json", "weights.safetensors"]
