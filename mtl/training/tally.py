@@ -73,7 +73,7 @@ class Tally:
         return losses.nonzero() + torch.tensor([first, 0]), norms.nonzero().flatten() + first
 
     def finite(self, first: int, end: int) -> bool:
-        """Whether every loss and gradient norm of the steps [first, end) is finite."""
+        """True when every loss and gradient norm of the steps [first, end) is finite."""
         return not any(map(len, self.broken(first, end)))
 
     def mean_weights(self) -> dict[str, float]:

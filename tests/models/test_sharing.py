@@ -1,6 +1,6 @@
 """Every sharing architecture over every encoder with stages: shapes, whose gradient reaches what, memorising, counts.
 
-A new form adds a row to `FORMS`; the counts of the published comparison (methods 4.1) are exact.
+A new form adds a row to `FORMS`; the counts of the published comparison are exact.
 """
 
 from dataclasses import dataclass
