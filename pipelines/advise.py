@@ -1,4 +1,4 @@
-"""`mtl advise`: what the results recommend, each line with what was measured, the rule, and how sure it is."""
+"""`mtl advise`: recommendations from the results, each with its measured values, its rule, and how sure it is."""
 
 from pathlib import Path
 

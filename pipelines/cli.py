@@ -1,4 +1,4 @@
-"""The command `mtl`. What a subcommand needs is imported inside it, so that `mtl --help` is there at once."""
+"""The command `mtl`. Each subcommand imports its own modules, so that `mtl --help` is there at once."""
 
 from pathlib import Path
 from typing import Annotated, Any

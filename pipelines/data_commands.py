@@ -58,7 +58,7 @@ def summary(name: str, files: list[str], root: Path) -> str:
     """Two lines about a registered source, however many files it has: how many, how large, where; and what comes next.
 
     Args:
-        name: of the source.
+        name: the source's name.
         files: its files, below data/raw/.
         root: folder of the project.
     """

@@ -1,4 +1,4 @@
-"""What the user's own code under plugins/ cannot do for params.yaml: found before anything is trained.
+"""Checks of the user's own code under plugins/ against params.yaml, before anything is trained.
 
 Only a configuration that names such code pays for it: torch is imported here and nowhere else in `mtl validate`.
 """
@@ -24,7 +24,7 @@ def check_plugins(config: Config, root: Path = Path()) -> list[str]:
         root: folder of the project.
 
     Returns:
-        What could not be tried yet, in words.
+        Sentences on what could not be tried yet.
 
     Raises:
         ConfigError: everything that is wrong, in one message.
@@ -52,7 +52,7 @@ def _sources(config: Config, root: Path) -> Iterator[Problem]:
 
 
 def _encoder(config: Config, encoder: PythonEncoder, untried: list[str], root: Path) -> list[Problem]:
-    """What is wrong with the encoder for any run; `untried` is told what could not be tried without the data."""
+    """Faults of the encoder for any run; `untried` receives what could not be tried without the data."""
     from mtl.models import build
     from mtl.models.base import Encoder
     from mtl.models.plugins import build_network, load_encoder

@@ -1,4 +1,4 @@
-"""What DVC would refuse in its own words, with its own exit code: found before it starts, and said in ours."""
+"""Checks before DVC starts: mistakes that it would refuse with its own exit code get our messages and exit code 2."""
 
 import re
 from pathlib import Path
@@ -83,7 +83,7 @@ def _value(params: dict[str, Any], path: str) -> Any:
 
 
 def check_shared(stages: list[str], root: Path = Path()) -> None:
-    """Whether what the trials of a study share was made with the settings of now.
+    """Raises unless the results that the trials of a study share were made with the present settings.
 
     Args:
         stages: those that make it.

@@ -33,7 +33,7 @@ SECTION = re.compile(r"^([A-Za-z_]\w*):", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Change:
-    """What `use` did: the unified diff of the params file (empty when it was so already)."""
+    """Result of `use`: the unified diff of the params file (empty when it was so already)."""
 
     diff: str
 
@@ -44,10 +44,10 @@ def names(root: Path = Path()) -> list[str]:
     Raises:
         UserError: there is no default preset here.
     """
-    found = sorted(path.stem for path in (root / FOLDER).glob("*.yaml"))
-    if DEFAULT not in found:
+    stems = sorted(path.stem for path in (root / FOLDER).glob("*.yaml"))
+    if DEFAULT not in stems:
         raise UserError(f"{FOLDER / DEFAULT}.yaml is missing; run this from the project's folder.")
-    return [DEFAULT, *(name for name in found if name != DEFAULT)]
+    return [DEFAULT, *(name for name in stems if name != DEFAULT)]
 
 
 def describe(name: str, root: Path = Path()) -> str:
@@ -145,16 +145,16 @@ def _sections(text: str) -> dict[str, tuple[str, str]]:
     The YAML library hangs a comment on the value *before* it, which may be replaced; so sections are split as text.
     """
     starts = [match.start() for match in SECTION.finditer(text)]
-    found: dict[str, tuple[str, str]] = {}
+    sections: dict[str, tuple[str, str]] = {}
     header = text[: starts[0]] if starts else ""
     for start, end in zip(starts, [*starts[1:], len(text)], strict=True):
         lines = text[start:end].splitlines(keepends=True)
         last = max(i for i, line in enumerate(lines) if line.strip() and not line.startswith("#"))
         key = SECTION.match(lines[0])
         assert key is not None
-        found[key.group(1)] = (header, "".join(lines[: last + 1]))
+        sections[key.group(1)] = (header, "".join(lines[: last + 1]))
         header = "".join(lines[last + 1 :])
-    return found
+    return sections
 
 
 def _merge(base: CommentedMap, over: CommentedMap, path: tuple[str, ...]) -> None:

@@ -27,9 +27,9 @@ from pipelines import preflight
 
 REPORT = Path("report/report.html")
 USER_ERROR = re.compile(rf"exited with {EXIT_CODE}\b|is busy, it is being blocked by|Unable to acquire lock")
-"""A stage's own, or a pipeline that another DVC is running in this folder."""
+"""Errors that the user can mend: a stage's own, or another DVC that is running a pipeline in this folder."""
 OWN_STAGE = re.compile(rf"failed to run: python -m stages\.\w+( [^,]*)?, exited with {EXIT_CODE}")
-"""One of our stages, whose message stands above what DVC says of it."""
+"""Error of one of our stages, whose own message stands above DVC's."""
 FAILED = "failed to reproduce "
 ANOTHER = re.compile(r"is busy, it is being blocked by|Unable to acquire lock")
 HOLDER = re.compile(r"\(PID (\d+)\)")
@@ -74,7 +74,7 @@ def repro(targets: list[str], force: bool, root: Path = Path()) -> int:
 def run_dvc(
     arguments: list[str], root: Path = Path(), changes: dict[str, str] | None = None, output: IO[bytes] | None = None
 ) -> int:
-    """Runs DVC in a process of its own, which owns the terminal; its exit code, 2 for a mistake of the user's.
+    """Runs DVC in a process that owns the terminal, and returns its exit code (2: a mistake of the user's).
 
     Args:
         arguments: of `dvc`.
@@ -90,7 +90,7 @@ def run_dvc(
     child = subprocess.Popen(command, cwd=root, env=environment, stdout=output)
 
     asked: list[float] = []
-    """When it was asked to end."""
+    """Times at which DVC was asked to end (`time.monotonic`)."""
 
     def stop(number: int, frame: FrameType | None) -> None:
         # Where interrupts are ignored (a job in the background of a script), or one got lost in an import, end them.
@@ -118,12 +118,12 @@ def run_dvc(
 
 
 def _send(process: int, number: signal.Signals) -> None:
-    """To DVC and all that it started, as Ctrl-C does in a terminal: DVC takes for granted that its stage was told."""
+    """Signals DVC and all that it started, as Ctrl-C does in a terminal: DVC assumes that its stage was told."""
     with suppress(psutil.NoSuchProcess):
         dvc = psutil.Process(process)
-        for one in [*dvc.children(recursive=True), dvc]:
+        for member in [*dvc.children(recursive=True), dvc]:
             with suppress(psutil.NoSuchProcess):
-                one.send_signal(number)
+                member.send_signal(number)
 
 
 def publish(config: Config, began: float, root: Path = Path()) -> None:
@@ -169,7 +169,7 @@ def allow_without_git(root: Path) -> None:
 
 
 class _Reason(logging.Handler):
-    """Remembers why DVC gave up, where that is in the user's hands."""
+    """Remembers the reason why DVC gave up, where the user can mend it."""
 
     def __init__(self) -> None:
         super().__init__(logging.ERROR)
@@ -188,7 +188,7 @@ class _Reason(logging.Handler):
             self.interrupted |= bool(INTERRUPTED.search(error))
 
     def lets_pass(self, record: logging.LogRecord) -> bool:
-        """Whether DVC should print it: that one of our stages failed, or that another works here, we say ourselves."""
+        """True when DVC should print a record; we report failures of our stages and another DVC at work ourselves."""
         causes = _causes(record)
         if any(ANOTHER.search(cause) for cause in causes):
             return False  # its advice is to delete the other's lock
@@ -201,12 +201,12 @@ class _Reason(logging.Handler):
 
 def _causes(record: logging.LogRecord) -> list[str]:
     """Messages of a record's error and of what it came from."""
-    found = []
+    messages = []
     error: BaseException | None = record.exc_info[1] if record.exc_info else None
     while error is not None:
-        found.append(str(error))
+        messages.append(str(error))
         error = error.__cause__ or error.__context__
-    return found
+    return messages
 
 
 def _dvc(arguments: list[str]) -> int:

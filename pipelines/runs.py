@@ -33,17 +33,17 @@ class Listed:
     state: StateFile
     status: Status
     process: str | None
-    """Who trains it now."""
+    """Process that trains the run now."""
 
 
 def list_runs(config: Config, root: Path = Path()) -> list[Listed]:
     """Every state file with its status under the settings, data and code of now."""
-    found = list_states(root)
-    if not found:
+    states = list_states(root)
+    if not states:
         return []
     current = _current_keys(config, root)
     listed = []
-    for state in found:
+    for state in states:
         process = is_held(state.run, root)
         status: Status
         if process is not None:
@@ -62,7 +62,7 @@ def clean(config: Config, runs: list[str], everything: bool, root: Path = Path()
     """Deletes the states that nothing of now can go on from; with `runs` or `everything` those named or all.
 
     Returns:
-        What was deleted; the states of runs that train now never are.
+        The deleted states; those of runs that train now are never deleted.
 
     Raises:
         UserError: a named run has no state.
@@ -116,21 +116,21 @@ def show(config: Config, root: Path = Path()) -> None:
 
 def _current_keys(config: Config, root: Path) -> dict[str, set[str]]:
     """Run → beginning of the keys that its states have now; a run whose data are not prepared has none."""
-    found: dict[str, set[str]] = {}
+    keys_of: dict[str, set[str]] = {}
     for where in run_paths(config):
         try:
             key = state_key(config, where, _identity(config, where, root), root)
         except (UserError, FileNotFoundError):
             continue
-        found.setdefault(where.folder.relative_to("outputs").as_posix(), set()).add(key)
+        keys_of.setdefault(where.folder.relative_to("outputs").as_posix(), set()).add(key)
     with suppress(UserError, FileNotFoundError):  # no groups, and so no models, yet
         plan = planned(config, root) or Plan()
         for name in plan.models:
             for seed in config.base.seeds:
                 recipe = model_recipe(config, plan, name, seed)
                 key = state_key(config, recipe.where, run_identity(recipe, root), root)
-                found.setdefault(recipe.where.folder.relative_to("outputs").as_posix(), set()).add(key)
-    return found
+                keys_of.setdefault(recipe.where.folder.relative_to("outputs").as_posix(), set()).add(key)
+    return keys_of
 
 
 def _identity(config: Config, where: RunPath, root: Path) -> dict[str, str]:

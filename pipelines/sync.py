@@ -11,7 +11,7 @@ from mtl.config import Config
 from mtl.tracking import sync as publish
 
 LINE_SECONDS = 5.0
-"""Where there is no terminal, progress is a line from time to time."""
+"""Seconds between two lines of progress where there is no terminal."""
 
 
 def sync(config: Config, root: Path = Path()) -> int:

@@ -1,7 +1,7 @@
 """The files that the pipeline writes for the settings in params.yaml, by stage, and where two of them differ.
 
-What another preset left behind is in no stage's list, and measured times (timings/, report/timings.js) are no outputs
-of DVC: neither is compared.
+Files that another preset left behind are in no stage's list, and measured times (timings/, report/timings.js) are no
+outputs of DVC: neither is compared.
 """
 
 import hashlib
@@ -21,17 +21,17 @@ ABSENT: Any = object()
 
 
 def outputs(root: Path = Path()) -> dict[str, list[str]]:
-    """Stage → the paths that it writes, in the order of dvc.yaml, in which no stage comes before what it needs.
+    """Stage → the paths that it writes, in the order of dvc.yaml, in which every stage follows those that it needs.
 
     Args:
         root: folder of a project whose params.yaml and dvc.yaml were checked.
     """
     stages: dict[str, Any] = read_yaml(root / DVC_FILE)["stages"]
     params: dict[str, Any] = read_yaml(root / PARAMS)
-    found: dict[str, list[str]] = {}
+    paths_of: dict[str, list[str]] = {}
     for name, stage in stages.items():
         if "foreach" not in stage:
-            found[name] = _paths(stage)
+            paths_of[name] = _paths(stage)
             continue
         over = TEMPLATE.fullmatch(str(stage["foreach"]))
         assert over is not None, f"{DVC_FILE}: the foreach of {name} is no ${{value}} of {PARAMS}"
@@ -39,8 +39,8 @@ def outputs(root: Path = Path()) -> dict[str, list[str]]:
         for part in over.group(1).split("."):
             members = members[part]
         for key in members:
-            found[f"{name}@{key}"] = [path.replace("${key}", str(key)) for path in _paths(stage["do"])]
-    return found
+            paths_of[f"{name}@{key}"] = [path.replace("${key}", str(key)) for path in _paths(stage["do"])]
+    return paths_of
 
 
 def _paths(stage: dict[str, Any]) -> list[str]:
@@ -51,12 +51,12 @@ def _paths(stage: dict[str, Any]) -> list[str]:
 
 def files(paths: list[str], root: Path) -> list[str]:
     """Every file below some outputs, relative to `root`; those of one output in the order of their names."""
-    found = []
+    names = []
     for path in paths:
         top = root / path
         below = sorted(file for file in top.rglob("*") if file.is_file()) if top.is_dir() else [top]
-        found += [file.relative_to(root).as_posix() for file in below if file.exists()]
-    return found
+        names += [file.relative_to(root).as_posix() for file in below if file.exists()]
+    return names
 
 
 def hashes(root: Path = Path()) -> dict[str, dict[str, str]]:
@@ -75,23 +75,23 @@ class Compared:
 
     stage: str
     files: int
-    """How many there are, on either side."""
+    """Number of files on either side or both."""
     different: list[str]
-    """Those that are not the same bytes on both sides, or that one side lacks."""
+    """Files whose bytes differ between the sides, or that one side lacks."""
 
 
 def compare(first: dict[str, dict[str, str]], second: dict[str, dict[str, str]]) -> list[Compared]:
     """Compares two results of `hashes`, in the order of the first; a stage that one side lacks has lost all files."""
-    found = []
+    stages = []
     for stage in [*first, *(stage for stage in second if stage not in first)]:
         ours, theirs = first.get(stage, {}), second.get(stage, {})
         names = [*ours, *(name for name in theirs if name not in ours)]
-        found.append(Compared(stage, len(names), [name for name in names if ours.get(name) != theirs.get(name)]))
-    return found
+        stages.append(Compared(stage, len(names), [name for name in names if ours.get(name) != theirs.get(name)]))
+    return stages
 
 
 def where(first: Path, second: Path) -> str:
-    """In words: the first place at which two files differ, for JSON its key with both values."""
+    """Describes the first place at which two files differ, for JSON its key with both values."""
     for path, which in ((first, "first"), (second, "second")):
         if not path.exists():
             return f"is missing in the {which} run"

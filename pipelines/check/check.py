@@ -103,12 +103,12 @@ def up_to_date(root: Path) -> Config:
 
 def _tell(compared: list[Compared], root: Path, copy: Path, keep: bool) -> int:
     """Prints a line a stage and what differs first."""
-    for one in compared:
-        said = f"{len(one.different)} of them not the same" if one.different else "identical"
-        print(f"{one.stage}: {one.files} file{'s' * (one.files != 1)}, {said}")
-    wrong = [one for one in compared if one.different]
+    for stage in compared:
+        said = f"{len(stage.different)} of them not the same" if stage.different else "identical"
+        print(f"{stage.stage}: {stage.files} file{'s' * (stage.files != 1)}, {said}")
+    wrong = [stage for stage in compared if stage.different]
     if not wrong:
-        total = sum(one.files for one in compared)
+        total = sum(stage.files for stage in compared)
         print(f"The same bytes: {total} files of {len(compared)} stages, {_count(root / MEANS)} metrics.")
         return 0
     file = wrong[0].different[0]

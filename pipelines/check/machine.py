@@ -1,4 +1,4 @@
-"""What decides the bits of a result besides settings, data and code: libraries, processor, and how they round.
+"""Conditions that decide the bits of a result besides settings, data and code: libraries, processor, rounding.
 
 PyTorch's notes on reproducibility promise the same bits for the same release on the same platform only. Names do not
 tell enough: MKL and oneDNN choose their kernels by the processor's maker and model. So `rounding` runs some of them.
@@ -19,11 +19,11 @@ from mtl.seeding import generator, resolve_device
 
 LIBRARIES = ("torch", "numpy", "scipy", "scikit-learn", "pandas", "pyarrow", "safetensors", "matplotlib", "pillow",
              "kiwisolver", "contourpy", "jinja2", "pyyaml")  # fmt: skip
-"""Those that compute a number or write a file that is compared."""
+"""Libraries that compute a number or write a file that is compared."""
 
 
 def describe(base: BaseConfig) -> dict[str, str]:
-    """Where results have the same bits when all of this is the same; no names of hosts, users or folders."""
+    """Describes the machine; equal descriptions promise equal bits. No names of hosts, users or folders."""
     device = resolve_device(base.device)
     libraries = {name: version(name) for name in LIBRARIES} | {"torch": torch.__version__}
     return libraries | {
@@ -39,19 +39,19 @@ def describe(base: BaseConfig) -> dict[str, str]:
 
 def rounding(threads: int) -> str:
     """The first digits of a sha256 over the bits of a few training steps and of NumPy's and libm's functions."""
-    found = hashlib.sha256()
+    bits = hashlib.sha256()
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
         for width, heads in ((16, 2), (64, 4)):
-            found.update(_trained(width, heads))
+            bits.update(_trained(width, heads))
     finally:
         torch.set_num_threads(before)
     draw = np.random.default_rng(0).standard_normal((96, 96))
     for array in (draw @ draw.T, np.exp(draw), np.log(np.abs(draw)), np.linalg.solve(draw, draw[0]), draw.mean(0)):
-        found.update(np.ascontiguousarray(array).tobytes())
-    found.update(repr([f(x / 7) for f in (math.exp, math.sin, math.log, math.tanh) for x in range(1, 50)]).encode())
-    return found.hexdigest()[:16]
+        bits.update(np.ascontiguousarray(array).tobytes())
+    bits.update(repr([f(x / 7) for f in (math.exp, math.sin, math.log, math.tanh) for x in range(1, 50)]).encode())
+    return bits.hexdigest()[:16]
 
 
 def _trained(width: int, heads: int) -> bytes:

@@ -45,7 +45,7 @@ def write(config: Config, root: Path = Path()) -> Path:
 
 
 def compare(config: Config, root: Path = Path()) -> list[str]:
-    """What differs from the reference, a line each, the first stage's first; prints what was compared.
+    """Lines on what differs from the reference, in the order of the stages; prints what was compared.
 
     Raises:
         UserError: params.yaml is no preset, there is no reference for it, or it cannot be read.
@@ -70,10 +70,10 @@ def compare(config: Config, root: Path = Path()) -> list[str]:
     # JSON keeps no order of stages: dvc.yaml does.
     here = artefacts.hashes(root)
     there = {stage: reference.sha256.get(stage, {}) for stage in here} | reference.sha256
-    changed = [one for one in artefacts.compare(there, here) if one.different]
-    files, differ = sum(map(len, here.values())), sum(len(one.different) for one in changed)
+    changed = [stage for stage in artefacts.compare(there, here) if stage.different]
+    files, differ = sum(map(len, here.values())), sum(len(stage.different) for stage in changed)
     print(f"The machine is described alike, so hashes were compared too: {files} files, {differ} differ.")
-    return [f"{one.stage}: {one.different[0]} is not the file of {path}" for one in changed] + wrong
+    return [f"{stage.stage}: {stage.different[0]} is not the file of {path}" for stage in changed] + wrong
 
 
 def _preset(root: Path) -> str:
@@ -87,7 +87,7 @@ def _preset(root: Path) -> str:
 
 
 def _settings(config: Config) -> str:
-    """Hash of what results depend on."""
+    """Hash of the settings that results depend on."""
     content = config.model_dump(
         mode="json",
         by_alias=True,
@@ -102,10 +102,10 @@ def _metrics(config: Config, root: Path) -> ByRun:
     return runs | {MEAN + method: tasks for method, tasks in means.items()}
 
 
-def _outside(reference: Reference, found: ByRun) -> Iterator[str]:
+def _outside(reference: Reference, measured: ByRun) -> Iterator[str]:
     """Metrics that are further from the reference than allowed, or that one side lacks."""
-    for run, task, metric in sorted({*_keys(reference.metrics), *_keys(found)}):
-        there, here = (side.get(run, {}).get(task, {}).get(metric) for side in (reference.metrics, found))
+    for run, task, metric in sorted({*_keys(reference.metrics), *_keys(measured)}):
+        there, here = (side.get(run, {}).get(task, {}).get(metric) for side in (reference.metrics, measured))
         if there is None or here is None:
             yield f"{run}: {task} {metric} is missing {'in the reference' if there is None else 'here'}"
             continue

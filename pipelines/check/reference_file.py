@@ -1,4 +1,4 @@
-"""What a reference file holds, and how far other machines may be from it.
+"""Content of a reference file, and the tolerance of other machines against it.
 
 PyTorch promises the same bits on one platform and release only (its notes on reproducibility), so the tolerance was
 measured: the same runs with the kernels of older processors (ATEN_CPU_CAPABILITY, MKL_CBWR, ONEDNN_MAX_CPU_ISA).
@@ -25,7 +25,7 @@ ByRun = dict[str, TaskMetrics]
 
 
 class Tolerance(BaseModel):
-    """How far a metric may lie from the reference: a share of its value, or a distance."""
+    """Tolerance of a metric against the reference: a share of its value, or a distance."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     kind: Literal["relative", "absolute"]
@@ -39,12 +39,12 @@ class Tolerance(BaseModel):
 
 
 class Tolerances(BaseModel):
-    """By metric."""
+    """Tolerances by metric."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     run: dict[str, Tolerance]
     mean: dict[str, Tolerance]
-    """Of a mean over seeds."""
+    """Tolerances of a mean over seeds."""
 
 
 class Reference(BaseModel):
@@ -53,7 +53,7 @@ class Reference(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
     format: Literal[1]
     settings: str
-    """Hash of what the preset was then."""
+    """Hash of the preset's settings at the time of writing."""
     machine: dict[str, str]
     tolerance: Tolerances
     metrics: ByRun
@@ -66,7 +66,7 @@ SHARE = Tolerance(kind="absolute", value=0.03)
 
 
 def tolerances(metrics: set[str]) -> Tolerances:
-    """Those of some metrics that a test part is measured by; half as much for means over seeds."""
+    """Tolerances of some test metrics; half as much for means over seeds."""
     return Tolerances(
         run={name: _tolerance(METRICS[name]) for name in metrics},
         mean={name: _tolerance(METRICS[name]).half() for name in metrics},
@@ -74,7 +74,7 @@ def tolerances(metrics: set[str]) -> Tolerances:
 
 
 def _tolerance(metric: Metric) -> Tolerance:
-    """Of one run: errors with a unit are steadier than likelihoods; shares have a scale of their own."""
+    """Tolerance of one run: errors with a unit are steadier than likelihoods; shares have a scale of their own."""
     if metric.share or not metric.comparable:
         return SHARE
     return ERROR if metric.unit else LOSS
@@ -99,6 +99,6 @@ def read(path: Path, root: Path) -> Reference:
 
 
 def known(root: Path) -> str:
-    """In words, which references there are."""
+    """Sentence that names the references that there are."""
     names = sorted(path.stem for path in (root / FOLDER).glob("*.json"))
     return f"references exist for {', '.join(names)}" if names else "no reference exists yet"

@@ -47,7 +47,7 @@ def copied(config: Config, root: Path = Path(), keep: bool = False) -> Iterator[
 
 
 def run(copy: Path) -> int:
-    """Runs the pipeline in a copy; DVC's exit code, 2 for a mistake of the user's."""
+    """Runs the pipeline in a copy; returns DVC's exit code, or 2 for a mistake of the user's."""
     seed = HASH_SEED + (os.environ.get("PYTHONHASHSEED") == str(HASH_SEED))
     # DVC also keeps hashes and locks of a project outside of it: these of the copy go when it goes.
     return run_dvc(["repro"], copy, {"PYTHONHASHSEED": str(seed), "DVC_SITE_CACHE_DIR": str(copy.parent / "site")})
@@ -67,13 +67,13 @@ def _sources(root: Path, scratch: Path) -> list[str]:
     empty = scratch / "empty.git"
     _git(["init", "--quiet", "--bare", str(empty)], scratch)
     place = [f"--git-dir={empty}", f"--work-tree={root.resolve()}"]
-    found = _git([*place, "ls-files", "-z", "--others", "--exclude-standard"], root)
-    assert found is not None, "git lists the files of a folder that it was given"
-    return found
+    listed = _git([*place, "ls-files", "-z", "--others", "--exclude-standard"], root)
+    assert listed is not None, "git lists the files of a folder that it was given"
+    return listed
 
 
 def _git(arguments: list[str], folder: Path) -> list[str] | None:
-    """What git prints, split at null bytes; None when it fails, as it does outside a repository."""
+    """Runs git and returns its output split at null bytes; None when it fails, as it does outside a repository."""
     surroundings = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     try:
         done = subprocess.run(["git", *arguments], cwd=folder, env=surroundings, capture_output=True)
@@ -104,7 +104,7 @@ def _link_raw(config: Config, root: Path, copy: Path) -> None:
 
 
 def _settings(config: Config, copy: Path) -> None:
-    """Another number of jobs, no tracking, and a DVC cache of the copy's own, whatever the user's DVC settings say."""
+    """Sets another number of jobs, no tracking, and a DVC cache of its own, whatever the user's DVC settings say."""
     file = YAML()  # Leaves every other value as it is written.
     params = file.load(copy / PARAMS)
     params["base"]["jobs"] = jobs_of_copy(config)
