@@ -37,9 +37,9 @@ TIMINGS = Path("timings")
 class RunPath:
     """Place of the files of one training run, below `outputs/`."""
 
-    stage: Literal["pretrain", "baseline", "finetune", "specialise"]
+    stage: Literal["simple", "pretrain", "baseline", "finetune", "specialise"]
     name: str | None
-    """Task (baseline), method (finetune) or model (specialise); None for pretrain."""
+    """Task (simple, baseline), method (finetune) or model (specialise); None for pretrain."""
     start: str | None
     """Baseline only: the start's label."""
     seed: int
@@ -52,7 +52,7 @@ class RunPath:
     @property
     def target(self) -> str:
         """DVC stage that makes the run."""
-        alone = self.name is None or self.stage == "specialise"
+        alone = self.name is None or self.stage in ("simple", "specialise")
         return self.stage if alone else f"{self.stage}@{self.name}"
 
 

@@ -48,7 +48,7 @@ class Code(Part):
 class SavedModel(ResultFile):
     """The network of a finished run: what is beside its weights."""
 
-    stage: Literal["baseline", "finetune", "specialise"]
+    stage: Literal["simple", "baseline", "finetune", "specialise"]
     name: str
     start: str
     seed: int

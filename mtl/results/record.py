@@ -152,12 +152,21 @@ class Phase(Part):
     """Task → test metrics at its end, of every task of the run."""
 
 
-class Run(ResultFile):
-    """run.json of a single-task, joint or specialised run."""
+class SimpleChoice(Part):
+    """Choice among the simple models of a task, by validation data."""
 
-    stage: Literal["baseline", "finetune", "specialise"]
+    model: str
+    """Name of the chosen one."""
+    candidates: dict[str, float]
+    """Model → its validation value of the task's primary metric, of every model that was fitted."""
+
+
+class Run(ResultFile):
+    """run.json of a single-task, joint or specialised run, or of a simple model."""
+
+    stage: Literal["simple", "baseline", "finetune", "specialise"]
     name: str
-    """Task (baseline), method (finetune) or model (specialise)."""
+    """Task (simple, baseline), method (finetune) or model (specialise)."""
     start: str
     """Label of the start."""
     init: Literal["random", "pretrained"]
@@ -200,6 +209,8 @@ class Run(ResultFile):
     """Task → test metrics of a predictor that has seen no input, only the mean of the training targets or the shares of
     their classes; None in files from before it was measured."""
     phases: list[Phase] | None
+    simple: SimpleChoice | None = Field(default=None, exclude_if=absent)
+    """Which simple model this is; None in runs of networks."""
     identity: dict[str, str]
     """Hashes of the settings and data that the result depends on."""
 
