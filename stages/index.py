@@ -54,7 +54,7 @@ def main() -> None:
 
 
 def _grouped(arrays: Path) -> bool:
-    """Whether a source says whom its samples belong to; only the names of its arrays are read."""
+    """True when a source says whom its samples belong to; only the names of its arrays are read."""
     with safe_open(arrays, framework="numpy") as tensors:
         return GROUPS in tensors.keys()  # noqa: SIM118, it is no dictionary
 

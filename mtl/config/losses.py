@@ -46,7 +46,7 @@ def _checked(loss: Any) -> Any:
 
 
 def levels_problem(levels: Sequence[float]) -> str | None:
-    """What keeps numbers from being levels of quantiles, in words; None if nothing does."""
+    """The reason why numbers cannot be levels of quantiles, in words; None where they can."""
     ascend = all(low < high for low, high in zip([0.0, *levels], [*levels, 1.0], strict=True))
     if ascend and MEDIAN in levels:
         return None

@@ -8,7 +8,7 @@ from mtl.config.common import Count, Name, NonNegativeFloat, PositiveFloat, Sect
 
 
 class SharingBase(Section):
-    """What every form of sharing answers."""
+    """Properties that every form of sharing has."""
 
     columns: ClassVar[bool] = False
     """Each task has a copy of the encoder."""

@@ -179,8 +179,8 @@ class RegressionTask(TaskBase):
     """On the z-score; `huber` is quadratic up to one standard deviation, then linear (Huber 1964); `quantiles` predicts
     the quantiles of the levels that are listed, whose median is then the prediction that errors measure."""
     metric: RegressionMetric | None = None
-    """What verdicts, the choice of an epoch and studies read; null takes mse, or crps for quantiles. Never r2, whose
-    relative change means nothing near 0; it is reported beside."""
+    """Metric that verdicts, the choice of an epoch and studies read; null takes mse, or crps for quantiles. Never r2,
+    whose relative change means nothing near 0; it is reported beside."""
 
     @model_validator(mode="after")
     def _only_quantiles_have_a_score(self) -> "RegressionTask":

@@ -66,7 +66,7 @@ def _transfer(verdicts: Verdicts, methods: Mapping[str, Method], best: JudgedMet
         f"Transfer instead of training jointly: {best.name} helped {_listed(rows)}, but by the data maps "
         f"{_names(rows)} and the tasks beside have nothing in common."
     )
-    measured = [found.row for found in known.values() if found.row is not None and found.row.verdict == "HELPED"]
+    measured = [arm.row for arm in known.values() if arm.row is not None and arm.row.verdict == "HELPED"]
     for row in measured[:MOST_NAMED]:
         text += f" Trained after them ({row.method}), {row.task} gained {_signed(_mean(row.change))} %."
     if len(measured) == len(rows):
@@ -75,7 +75,7 @@ def _transfer(verdicts: Verdicts, methods: Mapping[str, Method], best: JudgedMet
         " An encoder that has seen more may give the same without them: pretrain it (`pretrain.objective`, "
         "`init: pretrained`)"
     )
-    lines = [found.line for found in known.values() if found.line is not None]
+    lines = [arm.line for arm in known.values() if arm.line is not None]
     if lines:
         text += f", or train on it after them, which one more arm of `finetune.methods` measures: `{lines[0]}`"
     return f"{text}."

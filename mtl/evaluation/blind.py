@@ -17,13 +17,13 @@ TRIES = "see whether its inputs can tell of it; then more `train.epochs`, anothe
 
 
 def is_blind(gain: Interval) -> bool:
-    """Whether runs are not shown to be better than a predictor that has seen no input.
+    """Judges that runs are not shown to be better than a predictor that has seen no input.
 
     Args:
-        gain: of their metric over that predictor's, positive is better.
+        gain: how much better their metric is than that predictor's; positive is better.
 
     Returns:
-        Whether the interval reaches 0; with too few seeds for a verdict, whether the mean is not above 0.
+        True when the interval reaches 0; with too few seeds for a verdict, when the mean is not above 0.
     """
     if gain.mean is None:
         return False

@@ -127,15 +127,15 @@ def _worth(made: Comparison, compared: list[GroupingRow]) -> list[EvidenceLine]:
 def _relatedness(made: Comparison, joint: list[tuple[Run, list[Epoch]]]) -> list[EvidenceLine]:
     """Gradient cosine and conflict of each pair of tasks."""
     lines = []
-    for one, other in combinations(made.config.tasks, 2):
+    for first, second in combinations(made.config.tasks, 2):
         seeds: dict[int, list[float]] = {}
         for run, epochs in joint:
-            cosines = [epoch.gradients.cosines.get(f"{one}|{other}") for epoch in epochs]
+            cosines = [epoch.gradients.cosines.get(f"{first}|{second}") for epoch in epochs]
             seeds.setdefault(run.path.seed, []).extend(value for value in cosines if value is not None)
         measured = [values for values in seeds.values() if values]
         if not measured:
             continue
-        about = f"{one} | {other}"
+        about = f"{first} | {second}"
         cosine = made.interval([sum(values) / len(values) for values in measured])
         says = None
         if _decided(cosine) and cosine.low is not None and cosine.high is not None:
@@ -211,7 +211,7 @@ def _capacity(made: Comparison, verdicts: Verdicts, method: JudgedMethod) -> lis
 
 
 def _gained(config: Config, verdicts: Verdicts, method: JudgedMethod, task: str) -> str:
-    """What follows for a task that a joint method helped."""
+    """Recommendation for a task that a joint method helped."""
     if related(verdicts, method, task) is not False:
         return "train together"
     methods = config.finetune.methods

@@ -51,7 +51,7 @@ def published(made: Comparison, histories: Iterable[tuple[Run, History]]) -> Pub
             entries.append(_entry(made, name, method.label, dict.fromkeys(tasks, runs), own, best))
     if not entries:
         return None
-    pairs = [_pair(made, one, other) for one, other in combinations(entries, 2) if one.tasks == other.tasks]
+    pairs = [_pair(made, first, second) for first, second in combinations(entries, 2) if first.tasks == second.tasks]
     return Published(entries=entries, pairs=pairs)
 
 

@@ -80,8 +80,8 @@ def metrics_summary(config: Config, runs: Iterable[Run]) -> Means:
             for task in config.baseline_tasks
         }
     for method in config.finetune.methods:
-        found = [by_path[RunPath("finetune", method, None, seed)] for seed in seeds]
-        summary[method] = {task: means(task, found) for task in config.judged_tasks(method)}
+        of_method = [by_path[RunPath("finetune", method, None, seed)] for seed in seeds]
+        summary[method] = {task: means(task, of_method) for task in config.judged_tasks(method)}
     return Means.model_validate(summary)
 
 

@@ -13,10 +13,10 @@ LONGEST_NAME = 60
 
 @dataclass(frozen=True)
 class Transfer:
-    """What is known of a task that is trained after its partners, in place of with them."""
+    """An arm that trains a task after its partners instead of together with them: measured already, or to be added."""
 
     row: Row | None
-    """What an arm has measured; None where no arm has."""
+    """Verdict of an arm that trains so; None where there is no such arm."""
     line: str | None
     """The line of `finetune.methods` that adds such an arm; None where there is one, or where a frozen encoder hands
     nothing on."""
@@ -41,8 +41,8 @@ def transfer(verdicts: Verdicts, methods: Mapping[str, Method], method: JudgedMe
 
 
 def calls_for_transfer(verdicts: Verdicts, methods: Mapping[str, Method], method: JudgedMethod, task: str) -> bool:
-    """Whether what a task gained from a joint method calls for transfer in its place: by the data maps it has nothing
-    in common with its partners, and no arm has shown that transfer does not help it."""
+    """True when transfer should take the place of a joint method that helped a task: by the data maps the task has
+    nothing in common with its partners, and no arm has shown that transfer does not help it."""
     if related(verdicts, method, task) is not False:
         return False
     row = transfer(verdicts, methods, method, task).row
@@ -50,7 +50,7 @@ def calls_for_transfer(verdicts: Verdicts, methods: Mapping[str, Method], method
 
 
 def _measures(method: Method, partners: list[str], task: str) -> bool:
-    """Whether a method trains a task by itself after some of its partners, and nothing else before."""
+    """True when a method trains a task by itself after some of its partners, and nothing else before."""
     if not isinstance(method, SequentialMethod) or method.order is None or method.order[-1] != [task]:
         return False
     return {name for phase in method.order[:-1] for name in phase} <= set(partners)

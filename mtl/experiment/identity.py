@@ -1,4 +1,4 @@
-"""What a run's result depends on, as hashes: the settings, the prepared data, our own code, torch and the device."""
+"""Hashes of all that a run's result depends on: settings, prepared data, our own code, torch and the device."""
 
 import hashlib
 import json
@@ -31,11 +31,11 @@ def code_digest(root: Path) -> str:
     """sha256 over the sources that results depend on, the user's plugins among them: the same on every machine."""
     package = Path(__file__).resolve().parent.parent
     ours = [path for path in package.rglob("*.py") if path.relative_to(package).parts[0] not in HARMLESS]
-    found = hashlib.sha256()
+    content = hashlib.sha256()
     for folder, files in ((package, ours), (root / "plugins", (root / "plugins").rglob("*.py"))):
         for path in sorted(files):
-            found.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
-    return found.hexdigest()
+            content.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    return content.hexdigest()
 
 
 def data_digest(sources: list[str], root: Path) -> str:
@@ -82,6 +82,6 @@ def run_identity(recipe: Recipe, root: Path) -> dict[str, str]:
 
 
 def state_key(config: Config, where: RunPath, identity: dict[str, str], root: Path) -> str:
-    """What a training state must agree in to be gone on from."""
+    """Hash in which a training state must agree with a run that goes on from it."""
     device = resolve_device(config.base.device).type
     return digest([where.folder.as_posix(), identity, code_digest(root), torch.__version__, device])

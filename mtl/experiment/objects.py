@@ -103,7 +103,7 @@ def build_optimiser(
 def build_instruments(
     train: TrainConfig, method: Method, specs: dict[str, TaskSpec], pools: dict[Split, list[Pool]], plan: JointPlan
 ) -> Instruments:
-    """What watches a training of the tasks `specs` on the training pools, on their device; test pools if asked."""
+    """Builds the instruments that watch a training of the tasks `specs`, on the test pools too with `watch_test`."""
     watching = Instruments(train.gradient_probes, watched=pools["test"] if train.watch_test else ())
     if method.datamap is not None:
         watching.recorder = Recorder(method.datamap, pools["train"], specs, _first_draws(plan))

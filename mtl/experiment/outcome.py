@@ -1,4 +1,4 @@
-"""What is said of a trained model besides its metrics: the optimum it could have reached, and examples to look at."""
+"""Facts about a trained model besides its metrics: the optimum it could have reached, and examples to look at."""
 
 import torch
 from torch import Tensor

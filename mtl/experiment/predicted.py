@@ -1,4 +1,4 @@
-"""What a finished run predicts of its test part: the same numbers as when the run measured it, on the same device.
+"""Predictions of a finished run on its test part: the same numbers as when the run measured it, on the same device.
 
 n samples of a task's test part.
 """
@@ -22,7 +22,7 @@ from mtl.training.measure import predict
 
 @dataclass(frozen=True)
 class Predicted:
-    """What a run predicts of the test part of one task, on the CPU."""
+    """Predictions of a run on the test part of one task, on the CPU."""
 
     stage: str
     method: str
@@ -30,13 +30,13 @@ class Predicted:
     seed: int
     spec: TaskSpec
     numbers: Int[Tensor, " n"]
-    """Of the samples at their source."""
+    """Numbers of the samples at their source."""
     prediction: Tensor
     target: Tensor
 
 
 def predicted(recipe: Recipe, data: TaskSet, root: Path) -> Iterator[Predicted]:
-    """What a finished run predicts of the test part of each task that it is measured by.
+    """Predictions of a finished run on the test part of each task that it is measured by.
 
     Raises:
         UserError: the run is not finished.

@@ -41,12 +41,12 @@ class Recipe:
 
     @property
     def seed(self) -> int:
-        """Of the run."""
+        """Seed of the run."""
         return self.where.seed
 
     @property
     def start(self) -> Start:
-        """What the run starts from, and what of it is trained."""
+        """Weights that the run starts from, and the part of them that is trained."""
         return self.method
 
     @property

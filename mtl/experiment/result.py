@@ -1,4 +1,4 @@
-"""What a finished run leaves: its network measured on every part, and the files of its folder."""
+"""Result of a finished run: its network measured on every part, and the files of its folder."""
 
 import hashlib
 from dataclasses import dataclass
@@ -137,7 +137,7 @@ def _measured(run: Finished) -> tuple[dict[Split, TaskMetrics], dict[str, Detail
         if split == "train":
             pools = [pool.at_most(held) for pool in pools]
         measured[split], detail = measure(run.model, pools, specs, detailed=True)
-    return measured, {name: Detail.model_validate(found) for name, found in detail.items()}
+    return measured, {name: Detail.model_validate(content) for name, content in detail.items()}
 
 
 def _epochs(phases: list[Trained]) -> list[Epoch]:

@@ -110,7 +110,7 @@ def _prepare(
     recipe: Recipe, phase: Phase, model: MultiTaskModel, data: TaskSet, plan: JointPlan,
     reference: dict[str, float] | None,
 ) -> tuple[TrainingState, TrainingData]:  # fmt: skip
-    """What one phase of a run trains, and on what; `model` is trained in place."""
+    """State and data of the training of one phase of a run; `model` is trained in place."""
     train, method = recipe.config.train, phase.method
     device = next(model.parameters()).device
     specs = {name: data.specs[name] for name in phase.tasks}

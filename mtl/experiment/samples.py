@@ -1,4 +1,4 @@
-"""What finished runs say of every test sample: losses, predictions, and metrics of parts of the samples.
+"""Results of finished runs on every test sample: losses, predictions, and metrics of parts of the samples.
 
 A run's network is loaded again and passes its test part once, as it did when the run measured it: the same numbers on
 the same device. One run's predictions are in memory at a time.

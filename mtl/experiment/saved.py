@@ -52,10 +52,10 @@ def load_network(recipe: Recipe, root: Path) -> saved.Network:
 
 
 def describe(recipe: Recipe, data: TaskSet, identity: dict[str, str], weights: str) -> SavedModel:
-    """What is beside the weights of a run.
+    """Content of `model.json`, which stands beside the weights of a run.
 
     Args:
-        recipe: of the run.
+        recipe: the run.
         data: every configured task, for its seed.
         identity: hashes of what the result depends on.
         weights: sha256 of the file of the weights.

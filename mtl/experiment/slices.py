@@ -62,7 +62,7 @@ class Slicer:
                 )  # fmt: skip
 
     def result(self) -> Slices:
-        """What was added, in the order of the runs."""
+        """Metrics by slice and the worst samples of all runs that were added, in the order of the runs."""
         slices = []
         for key, seeds in self.metrics.items():
             task, method, start, by, value = key
@@ -85,19 +85,19 @@ def parts(
     places = source.places(numbers, spec.input_len)
     if by in source.data.labels:
         names = source.data.classes[by]
-        found = source.data.labels[by][places]
+        value_of = source.data.labels[by][places]
         values = [(NO_LABEL, ""), *enumerate(names)]
     elif by == GROUPS and source.groups is not None:
-        found = source.groups[places]
-        values = [(int(group), str(int(group))) for group in found.unique()]
+        value_of = source.groups[places]
+        values = [(int(group), str(int(group))) for group in value_of.unique()]
     elif by == CLASS and isinstance(truth := spec.truth(target), list):
         names = list(dict.fromkeys(truth))
-        found = torch.tensor([names.index(name) for name in truth])
+        value_of = torch.tensor([names.index(name) for name in truth])
         values = sorted(enumerate(names), key=lambda pair: int(target[truth.index(pair[1])]))
     else:
         return
     for number, value in values:
-        inside = found == number
+        inside = value_of == number
         if bool(inside.any()):
             yield value, inside
 

@@ -79,7 +79,7 @@ def ensemble_metrics(
 
 
 def _metrics(spec: TaskSpec, parts: list[tuple[float, tuple[Tensor, Tensor]]]) -> dict[str, float]:
-    """Of the mean of several models' predictions, weighted by their shares."""
+    """Metrics of the mean of several models' predictions, weighted by their shares."""
     shares = [share for share, _ in parts]
     mean = spec.combine([prediction for _, (prediction, _) in parts], shares)
     return spec.score(mean, parts[0][1][1], detailed=False)[0]

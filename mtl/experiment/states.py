@@ -54,9 +54,9 @@ def held(where: RunPath, root: Path, patience: float = PATIENCE) -> Iterator[Non
             owner.write_text(str(os.getpid()))
             yield
     except Timeout:
-        found = owner.read_text() if owner.exists() else "?"
+        process = owner.read_text() if owner.exists() else "?"
         raise UserError(
-            f"{where.folder} is being computed by another process ({found}): wait until it is done, or end it."
+            f"{where.folder} is being computed by another process ({process}): wait until it is done, or end it."
         ) from None
 
 
@@ -114,7 +114,7 @@ class StateFile:
 
 def list_states(root: Path) -> list[StateFile]:
     """Every state file, by run."""
-    found = []
+    states = []
     for path in sorted((root / STATES).rglob("*")):
         if not path.is_file() or path.name == FINISHED:
             continue
@@ -127,10 +127,10 @@ def list_states(root: Path) -> list[StateFile]:
             header = read_header(path)
             record = header["record"]
             steps = record["steps"] if "steps" in record else record["step"]
-            found.append(StateFile(path, run, header["key"], len(record["epochs"]), steps, finished))
+            states.append(StateFile(path, run, header["key"], len(record["epochs"]), steps, finished))
         except Exception:  # any damage of the file shows as one of many types
-            found.append(StateFile(path, run, None))
-    return found
+            states.append(StateFile(path, run, None))
+    return states
 
 
 def is_held(run: str, root: Path) -> str | None:

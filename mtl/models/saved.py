@@ -24,7 +24,7 @@ from mtl.tasks.base import TaskSpec
 from mtl.tasks.plain import from_plain
 
 MAX_NUMBERS = 1 << 24
-"""Of one sample: 2,000 × 2,000 pixels in colour are 12 million."""
+"""Most numbers of one sample: 2,000 × 2,000 pixels in colour are 12 million."""
 Shapes = Mapping[str, tuple[torch.dtype, tuple[int, ...]]]
 """Tensor → its type and shape."""
 
@@ -78,7 +78,7 @@ def load(folder: Path, remedy: str | None = None) -> Network:
 
 
 def code_of(target: str | None, root: Path = Path()) -> Code | None:
-    """What is noted of a user's own code; None without any."""
+    """Target and hash of a user's own code, as `model.json` holds them; None without such code."""
     return None if target is None else Code(target=target, sha256=_sha256(file_of(target, root)))
 
 
@@ -106,7 +106,7 @@ def _tasks(saved: SavedModel, where: str) -> dict[str, TaskSpec]:
 
 
 def _stored(file: Path) -> Shapes:
-    """What the header of the weights says."""
+    """Type and shape of every tensor in a file of weights."""
     shapes: dict[str, tuple[torch.dtype, tuple[int, ...]]] = {}
     with safe_open(file, framework="pt") as opened:
         for name in opened.keys():  # noqa: SIM118 (no mapping)

@@ -40,7 +40,7 @@ def evidence_tables(lines: list[EvidenceLine]) -> list[Table]:
     tables = []
     for part, caption in captions.items():
         chosen = [line for line in lines if (line.says is not None) == part]
-        rows = [[one.aspect, one.about, one.measured, one.rule, one.sure, one.says or DASH] for one in chosen]
+        rows = [[line.aspect, line.about, line.measured, line.rule, line.sure, line.says or DASH] for line in chosen]
         if rows:
             left = len(rows) - MOST_LINES
             more = f"; {left:,} further lines are in results/verdicts.json" if left > 0 else ""

@@ -77,11 +77,11 @@ def write_report(config: Config, verdicts: Verdicts, root: Path = Path(".")) -> 
 def tally(rows: list[Row]) -> str:
     """`3 helped, 2 hurt, 10 show no difference`."""
     counts = Counter(verdict_class(row.verdict) for row in rows)
-    one = counts["none"] == 1
+    single = counts["none"] == 1
     said = {
         "helped": f"{counts['helped']} helped",
         "hurt": f"{counts['hurt']} hurt",
-        "none": f"{counts['none']} show{'s' * one} no difference",
+        "none": f"{counts['none']} show{'s' * single} no difference",
         "undecided": f"{counts['undecided']} undecided",
     }
     return listed([text for key, text in said.items() if counts[key] or key in ("helped", "hurt")])

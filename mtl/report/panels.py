@@ -27,7 +27,7 @@ class Panels:
     draw: Callable[[Results, list[JudgedTask]], Figures]
     """Given these tasks alone, at least one."""
     tables: Callable[[Results, list[JudgedTask]], list[Table]] | None = None
-    """Of the same tasks; None for a section of figures alone."""
+    """Tables of the same tasks; None for a section of figures alone."""
 
 
 def _forecasts(results: Results, tasks: list[JudgedTask]) -> Figures:

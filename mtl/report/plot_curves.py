@@ -56,11 +56,11 @@ class Points:
         Between two thresholds the curve is a straight line: a classifier that draws lots between them lies on it.
         """
         rates = np.concatenate([[0.0], self.false]) / self.negatives
-        found = np.concatenate([[0.0], self.true]) / self.positives
+        shares = np.concatenate([[0.0], self.true]) / self.positives
         before = np.searchsorted(rates, GRID, side="right") - 1  # of a vertical piece, its upper end
         after = np.minimum(before + 1, len(rates) - 1)
         width = np.maximum(rates[after] - rates[before], 1e-12)
-        return found[before] + (GRID - rates[before]) / width * (found[after] - found[before])
+        return shares[before] + (GRID - rates[before]) / width * (shares[after] - shares[before])
 
     def precision(self) -> Array:
         """Precision at the highest threshold that finds each share of GRID; no line is drawn between two thresholds,
@@ -93,12 +93,12 @@ def _thresholds(results: Results, task: JudgedTask) -> Picture | Missing:
         return Missing(key, title, f"all {first.positives + first.negatives} test samples are {which}")
     best = best_method(results.verdicts, task)
     if len(points) > MOST_MODELS:
-        points = {name: found for name, found in points.items() if name in (STL, best)}
+        points = {name: by_seed for name, by_seed in points.items() if name in (STL, best)}
     names = [method.name for method in results.verdicts.methods]
     figure, axes = canvas(10.4, 3.8, 1, 3)
-    for name, found in points.items():
-        _band(axes[0], name, names, np.array([one.true_rate() for one in found]), start=0.0)
-        _band(axes[1], name, names, np.array([one.precision() for one in found]))
+    for name, by_seed in points.items():
+        _band(axes[0], name, names, np.array([curve.true_rate() for curve in by_seed]), start=0.0)
+        _band(axes[1], name, names, np.array([curve.precision() for curve in by_seed]))
         _reliability(axes[2], name, names, [bins for _, _, bins in runs[name]])
     share = first.positives / (first.positives + first.negatives)
     for ax, ends in ((axes[0], (0, 1)), (axes[1], (share, share)), (axes[2], (0, 1))):
@@ -113,7 +113,7 @@ def _thresholds(results: Results, task: JudgedTask) -> Picture | Missing:
     axes[2].set(title="calibration", xlabel="predicted probability %", ylabel="share that is positive %")
     legend_below(figure, axes[:1])
     said = [_said(name, [run for run, _, _ in runs[name]], task.name) for name in points]
-    several = max(len(found) for found in points.values()) > 1
+    several = max(len(by_seed) for by_seed in points.values()) > 1
     fewer = " STL and the method with the best mean." if len(points) < len(runs) else ""
     return picture(
         figure, key, title,

@@ -170,9 +170,9 @@ def _confusion(results: Results, task: JudgedTask) -> Picture | Missing:
     best = best_method(results.verdicts, task)
     counts: dict[str, NDArray[np.float64]] = {}
     for name in (STL, best):
-        found = _counts(runs.get(name, []), task.name) if name else None
-        if name and found is not None:
-            counts[name] = found
+        confusion = _counts(runs.get(name, []), task.name) if name else None
+        if name and confusion is not None:
+            counts[name] = confusion
     if not counts:
         return Missing(key, title, "no confusion matrix was recorded")
     classes = _classes(runs, task.name)

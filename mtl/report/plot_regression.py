@@ -154,7 +154,7 @@ def error_tables(results: Results, tasks: list[JudgedTask]) -> list[Table]:
             detail = runs[0].record.detail.get(task.name)
             unit = (detail.unit if detail is not None else None) or DASH
             values = [[run.record.test.get(task.name, {}).get(metric) for run in runs] for metric in metrics]
-            cells = [_mean_and_range(metric, found) for metric, found in zip(metrics, values, strict=True)]
+            cells = [_mean_and_range(metric, by_seed) for metric, by_seed in zip(metrics, values, strict=True)]
             rows.append([task.name, unit, name, *cells])
     heads = [METRICS[metric].title for metric in metrics]
     caption = (

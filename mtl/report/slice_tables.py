@@ -55,19 +55,21 @@ def _worst(results: Results, slices: Slices, task: JudgedTask) -> Table | None:
     arms = {(ALONE, _start(results, task))}
     best = best_method(results.verdicts, task)
     chosen = [
-        one for one in slices.worst if one.task == task.name and ((one.method, one.start) in arms or one.method == best)
+        entry
+        for entry in slices.worst
+        if entry.task == task.name and ((entry.method, entry.start) in arms or entry.method == best)
     ]
     if not chosen:
         return None
     rows = [
         [
-            STL if one.method == ALONE else one.method,
-            str(one.sample),
-            value_text("loss", one.loss),
-            one.truth,
-            one.prediction,
+            STL if entry.method == ALONE else entry.method,
+            str(entry.sample),
+            value_text("loss", entry.loss),
+            entry.truth,
+            entry.prediction,
         ]
-        for one in chosen
+        for entry in chosen
     ]
     caption = (
         f"{task.name}: test samples with the largest {metric_title('loss')} under STL and the best method, first seed, "

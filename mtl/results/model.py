@@ -19,7 +19,8 @@ Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 class Scaler(Part):
-    """Of each column over the training rows of the fold, original units; of images in shares of full brightness."""
+    """Mean and standard deviation of each column over the training rows of the fold: original units, and of images
+    shares of full brightness."""
 
     mean: list[Number]
     std: list[Annotated[Number, Field(gt=0)]]
@@ -42,7 +43,7 @@ class Code(Part):
 
     target: str
     sha256: Sha256
-    """Of the file below plugins/ that the target names."""
+    """Hash of the file below plugins/ that the target names."""
 
 
 class SavedModel(ResultFile):
@@ -62,11 +63,11 @@ class SavedModel(ResultFile):
     sharing: Sharing
     code: Code | None
     versions: dict[str, str]
-    """Of the packages that trained it."""
+    """Package → the version of it that trained the network."""
     data: Sha256
-    """Of the prepared sources of the whole configuration."""
+    """Hash of the prepared sources of the whole configuration."""
     weights: Sha256
-    """Of the file beside this one."""
+    """Hash of the file of weights beside this one."""
 
     def plain(self) -> dict[str, Any]:
         """Content as JSON holds it, with the version, which readers outside of mtl want to see."""

@@ -61,9 +61,9 @@ class Intervals(Part):
     """Central intervals between predicted quantiles, the widest first."""
 
     share: list[float]
-    """Of the targets that an interval should hold."""
+    """Share of the targets that an interval should hold."""
     coverage: list[float]
-    """Share of the targets that it holds."""
+    """Share of the test targets that it holds."""
     width: list[float]
     """Mean distance between its bounds, z-scored."""
 
@@ -87,7 +87,7 @@ class Detail(Part):
     points: Pairs | None = Field(default=None, exclude_if=absent)
     by_quantile: ByQuantile | None = Field(default=None, exclude_if=absent)
     unit: str | None = Field(default=None, exclude_if=absent)
-    """Of the target in words, where it has one of its own and it is known."""
+    """Unit of the target in words, where it has one of its own and it is known."""
     intervals: Intervals | None = Field(default=None, exclude_if=absent)
     undefined: dict[str, str] | None = Field(default=None, exclude_if=absent)
     """Metric that these samples leave undefined → the reason; it is absent from the test metrics."""

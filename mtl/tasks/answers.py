@@ -20,7 +20,7 @@ class Numbers:
     units: dict[str, str]
     """Column → unit in words, where it is known."""
     levels: tuple[float, ...] = ()
-    """Of the Q quantiles, ascending, where those are predicted; `values` is then the median."""
+    """Levels of the Q quantiles, ascending, where those are predicted; `values` is then the median."""
     quantiles: Float[np.ndarray, "n *S Q"] | None = None
     """Original units, for each of the values; None where one number is predicted."""
 

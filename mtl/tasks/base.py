@@ -100,7 +100,7 @@ class TaskSpec(ABC):
         return 0
 
     def problem(self) -> str | None:
-        """What keeps a task that was read from a file from being one, in words; None if nothing does."""
+        """The reason why the values read from a file make no task, in words; None where they make one."""
         if self.metric not in METRICS:
             return f"`metric` should be one of {', '.join(METRICS)}, found {shown(self.metric)}"
         if not self.shape or min(self.shape) < 1 or len(self.columns) != self.shape[0]:
@@ -160,7 +160,7 @@ class TaskSpec(ABC):
 
     @abstractmethod
     def noted(self, prediction: Tensor, target: Tensor) -> Noted:
-        """What a data map notes of each sample: of this task, or, asked of any of J stacked ones, of all of them."""
+        """Values that a data map notes of each sample: of this task, or of all J tasks of the stack that it is in."""
 
     @abstractmethod
     def score(self, prediction: Tensor, target: Tensor, detailed: bool) -> tuple[Metrics, Detail]:

@@ -14,7 +14,7 @@ from mtl.config.inputs import InputKind
 
 
 class Heads(ABC):
-    """What an encoder offers: heads that read its features."""
+    """Heads that an encoder offers, each of which reads its features."""
 
     @abstractmethod
     def forecast_head(self, shape: tuple[int, ...], targets: list[int], numbers: int, rate: float) -> nn.Module:
@@ -27,7 +27,7 @@ class Heads(ABC):
 
 @dataclass(frozen=True)
 class Oracle:
-    """What the best possible predictor says, where a source knows it; entry i belongs to the row `first` + i."""
+    """Predictions of the best possible predictor, where a source knows it; entry i belongs to the row `first` + i."""
 
     first: int
     ahead: Float[Tensor, "m Hmax C"] | None
@@ -46,14 +46,14 @@ class Oracle:
 
 @dataclass(frozen=True)
 class AtSource:
-    """What a task is resolved from: its source, as far as it concerns the task."""
+    """A task's source, as far as the resolving of the task needs it."""
 
     name: str
-    """Of the task."""
+    """Name of the task."""
     source: str
     input: InputKind
     shape: tuple[int, ...]
-    """Of one sample."""
+    """Shape of one sample."""
     columns: list[str]
     mean: Float[Tensor, " C"]
     std: Float[Tensor, " C"]
@@ -62,6 +62,6 @@ class AtSource:
     learns: str | None
     """The label or numeric target that the task learns; None for what follows a sample."""
     classes: list[str]
-    """Of that label."""
+    """Classes of that label; empty without a label."""
     values: Tensor | None
     """[n] targets of the task's training samples; None for what follows a sample."""

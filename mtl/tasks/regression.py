@@ -45,10 +45,10 @@ class OfSamples(RegressionSpec):
         """
         assert at.learns is not None and at.values is not None
         if len(at.values) < 2 or not float(at.values.std()) > 0:
-            found = f"{len(at.values)} sample{'' if len(at.values) == 1 else 's'}"
+            samples = f"{len(at.values)} sample{'' if len(at.values) == 1 else 's'}"
             raise DataError(
                 f"tasks.{at.name}: the training samples of `{at.learns}` should have at least two different values, "
-                f"found {found}{'' if len(at.values) < 2 else f', all {float(at.values[0]):g}'}."
+                f"found {samples}{'' if len(at.values) < 2 else f', all {float(at.values[0]):g}'}."
             )
         return {
             "name": at.name, "source": at.source, "input": at.input, "shape": at.shape, "columns": at.columns,

@@ -30,7 +30,7 @@ Record = dict[str, Any]
 
 @dataclass(frozen=True)
 class Saved:
-    """What a state holds besides what `load` has put back."""
+    """Content of a state besides what `load` has put back."""
 
     record: Record
     best: dict[str, Tensor]
@@ -55,7 +55,7 @@ class Checkpoint:
         """Seconds of training that went into the state before this process took it up."""
 
     def due(self) -> bool:
-        """Whether a long epoch should save its state now."""
+        """True when a long epoch should save its state now."""
         return self.path is not None and monotonic() - self.last >= self.seconds
 
     def save(
@@ -168,11 +168,11 @@ def read_header(path: Path) -> dict[str, Any]:
 
 def _checksum(tensors: Mapping[str, Tensor]) -> int:
     """Over names and bytes: safetensors itself notices a file that was cut, not one whose bits have changed."""
-    found = 0
+    checksum = 0
     for name in sorted(tensors):
-        found = zlib.crc32(name.encode() + b"\0", found)
-        found = zlib.crc32(tensors[name].reshape(-1).view(torch.uint8).numpy().tobytes(), found)
-    return found
+        checksum = zlib.crc32(name.encode() + b"\0", checksum)
+        checksum = zlib.crc32(tensors[name].reshape(-1).view(torch.uint8).numpy().tobytes(), checksum)
+    return checksum
 
 
 def _copy(state: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -40,6 +40,6 @@ def check_divides(pretrainer: Pretrainer, pool: Pool, device: torch.device) -> N
         )
 
 
-def _same(one: Tensor | None, other: Tensor | None) -> bool:
-    """Of the random states of a CPU or a GPU."""
-    return one is other if one is None or other is None else torch.equal(one, other)
+def _same(first: Tensor | None, second: Tensor | None) -> bool:
+    """Compares two random states of a CPU or a GPU; each may be absent."""
+    return first is second if first is None or second is None else torch.equal(first, second)

@@ -27,10 +27,10 @@ class Served:
 
 @dataclass(frozen=True)
 class Forwarded:
-    """What a step's passes gave."""
+    """Result of a step's passes."""
 
     losses: Float[Tensor, " k"] | None
-    """Of the tasks that have a sample, in the order of the run's tasks; None when none has."""
+    """Losses of the tasks that have a sample, in the order of the run's tasks; None when none has."""
     places: tuple[int, ...]
     """Their positions among the run's tasks."""
     passes: list[Pass]
@@ -84,13 +84,13 @@ class Forward:
             batch = pool.batch(chosen[pool.name].to(self.device))
             inputs = (batch.x, pool.tasks, present)
             predictions = self.model(*inputs) if instead is None else functional_call(self.model, instead, inputs)
-            found, values = self.losses_of[pool.name](predictions, batch, present)
-            names += found
+            predicted, values = self.losses_of[pool.name](predictions, batch, present)
+            names += predicted
             parts.append(values)
             served.append(Served(batch, predictions))
             if self.keep:
-                where = {name: self.position[name] for name in found}
-                passes.append(Pass(where, predictions, self.model.linear_heads(found)))
+                where = {name: self.position[name] for name in predicted}
+                passes.append(Pass(where, predictions, self.model.linear_heads(predicted)))
         if not parts:
             return Forwarded(None, (), [], [])
         losses = parts[0] if len(parts) == 1 else torch.cat(parts)

@@ -20,7 +20,7 @@ from mtl.results.history import LookaheadMeans
 from mtl.training.forward import Forward, Forwarded
 
 RandomState = tuple[Tensor, Tensor | None]
-"""Of the CPU, and of the GPU in use."""
+"""Random states of the CPU and of the GPU in use, if any."""
 
 
 class Lookahead(nn.Module):
@@ -42,7 +42,7 @@ class Lookahead(nn.Module):
         self.register_buffer("counts", torch.zeros(k, k, dtype=torch.int64))
 
     def due(self, step: int) -> bool:
-        """Whether the step with this number in the run, from 0, is a probe."""
+        """True when the step with this number in the run, from 0, is a probe."""
         return step % self.every == 0
 
     def probe(
@@ -50,7 +50,7 @@ class Lookahead(nn.Module):
         forward: Forward,
         chosen: Mapping[str, Int[Tensor, " b"]],
         epoch: int,
-        found: Forwarded,
+        passed: Forwarded,
         shared: list[nn.Parameter],
         random: RandomState,
     ) -> None:
@@ -60,17 +60,17 @@ class Lookahead(nn.Module):
             forward: what made the pass.
             chosen: the samples of the step.
             epoch: of the step, from 1.
-            found: what the pass gave, with its graph, which is kept.
+            passed: what the pass gave, with its graph, which is kept.
             shared: θ.
             random: the random numbers before the pass, as `random_state` gave them.
         """
-        assert found.losses is not None
+        assert passed.losses is not None
         after = random_state()
         named = {id(p): name for name, p in forward.model.named_parameters()}
-        before = found.losses.detach().double()
+        before = passed.losses.detach().double()
         known = before > 0  # a loss of 0 has no relative change
-        places = torch.tensor(found.places, device=before.device)
-        for loss, place in zip(found.losses.unbind(), found.places, strict=True):
+        places = torch.tensor(passed.places, device=before.device)
+        for loss, place in zip(passed.losses.unbind(), passed.places, strict=True):
             gradients = torch.autograd.grad(loss, shared, retain_graph=True, allow_unused=True)
             with torch.no_grad():
                 # Copies of the buffers: batch normalisation writes its running means while it passes.

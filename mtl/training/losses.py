@@ -80,7 +80,7 @@ class StackedLoss(nn.Module):
         self.register_buffer("places", _index([self.place[n] for n in tasks], len(self.place)), persistent=False)
 
     def forward(self, stack: Stack, batch: Batch) -> Float[Tensor, " j"]:
-        """Of all tasks that were predicted."""
+        """Losses of all tasks that were predicted."""
         columns, places, which = self.columns, self.places, None
         if stack.tasks != self.tasks:  # some have no sample in this batch
             device = stack.values.device

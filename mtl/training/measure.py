@@ -18,7 +18,7 @@ CHUNK = 256
 def predict(model: MultiTaskModel, pools: list[Pool]) -> dict[str, tuple[Tensor, Tensor]]:
     """Task → (predictions, targets) on the CPU, over all samples of the pools that have a target, in order."""
     device = next(model.parameters()).device
-    found: dict[str, tuple[Tensor, Tensor]] = {}
+    measured: dict[str, tuple[Tensor, Tensor]] = {}
     for pool in pools:
         ahead: dict[str, list[Tensor]] = {}
         whole = outputs(model, _inputs(pool, device, ahead), pool.tasks)
@@ -30,8 +30,8 @@ def predict(model: MultiTaskModel, pools: list[Pool]) -> dict[str, tuple[Tensor,
         for name in pool.tasks:
             mask = masks.get(name)
             every = mask is None or bool(mask.all())
-            found[name] = (whole[name], targets[name]) if every else (whole[name][mask], targets[name][mask])
-    return found
+            measured[name] = (whole[name], targets[name]) if every else (whole[name][mask], targets[name][mask])
+    return measured
 
 
 def _inputs(pool: Pool, device: torch.device, ahead: dict[str, list[Tensor]]) -> Iterator[Float[Tensor, "B *S"]]:

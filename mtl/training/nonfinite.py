@@ -40,7 +40,7 @@ class FiniteCheck:
     checked: int
 
     def due(self, end: int) -> bool:
-        """Whether the steps before step `end` should be looked at now."""
+        """True when the steps before step `end` should be looked at now."""
         return end - self.checked == CHECK_EVERY or end == len(self.steps)
 
     def look(self, end: int) -> None:

@@ -116,7 +116,7 @@ def _backward(pretrainer: Pretrainer, train: list[Pool], chosen: dict[str, Tenso
 
 
 def _record(history: list[PretrainingEpoch], step: int) -> dict[str, Any]:
-    """What a saved state holds besides tensors."""
+    """Content of a saved state besides its tensors."""
     return {"epochs": [epoch.plain() for epoch in history], "step": step}
 
 

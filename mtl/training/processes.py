@@ -12,7 +12,7 @@ from mtl.errors import UserError
 from mtl.training.team import Team, answered
 
 ENVIRONMENT = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
-"""What torchrun tells each process: https://docs.pytorch.org/docs/stable/elastic/run.html."""
+"""Variables in which torchrun tells each process its place: https://docs.pytorch.org/docs/stable/elastic/run.html."""
 
 
 @contextmanager

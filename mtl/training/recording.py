@@ -1,4 +1,4 @@
-"""What a run notes of every training sample: the data maps of all its pools, filled by the loop.
+"""Notes of a run on every training sample: the data maps of all its pools, filled by the loop.
 
 B samples of a pass, J binary tasks of a pool.
 """
@@ -47,7 +47,7 @@ class Recorder(nn.Module):
             labels = [name for kind, names in kinds if kind.family == "classification" for name in names]
             errors = [name for kind, names in kinds if kind.family == "regression" for name in names]
             order = [pool.tasks.index(name) for name in [*labels, *errors]]
-            found = PoolMap(
+            datamap = PoolMap(
                 labels,
                 errors,
                 len(pool),
@@ -55,15 +55,15 @@ class Recorder(nn.Module):
                 None if pool.valid is None else pool.valid[:, order],
                 tuple(settings.snapshots),
             )
-            self.maps[pool.name] = found
+            self.maps[pool.name] = datamap
             self.groups[pool.name] = [tuple(specs[name] for name in names) for _, names in kinds]
-            self.add_module(f"pool-{number}", found)
+            self.add_module(f"pool-{number}", datamap)
 
     @torch.no_grad()
     def observe(self, epoch: int, batch: Batch, predictions: Predictions) -> None:
         """Notes one pass of `epoch` (from 1). A task that has no sample in it may be absent from the predictions."""
         none = batch.x.new_zeros(len(batch.index), 0)
-        found, asked = self.maps[batch.pool], set(predictions.tasks)
+        datamap, asked = self.maps[batch.pool], set(predictions.tasks)
         parts = [
             spec.noted(prediction, target)
             for group in self.groups[batch.pool]
@@ -73,9 +73,9 @@ class Recorder(nn.Module):
             torch.cat([absent, *(part for part in column if part is not None)], dim=1)
             for absent, column in zip((none, none.bool(), none), zip(*parts, strict=True), strict=True)
         )
-        labels, numbers = found.tasks[: found.labels.mean.shape[1]], found.tasks[found.labels.mean.shape[1] :]
+        labels, numbers = datamap.tasks[: datamap.labels.mean.shape[1]], datamap.tasks[datamap.labels.mean.shape[1] :]
         certain, right = (_spread(part, labels, asked) for part in (certain, right))
-        found.update(epoch, batch.index, certain, right, _spread(errors, numbers, asked))
+        datamap.update(epoch, batch.index, certain, right, _spread(errors, numbers, asked))
 
     @torch.no_grad()
     def end_epoch(self, epoch: int, model: MultiTaskModel, pools: Sequence[Pool]) -> None:
@@ -87,21 +87,21 @@ class Recorder(nn.Module):
                 for index in torch.arange(len(pool), device=device).split(CHUNK):
                     batch = pool.batch(index)
                     self.observe(epoch, batch, model(batch.x, pool.tasks))
-        for found in self.maps.values():
-            found.end_epoch(epoch)
+        for datamap in self.maps.values():
+            datamap.end_epoch(epoch)
 
     def write(self, path: Path, pools: Sequence[Pool], epochs: int) -> None:
         """Writes the maps of a run that trained for `epochs` epochs."""
         kept = [epoch for epoch in self.settings.snapshots if epoch < epochs]
         arrays = []
         for pool in pools:
-            found = self.maps[pool.name]
-            values = torch.cat([found.kept[: len(kept)], found.values()[None]]).transpose(2, 3)
-            seen = torch.cat([found.kept_count[: len(kept)], found.count[None]])
+            datamap = self.maps[pool.name]
+            values = torch.cat([datamap.kept[: len(kept)], datamap.values()[None]]).transpose(2, 3)
+            seen = torch.cat([datamap.kept_count[: len(kept)], datamap.count[None]])
             arrays.append(
                 PoolArrays(
                     pool.name,
-                    found.tasks,
+                    datamap.tasks,
                     pool.samples.numbers.cpu().numpy().astype(np.int64),
                     seen.cpu().numpy(),
                     values.cpu().contiguous().numpy(),

@@ -26,7 +26,7 @@ class Budget:
 
     epochs: int
     schedule: LrSchedule
-    """Of the learning rate."""
+    """Schedule of the learning rate."""
     clip: float | None
     """Largest norm of the combined gradient; None: it is not clipped."""
     decay: float = 1.0
@@ -35,7 +35,7 @@ class Budget:
 
 @dataclass(frozen=True)
 class TrainingData:
-    """What is trained and validated on, and in which order."""
+    """Pools of a training and its validation, and the order of the training samples."""
 
     train: list[Pool]
     val: list[Pool]
@@ -68,7 +68,7 @@ class TrainingData:
 
 @dataclass
 class Fitted:
-    """What the loop leaves behind, filled while it runs."""
+    """Result of the loop, filled while it runs."""
 
     epochs: list[Epoch] = field(default_factory=list)
     best: dict[str, Tensor] = field(default_factory=dict)

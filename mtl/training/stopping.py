@@ -1,4 +1,4 @@
-"""Which epoch is kept, judged on validation data with weights that do not change during training.
+"""Choice of the epoch that is kept, on validation data with weights that do not change during training.
 
 **Why not the training objective**: while λ(t) rises, the weighted training loss of different epochs are different
 objectives, and its minimum is epoch 1. So validation always uses fixed weights.
@@ -38,7 +38,7 @@ class Selector:
     best: tuple[float, ...] = (math.inf,)
 
     def score(self, val: TaskMetrics) -> tuple[float, ...]:
-        """What is minimised, compared element by element."""
+        """Values to be minimised over the epochs, compared element by element."""
         counted = [spec for spec in self.specs if spec.role == "main"] or self.specs
         errors = [spec for spec in counted if spec.family == "regression"]
         labels = [spec for spec in counted if spec.family == "classification"]

@@ -1,4 +1,4 @@
-"""What an epoch adds up step by step: kept on the device, saved with a state in the middle of an epoch.
+"""Sums and records of an epoch, step by step: kept on the device, saved with a state in the middle of an epoch.
 
 S steps of the epoch, K tasks, P probes.
 """
@@ -25,9 +25,9 @@ class Tally:
         self.names, self.probes = names, probes
         self.losses: Float[Tensor, "S K"] = torch.full((steps, k), torch.nan, device=device)
         self.drawn: Bool[Tensor, "S K"] = torch.zeros(steps, k, dtype=torch.bool)
-        """Which steps held a sample of which task; on the CPU."""
+        """True where a step held a sample of a task; on the CPU."""
         self.norms: Float[Tensor, " S"] = torch.zeros(steps, device=device)
-        """Of the combined gradient, before clipping."""
+        """Norms of the combined gradient, before clipping."""
         self.weights: Float[Tensor, " K"] = torch.zeros(k, device=device)
         """Sum over steps of each task's weight in the objective."""
         self.probed: Bool[Tensor, "P K"] = torch.zeros(p, k, dtype=torch.bool)

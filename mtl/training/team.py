@@ -48,7 +48,7 @@ class Team:
 
     @property
     def leads(self) -> bool:
-        """Whether this process writes files and speaks."""
+        """True for the process that writes files and prints."""
         return self.rank == 0
 
     def share(self, count: int, before: int = 0) -> Share:
@@ -91,8 +91,8 @@ class Team:
         """
         mine = torch.tensor([list(hashlib.sha256(value.encode()).digest()) for value in facts.values()])
         for rank, theirs in enumerate(self._gathered(mine.to(device))):
-            for name, one, other in zip(facts, theirs, mine.to(device), strict=True):
-                if not torch.equal(one, other):
+            for name, there, here in zip(facts, theirs, mine.to(device), strict=True):
+                if not torch.equal(there, here):
                     raise UserError(
                         f"process {rank} of the pretraining has another {name} than process {self.rank}: every machine "
                         "needs the same code, params.yaml, plugins/, data/prepared and torch."
@@ -106,14 +106,14 @@ class Team:
         """
         if self.size == 1:
             return
-        found = 0
+        crc = 0
         for state in random_state():
-            found = zlib.crc32(b"" if state is None else state.numpy().tobytes(), found)
+            crc = zlib.crc32(b"" if state is None else state.numpy().tobytes(), crc)
         for label, module in modules.items():
             for name, tensor in module.state_dict().items():
-                found = zlib.crc32(f"{label}/{name}".encode(), found)
-                found = zlib.crc32(tensor.cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes(), found)
-        sums = [int(value) for value in self._gathered(torch.tensor(found, device=device))]
+                crc = zlib.crc32(f"{label}/{name}".encode(), crc)
+                crc = zlib.crc32(tensor.cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes(), crc)
+        sums = [int(value) for value in self._gathered(torch.tensor(crc, device=device))]
         if len(set(sums)) > 1:
             other = next(rank for rank, value in enumerate(sums) if value != sums[0])
             raise UserError(
@@ -144,12 +144,12 @@ class Team:
 
     def _gathered(self, mine: Tensor) -> list[Tensor]:
         """The same tensor of every process."""
-        found = [torch.empty_like(mine) for _ in range(self.size)]
+        tensors = [torch.empty_like(mine) for _ in range(self.size)]
         if self.size == 1:
             return [mine]
         with answered():
-            dist.all_gather(found, mine)
-        return found
+            dist.all_gather(tensors, mine)
+        return tensors
 
     def _from_first(self, content: bytes, device: torch.device) -> bytes:
         """The bytes that process 0 has."""

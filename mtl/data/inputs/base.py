@@ -28,11 +28,11 @@ Scaler = tuple[Float64[Tensor, " C"], Float64[Tensor, " C"]]
 
 @dataclass(frozen=True)
 class Layout:
-    """What a saved model knows of the samples of a source."""
+    """Description of the samples of a source in a saved model."""
 
     source: str
     shape: tuple[int, ...]
-    """Of one sample, as networks see it."""
+    """Shape of one sample, as networks see it."""
     columns: list[str]
     scaler: Scaler
 

@@ -40,7 +40,7 @@ def given(kind: InputKind, values: object, layout: Layout, ahead: int) -> Sample
     Raises:
         DataError: they do not fit.
     """
-    return next(one for one in KINDS if one.kind == kind).given(values, layout, ahead)
+    return next(member for member in KINDS if member.kind == kind).given(values, layout, ahead)
 
 
 def check_prepared(prepared: object, where: str) -> SourceData:

@@ -104,6 +104,6 @@ def checked_rows(rows: Float64[Tensor, "R C"], layout: Layout, per_sample: int) 
     return rows
 
 
-def wrong_shape(form: str, found: object, remedy: str = "") -> DataError:
+def wrong_shape(form: str, description: object, remedy: str = "") -> DataError:
     """The error for samples of another shape."""
-    return DataError(f"samples should be {form}, found {found}{remedy}.")
+    return DataError(f"samples should be {form}, found {description}{remedy}.")

@@ -36,7 +36,7 @@ class Images(Samples):
     """Pixel → pixel · scale + shift, so that each channel has mean 0 and standard deviation 1."""
 
     @cached_property
-    def one(self) -> tuple[float, float] | None:
+    def only_channel(self) -> tuple[float, float] | None:
         """Scale and shift of the only channel; None when there are several."""
         return (float(self.scale), float(self.shift)) if len(self.scale) == 1 else None
 
@@ -51,8 +51,8 @@ class Images(Samples):
         """Normalised images; nothing follows an image, so `ahead` is 0."""
         assert ahead == 0
         x = self.pixels.index_select(0, self.rows.index_select(0, index)).float()
-        if self.one is not None:  # plain numbers: a fifth of the time that broadcasting takes
-            return x.mul_(self.one[0]).add_(self.one[1]), None
+        if self.only_channel is not None:  # plain numbers: a fifth of the time that broadcasting takes
+            return x.mul_(self.only_channel[0]).add_(self.only_channel[1]), None
         return x.mul_(self.scale[:, None, None]).add_(self.shift[:, None, None]), None
 
     def pick(self, index: Int[Tensor, " m"]) -> "Images":
