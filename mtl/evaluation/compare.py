@@ -14,8 +14,9 @@ from mtl.evaluation.comparison import Comparison
 from mtl.evaluation.describe import describe
 from mtl.evaluation.intervals import adjusted_intervals
 from mtl.evaluation.published import published
-from mtl.evaluation.rows import Pairs, paired, row, unpaired
+from mtl.evaluation.rows import Pairs, gap_closed, paired, row, unpaired
 from mtl.evaluation.scores import label_scores
+from mtl.evaluation.simple import most_chosen
 from mtl.evaluation.sweeps import capacity, label_fractions
 from mtl.results.history import History
 from mtl.results.record import Detail, Run
@@ -25,6 +26,7 @@ from mtl.results.verdicts import (
     JudgedMethod,
     JudgedTask,
     ParameterCounts,
+    SimpleResult,
     StartEffect,
     TrialsOfRow,
     Tuning,
@@ -122,6 +124,25 @@ def _task(made: Comparison, name: str) -> JudgedTask:
         optimum=made.optimum(name),
         # What is z-scored, and shares, are pure numbers.
         unit=detail.unit if METRICS[spec.primary_metric].unit == "original" else None,
+        simple=_simple(made, name),
+    )
+
+
+def _simple(made: Comparison, task: str) -> SimpleResult | None:
+    """Best simple model of a task; None where no simple models were asked for."""
+    models = made.simple(task)
+    if not models:
+        return None
+    values, lower = made.values(models, task), made.config.tasks[task].lower_is_better
+    gap = None
+    if made.alone(task):
+        alone = made.values(made.stl(task, made.config.baseline.starts[0].label), task)
+        gap = gap_closed(alone, values, made.optimum(task), lower, made.confidence)
+    return SimpleResult(
+        model=most_chosen(models),
+        by_seed=[run.simple.model for run in models if run.simple is not None],
+        summary=made.summary(values),
+        gap=gap,
     )
 
 

@@ -29,6 +29,11 @@ class Comparison:
         """The task's single-task runs, in the order of the seeds."""
         return [self.run(RunPath("baseline", task, start, seed)) for seed in self.seeds]
 
+    def simple(self, task: str) -> list[Run]:
+        """The task's simple models, in the order of the seeds; none where no simple models were asked for."""
+        paths = [RunPath("simple", task, None, seed) for seed in self.seeds]
+        return [self.by_path[path] for path in paths if path in self.by_path]
+
     def joint(self, method: str) -> list[Run]:
         return [self.run(RunPath("finetune", method, None, seed)) for seed in self.seeds]
 

@@ -8,6 +8,7 @@ from mtl.evaluation.blind import is_blind
 from mtl.evaluation.comparison import Comparison
 from mtl.evaluation.intervals import spread, t_interval
 from mtl.evaluation.limits import MIN_GAP, MIN_SEEDS
+from mtl.evaluation.simple import over_simple
 from mtl.results.record import Run
 from mtl.results.statistics import Ends, Estimate, Interval
 from mtl.results.verdicts import Answer, Row, Side, TrialsOfRow, Unpaired
@@ -72,7 +73,8 @@ def row(made: Comparison, pairs: Pairs, adjusted: Interval, tuning: TrialsOfRow 
         gap_closed=gap_closed(pairs.stl, pairs.joint, made.optimum(task), spec.lower_is_better, made.confidence),
         ratio=None if ratio is None else estimate(ratio),
         within_tolerance=answer,
-        blind=_blind(made, pairs.task, {"STL": pairs.stl_runs, "joint": pairs.joint_runs}),
+        blind=_blind(made, task, {"STL": pairs.stl_runs, "joint": pairs.joint_runs}),
+        simple=over_simple(made, task, {"STL": pairs.stl_runs, "joint": pairs.joint_runs}),
         verdict=verdict(adjusted, len(made.seeds)),
         tuning=tuning,
     )
@@ -89,6 +91,7 @@ def unpaired(made: Comparison, method: str, task: str) -> Unpaired:
         role=spec.role,
         joint=made.summary(made.values(runs, task)),
         blind=_blind(made, task, {"joint": runs}),
+        simple=over_simple(made, task, {"joint": runs}),
     )
 
 

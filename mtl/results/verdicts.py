@@ -15,6 +15,19 @@ Answer = Literal["yes", "no", "undecided"]
 Side = Literal["STL", "joint"]
 
 
+class SimpleResult(Part):
+    """Best simple model of a task: for each seed the one that validation data chose among all."""
+
+    model: str
+    """Name of the one that most seeds chose."""
+    by_seed: list[str]
+    """Name of the one that each seed chose, in the order of the seeds."""
+    summary: Summary
+    """Test value of the task's primary metric."""
+    gap: Estimate | None
+    """Share of the way from STL, of the first start, to the optimum; None where it has no meaning."""
+
+
 class JudgedTask(Part):
     """A task, as readers of the verdicts need it."""
 
@@ -38,6 +51,8 @@ class JudgedTask(Part):
     """Best achievable value of the metric, where it is known."""
     unit: str | None
     """Unit of the metric where it is not that of the metric's own name."""
+    simple: SimpleResult | None = Field(default=None, exclude_if=absent)
+    """None where no simple models were asked for."""
 
 
 class JudgedMethod(Part):
@@ -74,6 +89,16 @@ class TrialsOfRow(Part):
     equal: bool
 
 
+class OverSimple(Part):
+    """Networks of a task against its simple model."""
+
+    stl: Interval | None
+    """Paired change in percent of the simple model's value, positive is better; None where there is no STL side."""
+    joint: Interval
+    loses: list[Side]
+    """Sides that are worse by more than the margin, with the whole interval below 0."""
+
+
 class Row(Part):
     """One method on one task that has single-task models."""
 
@@ -97,6 +122,8 @@ class Row(Part):
     """Answer to whether the joint value stays within the tolerance; None where the task has none."""
     blind: list[Side] | None = Field(default=None, exclude_if=absent)
     """Sides that are not shown to be better than a predictor that has seen no input; None where both are."""
+    simple: OverSimple | None = Field(default=None, exclude_if=absent)
+    """None where no simple models were asked for."""
     verdict: str
     """`HELPED`, `HURT`, `no difference shown` or `undecided (n seeds)`."""
     tuning: TrialsOfRow | None = Field(default=None, exclude_if=absent)
@@ -113,6 +140,8 @@ class Unpaired(Part):
     joint: Summary
     blind: list[Side] | None = Field(default=None, exclude_if=absent)
     """As in `Row`; there is a joint side alone."""
+    simple: OverSimple | None = Field(default=None, exclude_if=absent)
+    """As in `Row`."""
 
 
 class Forgetting(Part):

@@ -71,6 +71,19 @@ def make_run(config: Config, path: RunPath, value: Value, optimum: dict[str, flo
     return Run.parse(content, str(path))
 
 
+def simple_runs(config: Config, values: dict[str, float], model: str = "ridge") -> list[Run]:
+    """Simple models of the tasks named, the same for every seed: task → test value of its primary metric."""
+    runs = []
+    for task, value in values.items():
+        metric = config.tasks[task].primary_metric
+        choice = {"model": model, "candidates": {"naive": 2 * value, model: value}}
+        for seed in config.base.seeds:
+            parts = {part: {task: {metric: value}} for part in ("train", "val", "test")}
+            content = run_json("simple", task, seed, (task,), simple=choice, detail={task: {}}, **parts)
+            runs.append(Run.parse(content, f"simple/{task}"))
+    return runs
+
+
 def write_runs(runs: Iterable[Run], root: Path) -> None:
     for run in runs:
         run.write(root / run.path.folder / "run.json")
