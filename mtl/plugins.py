@@ -17,6 +17,8 @@ from typing import Any
 from mtl.errors import UserError
 
 FOLDER = "plugins"
+MOST_NAMED = 20
+"""Modules that a message lists before it counts the others."""
 
 
 class PluginError(UserError):
@@ -113,6 +115,11 @@ def load(target: str, root: Path = Path()) -> Plugin:
     with _on_import_path(folder):
         try:
             module = importlib.import_module(module_name)
+        except ModuleNotFoundError as error:
+            names = module_name.split(".")
+            if error.name not in {".".join(names[: number + 1]) for number in range(len(names))}:  # one that it imports
+                raise PluginError(f"{target}: {file} cannot be imported: {failure(error)}.") from error
+            raise PluginError(f"{target}: there is no file {file}; {_held(folder)}.") from error
         except Exception as error:  # the user's module may fail in any way while it is imported
             raise PluginError(f"{target}: {file} cannot be imported: {failure(error)}.") from error
     origin = vars(module).get("__file__")
@@ -120,8 +127,25 @@ def load(target: str, root: Path = Path()) -> Plugin:
         raise PluginError(f"{target}: `{module_name}` is a module outside {FOLDER}/; give yours another name.")
     function = vars(module).get(name)
     if not callable(function):
-        raise PluginError(f"{target}: {file} has no function or class `{name}`.")
+        own = [key for key, value in vars(module).items() if callable(value) and _defined_in(value, module_name)]
+        has = f"it defines {', '.join(own)}" if own else "it defines none"
+        raise PluginError(f"{target}: {file} has no function or class `{name}`; {has}.")
     return Plugin(target, function, folder)
+
+
+def _defined_in(value: object, module: str) -> bool:
+    """Says whether a function or class was written in a module, not imported by it."""
+    return (inspect.isfunction(value) or inspect.isclass(value)) and value.__module__ == module
+
+
+def _held(folder: Path) -> str:
+    """The modules below plugins/ in words, as a target names them."""
+    inside = sorted(path.relative_to(folder) for path in folder.rglob("*.py") if path.name != "__init__.py")
+    names = [".".join(path.with_suffix("").parts) for path in inside if path.parts[0] != "__pycache__"]
+    if not names:
+        return f"{FOLDER}/ holds no module: put yours there"
+    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    return f"{FOLDER}/ holds the modules {', '.join(names[:MOST_NAMED])}{more}"
 
 
 def file_of(target: str, root: Path = Path()) -> Path:

@@ -32,7 +32,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="Should related time-series tasks be trained together? `mtl repro` answers; params.yaml asks.",
+    help="Should related tasks be trained together? `mtl repro` answers; params.yaml asks.",
 )
 preset_app = typer.Typer(no_args_is_help=True, help="Ready-made params.yaml files.")
 app.add_typer(preset_app, name="preset")
@@ -49,12 +49,14 @@ def validate() -> None:
     """Check params.yaml; exit code 2 and one message when a value cannot be used."""
     from mtl.config import load_config
     from pipelines.plugin_checks import check_plugins
+    from pipelines.preflight import check_written_out, missing_files
     from pipelines.sample_sizes import predictions_note
     from pipelines.study.search_space import arms
     from pipelines.study.search_space import check as check_tuning
 
     config = load_config()
     check_tuning(config, arms(config, every=False))
+    check_written_out(config, ROOT)
     untried = check_plugins(config, ROOT)
     single = len(config.baseline_tasks) * len(config.baseline.starts)
     runs = len(config.base.seeds) * (single + len(config.finetune.methods))
@@ -65,7 +67,7 @@ def validate() -> None:
     said = ", ".join(f"{count} {thing}{'' if count == 1 else 's'}" for thing, count in counts.items())
     print(f"params.yaml is fine: {said}.")
     sized = predictions_note(config, ROOT)
-    for note in [*untried, *([sized] if sized else [])]:
+    for note in [*untried, *missing_files(config, ROOT), *([sized] if sized else [])]:
         print(f"note: {note}.")
 
 

@@ -38,7 +38,10 @@ def add(
         list[Path] | None, typer.Argument(help="Its file or files; none for a source that needs no file.")
     ] = None,
     replace: Annotated[
-        bool, typer.Option("--replace", help="Put a newer file in the place of one of the same name.")
+        bool,
+        typer.Option(
+            "--replace", help="Put a newer file in the place of the one of its name, or of the source's only one."
+        ),
     ] = False,
 ) -> None:
     """Register your own file: copy it into data/raw/ and write its manifest data/raw/NAME.json."""
@@ -69,29 +72,36 @@ def summary(name: str, files: list[str], root: Path) -> str:
 
     manifest = RAW / f"{name}.json"
     if not files:
-        return f"{name}: registered in {manifest} as a source without files.\n{_next_step(name, root)}"
+        return f"{name}: registered in {manifest} as a source without files.\n{_next_step(name, files, root)}"
     if len(files) == 1:
         where = RAW / files[0]
     else:
         where = RAW / commonpath([Path(file).parent for file in files])
     count = f"{len(files):,} file{'' if len(files) == 1 else 's'}"
     held = size(sum((root / RAW / file).stat().st_size for file in files))
-    return f"{name}: {count}, {held}, in {where.as_posix()}; {manifest} holds the hashes.\n{_next_step(name, root)}"
+    return (
+        f"{name}: {count}, {held}, in {where.as_posix()}; {manifest} holds the hashes.\n{_next_step(name, files, root)}"
+    )
 
 
-def _next_step(name: str, root: Path) -> str:
-    """The command that makes use of a source that was registered."""
+def _next_step(name: str, files: list[str], root: Path) -> str:
+    """The command that makes use of a source that was registered with these files, below data/raw/."""
     from mtl.config.yaml_file import read_yaml
+    from mtl.data.files.manifest import RAW
     from mtl.errors import ConfigError
 
     try:
         params = read_yaml(root / "params.yaml")
         named = name in params["prepare"]["sources"]
-    except (ConfigError, KeyError, TypeError):  # No params.yaml yet, or one that `mtl validate` will complain of.
-        named = False
-    if named:
-        return "Next: `mtl repro`."
-    return f"Next: describe it as `prepare.sources.{name}` in params.yaml, then run `mtl validate`."
+        path = params["prepare"]["sources"][name].get("path") if named else None
+    except (ConfigError, KeyError, TypeError, AttributeError):  # None yet, or one that `mtl validate` will complain of.
+        named, path = False, None
+    if not named:
+        return f"Next: describe it as `prepare.sources.{name}` in params.yaml, then run `mtl validate`."
+    places = [(RAW / file).as_posix() for file in files]
+    if isinstance(path, str) and files and not any(place.startswith(path) for place in places):
+        return f"Next: let `prepare.sources.{name}.path` name {places[0]}, found {path!r}; then run `mtl repro`."
+    return "Next: `mtl repro`."
 
 
 @app.command("list")

@@ -1,5 +1,6 @@
 """Checks before DVC starts: mistakes that it would refuse with its own exit code get our messages and exit code 2."""
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -33,7 +34,7 @@ def check(config: Config, targets: list[str], root: Path = Path()) -> None:
     stages: dict[str, Any] = read_yaml(root / DVC_FILE)["stages"]
     params: dict[str, Any] = read_yaml(root / PARAMS)
     _check_targets(targets, stages, params, root)
-    _check_watched(stages, params)
+    check_written_out(config, root)
     _check_files(config, root)
     check_plugins(config, root)
 
@@ -51,15 +52,35 @@ def _check_targets(targets: list[str], stages: dict[str, Any], params: dict[str,
             raise UserError(f"`repro` should be given stages among {', '.join(known)}, found {target!r}.")
 
 
-def _check_watched(stages: dict[str, Any], params: dict[str, Any]) -> None:
-    """A default that is not written out works everywhere but in DVC, which cannot see whether it changed."""
-    for name, stage in stages.items():
+def check_written_out(config: Config, root: Path = Path()) -> None:
+    """Checks that every value that a stage watches is written out in params.yaml.
+
+    A default that is not works everywhere but in DVC, which cannot see whether it changed.
+
+    Args:
+        config: the checked content of params.yaml.
+        root: folder of the project; one without dvc.yaml has no stage.
+
+    Raises:
+        ConfigError: names every value that is missing, with its default.
+    """
+    if not (root / DVC_FILE).exists():
+        return
+    params: dict[str, Any] = read_yaml(root / PARAMS)
+    missing: dict[str, str] = {}
+    for name, stage in read_yaml(root / DVC_FILE)["stages"].items():
         for path in stage.get("do", stage).get("params", []):
             if not TEMPLATE.search(path) and _value(params, path) is _ABSENT:
-                raise ConfigError(
-                    f"{PARAMS}: `{path}` is missing: the stage {name} watches it, so it should be written out, even "
-                    "with its default value (presets/sensors.yaml has them all)."
-                )
+                missing.setdefault(path, name)
+    if not missing:
+        return
+    defaults = config.model_dump(mode="json", by_alias=True)
+    first, stage = next(iter(missing.items()))
+    lines = ", ".join(f"`{path}: {json.dumps(_value(defaults, path))}`" for path in missing)
+    raise ConfigError(
+        f"{PARAMS}: `{first}` is missing: the stage {stage} watches it, so it should be written out, even with its "
+        f"default value. Add {lines} (presets/sensors.yaml has them all)."
+    )
 
 
 def _check_files(config: Config, root: Path) -> None:
@@ -68,6 +89,14 @@ def _check_files(config: Config, root: Path) -> None:
 
     for name, source in config.prepare.sources.items():
         verify(name, source, root)  # Says how to register or fetch it.
+
+
+def missing_files(config: Config, root: Path = Path()) -> list[str]:
+    """What `mtl repro` would miss of the raw files, in words; no file is read, so that it takes no time."""
+    from mtl.data.files.verify import missing_problem
+
+    problems = [missing_problem(name, source, root) for name, source in config.prepare.sources.items()]
+    return [f"`mtl repro` will stop: {problem.removesuffix('.')}" for problem in problems if problem is not None]
 
 
 _ABSENT: Any = object()

@@ -27,7 +27,9 @@ def encoder_problem(encoder: EncoderConfig, samples: Sequence[Sample]) -> Proble
                 f"should be {', '.join(others)} or {last} for {sample.whose} ({sample.kind.words(sample.shape)}), "
             )
             return "encoder.kind", f"{message}found {encoder.kind!r}."
-        problem = encoder.problem(sample) or (constant_problem(sample, encoder.kind) if encoder.normalises else None)
+        # First: a window of one row stays a constant whatever the encoder's own sizes are changed to.
+        constant = constant_problem(sample, encoder.kind) if encoder.normalises else None
+        problem = constant or encoder.problem(sample)
         if problem is not None:
             return problem
     return _of_one_shape(encoder, samples) if encoder.one_shape else None

@@ -178,8 +178,8 @@ class ArraysSource(SourceBase):
 
 
 class PythonSource(SourceBase):
-    """A user's own source under plugins/: `target: module:callable` returns an `mtl.types.Prepared` or an
-    `mtl.types.ImageSet`."""
+    """A user's own source under plugins/: `target: module:callable` returns an `mtl.types.Prepared` (windows or a
+    series), an `mtl.types.ImageSet`, or an `mtl.types.RowSet` (rows of numbers)."""
 
     kind: Literal["python"]
     target: Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")]

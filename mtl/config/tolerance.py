@@ -1,6 +1,5 @@
 """`evaluate.tolerance`: by which share a task may get worse and still count as kept."""
 
-import math
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator
@@ -14,8 +13,8 @@ def _shares(section: Any) -> Any:
     values = list(section.values()) if isinstance(section, dict) else [section]
     for value in values:
         number = isinstance(value, int | float) and not isinstance(value, bool)
-        if not number or not math.isfinite(value) or value < 0:
-            example = "a share of at least 0 such as 0.05, or a share for each of some tasks such as {fault: 0.02}"
+        if not number or not 0 <= value <= 1:  # false of NaN too
+            example = "a share from 0 to 1 such as 0.05 (5 %), or a share for each of some tasks such as {fault: 0.02}"
             raise ValueError(f"should be {example}, found {shown(value)}")
     return section
 

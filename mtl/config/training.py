@@ -59,10 +59,15 @@ class StoppingConfig(Section):
     """Choice of the epoch that is kept, judged on validation data with fixed weights."""
 
     criterion: Literal["forecast", "combined", "constrained"] = "combined"
+    """Measure of an epoch on validation data. `combined`: the mean error of the main tasks by λ, labels by their error
+    rate; `forecast`: the mean error of the tasks of numbers alone, forecasts and regressions; `constrained`: the error
+    of the labels among the epochs that keep each task of numbers within `tolerance` of its single-task run. They differ
+    for runs that train both numbers and labels alone: any other run is judged by the mean of its tasks."""
     patience: PositiveInt | None = 5
     """Epochs without improvement before training ends; null trains to the end. The best epoch is kept either way."""
-    tolerance: NonNegativeFloat = 0.05
-    """`constrained`: how much validation MSE may lie above the single-task run's."""
+    tolerance: Fraction = 0.05
+    """`constrained`: the share by which the validation error of a task of numbers may lie above the single-task
+    run's."""
     default_lambda: Fraction = 0.5
     """Weight of the labels in `combined` for methods that have no λ of their own."""
 

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from mtl.config.common import Count, Name, NonNegativeFloat, Number, PositiveInt, Section, Seed
+from mtl.config.common import Count, Fraction, Name, Number, PositiveInt, Section, Seed
 
 
 class FloatRange(Section):
@@ -102,7 +102,7 @@ class TuneConfig(Section):
     older name `forecast_mse` is taken too), `accuracy` that over the main labels of theirs (where less is better, 1
     less it); `combined` is (1 − λ₀) · error + λ₀ · (1 − accuracy) with λ₀ = train.stopping.default_lambda, whatever λ a
     trial has."""
-    tolerance: NonNegativeFloat | None = None
+    tolerance: Fraction | None = None
     """A trial is feasible when the error of every main forecast and regression is at most (1 + tolerance) times the
     single-task run's; null: every trial is."""
     sampler: Literal["tpe", "gp", "random", "grid"] = "tpe"

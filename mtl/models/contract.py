@@ -219,19 +219,37 @@ def _check_stages(encoder: StagedEncoder, x: Float[Tensor, "B *S"], missed: Miss
 
 
 def _check_training(encoder: Encoder, x: Float[Tensor, "B *S"], missed: Missed, where: str) -> None:
-    """A copy of the encoder can be trained: its weights get gradients, and finite ones."""
-    copied = missed.unless_it_fails("copy", "it cannot be copied (copy.deepcopy)")
-    with torch.random.fork_rng(devices=[]), torch.enable_grad(), copied:
-        twin = copy.deepcopy(encoder).train()
-        weights = [weight for weight in twin.parameters() if weight.requires_grad]
-        if not weights:
-            return
-        with missed.unless_it_fails("training", f"it failed in training mode {where}"):
-            tokens = twin(x.clone(), None).tokens
-            if missed.unless(tokens.requires_grad, "gradient", "its features should carry gradients to its weights"):
-                tokens.square().sum().backward()
-                gradients = [weight.grad for weight in weights if weight.grad is not None]
-                finite = all(bool(gradient.isfinite().all()) for gradient in gradients)
-                missed.unless(
-                    finite, "finite gradient", f"its gradients should be finite, found NaN or infinity {where}"
-                )
+    """Checks that the encoder can be copied, and that its weights get gradients, and finite ones.
+
+    It is a copy that is trained; an encoder that cannot be copied is trained itself and then has its numbers again, so
+    that its other points are told too.
+    """
+    twin, kept = encoder, None
+    with missed.unless_it_fails("copy", "it cannot be copied (copy.deepcopy)"):
+        twin = copy.deepcopy(encoder)
+    if twin is encoder:
+        kept = [(part, part.detach().clone()) for part in (*encoder.parameters(), *encoder.buffers())]
+    training = twin.training
+    with torch.random.fork_rng(devices=[]), torch.enable_grad():
+        try:
+            _check_gradients(twin.train(), x, missed, where)
+        finally:
+            twin.train(training)
+            for part, before in kept or []:
+                part.data.copy_(before)
+                part.grad = None
+
+
+def _check_gradients(encoder: Encoder, x: Float[Tensor, "B *S"], missed: Missed, where: str) -> None:
+    """Checks the gradients of one pass in training mode, of an encoder that may be changed by it."""
+    weights = [weight for weight in encoder.parameters() if weight.requires_grad]
+    if not weights:
+        return
+    with missed.unless_it_fails("training", f"it failed in training mode {where}"):
+        tokens = encoder(x.clone(), None).tokens
+        if missed.unless(tokens.requires_grad, "gradient", "its features should carry gradients to its weights"):
+            tokens.square().sum().backward()
+            gradients = [weight.grad for weight in weights if weight.grad is not None]
+            finite = all(bool(gradient.isfinite().all()) for gradient in gradients)
+            message = f"its gradients should be finite, found NaN or infinity {where}"
+            missed.unless(finite, "finite gradient", message)

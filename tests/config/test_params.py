@@ -63,6 +63,7 @@ WRONG: list[tuple[str, Callable[[Raw], None], str, str, str]] = [
     ("λ below 0", _at(f"{METHODS}.joint.lambda", -0.1), f"{METHODS}.joint.lambda", "found -0.1", "equal to 0"),
     ("λ with uncertainty", _at(f"{METHODS}.uncertainty.lambda", 0.2), f"{METHODS}.uncertainty.lambda",
      "not a known key", "Uncertainty weighting learns its weights, so it excludes λ"),
+    ("a window of one row", _at("tasks.fault.input_len", 1), "tasks.fault.input_len", "found 1", "at least 2 rows"),
     ("patch longer than the window", _at("encoder.patch_len", 96), "encoder.patch_len", "found 96", "at most"),
     ("heads that do not divide", _at("encoder.heads", 3), "encoder", "3 heads for a width of 32", "divide d_model"),
     ("narrow heads", _at("encoder.heads", 16), "encoder", "found 2", "`recipe: published` admits it"),

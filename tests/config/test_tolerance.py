@@ -1,5 +1,6 @@
 """`evaluate.tolerance`: one share for tasks of numbers, or one of its own for each of some tasks."""
 
+import math
 from typing import Any
 
 import pytest
@@ -33,13 +34,18 @@ def test_one_share_is_that_of_tasks_of_numbers_and_a_mapping_names_any() -> None
 
     assert tolerances(0.1) == {"ahead": 0.1, "fault": None}
     assert tolerances({"fault": 0}) == {"ahead": None, "fault": 0.0}
-    assert tolerances({"fault": 0.02, "ahead": 1.5}) == {"ahead": 1.5, "fault": 0.02}
+    assert tolerances({"fault": 0.02, "ahead": 1}) == {"ahead": 1.0, "fault": 0.02}
     assert tolerances({}) == {"ahead": None, "fault": None}
 
 
-@pytest.mark.parametrize("wrong", ["high", -0.1, True, None, [0.1], {"fault": -0.1}, {"fault": "low"}, {"fault": None}])
+WRONG = [5, math.nan, "high", -0.1, True, None, [0.1], {"ahead": 5}, {"fault": -0.1}, {"fault": "low"}, {"fault": None}]
+
+
+@pytest.mark.parametrize("wrong", WRONG)
 def test_a_share_of_another_form_is_refused_in_one_message(wrong: object) -> None:
-    with pytest.raises(ConfigError, match=r"`evaluate.tolerance`: should be a share of at least 0 such as 0.05, or a"):
+    with pytest.raises(
+        ConfigError, match=r"`evaluate.tolerance`: should be a share from 0 to 1 such as 0.05 \(5 %\), "
+    ):
         config(wrong)
 
 

@@ -9,13 +9,15 @@ import torch
 from torch import Tensor
 
 from mtl.config import DenoiseObjective, PythonEncoder
-from mtl.config.inputs import IMAGES, ROWS, InputKind
+from mtl.config.inputs import IMAGES, ROWS, WINDOWS, InputKind, Sample
 from mtl.config.sharing import CrossStitchSharing
 from mtl.errors import UserError
 from mtl.models.base import Encoder
 from mtl.models.build import build_model, build_pretrainer
+from mtl.models.contract import missed_points
 from mtl.models.heads import FlatForecastHead, JointForecastHead, LinearHead, PooledClassifier
 from mtl.models.multitask import MultiTaskModel
+from mtl.models.plugins import build_network
 from tests.helpers.specs import Kind
 from tests.models.cases import CHANNELS, LENGTH, PLUGIN, task, write_plugin
 
@@ -98,8 +100,11 @@ class TestTarget:
     @pytest.mark.parametrize(
         ("target", "message"),
         [
-            ("mtl_test_absent:Pairs", r"plugins/mtl_test_absent.py cannot be imported: ModuleNotFoundError"),
-            ("mtl_test_pairs:Absent", "plugins/mtl_test_pairs.py has no function or class `Absent`"),
+            (
+                "mtl_test_absent:Pairs",
+                "there is no file plugins/mtl_test_absent.py; plugins/ holds the modules mtl_test_p",
+            ),
+            ("mtl_test_pairs:Absent", "plugins/mtl_test_pairs.py has no function or class `Absent`; it defines Pairs"),
             ("json:loads", "`json` is a module outside plugins/; give yours another name"),
             ("mtl_test_pairs:Pairs", r"failed: KeyError: 'width' \(line 12 of mtl_test_pairs.py\)"),
         ],
@@ -298,3 +303,28 @@ class TestWholeEncoder:
             build("mtl_test_worse:Pairs", width=8)
         for point in ("3 points", r"\(1\) its attribute `dropout`", r"\(2\) Features.tokens", r"\(3\) Features.std"):
             assert caught.match(point), str(caught.value)
+
+    def test_an_encoder_that_cannot_be_copied_is_told_its_other_points_and_keeps_its_numbers(
+        self, project_folder: Path
+    ) -> None:
+        text = PLUGIN.replace("        self.linear", "        self.lock = threading.Lock()\n        self.linear")
+        text = text.replace("import torch\n", "import threading\nimport torch\n", 1)
+        text = text.replace(
+            "        return Features",
+            "        tokens = tokens + 0 * self.linear.bias.abs().sqrt()\n        return Features",
+        )
+        write_plugin(project_folder, text, "mtl_test_locked")
+        config = PythonEncoder(kind="python", target="mtl_test_locked:Pairs", options={"width": 8})
+        network = build_network(config)
+        assert isinstance(network, Encoder)
+        with torch.no_grad():
+            network.get_submodule("linear").get_parameter("bias").zero_()
+        before = {name: value.clone() for name, value in network.state_dict().items()}
+        points = missed_points(network, [Sample("tasks.task", WINDOWS, (CHANNELS, LENGTH))])
+        assert len(points) == 2
+        assert points[0].startswith("it cannot be copied (copy.deepcopy) (TypeError: cannot pickle")
+        assert points[1].startswith("its gradients should be finite, found NaN")
+        assert all(weight.grad is None for weight in network.parameters())
+        assert network.training and all(
+            torch.equal(value, before[name]) for name, value in network.state_dict().items()
+        )

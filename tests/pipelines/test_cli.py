@@ -77,6 +77,30 @@ def test_a_wrong_value_stops_every_command(
     assert _files(workspace) == before
 
 
+def test_a_default_that_is_not_written_out_is_told_by_validate_as_by_repro(
+    workspace: Path, project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copyfile(project / "dvc.yaml", workspace / "dvc.yaml")
+    params = workspace / "params.yaml"
+    params.write_text(re.sub(r"(?m)^  (threads: 1|slices: \[\]) .*\n", "", params.read_text()))
+    said = []
+    for command in ("validate", "repro"):
+        assert _mtl(monkeypatch, command) == 2
+        said.append(capsys.readouterr().err)
+    assert said[0] == said[1]
+    assert "Add `evaluate.slices: []`, `base.threads: 1` (presets/sensors.yaml has them all)." in said[0]
+
+
+def test_validate_says_which_file_is_missing(
+    workspace: Path, project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(project / "data/raw", workspace / "data/raw", ignore=shutil.ignore_patterns("*.csv", "*.zip"))
+    assert _mtl(monkeypatch, "preset", "use", "etth1-har") == 0
+    assert _mtl(monkeypatch, "validate") == 0
+    missing = "note: `mtl repro` will stop: data/raw/ETTh1.csv is missing: run `mtl data get etth1`."
+    assert missing in capsys.readouterr().out.splitlines()
+
+
 def test_repro_outside_a_project_says_so(
     workspace: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -69,6 +69,26 @@ def test_adding_a_folder_prints_a_summary_and_the_next_command(project_folder: P
     assert CliRunner().invoke(app, ["add", "noise"]).output.startswith("noise: registered in data/raw/noise.json as a")
 
 
+def test_replacing_by_a_file_of_another_name_keeps_the_place_that_params_name(project_folder: Path) -> None:
+    elsewhere = project_folder / "somewhere"
+    newer = series_text(50)
+    (elsewhere / "mine_2026.csv").write_text(newer)
+    (elsewhere / "mine_2026.parquet").write_text("other")
+    assert CliRunner().invoke(app, ["add", "mine", "somewhere/mine.csv"]).exit_code == 0
+    done = CliRunner().invoke(app, ["add", "mine", "somewhere/mine_2026.csv", "--replace"])
+    assert done.output.splitlines()[0].startswith("mine: 1 file, ") and "in data/raw/mine.csv; " in done.output
+    assert (project_folder / "data/raw/mine.csv").read_text() == newer
+    refused = CliRunner().invoke(app, ["add", "mine", "somewhere/mine_2026.parquet", "--replace"])
+    assert refused.exit_code == 2
+    said = "should be given files of `mine`'s own names, mine.csv, found mine_2026.parquet: give it the name of the"
+    assert said in " ".join(refused.output.split())
+    beside = CliRunner().invoke(app, ["add", "mine", "somewhere/mine_2026.csv"]).output.splitlines()
+    assert beside[1] == (
+        "Next: let `prepare.sources.mine.path` name data/raw/mine_2026.csv, found 'data/raw/mine.csv'; then run `mtl "
+        "repro`."
+    )
+
+
 def test_errors_end_in_one_message_and_exit_code_2(
     project_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,5 +1,6 @@
 """What `mtl repro` lets DVC say of a stage that failed."""
 
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -25,12 +26,26 @@ FAILING = "import sys\nprint('error: a wrong value.', file=sys.stderr)\nraise Sy
 def test_the_message_of_a_stage_stands_alone(
     command: str, code: int, said: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / ".dvc").mkdir()
-    (tmp_path / ".dvc/config").write_text("[core]\n    no_scm = true\n    analytics = false\n")
-    (tmp_path / "dvc.yaml").write_text(f"stages: {{one: {{foreach: [x], do: {{cmd: '{command}'}}}}}}\n")
+    one_stage(tmp_path, command, "[core]\n    no_scm = true\n    analytics = false\n")
     (tmp_path / "stages").mkdir()
     (tmp_path / "stages/fails.py").write_text(FAILING)
-    (tmp_path / "pipelines").symlink_to(Path(__file__).resolve().parents[2] / "pipelines")
-    (tmp_path / "mtl").symlink_to(Path(__file__).resolve().parents[2] / "mtl")
     assert run_dvc(["repro"], tmp_path) == code
     assert capfd.readouterr().err.endswith(said)
+
+
+def one_stage(folder: Path, command: str, config: str) -> None:
+    """A project of one DVC stage, which can import ours."""
+    (folder / ".dvc").mkdir()
+    (folder / ".dvc/config").write_text(config)
+    (folder / "dvc.yaml").write_text(f"stages: {{one: {{foreach: [x], do: {{cmd: '{command}'}}}}}}\n")
+    for name in ("pipelines", "mtl"):
+        (folder / name).symlink_to(Path(__file__).resolve().parents[2] / name)
+
+
+def test_hints_on_git_do_not_stand_before_the_verdicts(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    subprocess.run(["git", "init", "--quiet", str(tmp_path)], check=True)
+    one_stage(tmp_path, "echo made", "[core]\n    analytics = false\n")
+    assert run_dvc(["repro"], tmp_path) == 0
+    out = capfd.readouterr().out
+    assert "Running stage 'one@x':" in out and "Use `dvc push` to send" in out
+    assert "git" not in out and "autostage" not in out

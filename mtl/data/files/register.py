@@ -20,11 +20,12 @@ def add(name: str, files: Sequence[Path], root: Path, replace: bool = False) -> 
     its files takes that one's place, and its hash is accepted as well; if the set has one file only, the same
     ending is enough. Files of a known set that lie in data/raw/ already need not be named, nor the others of one's own
     set when only files of it are given. No files: an empty manifest, as a synthetic source needs it. `replace`: a file
-    of that name in data/raw/ may be another one so far.
+    of that name in data/raw/ may be another one so far, and a file of another name takes the place of a source's only
+    one.
 
     Raises:
-        DataError: a file is missing, is a link, is none of a known set's, or would overwrite another file in data/raw/
-            without `replace`.
+        DataError: a file is missing, is a link, is none of a known set's, would overwrite another file in data/raw/
+            without `replace`, or with it has the name of none of the source's files.
     """
     raw = root / RAW
     old = read_manifest(name, root)
@@ -50,8 +51,11 @@ def add(name: str, files: Sequence[Path], root: Path, replace: bool = False) -> 
                 f"`{name}` is a known data set and also needs {', '.join(missing)}: name the rest as well, or run "
                 f"`mtl data get {name}` first."
             )
-    elif old is not None and pairs and {relative for _, relative in pairs} <= set(old.files):
-        entries = dict(old.files)  # Some of its files, registered anew.
+    elif old is not None and pairs:
+        if replace:
+            pairs = _in_place_of_old(name, pairs, list(old.files))
+        if {relative for _, relative in pairs} <= set(old.files):
+            entries = dict(old.files)  # Some of its files, registered anew.
     _check_places(pairs, raw, replace)
     read_origins(name, root)  # Damage there is found before anything is copied.
     origins = {}
@@ -68,6 +72,24 @@ def add(name: str, files: Sequence[Path], root: Path, replace: bool = False) -> 
         write_manifest(name, manifest, root)
         record_origins(name, origins, root)
     return manifest
+
+
+def _in_place_of_old(name: str, pairs: list[tuple[Path, str]], held: list[str]) -> list[tuple[Path, str]]:
+    """The pairs of a replacement: a file takes the place of the one of its name, or of the only one that there is.
+
+    Raises:
+        DataError: it is not clear which file one of them should replace.
+    """
+    strangers = [relative for _, relative in pairs if relative not in held]
+    if not held or not strangers:
+        return pairs
+    if len(held) == len(pairs) == 1 and Path(held[0]).suffix == Path(strangers[0]).suffix:
+        return [(pairs[0][0], held[0])]
+    raise DataError(
+        f"`--replace` should be given files of `{name}`'s own names, {', '.join(held)}, found {strangers[0]}: give it "
+        f"the name of the file that it replaces; or leave `--replace` out to make it the file of `{name}` instead, and "
+        f"let `prepare.sources.{name}.path` name it."
+    )
 
 
 def _registered(sha256: str, old: ManifestFile | None) -> ManifestFile:

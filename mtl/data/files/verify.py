@@ -4,7 +4,7 @@ from pathlib import Path
 
 from mtl.config.sources import Source
 from mtl.data.files.content import file_sha256
-from mtl.data.files.manifest import RAW, read_manifest
+from mtl.data.files.manifest import RAW, Manifest, read_manifest
 from mtl.errors import DataError
 
 
@@ -15,32 +15,55 @@ def verify(name: str, source: Source, root: Path) -> dict[str, str]:
         DataError: no manifest, a file that is missing or that the manifest does not accept, or a `path` of the
             config that the manifest does not cover.
     """
+    problem = missing_problem(name, source, root)
     manifest = read_manifest(name, root)
-    needed = source.files
-    register = " ".join([f"mtl data add {name}", *(f"'{path}'" for path in source.to_add)])
-    if manifest is None:
-        raise DataError(f"{RAW / name}.json is missing: run `{register}`.")
+    if problem is not None or manifest is None:
+        raise DataError(problem or f"{RAW / name}.json is missing.")
     hashes = {}
-    own = register if len(manifest.files) > 1 and needed else f"mtl data add {name} FILE"
-    command = f"mtl data get {name}" if manifest.known else own
     for relative, entry in manifest.files.items():
         path = root / RAW / relative
-        if not path.is_file():
-            raise DataError(f"{RAW / relative} is missing: run `{command}`.")
         if not entry.accepts(path):
             raise DataError(
                 f"{RAW / relative} is not the file that {RAW / name}.json means: its sha256 is {file_sha256(path)}. "
                 f"To use it as it is, run `mtl data add {name} '{RAW / relative}'`; "
-                f"else move it away and run `{command}`."
+                f"else move it away and run `{_command(name, source, manifest)}`."
             )
         hashes[relative] = file_sha256(path)
-    for needs in needed:
-        covered = [RAW / relative for relative in hashes]
+    return hashes
+
+
+def missing_problem(name: str, source: Source, root: Path) -> str | None:
+    """Sentence on the manifest or a file of the source that is not there, with the command that brings it; None if all
+    are. No file is read.
+
+    Raises:
+        DataError: the manifest is there and cannot be used.
+    """
+    manifest = read_manifest(name, root)
+    register = _register(name, source)
+    if manifest is None:
+        return f"{RAW / name}.json is missing: run `{register}`."
+    for relative in manifest.files:
+        if not (root / RAW / relative).is_file():
+            return f"{RAW / relative} is missing: run `{_command(name, source, manifest)}`."
+    for needs in source.files:
+        covered = [RAW / relative for relative in manifest.files]
         if not any(Path(needs) == path or Path(needs) in path.parents for path in covered):
             if RAW in Path(needs).parents and not (root / needs).exists():
-                raise DataError(f"{needs} is missing: put it there and run `{register}`.")
-            raise DataError(
+                return f"{needs} is missing: put it there and run `{register}`."
+            return (
                 f"`prepare.sources.{name}.path`: {needs} is not listed in {RAW / name}.json: "
                 f"run `{register}` and let `path` name the copy in {RAW}."
             )
-    return hashes
+    return None
+
+
+def _register(name: str, source: Source) -> str:
+    """The command that registers the files that the section of the source names."""
+    return " ".join([f"mtl data add {name}", *(f"'{path}'" for path in source.to_add)])
+
+
+def _command(name: str, source: Source, manifest: Manifest) -> str:
+    """The command that brings the files of a source that has a manifest."""
+    own = _register(name, source) if len(manifest.files) > 1 and source.files else f"mtl data add {name} FILE"
+    return f"mtl data get {name}" if manifest.known else own
