@@ -208,11 +208,11 @@ def jobs(folder: Path, preset: str) -> list[Result]:
     config = seeds(folder, 4)  # two rounds of two
     for name in config.prepare.sources:
         run_in(folder, "-m", "stages.prepare", name)
-    one, two = (last_json(run_in(folder, "-m", "benchmarks.jobs", str(n)))["seconds"] for n in (1, 2))
+    alone, paired = (last_json(run_in(folder, "-m", "benchmarks.jobs", str(n)))["seconds"] for n in (1, 2))
     return [
-        Result(f"4 runs of {preset}, one at a time", one, "s"),
-        Result(f"4 runs of {preset}, two at a time", two, "s"),
-        Result("two jobs against one", one / two, "×", 1.8, True),
+        Result(f"4 runs of {preset}, one at a time", alone, "s"),
+        Result(f"4 runs of {preset}, two at a time", paired, "s"),
+        Result("two jobs against one", alone / paired, "×", 1.8, True),
     ]
 
 

@@ -161,11 +161,11 @@ def main(given: Sequence[str] | None = None) -> int:
     options = command.parse_args(given)
     images: int = options.images
     make_deterministic(0, 1)
-    two, one, hundred = Load(2, images), Load(1, images), Load(100, images)
+    two, single, hundred = Load(2, images), Load(1, images), Load(100, images)
     number, numbers = Load(1, images, numbers=True), Load(100, images, numbers=True)
     seconds = interleaved({
         "ours": two.ours(), "usual": two.plain(Usual), "lean": two.plain(Lean),
-        "one head": one.ours(), "100 heads": hundred.ours(), "one number": number.ours(),
+        "one head": single.ours(), "100 heads": hundred.ours(), "one number": number.ours(),
         "100 numbers": numbers.ours(),
         "network": network_alone(two), **{f"batches {k}": work for k, work in gathering(two).items()},
     }, options.rounds)  # fmt: skip

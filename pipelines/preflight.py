@@ -43,8 +43,8 @@ def _check_targets(targets: list[str], stages: dict[str, Any], params: dict[str,
     known = list(stages)
     for name, stage in stages.items():
         if "foreach" in stage:
-            found = TEMPLATE.fullmatch(str(stage["foreach"]))
-            members = _value(params, found.group(1)) if found else None
+            template = TEMPLATE.fullmatch(str(stage["foreach"]))
+            members = _value(params, template.group(1)) if template else None
             known += [f"{name}@{key}" for key in members or ()]
     for target in targets:
         # DVC also takes the files that stages write, and stages of other files as FILE:STAGE.

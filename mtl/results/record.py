@@ -210,7 +210,7 @@ class Run(ResultFile):
     their classes; None in files from before it was measured."""
     phases: list[Phase] | None
     simple: SimpleChoice | None = Field(default=None, exclude_if=absent)
-    """Which simple model this is; None in runs of networks."""
+    """Simple model of the run; None in runs of networks."""
     identity: dict[str, str]
     """Hashes of the settings and data that the result depends on."""
 

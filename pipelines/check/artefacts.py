@@ -97,8 +97,8 @@ def where(first: Path, second: Path) -> str:
             return f"is missing in the {which} run"
     ours, theirs = first.read_bytes(), second.read_bytes()
     if first.suffix == ".json":
-        for key, one, other in differences(json.loads(ours), json.loads(theirs)):
-            return f"at {key}: {one} in the first run, {other} in the second"
+        for key, here, there in differences(json.loads(ours), json.loads(theirs)):
+            return f"at {key}: {here} in the first run, {there} in the second"
     at = next((i for i, (a, b) in enumerate(zip(ours, theirs, strict=False)) if a != b), min(len(ours), len(theirs)))
     return f"from byte {at} on ({len(ours)} bytes in the first run, {len(theirs)} in the second)"
 
@@ -113,8 +113,8 @@ def differences(first: Any, second: Any, key: str = "") -> Iterator[tuple[str, s
             yield from differences(first.get(name, ABSENT), second.get(name, ABSENT), inner)
     elif isinstance(first, list) and isinstance(second, list):
         for number in range(max(len(first), len(second))):
-            one, other = (side[number] if number < len(side) else ABSENT for side in (first, second))
-            yield from differences(one, other, f"{key}[{number}]")
+            here, there = (side[number] if number < len(side) else ABSENT for side in (first, second))
+            yield from differences(here, there, f"{key}[{number}]")
     elif type(first) is not type(second) or first != second:
         yield key or "the whole value", _shown(first), _shown(second)
 

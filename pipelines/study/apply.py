@@ -31,9 +31,9 @@ class Chosen:
     objectives: list[str]
     seeds: list[int]
     diff: str
-    """Of params.yaml; empty when it had these values."""
+    """Unified diff of params.yaml; empty when it had these values."""
     changed: list[str]
-    """What is another than when the study was made, so that its numbers may not come again."""
+    """Conditions that differ from those when the study was made, so that its numbers may not come again."""
     tuning: dict[str, Any]
     """Finished trials behind the settings of every arm, and whether they are equal (`mtl.config.budgets`)."""
     shared: list[str]
@@ -76,7 +76,7 @@ def apply(which: str, name: str, url: str | None, root: Path = Path()) -> Chosen
 
 
 def described(chosen: Chosen) -> str:
-    """What was written, in words, and what to do next."""
+    """Sentences that tell what was written and what to do next."""
     values = _values(chosen.objectives, chosen.trial)
     seeds = ", ".join(map(str, chosen.seeds))
     text = f"Trial {chosen.trial.number} of {chosen.arm}: {values} on validation data, seed {seeds}."
@@ -99,17 +99,17 @@ def _values(objectives: list[str], trial: FrozenTrial) -> str:
 def _studies(name: str, store: Store) -> dict[str, optuna.Study]:
     """Arm → its study."""
     known = optuna.get_all_study_names(store.storage)
-    found = {
+    studies = {
         full.removeprefix(f"{name}/"): optuna.load_study(study_name=full, storage=store.storage)
         for full in known
         if full.startswith(f"{name}/")
     }
-    if not found:
+    if not studies:
         there = ", ".join(sorted({full.partition("/")[0] for full in known}))
         if not there:
             raise UserError(f"There is no study in {store.url.render_as_string()} yet; `mtl tune` makes one.")
         raise UserError(f"`--study` should name a study that is there ({there}), found {name!r}.")
-    return found
+    return studies
 
 
 def _best(studies: dict[str, optuna.Study]) -> tuple[str, FrozenTrial]:

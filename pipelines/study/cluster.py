@@ -22,18 +22,18 @@ from pipelines.study.workers import SHOW_SECONDS
 
 
 def check_addresses(scheduler: str, storage: str | None) -> None:
-    """Whether a scheduler's workers could be reached there, and reach the study.
+    """Checks the addresses that a cluster's workers need: of their scheduler, and of the study's storage.
 
     Raises:
-        UserError: the address is none, or the storage is a file.
+        UserError: the scheduler's is no address, or the storage is a file.
     """
     if not re.fullmatch(r"(tcp|tls)://(\[[0-9a-fA-F:]+\]|[^\s/:\[\]]+):\d{1,5}/?", scheduler):
         raise UserError(f"`--scheduler` should be an address such as tcp://127.0.0.1:8786, found {shown(scheduler)}.")
     if storage is None or storage.startswith("sqlite"):
-        found = "none" if storage is None else shown(storage)
+        given = "none" if storage is None else shown(storage)
         raise UserError(
             "`--scheduler` needs `--storage postgresql://…`: its workers may be on other machines, which cannot share "
-            f"a SQLite file; found {found}."
+            f"a SQLite file; found {given}."
         )
 
 

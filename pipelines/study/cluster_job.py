@@ -38,7 +38,7 @@ SHARE = (
 
 @dataclass(frozen=True)
 class Order:
-    """What a worker needs to know of a study; holds only what JSON does."""
+    """Facts of a study that its workers need; JSON can hold all of them."""
 
     study: str
     trials: int
@@ -51,7 +51,7 @@ class Order:
     """Digest of the code that handles trials."""
     storage: str
     seconds: float | None
-    """After which no trial is begun."""
+    """Seconds after which no trial is begun; None: no limit."""
 
     def dump(self) -> str:
         return json.dumps(asdict(self))

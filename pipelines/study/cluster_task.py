@@ -1,4 +1,4 @@
-"""What a Dask worker is asked to run: a process that trains, for as long as Dask wants it; imports nothing heavy.
+"""Task of a Dask worker: it runs a process that trains for as long as Dask wants it; imports nothing heavy.
 
 The process is one of its own, not a thread of the Dask worker: it can be ended, it has torch to itself, and it runs the
 code that stands in the project's folder now, whatever the worker has imported long ago. It ends with the worker.
@@ -26,12 +26,12 @@ Outcome = dict[str, Any]
 def pipeline_digest() -> str:
     """sha256 over the sources of `pipelines`, `stages` and `mtl/jobs`: no result depends on them, but the handling of
     trials does."""
-    found = hashlib.sha256()
+    content = hashlib.sha256()
     project = Path(__file__).resolve().parents[2]
     for folder in ("pipelines", "stages", "mtl/jobs"):
         for path in sorted((project / folder).rglob("*.py")):
-            found.update(path.relative_to(project).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
-    return found.hexdigest()
+            content.update(path.relative_to(project).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    return content.hexdigest()
 
 
 def hold(order: str, topic: str, job: str) -> Outcome:

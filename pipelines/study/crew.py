@@ -1,4 +1,4 @@
-"""Those who train a study on a Dask cluster: a job for each worker, with what became of it.
+"""The workers that train a study on a Dask cluster: a job for each of them, and what became of it.
 
 Workers may come and go, and so may the scheduler: another one in its place is joined, and its workers get jobs again.
 
@@ -141,8 +141,8 @@ class Crew:
                 if info["id"] != self.met:  # Another one in its place knows nobody who listens.
                     self.met = info["id"]
                     self.client.subscribe_topic(self.topic, self._hear)
-                found = info["workers"]
-                return {address: f"{worker['name']} on {worker['host']}" for address, worker in found.items()}
+                workers = info["workers"]
+                return {address: f"{worker['name']} on {worker['host']}" for address, worker in workers.items()}
         except OSError:  # The connection has just been closed.
             pass
         self._say(f"{self.scheduler} is away; waiting {sum(RETURN):.0f} s for it at most.")

@@ -1,4 +1,4 @@
-"""What a trial is: runs of an arm by the same code as a stage, judged on validation data by fixed rules."""
+"""A trial: runs of an arm by the same code as a stage, judged on validation data by fixed rules."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ MAXIMISED: tuple[TuneObjective, ...] = ("accuracy",)
 
 @dataclass(frozen=True)
 class Goal:
-    """What the trials of one arm are judged by; taken from the configuration before any trial changes it."""
+    """The rules by which the trials of one arm are judged, taken from the configuration before any trial changes it."""
 
     objectives: tuple[TuneObjective, ...]
     errors: Mapping[str, str]
@@ -41,7 +41,7 @@ class Goal:
     baseline: dict[str, dict[str, float]]
     """Label of a start → task of numbers → validation error of the single-task runs; empty without a tolerance."""
     epochs: int
-    """Of a run, or a phase of one, in any trial at most."""
+    """Most epochs of a run, or of a phase of one, in any trial."""
 
     @property
     def judged(self) -> tuple[str, ...]:
@@ -55,18 +55,18 @@ class Goal:
         """One value for each objective."""
         error = fmean(val[name][metric] for name, metric in self.errors.items()) if self.errors else None
         accuracy = fmean(_accuracy(val[name], metric) for name, metric in self.labels.items()) if self.labels else None
-        found = []
+        values = []
         for objective in self.objectives:
             match objective:
                 case "error":
                     assert error is not None
-                    found.append(error)
+                    values.append(error)
                 case "accuracy":
                     assert accuracy is not None
-                    found.append(accuracy)
+                    values.append(accuracy)
                 case "combined":
-                    found.append(self._combined(error, accuracy))
-        return found
+                    values.append(self._combined(error, accuracy))
+        return values
 
     def _combined(self, error: float | None, accuracy: float | None) -> float:
         if error is None or accuracy is None:
@@ -83,7 +83,7 @@ class Goal:
 
 
 def _accuracy(values: Mapping[str, float], metric: str) -> float:
-    """What a label is judged by, as what should be high: an error counts as 1 less it, as in the choice of an epoch."""
+    """A label's metric, turned so that higher is better: an error counts as 1 less it, as in the choice of an epoch."""
     return 1 - values[metric] if METRICS[metric].lower_is_better else values[metric]
 
 
@@ -162,7 +162,7 @@ def train(
     Raises:
         UserError: as a stage would.
     """
-    found: list[TaskMetrics] = []
+    finished: list[TaskMetrics] = []
     parts = parts_of(config, arm, goal)
 
     def hearing(first: int) -> OnEpoch:
@@ -175,7 +175,7 @@ def train(
             last = record.epoch
             known.update(record.val)
             # An early stop leaves places out: a place is the same epoch of the same part in every trial.
-            report(part * goal.epochs + last, standing(goal, [*found, known]))
+            report(part * goal.epochs + last, standing(goal, [*finished, known]))
 
         return on_epoch
 
@@ -190,8 +190,8 @@ def train(
         else:
             folder = run_finetune(config, arm, seed, root, out=out, on_epoch=hearing(first))
             known = Run.read(folder / RUN).val
-        found.append(known)
-    return found
+        finished.append(known)
+    return finished
 
 
 def parts_of(config: Config, arm: str, goal: Goal) -> int:
@@ -211,12 +211,12 @@ def standing(goal: Goal, several: list[TaskMetrics]) -> TaskMetrics:
 
 def mean_metrics(several: list[TaskMetrics]) -> TaskMetrics:
     """Means over the seeds that have measured a task, of the metrics that all of these have."""
-    found: TaskMetrics = {}
-    for task in dict.fromkeys(task for one in several for task in one):
-        first, *others = [one[task] for one in several if task in one]
-        found[task] = {
+    means: TaskMetrics = {}
+    for task in dict.fromkeys(task for metrics in several for task in metrics):
+        first, *others = [metrics[task] for metrics in several if task in metrics]
+        means[task] = {
             name: fmean([value, *(other[name] for other in others)])
             for name, value in first.items()
             if all(name in other for other in others)
         }
-    return found
+    return means

@@ -59,10 +59,10 @@ def _edit(text: str, path: str, value: Scalar) -> str:
         if node.tag == NULL or (isinstance(node, MappingNode) and not node.value):  # A section with nothing in it.
             return _replace(text, key, node, _nested(parts[depth:], value))
         assert isinstance(node, MappingNode), f"{path} leads through a value that is no section"
-        found = next(((key, below) for key, below in node.value if key.value == part), None)
-        if found is None:
+        entry = next(((key, below) for key, below in node.value if key.value == part), None)
+        if entry is None:
             return _insert(text, node, parts[depth:], value)
-        key, node = found
+        key, node = entry
     assert isinstance(node, ScalarNode), f"{path} is no single value"
     return _replace(text, key, node, _scalar(value))
 

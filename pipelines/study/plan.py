@@ -1,4 +1,4 @@
-"""What a study is before it is stored: its arms, what each searches and is judged by, and what its values depend on."""
+"""Plan of a study: its arms, what each of them searches and is judged by, and what its values depend on."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +21,7 @@ from pipelines.study.search_space import STL, Space, start_of
 
 @dataclass(frozen=True)
 class Plan:
-    """What a study is, before it is stored."""
+    """A study before it is stored."""
 
     name: str
     config: Config
@@ -41,7 +41,7 @@ class Plan:
         return list(self.spaces)
 
     def stored_name(self, arm: str) -> str:
-        """Of the arm's study in the storage."""
+        """Name of the arm's study in the storage."""
         return f"{self.name}/{arm}"
 
     def folder(self, arm: str, number: int) -> Path:
@@ -49,7 +49,7 @@ class Plan:
         return self.root / TRIALS / self.name / arm / f"trial-{number}"
 
     def spec(self, arm: str) -> dict[str, Any]:
-        """What the values of an arm's trials depend on, as JSON."""
+        """Conditions that the values of an arm's trials depend on, as JSON."""
         tune, goal = self.config.tune, self.goals[arm]
         return {
             "arm": arm,
@@ -124,7 +124,7 @@ def plan_of(config: Config, name: str, trials: int | None, arms: list[str], para
 
 
 def _settings_digest(config: Config, arm: str, space: Space) -> str:
-    """Of what a run of the arm depends on, besides data and code, without what is searched."""
+    """Hash of the settings that a run of the arm depends on, without those that are searched."""
     plain = settings(config, "base", "tasks", "encoder", "train")
     if arm != STL:
         method = config.finetune.methods[arm].model_dump(mode="json", by_alias=True)
@@ -140,14 +140,14 @@ def _settings_digest(config: Config, arm: str, space: Space) -> str:
 
 
 def _pretrained(config: Config, arm: str, seeds: list[int], root: Path) -> str | None:
-    """Of the weights that the arm's runs start from."""
+    """Hash of the pretrained weights that the arm's runs start from; None where they start from random ones."""
     if start_of(config, arm).init != "pretrained":
         return None
     return digest([pretrained_weights(config, seed, root).read_bytes().hex() for seed in seeds])
 
 
 def _single_task(config: Config, arm: str, seeds: list[int], root: Path) -> str | None:
-    """Of the single-task runs that the arm's runs read."""
+    """Hash of the single-task runs that the arm's runs read; None where they read none."""
     if not search_space.reads_single_task_runs(config, arm):
         return None
     method = config.finetune.methods[arm]

@@ -91,11 +91,11 @@ def _tell(plan: Plan, store: Store, arms: dict[str, Arm], drawn: dict[str, bool]
         first, second = held.ended, ended(ours)
         if len(first) != len(second):
             wrong.append(f"{arm}: {len(first)} trials in the file, {len(second)} now")
-        for one, other in zip(first, second, strict=False):
-            keys = COMPARED if drawn[arm] or one.state != "pruned" else ("params",)
-            then, now = one.plain(), other.plain()
+        for before, again in zip(first, second, strict=False):
+            keys = COMPARED if drawn[arm] or before.state != "pruned" else ("params",)
+            then, now = before.plain(), again.plain()
             for key, a, b in differences({k: then[k] for k in keys}, {k: now[k] for k in keys}):
-                wrong.append(f"{arm} trial {one.number}: {key} was {a}, is {b}")
+                wrong.append(f"{arm} trial {before.number}: {key} was {a}, is {b}")
     for line in wrong[:SHOWN]:
         print(f"  {line}")
     if len(wrong) > SHOWN:

@@ -1,4 +1,4 @@
-"""What a study searches: paths of params.yaml, checked against it before anything is trained; knows no Optuna.
+"""Search space of a study: paths of params.yaml, checked against it before anything is trained; knows no Optuna.
 
 An *arm* is what is tuned: a method of `finetune.methods`, or `stl`, which stands for every task trained alone.
 """
@@ -38,7 +38,7 @@ def start_of(config: Config, arm: str) -> Start:
 
 
 def reads_single_task_runs(config: Config, arm: str) -> bool:
-    """Whether an arm's runs read those of tasks alone: to stop by their MSE, or to order samples by their losses."""
+    """True when an arm's runs read single-task runs: to stop by their MSE, or to order samples by their losses."""
     if arm == STL:
         return False
     curriculum = config.finetune.methods[arm].curriculum
@@ -209,7 +209,7 @@ def check(config: Config, chosen: list[str]) -> dict[str, Space]:
         ConfigError: it cannot.
         UserError: an objective needs tasks that there are not.
     """
-    found = {arm: space_of(config, arm) for arm in chosen}
+    spaces = {arm: space_of(config, arm) for arm in chosen}
     kinds = {task.family == "regression" for task in config.tasks.values() if task.role == "main"}
     for objective, numbers in (("error", True), ("accuracy", False)):
         if objective in config.tune.objectives and numbers not in kinds:
@@ -217,4 +217,4 @@ def check(config: Config, chosen: list[str]) -> dict[str, Space]:
             raise UserError(f"{PARAMS}: `tune.objectives` has {objective}, and no main task is a {what}.")
     if config.tune.tolerance is not None and True not in kinds:
         raise UserError(f"{PARAMS}: `tune.tolerance` should be null when no main task is a forecast or regression.")
-    return found
+    return spaces

@@ -47,7 +47,7 @@ Result = TypeVar("Result")
 
 
 GONE = (SQLAlchemyError, StorageInternalError)
-"""What a storage raises that cannot be had any more."""
+"""Errors that a storage raises when it cannot be reached any more."""
 
 
 def gone(error: Exception) -> UserError:
@@ -66,7 +66,7 @@ class Turn:
     """Whose end ends the turn; None: a file's lock, which only its holder lets go of."""
 
     def is_held(self) -> bool:
-        """Whether it was ours all the time: a server that was restarted has given it to others."""
+        """True when the turn was ours all the time: a server that was restarted has given it to others."""
         if self.connection is None:
             return True
         try:
@@ -102,7 +102,7 @@ class Store:
         self.file = Path(self.url.database) if self.url.drivername == "sqlite" and self.url.database else None
         self.say = say
         self.lost = False
-        """Whether it was waited for in vain."""
+        """True after the storage was waited for in vain."""
         self.storage = self._opened()
         self._wait_with(self.storage.engine)
 
@@ -164,7 +164,7 @@ class Store:
         said = False
         for pause in (*(() if self.lost else RETURN), None):
             try:
-                found = dialect.connect(*arguments, **options)
+                connection = dialect.connect(*arguments, **options)
             except dialect.loaded_dbapi.OperationalError as error:
                 if pause is None:
                     self.lost = True
@@ -177,7 +177,7 @@ class Store:
                 self.lost = False
                 if said:
                     self.say("The storage is back.")
-                return found
+                return connection
         raise AssertionError("the last attempt returns or raises")
 
     def _opened(self) -> RDBStorage:
@@ -220,15 +220,15 @@ def _parsed(url: str | None, root: Path) -> URL:
     if url is None:
         return make_url(f"sqlite:///{(root / DATABASE).resolve()}")
     try:
-        found = make_url(url)
+        parsed = make_url(url)
     except ArgumentError:
         raise UserError(f"`--storage` should be an address such as sqlite:///studies.db, found {shown(url)}.") from None
-    kind = found.get_backend_name()
+    kind = parsed.get_backend_name()
     if kind not in ("sqlite", "postgresql"):
-        raise UserError(f"`--storage` should begin with sqlite:/// or postgresql://, found {found!r}.")
-    if kind == "sqlite" and (not found.database or found.database == ":memory:"):
+        raise UserError(f"`--storage` should begin with sqlite:/// or postgresql://, found {parsed!r}.")
+    if kind == "sqlite" and (not parsed.database or parsed.database == ":memory:"):
         raise UserError("`--storage` should name a file, since several processes share it, found none.")
-    return found.set(drivername="postgresql+psycopg") if found.drivername == "postgresql" else found
+    return parsed.set(drivername="postgresql+psycopg") if parsed.drivername == "postgresql" else parsed
 
 
 def _reason(error: Exception) -> str:

@@ -115,27 +115,27 @@ def _pruner(tune: TuneConfig) -> optuna.pruners.BasePruner:
 
 def suggest(trial: Trial, space: Space) -> dict[str, Scalar]:
     """Path → the value that the sampler draws."""
-    found: dict[str, Scalar] = {}
+    values: dict[str, Scalar] = {}
     for path, dimension in space.items():
         match dimension:
             case FloatRange():
-                found[path] = trial.suggest_float(path, dimension.low, dimension.high, log=dimension.log)
+                values[path] = trial.suggest_float(path, dimension.low, dimension.high, log=dimension.log)
             case IntRange():
-                found[path] = trial.suggest_int(path, dimension.low, dimension.high, log=dimension.log)
+                values[path] = trial.suggest_int(path, dimension.low, dimension.high, log=dimension.log)
             case Choice():
-                found[path] = trial.suggest_categorical(path, dimension.values)
-    return found
+                values[path] = trial.suggest_categorical(path, dimension.values)
+    return values
 
 
 def is_finished(trial: FrozenTrial) -> bool:
-    """Whether nothing more is to come of a trial and its values."""
+    """True when a trial and its values will not change any more."""
     if trial.state == TrialState.FAIL:
         return ERROR in trial.user_attrs or len(attempts(trial)) >= MOST_RETRIES
     return trial.state in (TrialState.COMPLETE, TrialState.PRUNED)
 
 
 def is_alone(study: optuna.Study, number: int) -> bool:
-    """Whether no other trial is under way or waits."""
+    """True when no other trial is under way or waits."""
     unfinished = study.get_trials(deepcopy=False, states=(TrialState.RUNNING, TrialState.WAITING))
     return all(trial.number == number for trial in unfinished)
 
@@ -214,7 +214,7 @@ def count_finished(plan: Plan, store: Store) -> dict[str, int]:
 
 
 def is_done(plan: Plan, store: Store) -> bool:
-    """Whether every arm has its finished trials."""
+    """True when every arm has as many finished trials as were planned."""
     return all(number >= plan.trials for number in count_finished(plan, store).values())
 
 

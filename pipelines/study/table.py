@@ -1,4 +1,4 @@
-"""What a person sees of a study: progress and the best trials, live on a terminal, otherwise a line a trial."""
+"""Display of a study: progress and the best trials, live on a terminal, otherwise a line a trial."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -33,7 +33,7 @@ def state_of(trial: FrozenTrial) -> State:
 
 
 def is_feasible(trial: FrozenTrial) -> bool:
-    """Whether a trial keeps every constraint."""
+    """True when a trial keeps every constraint."""
     return all(excess <= 0 for excess in trial.constraints.values())
 
 

@@ -1,4 +1,4 @@
-"""What a worker of a study does: it takes a trial in its turn, trains it, and takes the next."""
+"""Work of one worker of a study: it takes a trial in its turn, trains it, and takes the next."""
 
 import shutil
 import time
@@ -186,10 +186,10 @@ def _trained(
     tell(News(arm, trial.number, 0, total))
     with FileLock(out / "trial.lock"):
         try:
-            found = train(config, arm, goal, plan.seeds, plan.root, out, report)
+            by_seed = train(config, arm, goal, plan.seeds, plan.root, out, report)
         except NonFiniteError as error:
             raise _failed(trial, error) from None
-    val = mean_metrics(found)
+    val = mean_metrics(by_seed)
     trial.set_user_attr(VAL, val)
     for name, excess in goal.constraints(val, start_of(config, arm).label).items():
         trial.set_constraint(name, excess)
