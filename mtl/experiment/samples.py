@@ -56,7 +56,7 @@ def write_samples(config: Config, root: Path = Path()) -> None:
             for recipe in _recipes(config, seed):
                 tables = []
                 for task in predicted(recipe, data, root):
-                    tables.append(_losses(task))
+                    tables.append(_losses(task, data))
                     if config.evaluate.predictions:
                         _write_predictions(predictions, task)
                     slicer.add(data, task)
@@ -73,14 +73,15 @@ def _recipes(config: Config, seed: int) -> Iterator[Recipe]:
         yield joint(config, method, seed)
 
 
-def _losses(task: Predicted) -> pa.Table:
+def _losses(task: Predicted, data: TaskSet) -> pa.Table:
     """[n] rows of losses.parquet."""
-    count = len(task.numbers)
-    loss = task.spec.sample_losses(task.prediction, task.target).float().numpy()
-    error = task.spec.judged_errors(task.prediction, task.target)
-    named = _named(task.stage, task.method, task.start, task.seed, task.spec.name, count)
+    spec, count = task.spec, len(task.numbers)
+    loss = spec.sample_losses(task.prediction, task.target).float().numpy()
+    error = spec.judged_errors(task.prediction, task.target)
+    block = data.sources[spec.source].blocks(task.numbers, spec.input_len, spec.rows_ahead)
+    named = _named(task.stage, task.method, task.start, task.seed, spec.name, count)
     missing = pa.nulls(count, pa.float64())
-    columns = [*named, task.numbers.numpy(), loss, missing if error is None else error.numpy()]
+    columns = [*named, task.numbers.numpy(), loss, missing if error is None else error.numpy(), block.numpy()]
     return pa.Table.from_arrays([pa.array(column) for column in columns], schema=LOSSES_SCHEMA)
 
 

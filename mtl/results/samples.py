@@ -6,10 +6,14 @@ always give the same bytes.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from jaxtyping import Float, Int
 
 from mtl.files import replaced
 
@@ -26,14 +30,17 @@ LOSSES_SCHEMA = pa.schema(
         ("sample", pa.int64()),
         ("loss", pa.float32()),
         ("error", pa.float64()),
+        ("block", pa.int64()),
     ]
 )
 """Losses of test samples: one row a run, task and sample.
 
 `stage` and `method` are those of results/runs.parquet (`baseline` and `stl`, or `finetune` and a method), and `sample`
 is the number of the sample at its source: the row at which a window begins, an image, a row. `loss` is the unweighted
-training loss. The mean of `error` over the samples is the task's primary metric (MSE, MAE, log-loss, Brier score), or
-1 less it (accuracy); it is null where the metric is no mean over samples.
+training loss. The mean of `error` over the samples is the task's primary metric where lower is better (MSE, MAE,
+log-loss, Brier score), and 1 less it where higher is (accuracy); it is null where no numbers of single samples have
+that mean. `block` numbers the parts of the test samples that count as independent of each other: stretches of a series,
+groups (people) where the source has some, else single samples.
 """
 
 PREDICTIONS_SCHEMA = pa.schema(
@@ -63,3 +70,62 @@ def table_stream(path: Path, schema: pa.Schema) -> Iterator[pq.ParquetWriter]:
     """A Parquet file that tables are appended to, each a group of rows of its own; it takes its place at the end."""
     with replaced(path) as fresh, pq.ParquetWriter(fresh, schema, compression="zstd") as writer:
         yield writer
+
+
+class ErrorsOf(NamedTuple):
+    """Names of the rows of losses.parquet that belong together."""
+
+    stage: str
+    method: str
+    start: str
+    task: str
+    seed: int
+
+
+@dataclass(frozen=True)
+class BlockErrors:
+    """Column `error` of one run and task, added up over the B blocks of its test samples."""
+
+    blocks: Int[np.ndarray, " B"]
+    """Numbers of the blocks, ascending."""
+    sums: Float[np.ndarray, " B"]
+    samples: Int[np.ndarray, " B"]
+    """Number of samples in each block."""
+
+
+def in_blocks(errors: Float[np.ndarray, " n"], block: Int[np.ndarray, " n"]) -> BlockErrors:
+    """Errors of n samples, added up over their blocks."""
+    blocks, place = np.unique(block, return_inverse=True)
+    sums = np.bincount(place, weights=errors, minlength=len(blocks))
+    return BlockErrors(blocks, sums, np.bincount(place, minlength=len(blocks)))
+
+
+def read_block_errors(path: Path) -> dict[ErrorsOf, BlockErrors]:
+    """Errors in losses.parquet, added up over blocks; without those that are null.
+
+    One group of rows is in memory at a time. The same file always gives the same numbers.
+    """
+    names = [*ErrorsOf._fields]
+    parts: dict[ErrorsOf, list[tuple[np.ndarray, np.ndarray]]] = {}
+    with pq.ParquetFile(path, read_dictionary=["stage", "method", "start", "task"]) as file:
+        for number in range(file.num_row_groups):
+            table = file.read_row_group(number, columns=[*names, "error", "block"])
+            if not len(table):
+                continue
+            error, block = (table[name].combine_chunks().to_numpy(zero_copy_only=False) for name in ("error", "block"))
+            ends = _ends(table, names)
+            for begin, end in zip([0, *ends[:-1]], ends, strict=True):
+                of = ErrorsOf(*(table[name][begin].as_py() for name in names))
+                parts.setdefault(of, []).append((error[begin:end], block[begin:end]))
+    whole = {of: tuple(np.concatenate(several) for several in zip(*found, strict=True)) for of, found in parts.items()}
+    return {of: in_blocks(error, block) for of, (error, block) in whole.items() if not np.isnan(error).any()}
+
+
+def _ends(table: pa.Table, names: list[str]) -> list[int]:
+    """Numbers of the rows after the last of each stretch with the same values in these columns."""
+    changes = np.zeros(len(table) - 1, dtype=bool)
+    for name in names:
+        column = table[name].combine_chunks()
+        codes = (column.indices if pa.types.is_dictionary(column.type) else column).to_numpy(zero_copy_only=False)
+        changes |= codes[1:] != codes[:-1]
+    return [*(changes.nonzero()[0] + 1).tolist(), len(table)]

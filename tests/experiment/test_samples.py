@@ -15,6 +15,7 @@ from mtl.experiment import run_baseline, run_finetune, samples
 from mtl.experiment.samples import write_samples
 from mtl.paths import LOSSES, PREDICTIONS, PREPARED, SLICES
 from mtl.results.record import Run
+from mtl.results.samples import read_block_errors
 from mtl.results.slices import Slices
 from tests.experiment.conftest import configure
 from tests.helpers.problems import waves
@@ -65,6 +66,22 @@ def test_means_of_errors_are_the_metrics_of_the_runs(trained: Trained) -> None:
         assert part["error"].mean() == pytest.approx(1 - expected if task == "up" else expected, rel=1e-12)
         assert part["loss"].mean() == pytest.approx(metrics[LOSS[task]], rel=1e-6)
         assert part["sample"].is_monotonic_increasing and part["sample"].is_unique
+
+
+def test_errors_are_added_up_over_stretches_of_the_series(trained: Trained) -> None:
+    root, runs = trained
+    table = pd.read_parquet(root / LOSSES)
+    sums = read_block_errors(root / LOSSES)
+    assert {(of.method, of.task, of.seed) for of in sums} == runs.keys()
+    for of, part in sums.items():
+        rows = table[(table["method"] == of.method) & (table["task"] == of.task) & (table["seed"] == of.seed)]
+        by_block = rows.groupby("block")
+        assert part.blocks.tolist() == list(range(len(by_block)))
+        assert part.sums == pytest.approx(by_block["error"].sum().to_numpy(), rel=1e-12)
+        assert part.samples.tolist() == by_block["sample"].count().tolist()
+        span = by_block["sample"].agg(["min", "max"])
+        assert (span["min"].iloc[1:].to_numpy() > span["max"].iloc[:-1].to_numpy()).all()
+        assert len(by_block) == min(16, len(rows) // 8)
 
 
 def test_predictions_have_the_metrics_of_the_runs(trained: Trained) -> None:

@@ -86,7 +86,7 @@ def long_tables(folder: Path) -> None:
 
 def sample_tables(folder: Path) -> None:
     """Losses of invented samples."""
-    values = ("finetune", "joint", "random", 0, "fault", 7, 0.25, 1.0)
+    values = ("finetune", "joint", "random", 0, "fault", 7, 0.25, 1.0, 0)
     with table_stream(folder / "results/losses.parquet", LOSSES_SCHEMA) as stream:
         for _ in range(2):
             stream.write_table(LOSSES_SCHEMA.empty_table())

@@ -194,6 +194,20 @@ class Input(ABC, Generic[Data]):
         """Number of whom each place belongs to (a person); None where that is not known."""
         return None
 
+    def blocks(self, numbers: Int[Tensor, " n"], length: int, ahead: int) -> Int[Tensor, " n"]:
+        """Numbers of the blocks of samples: those of different blocks count as independent of each other.
+
+        Whole groups where a source has groups, and one block of all samples whose group it does not tell; else single
+        samples.
+
+        Args:
+            numbers: of the samples.
+            length: rows of a sample.
+            ahead: rows behind a sample that belong to it.
+        """
+        groups = self.groups
+        return numbers if groups is None else groups[self.places(numbers, length)]
+
     @property
     def oracle(self) -> Oracle | None:
         """Outputs of the best possible predictor, where they are known."""

