@@ -3,6 +3,8 @@
 import math
 import os
 from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console, Group
@@ -10,6 +12,7 @@ from rich.text import Text
 
 from mtl.report.scores import averages
 from mtl.report.select import extremes
+from mtl.report.sides import lost_mark, simple_names
 from mtl.report.timings import Timings, batch_size, method_costs
 from mtl.report.tolerances import tolerances
 from mtl.report.words import (
@@ -18,26 +21,31 @@ from mtl.report.words import (
     confidence_text,
     count_text,
     known,
+    marks,
     metric_label,
     notes,
     quantity_text,
     share_text,
     tuning_text,
-    unequal_mark,
     value_text,
     verdict_class,
     verdict_text,
 )
-from mtl.results.verdicts import JudgedMethod, Verdicts
+from mtl.results.verdicts import JudgedMethod, JudgedTask, Row, Verdicts
 
 STYLES = {"helped": "bold green", "hurt": "bold red", "undecided": "yellow", "none": "dim"}
 NARROW = 96
-"""Below this many columns, units and verdicts are shortened."""
+"""Below this many columns, the costs are shortened."""
 WIDEST = 100
-RIGHT = (False, False, True, True, True, True, False)
-"""Columns of the verdicts that are set to the right."""
+SHORTENINGS = ("units", "verdicts", "names", "gap", "blanks")
+"""What gives way, one after the other, until the verdicts fit the terminal: units and verdicts are shortened, the names
+of simple models go below the table, the share of the gap goes, columns lie one blank apart and not two."""
+ENOUGH = 16
+"""Letters of a task's name that are not cut off while something else can give way."""
+INDENT = 2
+"""Blanks before a line."""
 ASCII = str.maketrans(
-    {"−": "-", "–": "-", "─": "-", "λ": "l", "Δ": "d", "·": "|", "→": ">", "×": "x", "≤": "<", "‡": "#"}
+    {"−": "-", "–": "-", "─": "-", "λ": "l", "Δ": "d", "·": "|", "→": ">", "×": "x", "≤": "<", "‡": "#", "†": "!"}
 )
 
 
@@ -51,22 +59,27 @@ def verdict_block(verdicts: Verdicts, timings: Timings, report_path: Path, width
         width: columns of the terminal.
     """
     lines: list[Text] = [Text()]
-    cells = {method.name: _cells(verdicts, method, width < NARROW) for method in verdicts.methods}
-    header = ["task", "", "STL", "method", f"change % [{confidence_text(verdicts)}]", "gap", "verdict"]
-    widths = _widths([header, *(row for rows in cells.values() for row in rows)])
-    widths[0] = max(6, min(widths[0], width - 2 - sum(widths[1:]) - 2 * 6))
-    lines += [_line(header, widths, RIGHT, "dim"), Text("─" * min(width, 2 + sum(widths) + 2 * 6), style="dim")]
+    table = _fitting(verdicts, width)
+    lines += [
+        _line(table.head, table.widths, table.right, "dim", blanks=table.blanks),
+        Text("─" * min(width, table.width), style="dim"),
+    ]
     shares = averages(verdicts)
     for method in verdicts.methods:
         lines += [_headline(method), *_tuned(verdicts, method.name)]
-        lines += [_line(row, widths, RIGHT) for row in cells[method.name]]
+        rows = table.rows[method.name]
+        lines += [_line(row, table.widths, table.right, verdict=True, blanks=table.blanks) for row in rows]
         lines += [Text(f"  {said}", style="dim") for said in _further(verdicts, method, shares)]
         lines += [Text(f"  {said}", style="dim") for said in _kept(verdicts, method.name)]
     lines += [Text(), *_costs(verdicts, timings, width < NARROW), Text()]
     for line in lines:
         line.no_wrap, line.overflow = True, "ellipsis"
-    said = ["gap: share of the way from STL to the best that is possible (– where that is not known)."]
+    said = []
+    if "gap" in table.head:
+        said.append("gap: share of the way from STL to the best that is possible (– where that is not known).")
     said += notes(verdicts)
+    if table.below:
+        said.append(f"simple models: {table.below}.")
     if any(task.role == "auxiliary" for task in verdicts.tasks):
         said.append("* auxiliary task: trained, not counted in Δm.")
     lines += [Text(note, style="dim") for note in said]
@@ -130,29 +143,79 @@ def _further(verdicts: Verdicts, method: JudgedMethod, shares: dict[str, tuple[s
     return said
 
 
-def _cells(verdicts: Verdicts, method: JudgedMethod, narrow: bool) -> list[list[str]]:
-    """The method's rows: task, metric, STL, method, change, gap closed, verdict."""
-    units = {task.name: task.unit for task in verdicts.tasks}
-    rows = []
-    for row in extremes(verdicts, method.name):
-        unit = metric_label(row.metric, units[row.task])
-        verdict = verdict_text(row)
-        if narrow:
-            unit = unit.replace("balanced", "bal.").replace("accuracy", "acc.").removesuffix(" z-scored")
-            verdict = verdict.removesuffix(" shown")
-        verdict += unequal_mark(row)
-        rows.append(
-            [
-                row.task + "*" * (row.role == "auxiliary"),
-                unit,
-                value_text(row.metric, row.stl.mean),
-                value_text(row.metric, row.joint.mean),
-                change_text(row.change),
-                share_text(row.gap_closed),
-                verdict,
-            ]
-        )
-    return rows
+@dataclass(frozen=True)
+class _Table:
+    """Columns of the verdicts."""
+
+    head: list[str]
+    right: list[bool]
+    """Columns that are set to the right."""
+    rows: dict[str, list[list[str]]]
+    """Method → its rows, a text a column."""
+    widths: list[int]
+    blanks: int
+    """Between two columns."""
+    below: str
+    """Names of simple models for which no column was left."""
+
+    @property
+    def width(self) -> int:
+        """Columns of the terminal that it takes."""
+        return INDENT + sum(self.widths) + self.blanks * (len(self.widths) - 1)
+
+
+def _fitting(verdicts: Verdicts, width: int) -> _Table:
+    """The table with as little shortened as fits; tasks are cut to a width at which they can be told apart first."""
+    table = _table(verdicts, ())
+    for count in range(1, len(SHORTENINGS) + 1):
+        if table.width - max(0, table.widths[0] - ENOUGH) > width:
+            table = _table(verdicts, SHORTENINGS[:count])
+    table.widths[0] = max(6, min(table.widths[0], table.widths[0] + width - table.width))
+    return table
+
+
+def _table(verdicts: Verdicts, short: Collection[str]) -> _Table:
+    tasks = {task.name: task for task in verdicts.tasks}
+    head, right = ["task", ""], [False, False]
+    simple = any(task.simple is not None for task in verdicts.tasks)
+    if simple:
+        head, right = [*head, "simple"], [*right, True]
+        if "names" not in short:
+            head, right = [*head, ""], [*right, False]
+    head = [*head, "STL", "method", f"change % [{confidence_text(verdicts)}]"]
+    right += [True, True, True]
+    if "gap" not in short:
+        head, right = [*head, "gap"], [*right, True]
+    rows = {
+        method.name: [_cells(row, tasks[row.task], simple, short) for row in extremes(verdicts, method.name)]
+        for method in verdicts.methods
+    }
+    widths = _widths([[*head, "verdict"], *(row for several in rows.values() for row in several)])
+    below = simple_names(verdicts) if simple and "names" in short else ""
+    return _Table([*head, "verdict"], [*right, False], rows, widths, 1 if "blanks" in short else 2, below)
+
+
+def _cells(row: Row, task: JudgedTask, simple: bool, short: Collection[str]) -> list[str]:
+    """A row: task, metric, simple model, STL, method, change, gap closed, verdict, as far as they are shown."""
+    unit, verdict = metric_label(row.metric, task.unit), verdict_text(row)
+    if "units" in short:
+        unit = unit.replace("balanced", "bal.").replace("accuracy", "acc.").removesuffix(" z-scored")
+    if "verdicts" in short:
+        verdict = verdict.removesuffix(" shown")
+    cells = [row.task + "*" * (row.role == "auxiliary"), unit]
+    if simple:
+        cells.append(DASH if task.simple is None else value_text(row.metric, task.simple.summary.mean))
+        if "names" not in short:
+            cells.append("" if task.simple is None else task.simple.model)
+    blank = " " * simple  # values with and without a mark stand below each other
+    cells += [
+        value_text(row.metric, row.stl.mean) + (lost_mark(row, "STL") or blank),
+        value_text(row.metric, row.joint.mean) + (lost_mark(row, "joint") or blank),
+        change_text(row.change),
+    ]
+    if "gap" not in short:
+        cells.append(share_text(row.gap_closed))
+    return [*cells, verdict + marks(row)]
 
 
 def _kept(verdicts: Verdicts, method: str) -> list[str]:
@@ -204,15 +267,17 @@ def _widths(rows: list[list[str]]) -> list[int]:
     return [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
 
 
-def _line(cells: list[str], widths: list[int], right: tuple[bool, ...], style: str | None = None) -> Text:
-    """Cells in columns, two blanks apart; the last one is coloured when it is a verdict."""
-    line = Text("  ")
+def _line(
+    cells: list[str], widths: list[int], right: Sequence[bool], style: str = "", verdict: bool = False, blanks: int = 2
+) -> Text:
+    """Cells in columns; the last one is coloured where it is a verdict."""
+    line = Text(" " * INDENT)
     for number, (cell, width, to_right) in enumerate(zip(cells, widths, right, strict=True)):
         shown = cell if len(cell) <= width else cell[: width - 1] + "…"
-        is_verdict = style is None and number == len(RIGHT) - 1
-        line.append(shown.rjust(width) if to_right else shown.ljust(width),
-                    STYLES[verdict_class(cell)] if is_verdict else style or "")  # fmt: skip
-        line.append("  " * (number < len(cells) - 1))
+        last = number == len(cells) - 1
+        text = shown.rjust(width) if to_right else shown.ljust(width)
+        line.append(text, STYLES[verdict_class(cell)] if verdict and last else style)
+        line.append(" " * blanks * (not last))
     line.rstrip()
     return line
 

@@ -9,8 +9,9 @@ from typing import Any, TypeGuard
 
 from mtl.config.budgets import STL, counted
 from mtl.config.metrics import METRICS
+from mtl.report.sides import blind_note, lost_mark, lost_note, simple_note
 from mtl.results.statistics import Ends, Statistic
-from mtl.results.verdicts import Row, Unpaired, Verdicts
+from mtl.results.verdicts import Row, Verdicts
 
 Json = dict[str, Any]
 Number = float | int | None
@@ -123,8 +124,6 @@ def points_text(statistic: Statistic) -> str:
 
 NOTHING = "no difference shown"
 """Verdict where the widened interval holds zero."""
-MOST_BLIND = 6
-"""Tasks without skill that a note names before it counts the others."""
 UNSURE = "unsure"
 """Said where the interval that is shown does not hold zero all the same."""
 
@@ -141,9 +140,10 @@ UNEQUAL = "‡"
 """Behind a verdict whose two sides were tuned by unequal numbers of trials."""
 
 
-def unequal_mark(row: Row) -> str:
-    """` ‡` where a row compares unequal budgets of tuning."""
-    return f" {UNEQUAL}" if row.tuning is not None and not row.tuning.equal else ""
+def marks(row: Row) -> str:
+    """Marks behind a verdict: ` †` where a side loses to the simple model, ` ‡` where budgets of tuning are unequal."""
+    signs = lost_mark(row) + UNEQUAL * (row.tuning is not None and not row.tuning.equal)
+    return f" {signs}" if signs else ""
 
 
 def tuning_text(verdicts: Verdicts, method: str) -> str:
@@ -190,30 +190,6 @@ def confidence_text(verdicts: Verdicts) -> str:
     return f"{100 * verdicts.confidence:g} %"
 
 
-def _blind(verdicts: Verdicts) -> list[str]:
-    """A sentence on the networks that are not shown to be better than a predictor that has seen no input, if any."""
-    arms: dict[str, dict[str, bool]] = {}
-    judged: list[Row | Unpaired] = [*verdicts.rows, *verdicts.unpaired]
-    for row in judged:
-        blind = row.blind or []
-        of_task = arms.setdefault(row.task, {})
-        if isinstance(row, Row):
-            of_task["STL"] = of_task.get("STL", False) or "STL" in blind
-        of_task[row.method] = "joint" in blind
-    told = [
-        f"{task} ({'all networks' if all(of_task.values()) else ', '.join(name for name in of_task if of_task[name])})"
-        for task, of_task in arms.items()
-        if any(of_task.values())
-    ]
-    if not told:
-        return []
-    more = "" if len(told) <= MOST_BLIND else f" and {len(told) - MOST_BLIND} tasks more"
-    return [
-        "Not shown to be better than a prediction that has seen no input (the mean, the most frequent class): "
-        f"{', '.join(told[:MOST_BLIND])}{more}."
-    ]
-
-
 def notes(verdicts: Verdicts) -> list[str]:
     """Sentences that every reader of the intervals has to know."""
     seeds = len(verdicts.seeds)
@@ -226,7 +202,7 @@ def notes(verdicts: Verdicts) -> list[str]:
         said.append(f"{UNSURE}: the interval shown excludes zero, the one widened for all comparisons does not.")
     if seeds < 5:
         said.append(f"Only {seeds} seed{'s' * (seeds != 1)}: a verdict needs five, so every row is undecided.")
-    said += _blind(verdicts)
+    said += [*simple_note(verdicts), *lost_note(verdicts), *blind_note(verdicts)]
     alone = [task.name for task in verdicts.tasks if task.alone]
     if len(alone) < len(verdicts.tasks):
         count = len(verdicts.tasks)

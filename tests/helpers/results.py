@@ -12,13 +12,18 @@ import torch
 
 from mtl.config import Config, parse_config
 from mtl.tasks.label_scores import label_metrics
-from tests.helpers.records import timing_json
+from tests.helpers.records import run_json, timing_json
 
 Json = dict[str, Any]
 
 HORIZONS = {"near": 12, "far": 24}
 STL = {"near": 0.512, "far": 0.668, "fault": 0.741, "load_state": 0.903, "coin": 0.501}
 OPTIMUM = {"near": 0.431, "far": 0.602, "fault": 0.905, "load_state": 0.944, "coin": 0.5}
+SIMPLE = {
+    "near": ("ridge", 0.47), "far": ("ridge", 0.73), "fault": ("boosting", 0.8), "load_state": ("boosting", 0.905),
+    "coin": ("majority", 0.5),
+}  # fmt: skip
+"""The network loses `near` and `fault` to a simple model, joint training makes up for `fault`."""
 CHANGE = {
     "joint": {"near": 1.9, "far": 0.4, "fault": 9.8, "load_state": 0.7, "coin": -0.3},
     "joint_high": {"near": -7.5, "far": -4.1, "fault": 11.2, "load_state": 1.1, "coin": 0.4},
@@ -71,6 +76,7 @@ def write_results(
     columns: tuple[str, ...] = ("power", "flow"),
     timings: bool = True,
     starts: bool = False,
+    simple: bool = False,
 ) -> tuple[Config, Json]:
     """Writes outputs/, results/verdicts.json and (if asked) timings/ under `root`; returns config and verdicts."""
     config = make_config(list(methods), seeds)
@@ -96,7 +102,12 @@ def write_results(
     if timings:
         latency = {"version": 2, "batch": 64, "stl": dict.fromkeys(STL, 0.8), "methods": dict.fromkeys(methods, 1.1)}
         _write(root / "timings" / "latency.json", latency)
+    for task, (model, value) in SIMPLE.items() if simple else ():
+        for seed in range(seeds):
+            _simple_run(root, task, model, value, seed, draw, classes, columns)
     verdicts = _verdicts(config, values, list(methods), seeds, classes, starts)
+    if simple:
+        _beside(verdicts, values, seeds)
     _write(root / "results" / "verdicts.json", verdicts)
     return config, verdicts
 
@@ -132,6 +143,41 @@ def _run(
     if timings:
         seconds = 0.9 * epochs * len(tasks) ** 0.7
         _write(root / "timings" / f"{place}.json", timing_json(seconds, epochs, 40 * epochs))
+
+
+def _simple_run(
+    root: Path, task: str, model: str, value: float, seed: int, draw: np.random.Generator, classes: tuple[str, ...],
+    columns: tuple[str, ...],
+) -> None:  # fmt: skip
+    """run.json of a simple model; there is no history of it."""
+    worse = {"mean" if task in HORIZONS else "majority": 1.0 if task in HORIZONS else 0.5}
+    parts = {part: {task: _metrics(task, value)} for part in ("train", "val", "test")}
+    content = run_json(
+        "simple", task, seed, (task,), simple={"model": model, "candidates": worse | {model: value}},
+        detail={task: _detail(task, value, draw, classes, columns)}, fold={"sensors": 0}, **parts,
+    )  # fmt: skip
+    _write(root / "outputs" / "simple" / task / f"seed-{seed}" / "run.json", content)
+
+
+def _beside(verdicts: Json, values: dict[str, dict[str, list[float]]], seeds: int) -> None:
+    """Puts the simple models beside tasks and rows."""
+
+    def over(task: str, network: list[float]) -> Json:
+        sign, value = -1 if task in HORIZONS else 1, SIMPLE[task][1]
+        return _interval(sign * 100 * (np.array(network) - value) / value)
+
+    for task in verdicts["tasks"]:
+        model, value = SIMPLE[task["name"]]
+        single = np.array(values["stl"][task["name"]])
+        gap = (value - single) / (task["optimum"] - single)
+        task["simple"] = {"model": model, "by_seed": [model] * seeds, "summary": _summary([value] * seeds),
+                          "gap": None if task["name"] == "coin" else _estimate(gap)}  # fmt: skip
+    for row in verdicts["rows"]:
+        task = row["task"]
+        sides = {"stl": over(task, values["stl"][task]), "joint": over(task, values[row["method"]][task])}
+        names = {"stl": "STL", "joint": "joint"}
+        lost = [names[side] for side, change in sides.items() if change["mean"] < -1 and (change["high"] or -1) < 0]
+        row["simple"] = sides | {"loses": lost}
 
 
 def _better(task: str, value: float, share: float) -> float:

@@ -1,6 +1,7 @@
 """The block that ends `make repro`: complete, aligned, within the terminal, plain when it is no terminal."""
 
 import io
+import json
 from pathlib import Path
 
 import pytest
@@ -112,3 +113,50 @@ def test_unequal_budgets_of_tuning_are_marked(tmp_path: Path) -> None:
         said = " ".join(text.split())
         assert "‡ Unequal budgets of tuning: STL 20, joint 20, joint_high 0, uncertainty 1 finished trials." in said
         assert "What all arms share (train, encoder, tasks) was chosen by a trial of joint, not by the others" in said
+
+
+@pytest.fixture(scope="module")
+def beside(tmp_path_factory: pytest.TempPathFactory) -> Json:
+    """Verdicts with simple models: `near` and `fault` lose to theirs alone, `near` also jointly."""
+    return write_results(tmp_path_factory.mktemp("beside"), simple=True)[1]
+
+
+def rows_of(text: str, task: str) -> list[str]:
+    return [line.rstrip() for line in text.splitlines() if line.startswith(f"  {task} ")]
+
+
+def test_the_simple_model_stands_beside_stl_with_its_name(beside: Json) -> None:
+    text = shown(beside, Timings())
+    near, far, fault = (rows_of(text, task)[0] for task in ("near", "far", "fault"))
+    assert "0.470  ridge     0.512†  0.503†" in near and near.endswith("gain, unsure †")
+    assert "0.730  ridge     0.666   0.664" in far and "†" not in far
+    assert " 80.0  boosting   74.3†   81.2" in fault and fault.endswith("HELPED †")
+    assert "simple models:" not in text, "their names stand in the rows"
+    said = " ".join(text.split())
+    assert "simple: of the models that are fitted in seconds, the best on validation data." in said
+    assert "by more than the margin: near (all networks), fault (STL). A verdict on" in said
+
+
+@pytest.mark.parametrize("width", [60, 80, 90, 100, 140])
+def test_simple_models_fit_every_terminal(beside: Json, width: int) -> None:
+    text = shown(beside, Timings(), width)
+    table = text.partition("method / sum of STL")[0]
+    assert max(len(line.rstrip()) for line in text.splitlines()) <= width
+    assert "…" not in table or width == 60
+    assert len(rows_of(table, "fault")) == 3 and all("80.0" in line for line in rows_of(table, "fault"))
+    named = "ridge (near, far), boosting (fault, load_state), majority (coin)"
+    assert (named in " ".join(text.split())) == (width <= 90)
+    assert ("gap  verdict" in table) == (width >= 90)
+
+
+def test_long_names_of_tasks_are_cut(beside: Json) -> None:
+    beside = json.loads(json.dumps(beside).replace('"near"', f'"{"n" * 60}"'))
+    text = shown(beside, Timings(), 100)
+    assert max(len(line.rstrip()) for line in text.splitlines()) <= 100
+    (line, *_) = [line for line in text.splitlines() if line.startswith("  nnn")]
+    assert "nnn…  MSE" in line and "0.470  0.512†" in line and line.rstrip().endswith("12 %  gain, unsure †")
+
+
+def test_values_without_simple_models_keep_their_columns(project: tuple[Path, Json]) -> None:
+    text = shown(project[1], Timings())
+    assert "simple" not in text and "†" not in text
