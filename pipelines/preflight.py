@@ -92,7 +92,7 @@ def _check_files(config: Config, root: Path) -> None:
 
 
 def missing_files(config: Config, root: Path = Path()) -> list[str]:
-    """What `mtl repro` would miss of the raw files, in words; no file is read, so that it takes no time."""
+    """Sentences on the raw files that `mtl repro` would miss; no file is read, so that it takes no time."""
     from mtl.data.files.verify import missing_problem
 
     problems = [missing_problem(name, source, root) for name, source in config.prepare.sources.items()]

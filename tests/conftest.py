@@ -1,4 +1,4 @@
-"""What every test shares: shapes checked at run time, one thread, no telemetry, the mirror of public data."""
+"""Surroundings of every test: shapes checked at run time, one thread, no telemetry, the mirror of public data."""
 
 import os
 from pathlib import Path

@@ -257,7 +257,7 @@ LONGEST, MOST_ARGUMENTS = 80, 8
 
 
 def _is_command(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
-    """Whether the arguments of a function are the options of a command: it is decorated with `….command(…)`."""
+    """True when the arguments of a function are the options of a command: it is decorated with `….command(…)`."""
     called = (node.func for node in function.decorator_list if isinstance(node, ast.Call))
     return any(isinstance(name, ast.Attribute) and name.attr in ("command", "callback") for name in called)
 
@@ -306,3 +306,94 @@ EIGHT = "a, b, c, d, e, f, g, h"
 )
 def test_such_a_function_would_be_found(source: str, found: list[str]) -> None:
     assert list(_too_large(ast.parse(source))) == found
+
+
+FOLDERS = ("mtl", "stages", "pipelines", "benchmarks", "plugins/examples", "tests")
+FIRST_WORDS = re.compile(r"\s*(Of|What|Whether|Those|Which)\b")
+"""Beginnings of half sentences, which a reader completes with a word that is not there."""
+OWN_SPECIFICATION = re.compile(r"\(methods \d")
+"""Sections of a document that the repository does not hold: a paper and its equation are cited instead."""
+EMPTY_NAMES = {"found", "one"}
+"""Names that say nothing of what they hold."""
+
+
+def _half_sentences(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """Line and text of docstrings, of attributes too, that begin or cite as a docstring should not."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
+            text = node.value.value
+            if FIRST_WORDS.match(text) or OWN_SPECIFICATION.search(text):
+                yield node.lineno, text.strip().partition("\n")[0]
+
+
+def _empty_names(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """Line and name of variables, arguments, attributes, functions and classes with a name for everything."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Name(id=name, ctx=ast.Store()) | ast.Attribute(attr=name, ctx=ast.Store()) | ast.arg(arg=name):
+                pass
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+                pass
+            case ast.MatchAs(name=name) | ast.MatchStar(name=name) | ast.ExceptHandler(name=name):
+                pass
+            case _:
+                continue
+        if name in EMPTY_NAMES:
+            yield getattr(node, "lineno", 0), name
+
+
+def test_docstrings_begin_with_a_noun_or_a_verb() -> None:
+    wrong = [
+        f"{path.relative_to(PROJECT)}:{line} {text}"
+        for path in _python_files(*FOLDERS)
+        for line, text in _half_sentences(_tree(path))
+    ]
+    assert wrong == []
+
+
+def test_variables_are_named_for_what_they_hold() -> None:
+    wrong = [
+        f"{path.relative_to(PROJECT)}:{line} {name}"
+        for path in _python_files("mtl", "stages", "pipelines", "benchmarks")
+        for line, name in _empty_names(_tree(path))
+    ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize(
+    ("docstring", "wrong"),
+    [
+        ("Whether it fits.", True),
+        ("Of one sample.", True),
+        ("\n    What is left.", True),
+        ("Those that train.", True),
+        ("Which epoch is kept.", True),
+        ("The weights of each task (methods 2.1).", True),
+        ("True when it fits.", False),
+        ("Offset in rows.", False),
+        ("Methods (methods of balancing) by name.", False),
+    ],
+)
+@pytest.mark.parametrize("place", ['"""{}"""', 'def f():\n    """{}"""', 'class C:\n    x: int\n    """{}"""'])
+def test_such_a_docstring_would_be_found(place: str, docstring: str, wrong: bool) -> None:
+    assert bool(list(_half_sentences(ast.parse(place.format(docstring))))) == wrong
+
+
+@pytest.mark.parametrize(
+    ("source", "wrong"),
+    [
+        ("found = 1", True),
+        ("[one.path for one in runs]", True),
+        ("for one, other in pairs: pass", True),
+        ("def f(found: int) -> None: pass", True),
+        ("lambda one: one", True),
+        ("self.found = []", True),
+        ("class C:\n    def one(self): pass", True),
+        ("if (found := f()): pass", True),
+        ("match x:\n    case [one, *_]: pass", True),
+        ("first, found_rows = 1, 2", False),
+        ("names(one=1)", False),
+    ],
+)
+def test_such_a_name_would_be_found(source: str, wrong: bool) -> None:
+    assert bool(list(_empty_names(ast.parse(source)))) == wrong

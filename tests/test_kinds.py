@@ -40,7 +40,7 @@ FAMILY = {
 """Modules that may ask for a task's family, and why."""
 
 FAMILY_WORDS = ("family", "comparison with", "dictionary by", "case of forecast")
-"""What is found where a family is asked for, or an order or a criterion that is named by one."""
+"""Words of the findings where a family is asked for, or an order or a criterion that is named by one."""
 
 TASKS = {"forecast", "regression", "classification", "binary"}
 INPUTS = {"windows", "images", "rows"}

@@ -40,7 +40,7 @@ def preset(project: Path) -> Config:
 
 
 def of_guide(project: Path) -> list[Any]:
-    """What the guide's YAML says."""
+    """Content of the guide's YAML blocks."""
     text = (project / "plugins/README.md").read_text(encoding="utf-8")
     blocks = re.findall(r"^( *)```yaml\n(.*?)^ *```", text, re.DOTALL | re.MULTILINE)
     return [yaml.safe_load(re.sub(rf"^{indent}", "", block, flags=re.MULTILINE)) for indent, block in blocks]
@@ -72,7 +72,7 @@ def test_machines_hold_what_they_say(project: Path, project_folder: Path) -> Non
 
 
 def predicted_and_true(config: Config, seed: int, epochs: int, root: Path) -> dict[str, tuple[Tensor, Tensor]]:
-    """What a network trained on all tasks says of the test part, and what is true."""
+    """Predictions and targets on the test part, of a network trained on all tasks."""
     sources = {name: read_source(name, source, root) for name, source in config.prepare.sources.items()}
     torch.manual_seed(seed)  # of dropout
     data = build_tasks(config.tasks, sources, seed)

@@ -1,4 +1,4 @@
-"""What stands in the README runs."""
+"""The loop in the README runs."""
 
 import re
 from pathlib import Path

@@ -49,7 +49,7 @@ NO_OUTPUT = {
     "pipelines/repro.py:allow_without_git": "DVC's settings on this machine",
     "pipelines/check/second_run.py": "a copy of the project that goes again",
 }
-"""What writes and is no output of a stage: folder, file or function, and why."""
+"""Code that writes files which are no output of a stage: folder, file or function, and why."""
 
 JSON, WEIGHTS = "mtl/files.py:write_json", "mtl/experiment/weights.py:write_weights"
 STREAM = "mtl/results/samples.py:table_stream"
@@ -79,7 +79,7 @@ OUTPUTS = {
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """What both processes wrote."""
+    """Folders with all that both processes wrote."""
     folders = []
     for name, umask, environment in SURROUNDINGS:
         folder = tmp_path_factory.mktemp("written") / name
@@ -137,7 +137,7 @@ def _sources() -> list[Path]:
 
 
 def _excused(name: str) -> bool:
-    """Whether a function, its file or a folder of it is in NO_OUTPUT."""
+    """True when a function, its file or a folder of it is in NO_OUTPUT."""
     file = name.partition(":")[0]
     return bool({name, file, *(str(folder) for folder in Path(file).parents)} & set(NO_OUTPUT))
 

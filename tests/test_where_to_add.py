@@ -1,4 +1,4 @@
-"""What the README says a new member takes is what it takes: dummies are added to a copy of the project and used."""
+"""A new member takes the files that the README names: dummies are added to a copy of the project and used."""
 
 import re
 import shutil
@@ -19,7 +19,7 @@ every_addition = pytest.mark.parametrize("addition", ADDITIONS, ids=lambda addit
 
 
 def rows() -> dict[str, list[str]]:
-    """What is added → the files that the README's table names for it."""
+    """Kind of addition → the files that the README's table names for it."""
     text = (PROJECT / "README.md").read_text(encoding="utf-8")
     table = text[text.index("| adding | edits |") :].split("\n\n")[0].splitlines()[2:]
     found = {}

@@ -13,14 +13,14 @@ from mtl.results.verdicts import OverSimple, Side
 
 
 def loses(over: Interval, margin: float) -> bool:
-    """Whether runs lose to the simple model by more than the margin.
+    """True when runs lose to the simple model by more than the margin.
 
     Args:
-        over: of their change against it in percent, positive is better.
+        over: interval of their change against it in percent; positive is better.
         margin: share of the metric that is too little to matter.
 
     Returns:
-        Whether the mean lies beyond the margin and the interval below 0; with too few seeds for a verdict, whether the
+        True when the mean lies beyond the margin and the interval below 0; with too few seeds for a verdict, when the
         mean does.
     """
     if over.mean is None or over.mean >= -100 * margin:

@@ -86,7 +86,7 @@ def read(path: Path, name: str, printed: str) -> Rows:
 
 
 def positive(rows: Rows) -> bool:
-    """Whether every number is above 0."""
+    """True when every number is above 0."""
     return all(row["value"] > 0 for row in rows.values())
 
 
@@ -256,7 +256,7 @@ def test_balancing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.parametrize("name", ["plain", "uncertainty", "mgda, on features", "upgrad, exact", "upgrad, torchjd"])
 def test_memory_of_a_balanced_step(name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """What the child of the benchmark prints."""
+    """Checks that the benchmark's child process prints a number."""
     assert balancing.main(["--memory", name, "--tasks", "3"]) == 0
     assert float(capsys.readouterr().out) >= 0
 

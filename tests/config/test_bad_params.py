@@ -28,7 +28,7 @@ def check(case: ParamsCase) -> None:
 
 
 def _took(config: Config, case: ParamsCase) -> None:
-    """What was read is what was written: no value is bent into another."""
+    """Checks that the value read is the one that was written: none is bent into another."""
     here: Any = config.model_dump(by_alias=True)
     for part in case.path:
         if not isinstance(here, list) and part not in here:

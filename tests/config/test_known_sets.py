@@ -1,4 +1,4 @@
-"""What is known without the data is said by `mtl validate`, in the words in which a stage would say it."""
+"""Mistakes that show without the data are reported by `mtl validate`, in the words in which a stage would do it."""
 
 import copy
 import pickle

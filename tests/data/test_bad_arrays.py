@@ -40,7 +40,7 @@ def check(case: ArraysCase) -> None:
 
 @pytest.fixture(autouse=True)
 def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a pickle would leave is left here, and found."""
+    """Runs each test in its own folder, in which a pickle that was executed would leave its file."""
     monkeypatch.chdir(tmp_path)
 
 

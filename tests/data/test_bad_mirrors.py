@@ -33,7 +33,7 @@ SUMS_LINES = ["", "nonsense", f"{SHA}", f"{SHA}  ../own.csv", f"{SHA}  /etc/pass
 
 @dataclass(frozen=True)
 class MirrorCase:
-    """What the manifest says, and what lies in the mirror; whether `get` must be refused, or go well."""
+    """A manifest and the content of a mirror, and whether `get` must be refused or go well with them."""
 
     manifest: Any
     sums: bytes | None

@@ -20,7 +20,7 @@ ANIMALS = ["airplane", "cat", "dog", "rest"]
 def derive_labels(
     tasks: dict[str, Task], sources: dict[str, SourceData]
 ) -> tuple[dict[str, str], dict[str, SourceData]]:
-    """What the tasks learn, and the sources with what their rules make."""
+    """Task → the label that it learns, and the sources with the labels that rules make."""
     learns, made = rules_of.derive_labels(tasks, {name: input_of(source) for name, source in sources.items()})
     return learns, {name: source.data for name, source in made.items()}
 

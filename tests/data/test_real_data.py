@@ -126,7 +126,7 @@ def test_covid3month(root: Path, mirror: Path) -> None:
 
 
 def pixels_sha256(source: ImageSet, first: int, count: int) -> str:
-    """Of images as rows of pixels with their three colours beside each other."""
+    """Hash of `count` images as rows of pixels, each with its three colours beside each other."""
     chosen = source.images[first : first + count].permute(0, 2, 3, 1).contiguous()
     return hashlib.sha256(chosen.numpy().tobytes()).hexdigest()
 
@@ -138,7 +138,7 @@ def needs(mirror: Path, name: str) -> None:
 
 
 def as_known(source: BuiltIn, found: SourceData) -> None:
-    """What `mtl validate` takes for known of a set is what its files hold."""
+    """Checks that the files of a set hold what `mtl validate` takes for known of it."""
     known = source.known
     assert isinstance(found, ImageSet) and found.images.shape[1:] == known.shape
     assert known.names == {label: tuple(names) for label, names in found.classes.items()}
@@ -177,7 +177,7 @@ CIFAR100_PIXELS = [
     "f8a8a1b398279d052eb8be4e7d730e666c6ab944e193cf8164a94aeef55bd9d1",
     "a984eb35a73c4a42ac3ff8c43608a7be009695a30edbd97483dd360980149e99",
 ]
-"""Of every ten thousand images of the repacked archives, training images first."""
+"""Hash of every ten thousand images of the repacked archives, training images first."""
 
 
 @pytest.mark.slow

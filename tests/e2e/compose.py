@@ -90,7 +90,7 @@ class Stack:
         self.auth.write_text(self.here((DOCKER / "mlflow-auth.ini").read_text(), self.ports))
 
     def here(self, text: str, ports: Mapping[str, str]) -> str:
-        """What a container says, for this machine."""
+        """Translates addresses and paths of the containers into those of this machine."""
         text = re.sub(rf"\b({'|'.join(HOSTS)}):", "127.0.0.1:", text).replace("0.0.0.0", "127.0.0.1")
         text = re.sub(rf"(?<!\d)({'|'.join(PORTS)})(?!\d)", lambda found: ports[found.group()], text)
         for there, ours in {
@@ -101,7 +101,7 @@ class Stack:
         return re.sub(r"^/project\b", str(self.project), text)
 
     def environment(self, service: str, ports: Mapping[str, str] | None = None) -> dict[str, str]:
-        """Of a service's process: nothing of ours but the way to programs."""
+        """Environment of a service's process: nothing of ours but the way to programs."""
         kept = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "HOME": str(self.folder)}
         kept |= {"DO_NOT_TRACK": "true", "DVC_NO_ANALYTICS": "1", "MLFLOW_DISABLE_TELEMETRY": "true"}  # The image's.
         declared = self.services[service].get("environment", {})

@@ -100,7 +100,7 @@ class Done:
 
     @property
     def trained(self) -> list[str]:
-        """Those of them that train."""
+        """Stages among those that ran that train networks."""
         return [stage for stage in self.ran if stage.partition("@")[0] in ("pretrain", "baseline", "finetune")]
 
     def well(self) -> "Done":
@@ -123,7 +123,7 @@ class Project:
         return Done(done.returncode, done.stdout, done.stderr)
 
     def environment(self, **changes: str) -> dict[str, str]:
-        """Of every command in this folder."""
+        """Environment of every command in this folder."""
         outside = ("GIT_", "DVC_", "MLFLOW_", "MTL_", "COLUMNS", "PYTHONPATH")
         kept = {name: value for name, value in os.environ.items() if not name.startswith(outside)}
         kept["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), kept.get("PATH", os.defpath)])
@@ -176,7 +176,7 @@ class Project:
 
 
 def clone(checkout: Path, target: Path) -> Project:
-    """What `git clone` would give: the files of the working tree that git knows or would take."""
+    """Copies what `git clone` would give: the files of the working tree that git knows or would take."""
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=checkout, capture_output=True, text=True, check=True,

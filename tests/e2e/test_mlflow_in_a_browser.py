@@ -27,14 +27,14 @@ pytestmark = needs_chromium
 WINDOW = (1600, 1000)
 PATIENCE_MS = 60_000
 BARS = "() => [...document.querySelectorAll('.js-plotly-plot')].flatMap(plot => plot.data)"
-"""What the charts on the screen draw; a bar of MLflow's has a run's id on `y` and its value on `x`."""
+"""JavaScript: the data of the charts on the screen; a bar of MLflow's has a run's id on `y` and its value on `x`."""
 DRAWN = f"""wanted => {{
     const bars = ({BARS})();
     if (bars.length !== 1 || bars[0].type !== 'bar' || bars[0].x.length !== wanted.length) return false;
     const found = [...bars[0].x].sort((a, b) => a - b);
     return found.every((value, i) => Math.abs(value - wanted[i]) <= 1e-9 * Math.abs(wanted[i]));
 }}"""
-"""Whether there is one bar chart, and these are its values."""
+"""JavaScript: true when there is one bar chart whose values are those wanted."""
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""What a change makes DVC compute again, and above all what it does not."""
+"""Stages that a change makes DVC compute again, and above all those that it does not."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""What a user gets wrong, through the commands that the user types: code 2, one message, nothing written."""
+"""Mistakes of users, through the commands that the user types: code 2, one message, nothing written."""
 
 import re
 import sys
@@ -36,12 +36,12 @@ WRONG: list[tuple[Callable[[Json], None], str]] = [
     (no_horizon, "params.yaml: `tasks.ahead.horizon` should be greater than 0, found 0."),
     (too_much_lambda, "params.yaml: `finetune.methods.joint.lambda` should be less than or equal to 1, found 1.5."),
 ]
-"""What every command refuses."""
+"""Mistakes in params.yaml that every command refuses."""
 REPRO_ONLY: list[tuple[Callable[[Json], None], str]] = [
     (unwritten_default, "params.yaml: `base.threads` is missing: the stage pretrain watches it, "),
     (unregistered, "data/raw/mine.json is missing: run `mtl data add mine 'data/raw/mine.csv'`."),
 ]
-"""What DVC would refuse in words of its own."""
+"""Mistakes that DVC would refuse in words of its own."""
 
 
 @pytest.fixture

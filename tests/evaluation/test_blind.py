@@ -59,7 +59,7 @@ def test_few_seeds_are_asked_for_their_mean(seeds: tuple[int, ...], guess: float
 
 
 def test_a_gain_that_chance_would_give_is_none() -> None:
-    """Of five seeds the whole interval has to lie above 0."""
+    """With five seeds the whole interval has to lie above 0."""
     config = make_config()
     for guess, blind in ((1.01, ["STL"]), (1.05, None)):
         row = next(row for row in compare(config, runs_of(config, guess)).rows if row.task == "short")

@@ -72,7 +72,7 @@ def test_every_metric_of_single_models_and_of_methods() -> None:
 
 
 def test_a_metric_that_some_seed_cannot_give_is_left_out() -> None:
-    """Of the single-task models; the method has it for every seed."""
+    """The single-task models lack it for one seed; the method has it for every seed."""
     runs = make_runs(labels_config(), accuracy)
     for run in runs:
         if run.stage == "finetune" or run.seed != 2:

@@ -1,4 +1,4 @@
-"""What a predictor reaches that has seen no input: known answers on the test part, of the training targets alone."""
+"""Metrics of a predictor that has seen no input: known answers on the test part, from the training targets alone."""
 
 from dataclasses import replace
 

@@ -16,7 +16,7 @@ from mtl.paths import PREPARED
 from tests.experiment.conftest import configure
 
 SEEDS = range(5)
-"""Of the data: another plant and another history."""
+"""Seeds of the data: each gives another plant and another history."""
 TASKS = [f"group{g}_{m}" for g in (1, 2, 3) for m in (1, 2, 3)]
 TRUTH = [0, 0, 0, 1, 1, 1, 2, 2, 2]
 

@@ -1,4 +1,4 @@
-"""Which models are trained for groups of tasks: once each, with the weights of their column, and who serves whom."""
+"""Models that are trained for groups of tasks: each once, with the weights of its column, and the tasks it serves."""
 
 from typing import Any
 

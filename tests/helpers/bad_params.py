@@ -27,7 +27,7 @@ VALUES: list[Any] = [
     datetime.datetime(2021, 3, 1, 12), list(range(1000)), [0, 0], [2**31], [True], {"x" * 5000: 1}, {"two\nlines": 1},
     {str(n): n for n in range(500)}, b"bytes", "../x", "sensors", ["sensors", "sensors"],
 ]  # fmt: skip
-"""What may stand where another kind of value is expected."""
+"""Values that may stand where another kind of value is expected."""
 
 BOMB = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
     f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 30)

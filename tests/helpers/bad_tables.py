@@ -33,7 +33,7 @@ NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 
 
 def is_number(cell: str) -> bool:
-    """Whether a cell says a finite number that can be prepared."""
+    """True when a cell holds a finite number that can be prepared."""
     text = cell.strip(" ")
     return bool(NUMBER.fullmatch(text)) and abs(float(text)) <= 1e100
 
@@ -49,7 +49,7 @@ class TableCase:
     """[R, C], when the file is good."""
     columns: list[str] = field(default_factory=list)
     refused: bool = False
-    """Whether nothing but a refusal is right."""
+    """True when only a refusal is right."""
 
 
 def _quoted(cell: str, sep: str) -> str:

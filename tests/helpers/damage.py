@@ -1,4 +1,4 @@
-"""What happens to files on their way: cut off, packed wrongly, in another encoding, edited on another system."""
+"""Damage that files take on their way: cut off, packed wrongly, in another encoding, edited on another system."""
 
 import gzip
 from collections.abc import Callable
@@ -91,4 +91,4 @@ LINE_ENDS: list[Damage] = [
     lambda data: data.replace(b"\n", b"\r\n"),
     lambda data: b"\xef\xbb\xbf" + data,
 ]
-"""What changes no value."""
+"""Changes of a file's bytes that change no value."""

@@ -9,7 +9,7 @@ Json = dict[str, Any]
 
 
 def metrics(value: float = 0.5) -> Json:
-    """Those of a label."""
+    """Metrics of a label."""
     return {"loss": 1.2 - value, "accuracy": value, "balanced_accuracy": value, "macro_f1": value}
 
 

@@ -210,7 +210,7 @@ def _detail(
 
 
 def _curves(value: float) -> Json:
-    """Of 400 samples, 3 in 10 positive, that are told apart the better the higher `value` is."""
+    """Curves of 400 samples, 3 in 10 positive, that are told apart the better the higher `value` is."""
     draw = np.random.default_rng(round(1e9 * value))
     labels = torch.arange(400) % 10 < 3
     logits = torch.from_numpy(draw.standard_normal(400)) + 4 * (value - 0.5) * labels - 1

@@ -30,7 +30,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 
 
 def together(size: int, work: Callable[[Team], Any]) -> list[Any]:
-    """What `work` returns in each of `size` processes: a value, a UserError, or None where it was killed."""
+    """Runs `work` in `size` processes; returns each one's value or UserError, or None where it was killed."""
     with tempfile.TemporaryDirectory() as folder:
         task, found = Path(folder, "task"), Path(folder, "found")
         task.write_bytes(cloudpickle.dumps((size, work)))  # pickle cannot name a test's own function

@@ -67,7 +67,7 @@ def prepared(folder: Path) -> None:
 
 
 def manifest(folder: Path) -> None:
-    """Of a folder with several files."""
+    """Writes the manifest of a folder with several files."""
     (folder / "mine").mkdir()
     for name in sorted(NAMES):
         (folder / "mine" / name).write_text(name)

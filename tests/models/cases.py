@@ -47,7 +47,7 @@ ENCODERS: dict[str, EncoderConfig] = {
 
 
 def on_images(encoder: EncoderConfig) -> bool:
-    """Whether it reads images instead of windows."""
+    """True for an encoder that reads images instead of windows."""
     return encoder.kind in ("mlp", "cnn")
 
 
@@ -81,6 +81,6 @@ def task_for(encoder: EncoderConfig, kind: Kind, name: str = "task", **changes: 
 
 
 def kinds(encoder: EncoderConfig) -> list[Kind]:
-    """What can be learnt from what the encoder reads."""
+    """Kinds of task that can be learnt from the encoder's kind of input."""
     labels: list[Kind] = ["classification", "binary", "regression"]
     return labels if on_images(encoder) else ["forecast", *labels]

@@ -1,4 +1,4 @@
-"""What heads see: amplitude, targets, pooled channels, batches of one, dropout of a task."""
+"""Inputs of heads: amplitude, targets, pooled channels, batches of one, dropout of a task."""
 
 import pytest
 import torch
@@ -72,7 +72,7 @@ def test_mean_of_channels_keeps_the_head_small(pool: str) -> None:
 
 
 def silent(model: torch.nn.Module, tasks: list[TaskSpec], x: torch.Tensor) -> bool:
-    """Whether two training passes over the first task agree."""
+    """True when two training passes over the first task agree."""
     return torch.equal(model(x, [tasks[0].name])[tasks[0].name], model(x, [tasks[0].name])[tasks[0].name])
 
 

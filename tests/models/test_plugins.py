@@ -78,7 +78,7 @@ def on(kind: InputKind, shape: tuple[int, ...], learns: Kind, target: str, **opt
 
 
 class TestTarget:
-    """What a target may be, and what it is given."""
+    """Forms that a target may take, and the arguments that it is given."""
 
     def test_one_with_a_parameter_options_gets_them_as_one_mapping(self) -> None:
         encoder = build("mtl_test_pairs:Pairs", width=6)

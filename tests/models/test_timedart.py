@@ -34,7 +34,7 @@ def test_block_equals_torch_encoder_layer(causal: bool) -> None:
 
 
 def moved_tokens(encoder: TimeDart, at: int) -> list[bool]:
-    """Which tokens move when placed token `at` of 6 does."""
+    """True for each of 6 tokens that moves when placed token `at` does."""
     tokens = torch.randn(1, 6, 16)
     other = tokens.clone()
     other[:, at] += 1

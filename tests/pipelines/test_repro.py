@@ -1,4 +1,4 @@
-"""What `mtl repro` lets DVC say of a stage that failed."""
+"""Messages that `mtl repro` lets DVC print about a stage that failed."""
 
 import subprocess
 from pathlib import Path

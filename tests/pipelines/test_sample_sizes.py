@@ -1,4 +1,4 @@
-"""What `mtl validate` says of the size of the predictions, against the file."""
+"""The size of the predictions that `mtl validate` states, against that of the file."""
 
 import json
 from pathlib import Path

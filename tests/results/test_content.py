@@ -1,4 +1,4 @@
-"""What every result file holds to: bytes that come back, a version, and one message for a file that is no use."""
+"""Rules that every result file keeps: bytes that come back, a version, and one message for a file that is no use."""
 
 import json
 import subprocess

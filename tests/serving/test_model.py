@@ -127,7 +127,7 @@ def finished(root: Path) -> dict[str, Path]:
 
 
 def raw_samples(data: TaskSet, tasks: tuple[str, ...], numbers: torch.Tensor) -> np.ndarray:
-    """What a user would give of test samples: values of the source in original units."""
+    """Test samples as a user would give them: values of the source in original units."""
     spec = data.specs[tasks[0]]
     source = data.sources[spec.source].data
     if isinstance(source, ImageSet):

@@ -67,7 +67,7 @@ def contents(root: Path) -> dict[str, bytes]:
 
 
 def expected(config: Config, root: Path) -> dict[str, bytes]:
-    """Of a team that nobody disturbs, in a folder of its own."""
+    """Files of a team that nobody disturbs, in a folder of its own."""
     place = root / "undisturbed"
     place.mkdir()
     (place / "data").symlink_to(root / "data")
@@ -152,7 +152,7 @@ def test_what_the_configuration_refuses() -> None:
 
 
 def by_hand(machines: list[Path]) -> list[tuple[int, str, str]]:
-    """What the guide's torchrun, in each of some folders, comes to; the first folder's process leads."""
+    """Runs the guide's torchrun in each folder and returns how it ended; the first folder's process leads."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -274,7 +274,7 @@ class Mine(Encoder):
 
 @pytest.mark.slow
 def test_an_error_in_one_process_ends_all_with_its_own_words(root: Path) -> None:
-    """Whether it is the user's, in all of them, or a mistake in the code that one of them meets."""
+    """The error may be the user's, in all processes, or a mistake in the code that one of them meets."""
     use(configured(lr=1e30, clip=None), root)
     code, out, err = ended(started(root, [sys.executable, *STAGE]))
     assert (code, out) == (2, "")

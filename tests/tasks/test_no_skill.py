@@ -1,4 +1,4 @@
-"""What no input reaches, held against every constant prediction."""
+"""The best metrics that need no input, held against every constant prediction."""
 
 import pytest
 import torch

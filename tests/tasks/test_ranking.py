@@ -49,7 +49,7 @@ def test_areas_and_curves_agree_with_scikit_learn(cases: int) -> None:
 
 
 def test_ties_count_half_and_constant_scores_rank_nothing() -> None:
-    """Of four pairs two are in order and one is tied."""
+    """Two of four pairs are in order and one is tied."""
     positive = torch.tensor([True, True, False, False])
     assert roc_auc(rank(torch.tensor([3.0, 1.0, 1.0, 2.0]), positive)) == 2.5 / 4
     constant = rank(torch.zeros(4), torch.tensor([True, False, False, False]))

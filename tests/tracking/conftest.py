@@ -52,7 +52,7 @@ def results(tmp_path: Path, remote: Config) -> Path:
 
 @pytest.fixture
 def warnings_of(caplog: pytest.LogCaptureFixture) -> Iterator[list[str]]:
-    """What the user was warned of."""
+    """Warnings that the user was given."""
     said: list[str] = []
 
     class Keep(logging.Handler):

@@ -1,4 +1,4 @@
-"""What the mirror adds to a real SQLite store, from a small tree of result files."""
+"""Entries that the mirror adds to a real SQLite store, from a small tree of result files."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""Which epoch is kept: fixed weights on validation data, whatever the training objective does."""
+"""Choice of the epoch that is kept: fixed weights on validation data, whatever the training objective does."""
 
 from typing import Any
 

@@ -85,7 +85,7 @@ class Shared:
 
 
 def gradients(team: Team, objective: Objective, encoder: EncoderConfig, batch_size: int) -> list[list[float]]:
-    """Of every step of an epoch, all at the first weights and without clipping."""
+    """Gradient of every step of an epoch, all at the first weights and without clipping."""
     run = Shared(team, objective, encoder, batch_size, epochs=1, clip=None)
     first = {name: tensor.clone() for name, tensor in run.pretrainer.state_dict().items()}
     found: list[list[float]] = []

@@ -83,7 +83,7 @@ class Place(Project):
         return {"TMPDIR": str(self.root.parent / "tmp"), "PYTHONPATH": str(PROJECT)}
 
     def left(self) -> list[Path]:
-        """What stands in that folder."""
+        """Files and folders that were left in that folder."""
         return list((self.root.parent / "tmp").iterdir())
 
 

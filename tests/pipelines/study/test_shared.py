@@ -1,4 +1,4 @@
-"""What the trials of a study share must have been made with the settings of now."""
+"""Results that the trials of a study share must have been made with the settings of now."""
 
 from pathlib import Path
 

@@ -32,7 +32,7 @@ LAMBDA = {"finetune.methods.joint.lambda": {"kind": "float", "low": 0.05, "high"
 
 
 def outcome(plan: Plan, store: Store, arm: str = "joint") -> list[Any]:
-    """What the finished trials of an arm are, without their numbers."""
+    """State, parameters, values and epochs of an arm's finished trials, without the trials' numbers."""
     trials = [described(trial).plain() for trial in trials_of(plan, store, arm) if is_finished(trial)]
     return [{key: t[key] for key in ("state", "params", "values", "epochs", "val")} for t in trials]
 
