@@ -67,6 +67,7 @@ class SensorsSource(SourceBase):
     kind: Literal["sensors"]
     seed: Seed = 0
     rows: Annotated[int, Field(gt=0, le=1_000_000, strict=True)] = 4000
+    """Hours of history, which `train` and `val` divide."""
     regimes: Annotated[int, Field(ge=2, le=8, strict=True)] = 4
     """Regimes of each chain, and so classes of `load_state`."""
     channels: Annotated[int, Field(ge=1, le=64, strict=True)] = 3
@@ -97,11 +98,15 @@ class SensorsSource(SourceBase):
     """Longest horizon for which the optimum is computed, in hours."""
     train: PositiveFraction = 0.6
     val: PositiveFraction = 0.2
+    test_rows: Annotated[int, Field(gt=0, le=1_000_000, strict=True)] | None = None
+    """Rows of the test part; null: what `train` and `val` leave of `rows`. More of them are simulated on from the last
+    row, and leave every row before them as it is."""
 
     @property
     def borders(self) -> tuple[int, int, int]:
         """Rows [0, a) are the training part, [a, b) validation, [b, c) the test part."""
-        return round(self.rows * self.train), round(self.rows * (self.train + self.val)), self.rows
+        a, b = round(self.rows * self.train), round(self.rows * (self.train + self.val))
+        return a, b, self.rows if self.test_rows is None else b + self.test_rows
 
     @property
     def sensors(self) -> list[Sensor]:
@@ -146,8 +151,11 @@ class SensorsSource(SourceBase):
         a, b, c = self.borders
         if min(a, b - a, c - b) < self.max_horizon:
             raise ValueError(f"rows should give each part at least max_horizon = {self.max_horizon} rows")
+        if c < self.rows:
+            left = f"{self.rows - b}, the rows that train and val leave"
+            raise ValueError(f"test_rows should be at least {left}, found {self.test_rows}")
         planted = 0 if self.groups is None else self.groups.count * self.groups.channels
-        optimum = self.rows * self.max_horizon * (self.channels + self.side_channels + planted)
+        optimum = c * self.max_horizon * (self.channels + self.side_channels + planted)
         if optimum > MAX_OPTIMUM:
             raise ValueError(f"rows × max_horizon × channels should be at most {MAX_OPTIMUM:,}, found {optimum:,}")
         if self.fault_labels > a:

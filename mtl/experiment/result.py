@@ -69,7 +69,9 @@ def write_run(run: Finished, out: Path) -> Path:
     record = _record(run, len(epochs))
     with whole_folder(out / recipe.where.folder) as folder:
         record.write(folder / RUN)
-        History(epochs=epochs, best_epoch=last.best_epoch, stopped=last.stopped).write(folder / HISTORY)
+        starts = [phase.fitted.start for phase in run.phases]
+        history = History(starts=starts, epochs=epochs, best_epoch=last.best_epoch, stopped=last.stopped)
+        history.write(folder / HISTORY)
         first = recipe.seed == recipe.config.base.seeds[0]
         (examples(run.model, data, specs) if first else Examples()).write(folder / EXAMPLES)
         write_weights(folder / WEIGHTS, run.model.state_dict())

@@ -61,13 +61,24 @@ class Epoch(Part):
     """None unless the method asks for it."""
 
 
+class Start(Part):
+    """The network of a phase before its first step: epoch 0."""
+
+    val: dict[str, Metrics]
+    """Task → validation metrics."""
+    score: float
+    """Value that the choice of the epoch minimises."""
+
+
 class History(ResultFile):
     """history.json of a run."""
 
+    starts: list[Start | None] = []
+    """Epoch 0 of each phase; None where the network gave no finite score."""
     epochs: list[Epoch]
     """All phases one after the other."""
     best_epoch: int
-    """Epoch, from 1 in its phase, whose weights were kept."""
+    """Epoch of the last phase whose weights were kept; 0: none was better than those before its first step."""
     stopped: str
     """`end` of the budget, or `patience`."""
 

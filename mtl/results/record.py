@@ -184,7 +184,7 @@ class Run(ResultFile):
     threads: int
     epochs_run: int
     best_epoch: int
-    """Epoch, from 1 in its phase, whose weights were kept."""
+    """Epoch of the last phase whose weights were kept; 0: none was better than those before its first step."""
     stopped: str
     """`end` of the budget, or `patience`."""
     steps: int

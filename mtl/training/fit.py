@@ -5,12 +5,13 @@ network for each pool, one vector of losses, one balanced backward pass, clippin
 back (synchronised) only every `CHECK_EVERY` steps, for the check that losses are finite, and at an epoch's end.
 """
 
+import math
 from collections.abc import Iterator
 
 import torch
 
 from mtl.balancing.base import NonFiniteGradientError
-from mtl.results.history import Epoch
+from mtl.results.history import Epoch, Start
 from mtl.results.numbers import TaskMetrics
 from mtl.training.checkpoint import Checkpoint
 from mtl.training.descent import Descent
@@ -26,7 +27,7 @@ def fit(state: TrainingState, data: TrainingData, budget: Budget, checkpoint: Ch
     """Trains the network of `state` in place; yields each epoch's record and fills `state.fitted`.
 
     Resumes where `checkpoint` stands, after an epoch or in the middle of one. At the end the network carries the
-    weights of the epoch that the selector chose.
+    weights of the epoch that the selector chose; those that it starts with are a candidate as well, as epoch 0.
 
     Raises:
         NonFiniteError: a loss or a gradient became NaN or infinite; the last good state is kept.
@@ -40,6 +41,8 @@ def fit(state: TrainingState, data: TrainingData, budget: Budget, checkpoint: Ch
     forward = Forward(model, data.train, specs, data.starts, balancer.needs_passes)
     descent = Descent(model, balancer, optimiser, budget.clip)
     done, begun = state.resume(checkpoint)
+    if fitted.steps == 0:
+        fitted.start = _start(state, data)
     for epoch, steps in enumerate(data.epochs(budget.epochs, first=done), start=done + 1):
         if fitted.stopped == "patience":
             break
@@ -81,8 +84,7 @@ def fit(state: TrainingState, data: TrainingData, budget: Budget, checkpoint: Ch
         instruments.end_epoch(epoch, model, data.train)
         check_score(selector.score(metrics), epoch)
         if selector.update(epoch, metrics):
-            fitted.best_epoch = epoch
-            fitted.best = {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
+            state.keep(epoch)
         fitted.stopped = "patience" if selector.exhausted(epoch) and epoch < budget.epochs else "end"
         lam = balancer.share((fitted.steps - 1) / total)
         record = _record(epoch, rate, lam, tally, metrics, state)
@@ -90,6 +92,20 @@ def fit(state: TrainingState, data: TrainingData, budget: Budget, checkpoint: Ch
         state.save(checkpoint, epoch)
         yield record
     model.load_state_dict(fitted.best)
+
+
+def _start(state: TrainingState, data: TrainingData) -> Start | None:
+    """What the network is worth before its first step, as epoch 0, which is kept unless a later one is better.
+
+    None where the network gives no finite score: its first step will say what is wrong with it.
+    """
+    metrics, _ = measure(state.model, data.val, state.specs)
+    score = state.selector.score(metrics)
+    if not all(math.isfinite(value) for value in score):
+        return None
+    if state.selector.update(0, metrics):
+        state.keep(0)
+    return Start(val=metrics, score=score[0])
 
 
 def _record(

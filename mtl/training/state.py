@@ -11,7 +11,7 @@ from mtl.data.loading.pools import Pool
 from mtl.data.loading.sampling import JointPlan
 from mtl.errors import UserError
 from mtl.models.build import MultiTaskModel
-from mtl.results.history import Epoch
+from mtl.results.history import Epoch, Start
 from mtl.tasks.base import TaskSpec
 from mtl.training.checkpoint import Checkpoint
 from mtl.training.instruments import Instruments
@@ -70,10 +70,13 @@ class TrainingData:
 class Fitted:
     """Result of the loop, filled while it runs."""
 
+    start: Start | None = None
+    """What the network was worth before the first step; None while nothing was measured, and without finite score."""
     epochs: list[Epoch] = field(default_factory=list)
     best: dict[str, Tensor] = field(default_factory=dict)
     """Weights of the selected epoch."""
     best_epoch: int = 0
+    """0: the weights before the first step."""
     stopped: str = "end"
     steps: int = 0
     samples: dict[str, int] = field(default_factory=dict)
@@ -116,6 +119,11 @@ class TrainingState:
         """Name in a saved state → module whose tensors the state holds."""
         return {"model": self.model, "balancer": self.balancer} | self.instruments.modules
 
+    def keep(self, epoch: int) -> None:
+        """Keeps the network as it is now, after an epoch (0: before the first step), as the best so far."""
+        self.fitted.best_epoch = epoch
+        self.fitted.best = {name: tensor.detach().clone() for name, tensor in self.model.state_dict().items()}
+
     def save(self, checkpoint: Checkpoint, epoch: int, tally: Tally | None = None) -> None:
         """Saves everything.
 
@@ -131,6 +139,7 @@ class TrainingState:
             "epoch": epoch,
             "best_epoch": self.selector.best_epoch,
             "best": list(self.selector.best),
+            "start": None if self.fitted.start is None else self.fitted.start.plain(),
             "epochs": [epoch.plain() for epoch in self.fitted.epochs],
             "stopped": self.fitted.stopped,
             "steps": self.fitted.steps,
@@ -151,6 +160,7 @@ class TrainingState:
         record, fitted, selector = saved.record, self.fitted, self.selector
         selector.best_epoch, selector.best = record["best_epoch"], tuple(record["best"])
         fitted.best, fitted.best_epoch = saved.best, record["best_epoch"]
+        fitted.start = None if record["start"] is None else Start.model_validate(record["start"])
         fitted.epochs = [Epoch.model_validate(epoch) for epoch in record["epochs"]]
         fitted.stopped = record["stopped"]
         fitted.steps, fitted.samples = record["steps"], record["samples"]

@@ -61,7 +61,7 @@ class Selector:
                 return max(0.0, excess), _mean(labels, val), _mean_loss(labels, val)
 
     def update(self, epoch: int, val: TaskMetrics) -> bool:
-        """Records an epoch (from 1); True when it is the best so far."""
+        """Records an epoch (0: before the first step); True when it is the best so far."""
         score = self.score(val)
         better = score < self.best
         if better:

@@ -160,6 +160,51 @@ def test_optimum_covers_every_last_input_row_of_the_test_part() -> None:
         torch.testing.assert_close(probability.sum(dim=1), torch.ones(801, dtype=torch.float64))
 
 
+GROUPED = {"groups": {"count": 2, "tasks": 2}, "wear": True, "relatedness": 0.5}
+
+
+@pytest.mark.parametrize("changes", [{}, GROUPED])
+def test_a_longer_test_part_leaves_every_row_before_it_as_it_is(changes: dict[str, object]) -> None:
+    short, long = prepare(**changes), prepare(test_rows=1700, **changes)
+    assert (short.borders, long.borders) == ((2400, 3200, 4000), (2400, 3200, 4900))
+    assert torch.equal(long.values[:4000], short.values)
+    for before, after in ((short.labels, long.labels), (short.numbers, long.numbers)):
+        assert before.keys() == after.keys()
+        for name in before:
+            torch.testing.assert_close(after[name][:4000], before[name], rtol=0, atol=0, equal_nan=True)
+            assert len(after[name]) == 4900
+    first, later = short.oracle_forecast, long.oracle_forecast
+    assert first is not None and later is not None and len(later) == 1701
+    torch.testing.assert_close(later[:801], first, rtol=1e-12, atol=1e-12)
+    for known, more in ((short.oracle_labels, long.oracle_labels), (short.oracle_numbers, long.oracle_numbers)):
+        for name in known:
+            torch.testing.assert_close(more[name][:801], known[name], rtol=1e-12, atol=1e-12)
+    assert (long.labels["fault"][3200:] != NO_LABEL).all()
+
+
+def test_a_longer_test_part_goes_on_where_the_history_ends() -> None:
+    """The best forecast of one row ahead errs across the seam as elsewhere, and the rows behind it are new."""
+    settings = config(test_rows=60_800)
+    prepared = read(settings, "hall", Path("."))
+    assert prepared.oracle_forecast is not None
+    values = prepared.values.numpy()
+    error = values[3200:] - prepared.oracle_forecast[:-1, 0].numpy()
+    seam = 4000 - 3200
+    assert (np.abs(error[seam]) < 5 * error.std(axis=0)).all()
+    np.testing.assert_allclose(error[seam + 1 :].std(axis=0), error.std(axis=0), rtol=0.02)
+    assert abs(np.corrcoef(values[4000:8000, 0], values[:4000, 0])[0, 1]) < 0.3
+    for label in ("load_state", "fault"):
+        truth, probability = truth_and_optimum(prepared, label)
+        hit, expected = probability.argmax(axis=1) == truth, probability.max(axis=1)
+        blocks = (hit - expected)[: len(hit) // 100 * 100].reshape(-1, 100).mean(axis=1)
+        assert abs(blocks.mean()) < 4.5 * blocks.std() / np.sqrt(len(blocks)), label
+
+
+def test_a_test_part_shorter_than_what_is_left_of_the_rows_is_refused() -> None:
+    with pytest.raises(ValidationError, match=r"test_rows should be at least 800, the rows that train and val leave"):
+        config(test_rows=799)
+
+
 @pytest.mark.parametrize("relatedness", [0.0, 0.4, 1.0])
 def test_label_probabilities_are_calibrated_and_give_the_realised_accuracy(relatedness: float) -> None:
     prepared = prepare(rows=60_000, relatedness=relatedness)

@@ -66,6 +66,7 @@ def test_a_stopped_run_goes_on_bit_for_bit(tmp_path: Path, stop: int) -> None:
     assert whole.fitted.epochs == resumed.fitted.epochs
     assert (whole.fitted.steps, whole.fitted.samples) == (resumed.fitted.steps, resumed.fitted.samples)
     assert whole.fitted.best_epoch == resumed.fitted.best_epoch
+    assert whole.fitted.start == resumed.fitted.start is not None
     first, second = (run.optimiser.state_dict()["state"] for run in (whole, resumed))
     assert first.keys() == second.keys() and len(first) > 0
     assert all(same(first[parameter], second[parameter]) for parameter in first)
@@ -165,26 +166,33 @@ def test_the_best_epoch_is_what_is_left_in_the_model() -> None:
     coins = torch.randint(0, 2, (200,), generator=torch.Generator().manual_seed(3))
     source = series(waves().values, (120, 160, 200), {"coin": coins})
     data = build_tasks({"coin": binary(label="coin")}, {"line": source}, 0)
-    run = Run(data, ["coin"], epochs=6, lr=1e-2).go()
-    scores = [(1 - epoch.val["coin"]["accuracy"], epoch.val["coin"]["loss"]) for epoch in run.fitted.epochs]
-    best = run.fitted.best_epoch
-    assert best == scores.index(min(scores)) + 1
-    assert best < 6, "the case proves nothing when the last epoch is the best"
-    found, _ = measure(run.model, data.pools["val"], run.specs)
-    assert found == run.fitted.epochs[best - 1].val
+    kept = set()
+    for seed in (0, 1):
+        run = Run(data, ["coin"], epochs=6, lr=1e-2, seed=seed).go()
+        assert run.fitted.start is not None
+        vals = [run.fitted.start.val, *(epoch.val for epoch in run.fitted.epochs)]
+        scores = [(1 - val["coin"]["accuracy"], val["coin"]["loss"]) for val in vals]
+        best = run.fitted.best_epoch
+        assert best == scores.index(min(scores))
+        assert best < 6, "the case proves nothing when the last epoch is the best"
+        found, _ = measure(run.model, data.pools["val"], run.specs)
+        assert found == vals[best]
+        kept.add(best == 0)
+    assert kept == {True, False}, "one of the seeds should keep the network as it was before the first step"
 
 
 def test_patience_ends_a_run_and_a_restart_adds_nothing(tmp_path: Path) -> None:
     data = wave_tasks()
 
     def run() -> Run:
-        # A rate below the resolution of float32: no epoch after the first can be better.
+        # A rate below the resolution of float32: no epoch can be better than the network before the first step.
         return Run(data, ["next"], epochs=9, lr=1e-30, stopping=StoppingConfig(patience=2), checkpoint=tmp_path / "s")
 
     first = run().go()
-    assert [epoch.epoch for epoch in first.fitted.epochs] == [1, 2, 3]
-    assert (first.fitted.stopped, first.fitted.best_epoch) == ("patience", 1)
+    assert [epoch.epoch for epoch in first.fitted.epochs] == [1, 2]
+    assert (first.fitted.stopped, first.fitted.best_epoch) == ("patience", 0)
     again = run().go()
+    assert again.fitted.start == first.fitted.start and again.fitted.best_epoch == 0
     assert again.fitted.epochs == first.fitted.epochs and again.fitted.stopped == "patience"
     assert same(first.model, again.model)
 

@@ -32,15 +32,25 @@ class MarkovVar:
 
 
 def simulate(
-    model: MarkovVar, rows: int, generator: np.random.Generator
+    model: MarkovVar,
+    rows: int,
+    generator: np.random.Generator,
+    after: tuple[Float[np.ndarray, " C"], int] | None = None,
 ) -> tuple[Float[np.ndarray, "R C"], Int[np.ndarray, " R"]]:
-    """Draws one path: values [R, C] and regimes [R]."""
+    """Draws one path: values [R, C] and regimes [R].
+
+    Args:
+        model: whose path it is.
+        rows: R.
+        generator: of its random numbers.
+        after: values and regime of the row before the first, which the path goes on from; None: it begins.
+    """
     cumulative = np.cumsum(model.transition, axis=1)
     uniform = generator.random(rows)
     shocks = generator.standard_normal((rows, model.start.size))
     regimes = np.empty(rows, dtype=np.int64)
     values = np.empty((rows, model.start.size))
-    last, step = model.start, np.cumsum(model.initial)
+    last, step = (model.start, np.cumsum(model.initial)) if after is None else (after[0], cumulative[after[1]])
     for t in range(rows):
         # A row of cumulated probabilities may end a rounding error below 1.
         z = min(int(np.searchsorted(step, uniform[t], side="right")), len(step) - 1)

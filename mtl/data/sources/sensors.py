@@ -16,6 +16,9 @@ every row and label (and for `wear`). Someone told which chain was drawn thus fi
 in the chain that drives the forecasts and the rest in the other one. Since the chains are independent,
 P(r_t = k | x_≤t) = ρ p₁(k) + (1-ρ) p₂(k), with p₁ and p₂ from a filter each.
 
+A longer test part (`test_rows`) is drawn from streams of its own and goes on where the chains stand after `rows`: the
+rows before it are the same with and without, bit for bit.
+
 K regimes, C channels of one chain, R rows, n rows with a known optimum, H horizon.
 """
 
@@ -47,6 +50,8 @@ WEAR_MISSING = 0.1
 """Share of the rows without a value of `wear`."""
 WEAR_STREAM = 1000
 """Number of its stream of random numbers, beyond those of everything else: asking for it moves no other draw."""
+LATER_STREAM = 1001
+"""Number of the streams of the rows that `test_rows` adds."""
 
 
 @dataclass(frozen=True)
@@ -156,39 +161,80 @@ def wear_levels(config: SensorsSource) -> Float[np.ndarray, " K"]:
 
 
 def draw_wear(
-    config: SensorsSource, main: Int[np.ndarray, " R"], side: Int[np.ndarray, " R"]
+    config: SensorsSource, main: Int[np.ndarray, " R"], side: Int[np.ndarray, " R"], dice: np.random.Generator
 ) -> Float[np.ndarray, " R"]:
     """`wear` of every row, original units, NaN where it is missing, from the two chains' regimes."""
-    dice = np.random.default_rng(np.random.SeedSequence(config.seed, spawn_key=(WEAR_STREAM,)))
     regime = np.where(dice.random(len(main)) < config.relatedness, main, side)
     wear = wear_levels(config)[regime] + WEAR.scale * WEAR_NOISE * dice.standard_normal(len(main))
     return np.where(dice.random(len(main)) < WEAR_MISSING, np.nan, wear)
 
 
-def read(config: SensorsSource, name: str, root: Path) -> Prepared:
-    """Generates the source; the same config gives the same bytes. Nothing is read below `root`.
+@dataclass(frozen=True)
+class Stretch:
+    """Some rows on end, drawn from streams of their own."""
+
+    chains: list[Chain]
+    labels: dict[str, Int[np.ndarray, " R"]]
+    wear: Float[np.ndarray, " R"] | None
+
+
+def draw(
+    config: SensorsSource, designs: list[MarkovVar], rows: int, key: tuple[int, ...], before: Stretch | None
+) -> Stretch:
+    """Draws some rows.
 
     Every random thing has a stream of its own: changing, say, `relatedness` leaves the channels as they are.
+
+    Args:
+        config: the settings.
+        designs: parameters of the chains: the main one, the side one, that of each planted group.
+        rows: R.
+        key: of their streams of random numbers.
+        before: the stretch that they follow; None: they are the first.
     """
     groups = config.groups
     own, labelled = (0, 0) if groups is None else (groups.count, groups.count * groups.tasks)
-    spawned = np.random.SeedSequence(config.seed).spawn(6 + own + labelled)
+    spawned = np.random.SeedSequence(config.seed, spawn_key=key).spawn(6 + own + labelled)
     streams = [np.random.default_rng(seed) for seed in spawned]
+    ends = [None] * len(designs) if before is None else [(c.values[-1], int(c.regimes[-1])) for c in before.chains]
+    dice = [*streams[:2], *streams[6 : 6 + own]]
+    chains = [Chain(d, *simulate(d, rows, s, end)) for d, s, end in zip(designs, dice, ends, strict=True)]
+    main, side, *others = [chain.regimes for chain in chains]
+    labels = draw_labels(config, main, side, streams[2:5])
+    if before is None:
+        labels["fault"] = hide_labels(config, labels["fault"], streams[5])
+    if groups is not None:
+        odd = is_fault(config.regimes)
+        labels |= planted.draw_labels(groups, odd[main], [odd[regimes] for regimes in others], streams[6 + own :])
+    wear = None
+    if config.wear:
+        worn = np.random.default_rng(np.random.SeedSequence(config.seed, spawn_key=(*key, WEAR_STREAM)))
+        wear = draw_wear(config, main, side, worn)
+    return Stretch(chains, labels, wear)
+
+
+def join(first: Stretch, later: Stretch) -> Stretch:
+    """Two stretches one after the other."""
+    chains = [
+        Chain(a.model, np.concatenate([a.values, b.values]), np.concatenate([a.regimes, b.regimes]))
+        for a, b in zip(first.chains, later.chains, strict=True)
+    ]
+    labels = {name: np.concatenate([values, later.labels[name]]) for name, values in first.labels.items()}
+    wear = None if first.wear is None or later.wear is None else np.concatenate([first.wear, later.wear])
+    return Stretch(chains, labels, wear)
+
+
+def read(config: SensorsSource, name: str, root: Path) -> Prepared:
+    """Generates the source; the same config gives the same bytes. Nothing is read below `root`."""
+    groups, sensors, odd = config.groups, config.sensors, is_fault(config.regimes)
     designs = [build_chain(config, config.channels, 0), build_chain(config, config.side_channels, 1)]
-    sensors = config.sensors
     if groups is not None:
         designs += [build_chain(config, groups.channels, 2 + g) for g in range(groups.count)]
-    dice = [*streams[:2], *streams[6 : 6 + own]]
-    chains = [Chain(d, *simulate(d, config.rows, s)) for d, s in zip(designs, dice, strict=True)]
-    main, side, *others = chains
+    drawn = draw(config, designs, config.rows, (), None)
+    if (more := config.borders[2] - config.rows) > 0:
+        drawn = join(drawn, draw(config, designs, more, (LATER_STREAM,), drawn))
+    chains, labels = drawn.chains, drawn.labels
     offset, scale = np.array([s.offset for s in sensors]), np.array([s.scale for s in sensors])
-
-    labels = draw_labels(config, main.regimes, side.regimes, streams[2:5])
-    labels["fault"] = hide_labels(config, labels["fault"], streams[5])
-    odd = is_fault(config.regimes)
-    if groups is not None:
-        is_odd = [odd[chain.regimes] for chain in (main, *others)]
-        labels |= planted.draw_labels(groups, is_odd[0], is_odd[1:], streams[6 + own :])
 
     a, b, c = config.borders
     # The test part's first target is row b, so that its first window ends with row b - 1.
@@ -204,8 +250,8 @@ def read(config: SensorsSource, name: str, root: Path) -> Prepared:
         p = [regime_probabilities[:, odd].sum(axis=1) for regime_probabilities in (filtered[0], *filtered[2:])]
         optimum |= planted.label_optimum(groups, p[0], p[1:])
     numbers, best, units = {}, {}, {s.name: s.unit for s in sensors}
-    if config.wear:
-        numbers[WEAR.name] = torch.from_numpy(draw_wear(config, main.regimes, side.regimes))
+    if drawn.wear is not None:
+        numbers[WEAR.name] = torch.from_numpy(drawn.wear)
         best[WEAR.name] = torch.from_numpy(regime @ wear_levels(config))
         units[WEAR.name] = WEAR.unit
     return Prepared(
