@@ -37,9 +37,11 @@ LOSSES_SCHEMA = pa.schema(
 
 `stage` and `method` are those of results/runs.parquet (`baseline` and `stl`, or `finetune` and a method), and `sample`
 is the number of the sample at its source: the row at which a window begins, an image, a row. `loss` is the unweighted
-training loss. The mean of `error` over the samples is the task's primary metric where lower is better (MSE, MAE,
-log-loss, Brier score), and 1 less it where higher is (accuracy); it is null where no numbers of single samples have
-that mean. `block` numbers the parts of the test samples that count as independent of each other: stretches of a series,
+training loss. The mean of `error` over the samples is the task's primary metric where lower is better (MSE, log-loss),
+and 1 less it where higher is (accuracy, AUC); for a metric that is no mean of the samples' errors these are the
+pseudo-values of `mtl/tasks/sample_errors.py`. It is null for the calibration error, and where the samples leave the
+metric undefined.
+`block` numbers the parts of the test samples that count as independent of each other: stretches of a series,
 groups (people) where the source has some, else single samples.
 """
 

@@ -25,6 +25,7 @@ from mtl.results.numbers import Metrics
 from mtl.tasks.answers import Answer
 from mtl.tasks.context import AtSource, Heads, Oracle
 from mtl.tasks.label_measures import unmeasurable
+from mtl.tasks.sample_errors import label_errors
 from mtl.types import NO_LABEL, SourceData
 
 Detail = dict[str, Any]
@@ -155,7 +156,7 @@ class TaskSpec(ABC):
 
     def judged_errors(self, prediction: Tensor, target: Tensor) -> Float64[Tensor, " n"] | None:
         """Error of each sample whose mean over samples is the primary metric, or 1 less the metric where higher is
-        better; None where the metric is no mean over samples."""
+        better (`mtl.tasks.sample_errors`); None where there is no such number."""
         return None
 
     @abstractmethod
@@ -275,15 +276,7 @@ class LabelSpec(TaskSpec):
         return *self.certainty(prediction, target), None
 
     def judged_errors(self, prediction: Tensor, target: Int[Tensor, " n"]) -> Float64[Tensor, " n"] | None:
-        match self.metric:
-            case "accuracy":
-                alone = (prediction[:, None], target[:, None]) if self.stacked else (prediction, target)
-                _, right = self.certainty(*alone)
-                return 1 - right.reshape(len(target)).double()
-            case "log_loss":
-                return self.sample_losses(prediction.double(), target)
-            case _:
-                return None
+        return label_errors(self.metric, prediction.double(), target)
 
     def truth(self, target: Int[Tensor, " n"]) -> list[str]:
         return [self.classes[number] for number in target.tolist()]

@@ -9,7 +9,7 @@ from math import log
 from typing import Any, ClassVar
 
 import torch
-from jaxtyping import Bool, Float, Float64, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -61,11 +61,6 @@ class Binary(LabelSpec):
 
     def sample_losses(self, prediction: Float[Tensor, " n"], target: Int[Tensor, " n"]) -> Float[Tensor, " n"]:
         return functional.binary_cross_entropy_with_logits(prediction, target.to(prediction.dtype), reduction="none")
-
-    def judged_errors(self, prediction: Float[Tensor, " n"], target: Int[Tensor, " n"]) -> Float64[Tensor, " n"] | None:
-        if self.metric == "brier":
-            return (prediction.double().sigmoid() - target.double()).square()
-        return super().judged_errors(prediction, target)
 
     @classmethod
     def certainty(

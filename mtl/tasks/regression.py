@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Float64, Int
 from torch import Tensor, nn
 
 from mtl.config.losses import ErrorLoss, QuantileLoss
@@ -21,6 +21,7 @@ from mtl.tasks.context import AtSource, Heads, Oracle
 from mtl.tasks.error_losses import error_of, guess_of, nearest_metric
 from mtl.tasks.optimum import oracle_positions
 from mtl.tasks.regression_scores import regression_metrics
+from mtl.tasks.sample_errors import root_values
 from mtl.types import SourceData
 
 
@@ -68,6 +69,11 @@ class OfSamples(RegressionSpec):
 
     def encode(self, values: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
         return ((values - self.mean) / self.std).float()
+
+    def judged_errors(self, prediction: Tensor, target: Float[Tensor, " n"]) -> Float64[Tensor, " n"] | None:
+        if self.metric == "rmse":
+            return self.std * root_values((self.point(prediction.double()) - target.double()).square())
+        return super().judged_errors(prediction, target)
 
     def original(self, values: Float[Tensor, "n *Q"]) -> Float[Tensor, "n *Q"]:
         """Values in original units."""
