@@ -38,7 +38,7 @@ NARROW = 96
 """Below this many columns, the costs are shortened."""
 WIDEST = 100
 SHORTENINGS = ("units", "verdicts", "names", "gap", "blanks")
-"""What gives way, one after the other, until the verdicts fit the terminal: units and verdicts are shortened, the names
+"""Measures taken one after the other until the verdicts fit the terminal: units and verdicts are shortened, the names
 of simple models go below the table, the share of the gap goes, columns lie one blank apart and not two."""
 ENOUGH = 16
 """Letters of a task's name that are not cut off while something else can give way."""

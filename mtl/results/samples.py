@@ -119,7 +119,7 @@ def read_block_errors(path: Path) -> dict[ErrorsOf, BlockErrors]:
             for begin, end in zip([0, *ends[:-1]], ends, strict=True):
                 of = ErrorsOf(*(table[name][begin].as_py() for name in names))
                 parts.setdefault(of, []).append((error[begin:end], block[begin:end]))
-    whole = {of: tuple(np.concatenate(several) for several in zip(*found, strict=True)) for of, found in parts.items()}
+    whole = {of: tuple(np.concatenate(several) for several in zip(*lists, strict=True)) for of, lists in parts.items()}
     return {of: in_blocks(error, block) for of, (error, block) in whole.items() if not np.isnan(error).any()}
 
 
