@@ -237,8 +237,8 @@ class WindowsInput(Input[Prepared]):
         return self.data.groups
 
     def blocks(self, numbers: Int[Tensor, " n"], length: int, ahead: int) -> Int[Tensor, " n"]:
-        """Block of each sample; of a series, stretches of equally many rows at which windows start: at most MOST_BLOCKS,
-        none shorter than a window and the rows that follow it."""
+        """Block of each sample; a block of a series is a stretch of rows at which windows start, all equally long: at
+        most MOST_BLOCKS, none shorter than a window and the rows that follow it."""
         if not self.series:
             return super().blocks(numbers, length, ahead)
         passed = numbers - numbers.min()
