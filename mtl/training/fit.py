@@ -95,7 +95,7 @@ def fit(state: TrainingState, data: TrainingData, budget: Budget, checkpoint: Ch
 
 
 def _start(state: TrainingState, data: TrainingData) -> Start | None:
-    """What the network is worth before its first step, as epoch 0, which is kept unless a later one is better.
+    """Metrics of the network before its first step, as epoch 0, which is kept unless a later one is better.
 
     None where the network gives no finite score: its first step will say what is wrong with it.
     """

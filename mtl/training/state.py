@@ -71,7 +71,7 @@ class Fitted:
     """Result of the loop, filled while it runs."""
 
     start: Start | None = None
-    """What the network was worth before the first step; None while nothing was measured, and without finite score."""
+    """Metrics of the network before the first step; None while nothing was measured, and without finite score."""
     epochs: list[Epoch] = field(default_factory=list)
     best: dict[str, Tensor] = field(default_factory=dict)
     """Weights of the selected epoch."""
