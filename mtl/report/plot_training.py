@@ -13,6 +13,7 @@ from mtl.report.read import Results, Run
 from mtl.report.select import MOST_PANELS, drawn, not_drawn
 from mtl.report.style import (
     MUTED,
+    SIMPLE_LINE,
     TASK_COLOURS,
     Missing,
     Picture,
@@ -61,6 +62,9 @@ def learning_curves(results: Results) -> Picture | Missing:
             if len(values) > 1:
                 ax.fill_between(epochs, _over_seeds(values, "min"), _over_seeds(values, "max"), color=line["color"],
                                 alpha=0.15, linewidth=0)  # fmt: skip
+        simple = results.simple_value(task, "val")
+        if simple is not None:
+            ax.axhline(in_shown_unit(task.metric, simple), **SIMPLE_LINE)
         if known(task.optimum):
             ax.axhline(in_shown_unit(task.metric, task.optimum), color=MUTED, linestyle=":", linewidth=1.2,
                        label="optimum")  # fmt: skip

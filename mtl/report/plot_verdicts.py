@@ -13,6 +13,7 @@ from mtl.report.style import (
     INK,
     MUTED,
     PAPER,
+    SIMPLE_LINE,
     STL_COLOUR,
     Missing,
     Picture,
@@ -71,6 +72,11 @@ def change_forest(results: Results) -> Picture | Missing:
         ax.plot([], [], method_marker(name, names), color=method_colour(name, names), linestyle="-", label=name)
     cut = _scale_changes(ax, [row.change for row in rows.values()])
     low, high = ax.get_xlim()
+    simple = {task.name: change for task in tasks if (change := _simple_change(results, task)) is not None}
+    high = max([high, *(1.06 * change for change in simple.values())])
+    for position, task in enumerate(tasks):
+        if low <= simple.get(task.name, low - 1):
+            ax.plot([simple[task.name]] * 2, [position - 0.46, position + 0.46], **SIMPLE_LINE)
     ax.axvspan(low, 0, color=HURT, alpha=0.05, linewidth=0)
     ax.axvspan(0, high, color=HELPED, alpha=0.06, linewidth=0)
     ax.axvline(0, color=INK, linewidth=1.1)
@@ -88,9 +94,26 @@ def change_forest(results: Results) -> Picture | Missing:
         figure, key, title,
         "Right of the line: training together made a task better; left: worse. Thick: this comparison's own interval, "
         "thin: widened for all comparisons (Holm). Filled markers are verdicts, hollow ones show no difference."
-        + not_drawn(len(tasks), len(compared)),
+        + _simple_words(list(simple.values()), low) + not_drawn(len(tasks), len(compared)),
         "Forest plot of the change against single-task models. " + "; ".join(texts) + ".",
     )  # fmt: skip
+
+
+def _simple_change(results: Results, task: JudgedTask) -> float | None:
+    """Change from STL to the simple model in percent, positive is better; None where the task has none of them."""
+    values = [row.stl.mean for row in results.verdicts.rows if row.task == task.name]
+    if task.simple is None or not values or values[0] == 0:
+        return None
+    return 100 * (-1 if task.lower_is_better else 1) * (task.simple.summary.mean - values[0]) / values[0]
+
+
+def _simple_words(changes: list[float], low: float) -> str:
+    """Sentence of the caption on simple models, if any is there."""
+    if not changes:
+        return ""
+    out = len([change for change in changes if change < low])
+    left = f" ({out} of {len(changes)} lie further left)" if out else ""
+    return f" Dashed: the simple model of the task{left}; what lies left of it loses to it."
 
 
 def _scale_changes(ax: Axes, changes: list[Interval]) -> bool:
@@ -128,6 +151,9 @@ def train_test_gaps(results: Results) -> Picture | Missing:
             ax.plot([train, test], [y, y], color=colour, linewidth=2, alpha=0.6)
             ax.plot(train, y, "o", color=colour, markerfacecolor=PAPER, markeredgewidth=1.5)
             ax.plot(test, y, "o", color=colour)
+        simple = results.simple_value(task, "test")
+        if simple is not None:
+            ax.axvline(in_shown_unit(task.metric, simple), **SIMPLE_LINE)
         if known(task.optimum):
             ax.axvline(in_shown_unit(task.metric, task.optimum), color=MUTED, linestyle=":", label="optimum")
         ax.set_yticks(range(len(runs)), list(runs))

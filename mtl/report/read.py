@@ -1,5 +1,6 @@
 """The result files that the report draws: only those of the tasks, methods, starts and seeds in the config."""
 
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -12,9 +13,10 @@ from mtl.results.content import ResultFile
 from mtl.results.examples import Examples
 from mtl.results.groups import Groups
 from mtl.results.history import Epoch, History
+from mtl.results.numbers import Split
 from mtl.results.reading import EXAMPLES, HISTORY, RUN
 from mtl.results.slices import Slices
-from mtl.results.verdicts import Verdicts
+from mtl.results.verdicts import JudgedTask, Verdicts
 
 File = TypeVar("File", bound=ResultFile)
 
@@ -48,6 +50,8 @@ class Results:
     """(task, start label) → runs."""
     methods: dict[str, list[Run]]
     verdicts: Verdicts
+    simple: dict[str, list[Run]] = field(default_factory=dict)
+    """Task that has simple models → the chosen ones."""
     maps: dict[str, tuple[int, RunMaps]] = field(default_factory=dict)
     """Method that recorded data maps → (first seed, its maps)."""
     groups: Groups | None = None
@@ -60,6 +64,13 @@ class Results:
         by_model = {STL: self.stl_runs(task)}
         by_model |= {m.name: self.methods.get(m.name, []) for m in self.verdicts.methods if task in m.tasks}
         return {name: runs for name, runs in by_model.items() if runs}
+
+    def simple_value(self, task: JudgedTask, part: Split) -> float | None:
+        """Mean over seeds of the simple model's primary metric; None where the task has none or it is not known."""
+        runs = self.simple.get(task.name, [])
+        values = [run.record.metrics(part).get(task.name, {}).get(task.metric) for run in runs]
+        known = [value for value in values if value is not None and math.isfinite(value)]
+        return sum(known) / len(known) if known else None
 
     def stl_runs(self, task: str) -> list[Run]:
         """Single-task runs of `task` from the start that most of its methods share."""
@@ -85,6 +96,11 @@ def read_results(config: Config, verdicts: Verdicts, root: Path = Path(".")) -> 
         },
         methods={method: _runs(outputs / "finetune" / method, seeds) for method in config.finetune.methods},
         verdicts=verdicts,
+        simple={
+            task.name: _runs(outputs / "simple" / task.name, seeds)
+            for task in verdicts.tasks
+            if task.simple is not None
+        },
         maps={
             method: (seeds[0], read_maps(outputs / "finetune" / method / f"seed-{seeds[0]}" / FILE))
             for method, settings in config.finetune.methods.items()

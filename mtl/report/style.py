@@ -28,6 +28,8 @@ METHOD_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e
 TASK_COLOURS = ("#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377", "#999999")
 """Paul Tol's bright palette: tasks never share a figure's legend with methods."""
 MARKERS = ("o", "s", "D", "^", "v", "P", "X", "*")
+SIMPLE_LINE: dict[str, Any] = {"color": INK, "linestyle": (0, (6, 3)), "linewidth": 1.1, "label": "simple model"}
+"""Line of a task's simple model in every figure that has one."""
 HELPED, HURT = "#2da44e", "#cf222e"
 
 RC: Any = {
@@ -78,6 +80,8 @@ class Table:
     """Cells are sentences, which wrap, and not numbers."""
     worded: bool = True
     """The last column holds words."""
+    folds: bool = False
+    """Many rows are shown when asked for."""
 
 
 @contextmanager

@@ -6,15 +6,15 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from mtl.report import words
+from mtl.report import sides, words
 from mtl.report.style import Missing
 
 
 def filled(template: str, **content: Any) -> str:
     """A template of this folder, with its content: a name that it lacks is an error, and text is escaped.
 
-    Templates see `words` (how numbers and names are written), the test `missing` (a figure that is not shown) and the
-    filters `svg` (an image of ours, not escaped) and `listed`.
+    Templates see `words` (how numbers and names are written), `sides` (marks of the sides of a row), the test `missing`
+    (a figure that is not shown) and the filters `svg` (an image of ours, not escaped) and `listed`.
     """
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
@@ -25,6 +25,6 @@ def filled(template: str, **content: Any) -> str:
         keep_trailing_newline=True,
     )
     environment.filters |= {"svg": Markup, "listed": words.listed}
-    environment.globals |= {"words": words}
+    environment.globals |= {"words": words, "sides": sides}
     environment.tests["missing"] = lambda figure: isinstance(figure, Missing)
     return environment.get_template(template).render(**content)

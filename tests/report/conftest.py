@@ -20,6 +20,7 @@ def reported(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Json]:
         classes=("<script>alert(1)</script>", "a&b", '"quoted" --> $x^2$'),
         columns=("<img src=x onerror=alert(1)>", "flow $1$"),
         starts=True,
+        simple=True,
     )
     verdicts["advice"] = 'Use </script><b onclick="x()">joint</b>.'
     verdicts["methods"][0]["label"] = "joint: <i>λ</i> = 0.2"

@@ -99,8 +99,24 @@ def test_every_figure_says_in_words_what_it_shows(page: Page) -> None:
 
 
 def test_tables_have_headers_for_columns_and_rows(page: Page) -> None:
-    assert len(page.all("table")) == 1 + 4 + 1 + 1 + 1
+    assert len(page.all("table")) == 1 + 4 + 1 + 1 + 1 + 1
     assert {a.get("scope") for a in page.all("th")} == {"col", "row", "colgroup"}
+
+
+def test_simple_models_stand_beside_the_networks(page: Page, text: str) -> None:
+    shown = " ".join(" ".join(page.text).split())
+    assert "0.470 ridge 0.512†" in shown and "Dashed: the simple model of the task" in shown
+    assert "near, MSE z-scored ridge 0.470 52 % −9.0 [" in shown, "the table of simple models"
+    assert "on validation data near, MSE" in shown and "ridge 0.470, mean 1.000" in shown
+    assert text.count('aria-label="Validation curves') == 1 and text.count(">simple model</text>") == 4
+
+
+def test_without_simple_models_the_page_does_not_speak_of_them(tmp_path: Path) -> None:
+    config, verdicts = write_results(tmp_path, methods=("joint",), seeds=2)
+    (tmp_path / "outputs/simple/near/seed-0").mkdir(parents=True)
+    (tmp_path / "outputs/simple/near/seed-0/run.json").write_text("left by other settings")
+    shown = write_report(config, typed(verdicts), tmp_path).read_text(encoding="utf-8")
+    assert "simple" not in shown.lower().replace("fill=", "") and "†" not in shown
 
 
 def test_verdicts_come_first_and_every_one_is_there(page: Page, reported: tuple[Path, Json]) -> None:
