@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 
 from mtl.config.common import DropRate, Name, PositiveFloat, PositiveFraction, PositiveInt, Section
 from mtl.config.inputs import Held, InputKind, SourceBase
+from mtl.config.judging import judged_by, score_problem
 from mtl.config.labels import Label, LabelRule
 from mtl.config.losses import NumberLoss, QuantileLoss
 from mtl.config.metrics import METRICS, BinaryMetric, ClassMetric, Family, ForecastMetric, RegressionMetric, summed
@@ -145,10 +146,22 @@ class ForecastTask(TaskBase):
     loss: NumberLoss = Field(default="mse", exclude_if=lambda loss: loss == "mse")
     """On the z-score; as of a regression. Left out where it is the default, so that what is derived from the section
     stays as it was before there was a choice."""
+    metric: Annotated[ForecastMetric | None, judged_by(get_args(ForecastMetric), "a forecast")] = Field(
+        default=None, exclude_if=lambda metric: metric is None
+    )
+    """Metric that verdicts, the choice of an epoch and studies read; null takes mse, whatever error is trained on, or
+    crps for quantiles. Left out where it is null, as `loss` is."""
+
+    @model_validator(mode="after")
+    def _only_quantiles_have_a_score(self) -> "ForecastTask":
+        problem = score_problem(self.metric, self.loss, self.metrics)
+        if problem is not None:
+            raise ValueError(problem)
+        return self
 
     @property
     def primary_metric(self) -> str:
-        return "crps" if isinstance(self.loss, QuantileLoss) else "mse"
+        return self.metric or ("crps" if isinstance(self.loss, QuantileLoss) else "mse")
 
     @property
     def rows_ahead(self) -> int:
@@ -178,15 +191,15 @@ class RegressionTask(TaskBase):
     loss: NumberLoss = "mse"
     """On the z-score; `huber` is quadratic up to one standard deviation, then linear (Huber 1964); `quantiles` predicts
     the quantiles of the levels that are listed, whose median is then the prediction that errors measure."""
-    metric: RegressionMetric | None = None
+    metric: Annotated[RegressionMetric | None, judged_by(get_args(RegressionMetric), "a regression")] = None
     """Metric that verdicts, the choice of an epoch and studies read; null takes mse, or crps for quantiles. Never r2,
     whose relative change means nothing near 0; it is reported beside."""
 
     @model_validator(mode="after")
     def _only_quantiles_have_a_score(self) -> "RegressionTask":
-        if self.metric == "crps" and not isinstance(self.loss, QuantileLoss):
-            raise ValueError(f"metric should be mse, mae or rmse for `loss: {self.loss}`, found 'crps', which measures "
-                             "quantiles: set `loss: {quantiles: [0.1, 0.5, 0.9]}`")  # fmt: skip
+        problem = score_problem(self.metric, self.loss, self.metrics)
+        if problem is not None:
+            raise ValueError(problem)
         return self
 
     @property
@@ -205,7 +218,11 @@ class RegressionTask(TaskBase):
                 message = f"is an input of {held.source}, from which it could be read off: name it among the source's "
                 raise SettingError(where, f"{message}targets, so that it is none, or choose another; found {asked}.")
             if not held.numbers:
-                message = f"should be a numeric target of {held.source}, which has none; found {asked}."
+                message = (
+                    f"should be a numeric target of {held.source}, which has none; found {asked}. Name its columns or "
+                    "arrays of numbers in `targets` of the source (series, arrays; `numbers` of own code), or predict "
+                    "one of its labels by `kind: classification` or `binary`."
+                )
                 raise SettingError(where, message)
             raise SettingError(where, f"should be one of {', '.join(held.numbers)}; found {asked}.")
         return self.target
@@ -256,7 +273,7 @@ class ClassificationTask(LabelBase):
     metrics: ClassVar[tuple[str, ...]] = get_args(ClassMetric)
 
     kind: Literal["classification"]
-    metric: ClassMetric | None = None
+    metric: Annotated[ClassMetric | None, judged_by(get_args(ClassMetric), "a classification")] = None
     """Metric as for every label; `macro_auc` is the mean over classes of the area under the curve of each against
     the rest."""
 
@@ -268,7 +285,7 @@ class BinaryTask(LabelBase):
     two_classes: ClassVar[bool] = True
 
     kind: Literal["binary"]
-    metric: BinaryMetric | None = None
+    metric: Annotated[BinaryMetric | None, judged_by(get_args(BinaryMetric), "a binary task")] = None
     """Metric as for every label; `f1` is that of the positive class, `ece` the expected calibration error."""
 
 

@@ -10,6 +10,10 @@ from mtl.results.record import Run
 from mtl.results.statistics import Interval, Summary
 from mtl.tasks.no_skill import no_skill
 
+OTHER_PREDICTOR = ("balanced_accuracy", "macro_f1", "f1", "ece", "mae")
+"""Metrics that are best for another predictor than the one whose metrics are taken for the optimum: other thresholds,
+no sharpness at all, the median instead of the mean."""
+
 
 class Comparison:
     """The runs of one config, by key, and the quantities that verdicts are made of."""
@@ -88,11 +92,11 @@ class Comparison:
     def optimum(self, task: str) -> float | None:
         """Best achievable primary metric on the task's test samples; None where it is not known.
 
-        Sources know the predictor with the highest accuracy, which is not the one with the highest balanced accuracy or
-        macro-F1.
+        Sources know the probabilities of classes and the mean of numbers: the predictors with the highest accuracy and
+        the least squared error, which are not those with the best of the metrics in `OTHER_PREDICTOR`.
         """
         metric = self.config.tasks[task].primary_metric
-        if metric in ("balanced_accuracy", "macro_f1"):
+        if metric in OTHER_PREDICTOR:
             return None
         first = self.first_run(task)
         return None if first is None else first.optimum.get(task, {}).get(metric)

@@ -110,12 +110,12 @@ def _first_example(runs: list[Run], task: str) -> tuple[int, Example | None]:
 
 
 def error_by_horizon(results: Results, tasks: list[JudgedTask]) -> Picture | Missing:
-    """Test MSE at every step ahead, a panel a forecast."""
+    """Test error at every step ahead, in the metric that each forecast is judged by; a panel a forecast."""
     key, title, verdicts = "horizon", "Error by horizon", results.verdicts
     names = [method.name for method in verdicts.methods]
     panels = []
     for task in tasks:
-        curves = {name: _by_horizon(runs, task.name) for name, runs in results.task_runs(task.name).items()}
+        curves = {name: _by_horizon(runs, task) for name, runs in results.task_runs(task.name).items()}
         panels.append((task, {name: values for name, values in curves.items() if values.size}))
     panels = [(task, curves) for task, curves in panels if curves]
     if not panels:
@@ -140,7 +140,7 @@ def error_by_horizon(results: Results, tasks: list[JudgedTask]) -> Picture | Mis
             ax.plot(np.arange(1, simple.shape[1] + 1), simple.mean(axis=0), **SIMPLE_LINE)
         ax.set_title(task.name)
         ax.set_xlabel("rows ahead")
-        ax.set_ylabel(f"test {metric_label('mse')}")
+        ax.set_ylabel(f"test {metric_label(task.metric)}")
         ax.set_ylim(bottom=0)
     blank_rest(axes, len(panels))
     legend_below(figure, axes)
@@ -152,9 +152,10 @@ def error_by_horizon(results: Results, tasks: list[JudgedTask]) -> Picture | Mis
     )  # fmt: skip
 
 
-def _by_horizon(runs: list[Run], task: str) -> NDArray[np.float64]:
+def _by_horizon(runs: list[Run], task: JudgedTask) -> NDArray[np.float64]:
     """[seeds, H]"""
-    rows = [run.record.detail[task].row("mse_by_horizon") for run in runs if task in run.record.detail]
+    details = [run.record.detail[task.name] for run in runs if task.name in run.record.detail]
+    rows = [detail.row(f"{task.metric}_by_horizon") for detail in details]
     return np.asarray([row for row in rows if row], dtype=float)
 
 

@@ -49,7 +49,8 @@ class OfSamples(RegressionSpec):
             samples = f"{len(at.values)} sample{'' if len(at.values) == 1 else 's'}"
             raise DataError(
                 f"tasks.{at.name}: the training samples of `{at.learns}` should have at least two different values, "
-                f"found {samples}{'' if len(at.values) < 2 else f', all {float(at.values[0]):g}'}."
+                f"found {samples}{'' if len(at.values) < 2 else f', all {float(at.values[0]):g}'}: raise "
+                "`train_fraction`, choose other parts of the source, or leave the task out."
             )
         return {
             "name": at.name, "source": at.source, "input": at.input, "shape": at.shape, "columns": at.columns,

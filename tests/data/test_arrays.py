@@ -168,7 +168,7 @@ BAD: list[tuple[dict[str, Any], dict[str, Any], str]] = [
     (
         changed(**TARGETS | {"t_test": np.full(4, np.nan)}),
         {"targets": {"t": "t"}},
-        r"target `t`: no window of the test part when fold 0 is held out has a value",
+        r"test part when fold 0 is held out should have a window with a value, found none: give the windows of that",
     ),
     (changed(**TARGETS), {"targets": {"channel_1": "t"}}, r"target `channel_1` has the name of an input"),
 ]

@@ -155,7 +155,8 @@ BAD = [
     (broken("parts['numbers'] = {'odd': parts['values'][:, 0]}"), r"target `odd` has the name of a label"),
     (
         broken("parts['numbers'] = {'height': torch.ones(12, dtype=torch.float64)}"),
-        r"target `height`: the training part should have at least two different values, found 6, all 1\.",
+        r"target `height`: the training part should have at least two different values, found 6, all 1: choose "
+        r"other `borders`, or leave the target out",
     ),
     (broken("parts['oracle_forecast'] = torch.zeros(2, 3, 4)"), r"`oracle_forecast` should be n × H × 1"),
     (broken("parts['oracle_labels'] = {'x': torch.zeros(2, 2)}"), r"`oracle_labels` should name labels"),

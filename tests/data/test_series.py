@@ -234,8 +234,12 @@ def test_a_target_is_nothing_else(options: dict[str, Any], message: str) -> None
 
 
 BAD: list[tuple[str, dict[str, Any], str]] = [
-    (table("2020-01-01 00:00:00,one,0"), {}, r"own\.csv, line 2, column `a`: should be a number, found 'one'"),
-    (table("2020-01-01 00:00:00,True,0"), {}, r"line 2, column `a`: should be a number, found 'True'"),
+    (
+        table("2020-01-01 00:00:00,one,0"),
+        {},
+        r"own\.csv, line 2, column `a`: should be a number or an empty cell, found 'one'",
+    ),
+    (table("2020-01-01 00:00:00,True,0"), {}, r"line 2, column `a`: should be a number or an empty cell, found 'True'"),
     (table("2020-01-01 00:00:00,1,0", "2020-01-01 01:00:00,1,inf"), {}, r"line 3, column `b`: .*finite.*found inf"),
     (table("2020-01-01 00:00:00,1,"), {}, r"line 2, column `b`: the value is missing; `on_missing`"),
     (table("2020-01-01 00:00:00,-1,0"), {"missing_markers": [-1.0]}, r"line 2, column `a`: .*\(a missing marker\)"),
@@ -251,7 +255,11 @@ BAD: list[tuple[str, dict[str, Any], str]] = [
     (table(), {"values": ["c"]}, r"there is no column `c`"),
     (table(), {"labels": ["c"]}, r"there is no column `c`"),
     (table(), {"targets": ["c"]}, r"there is no column `c`"),
-    (table("2020-01-01 00:00:00,1,tall"), {"targets": ["b"]}, r"line 2, column `b`: should be a number, found 'tall'"),
+    (
+        table("2020-01-01 00:00:00,1,tall"),
+        {"targets": ["b"]},
+        r"`b`: should be a number or an empty cell, found 'tall': empty the cell, or name the column in `labels`",
+    ),
     (
         table("2020-01-01 00:00:00,1,-inf"),
         {"targets": ["b"]},
@@ -260,20 +268,21 @@ BAD: list[tuple[str, dict[str, Any], str]] = [
     (
         table(*(f"2020-01-01 {n:02d}:00:00,{n},3" for n in range(10))),
         {"targets": ["b"]},
-        r"own\.csv: target `b`: the training part should have at least two different values, found 7, all 3\.",
+        r"own\.csv: target `b`: the training part should have at least two different values, found 7, all 3: "
+        "choose other `borders`, or leave the target out",
     ),
     (
         table(*(f"2020-01-01 {n:02d}:00:00,{n},{n if n < 7 else ''}" for n in range(10))),
         {"targets": ["b"]},
-        r"own\.csv: target `b`: no row of the validation part has a value\.",
+        r"own\.csv: target `b`: the validation part should have a row with a value, found none: choose other `borders`",
     ),
-    (table(), {"targets": ["a", "b"]}, r"there are no value columns"),
+    (table(), {"targets": ["a", "b"]}, r"should have value columns beside date, labels and targets, found none"),
     (table(), {"units": {"c": "m"}}, r"`units` names no column of the file: 'c'"),
     (table(), {"borders": RowBorders(train=4, val=6, test=11)}, r"`borders.test` should be at most its 10 rows"),
     ("date,a\n2020-01-01,1\n2020-01-02,2\n", {}, r"too few rows: 2 cannot be cut"),
     ("date,a\n", {}, r"there are no rows"),
     ("", {}, r"own\.csv is empty"),
-    ("date\n2020-01-01\n", {}, r"there are no value columns"),
+    ("date\n2020-01-01\n", {}, r"should have value columns beside date, labels and targets, found none"),
     (table(), {"encoding": "klingon"}, r"`encoding` should be one that Python knows, found 'klingon'"),
 ]
 

@@ -242,8 +242,13 @@ def few(present: list[int]) -> Prepared:
         (line(), forecast(horizon=21), DataError, "line has no val sample with 8 rows of input and 21 rows"),
         (line(), forecast(horizon=25), DataError, "line has no val sample with 8 rows of input and 25 rows"),
         (line(), classification(label="state", input_len=41), DataError, "line has no train sample with 41 rows"),
-        (few([-1]), classification(label="state"), DataError, "line has no train sample with 8 rows of input."),
-        (few([-1]), classification(label="state", train_fraction=0.5), DataError, "line has no train sample"),
+        (
+            few([-1]),
+            classification(label="state"),
+            DataError,
+            "none of the 33 train samples of line has a value of `state`: choose other `borders`",
+        ),
+        (few([-1]), classification(label="state", train_fraction=0.5), DataError, "none of the 33 train samples"),
     ],
 )
 def test_what_a_source_does_not_have_is_refused(

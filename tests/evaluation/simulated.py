@@ -53,7 +53,7 @@ def make_run(config: Config, path: RunPath, value: Value, optimum: dict[str, flo
     detail: dict[str, Any] = {}
     for task in tasks:
         if config.tasks[task].kind == "forecast":
-            metrics[task] = {"mse": value(path, task), "mae": 0.5}
+            metrics[task] = {"mse": 0.5, "mae": 0.5} | {config.tasks[task].primary_metric: value(path, task)}
             detail[task] = {"mse_by_horizon": [0.25, 0.5], "mae_by_channel": {"a": 0.125}}
         else:
             metrics[task] = {"accuracy": 0.5, "loss": 0.5, "balanced_accuracy": 0.5, "macro_f1": 0.25}

@@ -92,6 +92,22 @@ def test_a_label_is_judged_in_the_direction_of_its_metric(metric: str, verdict: 
     assert row.gap_closed.mean == pytest.approx(0.5 if verdict == "HELPED" else -0.3, abs=0.01)
 
 
+def test_a_forecast_may_be_judged_by_its_absolute_error() -> None:
+    """Whose best is reached by the median, so that the errors of the mean, which sources know, are no optimum."""
+    task = {"kind": "forecast", "source": "plant", "input_len": 48, "horizon": 6, "loss": "mae", "metric": "mae"}
+    config = make_config(tasks={"ahead": task}, finetune={"methods": {"joint": {"kind": "equal"}}})
+    tiny = iter(range(1000))
+
+    def value(path: RunPath, task: str) -> float:
+        return (0.6 if path.stage == "baseline" else 0.5) + 1e-4 * (next(tiny) % 7)
+
+    verdicts = compare(config, make_runs(config, value, {"ahead": 0.1}))
+    (found,) = verdicts.rows
+    assert (found.metric, found.verdict, found.within_tolerance, found.gap_closed) == ("mae", "HELPED", "yes", None)
+    assert found.change.mean == pytest.approx(100 / 6, abs=0.2)
+    assert (verdicts.task("ahead").metric, verdicts.task("ahead").optimum) == ("mae", None)
+
+
 def test_numbers_of_a_row_by_hand() -> None:
     config = make_config()
     stl, joint = [0.50, 0.52, 0.48, 0.51, 0.49], [0.45, 0.49, 0.44, 0.46, 0.42]

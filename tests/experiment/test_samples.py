@@ -22,7 +22,7 @@ from tests.helpers.problems import waves
 
 WINDOW = {"source": "line", "input_len": 8}
 TASKS = {
-    "next": {"kind": "forecast", "horizon": 4, **WINDOW},
+    "next": {"kind": "forecast", "horizon": 4, "loss": "mae", "metric": "mae", **WINDOW},
     "phase": {"kind": "classification", "label": "phase", "metric": "log_loss", **WINDOW},
     "up": {"kind": "binary", "label": "up", **WINDOW},
     "bands": {"kind": "forecast", "horizon": 2, "loss": {"quantiles": [0.1, 0.5, 0.9]}, **WINDOW},
@@ -51,8 +51,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, di
 
 
 Trained = tuple[Path, dict[tuple[str, str, int], Run]]
-PRIMARY = {"next": "mse", "phase": "log_loss", "up": "accuracy", "bands": "crps"}
-LOSS = {"next": "mse", "phase": "loss", "up": "loss", "bands": "crps"}
+PRIMARY = {"next": "mae", "phase": "log_loss", "up": "accuracy", "bands": "crps"}
+LOSS = {"next": "mae", "phase": "loss", "up": "loss", "bands": "crps"}
 
 
 def test_means_of_errors_are_the_metrics_of_the_runs(trained: Trained) -> None:

@@ -89,7 +89,10 @@ def _label(source: Input[SourceData], name: str, parts: bool) -> str | None:
         missing = torch.nonzero(counts == 0)
         if len(missing):
             held = f" when fold {fold} is held out" if data.folds > 1 else ""
-            return f"label `{name}`: class `{names[int(missing[0])]}` is missing from the training part{held}."
+            return (
+                f"label `{name}`: class `{names[int(missing[0])]}` is missing from the training part{held}, which "
+                f"should hold every class: {_other_parts(source, 'train')}, or give no sample that class."
+            )
     return None
 
 
@@ -110,19 +113,30 @@ def _number(source: Input[SourceData], name: str, parts: bool) -> str | None:
             f"for none, found {float(values[number])}."
         )
     problem = _parts_problem(source, values) if parts else None
-    return None if problem is None else f"target `{name}`: {problem}"
+    return None if problem is None else f"target `{name}`: {problem}, or leave the target out."
 
 
 def _parts_problem(source: Input[SourceData], values: Tensor) -> str | None:
-    """Problem that keeps a numeric target from being learnt and measured in every part, or None."""
+    """Problem that keeps a numeric target from being learnt and measured in every part, with a remedy; or None."""
     for fold in range(source.data.folds):
         held = f" when fold {fold} is held out" if source.data.folds > 1 else ""
         for part, mask in source.masks(fold).items():
             known = values[mask][~values[mask].isnan()]
             named = {"train": "training", "val": "validation"}.get(part, part)
             if not len(known):
-                return f"no {source.place} of the {named} part{held} has a value."
+                wanted = f"the {named} part{held} should have a {source.place} with a value, found none"
+                return f"{wanted}: {_other_parts(source, part)}"
             if part == "train" and bool((known == known[0]).all()):
                 counted = f"{len(known)}, all {float(known[0]):g}" if len(known) > 1 else "1"
-                return f"the training part{held} should have at least two different values, found {counted}."
+                wanted = f"the training part{held} should have at least two different values, found {counted}"
+                return f"{wanted}: {_other_parts(source, part)}"
     return None
+
+
+def _other_parts(source: Input[SourceData], part: str) -> str:
+    """What brings other samples into a part of a source, in words."""
+    if source.series:
+        return "choose other `borders`"
+    if part == "test":
+        return f"give the {source.place}s of that part some"
+    return f"deal other {source.place}s into it (`split_seed`, `folds`; `fold` of own code)"

@@ -260,7 +260,9 @@ class WindowsInput(Input[Prepared]):
 
     def no_samples(self, length: int, ahead: int) -> str:
         wanted = f" and {ahead} rows to forecast" if ahead else ""
-        return f" with {length} rows of input{wanted}"
+        shorter = "`input_len` or `horizon`" if ahead else "`input_len`"
+        remedy = f": a shorter {shorter}, or other `borders`, may leave some" if self.series else ""
+        return f" with {length} rows of input{wanted}{remedy}"
 
     def _form(self) -> list[str]:
         p = self.data

@@ -41,6 +41,17 @@ class TaskAtSource:
         values = self.values(numbers)
         return numbers if values is None else numbers[known(values)]
 
+    def no_samples(self, split: Split, fold: int) -> str:
+        """Sentence on a part that has no sample of the task: none at all, or none with a target."""
+        name, count = self.source.data.name, len(self.source.numbers_of(split, fold, self.length, self.task.rows_ahead))
+        if count == 0:
+            return f"{name} has no {split} sample{self.source.no_samples(self.length, self.task.rows_ahead)}"
+        parts = "`borders`" if self.source.series else "`split_seed` or `folds`"
+        return (
+            f"none of the {count:,} {split} samples of {name} has a value of `{self.learns}`: choose other {parts} of "
+            "the source, or leave the task out"
+        )
+
     def values(self, numbers: Int[Tensor, " n"]) -> Tensor | None:
         """Targets of samples as the source holds them; None for what follows them."""
         column = self.column

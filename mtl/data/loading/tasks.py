@@ -76,8 +76,7 @@ def build_tasks(tasks: dict[str, Task], sources: dict[str, SourceData], seed: in
             if split == "train":
                 numbers = place.fraction(numbers, seed)
             if len(numbers) == 0:
-                size = source.no_samples(place.length, task.rows_ahead)
-                raise DataError(f"tasks.{name}: {task.source} has no {split} sample{size}.")
+                raise DataError(f"tasks.{name}: {place.no_samples(split, fold[task.source])}.")
             if split != "train":
                 place.check_measurable(split, numbers)
             samples[split][name] = numbers

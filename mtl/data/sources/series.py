@@ -31,7 +31,10 @@ def read(config: SeriesSource, name: str, root: Path) -> Prepared:
     elsewhere = {config.date, *config.labels, *config.targets}
     columns = config.values or [column for column in table.frame.columns if column not in elsewhere]
     if not columns:
-        raise DataError(f"{config.path}: there are no value columns.")
+        raise DataError(
+            f"{config.path}: should have value columns beside date, labels and targets, found none: inputs are what is "
+            "in none of these, or what `values` names."
+        )
     read_as_numbers = [*columns, *config.targets]
     check_count(len(table.frame) * len(read_as_numbers), config.path)
     notes: list[str] = []
@@ -82,18 +85,22 @@ def _numbers(table: Table, column: str) -> np.ndarray:
         except TypeError:  # Lists, maps and dates of a Parquet file.
             place = f"{table.path}, column `{column}`"
             raise DataError(
-                f"{place}: should hold numbers, found {cells.dtype} such as {shown(cells.iloc[0])}."
+                f"{place}: should hold numbers, found {cells.dtype} such as {shown(cells.iloc[0])}: leave it out of "
+                "the file, or let `values` name the columns that are read."
             ) from None
         wrong = np.flatnonzero(numbers.isna().to_numpy() & cells.notna().to_numpy())
         if len(wrong):
             row = int(wrong[0])
-            raise DataError(f"{table.at(row, column)}: should be a number, found {shown(cells.iloc[row])}.")
+            raise DataError(
+                f"{table.at(row, column)}: should be a number or an empty cell, found {shown(cells.iloc[row])}: empty "
+                "the cell, or name the column in `labels` if it holds classes."
+            )
         cells = numbers
     values: np.ndarray = cells.to_numpy(dtype=np.float64, na_value=np.nan).copy()
     infinite = np.flatnonzero(np.isinf(values))
     if len(infinite):
         row = int(infinite[0])
-        raise DataError(f"{table.at(row, column)}: should be a finite number, found {values[row]}.")
+        raise DataError(f"{table.at(row, column)}: should be a finite number, found {values[row]}: empty the cell.")
     return values
 
 
@@ -123,10 +130,16 @@ def _fill(
             raise DataError(f"{place}: the value is missing{was}; `on_missing` may be interpolate or ffill.")
         known = np.flatnonzero(~missing[:, number])
         if not len(known):
-            raise DataError(f"{table.path}, column `{column}`: every value is missing.")
+            raise DataError(
+                f"{table.path}, column `{column}`: should have values, found that every one is missing: let `values` "
+                "name the other columns."
+            )
         if config.on_missing == "ffill":
             if holes[0] < known[0]:
-                raise DataError(f"{place}: the value is missing and no earlier row can fill it.")
+                raise DataError(
+                    f"{place}: the value is missing and no earlier row can fill it: `on_missing: interpolate` takes "
+                    "the next known one, or leave out the rows before it."
+                )
             values[holes, number] = values[known[np.searchsorted(known, holes) - 1], number]
             notes.append(f"{column}: {len(holes)} missing values repeat the last known one.")
         else:
@@ -145,7 +158,10 @@ def _borders(config: SeriesSource, rows: int) -> tuple[int, int, int]:
                 raise DataError(f"{config.path}: `borders.test` should be at most its {rows} rows, found {c}.")
             borders = a, b, c
     if not 0 < borders[0] < borders[1] < borders[2]:
-        raise DataError(f"{config.path}: too few rows: {rows} cannot be cut into train, validation and test.")
+        raise DataError(
+            f"{config.path}: too few rows: {rows} cannot be cut into train, validation and test by these `borders`; "
+            "add rows or change their shares."
+        )
     return borders
 
 
@@ -165,7 +181,10 @@ def _without_constants(
     if config.on_constant == "drop":
         columns, values = [c for c, drop in zip(columns, constant, strict=True) if not drop], values[:, ~constant]
         if not columns:
-            raise DataError(f"{config.path}: every value column is constant in train.")
+            raise DataError(
+                f"{config.path}: should have a value column that changes in train, found that all are constant: choose "
+                "other `borders` or `on_constant: keep`."
+            )
     return columns, values
 
 

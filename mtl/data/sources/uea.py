@@ -81,7 +81,10 @@ def _without_gaps(file: TsFile, config: UeaSource, notes: list[str]) -> list[np.
             if config.on_missing == "error":
                 raise DataError(f"{place}: is missing (?); `on_missing` may be interpolate.")
             if holes.all(axis=1).any():
-                raise DataError(f"{file.path}, line {line}: every value of a channel is missing.")
+                raise DataError(
+                    f"{file.path}, line {line}: every value of a channel is missing, which leaves nothing to "
+                    "interpolate between: leave the case out of the file."
+                )
             case, count = case.copy(), count + int(holes.sum())
             for row, gaps in zip(case, holes, strict=True):
                 row[gaps] = np.interp(np.flatnonzero(gaps), np.flatnonzero(~gaps), row[~gaps])
