@@ -64,12 +64,13 @@ def baseline_folder(task: str) -> Path:
 def run_paths(config: Config) -> list[RunPath]:
     """Places of the runs of a configuration: only what it names, so that a removed method haunts nothing.
 
-    Pretraining (with the objective `none` a summary), then baseline.tasks × baseline.starts × seeds, then methods ×
-    seeds.
+    Simple models × seeds, pretraining (with the objective `none` a summary), then baseline.tasks × baseline.starts ×
+    seeds, then methods × seeds.
     """
     seeds = config.base.seeds
+    paths = [RunPath("simple", task, None, seed) for task in config.tasks for seed in seeds if config.simple.enabled]
     pretraining = seeds[:1] if config.pretrain.shared else seeds
-    paths = [RunPath("pretrain", None, None, seed) for seed in pretraining]
+    paths += [RunPath("pretrain", None, None, seed) for seed in pretraining]
     starts = [start.label for start in config.baseline.starts]
     alone = config.baseline_tasks
     paths += [RunPath("baseline", task, start, seed) for task in alone for start in starts for seed in seeds]

@@ -10,6 +10,7 @@ from mtl.config import Config
 from mtl.errors import UserError
 from mtl.experiment.identity import pretrain_identity, run_identity, state_key
 from mtl.experiment.recipe import joint, single_task
+from mtl.experiment.simple import simple_identity
 from mtl.experiment.specialise import model_recipe, planned
 from mtl.experiment.states import STATES, StateFile, drop, is_held, list_states
 from mtl.grouping.models import Plan
@@ -136,6 +137,8 @@ def _current_keys(config: Config, root: Path) -> dict[str, set[str]]:
 def _identity(config: Config, where: RunPath, root: Path) -> dict[str, str]:
     if where.stage == "pretrain":
         return pretrain_identity(config, config.pretrain.sources or list(config.prepare.sources), root)
+    if where.stage == "simple":
+        return simple_identity(config, root)
     if where.stage == "baseline":
         start = next(start for start in config.baseline.starts if start.label == where.start)
         return run_identity(single_task(config, str(where.name), start, where.seed), root)

@@ -20,6 +20,7 @@ SECTIONS = (
     "base",
     "prepare",
     "tasks",
+    "simple",
     "encoder",
     "train",
     "pretrain",

@@ -7,6 +7,7 @@ from pydantic import Field
 from mtl.config.common import Name, Section
 from mtl.config.encoder import EncoderConfig
 from mtl.config.grouping import ClusterConfig, SpecialiseConfig
+from mtl.config.simple import SimpleConfig
 from mtl.config.sources import PrepareConfig
 from mtl.config.tasks import Task
 from mtl.config.training import (
@@ -29,6 +30,7 @@ class Config(Section):
     tasks: Annotated[dict[Name, Task], Field(min_length=1)]
     encoder: EncoderConfig
     train: TrainConfig = TrainConfig()
+    simple: SimpleConfig = SimpleConfig()
     pretrain: PretrainConfig = PretrainConfig()
     baseline: BaselineConfig = BaselineConfig()
     finetune: FinetuneConfig

@@ -22,6 +22,9 @@ def read_runs(config: Config, root: Path = Path(".")) -> list[Run]:
         if path.stage == "pretrain":
             continue
         run = reading.read_run(path, root)
+        if path.stage == "simple":
+            runs.append(run)
+            continue
         asked = path.start if path.start is not None else config.finetune.methods[str(path.name)].label
         if run.begun.label != asked:
             raise UserError(

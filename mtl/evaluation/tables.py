@@ -18,6 +18,13 @@ RUN_COLUMNS = ["stage", "method", "task", "seed", "start", "init", "freeze", "fo
 CURVE_COLUMNS = ["stage", "method", "task", "seed", "start", "epoch", "split", "metric", "value"]
 
 
+def method_of(run: Run) -> str:
+    """Name of the arm that a run belongs to, wherever runs are listed: `stl`, a method, or a simple model."""
+    if run.simple is not None:
+        return run.simple.model
+    return STL if run.stage == "baseline" else run.name
+
+
 def runs_table(runs: Iterable[Run]) -> pd.DataFrame:
     """Every metric of every run, one a row.
 
@@ -26,8 +33,8 @@ def runs_table(runs: Iterable[Run]) -> pd.DataFrame:
     """
     rows = []
     for run in runs:
-        method = STL if run.path.stage == "baseline" else run.path.name
-        begin = [run.start, run.init, run.freeze, run.fold]
+        method = method_of(run)
+        begin = [run.start if run.simple is None else "", run.init, run.freeze, run.fold]
         for task in run.tasks:
             key = [run.path.stage, method, task, run.path.seed, *begin]
             end = [run.epochs_run, run.best_epoch, run.steps]
@@ -54,7 +61,7 @@ def learning_curves(
             for split, metric, value in _pretraining_epoch(step):
                 rows.append(["pretrain", "", "", pretraining.seed, "", number, split, metric, value])
     for run, history in histories:
-        method = STL if run.stage == "baseline" else run.name
+        method = method_of(run)
         for number, epoch in enumerate(history.epochs, start=1):
             for task, split, metric, value in _epoch(epoch):
                 rows.append([run.stage, method, task, run.seed, run.start, number, split, metric, value])

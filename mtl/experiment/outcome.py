@@ -6,6 +6,7 @@ from torch import Tensor
 from mtl.data.loading.pools import Pool
 from mtl.data.loading.tasks import TaskSet
 from mtl.models.build import MultiTaskModel
+from mtl.models.predictor import Predictor
 from mtl.models.sharing import CrossStitchTrunk
 from mtl.results.examples import Example, Examples
 from mtl.results.record import Stitches
@@ -68,9 +69,9 @@ def stitches(model: MultiTaskModel) -> Stitches | None:
     return Stitches(tasks=list(trunk.place), stages=stages)
 
 
-def examples(model: MultiTaskModel, data: TaskSet, specs: dict[str, TaskSpec]) -> Examples:
+def examples(model: Predictor, data: TaskSet, specs: dict[str, TaskSpec]) -> Examples:
     """EXAMPLES test samples spread over the test part, of tasks of kinds whose samples are shown."""
-    device = next(model.parameters()).device
+    device = model.device
     shown: dict[str, Example] = {}
     for pool in data.select(list(specs), "test"):
         for name in pool.tasks:

@@ -42,15 +42,19 @@ def predicted(recipe: Recipe, data: TaskSet, root: Path) -> Iterator[Predicted]:
         UserError: the run is not finished.
     """
     where = recipe.where
-    model = load_network(recipe, root).model.to(resolve_device(recipe.config.base.device))
+    network = load_network(recipe, root)
+    simple = network.saved.simple
+    device = resolve_device(recipe.config.base.device if simple is None else "cpu")
+    model = network.model.to(device)
     pools = data.select(recipe.judged, "test")
-    passed = predict(model, [pool.to(next(model.parameters()).device) for pool in pools])
+    passed = predict(model, [pool.to(device) for pool in pools])
     numbers = numbers_of(pools)
-    method = STL if where.stage == "baseline" else str(where.name)
+    method = STL if where.stage == "baseline" else str(where.name) if simple is None else simple.model
+    start = recipe.start.label if simple is None else ""
     for name in recipe.judged:
         prediction, target = passed[name]
         yield Predicted(
-            where.stage, method, recipe.start.label, recipe.seed, data.specs[name], numbers[name], prediction, target
+            where.stage, method, start, recipe.seed, data.specs[name], numbers[name], prediction, target
         )
 
 

@@ -4,6 +4,7 @@ A single-task run (STL) is a recipe like any other: one task, whose loss weighs 
 """
 
 from dataclasses import dataclass
+from typing import Final
 
 from mtl.config import Config, EqualMethod, Method, SequentialMethod, Start
 from mtl.config.budgets import STL
@@ -12,6 +13,8 @@ from mtl.paths import RunPath
 
 PLAIN = EqualMethod(kind="equal")
 """Every loss weighs 1, and nothing watches."""
+SIMPLE: Final = "simple"
+"""Stage and kind of simple models."""
 
 
 @dataclass(frozen=True)
@@ -57,8 +60,14 @@ class Recipe:
 
     @property
     def kind(self) -> str:
-        """The method's kind as results hold it; `stl` for a single-task run."""
-        return STL if self.where.stage == "baseline" else self.method.kind
+        """The method's kind as results hold it; `stl` for a single-task run, `simple` for a simple model."""
+        match self.where.stage:
+            case "baseline":
+                return STL
+            case "simple":
+                return SIMPLE
+            case _:
+                return self.method.kind
 
     @property
     def judged(self) -> list[str]:
@@ -87,6 +96,11 @@ def single_task(config: Config, task: str, start: Start, seed: int) -> Recipe:
     settings = start.model_dump(include=set(Start.model_fields))
     method = EqualMethod.model_validate({"kind": "equal", "tasks": [task]} | settings)
     return Recipe(RunPath("baseline", task, start.label, seed), config, [task], method)
+
+
+def simple(config: Config, task: str, seed: int) -> Recipe:
+    """The simple model of a task, which nothing trains: the recipe says whose it is, and where its files stand."""
+    return Recipe(RunPath(SIMPLE, task, None, seed), config, [task], PLAIN)
 
 
 def joint(config: Config, name: str, seed: int) -> Recipe:

@@ -21,7 +21,7 @@ from mtl.data.loading.pools import Pool
 from mtl.data.loading.tasks import TaskSet
 from mtl.experiment.objects import load_tasks
 from mtl.experiment.predicted import Predicted, numbers_of, predicted
-from mtl.experiment.recipe import Recipe, joint, single_task
+from mtl.experiment.recipe import Recipe, joint, simple, single_task
 from mtl.experiment.slices import Slicer
 from mtl.paths import LOSSES, PREDICTIONS, SLICES
 from mtl.results.samples import LOSSES_SCHEMA, PREDICTIONS_SCHEMA, TRUTH, table_stream
@@ -66,6 +66,9 @@ def write_samples(config: Config, root: Path = Path()) -> None:
 
 def _recipes(config: Config, seed: int) -> Iterator[Recipe]:
     """The runs of a seed, in the order of the files in which they are listed."""
+    if config.simple.enabled:
+        for task in config.tasks:
+            yield simple(config, task, seed)
     for task in config.baseline_tasks:
         for start in config.baseline.starts:
             yield single_task(config, task, start, seed)

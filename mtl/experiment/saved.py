@@ -6,7 +6,7 @@ import torch
 
 from mtl.data.loading.tasks import TaskSet
 from mtl.errors import UserError
-from mtl.experiment.recipe import Recipe
+from mtl.experiment.recipe import SIMPLE, Recipe
 from mtl.models import saved
 from mtl.models.build import MultiTaskModel, build_model
 from mtl.results.model import WEIGHTS, ModelInput, SavedModel, Scaler
@@ -33,8 +33,7 @@ def saved_weights(recipe: Recipe, root: Path) -> Path:
     where = recipe.where
     path = root / where.folder / WEIGHTS
     if not path.exists():
-        stage = where.stage if where.stage == "specialise" else f"{where.stage}@{where.name}"
-        raise UserError(f"{path.relative_to(root)} is missing; run `dvc repro {stage}`.")
+        raise UserError(f"{path.relative_to(root)} is missing; run `dvc repro {where.target}`.")
     return path
 
 
@@ -61,7 +60,7 @@ def describe(recipe: Recipe, data: TaskSet, identity: dict[str, str], weights: s
         weights: sha256 of the file of the weights.
     """
     where, specs = recipe.where, [data.specs[name] for name in recipe.tasks]
-    assert where.stage != "pretrain" and where.name is not None
+    assert where.stage not in ("pretrain", SIMPLE) and where.name is not None
     return SavedModel(
         stage=where.stage,
         name=where.name,
@@ -69,7 +68,7 @@ def describe(recipe: Recipe, data: TaskSet, identity: dict[str, str], weights: s
         seed=where.seed,
         tasks=[plain(spec) for spec in specs],
         judged=recipe.judged,
-        sources={name: _input(data, name) for name in {spec.source for spec in specs}},
+        sources={name: model_input(data, name) for name in {spec.source for spec in specs}},
         encoder=recipe.encoder,
         sharing=recipe.method.sharing,
         code=saved.code_of(recipe.encoder.own_code),
@@ -79,7 +78,8 @@ def describe(recipe: Recipe, data: TaskSet, identity: dict[str, str], weights: s
     )
 
 
-def _input(data: TaskSet, name: str) -> ModelInput:
+def model_input(data: TaskSet, name: str) -> ModelInput:
+    """Samples of a source as a saved model describes them."""
     source, (mean, std) = data.sources[name], data.scalers[name]
     return ModelInput(
         kind=source.kind.name,

@@ -9,6 +9,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from mtl.models.heads import LinearHead, StackedHeads
+from mtl.models.predictor import Predictor
 from mtl.models.sharing import Trunk
 from mtl.tasks.base import TaskSpec
 from mtl.types import Predictions, Stack
@@ -27,7 +28,7 @@ class _Route:
     """Kind of tasks that predict one number a sample → those asked for, in order."""
 
 
-class MultiTaskModel(nn.Module):
+class MultiTaskModel(Predictor):
     """Passes a batch once through the trunk for all the tasks that share its samples.
 
     Args:

@@ -17,7 +17,8 @@ from torch import nn
 
 from mtl.errors import UserError
 from mtl.models.build import build_model
-from mtl.models.multitask import MultiTaskModel
+from mtl.models.predictor import Predictor
+from mtl.models.simple.build import build_simple
 from mtl.plugins import file_of
 from mtl.results.model import MODEL, WEIGHTS, Code, SavedModel
 from mtl.tasks.base import TaskSpec
@@ -31,9 +32,9 @@ Shapes = Mapping[str, tuple[torch.dtype, tuple[int, ...]]]
 
 @dataclass(frozen=True)
 class Network:
-    """A finished network on the CPU in eval mode, the tasks that it has heads for, and its description."""
+    """A finished network or simple model on the CPU in eval mode, the tasks that it has heads for, and its description."""
 
-    model: MultiTaskModel
+    model: Predictor
     specs: dict[str, TaskSpec]
     saved: SavedModel
 
@@ -82,7 +83,11 @@ def code_of(target: str | None, root: Path = Path()) -> Code | None:
     return None if target is None else Code(target=target, sha256=_sha256(file_of(target, root)))
 
 
-def _network(saved: SavedModel, specs: Mapping[str, TaskSpec]) -> MultiTaskModel:
+def _network(saved: SavedModel, specs: Mapping[str, TaskSpec]) -> Predictor:
+    if saved.simple is not None:
+        (spec,) = specs.values()
+        return build_simple(saved.simple.fit, spec)
+    assert saved.encoder is not None, "model.json has either"
     return build_model(saved.encoder, list(specs.values()), saved.seed, saved.sharing)
 
 
@@ -117,6 +122,12 @@ def _stored(file: Path) -> Shapes:
 
 def _check_size(saved: SavedModel, specs: Mapping[str, TaskSpec], stored: Shapes, where: str) -> None:
     """Refuses what would build more modules than the weights hold tensors."""
+    if (saved.encoder is None) == (saved.simple is None):
+        raise UserError(f"{where}: there should be either `encoder` or `simple`.")
+    if saved.encoder is None:
+        if len(specs) != 1:
+            raise UserError(f"{where}: a simple model should have one task, found {len(specs)}.")
+        return
     stages = saved.encoder.stage_count or 1
     columns = len(specs) if saved.sharing.columns else 1
     if stages * columns > len(stored):
@@ -128,7 +139,7 @@ def _check_size(saved: SavedModel, specs: Mapping[str, TaskSpec], stored: Shapes
 
 def _check_code(saved: SavedModel, where: str) -> None:
     """Refuses own code that is not there, or not that which trained."""
-    target = saved.encoder.own_code
+    target = None if saved.encoder is None else saved.encoder.own_code
     noted = None if saved.code is None else saved.code.target
     if target != noted:
         raise UserError(f"{where}: `code` should be that of the encoder ({target}), found {noted}.")

@@ -9,7 +9,8 @@ from mtl.config.common import Number
 from mtl.config.encoder import EncoderConfig
 from mtl.config.sharing import Sharing
 from mtl.errors import UserError
-from mtl.results.content import VERSION_KEY, Part, ResultFile
+from mtl.results.content import VERSION_KEY, Part, ResultFile, absent
+from mtl.results.simple import SavedSimple
 
 MODEL, WEIGHTS = "model.json", "weights.safetensors"
 MAX_BYTES = 1 << 24
@@ -47,7 +48,7 @@ class Code(Part):
 
 
 class SavedModel(ResultFile):
-    """The network of a finished run: what is beside its weights."""
+    """The network or simple model of a finished run: what is beside its weights."""
 
     stage: Literal["simple", "baseline", "finetune", "specialise"]
     name: str
@@ -59,7 +60,10 @@ class SavedModel(ResultFile):
     """Names of those that the run is measured by."""
     sources: dict[str, ModelInput]
     """Source → its samples."""
-    encoder: EncoderConfig
+    encoder: EncoderConfig | None
+    """None for a simple model."""
+    simple: SavedSimple | None = Field(default=None, exclude_if=absent)
+    """None for a network."""
     sharing: Sharing
     code: Code | None
     versions: dict[str, str]

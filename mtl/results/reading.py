@@ -15,7 +15,7 @@ RUN, HISTORY, EXAMPLES = "run.json", "history.json", "examples.json"
 
 
 def read_run(path: RunPath, root: Path = Path()) -> Run:
-    """Reads run.json of a single-task, joint or specialised run.
+    """Reads run.json of a simple, single-task, joint or specialised run.
 
     Raises:
         UserError: it is missing, cannot be used, or is another run's.

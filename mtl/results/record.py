@@ -9,6 +9,7 @@ from mtl.errors import UserError
 from mtl.paths import RunPath
 from mtl.results.content import Part, ResultFile, absent
 from mtl.results.numbers import Metrics, Number, Split, finite
+from mtl.results.simple import SimpleChoice
 
 Row = list[Number | None]
 Table = Row | list[Row] | dict[str, Number | None] | dict[str, Row]
@@ -152,15 +153,6 @@ class Phase(Part):
     """Task → test metrics at its end, of every task of the run."""
 
 
-class SimpleChoice(Part):
-    """Choice among the simple models of a task, by validation data."""
-
-    model: str
-    """Name of the chosen one."""
-    candidates: dict[str, float]
-    """Model → its validation value of the task's primary metric, of every model that was fitted."""
-
-
 class Run(ResultFile):
     """run.json of a single-task, joint or specialised run, or of a simple model."""
 
@@ -177,7 +169,7 @@ class Run(ResultFile):
     fold: dict[str, int]
     """Source → its fold that this run validated on."""
     method_kind: str
-    """`stl` for a task alone, else the kind of the method."""
+    """`simple` for a simple model, `stl` for a task alone, else the kind of the method."""
     tasks: list[str]
     """Tasks that are judged."""
     device: str

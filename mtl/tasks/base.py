@@ -24,6 +24,7 @@ from mtl.results.examples import Example
 from mtl.results.numbers import Metrics
 from mtl.tasks.answers import Answer
 from mtl.tasks.context import AtSource, Heads, Oracle
+from mtl.tasks.forms import Form
 from mtl.tasks.label_measures import unmeasurable
 from mtl.tasks.sample_errors import label_errors
 from mtl.types import NO_LABEL, SourceData
@@ -131,6 +132,12 @@ class TaskSpec(ABC):
     @abstractmethod
     def loss_metric(self) -> str:
         """Name of the metric that is closest to the training loss; it decides between equal primary metrics."""
+
+    @property
+    def form(self) -> Form | None:
+        """Form of what is predicted, by which simple models are chosen; None for a kind that only the predictor
+        without input (`blind`) knows how to serve."""
+        return None
 
     @abstractmethod
     def head(self, encoder: Heads, rate: float) -> nn.Module:

@@ -18,6 +18,7 @@ from mtl.tasks.answers import Classes
 from mtl.tasks.base import Criterion, Detail, LabelSpec, Metrics, weighted_mean
 from mtl.tasks.classification import TINY, class_counts
 from mtl.tasks.context import AtSource, Heads, Oracle
+from mtl.tasks.forms import LabelForm
 from mtl.tasks.label_scores import label_metrics, label_optimum
 
 
@@ -51,6 +52,10 @@ class Binary(LabelSpec):
     def blind(self, train: Tensor | None, count: int) -> Float[Tensor, " n"]:
         assert train is not None
         return train.double().mean().logit().float().expand(count)
+
+    @property
+    def form(self) -> LabelForm:
+        return LabelForm(2, True, None if self.class_weights is None else (1.0, self.class_weights[0]))
 
     def head(self, encoder: Heads, rate: float) -> nn.Module:
         return encoder.vector_head(self.shape, 1, rate)

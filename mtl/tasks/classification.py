@@ -18,6 +18,7 @@ from mtl.errors import DataError
 from mtl.tasks.answers import Classes
 from mtl.tasks.base import Criterion, Detail, LabelSpec, Metrics, weighted_mean
 from mtl.tasks.context import AtSource, Heads, Oracle
+from mtl.tasks.forms import LabelForm
 from mtl.tasks.label_scores import label_metrics, label_optimum
 
 TINY = 1e-7
@@ -56,6 +57,10 @@ class Classification(LabelSpec):
         assert train is not None
         shares = torch.bincount(train.long(), minlength=len(self.classes)) / len(train)
         return shares.log().expand(count, -1)
+
+    @property
+    def form(self) -> LabelForm:
+        return LabelForm(len(self.classes), False, self.class_weights)
 
     def head(self, encoder: Heads, rate: float) -> nn.Module:
         return encoder.vector_head(self.shape, self.outputs, rate)

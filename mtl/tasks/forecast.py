@@ -19,6 +19,7 @@ from mtl.tasks.base import Criterion, Detail, Metrics, RegressionSpec, weighted_
 from mtl.tasks.context import AtSource, Heads, Oracle
 from mtl.tasks.error_losses import error_of, guess_of, mean_error, nearest_metric
 from mtl.tasks.forecast_scores import forecast_metrics, forecast_optimum
+from mtl.tasks.forms import RowsForm
 from mtl.types import SourceData
 
 
@@ -122,6 +123,10 @@ class Forecast(RowsAhead):
     @property
     def loss_metric(self) -> str:
         return nearest_metric(self.loss)
+
+    @property
+    def form(self) -> RowsForm:
+        return RowsForm(tuple(self.targets), self.horizon)
 
     @classmethod
     def criterion(cls, specs: Sequence[Any]) -> Criterion:

@@ -21,6 +21,7 @@ from mtl.tasks.base import Criterion, Detail, Metrics, weighted_mean
 from mtl.tasks.context import AtSource, Oracle
 from mtl.tasks.forecast import RowsAhead
 from mtl.tasks.forecast_scores import CHUNK, ForecastScores
+from mtl.tasks.forms import RowsForm
 from mtl.tasks.quantile_loss import QuantileCriterion
 from mtl.tasks.quantile_scores import QuantileScores, median_of, normal_crps, normal_quantiles
 from mtl.tasks.quantiles import crps, without_crossing
@@ -58,6 +59,10 @@ class QuantileForecast(RowsAhead):
     @property
     def loss_metric(self) -> str:
         return "crps"
+
+    @property
+    def form(self) -> RowsForm:
+        return RowsForm(tuple(self.targets), self.horizon, self.levels)
 
     @classmethod
     def criterion(cls, specs: Sequence[Any]) -> Criterion:

@@ -17,6 +17,7 @@ from mtl.errors import DataError
 from mtl.tasks.answers import Numbers
 from mtl.tasks.base import Criterion, Detail, Metrics, weighted_mean
 from mtl.tasks.context import AtSource, Heads, Oracle
+from mtl.tasks.forms import NumberForm
 from mtl.tasks.quantile_loss import QuantileCriterion
 from mtl.tasks.quantile_scores import QuantileScores, median_of, normal_crps
 from mtl.tasks.quantiles import crps, without_crossing
@@ -63,6 +64,10 @@ class QuantileRegression(OfSamples):
 
     def head(self, encoder: Heads, rate: float) -> nn.Module:
         return encoder.vector_head(self.shape, len(self.levels), rate)
+
+    @property
+    def form(self) -> NumberForm:
+        return NumberForm(self.levels)
 
     @classmethod
     def criterion(cls, specs: Sequence[Any]) -> Criterion:

@@ -19,6 +19,7 @@ from mtl.tasks.answers import Numbers
 from mtl.tasks.base import Criterion, Detail, Metrics, RegressionSpec, weighted_mean
 from mtl.tasks.context import AtSource, Heads, Oracle
 from mtl.tasks.error_losses import error_of, guess_of, nearest_metric
+from mtl.tasks.forms import NumberForm
 from mtl.tasks.optimum import oracle_positions
 from mtl.tasks.regression_scores import regression_metrics
 from mtl.tasks.sample_errors import root_values
@@ -116,6 +117,10 @@ class Regression(OfSamples):
 
     def head(self, encoder: Heads, rate: float) -> nn.Module:
         return encoder.vector_head(self.shape, 1, rate)
+
+    @property
+    def form(self) -> NumberForm:
+        return NumberForm()
 
     @classmethod
     def criterion(cls, specs: Sequence[Any]) -> Criterion:

@@ -63,7 +63,7 @@ def publish_stage(stage: str, folders: Sequence[Path], root: Path = Path()) -> N
     temporary workspace of DVC's, which vanishes with its files, it waits as `publish` does.
 
     Args:
-        stage: "pretrain", "baseline", "finetune" or "specialise".
+        stage: "simple", "pretrain", "baseline", "finetune" or "specialise".
         folders: folders of its runs, as in `RunPath.folder`, below `root` or relative to it.
         root: folder of the project.
     """

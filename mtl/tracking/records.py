@@ -144,7 +144,12 @@ def _training(config: Config, path: RunPath, texts: dict[str, bytes], root: Path
     plain = resolved(config)
     params: dict[str, object] = {"seed": path.seed} | flat(plain["encoder"], "encoder") | flat(plain["train"], "train")
     method, task, start = run.name, "-", run.start
-    if run.stage == "specialise":
+    if run.simple is not None:
+        method, task, start = run.stage, run.name, "-"
+        title = f"simple {task}"
+        params = {"seed": path.seed, "model": run.simple.model, "about": run.simple.about}
+        params |= flat(plain["simple"], "simple") | flat(plain["tasks"][task], "task")
+    elif run.stage == "specialise":
         title, method, start = _model_title(run.name, run.tasks), _model(run.name), "-"
         model = read_models(config, root).get(run.name)
         params |= flat(plain["specialise"], "specialise") | flat({} if model is None else model.plain(), "model")

@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from mtl.data.loading.pools import Pool
-from mtl.models.build import MultiTaskModel
+from mtl.models.predictor import Predictor
 from mtl.results.numbers import TaskMetrics
 from mtl.tasks.base import Detail, TaskSpec
 
@@ -15,9 +15,9 @@ CHUNK = 256
 """Windows in one pass: enough to fill the arithmetic units, little enough to stay in the cache."""
 
 
-def predict(model: MultiTaskModel, pools: list[Pool]) -> dict[str, tuple[Tensor, Tensor]]:
+def predict(model: Predictor, pools: list[Pool]) -> dict[str, tuple[Tensor, Tensor]]:
     """Task → (predictions, targets) on the CPU, over all samples of the pools that have a target, in order."""
-    device = next(model.parameters()).device
+    device = model.device
     measured: dict[str, tuple[Tensor, Tensor]] = {}
     for pool in pools:
         ahead: dict[str, list[Tensor]] = {}
@@ -44,7 +44,7 @@ def _inputs(pool: Pool, device: torch.device, ahead: dict[str, list[Tensor]]) ->
 
 
 @torch.no_grad()
-def outputs(model: MultiTaskModel, batches: Iterable[Float[Tensor, "B *S"]], tasks: Sequence[str]) -> dict[str, Tensor]:
+def outputs(model: Predictor, batches: Iterable[Float[Tensor, "B *S"]], tasks: Sequence[str]) -> dict[str, Tensor]:
     """Task → predictions on the CPU, z-scored or logits, over all batches in order.
 
     Args:
@@ -68,7 +68,7 @@ def outputs(model: MultiTaskModel, batches: Iterable[Float[Tensor, "B *S"]], tas
 
 
 def measure(
-    model: MultiTaskModel, pools: list[Pool], specs: dict[str, TaskSpec], detailed: bool = False
+    model: Predictor, pools: list[Pool], specs: dict[str, TaskSpec], detailed: bool = False
 ) -> tuple[TaskMetrics, dict[str, Detail]]:
     """(task → metrics, task → details) of a model on some pools.
 

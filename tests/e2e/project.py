@@ -38,6 +38,7 @@ def settings() -> Json:
             "ahead": {"kind": "forecast", "source": "sensors", "input_len": 24, "horizon": 6},
             "fault": {"kind": "binary", "source": "sensors", "input_len": 24, "label": "fault"},
         },
+        "simple": {"models": None, "kernels": 20},
         "encoder": {"kind": "timedart", "d_model": 16, "heads": 2, "layers": 1, "d_ff": 32,
                     "classification": {"hidden": 8}},
         "train": {"epochs": 1, "lr": 0.001, "gradient_probes": 1, "sampler": {"kind": "uniform"}},

@@ -13,6 +13,7 @@ from mlflow.entities import Run
 from tests.e2e.conftest import Finished
 from tests.e2e.project import METHODS, SEEDS, STARTS, TASKS, Json
 
+SIMPLE = [f"simple/{task}/seed-{seed}" for task in TASKS for seed in SEEDS]
 RUNS = [
     *(f"baseline/{task}/{start}/seed-{seed}" for task in TASKS for start in STARTS for seed in SEEDS),
     *(f"finetune/{method}/seed-{seed}" for method in METHODS for seed in SEEDS),
@@ -48,7 +49,7 @@ def test_the_whole_pipeline_ends_well_and_ends_with_the_verdicts(finished: Finis
     done = finished.first
     assert done.code == 0, done.out + done.err
     assert done.ran == [
-        "prepare@sensors", "index", "pretrain", "baseline@ahead", "baseline@fault", "reference", "finetune@joint",
+        "prepare@sensors", "index", "simple", "pretrain", "baseline@ahead", "baseline@fault", "reference", "finetune@joint",
         "finetune@handed", "cluster", "specialise", "evaluate",
     ]  # fmt: skip
     table = done.out[done.out.index("change % [95 %]") :]
@@ -72,14 +73,14 @@ def test_a_second_run_computes_nothing_and_says_the_same(finished: Finished) -> 
 
 def test_every_run_left_its_files(finished: Finished) -> None:
     here = finished.project.root
-    for run in RUNS:
+    for run in [*SIMPLE, *RUNS]:
         names = sorted(path.name for path in (here / "outputs" / run).iterdir())
         assert names == ["examples.json", "history.json", "model.json", "run.json", "weights.safetensors"], run
     for seed in SEEDS:
         names = sorted(path.name for path in (here / f"outputs/pretrain/seed-{seed}").iterdir())
         assert names == ["history.json", "run.json", "weights.safetensors"]
     timed = {path.relative_to(here / "timings").with_suffix("").as_posix() for path in here.glob("timings/**/*.json")}
-    assert timed == {*RUNS, *(f"pretrain/seed-{seed}" for seed in SEEDS), "latency"}
+    assert timed == {*SIMPLE, *RUNS, *(f"pretrain/seed-{seed}" for seed in SEEDS), "latency"}
     assert not list((here / ".mtl/state").iterdir()), "states of runs that have ended"
     assert not list(here.glob("outputs/**/.*")), "temporary folders"
 
@@ -116,9 +117,12 @@ def test_metrics_and_the_long_table_hold_the_same_numbers(finished: Finished) ->
     table = pd.read_parquet(finished.project.root / "results/runs.parquet")
     table = table[(table["split"] == "test") & (table["at"] == "")]
     seen = 0
-    for run in RUNS:
+    for run in [*SIMPLE, *RUNS]:
         stage, name, *_ = run.split("/")
-        start = run.split("/")[2] if stage == "baseline" else METHODS[name]
+        if stage == "simple":
+            start, name = "", finished.project.json(f"outputs/{run}/run.json")["simple"]["model"]
+        else:
+            start = run.split("/")[2] if stage == "baseline" else METHODS[name]
         for task, values in metrics_of(finished, run).items():
             for metric, value in values.items():
                 method = "stl" if stage == "baseline" else name
@@ -175,13 +179,14 @@ def test_the_report_is_one_offline_page_with_every_section(finished: Finished, p
 
 def test_mlflow_holds_every_run_once_and_a_summary_of_each_method(mlflow_runs: list[Run], verdicts: Json) -> None:
     stages = Counter(run.data.tags["stage"] for run in mlflow_runs)
-    assert stages == {"pipeline": 1, "pretrain": 2, "baseline": 8, "finetune": 4, "summary": 4}
+    assert stages == {"pipeline": 1, "simple": 4, "pretrain": 2, "baseline": 8, "finetune": 4, "summary": 5}
     assert {run.info.status for run in mlflow_runs} == {"FINISHED"}
     names = {stage: {r.info.run_name for r in mlflow_runs if r.data.tags["stage"] == stage} for stage in stages}
+    assert names["simple"] == {f"s{seed} simple {task}" for task in TASKS for seed in SEEDS}
     assert names["pretrain"] == {"s0 pretraining", "s1 pretraining"}
     assert names["baseline"] >= {"s0 stl ahead", "s1 stl ahead pretrained", "s1 stl fault"}
     assert names["finetune"] == {f"s{seed} {method}" for method in METHODS for seed in SEEDS}
-    assert names["summary"] == {f"mean {name}" for name in ("stl", "stl pretrained", *METHODS)}
+    assert names["summary"] == {f"mean {name}" for name in ("simple", "stl", "stl pretrained", *METHODS)}
     parent = next(run for run in mlflow_runs if run.data.tags["stage"] == "pipeline")
     for run in mlflow_runs:
         assert run is parent or run.data.tags["mlflow.parentRunId"] == parent.info.run_id

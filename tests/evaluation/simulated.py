@@ -25,6 +25,7 @@ def make_config(seeds: Iterable[int] = range(5), **sections: Any) -> Config:
             "fault": {"kind": "binary", "source": "plant", "input_len": 48, "label": "fault"},
             "coin": {"kind": "binary", "source": "plant", "input_len": 48, "label": "coin", "role": "auxiliary"},
         },
+        "simple": {"models": []},
         "encoder": {"kind": "timedart"},
         "finetune": {
             "methods": {

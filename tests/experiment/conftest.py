@@ -48,6 +48,7 @@ def configure(**changes: Any) -> Config:
             "phase": {"kind": "classification", "source": "line", "input_len": 8, "label": "phase"},
             "up": {"kind": "binary", "source": "line", "input_len": 8, "label": "up", "train_fraction": 0.5},
         },
+        "simple": {"models": []},
         "encoder": {"kind": "timedart", "patch_len": 4, "d_model": 8, "heads": 1, "layers": 1, "d_ff": 16,
                     "classification": {"hidden": 8}},
         "train": {"epochs": 2, "batch_size": 16, "lr": 3e-3, "gradient_probes": 1, "stopping": {"patience": None}},

@@ -33,6 +33,7 @@ def image_config(tasks: Json | None = None, methods: Json | None = None, seeds: 
         "base": {"seeds": list(range(seeds))},
         "prepare": {"sources": {"digits": {"kind": "digits"}}},
         "tasks": PARITY if tasks is None else tasks,
+        "simple": {"models": []},
         "encoder": {"kind": "mlp", "sizes": [64, 32]},
         "finetune": {"methods": SHARINGS if methods is None else methods},
     }

@@ -62,6 +62,7 @@ def make_config(methods: list[str], seeds: int = 5) -> Config:
                 "load_state": {**label, "label": "load_state"},
                 "coin": {"kind": "binary", "source": "sensors", "input_len": 48, "label": "coin", "role": "auxiliary"},
             },
+            "simple": {"models": []},
             "encoder": {"kind": "linear", "input_len": 48},
             "finetune": {"methods": {name: METHODS[name] for name in methods}},
         }

@@ -31,6 +31,7 @@ def make_config(uri: str | None, experiment: str, **changes: Any) -> Config:
             "ahead": {"kind": "forecast", "source": "plant", "input_len": 48, "horizon": 6},
             "fault": {"kind": "binary", "source": "plant", "input_len": 48, "label": "fault"},
         },
+        "simple": {"models": []},
         "encoder": {"kind": "timedart"},
         "finetune": {"methods": {"joint": {"kind": "weighted", "lambda": 0.2}}},
         "tracking": {"uri": uri, "experiment": experiment},

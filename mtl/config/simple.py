@@ -1,0 +1,38 @@
+"""`simple`: models that are fitted in seconds and stand beside every network; imports no torch."""
+
+from typing import Annotated, Literal, get_args
+
+from pydantic import Field, model_validator
+
+from mtl.config.common import Section
+
+SimpleName = Literal["persistence", "seasonal", "ridge", "logistic", "boosting", "kernels"]
+"""Simple models with an input; `majority` or `mean`, which has none, is a candidate of every task besides."""
+SIMPLE_NAMES: tuple[SimpleName, ...] = get_args(SimpleName)
+"""In the order in which an equal validation value decides."""
+
+
+class SimpleConfig(Section):
+    """`simple`: the simple models of every task, of which the best one on validation data is kept."""
+
+    models: list[SimpleName] | None = None
+    """Those that are tried where they fit a task; null tries all, an empty list switches the stage off."""
+    period: Annotated[int, Field(ge=2, strict=True)] | None = None
+    """Rows after which a series repeats itself, for the seasonal forecast; null finds it in the training data."""
+    kernels: Annotated[int, Field(ge=1, le=100_000, strict=True)] = 500
+    """Random convolution kernels (Dempster et al. 2020, arXiv 1910.13051); each gives two features."""
+
+    @property
+    def enabled(self) -> bool:
+        """Says whether tasks have simple models at all."""
+        return self.models is None or bool(self.models)
+
+    def tries(self, name: SimpleName) -> bool:
+        """Says whether a model is among those that are tried."""
+        return self.models is None or name in self.models
+
+    @model_validator(mode="after")
+    def _distinct(self) -> "SimpleConfig":
+        if self.models is not None and len(set(self.models)) != len(self.models):
+            raise ValueError(f"models should be distinct, found {self.models}")
+        return self

@@ -1,0 +1,67 @@
+"""`build_simple`: what model.json says of a simple model → the module, its numbers still zero."""
+
+from typing import assert_never
+
+from torch import nn
+
+from mtl.models.simple.forecasts import Persistence, RidgeForecast, Seasonal
+from mtl.models.simple.network import Constant, SimpleNetwork, Spread
+from mtl.results.simple import (
+    ConstantFit,
+    LinearFit,
+    PersistenceFit,
+    RidgeForecastFit,
+    SeasonalFit,
+    SimpleFit,
+    TreesFit,
+)
+from mtl.tasks.base import TaskSpec
+from mtl.tasks.forms import Form, LabelForm, NumberForm, RowsForm
+
+
+def build_simple(fit: SimpleFit, spec: TaskSpec) -> SimpleNetwork:
+    """The module of a simple model.
+
+    Raises:
+        ValueError: the model cannot predict the task.
+    """
+    if isinstance(fit, ConstantFit):
+        return SimpleNetwork(spec, Constant(_prediction(spec)))
+    return SimpleNetwork(spec, _body(fit, spec), _spread(spec.form))
+
+
+def _prediction(spec: TaskSpec) -> tuple[int, ...]:
+    """Shape of the prediction of a sample."""
+    match spec.form:
+        case RowsForm() as form:
+            return len(form.targets), spec.outputs
+        case LabelForm() | NumberForm() | None:
+            return () if spec.stacked else (spec.outputs,)
+        case _:
+            assert_never(spec.form)
+
+
+def _spread(form: Form | None) -> Spread | None:
+    match form:
+        case RowsForm(levels=levels) if levels:
+            return Spread((len(form.targets), form.horizon), levels)
+        case NumberForm(levels=levels) if levels:
+            return Spread((), levels)
+        case _:
+            return None
+
+
+def _body(
+    fit: PersistenceFit | SeasonalFit | RidgeForecastFit | LinearFit | TreesFit, spec: TaskSpec
+) -> nn.Module:
+    form = spec.form
+    match fit:
+        case PersistenceFit() if isinstance(form, RowsForm):
+            return Persistence(form.targets, form.horizon)
+        case SeasonalFit() if isinstance(form, RowsForm):
+            return Seasonal(form.targets, form.horizon, fit.period, spec.input_len)
+        case RidgeForecastFit() if isinstance(form, RowsForm):
+            channels, rows = spec.shape
+            return RidgeForecast(form.targets, (channels, rows), form.horizon, fit.level, fit.channels)
+        case _:
+            raise ValueError(f"a model of kind {fit.kind} does not predict {spec.name}")

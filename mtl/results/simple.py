@@ -1,0 +1,121 @@
+"""Simple models in files: what one is beside its arrays, and which one validation data chose among which."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from mtl.results.content import Part
+from mtl.results.numbers import Number
+
+MAX_KERNEL_GROUPS = 10_000
+Whole = Annotated[int, Field(ge=1, le=2**31 - 1)]
+
+
+class FlatFeatures(Part):
+    """The numbers of a sample as they are."""
+
+    kind: Literal["flat"] = "flat"
+
+
+class SummaryFeatures(Part):
+    """Last rows of a window, means and spreads of its tails, and how they differ."""
+
+    kind: Literal["summary"] = "summary"
+
+
+class KernelGroup(Part):
+    """Random kernels of one length, dilation and padding."""
+
+    length: Whole
+    dilation: Whole
+    padding: Annotated[int, Field(ge=0, le=2**31 - 1)]
+    count: Whole
+
+
+class KernelFeatures(Part):
+    """Share of positive values and maximum of random convolutions (Dempster et al. 2020, arXiv 1910.13051)."""
+
+    kind: Literal["kernels"] = "kernels"
+    groups: Annotated[list[KernelGroup], Field(min_length=1, max_length=MAX_KERNEL_GROUPS)]
+
+
+Features = Annotated[FlatFeatures | SummaryFeatures | KernelFeatures, Field(discriminator="kind")]
+
+
+class ConstantFit(Part):
+    """One prediction for every sample, from the training targets alone."""
+
+    kind: Literal["constant"] = "constant"
+
+
+class PersistenceFit(Part):
+    """The last row, repeated."""
+
+    kind: Literal["persistence"] = "persistence"
+
+
+class SeasonalFit(Part):
+    """The last rows, repeated period by period."""
+
+    kind: Literal["seasonal"] = "seasonal"
+    period: Whole
+
+
+class RidgeForecastFit(Part):
+    """A linear map of the window, less a level of it, to the rows ahead less the same level."""
+
+    kind: Literal["ridge_forecast"] = "ridge_forecast"
+    level: Literal["last", "mean", "zero"]
+    channels: Literal["one", "own", "all"]
+    """One map for all channels, a map for each, or one from all channels at once."""
+    penalty: Number
+    """λ over the mean diagonal element of the Gram matrix."""
+
+
+class LinearFit(Part):
+    """A linear map of features."""
+
+    kind: Literal["linear"] = "linear"
+    features: Features
+    penalty: Number
+
+
+class TreesFit(Part):
+    """Sums of decision trees on features."""
+
+    kind: Literal["trees"] = "trees"
+    features: Features
+    sums: Whole
+    """Numbers that trees add up to: k of a label of k classes, else 1."""
+    rounds: Whole
+    """Trees of each sum."""
+    nodes: Whole
+    """Nodes of all trees."""
+    depth: Whole
+    """Questions from a root to the deepest leaf, at least 1."""
+
+
+SimpleFit = Annotated[
+    ConstantFit | PersistenceFit | SeasonalFit | RidgeForecastFit | LinearFit | TreesFit, Field(discriminator="kind")
+]
+
+
+class SavedSimple(Part):
+    """A simple model in model.json."""
+
+    model: str
+    """Its name as readers are shown it."""
+    fit: SimpleFit
+
+
+class SimpleChoice(Part):
+    """Choice among the simple models of a task, by its primary metric on the validation part."""
+
+    model: str
+    """Name of the one that was kept."""
+    about: str = ""
+    """Its settings in words."""
+    candidates: dict[str, float]
+    """Model → validation value of the task's primary metric, of all that were fitted."""
+    skipped: dict[str, str] = {}
+    """Model → reason why it was not fitted though it was to be tried, or was fitted on a part of the samples."""
