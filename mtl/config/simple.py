@@ -16,7 +16,7 @@ class SimpleConfig(Section):
     """`simple`: the simple models of every task, of which the best one on validation data is kept."""
 
     models: list[SimpleName] | None = None
-    """Those that are tried where they fit a task; null tries all, an empty list switches the stage off."""
+    """Models that are tried where they fit a task; null tries all, an empty list switches the stage off."""
     period: Annotated[int, Field(ge=2, strict=True)] | None = None
     """Rows after which a series repeats itself, for the seasonal forecast; null finds it in the training data."""
     kernels: Annotated[int, Field(ge=1, le=100_000, strict=True)] = 500

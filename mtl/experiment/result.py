@@ -7,7 +7,7 @@ from typing import Any
 
 from mtl.data.loading.tasks import TaskSet
 from mtl.experiment.outcome import examples, guesses, optimum, stitches
-from mtl.experiment.recipe import SIMPLE, Recipe
+from mtl.experiment.recipe import Recipe
 from mtl.experiment.saved import describe
 from mtl.experiment.weights import write_weights
 from mtl.files import whole_folder
@@ -91,7 +91,7 @@ def _record(run: Finished, epochs: int) -> Run:
     fitted = [phase.fitted for phase in run.phases]
     sizes = data.train_sizes()
     metrics, detail = _measured(run)
-    assert where.stage not in ("pretrain", SIMPLE) and where.name is not None
+    assert where.stage != "simple" and where.stage != "pretrain" and where.name is not None
     return Run(
         stage=where.stage,
         name=where.name,

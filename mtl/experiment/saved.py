@@ -6,7 +6,7 @@ import torch
 
 from mtl.data.loading.tasks import TaskSet
 from mtl.errors import UserError
-from mtl.experiment.recipe import SIMPLE, Recipe
+from mtl.experiment.recipe import Recipe
 from mtl.models import saved
 from mtl.models.build import MultiTaskModel, build_model
 from mtl.results.model import WEIGHTS, ModelInput, SavedModel, Scaler
@@ -60,7 +60,7 @@ def describe(recipe: Recipe, data: TaskSet, identity: dict[str, str], weights: s
         weights: sha256 of the file of the weights.
     """
     where, specs = recipe.where, [data.specs[name] for name in recipe.tasks]
-    assert where.stage not in ("pretrain", SIMPLE) and where.name is not None
+    assert where.stage != "simple" and where.stage != "pretrain" and where.name is not None
     return SavedModel(
         stage=where.stage,
         name=where.name,

@@ -26,7 +26,7 @@ class Candidate:
     fit: SimpleFit
     network: SimpleNetwork
     prediction: Tensor
-    """Of the task's validation samples, as the task predicts."""
+    """Predictions of the validation samples of the task, in its own form."""
 
 
 def part_of(data: TaskSet, task: str, split: Split) -> Pool:

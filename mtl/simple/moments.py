@@ -76,7 +76,7 @@ def pool_moments(pool: Pool, horizons: dict[str, int], joint: bool) -> dict[str,
         valid = pool.targets[name].valid
         if valid is not None:
             chosen[:, column] = valid
-    found: dict[str, Moments] = {}
+    sums: dict[str, Moments] = {}
     patterns, which = chosen.unique(dim=0, return_inverse=True)
     for number, pattern in enumerate(patterns.tolist()):
         members = [name for name, inside in zip(names, pattern, strict=True) if inside]
@@ -86,8 +86,8 @@ def pool_moments(pool: Pool, horizons: dict[str, int], joint: bool) -> dict[str,
         part = _accumulate(pool, places, max(horizons[name] for name in members), joint)
         for name in members:
             own = part.first(horizons[name])
-            found[name] = own if name not in found else found[name].plus(own)
-    return found
+            sums[name] = own if name not in sums else sums[name].plus(own)
+    return sums
 
 
 def _accumulate(pool: Pool, places: Int[Tensor, " n"], horizon: int, joint: bool) -> Moments:

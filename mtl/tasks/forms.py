@@ -15,7 +15,7 @@ class RowsForm:
     horizon: int
     """H, rows that are predicted."""
     levels: tuple[float, ...] = ()
-    """Of the Q quantiles of each number; empty where one number is predicted."""
+    """Levels of the Q quantiles of each number; empty where one number is predicted."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class NumberForm:
     """A number, z-scored."""
 
     levels: tuple[float, ...] = ()
-    """Of the Q quantiles; empty where one number is predicted."""
+    """Levels of the Q quantiles; empty where one number is predicted."""
 
 
 Form = RowsForm | LabelForm | NumberForm
