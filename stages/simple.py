@@ -1,4 +1,4 @@
-"""Stage `simple`: simple models of every task, of which validation data choose one; nothing with `simple.models: []`."""
+"""Stage `simple`: simple models of every task, of which validation data choose one; none with `simple.models: []`."""
 
 from pathlib import Path
 

@@ -53,9 +53,7 @@ def predicted(recipe: Recipe, data: TaskSet, root: Path) -> Iterator[Predicted]:
     start = recipe.start.label if simple is None else ""
     for name in recipe.judged:
         prediction, target = passed[name]
-        yield Predicted(
-            where.stage, method, start, recipe.seed, data.specs[name], numbers[name], prediction, target
-        )
+        yield Predicted(where.stage, method, start, recipe.seed, data.specs[name], numbers[name], prediction, target)
 
 
 def numbers_of(pools: list[Pool]) -> dict[str, Int[Tensor, " n"]]:

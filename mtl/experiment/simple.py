@@ -159,4 +159,3 @@ def _write(config: Config, data: TaskSet, where: RunPath, chosen: Chosen, record
             data=record.identity["data"],
             weights=hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest(),
         ).write(folder / MODEL)
-

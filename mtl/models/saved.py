@@ -32,7 +32,7 @@ Shapes = Mapping[str, tuple[torch.dtype, tuple[int, ...]]]
 
 @dataclass(frozen=True)
 class Network:
-    """A finished network or simple model on the CPU in eval mode, the tasks that it has heads for, and its description."""
+    """A finished network or simple model on the CPU in eval mode, the tasks that it predicts, and its description."""
 
     model: Predictor
     specs: dict[str, TaskSpec]

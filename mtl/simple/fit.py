@@ -54,9 +54,7 @@ def fit_simple(config: SimpleConfig, data: TaskSet) -> Iterator[tuple[str, Chose
         yield name, Chosen(best.network, SavedSimple(model=best.model, fit=best.fit), choice)
 
 
-def _candidates(
-    spec: TaskSpec, data: TaskSet, forecasts: Forecasts, skipped: dict[str, str]
-) -> Iterator[Candidate]:
+def _candidates(spec: TaskSpec, data: TaskSet, forecasts: Forecasts, skipped: dict[str, str]) -> Iterator[Candidate]:
     yield _without_input(spec, data)
     match spec.form:
         case RowsForm() as form:

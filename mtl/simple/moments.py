@@ -1,9 +1,9 @@
 """Second moments of windows and of the rows that follow them, from which every ridge forecast is solved.
 
 n windows, C channels, L rows of a window, T target channels, H horizon. Moments are sums over windows, accumulated
-over blocks, so that memory does not grow with n: G = Σ x xᵀ, K = Σ x yᵀ, q = Σ y². They are kept by channel, G [C, L, L]
-and K [C, L, H], or over all channels at once, G [C·L, C·L] and K [C·L, C, H]. A level μ = bᵀx of each window, which is
-taken off x and y, only changes them linearly: x − μ1 = A x with A = I − 1bᵀ.
+over blocks, so that memory does not grow with n: G = Σ x xᵀ, K = Σ x yᵀ, q = Σ y². They are kept by channel, G
+[C, L, L] and K [C, L, H], or over all channels at once, G [C·L, C·L] and K [C·L, C, H]. A level μ = bᵀx of each window,
+which is taken off x and y, only changes them linearly: x − μ1 = A x with A = I − 1bᵀ.
 """
 
 from collections.abc import Sequence
@@ -45,9 +45,7 @@ class Moments:
 
     def first(self, horizon: int) -> "Moments":
         """Moments with the first rows ahead alone."""
-        return Moments(
-            self.count, self.joint, self.inputs, self.cross[..., :horizon], self.squares[..., :horizon]
-        )
+        return Moments(self.count, self.joint, self.inputs, self.cross[..., :horizon], self.squares[..., :horizon])
 
     def by_channel(self, channels: int) -> "Moments":
         """Moments of each channel for itself."""

@@ -51,9 +51,7 @@ def _spread(form: Form | None) -> Spread | None:
             return None
 
 
-def _body(
-    fit: PersistenceFit | SeasonalFit | RidgeForecastFit | LinearFit | TreesFit, spec: TaskSpec
-) -> nn.Module:
+def _body(fit: PersistenceFit | SeasonalFit | RidgeForecastFit | LinearFit | TreesFit, spec: TaskSpec) -> nn.Module:
     form = spec.form
     match fit:
         case PersistenceFit() if isinstance(form, RowsForm):
