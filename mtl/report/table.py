@@ -17,6 +17,7 @@ from mtl.report.timings import Timings, batch_size, method_costs
 from mtl.report.tolerances import tolerances
 from mtl.report.words import (
     DASH,
+    GAP,
     change_text,
     confidence_text,
     count_text,
@@ -76,7 +77,7 @@ def verdict_block(verdicts: Verdicts, timings: Timings, report_path: Path, width
         line.no_wrap, line.overflow = True, "ellipsis"
     said = []
     if "gap" in table.head:
-        said.append("gap: share of the way from STL to the best that is possible (– where that is not known).")
+        said.append(f"gap: {GAP}.")
     said += notes(verdicts)
     if table.below:
         said.append(f"simple models: {table.below}.")

@@ -88,10 +88,17 @@ def change_text(statistic: Statistic | None) -> str:
     return f"{signed(statistic.mean)} {interval_text(statistic)}"
 
 
+GAP = "share of the way from STL to the best that is possible (– where that is not known, or nearly reached)"
+"""Meaning of the column `gap`: a way below 1 % of the STL value, or within its spread over seeds, has no shares."""
+
+
 def share_text(statistic: Statistic | None) -> str:
-    """The mean share as a percentage: `21 %`."""
+    """The mean share of a way as a percentage: `21 %`; beyond the whole way, in either direction, it is not told how
+    far: a short way makes any number of it, which says nothing more."""
     if statistic is None or not known(statistic.mean):
         return DASH
+    if abs(statistic.mean) > 1:
+        return "> 100 %" if statistic.mean > 0 else "< −100 %"
     return f"{signed(100 * statistic.mean, 0).removeprefix('+')} %"
 
 

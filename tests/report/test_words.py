@@ -39,6 +39,8 @@ def test_statistics() -> None:
     assert change_text(None) == interval_text(None) == share_text(None) == "–"
     assert share_text(Statistic(mean=0.214, low=None, high=None)) == "21 %"
     assert share_text(Statistic(mean=-0.4, low=None, high=None)) == "−40 %"
+    assert share_text(Statistic(mean=-42.93, low=-50, high=-40)) == "< −100 %"
+    assert share_text(Statistic(mean=1.2, low=None, high=None)) == "> 100 %"
 
 
 def test_names() -> None:
