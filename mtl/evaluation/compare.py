@@ -13,6 +13,7 @@ from mtl.evaluation.advise import advice
 from mtl.evaluation.comparison import Comparison
 from mtl.evaluation.describe import describe
 from mtl.evaluation.intervals import adjusted_intervals
+from mtl.evaluation.mend import mend_first, with_mending
 from mtl.evaluation.published import published
 from mtl.evaluation.rows import Pairs, gap_closed, paired, row, unpaired
 from mtl.evaluation.scores import label_scores
@@ -86,7 +87,8 @@ def compare(
         grouping=None,
         evidence=[],
     )
-    return verdicts.with_advice(advice(verdicts, config.finetune.methods))
+    first = mend_first(config, verdicts)
+    return verdicts.with_advice(with_mending(first, advice(verdicts, config.finetune.methods)))
 
 
 def _tuning(config: Config) -> Tuning | None:

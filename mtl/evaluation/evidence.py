@@ -11,6 +11,7 @@ from mtl.config import Config
 from mtl.evaluation.blind import blind_lines
 from mtl.evaluation.comparison import Comparison, class_counts
 from mtl.evaluation.limits import AGREED, ALIKE, CONFLICT, MIN_SEEDS, RELATED, TIGHT, UNEVEN
+from mtl.evaluation.mend import simple_lines
 from mtl.evaluation.relation import alike, related
 from mtl.evaluation.symptoms import line, question, symptoms
 from mtl.evaluation.transfer import calls_for_transfer, transfer
@@ -41,7 +42,12 @@ def evidence(
     """
     made = Comparison(config, runs)
     joint = [(run, history.epochs) for run, history in histories if run.path.stage == "finetune"]
-    lines = [*_relatedness(made, joint), *_likeness(made, verdicts), *_balance(config, made, verdicts)]
+    lines = [
+        *simple_lines(config, verdicts),
+        *_relatedness(made, joint),
+        *_likeness(made, verdicts),
+        *_balance(config, made, verdicts),
+    ]
     lines += blind_lines(made, verdicts)
     if groups is not None:
         compared = None if verdicts.grouping is None else verdicts.grouping.rows

@@ -4,6 +4,7 @@ import pytest
 
 from mtl.config import Config
 from mtl.evaluation.compare import compare
+from mtl.evaluation.mend import simple_lines
 from mtl.evaluation.simple import loses
 from mtl.paths import RunPath
 from mtl.results.record import Run
@@ -121,3 +122,75 @@ def test_a_network_that_differs_by_seed_is_paired_with_the_model_of_its_seed() -
     (row, *_) = compare(config, of_fold([*flat, *simple_runs(config, {"short": 0.5})])).rows
     assert row.task == "short" and row.simple is not None and row.simple.stl is not None
     assert row.simple.stl.low == pytest.approx(-10.0) and row.simple.stl.high == pytest.approx(-10.0)
+
+
+def test_the_advice_begins_with_the_network() -> None:
+    verdicts = judged(make_config(), SIMPLE)
+    assert verdicts.advice.startswith(
+        "The networks lose to ridge by 20.0 % on short and 10.0 % on fault (trained alone): mend the network before "
+        "asking what to train together. Try more `train.epochs`, another `train.lr` or a wider encoder, or an encoder "
+        "that keeps the levels of its windows and reads all channels together. For the networks as they are: "
+    )
+    assert "train jointly with joint (+" in verdicts.advice
+
+
+def test_networks_that_pass_are_spoken_of_at_once() -> None:
+    for simple in ({}, {"short": 0.7, "long": 0.8, "fault": 0.7}, {"short": 0.598, "coin": 0.9}):
+        assert judged(make_config(), simple).advice.startswith("Train jointly with joint"), simple
+
+
+def test_a_task_is_named_with_the_model_that_it_loses_to() -> None:
+    config = make_config()
+    runs = [
+        *make_runs(config, value),
+        *simple_runs(config, {"short": 0.5}),
+        *simple_runs(config, {"fault": 0.9}, "boosting"),
+    ]
+    text = compare(config, runs).advice
+    assert text.startswith("The networks lose to ridge by 20.0 % on short, to boosting by 20.0 % on fault: mend")
+
+
+def test_two_seeds_are_called_too_few() -> None:
+    text = judged(make_config((0, 1)), {"short": 0.5}).advice
+    assert text.startswith("By 2 seeds, too few to be sure, the networks lose to ridge by 19.9 % on short: mend")
+
+
+def test_of_many_tasks_those_that_lose_most_are_named() -> None:
+    names = [f"task_{number:02}" for number in range(20)]
+    tasks = {name: {"kind": "forecast", "source": "plant", "input_len": 48, "horizon": 6} for name in names}
+    config = make_config(tasks=tasks, finetune={"methods": {"joint": {"kind": "equal"}}})
+    runs = make_runs(config, lambda path, task: 1.0 + 0.01 * names.index(task))
+    text = compare(config, [*runs, *simple_runs(config, dict.fromkeys(names, 0.9))]).advice
+    start = text.partition(": mend")[0]
+    assert start.startswith("The networks lose to ridge by 26.7 % on task_14, 27.8 % on task_15,")
+    assert start.endswith("32.2 % on task_19, and on 14 tasks more")
+
+
+def test_evidence_says_of_each_network_what_was_measured() -> None:
+    config = make_config()
+    lines = {line.about: line for line in simple_lines(config, judged(config, SIMPLE))}
+    assert list(lines) == ["STL: short", "STL: long", "STL: fault", "STL: coin"]
+    short, long = lines["STL: short"], lines["STL: long"]
+    assert short.measured == "MSE 0.600, ridge 0.500: −20.0 %" and short.says is not None
+    assert "its mean below −1.0 %" in short.rule and short.sure.startswith("95 % interval [−20.")
+    assert long.measured == "MSE 0.720, ridge 0.800: +10.0 %" and long.says is None
+    assert lines["STL: coin"].says is None
+
+
+def test_a_method_that_falls_behind_the_simple_model_is_told_apart() -> None:
+    config = make_config()
+
+    def hurt(path: RunPath, task: str) -> float:
+        return value(path, task) * (1.3 if (path.name, task) == ("learned", "long") else 1.0)
+
+    verdicts = compare(config, [*make_runs(config, hurt), *simple_runs(config, {"long": 0.8})])
+    lines = {line.about: line.says for line in simple_lines(config, verdicts)}
+    assert lines == {"STL: long": None, "learned: long": "keep long out of learned"}
+    assert "lose to" not in verdicts.advice
+
+
+def test_without_a_single_task_model_all_networks_have_to_lose() -> None:
+    config = make_config(baseline={"tasks": ["fault"]})
+    verdicts = judged(config, {"short": 0.5, "long": 0.8})
+    assert verdicts.advice.startswith("The networks lose to ridge by 20.0 % on short: mend")
+    assert [line.about for line in simple_lines(config, verdicts)] == ["joint: short", "learned: short"]

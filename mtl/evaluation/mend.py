@@ -1,0 +1,149 @@
+"""Advice that comes before all other: networks that lose to a simple model are to be mended before anybody asks what to
+train together.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mtl.config import Config
+from mtl.config.metrics import METRICS
+from mtl.evaluation.limits import MARGIN, MIN_SEEDS
+from mtl.evaluation.simple import loses
+from mtl.evaluation.symptoms import line
+from mtl.results.statistics import Interval
+from mtl.results.verdicts import EvidenceLine, JudgedTask, Row, SimpleResult, Unpaired, Verdicts
+
+ASPECT = "better than a simple model?"
+MOST_NAMED = 6
+"""Tasks that the sentence lists before it counts the others."""
+STL = "STL"
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """A task with its simple model, and each of its networks against it."""
+
+    task: JudgedTask
+    simple: SimpleResult
+    over: dict[str, Interval]
+    """`STL` (of the start that the first method has) or a method → change against the simple model in percent."""
+    reached: dict[str, float]
+    """The same → mean test value."""
+
+    @property
+    def lost(self) -> list[str]:
+        """Networks that lose by more than the margin."""
+        return [arm for arm, change in self.over.items() if loses(change, MARGIN)]
+
+    @property
+    def loss(self) -> float:
+        """Loss in percent of the single-task network; of the best network where there is none or it does not lose."""
+        lost = {arm: -(self.over[arm].mean or 0.0) for arm in self.lost}
+        return lost.get(STL, min(lost.values()))
+
+
+def mend_first(config: Config, verdicts: Verdicts) -> str:
+    """Sentence on the main tasks whose single-task network, or every network, loses to the simple model, with what to
+    try; empty where there is none."""
+    poor = [judged for judged in _judged(verdicts) if judged.task.role == "main" and _is_poor(judged)]
+    if not poor:
+        return ""
+    shown = sorted(poor, key=lambda judged: -judged.loss)[:MOST_NAMED]
+    models: dict[str, list[_Judged]] = {}
+    for judged in (judged for judged in poor if judged in shown):
+        models.setdefault(judged.simple.model, []).append(judged)
+    lost = [f"to {model} by {_listed([_loss(judged) for judged in several])}" for model, several in models.items()]
+    more = f", and on {len(poor) - len(shown)} tasks more" if len(poor) > len(shown) else ""
+    few = f"By {_seeds(len(verdicts.seeds))}, too few to be sure, the" if len(verdicts.seeds) < MIN_SEEDS else "The"
+    return (
+        f"{few} networks lose {', '.join(lost)}{more}: mend the network before asking what to train together. "
+        f"Try {tries(config)}."
+    )
+
+
+def with_mending(first: str, advice: str) -> str:
+    """The whole advice: what to mend, then what holds for the networks as they are."""
+    return f"{first} For the networks as they are: {advice[:1].lower()}{advice[1:]}" if first else advice
+
+
+def tries(config: Config) -> str:
+    """What the settings leave to try for a network that is worse than a simple model."""
+    ways = ["more `train.epochs`, another `train.lr` or a wider encoder"]
+    if config.encoder.normalises:
+        ways.append("an encoder that keeps the levels of its windows and reads all channels together")
+    return ", or ".join(ways)
+
+
+def simple_lines(config: Config, verdicts: Verdicts) -> list[EvidenceLine]:
+    """A line for each single-task network that has a simple model, and for each joint one that loses to it where the
+    single-task one does not or is not there."""
+    lines = []
+    for judged in _judged(verdicts):
+        for arm in judged.over:
+            lost = arm in judged.lost
+            if arm == STL or (lost and STL not in judged.lost):
+                says = None
+                if lost:
+                    says = (
+                        f"keep {judged.task.name} out of {arm}" if STL in judged.over and arm != STL else tries(config)
+                    )
+                lines.append(_line(judged, arm, says, verdicts.confidence))
+    return lines
+
+
+def _judged(verdicts: Verdicts) -> list[_Judged]:
+    rows: list[Row | Unpaired] = [*verdicts.rows, *verdicts.unpaired]
+    listed = []
+    for task in verdicts.tasks:
+        over: dict[str, Interval] = {}
+        reached: dict[str, float] = {}
+        for row in (row for row in rows if row.task == task.name and row.simple is not None):
+            assert row.simple is not None
+            if isinstance(row, Row) and row.simple.stl is not None and STL not in over:
+                over[STL], reached[STL] = row.simple.stl, row.stl.mean
+            over[row.method], reached[row.method] = row.simple.joint, row.joint.mean
+        if task.simple is not None and over:
+            listed.append(_Judged(task, task.simple, over, reached))
+    return listed
+
+
+def _is_poor(judged: _Judged) -> bool:
+    """Says whether the single-task network loses; every network where there is none."""
+    return STL in judged.lost if STL in judged.over else len(judged.lost) == len(judged.over)
+
+
+def _loss(judged: _Judged) -> str:
+    """`9.9 % on next_6h`, and which networks do not lose."""
+    text = f"{judged.loss:.1f} % on {judged.task.name}"
+    if judged.lost == [STL]:
+        return f"{text} (trained alone)"
+    others = [arm for arm in judged.over if arm not in judged.lost]
+    return f"{text} (all but {_listed(others[:MOST_NAMED])})" if others else text
+
+
+def _line(judged: _Judged, arm: str, says: str | None, confidence: float) -> EvidenceLine:
+    change, task = judged.over[arm], judged.task
+    title, named = METRICS[task.metric].title, judged.simple.model
+    measured = f"{title} {judged.reached[arm]:.3f}, {named} {judged.simple.summary.mean:.3f}"
+    if change.mean is not None:
+        measured += f": {_signed(change.mean)} %"
+    rule = f"interval of the change against {named} below 0, its mean below {_signed(-100 * MARGIN)} %: loses"
+    sure = _seeds(change.n)
+    if change.low is not None and change.high is not None:
+        sure = f"{100 * confidence:g} % interval [{_signed(change.low)}, {_signed(change.high)}] %, {sure}"
+    if change.n < MIN_SEEDS:
+        sure += f"; fewer than {MIN_SEEDS} decide nothing: the mean is asked instead"
+    return line(ASPECT, f"{arm}: {task.name}", measured, rule, says, sure)
+
+
+def _listed(texts: Sequence[str]) -> str:
+    return texts[0] if len(texts) == 1 else f"{', '.join(texts[:-1])} and {texts[-1]}"
+
+
+def _seeds(count: int) -> str:
+    return f"{count} seed{'s' * (count != 1)}"
+
+
+def _signed(value: float) -> str:
+    """With a true minus, as tables have it."""
+    return f"{value:+.1f}".replace("-", "−")
