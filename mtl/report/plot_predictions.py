@@ -135,7 +135,7 @@ def error_by_horizon(results: Results, tasks: list[JudgedTask]) -> Picture | Mis
                 ax.fill_between(
                     steps, values.min(axis=0), values.max(axis=0), color=line["color"], alpha=0.15, linewidth=0
                 )
-        simple = _by_horizon(results.simple.get(task.name, []), task.name)
+        simple = _by_horizon(results.simple.get(task.name, []), task)
         if simple.size:
             ax.plot(np.arange(1, simple.shape[1] + 1), simple.mean(axis=0), **SIMPLE_LINE)
         ax.set_title(task.name)
