@@ -67,7 +67,7 @@ def with_mending(first: str, advice: str) -> str:
 
 
 def tries(config: Config) -> str:
-    """What the settings leave to try for a network that is worse than a simple model."""
+    """Remedies that the settings leave to try for a network that is worse than a simple model."""
     ways = ["more `train.epochs`, another `train.lr` or a wider encoder"]
     if config.encoder.normalises:
         ways.append("an encoder that keeps the levels of its windows and reads all channels together")

@@ -134,7 +134,7 @@ def _parts_problem(source: Input[SourceData], values: Tensor) -> str | None:
 
 
 def _other_parts(source: Input[SourceData], part: str) -> str:
-    """What brings other samples into a part of a source, in words."""
+    """Remedy that brings other samples into a part of a source, in words."""
     if source.series:
         return "choose other `borders`"
     if part == "test":
