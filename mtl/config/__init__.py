@@ -1,7 +1,15 @@
 """The models of params.yaml and the one function that reads it; imports no torch."""
 
 from mtl.config.balancing import EqualMethod, FixedMethod, Method, SequentialMethod, UncertaintyMethod, WeightedMethod
-from mtl.config.encoder import CnnEncoder, EncoderConfig, LinearEncoder, MlpEncoder, PythonEncoder, TimeDartEncoder
+from mtl.config.encoder import (
+    CnnEncoder,
+    EncoderConfig,
+    LinearEncoder,
+    MlpEncoder,
+    PythonEncoder,
+    RecurrentEncoder,
+    TimeDartEncoder,
+)
 from mtl.config.labels import EVEN, Label, LabelRule
 from mtl.config.load import PARAMS, load_config, parse_config
 from mtl.config.methods import Start
@@ -77,6 +85,7 @@ __all__ = [
     "PrepareConfig",
     "PretrainConfig",
     "PythonEncoder",
+    "RecurrentEncoder",
     "PythonSource",
     "RegressionsSource",
     "RowBorders",

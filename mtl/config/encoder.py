@@ -33,6 +33,8 @@ class EncoderBase(Section, ABC):
     """Kinds of input that it takes."""
     one_shape: ClassVar[bool] = False
     """All samples of a run should have one shape."""
+    joins_channels: ClassVar[bool] = False
+    """It reads the channels of a window together: all samples of a run should have as many."""
     normalises: ClassVar[bool] = False
     """It brings every window to mean 0 and standard deviation 1."""
     diffusion: ClassVar[bool] = False
@@ -164,6 +166,29 @@ class LinearEncoder(EncoderBase):
         return self.model_copy(update={"width": max(16, _wide(self.width, factor))})
 
 
+class RecurrentEncoder(EncoderBase):
+    """Gated recurrent units (GRU, Cho et al. 2014, arXiv 1406.1078) over all channels of a window together, which are
+    not instance-normalised."""
+
+    inputs: ClassVar[tuple[InputKind, ...]] = (WINDOWS,)
+    joins_channels: ClassVar[bool] = True
+
+    kind: Literal["recurrent"]
+    width: PositiveInt = 48
+    """Numbers of the state."""
+    layers: Annotated[int, Field(gt=0, le=100, strict=True)] = 1
+    """Each is a stage."""
+    dropout: DropRate = 0.2
+    """Behind every layer, and so on the state that heads read."""
+
+    @property
+    def stage_count(self) -> int:
+        return self.layers
+
+    def widened(self, factor: float) -> "RecurrentEncoder":
+        return self.model_copy(update={"width": _wide(self.width, factor)})
+
+
 class ImageEncoder(EncoderBase):
     """Base of the sections of encoders of images."""
 
@@ -258,7 +283,8 @@ class PythonEncoder(EncoderBase):
 
 
 EncoderConfig = Annotated[
-    TimeDartEncoder | LinearEncoder | MlpEncoder | CnnEncoder | PythonEncoder, Field(discriminator="kind")
+    TimeDartEncoder | LinearEncoder | RecurrentEncoder | MlpEncoder | CnnEncoder | PythonEncoder,
+    Field(discriminator="kind"),
 ]
 
 

@@ -32,7 +32,9 @@ def encoder_problem(encoder: EncoderConfig, samples: Sequence[Sample]) -> Proble
         problem = constant or encoder.problem(sample)
         if problem is not None:
             return problem
-    return _of_one_shape(encoder, samples) if encoder.one_shape else None
+    if encoder.one_shape:
+        return _of_one_shape(encoder, samples)
+    return _of_as_many_channels(encoder, samples) if encoder.joins_channels else None
 
 
 def _of_one_shape(encoder: EncoderConfig, samples: Sequence[Sample]) -> Problem | None:
@@ -43,6 +45,20 @@ def _of_one_shape(encoder: EncoderConfig, samples: Sequence[Sample]) -> Problem 
                 words = [f"{unlike.kind.words(unlike.shape)} for {unlike.whose}" for unlike in (other, sample)]
                 message = f"{encoder.kind} takes {sample.kind.noun} of one shape in a run, found {' and '.join(words)}."
                 return "encoder.kind", message
+    return None
+
+
+def _of_as_many_channels(encoder: EncoderConfig, samples: Sequence[Sample]) -> Problem | None:
+    known = [sample for sample in samples if sample.shape[0] is not None]
+    for sample in known[1:]:
+        first = known[0]
+        if sample.shape[0] != first.shape[0]:
+            words = " and ".join(f"{unlike.shape[0]} for {unlike.whose}" for unlike in (first, sample))
+            message = (
+                f"{encoder.kind} reads the channels of a window together, so that all tasks of a run should have as "
+                f"many of them, found {words}; timedart and linear read each channel alone and take any number."
+            )
+            return "encoder.kind", message
     return None
 
 
@@ -115,6 +131,11 @@ def pretraining_lengths(config: Config) -> list[int]:
 
 def objective_problem(encoder: EncoderConfig, objective: Objective) -> Problem | None:
     """Problem of a pretraining objective with an encoder, or None."""
+    if encoder.joins_channels and objective.kind != "none":
+        message = (
+            f"should be none for `encoder.kind: {encoder.kind}`, which reads the channels of a window together: a "
+        )
+        return "pretrain.objective.kind", f"{message}pretraining gives each of them back, found {objective.kind!r}."
     if not isinstance(objective, DiffusionObjective) or encoder.diffusion:
         return None
     message = f"should be denoise for `encoder.kind: {encoder.kind}`, since diffusion is for timedart alone, found "

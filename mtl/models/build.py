@@ -23,6 +23,7 @@ from mtl.config import (
     MlpEncoder,
     NoObjective,
     PythonEncoder,
+    RecurrentEncoder,
     TimeDartEncoder,
 )
 from mtl.config.common import Problem
@@ -47,6 +48,7 @@ from mtl.models.mlp import Mlp
 from mtl.models.multitask import MultiTaskModel
 from mtl.models.plugins import load_encoder
 from mtl.models.pretraining import DenoisePretrainer, Pretrainer
+from mtl.models.recurrent import Recurrent
 from mtl.models.sharing import BranchedTrunk, CrossStitchTrunk, HardTrunk, SeparateTrunk, Trunk
 from mtl.models.timedart import TimeDart
 from mtl.tasks.base import TaskSpec
@@ -87,6 +89,9 @@ def build_encoder(config: EncoderConfig, samples: Sequence[Sample], seed: int, p
                 return TimeDart(config)
             case LinearEncoder():
                 return LinearBackbone(config)
+            case RecurrentEncoder():
+                (channels,) = {shape[0] for shape in shapes}
+                return Recurrent(config, channels)
             case MlpEncoder():
                 (shape,) = shapes
                 return Mlp(config, math.prod(shape))

@@ -149,6 +149,11 @@ HAR: Raw = {"prepare": {"sources": {"own": {"kind": "har"}}}, "tasks": {
     "t0": {"kind": "classification", "source": "own", "label": "activity"}}}  # fmt: skip
 SERIES: Raw = {"prepare": {"sources": {"own": {"kind": "series", "path": "x.csv"}}}, "tasks": {
     "t0": {"kind": "forecast", "source": "own", "input_len": 24, "horizon": 6}}}  # fmt: skip
+HALLS: Raw = {"prepare": {"sources": {"one": {"kind": "sensors"}, "two": {"kind": "sensors", "channels": 8}}},
+             "tasks": {
+    "a": {"kind": "binary", "source": "one", "label": "fault", "input_len": 24},
+    "b": {"kind": "binary", "source": "two", "label": "fault", "input_len": 24},
+}}  # fmt: skip
 
 ENCODERS: list[tuple[Raw, str]] = [
     (
@@ -159,7 +164,7 @@ ENCODERS: list[tuple[Raw, str]] = [
     (own("mnist", "even", {"kind": "linear"}, path="elsewhere"), "for tasks.t0 (images of 1 channel), found 'linear'."),
     (
         own("digits", "even") | HAR,
-        "should be timedart, linear or python for tasks.t0 (windows), found 'mlp'.",
+        "should be timedart, linear, recurrent or python for tasks.t0 (windows), found 'mlp'.",
     ),
     (own("digits", "even", {"kind": "cnn"}) | SERIES, "for tasks.t0 (windows of 24 rows), found 'cnn'."),
     (
@@ -209,6 +214,18 @@ ENCODERS: list[tuple[Raw, str]] = [
         | SERIES
         | {"pretrain": {"objective": {"kind": "denoise"}, "input_len": 30}},
         "`encoder.input_len` should be 30, the rows in a window of pretrain, ",
+    ),
+    (
+        own("digits", "even", {"kind": "recurrent"}) | HALLS,
+        "`encoder.kind` recurrent reads the channels of a window together, so that all tasks of a run should have as "
+        "many of them, found 4 for tasks.a and 9 for tasks.b; timedart and linear read each channel alone and take any",
+    ),
+    (
+        own("digits", "even", {"kind": "recurrent"})
+        | SERIES
+        | {"pretrain": {"objective": {"kind": "denoise"}, "input_len": 24}},
+        "`pretrain.objective.kind` should be none for `encoder.kind: recurrent`, which reads the channels of a window "
+        "together: a pretraining gives each of them back, found 'denoise'.",
     ),
     (
         own("digits", "even")

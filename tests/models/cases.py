@@ -5,7 +5,15 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from mtl.config import CnnEncoder, EncoderConfig, LinearEncoder, MlpEncoder, PythonEncoder, TimeDartEncoder
+from mtl.config import (
+    CnnEncoder,
+    EncoderConfig,
+    LinearEncoder,
+    MlpEncoder,
+    PythonEncoder,
+    RecurrentEncoder,
+    TimeDartEncoder,
+)
 from mtl.config.inputs import IMAGES
 from mtl.tasks.base import TaskSpec
 from tests.helpers.specs import Kind, a_task
@@ -40,6 +48,7 @@ class Pairs(Encoder):
 ENCODERS: dict[str, EncoderConfig] = {
     "timedart": TimeDartEncoder(kind="timedart", patch_len=8, d_model=16, heads=2, layers=1, d_ff=32, dropout=0.0),
     "linear": LinearEncoder(kind="linear", input_len=LENGTH, width=32, dropout=0.0),
+    "recurrent": RecurrentEncoder(kind="recurrent", width=16, layers=2, dropout=0.0),
     "mlp": MlpEncoder(kind="mlp", sizes=[24, 16]),
     "cnn": CnnEncoder(kind="cnn", widths=[8, 16], depth=2),
     "python": PythonEncoder(kind="python", target="mtl_test_pairs:Pairs", dropout=0.0, options={"width": 8}),

@@ -18,7 +18,10 @@ from tests.models.cases import CHANNELS, ENCODERS, LENGTH, inputs, kinds, on_ima
 
 every_encoder = pytest.mark.parametrize("encoder", ENCODERS.values(), ids=ENCODERS.keys())
 of_windows = {name: encoder for name, encoder in ENCODERS.items() if not on_images(encoder)}
-every_encoder_of_windows = pytest.mark.parametrize("encoder", of_windows.values(), ids=of_windows.keys())
+of_single_channels = {name: encoder for name, encoder in of_windows.items() if not encoder.joins_channels}
+every_encoder_of_single_channels = pytest.mark.parametrize(
+    "encoder", of_single_channels.values(), ids=of_single_channels.keys()
+)
 every_kind = pytest.mark.parametrize(
     ("encoder", "kind"),
     [pytest.param(encoder, kind, id=f"{name}-{kind}") for name, encoder in ENCODERS.items() for kind in kinds(encoder)],
@@ -92,7 +95,7 @@ def test_weights_depend_on_seed_and_task_name_alone(encoder: EncoderConfig) -> N
     assert not torch.equal(twins.head_parameters(["one"])[-1], twins.head_parameters(["two"])[-1])
 
 
-@every_encoder_of_windows
+@every_encoder_of_single_channels
 def test_pretraining_starts_from_the_same_encoder_and_hands_it_over(encoder: EncoderConfig) -> None:
     model = build_model(encoder, [task()], seed=3)
     pretrainer = build_pretrainer(encoder, DenoiseObjective(kind="denoise"), {LENGTH}, seed=3)
@@ -130,7 +133,7 @@ def test_frozen_encoder_stays_as_it_is(encoder: EncoderConfig) -> None:
     assert all(p.grad is not None for p in model.head_parameters(["task"]))
 
 
-@every_encoder_of_windows
+@every_encoder_of_single_channels
 def test_forecast_follows_shift_and_scale_of_its_window(encoder: EncoderConfig) -> None:
     model = build_model(encoder, [task()], seed=0).eval()
     x = torch.randn(4, CHANNELS, LENGTH)
