@@ -114,7 +114,7 @@ def _is_poor(judged: _Judged) -> bool:
 
 def _loss(judged: _Judged) -> str:
     """`9.9 % on next_6h`, and which networks do not lose."""
-    text = f"{judged.loss:.1f} % on {judged.task.name}"
+    text = f"{judged.loss:.{0 if judged.loss >= 10 else 1}f} % on {judged.task.name}"
     if judged.lost == [STL]:
         return f"{text} (trained alone)"
     others = [arm for arm in judged.over if arm not in judged.lost]

@@ -12,6 +12,8 @@ from mtl.results.means import Means
 from mtl.results.numbers import SPLITS
 from mtl.results.record import Detail, Pretraining, Run
 
+SIMPLE = "simple"
+"""Name of the simple models there."""
 STL = "stl"
 """Name of the single-task baselines wherever methods are listed."""
 RUN_COLUMNS = ["stage", "method", "task", "seed", "start", "init", "freeze", "fold"]
@@ -69,7 +71,8 @@ def learning_curves(
 
 
 def metrics_summary(config: Config, runs: Iterable[Run]) -> Means:
-    """Test metrics, means over seeds: method → task → metric; `stl` is the first start, `stl_<start>` another.
+    """Test metrics, means over seeds: method → task → metric; `simple` are the simple models, `stl` is the first start,
+    `stl_<start>` another.
 
     A metric that some seed's samples leave undefined is left out: a mean over the others would be of other data.
     """
@@ -81,6 +84,10 @@ def metrics_summary(config: Config, runs: Iterable[Run]) -> Means:
         return {name: sum(run.value(task, name) for run in runs) / len(runs) for name in names}
 
     summary: dict[str, dict[str, dict[str, float]]] = {}
+    if config.simple.enabled:
+        summary[SIMPLE] = {
+            task: means(task, [by_path[RunPath(SIMPLE, task, None, seed)] for seed in seeds]) for task in config.tasks
+        }
     for number, start in enumerate(config.baseline.starts):
         summary[STL if number == 0 else f"{STL}_{start.label}"] = {
             task: means(task, [by_path[RunPath("baseline", task, start.label, seed)] for seed in seeds])

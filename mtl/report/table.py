@@ -12,7 +12,7 @@ from rich.text import Text
 
 from mtl.report.scores import averages
 from mtl.report.select import extremes
-from mtl.report.sides import lost_mark, simple_names
+from mtl.report.sides import lost_mark
 from mtl.report.timings import Timings, batch_size, method_costs
 from mtl.report.tolerances import tolerances
 from mtl.report.words import (
@@ -40,7 +40,7 @@ NARROW = 96
 WIDEST = 100
 SHORTENINGS = ("units", "verdicts", "names", "gap", "blanks")
 """Measures taken one after the other until the verdicts fit the terminal: units and verdicts are shortened, the names
-of simple models go below the table, the share of the gap goes, columns lie one blank apart and not two."""
+of simple models are left to a sentence below, the share of the gap goes, columns lie one blank apart and not two."""
 ENOUGH = 16
 """Letters of a task's name that are not cut off while something else can give way."""
 INDENT = 2
@@ -79,8 +79,6 @@ def verdict_block(verdicts: Verdicts, timings: Timings, report_path: Path, width
     if "gap" in table.head:
         said.append(f"gap: {GAP}.")
     said += notes(verdicts)
-    if table.below:
-        said.append(f"simple models: {table.below}.")
     if any(task.role == "auxiliary" for task in verdicts.tasks):
         said.append("* auxiliary task: trained, not counted in Δm.")
     lines += [Text(note, style="dim") for note in said]
@@ -156,8 +154,6 @@ class _Table:
     widths: list[int]
     blanks: int
     """Between two columns."""
-    below: str
-    """Names of simple models for which no column was left."""
 
     @property
     def width(self) -> int:
@@ -192,8 +188,7 @@ def _table(verdicts: Verdicts, short: Collection[str]) -> _Table:
         for method in verdicts.methods
     }
     widths = _widths([[*head, "verdict"], *(row for several in rows.values() for row in several)])
-    below = simple_names(verdicts) if simple and "names" in short else ""
-    return _Table([*head, "verdict"], [*right, False], rows, widths, 1 if "blanks" in short else 2, below)
+    return _Table([*head, "verdict"], [*right, False], rows, widths, 1 if "blanks" in short else 2)
 
 
 def _cells(row: Row, task: JudgedTask, simple: bool, short: Collection[str]) -> list[str]:

@@ -7,7 +7,8 @@ from mtl.results.numbers import TaskMetrics
 
 
 class Means(ResultFile):
-    """Method → task → test metric; `stl` is the single-task models of the first start, `stl_<start>` of another."""
+    """Method → task → test metric; `simple` is the simple models, `stl` the single-task models of the first start,
+    `stl_<start>` of another."""
 
     model_config = ConfigDict(extra="allow")
     __pydantic_extra__: dict[str, TaskMetrics]

@@ -10,13 +10,14 @@ from mlflow.entities import Run
 
 from mtl.config.budgets import budgets, counted
 from mtl.paths import VERDICTS
+from mtl.results.sides import lost_sides, networks
 from mtl.results.study import Budgets
 from mtl.results.verdicts import Verdicts
 from mtl.tracking.address import database_file, project_folder
 from mtl.tracking.identity import digest, flat, resolved
 from mtl.tracking.job import Job
 from mtl.tracking.ledger import remember, shown_files, whole_state
-from mtl.tracking.records import Record, content_of, read_run, shown_paths, summaries
+from mtl.tracking.records import LOST, Record, content_of, read_run, shown_paths, summaries
 from mtl.tracking.store import KEY, UNREACHABLE, Store, locked, open_store, reason
 from mtl.tracking.study_records import best_points, study_params, study_records, study_tuning
 
@@ -31,7 +32,8 @@ NOTE = (
     "Methods against single-task models (stl): search `tags.stage = 'summary'`, open this run, take the chart view. "
     "`s0 joint` is the run of seed 0, `mean joint` the mean over seeds. "
     "`test/<task>/mse` is z-scored, `…/accuracy` a share from 0 to 1, `delta/<task>` the change against stl in percent "
-    "(+ is better), `time/…_seconds` in seconds. Verdicts, intervals and figures: report.html among the artifacts."
+    "(+ is better), `delta_simple/<task>` that against the task's simple model, `time/…_seconds` in seconds. Verdicts, "
+    "intervals and figures: report.html among the artifacts."
 )
 STUDY_NOTE = (
     "`objective/<name>` is measured on validation data, by epoch and at the end; `excess/<name>` above zero breaks a "
@@ -182,8 +184,14 @@ def _tuning(job: Job) -> Budgets | None:
     return None if trials is None else Budgets.model_validate(budgets(trials, job.config.finetune.methods))
 
 
-def _noted(note: str, tuning: Budgets | None) -> dict[str, str]:
-    """Tags of a parent run: the first text on its page and the number of tuning trials of each arm."""
+def _noted(note: str, tuning: Budgets | None, lost: str = "") -> dict[str, str]:
+    """Tags of a parent run: the first text on its page, the number of tuning trials of each arm, and the networks that
+    lose to a simple model."""
+    if lost:
+        text = (
+            f" **Worse than the simple model of the task by more than the margin: {lost}: mend these networks first.**"
+        )
+        return _noted(note + text, tuning) | {LOST: lost}
     if tuning is None:
         return {"mlflow.note.content": note}
     said = counted(tuning.trials)
@@ -254,5 +262,8 @@ def _show(store: Store, parent: str, job: Job) -> None:
         if job.study is not None:
             store.log(parent, best_points(job.study, job.root), {})
             store.tag(parent, _noted(STUDY_NOTE, study_tuning(job.study, job.root)))
+        elif (job.root / VERDICTS).exists():
+            lost = networks(Verdicts.read(job.root / VERDICTS), lost_sides)
+            store.tag(parent, _noted(NOTE, _tuning(job), lost))
         store.log_files(parent, files)
         store.tag(parent, {FILES: content})

@@ -1,7 +1,8 @@
 """Result files → what a run in MLflow shows; knows the files' layout and nothing of MLflow.
 
 Names: `val/<task>/<metric>` and `train/<task>/loss` by epoch, `best_val/<task>/<metric>` of the epoch that was kept,
-`test/<task>/<metric>`, and in summaries `delta/<task>`, the change against single-task training in percent. Where
+`test/<task>/<metric>`, and in summaries `delta/<task>`, the change against single-task training in percent, and
+`delta_simple/<task>`, that against the task's simple model. Where
 `train.watch_test` asks for them `watched_test/<task>/<metric>` are test metrics by epoch, by which nothing is selected.
 
 Titles are short and begin with what tells runs apart (`s0 stl ahead`, `mean joint`): MLflow's list cuts them off after
@@ -24,14 +25,17 @@ from mtl.results.history import History, PretrainingHistory
 from mtl.results.reading import HISTORY, RUN
 from mtl.results.record import Pretraining, Run
 from mtl.results.serving import Model, Serving
+from mtl.results.statistics import Interval
 from mtl.results.timing import Timing, timing_file
-from mtl.results.verdicts import Verdicts
+from mtl.results.verdicts import Row, Unpaired, Verdicts
 from mtl.tracking.identity import PREPARED, flat, resolved
 from mtl.tracking.points import Point, change_points, pretraining_points, training_points
 
 MOST_NAMED = 3
 """Number of tasks that a title lists before it counts the others."""
 SPECIALISED = "specialised/"
+LOST = "loses_to_simple"
+"""Tag of a summary: its tasks whose networks lose to their simple model; of a parent run, also which networks."""
 
 
 @dataclass(frozen=True)
@@ -215,16 +219,36 @@ def summaries(records: Sequence[Record], verdicts: Verdicts) -> list[Record]:
         for row in verdicts.rows:
             if row.method == method and row.metric == primary[row.task]:
                 points += change_points(f"delta/{row.task}", row.change)
+        over, lost = _over_simple(verdicts, method, start)
+        for task, change in over.items():
+            points += change_points(f"delta_simple/{task}", change)
         for entry in verdicts.methods:
             if entry.name == method:
                 points += change_points("delta_m", entry.delta_m)
         seeds = {record.tags["seed"] for record in members}
         label = method if method != "stl" or start == "random" else f"stl {start}"
         tags = {"stage": "summary", "method": method, "task": "-", "start": start, "seed": "-"}
+        tags |= {LOST: ", ".join(lost)} if lost else {}
         content = hashlib.sha256(repr((sorted(r.content for r in members), points)).encode()).hexdigest()
         params: dict[str, object] = {"seeds": len(seeds)}
         means.append(Record(f"mean {label.removeprefix(SPECIALISED)}", content, tags, points, params))
     return means + _groupings(verdicts)
+
+
+def _over_simple(verdicts: Verdicts, method: str, start: str) -> tuple[dict[str, Interval], list[str]]:
+    """Task → change of its network against the simple model; and the tasks that lose to it by more than the margin."""
+    over: dict[str, Interval] = {}
+    lost = []
+    judged: list[Row | Unpaired] = [*verdicts.rows, *verdicts.unpaired]
+    for row in judged:
+        alone = method == "stl" and isinstance(row, Row) and row.start == start
+        if row.simple is None or row.task in over or not (alone or row.method == method):
+            continue
+        change = row.simple.stl if alone else row.simple.joint
+        if change is not None:
+            over[row.task] = change
+            lost += [row.task] if ("STL" if alone else "joint") in row.simple.loses else []
+    return over, lost
 
 
 def _whole(values: dict[str, list[float]]) -> dict[str, list[float]]:

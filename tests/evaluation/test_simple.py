@@ -127,7 +127,7 @@ def test_a_network_that_differs_by_seed_is_paired_with_the_model_of_its_seed() -
 def test_the_advice_begins_with_the_network() -> None:
     verdicts = judged(make_config(), SIMPLE)
     assert verdicts.advice.startswith(
-        "The networks lose to ridge by 20.0 % on short and 10.0 % on fault (trained alone): mend the network before "
+        "The networks lose to ridge by 20 % on short and 10 % on fault (trained alone): mend the network before "
         "asking what to train together. Try more `train.epochs`, another `train.lr` or a wider encoder, or an encoder "
         "that keeps the levels of its windows and reads all channels together. For the networks as they are: "
     )
@@ -147,12 +147,12 @@ def test_a_task_is_named_with_the_model_that_it_loses_to() -> None:
         *simple_runs(config, {"fault": 0.9}, "boosting"),
     ]
     text = compare(config, runs).advice
-    assert text.startswith("The networks lose to ridge by 20.0 % on short, to boosting by 20.0 % on fault: mend")
+    assert text.startswith("The networks lose to ridge by 20 % on short, to boosting by 20 % on fault: mend")
 
 
 def test_two_seeds_are_called_too_few() -> None:
     text = judged(make_config((0, 1)), {"short": 0.5}).advice
-    assert text.startswith("By 2 seeds, too few to be sure, the networks lose to ridge by 19.9 % on short: mend")
+    assert text.startswith("By 2 seeds, too few to be sure, the networks lose to ridge by 20 % on short: mend")
 
 
 def test_of_many_tasks_those_that_lose_most_are_named() -> None:
@@ -162,8 +162,8 @@ def test_of_many_tasks_those_that_lose_most_are_named() -> None:
     runs = make_runs(config, lambda path, task: 1.0 + 0.01 * names.index(task))
     text = compare(config, [*runs, *simple_runs(config, dict.fromkeys(names, 0.9))]).advice
     start = text.partition(": mend")[0]
-    assert start.startswith("The networks lose to ridge by 26.7 % on task_14, 27.8 % on task_15,")
-    assert start.endswith("32.2 % on task_19, and on 14 tasks more")
+    assert start.startswith("The networks lose to ridge by 27 % on task_14, 28 % on task_15,")
+    assert start.endswith("32 % on task_19, and on 14 tasks more")
 
 
 def test_evidence_says_of_each_network_what_was_measured() -> None:
@@ -192,5 +192,5 @@ def test_a_method_that_falls_behind_the_simple_model_is_told_apart() -> None:
 def test_without_a_single_task_model_all_networks_have_to_lose() -> None:
     config = make_config(baseline={"tasks": ["fault"]})
     verdicts = judged(config, {"short": 0.5, "long": 0.8})
-    assert verdicts.advice.startswith("The networks lose to ridge by 20.0 % on short: mend")
+    assert verdicts.advice.startswith("The networks lose to ridge by 20 % on short: mend")
     assert [line.about for line in simple_lines(config, verdicts)] == ["joint: short", "learned: short"]

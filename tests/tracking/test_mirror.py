@@ -14,7 +14,7 @@ from mtl.config import Config
 from mtl.errors import ConfigError
 from mtl.paths import RunPath
 from mtl.tracking import open_database, publish, publish_stage, resolve_uri, settle, sync
-from tests.tracking.results import SEEDS, make_config, runs_of, write_results, write_run
+from tests.tracking.results import SEEDS, make_config, runs_of, write_results, write_run, write_simple
 
 
 @pytest.fixture
@@ -101,6 +101,31 @@ def test_summaries_hold_every_task_also_for_stl(published: tuple[Config, Path]) 
     assert joint["test/ahead/mse"] == pytest.approx(0.9)
     assert set(joint) == names | {"delta/ahead", "delta/fault", "delta_m", "delta_m_low", "delta_m_high"}
     assert joint["delta/ahead"] == 12.0
+
+
+def test_simple_models_stand_beside_the_networks(database: str, tmp_path: Path) -> None:
+    config, root = make_config(database, "simple models", simple={"models": None}), tmp_path
+    write_results(root, config)
+    write_simple(root)
+    assert sync(config, root).problem is None
+
+    runs = _named(config)
+    simple = runs["s0 simple ahead"]
+    assert simple.data.metrics["test/ahead/mse"] == simple.data.metrics["best_val/ahead/mse"] == 0.9
+    assert simple.data.params["model"] == "ridge"
+    assert runs["mean simple"].data.metrics["test/ahead/mse"] == 0.9
+    stl, joint = runs["mean stl"].data, runs["mean joint"].data
+    assert stl.metrics["delta_simple/ahead"] == -10.0 and stl.metrics["delta_simple_high/ahead"] == -8.0
+    assert joint.metrics["delta_simple/ahead"] == 0.5 and joint.metrics["delta_simple/fault"] == 0.5
+    assert stl.tags["loses_to_simple"] == "ahead" and "loses_to_simple" not in joint.tags
+    parent = next(run for run in runs.values() if run.data.tags["stage"] == "pipeline").data.tags
+    assert parent["loses_to_simple"] == "ahead (STL)"
+    assert "by more than the margin: ahead (STL): mend these networks first" in parent["mlflow.note.content"]
+
+
+def test_without_a_loss_no_run_is_marked(published: tuple[Config, Path]) -> None:
+    for run in runs_of(published[0]):
+        assert "loses_to_simple" not in run.data.tags and "margin" not in run.data.tags.get("mlflow.note.content", "")
 
 
 def test_data_weights_and_report_go_along(published: tuple[Config, Path]) -> None:
