@@ -13,6 +13,7 @@ from mtl.config.common import DropRate, Name, PositiveFloat, PositiveFraction, P
 from mtl.config.inputs import Held, InputKind, SourceBase
 from mtl.config.judging import judged_by, score_problem
 from mtl.config.labels import Label, LabelRule
+from mtl.config.linear_map import LinearStart
 from mtl.config.losses import NumberLoss, QuantileLoss
 from mtl.config.metrics import METRICS, BinaryMetric, ClassMetric, Family, ForecastMetric, RegressionMetric, summed
 from mtl.config.names import Derived, check_label, label_of
@@ -151,6 +152,9 @@ class ForecastTask(TaskBase):
     )
     """Metric that verdicts, the choice of an epoch and studies read; null takes mse, whatever error is trained on, or
     crps for quantiles. Left out where it is null, as `loss` is."""
+    linear: LinearStart | None = Field(default=None, exclude_if=lambda linear: linear is None)
+    """Linear map of the raw window that the network starts from; null: the network starts as its encoder and head do.
+    Left out where it is null, as `loss` is."""
 
     @model_validator(mode="after")
     def _only_quantiles_have_a_score(self) -> "ForecastTask":

@@ -6,6 +6,7 @@ import torch
 
 from mtl.data.loading.tasks import TaskSet
 from mtl.errors import UserError
+from mtl.experiment.linear_start import solve_linear_maps
 from mtl.experiment.recipe import Recipe
 from mtl.models import saved
 from mtl.models.build import MultiTaskModel, build_model
@@ -21,7 +22,9 @@ def build_network(recipe: Recipe, data: TaskSet) -> MultiTaskModel:
         UserError: a task's samples do not fit the encoder, or the encoder cannot be shared as asked.
     """
     specs = [data.specs[name] for name in recipe.tasks]
-    return build_model(recipe.encoder, specs, recipe.seed, recipe.method.sharing)
+    model = build_model(recipe.encoder, specs, recipe.seed, recipe.method.sharing)
+    solve_linear_maps(model, data)
+    return model
 
 
 def saved_weights(recipe: Recipe, root: Path) -> Path:

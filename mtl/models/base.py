@@ -11,8 +11,11 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from mtl.config.encoder import ClassificationHead
+from mtl.config.linear_map import Channels, Level
 from mtl.models.features import Features
 from mtl.models.heads import FlatForecastHead, JointForecastHead, LinearHead, PooledClassifier
+from mtl.models.linear_map import LinearMap
+from mtl.models.simple.forecasts import RidgeForecast
 from mtl.tasks.context import Heads
 
 
@@ -61,6 +64,14 @@ class Encoder(nn.Module, Heads):
         if channels == shape[0]:
             return FlatForecastHead(tokens, width, numbers, targets, channels, rate)
         return JointForecastHead(channels * tokens * width, numbers, targets, shape[0], rate)
+
+    def linear_map(
+        self, linear: tuple[Level, Channels], shape: tuple[int, ...], targets: list[int], horizon: int, repeats: int
+    ) -> LinearMap:
+        """A linear map of windows (C, L) that a forecast head is added to."""
+        (channels, length), (level, inputs) = shape, linear
+        ridge = RidgeForecast(targets, (channels, length), horizon, level, inputs)
+        return LinearMap(ridge, repeats, self.sketch(shape).mean is not None)
 
     def vector_head(self, shape: tuple[int, ...], numbers: int, rate: float) -> nn.Module:
         """A head that predicts `numbers` a sample: of windows (C, L) from pooled tokens, else one linear layer."""

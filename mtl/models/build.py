@@ -42,8 +42,9 @@ from mtl.errors import SettingError
 from mtl.models.base import Encoder, StagedEncoder
 from mtl.models.cnn import Cnn
 from mtl.models.diffusion import DiffusionPretrainer
-from mtl.models.heads import LinearHead, StackedHeads
+from mtl.models.heads import LinearHead, StackedHeads, start_at_zero
 from mtl.models.linear import LinearBackbone
+from mtl.models.linear_map import LinearMap
 from mtl.models.mlp import Mlp
 from mtl.models.multitask import MultiTaskModel
 from mtl.models.plugins import load_encoder
@@ -178,17 +179,27 @@ def build_model(
     """
     network = build_encoder(encoder, [Sample(f"tasks.{task.name}", task.input, task.shape) for task in tasks], seed)
     heads: dict[str, nn.Module] = {}
+    maps: dict[str, LinearMap] = {}
     stacks: dict[tuple[str, float | None], dict[str, nn.Linear]] = {}
     for task in tasks:
         with _seeded(seed, f"head/{task.name}"):
             head = build_head(network, task)
+        linear = task.linear_map(network)
+        if linear is not None:
+            assert isinstance(linear, LinearMap)
+            if not start_at_zero(head):
+                wanted = (
+                    f"null: the head that the encoder gives {task.name} is its own code, which starts where it will"
+                )
+                raise SettingError(f"tasks.{task.name}.linear", f"should be {wanted}.")
+            maps[task.name] = linear
         if isinstance(head, LinearHead) and task.stacked:
             # A stack has one kind of task and one learning rate.
             stacks.setdefault((task.kind, task.head_lr), {})[task.name] = head.linear
         else:
             heads[task.name] = head
     trunk = build_trunk(sharing, network, [task.name for task in tasks])
-    return MultiTaskModel(trunk, heads, [StackedHeads(stack) for stack in stacks.values()], tasks)
+    return MultiTaskModel(trunk, heads, [StackedHeads(stack) for stack in stacks.values()], tasks, maps)
 
 
 def build_pretrainer(encoder: EncoderConfig, objective: Objective, input_lens: Iterable[int], seed: int) -> Pretrainer:

@@ -89,6 +89,20 @@ class WideForecastHead(ForecastHead):
         return self.out(hidden)
 
 
+def start_at_zero(head: nn.Module) -> bool:
+    """Makes a forecast head predict nothing beyond the window's level; False for a head whose last layer is not known."""
+    match head:
+        case FlatForecastHead() | JointForecastHead():
+            last = head.linear
+        case WideForecastHead():
+            last = head.out
+        case _:
+            return False
+    nn.init.zeros_(last.weight)
+    nn.init.zeros_(last.bias)
+    return True
+
+
 class Amplitude(nn.Module):
     """Mean and log standard deviation of each channel: BatchNorm → Linear → GELU → Linear."""
 

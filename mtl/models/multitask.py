@@ -9,6 +9,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from mtl.models.heads import LinearHead, StackedHeads
+from mtl.models.linear_map import LinearMap
 from mtl.models.predictor import Predictor
 from mtl.models.sharing import Trunk
 from mtl.tasks.base import TaskSpec
@@ -36,16 +37,25 @@ class MultiTaskModel(Predictor):
         heads: task → head, for all tasks but those of `stacks`.
         stacks: heads of one number a sample that are one linear layer together, each of one kind of task.
         tasks: the tasks of the run, in order.
+        maps: task → map of the raw sample that the prediction of its head is added to, for tasks that have one.
     """
 
     def __init__(
-        self, trunk: Trunk, heads: Mapping[str, nn.Module], stacks: Sequence[StackedHeads], tasks: Sequence[TaskSpec]
+        self,
+        trunk: Trunk,
+        heads: Mapping[str, nn.Module],
+        stacks: Sequence[StackedHeads],
+        tasks: Sequence[TaskSpec],
+        maps: Mapping[str, LinearMap] | None = None,
     ) -> None:
         super().__init__()
         self.trunk = trunk
         self.heads = nn.ModuleDict()
         # Entered directly: ModuleDict refuses names of its own methods, and a task may be called `keys` or `type`.
         self.heads._modules.update(heads)
+        self.linear_maps = dict(maps or {})
+        self.maps = nn.ModuleDict()
+        self.maps._modules.update(self.linear_maps)
         self._stacks = list(stacks)
         self.stacks = nn.ModuleList(self._stacks)
         self.tasks = {task.name: task for task in tasks}
@@ -71,6 +81,7 @@ class MultiTaskModel(Predictor):
         with torch.set_grad_enabled(torch.is_grad_enabled() and not self.frozen):
             trunk_features = self.trunk(x, route.rates)
         own = {task: self.heads[task](trunk_features[task]) for task in route.own}
+        own |= {task: own[task] + linear(x) for task, linear in self.linear_maps.items() if task in own}
         parts: dict[str, list[tuple[tuple[str, ...], Tensor]]] = {kind: [] for kind in route.numbers}
         for number, chosen, rows in route.stacks:
             values = self._stacks[number]([trunk_features[task] for task in chosen], rows)
@@ -166,7 +177,8 @@ class MultiTaskModel(Predictor):
         return weights
 
     def parameter_counts(self) -> dict[str, Any]:
-        """Numbers of weights: `total`, `shared`, `trunk`, `heads` (by task) and `trainable`."""
+        """Numbers of weights: `total`, `shared`, `trunk`, `heads` (by task, with its linear map) and `trainable`."""
+        maps = {task: linear.numbers for task, linear in self.linear_maps.items()}
         heads = {
             task: sum(p.numel() for p in self.heads[task].parameters())
             if task in self.heads
@@ -174,10 +186,10 @@ class MultiTaskModel(Predictor):
             for task in self.tasks
         }
         return {
-            "total": sum(p.numel() for p in self.parameters()),
+            "total": sum(p.numel() for p in self.parameters()) + sum(maps.values()),
             "shared": sum(p.numel() for p in self.trunk.shared_parameters()),
             "trunk": sum(p.numel() for p in self.trunk.parameters()),
-            "heads": heads,
+            "heads": {task: number + maps.get(task, 0) for task, number in heads.items()},
             "trainable": sum(p.numel() for p in self.parameters() if p.requires_grad),
         }
 

@@ -7,12 +7,15 @@ from collections.abc import Iterator
 from typing import get_args
 
 import torch
+from jaxtyping import Float64
 from torch import Tensor
 
+from mtl.config.linear_map import Channels, Level
 from mtl.config.simple import SimpleConfig
 from mtl.data.loading.pools import Pool
 from mtl.data.loading.tasks import TaskSet
-from mtl.models.simple.forecasts import Channels, Level, level_weights, seasonal_rows
+from mtl.errors import SettingError
+from mtl.models.simple.forecasts import level_weights, seasonal_rows
 from mtl.models.simple.network import SimpleNetwork
 from mtl.results.simple import PersistenceFit, RidgeForecastFit, SeasonalFit, SimpleFit
 from mtl.simple.candidates import Candidate, make_network, part_of, spread_errors
@@ -114,6 +117,28 @@ class Forecasts:
             rows = torch.tensor(seasonal_rows(period, form.horizon, length))
             errors.append(float(squares + energy[rows].sum() - 2 * cross[:, rows, steps].sum()))
         return 2 + errors.index(min(errors)), "period found in the training part"
+
+    def linear_map(self, spec: TaskSpec, form: RowsForm, level: Level, channels: Channels) -> Float64[Tensor, "*W"]:
+        """Weights of one kind of map, with the penalty that has the smallest validation MSE.
+
+        Raises:
+            SettingError: a map from all channels at once is asked for, and there are too few windows or too many inputs.
+        """
+        joint = channels == "all"
+        if joint and not self._joint(spec):
+            inputs = " × ".join(map(str, spec.shape))
+            least = f"fewer than {MOST_JOINT + 1:,} and a {ROWS_EACH}th of the training windows"
+            raise SettingError(
+                f"tasks.{spec.name}.linear.channels",
+                f"should be one or own for a window of {inputs} numbers (all: they should be {least}), found 'all'.",
+            )
+        moments = (self._of(split, spec.name, joint) for split in ("train", "val"))
+        train, val = (without_level(part if joint else part.by_channel(spec.shape[0]), form.targets,
+                                    level_weights(level, spec.input_len)) for part in moments)  # fmt: skip
+        if channels == "one":
+            train, val = train.summed(), val.summed()
+        weight, _, _ = choose_penalty(train, val)
+        return weight if channels == "own" else weight[0]
 
     def _ridge(self, spec: TaskSpec, form: RowsForm) -> Candidate:
         """The level, the channels and the penalty with the smallest validation MSE."""

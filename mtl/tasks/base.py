@@ -143,6 +143,10 @@ class TaskSpec(ABC):
     def head(self, encoder: Heads, rate: float) -> nn.Module:
         """The task's head on an encoder, with its dropout rate."""
 
+    def linear_map(self, encoder: Heads) -> nn.Module | None:
+        """Map of the raw sample that the prediction of the head is added to; None for tasks without one."""
+        return None
+
     @classmethod
     @abstractmethod
     def criterion(cls, specs: Sequence[Any]) -> "Criterion":

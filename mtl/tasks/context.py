@@ -11,6 +11,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from mtl.config.inputs import InputKind
+from mtl.config.linear_map import Channels, Level
 
 
 class Heads(ABC):
@@ -19,6 +20,13 @@ class Heads(ABC):
     @abstractmethod
     def forecast_head(self, shape: tuple[int, ...], targets: list[int], numbers: int, rate: float) -> nn.Module:
         """Predicts `numbers` for each of the channels `targets`, [B, T, numbers], on the scale of the input."""
+
+    @abstractmethod
+    def linear_map(
+        self, linear: tuple[Level, Channels], shape: tuple[int, ...], targets: list[int], horizon: int, repeats: int
+    ) -> nn.Module:
+        """Linear map of the raw window, [B, C, L] → [B, T, horizon · repeats], that a forecast head which starts at zero
+        is added to."""
 
     @abstractmethod
     def vector_head(self, shape: tuple[int, ...], numbers: int, rate: float) -> nn.Module:

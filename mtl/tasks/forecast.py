@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from mtl.config.linear_map import Channels, Level
 from mtl.config.losses import ErrorLoss, QuantileLoss
 from mtl.config.tasks import ForecastTask, Task
 from mtl.results.examples import Example, Window
@@ -37,6 +38,8 @@ class RowsAhead(RegressionSpec):
     """Scaler of the T channels, original units; empty: mean 0, standard deviation 1."""
     units: dict[str, str] = field(default_factory=dict)
     """Channel → unit in words, of those targets where it is known."""
+    linear: tuple[Level, Channels] | None = None
+    """Linear map that the network starts from; None without one."""
 
     @staticmethod
     def at_source(task: ForecastTask, at: AtSource) -> dict[str, Any]:
@@ -49,6 +52,7 @@ class RowsAhead(RegressionSpec):
             "head_lr": task.head_lr, "targets": targets, "horizon": task.horizon,
             "mean": tuple(at.mean[targets].tolist()), "std": tuple(at.std[targets].tolist()),
             "units": {name: at.units[name] for name in names if name in at.units},
+            "linear": None if task.linear is None else (task.linear.level, task.linear.channels),
         }  # fmt: skip
 
     @classmethod
@@ -78,6 +82,11 @@ class RowsAhead(RegressionSpec):
 
     def head(self, encoder: Heads, rate: float) -> nn.Module:
         return encoder.forecast_head(self.shape, self.targets, self.outputs, rate)
+
+    def linear_map(self, encoder: Heads) -> nn.Module | None:
+        if self.linear is None:
+            return None
+        return encoder.linear_map(self.linear, self.shape, self.targets, self.horizon, self.outputs // self.horizon)
 
     def original(self, values: Float[Tensor, "n T S"]) -> Float[Tensor, "n T S"]:
         """Values of the T channels in original units."""

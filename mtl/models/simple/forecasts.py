@@ -4,14 +4,13 @@ B windows, C channels, L rows of a window, T target channels, H horizon, M maps.
 """
 
 from collections.abc import Sequence
-from typing import Literal, assert_never
+from typing import assert_never
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-Level = Literal["last", "mean", "zero"]
-Channels = Literal["one", "own", "all"]
+from mtl.config.linear_map import Channels, Level
 
 
 class Persistence(nn.Module):
@@ -73,7 +72,7 @@ class RidgeForecast(nn.Module):
         self, targets: Sequence[int], shape: tuple[int, int], horizon: int, level: Level, channels: Channels
     ) -> None:
         super().__init__()
-        self.targets, self.horizon, self.channels = list(targets), horizon, channels
+        self.targets, self.horizon, self.kind, self.channels = list(targets), horizon, level, channels
         (width, length), count = shape, len(targets)
         sizes = {
             "one": (length, horizon), "own": (count, length, horizon), "all": (width * length, count * horizon),
