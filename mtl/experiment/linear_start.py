@@ -1,4 +1,4 @@
-"""Solves the linear maps that forecasts start from, on the training part and with the penalty of the validation part."""
+"""Ridge regressions that forecasts start from: fitted on training data, with a penalty that validation data choose."""
 
 from mtl.config.simple import SimpleConfig
 from mtl.data.loading.tasks import TaskSet

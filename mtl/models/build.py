@@ -188,10 +188,8 @@ def build_model(
         if linear is not None:
             assert isinstance(linear, LinearMap)
             if not start_at_zero(head):
-                wanted = (
-                    f"null: the head that the encoder gives {task.name} is its own code, which starts where it will"
-                )
-                raise SettingError(f"tasks.{task.name}.linear", f"should be {wanted}.")
+                message = "should be left out: the encoder has a forecast head of its own, which may not start at zero."
+                raise SettingError(f"tasks.{task.name}.linear", message)
             maps[task.name] = linear
         if isinstance(head, LinearHead) and task.stacked:
             # A stack has one kind of task and one learning rate.

@@ -90,7 +90,7 @@ class WideForecastHead(ForecastHead):
 
 
 def start_at_zero(head: nn.Module) -> bool:
-    """Makes a forecast head predict nothing beyond the window's level; False for a head whose last layer is not known."""
+    """Makes a forecast head predict the window's level alone; False for a head whose last layer is not known."""
     match head:
         case FlatForecastHead() | JointForecastHead():
             last = head.linear

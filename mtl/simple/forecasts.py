@@ -122,7 +122,7 @@ class Forecasts:
         """Weights of one kind of map, with the penalty that has the smallest validation MSE.
 
         Raises:
-            SettingError: a map from all channels at once is asked for, and there are too few windows or too many inputs.
+            SettingError: a map from all channels at once has too few windows, or too many inputs.
         """
         joint = channels == "all"
         if joint and not self._joint(spec):

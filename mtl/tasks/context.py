@@ -25,8 +25,7 @@ class Heads(ABC):
     def linear_map(
         self, linear: tuple[Level, Channels], shape: tuple[int, ...], targets: list[int], horizon: int, repeats: int
     ) -> nn.Module:
-        """Linear map of the raw window, [B, C, L] → [B, T, horizon · repeats], that a forecast head which starts at zero
-        is added to."""
+        """Linear map of the raw window, [B, C, L] → [B, T, horizon · repeats], for a head that starts at zero."""
 
     @abstractmethod
     def vector_head(self, shape: tuple[int, ...], numbers: int, rate: float) -> nn.Module:

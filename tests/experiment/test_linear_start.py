@@ -111,5 +111,7 @@ def test_a_map_from_all_channels_needs_windows_enough(folder: Path) -> None:
         update={"tasks": {n: t.model_copy(update={"train_fraction": 0.05}) for n, t in settings.tasks.items()}}
     )
     data, _ = load_tasks(few, 3, folder)
-    with pytest.raises(SettingError, match=r"tasks\.both\.linear\.channels: should be one or own for a window of 2 × 8"):
+    with pytest.raises(
+        SettingError, match=r"tasks\.both\.linear\.channels: should be one or own for a window of 2 × 8"
+    ):
         build_network(joint(few, "joint", 3), data)
