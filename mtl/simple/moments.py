@@ -27,9 +27,9 @@ class Moments:
     """n."""
     joint: bool
     """Over all channels at once."""
-    inputs: Float64[Tensor, "*C P P"]
+    inputs: Float64[Tensor, "*maps P P"]
     """G."""
-    cross: Float64[Tensor, "*P C H"] | Float64[Tensor, "C P H"]
+    cross: Float64[Tensor, "_ _ H"]
     """K."""
     squares: Float64[Tensor, "C H"]
     """q."""

@@ -31,7 +31,7 @@ def config(channels: str = "one", level: str = "last", **changes: Any) -> Config
     linear = {"channels": channels, "level": level}
     tasks: dict[str, Any] = {
         "both": {"kind": "forecast", "source": "line", "input_len": 8, "horizon": 4, "linear": linear},
-        "single": {"kind": "forecast", "source": "line", "input_len": 8, "horizon": 3, "targets": ["b"],
+        "single": {"kind": "forecast", "source": "line", "input_len": 8, "horizon": 3, "targets": ["c1"],
                    "loss": {"quantiles": [0.1, 0.5, 0.9]}, "linear": linear},
         "up": {"kind": "binary", "source": "line", "input_len": 8, "label": "up"},
     }  # fmt: skip
@@ -56,18 +56,20 @@ def test_before_the_first_step_a_forecast_is_that_of_ridge_regression(
         assert isinstance(spec.form, RowsForm)
         weight = Forecasts(SimpleConfig(), data).linear_map(spec, spec.form, level, channels)  # type: ignore[arg-type]
         (pool,) = data.select([name], "val")
-        x, _ = pool.samples.gather(torch.arange(len(pool)), 0)
+        valid = pool.targets[name].valid
+        places = torch.arange(len(pool)) if valid is None else valid.nonzero().squeeze(1)
+        x, _ = pool.samples.gather(places, 0)
         x = x.double()
         base = {"last": x[..., -1], "mean": x.mean(-1), "zero": torch.zeros_like(x[..., -1])}[level]
         inside = x - base[..., None]
-        places = list(spec.form.targets)
+        targets = list(spec.form.targets)
         if channels == "all":
-            change = (inside.flatten(1) @ weight).unflatten(1, (len(places), -1))
+            change = (inside.flatten(1) @ weight).unflatten(1, (len(targets), -1))
         else:
             change = torch.stack(
-                [inside[:, c] @ (weight if channels == "one" else weight[i]) for i, c in enumerate(places)], dim=1
+                [inside[:, c] @ (weight if channels == "one" else weight[i]) for i, c in enumerate(targets)], dim=1
             )
-        expected = change + base[:, places, None]
+        expected = change + base[:, targets, None]
         if name == "single":  # every quantile starts from the same prediction
             expected = expected.repeat_interleave(3, dim=-1)
         torch.testing.assert_close(predicted[name][0].double(), expected, atol=2e-5, rtol=2e-5)
@@ -112,6 +114,6 @@ def test_a_map_from_all_channels_needs_windows_enough(folder: Path) -> None:
     )
     data, _ = load_tasks(few, 3, folder)
     with pytest.raises(
-        SettingError, match=r"tasks\.both\.linear\.channels: should be one or own for a window of 2 × 8"
+        SettingError, match=r"tasks\.both\.linear\.channels` should be one or own for a window of 2 × 8"
     ):
         build_network(joint(few, "joint", 3), data)
