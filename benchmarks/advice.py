@@ -91,7 +91,7 @@ def advise_on(relatedness: float, plant: int, seeds: int, root: Path) -> Advised
     histories = read_histories(runs, root)
     verdicts = compare(config, runs, histories, map_likeness(config, root))
     lines = evidence(config, verdicts, runs, histories, None)
-    (helped,) = (row.verdict == "HELPED" for row in verdicts.rows if row.task == "few")
+    (helped,) = (row.verdict.word == "HELPED" for row in verdicts.rows if row.task == "few")
     likeness = verdicts.likeness["joint"]["few|mode"].mean
     assert likeness is not None, "there are seeds"
     spoken = [f"{line.aspect}: {line.about}" for line in lines if line.says in TOGETHER]

@@ -9,9 +9,9 @@ from mtl.config.encoder_checks import encoder_problems
 from mtl.config.grouping_checks import grouping_contradictions
 from mtl.config.method_checks import phase_problems, sharing_problems, start_problems
 from mtl.config.schema import Config
+from mtl.config.share_checks import margin_problems, tolerance_problems
 from mtl.config.slices import slice_problems
 from mtl.config.source_checks import source_problems
-from mtl.config.tolerance_checks import tolerance_problems
 
 
 def contradictions(config: Config) -> list[Problem]:
@@ -28,7 +28,7 @@ def contradictions(config: Config) -> list[Problem]:
         config.specialise,
     )
     problems += encoder_problems(config) + _tune(config) + _evaluate(config) + tolerance_problems(config)
-    problems += slice_problems(config)
+    problems += margin_problems(config) + slice_problems(config)
     return problems + _stopping(config)
 
 

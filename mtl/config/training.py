@@ -17,7 +17,7 @@ from mtl.config.common import (
 )
 from mtl.config.methods import Start
 from mtl.config.metrics import Family
-from mtl.config.tolerance import Tolerance
+from mtl.config.shares import Margin, Tolerance
 
 
 class BaseConfig(Section):
@@ -160,6 +160,10 @@ class FinetuneConfig(Section):
     methods: Annotated[dict[Name, Method], Field(min_length=1)]
 
 
+DEFAULT_MARGIN = 0.01
+"""Margin of tasks for which none is given."""
+
+
 class EvaluateConfig(Section):
     """`evaluate`: how results are compared and shown."""
 
@@ -167,6 +171,9 @@ class EvaluateConfig(Section):
     tolerance: Tolerance = 0.05
     """A task counts as kept when its metric is at most this share worse than the single-task one. A number holds for
     every task of numbers, which are judged by their error; a mapping names tasks of any kind."""
+    margin: Margin = DEFAULT_MARGIN
+    """Relative change of a metric that is too little to matter: LEVEL is a change that is shown to lie within it. A
+    mapping names tasks; the others keep the default. 0: every change matters, and nothing is LEVEL."""
     trials: dict[Name, Count] | None = None
     """Method, or `stl` → finished trials of tuning behind its settings, 0 where it is not named; the verdicts say where
     they are unequal. Null: none was tuned. `mtl tune --apply` writes it."""
@@ -191,6 +198,10 @@ class EvaluateConfig(Section):
         if isinstance(self.tolerance, dict):
             return self.tolerance.get(task)
         return self.tolerance if family == "regression" else None
+
+    def margin_of(self, task: str) -> float:
+        """Margin of a task, a share."""
+        return self.margin.get(task, DEFAULT_MARGIN) if isinstance(self.margin, dict) else self.margin
 
 
 class TrackingConfig(Section):

@@ -44,29 +44,41 @@ def _of_joint(verdicts: Verdicts, methods: Mapping[str, Method], joint: list[Jud
         aside = " of those that train all tasks at once" if sequential else ""
         count = f"{seeds} seed is" if seeds == 1 else f"{seeds} seeds are"
         return (
-            f"Undecided: {count} too few for a verdict ({MIN_SEEDS} are needed). "
+            f"Not known: {count} too few for a verdict ({MIN_SEEDS} are needed). "
             f"So far {best.name} has the best mean change over tasks{aside}, {_signed(_mean(best.delta_m))} %."
         )
-    helpful = [m for m in ranked if _judged(verdicts, m.name, "HELPED")]
+    helpful = [m for m in ranked if _helped(verdicts, m)]
     for method in helpful:
-        if not all(calls_for_transfer(verdicts, methods, method, task) for task in _helped(verdicts, method)):
+        if not all(calls_for_transfer(verdicts, methods, method, row.task) for row in _helped(verdicts, method)):
             return _joint(verdicts, method)
-    return _transfer(verdicts, methods, helpful[0]) if helpful else _separate(verdicts, ranked)
+    if helpful:
+        return _transfer(verdicts, methods, helpful[0])
+    return _one_for_all(verdicts, ranked) or _separate(verdicts, ranked)
 
 
-def _helped(verdicts: Verdicts, method: JudgedMethod) -> list[str]:
-    return [row.task for row in _judged(verdicts, method.name, "HELPED")]
+def _helped(verdicts: Verdicts, method: JudgedMethod) -> list[Row]:
+    return [row for row in verdicts.rows if row.method == method.name and row.verdict.helped]
+
+
+def _hurt(verdicts: Verdicts, method: JudgedMethod) -> list[Row]:
+    return [row for row in verdicts.rows if row.method == method.name and row.verdict.hurt]
+
+
+def _level(verdicts: Verdicts, method: JudgedMethod) -> list[Row]:
+    """Main tasks on which the method is level with their single-task models."""
+    rows = [row for row in verdicts.rows if row.method == method.name and row.role == "main"]
+    return [row for row in rows if row.verdict.level]
 
 
 def _transfer(verdicts: Verdicts, methods: Mapping[str, Method], best: JudgedMethod) -> str:
     """A gain that relation does not explain: the shared encoder has seen more."""
-    rows = _judged(verdicts, best.name, "HELPED")
+    rows = _helped(verdicts, best)
     known = {row.task: transfer(verdicts, methods, best, row.task) for row in rows}
     text = (
         f"Transfer instead of training jointly: {best.name} helped {_listed(rows)}, but by the data maps "
         f"{_names(rows)} and the tasks beside have nothing in common."
     )
-    measured = [arm.row for arm in known.values() if arm.row is not None and arm.row.verdict == "HELPED"]
+    measured = [arm.row for arm in known.values() if arm.row is not None and arm.row.verdict.helped]
     for row in measured[:MOST_NAMED]:
         text += f" Trained after them ({row.method}), {row.task} gained {_signed(_mean(row.change))} %."
     if len(measured) == len(rows):
@@ -82,29 +94,31 @@ def _transfer(verdicts: Verdicts, methods: Mapping[str, Method], best: JudgedMet
 
 
 def _joint(verdicts: Verdicts, best: JudgedMethod) -> str:
-    helped, hurt = (_judged(verdicts, best.name, word) for word in ("HELPED", "HURT"))
+    helped, hurt, level = _helped(verdicts, best), _hurt(verdicts, best), _level(verdicts, best)
     delta = best.delta_m
     assert delta.low is not None and delta.high is not None, "enough seeds for a verdict have an interval"
     ends = f"{_signed(delta.low)} to {_signed(delta.high)}"
     mean = f"{_signed(_mean(delta))} % over the main tasks, interval {ends}"
-    effects = f"helped {_listed(helped)}" + (f" and hurt {_listed(hurt)}" if hurt else " and hurt no task measurably")
+    effects = f"helped {_listed(helped)}" + (f", left {_names(level)} level" if level else "")
+    effects += f" and hurt {_listed(hurt)}" if hurt else " and hurt no task measurably"
     cost = _cost(verdicts, best)
     if delta.low > 0:
         rest = f" Keep separate models for {_names(hurt)} if it matters." if hurt else ""
-        return f"Train jointly with {best.name} ({mean}): it {effects}, with {cost}.{rest}"
+        return f"Train jointly with {best.name} ({mean}): it {effects}, with {cost}.{rest}{_left_open(verdicts, best)}"
     average = "is worse on average" if delta.high < 0 else "shows no gain on average"
-    return f"Use {best.name} for {_names(helped)} only: it {effects} but {average} ({mean}), with {cost}."
+    text = f"Use {best.name} for {_names(helped)} only: it {effects} but {average} ({mean}), with {cost}."
+    return text + _left_open(verdicts, best)
 
 
 def _for_target(verdicts: Verdicts, method: JudgedMethod) -> str:
     """A method that trains on for one task; nothing where it is not shown to help or hurt."""
-    effects = {word: _judged(verdicts, method.name, word) for word in ("HELPED", "HURT")}
-    said = [f"{word.lower()} {_listed(rows)}" for word, rows in effects.items() if rows]
+    effects = {"helped": _helped(verdicts, method), "hurt": _hurt(verdicts, method), "left": _level(verdicts, method)}
+    said = [f"{word} {_listed(rows)}{' level' * (word == 'left')}" for word, rows in effects.items() if rows]
     return f"Joint training before {method.target}'s own ({method.name}, two budgets) {said[0]}." if said else ""
 
 
 def _separate(verdicts: Verdicts, ranked: list[JudgedMethod]) -> str:
-    harmless = [m for m in ranked if not _judged(verdicts, m.name, "HURT")]
+    harmless = [m for m in ranked if not _hurt(verdicts, m)]
     text = "Train separately: no joint method helped any task beyond what chance would give"
     if not harmless:
         return f"{text}, and each hurt at least one."
@@ -112,11 +126,44 @@ def _separate(verdicts: Verdicts, ranked: list[JudgedMethod]) -> str:
     share = _share(verdicts, best)
     if share is not None and share >= 1:
         return f"{text}, and none is smaller than the separate models."
-    return f"{text}. {best.name} hurt none measurably and has {_cost(verdicts, best)}, if size matters more."
+    level = _level(verdicts, best)
+    text += f". {best.name} hurt none measurably and has {_cost(verdicts, best)}, if size matters more"
+    if level:
+        work = f", so that one model can do the work of {len(level)}" if len(level) > 1 else ""
+        text += f"; it is level on {_names(level)} (within {_margins(level)}){work}"
+    return f"{text}.{_left_open(verdicts, best)}"
 
 
-def _judged(verdicts: Verdicts, method: str, word: str) -> list[Row]:
-    return [row for row in verdicts.rows if row.method == method and row.verdict == word]
+def _one_for_all(verdicts: Verdicts, ranked: list[JudgedMethod]) -> str:
+    """The smallest method that does the work of all single-task models of its main tasks; nothing without one."""
+    main = {m.name: [row for row in verdicts.rows if row.method == m.name and row.role == "main"] for m in ranked}
+    level = [m for m in ranked if len(main[m.name]) > 1 and all(row.verdict.level for row in main[m.name])]
+    smaller = [m for m in level if (share := _share(verdicts, m)) is not None and share < 1 and not _hurt(verdicts, m)]
+    if not smaller:
+        return ""
+    best = min(smaller, key=lambda method: _share(verdicts, method) or 0)
+    rows = main[best.name]
+    return (
+        f"Train one model: {best.name} does the work of {len(rows)}. It is level with the single-task models on "
+        f"{_names(rows)} (within {_margins(rows)}), and has {_cost(verdicts, best)}."
+    )
+
+
+def _margins(rows: list[Row]) -> str:
+    """`±1 %`, or the range where tasks have their own."""
+    shares = sorted({100 * row.verdict.margin for row in rows})
+    return " to ".join(f"±{share:g} %" for share in dict.fromkeys((shares[0], shares[-1])))
+
+
+def _left_open(verdicts: Verdicts, method: JudgedMethod) -> str:
+    """A sentence on what would decide the main tasks on which nothing is known; empty where all is."""
+    rows = [row for row in verdicts.rows if row.method == method.name and row.role == "main"]
+    seeds = [row for row in rows if row.verdict.open == "seeds" and row.verdict.seeds_needed is not None]
+    data = [row for row in rows if row.verdict.open == "test data"]
+    ways = [f"{row.task} ({row.verdict.seeds_needed:,} seeds would decide)" for row in seeds[:MOST_NAMED]]
+    ways += [f"{row.task} (more test data would decide, not more seeds)" for row in data[:MOST_NAMED]]
+    left = len(seeds) + len(data) - len(ways)
+    return f" Not known on {', '.join(ways)}{f' and {left} more' if left else ''}." if ways else ""
 
 
 def _listed(rows: list[Row]) -> str:

@@ -12,7 +12,7 @@ from mtl.config.metrics import METRICS
 from mtl.evaluation.advise import advice
 from mtl.evaluation.comparison import Comparison
 from mtl.evaluation.describe import describe
-from mtl.evaluation.intervals import adjusted_intervals
+from mtl.evaluation.intervals import adjusted_intervals, over_seeds
 from mtl.evaluation.mend import mend_first, with_mending
 from mtl.evaluation.published import published
 from mtl.evaluation.rows import Pairs, gap_closed, paired, row, unpaired
@@ -56,19 +56,21 @@ def compare(
     judged = [(method, task) for method in config.finetune.methods for task in config.judged_tasks(method)]
     pairs = [paired(made, method, task) for method, task in judged if made.alone(task)]
     # One family: every method on every task.
-    adjusted = adjusted_intervals([pair.changes for pair in pairs], made.confidence)
+    effects = [over_seeds(pair.changes) for pair in pairs]
+    adjusted = adjusted_intervals([[] if effect is None else [effect] for effect in effects], made.confidence)
     tuning = _tuning(config)
     starts = [*config.baseline.starts, *config.finetune.methods.values()]
     verdicts = Verdicts(
         confidence=made.confidence,
         tolerance=config.evaluate.tolerance,
+        margin=config.evaluate.margin,
         seeds=list(made.seeds),
         conditional_on_one_pretraining=config.pretrain.shared and any(s.init == "pretrained" for s in starts),
         tasks=[_task(made, name) for name in config.tasks],
         methods=[_method(made, name, pairs) for name in config.finetune.methods],
         rows=[
-            row(made, pair, interval, _trials(tuning, pair.method))
-            for pair, interval in zip(pairs, adjusted, strict=True)
+            row(made, pair, widened, _trials(tuning, pair.method))
+            for pair, widened in zip(pairs, adjusted, strict=True)
         ],
         unpaired=[unpaired(made, method, task) for method, task in judged if not made.alone(task)],
         forgetting=[entry for name in config.finetune.methods for entry in _forgetting(made, name)],

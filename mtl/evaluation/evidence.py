@@ -20,7 +20,7 @@ from mtl.results.groups import Groups
 from mtl.results.history import Epoch, History
 from mtl.results.record import Run
 from mtl.results.statistics import Interval
-from mtl.results.verdicts import EvidenceLine, JudgedMethod, Verdicts
+from mtl.results.verdicts import EvidenceLine, JudgedMethod, Row, Verdicts
 
 Histories = Iterable[tuple[Run, History]]
 
@@ -226,8 +226,25 @@ def _gained(config: Config, verdicts: Verdicts, method: JudgedMethod, task: str)
         arm = "" if known.line is None else f", or measure it as an arm of finetune.methods: {known.line}"
         return f"transfer instead, since its data map is like no other: pretrain the encoder{arm}"
     if calls_for_transfer(verdicts, methods, method, task):
-        return f"transfer instead ({known.row.method}: {known.row.verdict}), since its data map is like no other"
-    return f"train together: transfer ({known.row.method}) does not help it"
+        return f"transfer instead ({known.row.method}: {known.row.verdict.text}), since its data map is like no other"
+    answered = known.row.verdict.hurt or known.row.verdict.level
+    return f"train together: transfer ({known.row.method}) {'does not' if answered else 'is not shown to'} help it"
+
+
+def _follows(config: Config, verdicts: Verdicts, method: JudgedMethod, row: Row) -> str | None:
+    """Recommendation that follows from a verdict; None where nothing does."""
+    verdict = row.verdict
+    if verdict.helped:
+        return _gained(config, verdicts, method, row.task)
+    if verdict.hurt:
+        return f"train {row.task} separately, or try what `{question(config.tasks[row.task])}` says"
+    if verdict.level:
+        return f"one model can do the work of two: {method.name} does that of {row.task}'s own"
+    if verdict.open == "test data":
+        return "more test data; no number of seeds would decide"
+    if verdict.open == "seeds" and verdict.seeds_needed is not None:
+        return f"{verdict.seeds_needed:,} seeds would decide (base.seeds)"
+    return None
 
 
 def _transfer(config: Config, verdicts: Verdicts, method: JudgedMethod) -> list[EvidenceLine]:
@@ -237,11 +254,8 @@ def _transfer(config: Config, verdicts: Verdicts, method: JudgedMethod) -> list[
         change, adjusted = row.change, row.adjusted
         if change.mean is None:
             continue
-        says = None
-        if row.verdict == "HELPED":
-            says = _gained(config, verdicts, method, row.task)
-        elif row.verdict == "HURT":
-            says = f"train {row.task} separately, or try what `{question(config.tasks[row.task])}` says"
+        says = _follows(config, verdicts, method, row)
+        margin = f"{100 * row.verdict.margin:g} %"
         seeds = len(verdicts.seeds)
         sure = (
             f"{seeds} seeds"
@@ -253,7 +267,7 @@ def _transfer(config: Config, verdicts: Verdicts, method: JudgedMethod) -> list[
                 "transfer",
                 f"{method.name}: {row.task}",
                 f"test change {_text(change.mean)} %",
-                "widened interval above zero: helped; below: hurt",
+                f"widened interval above zero: helped; below: hurt; within ±{margin}: level",
                 says,
                 sure,
             )

@@ -1,4 +1,8 @@
-"""t-intervals over seeds and their adjustment for many comparisons.
+"""t-intervals of changes and their adjustment for many comparisons.
+
+**Effects.** A change is estimated with a standard error and the degrees of freedom of that error: over n paired seeds
+these are s / √n and n − 1. A comparison may have two such effects of one change, one for each source of randomness that
+is covered; it then has the larger p-value and the wider interval, so that no choice between them is made by the data.
 
 **Adjusted intervals.** Holm (1979) orders the m p-values and rejects the i-th smallest (i = 0, 1, …) while
 p ≤ α / (m − i); at the first that fails it stops. Here the i-th comparison gets the interval at the level at which
@@ -10,12 +14,56 @@ decisions; they are not a joint confidence region.
 
 import math
 from collections.abc import Sequence
-from functools import cache
+from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
-from mtl.results.statistics import Interval
+from mtl.results.statistics import Ends, Interval
+
+
+@dataclass(frozen=True)
+class Effect:
+    """An estimated change."""
+
+    mean: float
+    error: float
+    """Its standard error."""
+    freedom: float
+    """Degrees of freedom of the error; not whole where it adds up several sources of variance."""
+
+    def ends(self, level: float) -> Ends:
+        """Two-sided t-interval at the confidence 1 − level."""
+        half = half_width(self.error, self.freedom, level)
+        return Ends(low=self.mean - half, high=self.mean + half)
+
+    @property
+    def p_value(self) -> float:
+        """Two-sided p of the t-test that the change is zero; without an error 1 for no change, else 0."""
+        if self.error == 0:
+            return 1.0 if self.mean == 0 else 0.0
+        return float(2 * special.stdtr(self.freedom, -abs(self.mean) / self.error))
+
+
+@dataclass(frozen=True)
+class Widened:
+    """Interval of a comparison at the level at which Holm tested it."""
+
+    ends: Ends
+    level: float | None
+    """None where there was nothing to test; the ends are None then, too."""
+
+
+def over_seeds(values: Sequence[float]) -> Effect | None:
+    """Effect of paired differences, one a seed; None for fewer than two.
+
+    Equal values have an error of exactly zero, whatever rounding does to the mean.
+    """
+    if len(values) < 2:
+        return None
+    if min(values) == max(values):
+        return Effect(float(values[0]), 0.0, len(values) - 1.0)
+    return Effect(float(np.mean(values)), spread(values) / math.sqrt(len(values)), len(values) - 1.0)
 
 
 def t_interval(values: Sequence[float], confidence: float) -> Interval:
@@ -27,33 +75,18 @@ def t_interval(values: Sequence[float], confidence: float) -> Interval:
         values: one a seed.
         confidence: in (0, 1).
     """
-    n = len(values)
-    if n == 0:
+    if not values:
         return Interval(mean=None, low=None, high=None, n=0)
-    mean, error = _mean_and_error(values)
-    if n == 1:
-        return Interval(mean=mean, low=None, high=None, n=1)
-    half = _quantile(confidence, n - 1) * error
-    return Interval(mean=mean, low=mean - half, high=mean + half, n=n)
+    effect = over_seeds(values)
+    if effect is None:
+        return Interval(mean=float(values[0]), low=None, high=None, n=1)
+    ends = effect.ends(1 - confidence)
+    return Interval(mean=effect.mean, low=ends.low, high=ends.high, n=len(values))
 
 
-@cache
-def _quantile(confidence: float, freedom: int) -> float:
-    """Quantile of Student's t, two-sided: the same few for thousands of intervals."""
-    return float(stats.t.isf((1 - confidence) / 2, freedom))
-
-
-def p_value(values: Sequence[float]) -> float | None:
-    """Two-sided p of the t-test that the mean is zero; None for fewer than two values.
-
-    Equal values have no spread to test against: p is 1 if they are zero, else 0.
-    """
-    if len(values) < 2:
-        return None
-    mean, error = _mean_and_error(values)
-    if error == 0:
-        return 1.0 if mean == 0 else 0.0
-    return float(2 * stats.t.sf(abs(mean) / error, len(values) - 1))
+def half_width(error: float, freedom: float, level: float) -> float:
+    """Half the width of a two-sided t-interval at the confidence 1 − level."""
+    return -float(special.stdtrit(freedom, level / 2)) * error
 
 
 def holm_levels(p_values: Sequence[float], alpha: float) -> list[float]:
@@ -69,28 +102,30 @@ def holm_levels(p_values: Sequence[float], alpha: float) -> list[float]:
     return levels
 
 
-def adjusted_intervals(samples: Sequence[Sequence[float]], confidence: float) -> list[Interval]:
+def adjusted_intervals(comparisons: Sequence[Sequence[Effect]], confidence: float) -> list[Widened]:
     """Holm-adjusted t-intervals of several comparisons, in the order given.
 
     Args:
-        samples: for each comparison its paired differences, one a seed. Those with fewer than two values cannot be
-            tested: they get no interval and do not count among the m.
+        comparisons: for each the effects that its verdict has to hold for, all of one change. A comparison without any
+            cannot be tested: it gets no interval and does not count among the m.
         confidence: 1 − α for the whole family.
     """
-    p_values = [p_value(values) for values in samples]
-    tested = [p for p in p_values if p is not None]
+    tested = [max(effect.p_value for effect in effects) for effects in comparisons if effects]
     levels = iter(holm_levels(tested, 1 - confidence))
-    pairs = zip(samples, p_values, strict=True)
-    return [t_interval(v, confidence) if p is None else t_interval(v, 1 - next(levels)) for v, p in pairs]
+    return [_widest(effects, next(levels)) if effects else Widened(Ends(low=None, high=None), None)
+            for effects in comparisons]  # fmt: skip
+
+
+def _widest(effects: Sequence[Effect], level: float) -> Widened:
+    """Widest interval at one level; all effects have the same mean, so it holds the others."""
+    return Widened(widest(effects, level).ends(level), level)
+
+
+def widest(effects: Sequence[Effect], level: float) -> Effect:
+    """Effect with the widest interval at a level; the first of equals."""
+    return max(effects, key=lambda effect: half_width(effect.error, effect.freedom, level))
 
 
 def spread(values: Sequence[float]) -> float:
     """Standard deviation over seeds (ddof 1); 0 for equal values and for one value."""
     return 0.0 if len(values) < 2 or min(values) == max(values) else float(np.std(values, ddof=1))
-
-
-def _mean_and_error(values: Sequence[float]) -> tuple[float, float]:
-    """Mean and standard error; equal values have an error of exactly zero, whatever rounding does to the mean."""
-    if min(values) == max(values):
-        return float(values[0]), 0.0
-    return float(np.mean(values)), spread(values) / math.sqrt(len(values))

@@ -2,8 +2,6 @@
 
 MIN_SEEDS = 5
 """Fewer give no verdict: the t-quantile of three seeds is already 4.30."""
-MARGIN = 0.01
-"""Relative change that is too little to matter."""
 MIN_GAP = 0.01
 """A gap to the optimum below this share of the STL value is too small for a share of it to mean anything."""
 RELATED = 0.05

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from mtl.config import Config
 from mtl.config.metrics import METRICS
-from mtl.evaluation.limits import MARGIN, MIN_SEEDS
+from mtl.evaluation.limits import MIN_SEEDS
 from mtl.evaluation.simple import loses
 from mtl.evaluation.symptoms import line
 from mtl.results.statistics import Interval
@@ -29,11 +29,13 @@ class _Judged:
     """`STL` (of the start that the first method has) or a method → change against the simple model in percent."""
     reached: dict[str, float]
     """The same → mean test value."""
+    margin: float
+    """Relative change that is too little to matter, a share."""
 
     @property
     def lost(self) -> list[str]:
         """Networks that lose by more than the margin."""
-        return [arm for arm, change in self.over.items() if loses(change, MARGIN)]
+        return [arm for arm, change in self.over.items() if loses(change, self.margin)]
 
     @property
     def loss(self) -> float:
@@ -103,7 +105,7 @@ def _judged(verdicts: Verdicts) -> list[_Judged]:
                 over[STL], reached[STL] = row.simple.stl, row.stl.mean
             over[row.method], reached[row.method] = row.simple.joint, row.joint.mean
         if task.simple is not None and over:
-            listed.append(_Judged(task, task.simple, over, reached))
+            listed.append(_Judged(task, task.simple, over, reached, verdicts.margin_of(task.name)))
     return listed
 
 
@@ -127,7 +129,7 @@ def _line(judged: _Judged, arm: str, says: str | None, confidence: float) -> Evi
     measured = f"{title} {judged.reached[arm]:.3f}, {named} {judged.simple.summary.mean:.3f}"
     if change.mean is not None:
         measured += f": {_signed(change.mean)} %"
-    rule = f"interval of the change against {named} below 0, its mean below {_signed(-100 * MARGIN)} %: loses"
+    rule = f"interval of the change against {named} below 0, its mean below {_signed(-100 * judged.margin)} %: loses"
     sure = _seeds(change.n)
     if change.low is not None and change.high is not None:
         sure = f"{100 * confidence:g} % interval [{_signed(change.low)}, {_signed(change.high)}] %, {sure}"

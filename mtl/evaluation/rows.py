@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from mtl.errors import UserError
 from mtl.evaluation.blind import is_blind
 from mtl.evaluation.comparison import Comparison
-from mtl.evaluation.intervals import spread, t_interval
+from mtl.evaluation.intervals import Widened, spread, t_interval
+from mtl.evaluation.judge import judge
 from mtl.evaluation.limits import MIN_GAP, MIN_SEEDS
 from mtl.evaluation.simple import over_simple
 from mtl.results.record import Run
-from mtl.results.statistics import Ends, Estimate, Interval
+from mtl.results.statistics import Estimate, Interval
 from mtl.results.verdicts import Answer, Row, Side, TrialsOfRow, Unpaired
 
 
@@ -45,13 +46,13 @@ def paired(made: Comparison, method: str, task: str) -> Pairs:
     return Pairs(method, task, before, after, stl_runs, joint_runs, made.changes(task, before, after))
 
 
-def row(made: Comparison, pairs: Pairs, adjusted: Interval, tuning: TrialsOfRow | None) -> Row:
+def row(made: Comparison, pairs: Pairs, widened: Widened, tuning: TrialsOfRow | None) -> Row:
     """Row of one method on one task.
 
     Args:
         made: all runs.
         pairs: values of both sides.
-        adjusted: interval of the changes, widened for all rows.
+        widened: interval of the changes, widened for all rows.
         tuning: trials of tuning behind the two sides.
     """
     task, spec = pairs.task, made.config.tasks[pairs.task]
@@ -69,13 +70,13 @@ def row(made: Comparison, pairs: Pairs, adjusted: Interval, tuning: TrialsOfRow 
         stl=made.summary(pairs.stl),
         joint=made.summary(pairs.joint),
         change=made.interval(pairs.changes),
-        adjusted=Ends(low=adjusted.low, high=adjusted.high),
+        adjusted=widened.ends,
         gap_closed=gap_closed(pairs.stl, pairs.joint, made.optimum(task), spec.lower_is_better, made.confidence),
         ratio=None if ratio is None else estimate(ratio),
         within_tolerance=answer,
         blind=_blind(made, task, {"STL": pairs.stl_runs, "joint": pairs.joint_runs}),
         simple=over_simple(made, task, {"STL": pairs.stl_runs, "joint": pairs.joint_runs}),
-        verdict=verdict(adjusted, len(made.seeds)),
+        verdict=judge(pairs.changes, widened, made.config.evaluate.margin_of(task), len(made.seeds)),
         tuning=tuning,
     )
 
@@ -100,13 +101,6 @@ def _blind(made: Comparison, task: str, sides: Mapping[Side, Sequence[Run]]) -> 
     return [side for side, runs in sides.items() if is_blind(made.gain_over_no_input(runs, task))] or None
 
 
-def verdict(adjusted: Interval, seeds: int) -> str:
-    """In words: the sign of the adjusted interval, once there are enough seeds to give one."""
-    if seeds < MIN_SEEDS:
-        return f"undecided ({seeds} seed{'' if seeds == 1 else 's'})"
-    return {1: "HELPED", -1: "HURT", 0: "no difference shown"}[adjusted.sign]
-
-
 def within(ratio: Interval, tolerance: float, lower_is_better: bool = True) -> Answer:
     """Answers whether a metric stays within a share of the single-task one, by the whole interval of their ratio.
 
@@ -117,10 +111,10 @@ def within(ratio: Interval, tolerance: float, lower_is_better: bool = True) -> A
         lower_is_better: direction of the metric.
     """
     if ratio.low is None or ratio.high is None or ratio.n < MIN_SEEDS:
-        return "undecided"
+        return "not known"
     if lower_is_better:
-        return "yes" if ratio.high <= 1 + tolerance else "no" if ratio.low > 1 + tolerance else "undecided"
-    return "yes" if ratio.low >= 1 - tolerance else "no" if ratio.high < 1 - tolerance else "undecided"
+        return "yes" if ratio.high <= 1 + tolerance else "no" if ratio.low > 1 + tolerance else "not known"
+    return "yes" if ratio.low >= 1 - tolerance else "no" if ratio.high < 1 - tolerance else "not known"
 
 
 def gap_closed(

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from mtl.evaluation.comparison import Comparison
-from mtl.evaluation.limits import MARGIN, MIN_SEEDS
+from mtl.evaluation.limits import MIN_SEEDS
 from mtl.results.record import Run
 from mtl.results.statistics import Interval
 from mtl.results.verdicts import OverSimple, Side
@@ -38,7 +38,7 @@ def over_simple(made: Comparison, task: str, sides: Mapping[Side, Sequence[Run]]
     return OverSimple(
         stl=over.get("STL"),
         joint=over["joint"],
-        loses=[side for side, change in over.items() if loses(change, MARGIN)],
+        loses=[side for side, change in over.items() if loses(change, made.config.evaluate.margin_of(task))],
     )
 
 

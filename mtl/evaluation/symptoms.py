@@ -76,7 +76,7 @@ def _numbers(config: Config, made: Comparison, row: Row, method: JudgedMethod, o
     if ratio is not None:
         text = f"{title} {ratio.mean:.3f} times the single-task model's" + _pull_text(config, pulls)
     says = None
-    if row.within_tolerance == "no" or row.verdict == "HURT":
+    if row.within_tolerance == "no" or row.verdict.hurt:
         tries = []
         if pulls.mean is not None and pulls.mean > 1 and method.lam is not None:
             tries.append(f"λ of about {_even(method.lam, pulls.mean):.2g}, at which labels pull no harder")
@@ -119,7 +119,7 @@ def _label(config: Config, made: Comparison, row: Row, method: JudgedMethod, own
     says = None
     if hopeless:
         text += f"; nobody can {'get below' if spec.lower_is_better else 'reach more than'} {best:.3f}"
-    elif row.verdict == "HURT" or row.within_tolerance == "no" or blind:
+    elif row.verdict.hurt or row.within_tolerance == "no" or blind:
         tries = []
         if method.lam is not None and pulls.mean is not None and pulls.mean < 1:
             tries.append(

@@ -46,7 +46,7 @@ def calls_for_transfer(verdicts: Verdicts, methods: Mapping[str, Method], method
     if related(verdicts, method, task) is not False:
         return False
     row = transfer(verdicts, methods, method, task).row
-    return row is None or row.verdict not in ("HURT", "no difference shown")
+    return row is None or row.verdict.helped or row.verdict.open == "too few seeds"
 
 
 def _measures(method: Method, partners: list[str], task: str) -> bool:

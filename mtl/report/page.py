@@ -17,7 +17,7 @@ from mtl.report.style import METHOD_COLOURS, Picture
 from mtl.report.templates import filled
 from mtl.report.timings import Timings, method_costs, write_timings_js
 from mtl.report.tolerances import column, tolerances
-from mtl.report.words import briefly, listed, verdict_class
+from mtl.report.words import briefly, verdict_class
 from mtl.results.statistics import Interval
 from mtl.results.verdicts import JudgedMethod, Row, Verdicts
 
@@ -63,7 +63,7 @@ def write_report(config: Config, verdicts: Verdicts, root: Path = Path(".")) -> 
         published=published_tables(verdicts),
         averages=averages(verdicts),
         sample=_samples(config),
-        tally=tally(verdicts.rows),
+        tally=words.tally(verdicts.rows),
         costs=method_costs(verdicts, Timings()),
         kept=tolerances(verdicts),
         kept_column=column(tolerances(verdicts)),
@@ -72,19 +72,6 @@ def write_report(config: Config, verdicts: Verdicts, root: Path = Path(".")) -> 
     )
     page.write_text(text, encoding="utf-8")
     return page
-
-
-def tally(rows: list[Row]) -> str:
-    """`3 helped, 2 hurt, 10 show no difference`."""
-    counts = Counter(verdict_class(row.verdict) for row in rows)
-    single = counts["none"] == 1
-    said = {
-        "helped": f"{counts['helped']} helped",
-        "hurt": f"{counts['hurt']} hurt",
-        "none": f"{counts['none']} show{'s' * single} no difference",
-        "undecided": f"{counts['undecided']} undecided",
-    }
-    return listed([text for key, text in said.items() if counts[key] or key in ("helped", "hurt")])
 
 
 @dataclass(frozen=True)
@@ -110,10 +97,11 @@ class ShownMethod:
 
 def _method(verdicts: Verdicts, number: int, method: JudgedMethod) -> ShownMethod:
     rows = verdicts.rows_of(method.name)
-    by = {kind: [row.task for row in rows if verdict_class(row.verdict) == kind] for kind in ("helped", "hurt")}
-    undecided = any(verdict_class(row.verdict) == "undecided" for row in rows)
-    effects = [f"{word} {briefly(by[word])}" for word in ("helped", "hurt") if by[word]]
-    sentence = " and ".join(effects) or ("undecided: too few seeds" if undecided else "no difference shown on any task")
+    said = {"helped": "helped", "hurt": "hurt", "level": "level on"}
+    by = {kind: [row.task for row in rows if verdict_class(row.verdict) == kind] for kind in said}
+    few = any(row.verdict.open == "too few seeds" for row in rows)
+    effects = [f"{text} {briefly(by[kind])}" for kind, text in said.items() if by[kind]]
+    sentence = ", ".join(effects) or ("not known: too few seeds" if few else "not known on any task")
     return ShownMethod(
         name=method.name,
         described=method.label.removeprefix(method.name).lstrip(": "),
@@ -151,4 +139,4 @@ def _settings(config: Config) -> dict[str, str]:
     }
 
 
-__all__ = ["PAGE", "tally", "write_report", "write_timings_js"]
+__all__ = ["PAGE", "write_report", "write_timings_js"]

@@ -55,6 +55,9 @@ def change_forest(results: Results) -> Picture | Missing:
     for position, task in enumerate(tasks):
         if position % 2:
             ax.axhspan(position - 0.5, position + 0.5, color=GRID, alpha=0.35, linewidth=0)
+        margin = 100 * next(row.verdict.margin for (name, _), row in rows.items() if name == task.name)
+        if margin > 0:
+            ax.fill_betweenx([position - 0.5, position + 0.5], -margin, margin, color=MUTED, alpha=0.18, linewidth=0)
         for number, name in enumerate(names):
             row = rows.get((task.name, name))
             if row is None:
@@ -65,7 +68,7 @@ def change_forest(results: Results) -> Picture | Missing:
                 if known(interval.low) and known(interval.high):
                     ax.plot([interval.low, interval.high], [y, y], color=colour, linewidth=width, alpha=strength,
                             solid_capstyle="round")  # fmt: skip
-            shown = row.verdict in ("HELPED", "HURT")
+            shown = row.verdict.word != "not known"
             ax.plot(means[task.name, name], y, method_marker(name, names), color=colour, markersize=6.5,
                     markerfacecolor=colour if shown else PAPER, markeredgewidth=1.6)  # fmt: skip
     for name in names:
@@ -89,11 +92,14 @@ def change_forest(results: Results) -> Picture | Missing:
     beyond = ", cut at the edge" if cut else ""
     ax.set_xlabel(f"change against STL, % ({confidence_text(verdicts)} interval{beyond})     ← worse · better →")
     legend_below(figure, [ax])
-    texts = [f"{task} with {name}: {change_text(row.change)} %, {row.verdict}" for (task, name), row in rows.items()]
+    texts = [
+        f"{task} with {name}: {change_text(row.change)} %, {row.verdict.text}" for (task, name), row in rows.items()
+    ]
     return picture(
         figure, key, title,
         "Right of the line: training together made a task better; left: worse. Thick: this comparison's own interval, "
-        "thin: widened for all comparisons (Holm). Filled markers are verdicts, hollow ones show no difference."
+        "thin: widened for all comparisons (Holm). Grey band: too little to matter (margin). Filled markers: verdicts, "
+        "hollow ones: not known."
         + _simple_words(list(simple.values()), low) + not_drawn(len(tasks), len(compared)),
         "Forest plot of the change against single-task models. " + "; ".join(texts) + ".",
     )  # fmt: skip

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from mtl.report.words import known
+from mtl.report.words import known, verdict_class
 from mtl.results.verdicts import JudgedTask, Row, Unpaired, Verdicts
 
 MOST_PANELS = 12
@@ -51,7 +51,7 @@ def extremes(verdicts: Verdicts, method: str) -> list[Row]:
         return rows
     changed = [(row.change.mean, row) for row in rows if known(row.change.mean)]
     chosen: list[tuple[float, Row]] = []
-    for sign, word in ((1, "HELPED"), (-1, "HURT")):
+    for sign, kind in ((1, "helped"), (-1, "hurt")):
         side = [(change, row) for change, row in changed if sign * change > 0]
-        chosen += sorted(side, key=lambda pair: (pair[1].verdict != word, -sign * pair[0]))[:EXTREMES]
+        chosen += sorted(side, key=lambda pair: (verdict_class(pair[1].verdict) != kind, -sign * pair[0]))[:EXTREMES]
     return [row for _, row in sorted(chosen, key=lambda pair: -pair[0])]

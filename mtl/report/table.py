@@ -2,7 +2,6 @@
 
 import math
 import os
-from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +26,7 @@ from mtl.report.words import (
     notes,
     quantity_text,
     share_text,
+    tally,
     tuning_text,
     value_text,
     verdict_class,
@@ -34,13 +34,14 @@ from mtl.report.words import (
 )
 from mtl.results.verdicts import JudgedMethod, JudgedTask, Row, Verdicts
 
-STYLES = {"helped": "bold green", "hurt": "bold red", "undecided": "yellow", "none": "dim"}
+STYLES = {"helped": "bold green", "hurt": "bold red", "level": "bold cyan", "unknown": "dim"}
 NARROW = 96
 """Below this many columns, the costs are shortened."""
 WIDEST = 100
-SHORTENINGS = ("units", "verdicts", "names", "gap", "blanks")
-"""Measures taken one after the other until the verdicts fit the terminal: units and verdicts are shortened, the names
-of simple models are left to a sentence below, the share of the gap goes, columns lie one blank apart and not two."""
+SHORTENINGS = ("units", "names", "verdicts", "gap", "blanks")
+"""Measures taken one after the other until the verdicts fit the terminal: units are shortened, the names of simple
+models are left to a sentence below, verdicts are shortened, the share of the gap goes, columns lie one blank apart and
+not two."""
 ENOUGH = 16
 """Letters of a task's name that are not cut off while something else can give way."""
 INDENT = 2
@@ -68,8 +69,11 @@ def verdict_block(verdicts: Verdicts, timings: Timings, report_path: Path, width
     shares = averages(verdicts)
     for method in verdicts.methods:
         lines += [_headline(method), *_tuned(verdicts, method.name)]
-        rows = table.rows[method.name]
-        lines += [_line(row, table.widths, table.right, verdict=True, blanks=table.blanks) for row in rows]
+        styles = [STYLES[verdict_class(row.verdict)] for row in extremes(verdicts, method.name)]
+        lines += [
+            _line(row, table.widths, table.right, last_style=style, blanks=table.blanks)
+            for row, style in zip(table.rows[method.name], styles, strict=True)
+        ]
         lines += [Text(f"  {said}", style="dim") for said in _further(verdicts, method, shares)]
         lines += [Text(f"  {said}", style="dim") for said in _kept(verdicts, method.name)]
     lines += [Text(), *_costs(verdicts, timings, width < NARROW), Text()]
@@ -130,10 +134,8 @@ def _further(verdicts: Verdicts, method: JudgedMethod, shares: dict[str, tuple[s
     said = []
     rows, shown = verdicts.rows_of(method.name), extremes(verdicts, method.name)
     if len(shown) < len(rows):
-        kinds = Counter(verdict_class(row.verdict) for row in rows if row not in shown)
-        names = {"helped": "helped", "hurt": "hurt", "none": "no difference", "undecided": "undecided"}
-        counts = ", ".join(f"{kinds[kind]} {name}" for kind, name in names.items() if kinds[kind])
-        said.append(f"{len(rows) - len(shown)} of {len(rows)} tasks are left out here ({counts}); the report has all.")
+        hidden = [row for row in rows if row not in shown]
+        said.append(f"{len(hidden)} of {len(rows)} tasks are left out here ({tally(hidden)}); the report has all.")
     if len(rows) < len(method.tasks):
         said.append(f"without a single-task model: {len(method.tasks) - len(rows)} of {len(method.tasks)} tasks")
     if method.name in shares:
@@ -193,11 +195,9 @@ def _table(verdicts: Verdicts, short: Collection[str]) -> _Table:
 
 def _cells(row: Row, task: JudgedTask, simple: bool, short: Collection[str]) -> list[str]:
     """A row: task, metric, simple model, STL, method, change, gap closed, verdict, as far as they are shown."""
-    unit, verdict = metric_label(row.metric, task.unit), verdict_text(row)
+    unit = metric_label(row.metric, task.unit)
     if "units" in short:
         unit = unit.replace("balanced", "bal.").replace("accuracy", "acc.").removesuffix(" z-scored")
-    if "verdicts" in short:
-        verdict = verdict.removesuffix(" shown")
     cells = [row.task + "*" * (row.role == "auxiliary"), unit]
     if simple:
         cells.append(DASH if task.simple is None else value_text(row.metric, task.simple.summary.mean))
@@ -211,11 +211,11 @@ def _cells(row: Row, task: JudgedTask, simple: bool, short: Collection[str]) -> 
     ]
     if "gap" not in short:
         cells.append(share_text(row.gap_closed))
-    return [*cells, verdict + marks(row)]
+    return [*cells, verdict_text(row, "verdicts" in short) + marks(row)]
 
 
 def _kept(verdicts: Verdicts, method: str) -> list[str]:
-    """`forecast MSE within 5 % of STL: load yes, wind undecided`; nothing where no task has a tolerance."""
+    """`forecast MSE within 5 % of STL: load yes, wind not known`; nothing where no task has a tolerance."""
     shown = [row.task for row in extremes(verdicts, method)]
     said = []
     for group in tolerances(verdicts):
@@ -264,15 +264,15 @@ def _widths(rows: list[list[str]]) -> list[int]:
 
 
 def _line(
-    cells: list[str], widths: list[int], right: Sequence[bool], style: str = "", verdict: bool = False, blanks: int = 2
+    cells: list[str], widths: list[int], right: Sequence[bool], style: str = "", last_style: str = "", blanks: int = 2
 ) -> Text:
-    """Cells in columns; the last one is coloured where it is a verdict."""
+    """Cells in columns; the last one may have a style of its own."""
     line = Text(" " * INDENT)
     for number, (cell, width, to_right) in enumerate(zip(cells, widths, right, strict=True)):
         shown = cell if len(cell) <= width else cell[: width - 1] + "…"
         last = number == len(cells) - 1
         text = shown.rjust(width) if to_right else shown.ljust(width)
-        line.append(text, STYLES[verdict_class(cell)] if verdict and last else style)
+        line.append(text, (last_style or style) if last else style)
         line.append(" " * blanks * (not last))
     line.rstrip()
     return line

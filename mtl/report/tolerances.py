@@ -34,7 +34,7 @@ class ToleranceGroup:
             sides = ("above", f"{1 - self.tolerance:g}", "below")
         return (
             f"For {self.who}: whether the interval of {ratio} stays {sides[0]} {sides[1]} (yes), {sides[2]} it (no), "
-            "or on both sides (undecided)."
+            "or on both sides (not known)."
         )
 
 

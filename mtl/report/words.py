@@ -4,13 +4,17 @@ A missing or non-finite number is written as a dash.
 """
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any, TypeGuard
 
 from mtl.config.budgets import STL, counted
 from mtl.config.metrics import METRICS
+from mtl.config.training import DEFAULT_MARGIN
+from mtl.evaluation.limits import MIN_SEEDS
 from mtl.report.sides import blind_note, lost_mark, lost_note, simple_note
 from mtl.results.statistics import Ends, Statistic
+from mtl.results.verdict import Verdict
 from mtl.results.verdicts import Row, Verdicts
 
 Json = dict[str, Any]
@@ -129,18 +133,12 @@ def points_text(statistic: Statistic) -> str:
     return mean if statistic.low is None else f"{mean} [{low}, {high}]"
 
 
-NOTHING = "no difference shown"
-"""Verdict where the widened interval holds zero."""
-UNSURE = "unsure"
-"""Said where the interval that is shown does not hold zero all the same."""
-
-
-def verdict_text(row: Row) -> str:
-    """The verdict, and where the interval alone would have said more than it does, that."""
-    low, high = row.change.low, row.change.high
-    if row.verdict != NOTHING or low is None or high is None or low <= 0 <= high:
-        return row.verdict
-    return f"gain, {UNSURE}" if low > 0 else f"loss, {UNSURE}"
+def verdict_text(row: Row, narrow: bool = False) -> str:
+    """The verdict: `HELPED, too little to matter`, `not known: 24 seeds`; where there is little room without what would
+    decide."""
+    if narrow:
+        return f"{row.verdict.word}, little" if row.verdict.matters is False else row.verdict.word
+    return row.verdict.text
 
 
 UNEQUAL = "‡"
@@ -164,10 +162,32 @@ def tuning_text(verdicts: Verdicts, method: str) -> str:
     return f"tuned by {joint} trial{'s' * (joint != 1)}, STL by {single}{mark}"
 
 
-def verdict_class(verdict: str) -> str:
-    """`helped`, `hurt`, `undecided` or `none` (no difference shown)."""
-    word = verdict.split()[0].lower() if verdict else ""
-    return word if word in ("helped", "hurt", "undecided") else "none"
+def verdict_class(verdict: Verdict) -> str:
+    """`helped`, `hurt`, `level` (or too little to matter) or `unknown`."""
+    if verdict.helped or verdict.hurt:
+        return verdict.word.lower()
+    return "level" if verdict.level else "unknown"
+
+
+def tally(rows: Sequence[Row]) -> str:
+    """`3 helped, 2 hurt, 4 level and 6 not known`."""
+    counts = Counter(verdict_class(row.verdict) for row in rows)
+    little = any(row.verdict.matters is False for row in rows)
+    said = {
+        "helped": f"{counts['helped']} helped",
+        "hurt": f"{counts['hurt']} hurt",
+        "level": f"{counts['level']} level" + " or too little to matter" * little,
+        "unknown": f"{counts['unknown']} not known",
+    }
+    return listed([text for key, text in said.items() if counts[key] or key in ("helped", "hurt")])
+
+
+def margin_text(verdicts: Verdicts) -> str:
+    """`±1 %`, or where tasks have their own `±1 % (fault ±2 %)`."""
+    usual = 100 * (DEFAULT_MARGIN if isinstance(verdicts.margin, dict) else verdicts.margin)
+    own = verdicts.margin if isinstance(verdicts.margin, dict) else {}
+    named = [f"{task} ±{100 * share:g} %" for task, share in own.items()]
+    return f"±{usual:g} %" + (f" ({briefly(named)})" if named else "")
 
 
 def count_text(value: Number) -> str:
@@ -197,18 +217,35 @@ def confidence_text(verdicts: Verdicts) -> str:
     return f"{100 * verdicts.confidence:g} %"
 
 
+def _meaning(verdicts: Verdicts) -> list[str]:
+    """Sentences on the words of the verdicts that stand there."""
+    level = f", or lies within the margin of {margin_text(verdicts)} (LEVEL)" if verdicts.margin != 0 else ""
+    said = [
+        f"A verdict holds after allowing for all {len(verdicts.rows)} comparisons (Holm): the interval, so widened, "
+        f"excludes zero (HELPED, HURT){level}."
+    ]
+    if any(row.verdict.open == "seeds" and row.verdict.seeds_needed is not None for row in verdicts.rows):
+        said.append(
+            "not known, with a number of seeds: so many show a change of the size of the margin with a probability of "
+            "80 %."
+        )
+    if any(row.change.sign and row.verdict.open == "seeds" for row in verdicts.rows):
+        said.append("not known, though the interval shown excludes zero: the one widened for all comparisons does not.")
+    if any(row.verdict.open == "test data" for row in verdicts.rows):
+        said.append("not known, more test data: no number of seeds would decide.")
+    return said
+
+
 def notes(verdicts: Verdicts) -> list[str]:
     """Sentences that every reader of the intervals has to know."""
     seeds = len(verdicts.seeds)
     said = [
         f"Intervals ({confidence_text(verdicts)}, paired over {seeds} seed{'s' * (seeds != 1)}) cover training "
         "randomness, not the choice of data.",
-        f"HELPED and HURT hold after allowing for all {len(verdicts.rows)} comparisons (Holm).",
+        *_meaning(verdicts),
     ]
-    if any(verdict_text(row).endswith(UNSURE) for row in verdicts.rows):
-        said.append(f"{UNSURE}: the interval shown excludes zero, the one widened for all comparisons does not.")
-    if seeds < 5:
-        said.append(f"Only {seeds} seed{'s' * (seeds != 1)}: a verdict needs five, so every row is undecided.")
+    if seeds < MIN_SEEDS:
+        said.append(f"Only {seeds} seed{'s' * (seeds != 1)}: a verdict needs {MIN_SEEDS}, so none is known.")
     said += [*simple_note(verdicts), *lost_note(verdicts), *blind_note(verdicts)]
     alone = [task.name for task in verdicts.tasks if task.alone]
     if len(alone) < len(verdicts.tasks):

@@ -9,6 +9,17 @@ class Ends(Part):
     low: float | None
     high: float | None
 
+    @property
+    def sign(self) -> int:
+        """+1 if the whole interval lies above zero, −1 if below, else 0."""
+        if self.low is None or self.high is None:
+            return 0
+        return 1 if self.low > 0 else -1 if self.high < 0 else 0
+
+    def within(self, bound: float) -> bool:
+        """Says whether the whole interval lies within ±bound."""
+        return self.low is not None and self.high is not None and -bound <= self.low and self.high <= bound
+
 
 class Statistic(Ends):
     """A mean with its interval; the mean is None where there is nothing to take it of."""
@@ -33,10 +44,3 @@ class Interval(Statistic):
     """A mean over n seeds; `low` and `high` are None where no interval exists (n = 1), `mean` where n = 0."""
 
     n: int
-
-    @property
-    def sign(self) -> int:
-        """+1 if the whole interval lies above zero, −1 if below, else 0."""
-        if self.low is None or self.high is None:
-            return 0
-        return 1 if self.low > 0 else -1 if self.high < 0 else 0

@@ -1,17 +1,19 @@
 """verdicts.json: joint training against single-task training (STL), and what follows from it."""
 
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
+from mtl.config.training import DEFAULT_MARGIN
 from mtl.results.content import Part, ResultFile, absent
 from mtl.results.groupings import Groupings
 from mtl.results.label_scores import LabelScores, Published
 from mtl.results.statistics import Ends, Estimate, Interval, Summary
 from mtl.results.sweeps import Capacity, LabelFractions
+from mtl.results.verdict import Verdict
 
 Role = Literal["main", "auxiliary"]
-Answer = Literal["yes", "no", "undecided"]
+Answer = Literal["yes", "no", "not known"]
 Side = Literal["STL", "joint"]
 
 
@@ -124,8 +126,7 @@ class Row(Part):
     """Sides that are not shown to be better than a predictor that has seen no input; None where both are."""
     simple: OverSimple | None = Field(default=None, exclude_if=absent)
     """None where no simple models were asked for."""
-    verdict: str
-    """`HELPED`, `HURT`, `no difference shown` or `undecided (n seeds)`."""
+    verdict: Verdict
     tuning: TrialsOfRow | None = Field(default=None, exclude_if=absent)
     """None where no arm was tuned."""
 
@@ -205,15 +206,44 @@ class EvidenceLine(Part):
     sure: str
 
 
+def _migrated_row(row: Any) -> Any:
+    """A row of the first version; what has another form is left to be refused."""
+    if not isinstance(row, dict) or not isinstance(words := row.get("verdict"), str):
+        return row
+    shown = words in ("HELPED", "HURT")
+    few = words.startswith("undecided")
+    verdict = {
+        "word": words if shown else "not known",
+        "margin": 0.0,
+        "matters": True if shown else None,
+        "open": None if shown else "too few seeds" if few else "margin",
+        "seeds_needed": None,
+    }
+    answer = row.get("within_tolerance")
+    return {**row, "verdict": verdict, "within_tolerance": "not known" if answer == "undecided" else answer}
+
+
 class Verdicts(ResultFile):
     """Whole content of verdicts.json."""
 
     escaped: ClassVar[bool] = False
+    version: ClassVar[int] = 2
+
+    @classmethod
+    def migrated(cls, content: dict[str, Any], version: int) -> dict[str, Any]:
+        """The first version held verdicts in words and had no margin, so that every change that was shown matters."""
+        del version
+        rows = content.get("rows")
+        if not isinstance(rows, list):
+            return content
+        return {**content, "margin": 0.0, "rows": [_migrated_row(row) for row in rows]}
 
     confidence: float
     """Level of the intervals, in (0, 1)."""
     tolerance: float | dict[str, float]
     """Share by which a task may get worse and still count as kept: of every task of numbers, or by task."""
+    margin: float | dict[str, float]
+    """Relative change that is too little to matter, a share: of every task, or by task; each verdict holds its own."""
     seeds: list[int]
     conditional_on_one_pretraining: bool
     """All seeds start from one pretraining, whose randomness the intervals then leave out."""
@@ -257,6 +287,10 @@ class Verdicts(ResultFile):
     def tolerance_of(self, task: str) -> float | None:
         """Tolerance of a task, where each has its own None for those without one."""
         return self.tolerance.get(task) if isinstance(self.tolerance, dict) else self.tolerance
+
+    def margin_of(self, task: str) -> float:
+        """Relative change of a task's metric that is too little to matter, a share."""
+        return self.margin.get(task, DEFAULT_MARGIN) if isinstance(self.margin, dict) else self.margin
 
     def rows_of(self, method: str) -> list[Row]:
         """The method's rows, in the order of the tasks."""

@@ -32,8 +32,8 @@ NOTE = (
     "Methods against single-task models (stl): search `tags.stage = 'summary'`, open this run, take the chart view. "
     "`s0 joint` is the run of seed 0, `mean joint` the mean over seeds. "
     "`test/<task>/mse` is z-scored, `…/accuracy` a share from 0 to 1, `delta/<task>` the change against stl in percent "
-    "(+ is better), `delta_simple/<task>` that against the task's simple model, `time/…_seconds` in seconds. Verdicts, "
-    "intervals and figures: report.html among the artifacts."
+    "(+ is better), `delta_simple/<task>` that against the task's simple model, `time/…_seconds` in seconds. The tag "
+    "`verdict/<task>` of `mean joint` is its verdict. Intervals and figures: report.html among the artifacts."
 )
 STUDY_NOTE = (
     "`objective/<name>` is measured on validation data, by epoch and at the end; `excess/<name>` above zero breaks a "

@@ -202,7 +202,8 @@ def _content(texts: dict[str, bytes]) -> str:
 
 
 def summaries(records: Sequence[Record], verdicts: Verdicts) -> list[Record]:
-    """Makes a record for each method and start, including `stl`: means over seeds of all test metrics, and changes."""
+    """Makes a record for each method and start, including `stl`: means over seeds of all test metrics, changes and
+    verdicts."""
     groups: dict[tuple[str, str], list[Record]] = {}
     for record in records:
         if record.tags["stage"] != "pretrain":
@@ -216,9 +217,11 @@ def summaries(records: Sequence[Record], verdicts: Verdicts) -> list[Record]:
                 if point.name.startswith("test/"):
                     values.setdefault(point.name, []).append(point.value)
         points = [Point(name, fmean(several)) for name, several in sorted(_whole(values).items())]
+        said: dict[str, str] = {}
         for row in verdicts.rows:
             if row.method == method and row.metric == primary[row.task]:
                 points += change_points(f"delta/{row.task}", row.change)
+                said[f"verdict/{row.task}"] = row.verdict.text
         over, lost = _over_simple(verdicts, method, start)
         for task, change in over.items():
             points += change_points(f"delta_simple/{task}", change)
@@ -227,9 +230,9 @@ def summaries(records: Sequence[Record], verdicts: Verdicts) -> list[Record]:
                 points += change_points("delta_m", entry.delta_m)
         seeds = {record.tags["seed"] for record in members}
         label = method if method != "stl" or start == "random" else f"stl {start}"
-        tags = {"stage": "summary", "method": method, "task": "-", "start": start, "seed": "-"}
+        tags = {"stage": "summary", "method": method, "task": "-", "start": start, "seed": "-"} | said
         tags |= {LOST: ", ".join(lost)} if lost else {}
-        content = hashlib.sha256(repr((sorted(r.content for r in members), points)).encode()).hexdigest()
+        content = hashlib.sha256(repr((sorted(r.content for r in members), points, said)).encode()).hexdigest()
         params: dict[str, object] = {"seeds": len(seeds)}
         means.append(Record(f"mean {label.removeprefix(SPECIALISED)}", content, tags, points, params))
     return means + _groupings(verdicts)

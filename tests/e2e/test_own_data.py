@@ -10,7 +10,7 @@ def test_five_lines_of_yaml_give_a_report(own: Project) -> None:
     said = (own.root.parent / "out").read_text()
     assert re.search(r"^mine: 300 rows × 2 columns; train 210, val 30, test 60$", said, re.MULTILINE)
     for task in ("ahead", "state"):
-        assert re.search(rf"^  {task} +\S.* undecided \(2 seeds\)( †)?$", said, re.MULTILINE)
+        assert re.search(rf"^  {task} +\S.* not known(: too few seeds)?( †)?$", said, re.MULTILINE)
     assert re.search(r"^Report  report/report\.html$", said, re.MULTILINE)
     page = (own.root / "report/report.html").read_text(encoding="utf-8")
     assert "load" in page and "temperature" in page and "state" in page

@@ -8,6 +8,7 @@ import yaml
 from mtl.config import SequentialMethod, Start
 from mtl.evaluation.advise import advice
 from mtl.evaluation.compare import compare
+from mtl.paths import RunPath
 from mtl.results.verdicts import Costs
 
 from .simulated import make_config, make_runs
@@ -132,3 +133,43 @@ def test_only_a_sequential_method() -> None:
     config = make_config(finetune={"methods": {"after": {"kind": "sequential", "first": "labels"}}})
     runs = make_runs(config, planted({}, 0.01))
     assert compare(config, runs).advice.startswith("No joint method")
+
+
+LEVEL = {(method, task): 0.0005 for method in ("joint", "learned") for task in ("short", "long", "fault")}
+
+
+def test_one_model_does_the_work_of_many_where_equivalence_is_shown() -> None:
+    """Changes of 0.05 % with next to no noise lie within 1 %: the smaller of two methods, and its size."""
+    config = make_config()
+    verdicts = compare(config, make_runs(config, planted(LEVEL, 0.0002)))
+    assert verdicts.advice == (
+        "Train one model: joint does the work of 3. It is level with the single-task models on short, long, fault "
+        "(within ±1 %), and has 38 % of the separate models' parameters."
+    )
+    parameters = verdicts.costs.parameters
+    for sizes, start in (
+        ({"joint": 4000, "learned": 400}, "Train one model: learned does the work of 3."),
+        ({"joint": 4000, "learned": 4000}, "Train separately: no joint method helped any task"),
+    ):
+        counts = parameters.model_copy(update={"methods": sizes})
+        text = advice(verdicts.model_copy(update={"costs": Costs(parameters=counts)}), config.finetune.methods)
+        assert text.startswith(start), text
+    strict = make_config(evaluate={"margin": 0})
+    assert "work of" not in compare(strict, make_runs(strict, planted(LEVEL, 0.0002))).advice
+
+
+def test_what_is_level_and_what_would_decide_the_rest_is_said() -> None:
+    """One task is left open by its noise, and a method that hurts is not the one for all."""
+
+    def value(path: RunPath, task: str) -> float:
+        noise = planted({}, 0.01) if task == "fault" else planted(LEVEL, 0.0002)
+        return noise(path, task)
+
+    config = make_config()
+    verdicts = compare(config, make_runs(config, value))
+    rows = [row for row in verdicts.rows if row.method == "joint"]
+    needed = next(row.verdict.seeds_needed for row in rows if row.task == "fault")
+    assert needed is not None and needed > 5
+    assert "joint hurt none measurably and has 38 % of the separate models' parameters" in verdicts.advice
+    assert "it is level on short, long (within ±1 %), so that one model can do the work of 2." in verdicts.advice
+    assert verdicts.advice.endswith(f"Not known on fault ({needed} seeds would decide).")

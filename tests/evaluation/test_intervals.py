@@ -4,7 +4,22 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from mtl.evaluation.intervals import adjusted_intervals, holm_levels, p_value, spread, t_interval
+from mtl.evaluation.intervals import (
+    Effect,
+    adjusted_intervals,
+    half_width,
+    holm_levels,
+    over_seeds,
+    spread,
+    t_interval,
+)
+from mtl.results.statistics import Ends
+
+
+def effect(values: list[float]) -> Effect:
+    found = over_seeds(values)
+    assert found is not None
+    return found
 
 
 def test_known_interval() -> None:
@@ -24,7 +39,7 @@ def test_one_value_or_none_has_no_interval() -> None:
     one, none = t_interval([2.0], 0.95), t_interval([], 0.95)
     assert (one.mean, one.low, one.high, one.n, one.sign) == (2.0, None, None, 1, 0)
     assert (none.mean, none.low, none.high, none.n) == (None, None, None, 0)
-    assert p_value([2.0]) is None
+    assert over_seeds([2.0]) is over_seeds([]) is None
 
 
 def test_equal_values_have_width_zero() -> None:
@@ -32,12 +47,12 @@ def test_equal_values_have_width_zero() -> None:
     found = t_interval([0.1] * 3, 0.95)
     assert (found.low, found.mean, found.high, spread([0.1] * 3)) == (0.1, 0.1, 0.1, 0.0)
     assert (t_interval([0.0] * 5, 0.95).sign, found.sign) == (0, 1)
-    assert (p_value([0.0] * 5), p_value([0.1] * 3)) == (1.0, 0.0)
+    assert (effect([0.0] * 5).p_value, effect([0.1] * 3).p_value) == (1.0, 0.0)
 
 
 def test_p_values_agree_with_scipy() -> None:
     values = np.random.default_rng(0).normal(0.3, 1, 7).tolist()
-    assert p_value(values) == pytest.approx(stats.ttest_1samp(values, 0).pvalue)
+    assert effect(values).p_value == pytest.approx(stats.ttest_1samp(values, 0).pvalue, rel=1e-9)
 
 
 def test_holm_by_hand() -> None:
@@ -62,19 +77,53 @@ def test_adjusted_intervals_exclude_zero_exactly_when_holm_rejects(shift: float)
     rng = np.random.default_rng(4)
     for _ in range(60):
         samples = rng.normal(size=(8, 5)) + shift * rng.integers(-1, 2, size=(8, 1))
-        found = adjusted_intervals(samples.tolist(), 0.95)
+        found = adjusted_intervals([[effect(values)] for values in samples.tolist()], 0.95)
         p = stats.ttest_1samp(samples, 0, axis=1).pvalue
-        assert [interval.sign != 0 for interval in found] == _holm_rejects(p, 0.05).tolist()
+        assert [interval.ends.sign != 0 for interval in found] == _holm_rejects(p, 0.05).tolist()
         for interval, values in zip(found, samples, strict=True):
             plain = t_interval(values.tolist(), 0.95)
-            assert interval.low is not None and plain.low is not None
-            assert interval.low <= plain.low + 1e-12
+            assert interval.ends.low is not None and plain.low is not None
+            assert interval.ends.low <= plain.low + 1e-12
+
+
+def test_holm_by_hand_with_degrees_of_freedom_of_their_own() -> None:
+    """All have the mean 3 and the error 1, and p falls with the degrees of freedom: 2: .0955, 9: .0150, 40: .0046. Of
+    m = 3 the last passes .05/3, the second .05/2, the first fails .05; quantiles from a table."""
+    comparisons = [[Effect(3.0, 1.0, freedom)] for freedom in (2.0, 9.0, 40.0)]
+    found = adjusted_intervals(comparisons, 0.95)
+    assert [widened.level for widened in found] == pytest.approx([0.05, 0.025, 0.05 / 3])
+    assert [widened.ends.sign for widened in found] == [0, 1, 1]
+    quantiles = (4.3027, 2.6850, 2.4989)
+    for widened, quantile in zip(found, quantiles, strict=True):
+        assert widened.ends.low == pytest.approx(3 - quantile, abs=1e-3)
+        assert widened.ends.high == pytest.approx(3 + quantile, abs=1e-3)
+
+
+def test_a_comparison_of_two_effects_excludes_zero_exactly_when_holm_rejects_both() -> None:
+    """A small error with few degrees of freedom and a larger one with more: either may be the wider, by the level."""
+    rng = np.random.default_rng(11)
+    for _ in range(200):
+        means = 3 * rng.normal(size=6)
+        errors, freedoms = rng.uniform(0.5, 1.5, (6, 2)), rng.uniform(2, 30, (6, 2))
+        comparisons = [
+            [Effect(float(mean), float(error), float(freedom)) for error, freedom in zip(e, f, strict=True)]
+            for mean, e, f in zip(means, errors, freedoms, strict=True)
+        ]
+        p = (2 * stats.t.sf(np.abs(means)[:, None] / errors, freedoms)).max(axis=1)
+        found = adjusted_intervals(comparisons, 0.95)
+        assert [widened.ends.sign != 0 for widened in found] == _holm_rejects(p, 0.05).tolist()
+        for widened, effects in zip(found, comparisons, strict=True):
+            assert widened.level is not None and widened.ends.low is not None and widened.ends.high is not None
+            halves = [half_width(effect.error, effect.freedom, widened.level) for effect in effects]
+            assert (widened.ends.high - widened.ends.low) / 2 == pytest.approx(max(halves))
 
 
 def test_untestable_comparisons_do_not_widen_the_others() -> None:
     values = [1.0, 2.0, 3.0, 2.0, 1.5]
-    found = adjusted_intervals([[], values, [1.0]], 0.95)
-    assert found == [t_interval([], 0.95), t_interval(values, 0.95), t_interval([1.0], 0.95)]
+    none, found = adjusted_intervals([[], [effect(values)]], 0.95)
+    plain = t_interval(values, 0.95)
+    assert (found.ends, found.level) == (Ends(low=plain.low, high=plain.high), pytest.approx(0.05))
+    assert (none.ends, none.level) == (Ends(low=None, high=None), None)
 
 
 def test_plain_interval_covers_as_often_as_it_says() -> None:

@@ -13,6 +13,7 @@ import torch
 from mtl.config import Config, parse_config
 from mtl.tasks.label_scores import label_metrics
 from tests.helpers.records import run_json, timing_json
+from tests.helpers.verdicts import verdict_json
 
 Json = dict[str, Any]
 
@@ -297,11 +298,11 @@ def _verdicts(
             sign = -1 if lower else 1
             changes = sign * 100 * (joint - single) / single
             change, wide = _interval(changes), _interval(changes, 5.6)
-            verdict = f"undecided ({seeds} seeds)" if seeds < 5 else "no difference shown"
+            verdict = verdict_json() if seeds < 5 else verdict_json(open="seeds", seeds_needed=24)
             if seeds >= 5 and wide["low"] > 0:
-                verdict = "HELPED"
+                verdict = verdict_json("HELPED")
             if seeds >= 5 and wide["high"] < 0:
-                verdict = "HURT"
+                verdict = verdict_json("HURT")
             rows.append(
                 {
                     "method": method, "task": task, "start": "random", "metric": "mse" if lower else "accuracy",
@@ -324,7 +325,8 @@ def _verdicts(
                 "pretrained": _summary(np.array(values["stl"]["fault"]) + 0.04),
                 "change": _interval(5 + np.arange(seeds))}  # fmt: skip
     return {
-        "confidence": 0.95, "tolerance": 0.05, "seeds": list(range(seeds)), "conditional_on_one_pretraining": starts,
+        "confidence": 0.95, "tolerance": 0.05, "margin": 0.01, "version": 2,
+        "seeds": list(range(seeds)), "conditional_on_one_pretraining": starts,
         "tasks": [
             {
                 "name": task, "kind": config.tasks[task].kind, "source": "sensors", "role": config.tasks[task].role,

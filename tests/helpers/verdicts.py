@@ -35,13 +35,22 @@ def method_json(name: str, tasks: list[str], **changes: Any) -> Json:
     } | changes  # fmt: skip
 
 
+def verdict_json(word: str = "not known", **changes: Any) -> Json:
+    """A verdict; one that is not known lacks seeds."""
+    shown, few = word in ("HELPED", "HURT"), word == "not known"
+    return {
+        "word": word, "margin": 0.01, "matters": True if shown else None, "open": "too few seeds" if few else None,
+        "seeds_needed": 5 if few else None,
+    } | changes  # fmt: skip
+
+
 def row_json(method: str, task: str, **changes: Any) -> Json:
     """A method that changes nothing."""
     return {
         "method": method, "task": task, "start": "random", "metric": "accuracy", "role": "main",
         "stl": summary_json(), "joint": summary_json(), "change": interval_json(),
         "adjusted": {"low": None, "high": None}, "gap_closed": None, "ratio": None, "within_tolerance": None,
-        "verdict": "no difference shown",
+        "verdict": verdict_json(),
     } | changes  # fmt: skip
 
 
@@ -57,7 +66,8 @@ def grouping_json(name: str, **changes: Any) -> Json:
 def verdicts_json(tasks: list[Json] = [], methods: list[Json] = [], rows: list[Json] = [], **changes: Any) -> Json:  # noqa: B006
     """Verdicts of some tasks and methods, and nothing beside."""
     return {
-        "confidence": 0.95, "tolerance": 0.05, "seeds": [0, 1], "conditional_on_one_pretraining": False,
+        "confidence": 0.95, "tolerance": 0.05, "margin": 0.01, "version": 2, "seeds": [0, 1],
+        "conditional_on_one_pretraining": False,
         "tasks": tasks, "methods": methods, "rows": rows, "unpaired": [], "forgetting": [], "starts": [],
         "costs": {"parameters": {"stl": {}, "stl_total": 0, "stl_by_start": {}, "methods": {}}},
         "labels": {"entries": [], "averages": []}, "published": None, "capacity": [], "fractions": [],

@@ -18,7 +18,15 @@ from mtl.results.timing import Latency, Timing
 from mtl.results.verdicts import Verdicts
 from tests.helpers.image_results import PARITY, SHARINGS, hundred_config, image_config, write_image_results
 from tests.helpers.records import timing_json
-from tests.helpers.verdicts import interval_json, row_json, summary_json, task_json, typed, verdicts_json
+from tests.helpers.verdicts import (
+    interval_json,
+    row_json,
+    summary_json,
+    task_json,
+    typed,
+    verdict_json,
+    verdicts_json,
+)
 
 from .test_page import Page
 
@@ -160,7 +168,7 @@ def test_a_hundred_tasks_fit_the_terminal(hundred: tuple[str, Verdicts, Path], w
     text = terminal(hundred[1], width)
     assert max(len(line.rstrip()) for line in text.splitlines()) <= width
     assert len([line for line in text.splitlines() if line.startswith("  class_")]) == 2 * 2 * EXTREMES
-    assert "20 of 40 tasks are left out here (20 undecided)" in text
+    assert "20 of 40 tasks are left out here (0 helped, 0 hurt and 20 not known)" in text
     assert "without a single-task model: 60 of 100 tasks" in text
     assert len(text.splitlines()) < 80
 
@@ -177,7 +185,7 @@ def test_what_stands_for_many_tasks() -> None:
     assert drawn(verdicts, verdicts.tasks[:3]) == verdicts.tasks[:3]
     chosen = [row.task for row in extremes(verdicts, "joint")]
     assert chosen == [f"t{number:02}" for number in [*range(28, 18, -1), *range(9, -1, -1)]]
-    rows[14]["verdict"] = "HURT"  # by 1 % only, but shown
+    rows[14]["verdict"] = verdict_json("HURT")  # by 1 % only, but shown
     assert "t14" in [row.task for row in extremes(typed(content), "joint")]
 
 

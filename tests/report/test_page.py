@@ -10,12 +10,11 @@ import pytest
 import yaml
 
 from mtl.errors import UserError
-from mtl.report.page import tally, write_report
+from mtl.report.page import write_report
 from mtl.report.timings import write_timings_js
 from mtl.report.words import Json, verdict_text
-from mtl.results.verdicts import Row
 from tests.helpers.results import write_results
-from tests.helpers.verdicts import row_json, typed, verdicts_json
+from tests.helpers.verdicts import interval_json, typed, verdict_json
 
 VOID = {"meta", "link", "br", "img", "hr", "input"}
 
@@ -141,7 +140,7 @@ def test_figures_are_also_files_and_old_ones_go(tmp_path: Path) -> None:
     assert stale.name not in files
     assert all(file.read_bytes().startswith(b"\x89PNG") for file in stale.parent.iterdir())
     shown = path.read_text(encoding="utf-8")
-    assert "undecided (2 seeds)" in shown and "a verdict needs five" in shown
+    assert "not known: too few seeds" in shown and "a verdict needs 5" in shown
     assert "Where pretraining helps" not in shown and "Forgetting" not in shown
 
 
@@ -160,19 +159,27 @@ def test_a_page_without_any_output_still_shows_the_verdicts(tmp_path: Path) -> N
     verdicts["rows"][0]["change"] = {"mean": None, "low": None, "high": None, "n": 0}
     shown = write_report(config, typed(verdicts), tmp_path).read_text(encoding="utf-8")
     assert shown.count("is not shown") >= 6
-    assert "undecided (1 seeds)" in shown
+    assert "not known: too few seeds" in shown
 
 
-def test_a_gain_that_is_unsure_is_called_so_as_in_the_terminal(tmp_path: Path) -> None:
-    config, verdicts = write_results(tmp_path / "elsewhere", methods=("joint",), seeds=1)
+def test_what_the_verdicts_rest_on_is_said_where_it_stands(tmp_path: Path) -> None:
+    config, verdicts = write_results(tmp_path / "elsewhere", methods=("joint",))
+    level = {"change": interval_json(0.1, -0.2, 0.4, 5), "verdict": verdict_json("LEVEL")}
     for row in verdicts["rows"]:
-        row |= {"verdict": "no difference shown", "change": {"mean": 0.0, "low": -1.0, "high": 1.0, "n": 5}}
-    sure = write_report(config, typed(verdicts), tmp_path).read_text(encoding="utf-8")
-    assert "unsure" not in sure
-    verdicts["rows"][0]["change"] = {"mean": 2.0, "low": 1.0, "high": 3.0, "n": 5}
+        row |= level
+    verdicts["margin"] = {"fault": 0.02}
+    shown = write_report(config, typed(verdicts), tmp_path).read_text(encoding="utf-8")
+    assert "= LEVEL" in shown and "5 level" in shown
+    assert "or lies within the margin of ±1 % (fault ±2 %) (LEVEL)" in shown
+    assert "not known, " not in shown
+    open_ = {"change": interval_json(2.0, 1.0, 3.0, 5), "verdict": verdict_json(open="seeds", seeds_needed=1024)}
+    verdicts["rows"][0] |= open_
+    verdicts["rows"][1]["verdict"] = verdict_json(open="test data", seeds_needed=None)
     shown = " ".join(Page(write_report(config, typed(verdicts), tmp_path).read_text(encoding="utf-8")).text)
-    assert shown.count("gain, unsure") == 2  # in the matrix and in the method's own table
-    assert "unsure: the interval shown excludes zero" in shown
+    for said in ("not known: 1,024 seeds", "not known: more test data", "80 %", "though the interval shown excludes"):
+        assert said in shown
+    verdicts["margin"] = 0.0
+    assert "(LEVEL)" not in write_report(config, typed(verdicts), tmp_path).read_text(encoding="utf-8")
 
 
 def test_outputs_of_a_removed_method_change_nothing(tmp_path: Path) -> None:
@@ -205,14 +212,6 @@ def test_times_leave_the_page_as_it_is(tmp_path: Path) -> None:
     shutil.copytree(tmp_path / "elsewhere" / "timings", tmp_path / "timings")
     write_timings_js(tmp_path, typed(verdicts))
     assert write_report(config, typed(verdicts), tmp_path).read_bytes() == before
-
-
-def test_tally_counts_in_words() -> None:
-    def rows(*words: str) -> list[Row]:
-        return typed(verdicts_json(rows=[row_json("joint", "fault", verdict=word) for word in words])).rows
-
-    assert tally(rows("HELPED", "HURT", "HURT", "no difference shown")) == "1 helped, 2 hurt and 1 shows no difference"
-    assert tally(rows("undecided (3 seeds)")) == "0 helped, 0 hurt and 1 undecided"
 
 
 def test_report_imports_neither_torch_nor_mlflow() -> None:

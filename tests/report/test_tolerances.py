@@ -20,7 +20,7 @@ def test_one_tolerance_is_said_of_its_kind_of_task() -> None:
     assert [row.task for row in group.rows] == ["near", "far"]
     assert group.meaning == (
         "For a forecast: whether the interval of joint MSE / STL MSE stays below 1.05 (yes), above it (no), or on both "
-        "sides (undecided)."
+        "sides (not known)."
     )
 
 

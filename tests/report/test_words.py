@@ -6,15 +6,18 @@ from mtl.report.words import (
     change_text,
     interval_text,
     listed,
+    margin_text,
     metric_label,
     share_text,
     signed,
+    tally,
     value_text,
     verdict_class,
     verdict_text,
 )
 from mtl.results.statistics import Statistic
-from tests.helpers.verdicts import interval_json, row_json, typed, verdicts_json
+from mtl.results.verdicts import Row
+from tests.helpers.verdicts import Json, row_json, typed, verdict_json, verdicts_json
 
 
 @pytest.mark.parametrize(
@@ -53,26 +56,39 @@ def test_names() -> None:
     assert listed([]) == ""
 
 
+def rows(*verdicts: Json) -> list[Row]:
+    return typed(verdicts_json(rows=[row_json("joint", "fault", verdict=verdict) for verdict in verdicts])).rows
+
+
+LITTLE = verdict_json("HURT", matters=False)
+
+
 @pytest.mark.parametrize(
-    ("low", "high", "verdict", "said"),
+    ("verdict", "wide", "narrow", "kind"),
     [
-        (1.0, 2.0, "HELPED", "HELPED"),
-        (1.0, 2.0, "no difference shown", "gain, unsure"),
-        (-2.0, -1.0, "no difference shown", "loss, unsure"),
-        (-1.0, 1.0, "no difference shown", "no difference shown"),
-        (None, None, "undecided (3 seeds)", "undecided (3 seeds)"),
+        (verdict_json("HELPED"), "HELPED", "HELPED", "helped"),
+        (verdict_json("HURT"), "HURT", "HURT", "hurt"),
+        (LITTLE, "HURT, too little to matter", "HURT, little", "level"),
+        (verdict_json("LEVEL"), "LEVEL", "LEVEL", "level"),
+        (verdict_json(open="seeds", seeds_needed=24), "not known: 24 seeds", "not known", "unknown"),
+        (verdict_json(), "not known: too few seeds", "not known", "unknown"),
     ],
 )
-def test_a_verdict_never_seems_to_contradict_its_interval(
-    low: float | None, high: float | None, verdict: str, said: str
-) -> None:
-    row = row_json("joint", "fault", verdict=verdict, change=interval_json(0.0, low, high))
-    assert verdict_text(typed(verdicts_json(rows=[row])).rows[0]) == said
+def test_a_verdict_with_and_without_room(verdict: Json, wide: str, narrow: str, kind: str) -> None:
+    (row,) = rows(verdict)
+    assert (verdict_text(row), verdict_text(row, narrow=True)) == (wide, narrow)
+    assert verdict_class(row.verdict) == kind
 
 
-@pytest.mark.parametrize(
-    ("verdict", "kind"),
-    [("HELPED", "helped"), ("HURT", "hurt"), ("no difference shown", "none"), ("undecided (3 seeds)", "undecided")],
-)
-def test_kinds_of_verdict(verdict: str, kind: str) -> None:
-    assert verdict_class(verdict) == kind
+def test_tally_counts_in_words() -> None:
+    helped, hurt, level, unknown = (verdict_json(word) for word in ("HELPED", "HURT", "LEVEL", "not known"))
+    assert tally(rows(helped, hurt, hurt, unknown)) == "1 helped, 2 hurt and 1 not known"
+    assert tally(rows(unknown)) == "0 helped, 0 hurt and 1 not known"
+    assert tally(rows(hurt, level, level)) == "0 helped, 1 hurt and 2 level"
+    assert tally(rows(level, LITTLE)) == "0 helped, 0 hurt and 2 level or too little to matter"
+
+
+def test_the_margin_in_words() -> None:
+    own = {"fault": 0.02, "near": 0.1}
+    for margin, said in ((0.01, "±1 %"), (0.005, "±0.5 %"), (own, "±1 % (fault ±2 % and near ±10 %)")):
+        assert margin_text(typed(verdicts_json(margin=margin))) == said

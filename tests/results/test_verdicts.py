@@ -9,9 +9,10 @@ import pytest
 from mtl.errors import UserError
 from mtl.results.means import Means
 from mtl.results.statistics import Interval
+from mtl.results.verdict import Verdict
 from mtl.results.verdicts import Verdicts
 from tests.helpers.results import write_results
-from tests.helpers.verdicts import grouping_json
+from tests.helpers.verdicts import grouping_json, verdict_json
 
 Json = dict[str, Any]
 SUMMARY: Json = {"mean": 0.1 + 0.2, "low": None, "high": None, "values": [0.1 + 0.2]}
@@ -61,7 +62,7 @@ def test_what_is_read_is_written_with_the_same_bytes(content: Json, tmp_path: Pa
 
 
 def test_every_part_that_is_not_there_is_missed(content: Json) -> None:
-    for key in content.keys() - {"tuning"}:
+    for key in content.keys() - {"tuning", "version"}:
         with pytest.raises(UserError, match=rf"^verdicts.json: `{key}` is missing"):
             Verdicts.parse({name: value for name, value in content.items() if name != key}, "verdicts.json")
 
@@ -70,7 +71,7 @@ def test_every_part_that_is_not_there_is_missed(content: Json) -> None:
     ("place", "value", "message"),
     [
         (("rows", 0, "change", "mean"), "high", r"`rows.0.change.mean` should be a valid number, found 'high'"),
-        (("rows", 0, "within_tolerance"), "maybe", r"`rows.0.within_tolerance` should be 'yes', 'no' or 'undecided'"),
+        (("rows", 0, "within_tolerance"), "maybe", r"`rows.0.within_tolerance` should be 'yes', 'no' or 'not known'"),
         (("rows", 0, "stl", "n"), 2, r"`rows.0.stl.n` is not a known key"),
         (("methods", 0, "lam"), 0.2, r"`methods.0"),
     ],
@@ -84,6 +85,43 @@ def test_a_value_of_another_kind_is_named_with_its_place(
     here[place[-1]] = value
     with pytest.raises(UserError, match=message):
         Verdicts.parse(content, "verdicts.json")
+
+
+def test_verdicts_of_the_first_version_are_read(content: Json) -> None:
+    """They held words, and had no margin: every change that was shown matters."""
+    del content["version"], content["margin"]
+    words = ["HELPED", "HURT", "no difference shown", "undecided (2 seeds)"]
+    for row, word in zip(content["rows"], words * 9, strict=False):
+        row["verdict"] = word
+    content["rows"][0]["within_tolerance"] = "undecided"
+    verdicts = Verdicts.parse(content, "verdicts.json")
+    assert verdicts.margin == 0.0 and verdicts.rows[0].within_tolerance == "not known"
+    found = [(row.verdict.text, row.verdict.matters) for row in verdicts.rows[:4]]
+    assert found == [("HELPED", True), ("HURT", True), ("not known", None), ("not known: too few seeds", None)]
+    content["rows"][1]["verdict"] = 3
+    with pytest.raises(UserError, match=r"`rows.1.verdict` should be"):
+        Verdicts.parse(content, "verdicts.json")
+
+
+@pytest.mark.parametrize(
+    ("verdict", "text", "kinds"),
+    [
+        (verdict_json("HELPED"), "HELPED", (True, False, False)),
+        (verdict_json("HURT"), "HURT", (False, True, False)),
+        (verdict_json("HELPED", matters=False), "HELPED, too little to matter", (False, False, True)),
+        (verdict_json("LEVEL"), "LEVEL", (False, False, True)),
+        (verdict_json(), "not known: too few seeds", (False, False, False)),
+        (verdict_json(open="seeds", seeds_needed=1024), "not known: 1,024 seeds", (False, False, False)),
+        (verdict_json(open="seeds", seeds_needed=None), "not known: more seeds", (False, False, False)),
+        (verdict_json(open="test data", seeds_needed=None), "not known: more test data", (False, False, False)),
+        (verdict_json(open="undefined", seeds_needed=None), "not known: STL is 0", (False, False, False)),
+        (verdict_json(open="margin", seeds_needed=None), "not known", (False, False, False)),
+    ],
+)
+def test_a_verdict_in_words(verdict: Json, text: str, kinds: tuple[bool, bool, bool]) -> None:
+    found = Verdict.model_validate(verdict)
+    assert found.text == text
+    assert (found.helped, found.hurt, found.level) == kinds
 
 
 def test_the_rows_of_a_method_follow_the_tasks(content: Json) -> None:

@@ -1,4 +1,4 @@
-"""`evaluate.tolerance`: one share for tasks of numbers, or one of its own for each of some tasks."""
+"""`evaluate.tolerance` and `evaluate.margin`: one share for all tasks, or one of its own for each of some tasks."""
 
 import math
 from typing import Any
@@ -11,7 +11,7 @@ from mtl.errors import ConfigError
 Json = dict[str, Any]
 
 
-def config(tolerance: object, **sections: Any) -> Config:
+def config(tolerance: object = 0.05, **sections: Any) -> Config:
     """A forecast, and a label alone of which has its own metric."""
     windows = {"source": "plant", "input_len": 48}
     raw: Json = {
@@ -61,3 +61,38 @@ def test_a_share_of_another_form_is_refused_in_one_message(wrong: object) -> Non
 def test_a_tolerance_that_could_not_be_answered_is_refused(tolerance: Json, sections: Json, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         config(tolerance, **sections)
+
+
+def test_a_margin_holds_for_every_task_and_a_mapping_leaves_the_others_theirs() -> None:
+    def margins(**evaluate: object) -> dict[str, float]:
+        made = config(evaluate=evaluate)
+        return {name: made.evaluate.margin_of(name) for name in made.tasks}
+
+    assert margins() == {"ahead": 0.01, "fault": 0.01}
+    assert margins(margin=0) == {"ahead": 0.0, "fault": 0.0}
+    assert margins(margin=0.02) == {"ahead": 0.02, "fault": 0.02}
+    assert margins(margin={"fault": 0.005}) == {"ahead": 0.01, "fault": 0.005}
+
+
+@pytest.mark.parametrize("wrong", ["small", -0.01, True, None, [0.1], 1, 1.0, {"fault": 1}, {"fault": "low"}])
+def test_a_margin_of_another_form_is_refused_in_one_message(wrong: object) -> None:
+    """1 is refused as well: it would be a whole metric, and is written by those who mean 1 %."""
+    with pytest.raises(
+        ConfigError,
+        match=r"`evaluate.margin`: should be a share of at least 0 and below 1 such as 0.01 \(1 % of the single-task "
+        r"value\), or a share for each of some tasks such as \{fault: 0.02\}, found",
+    ):
+        config(evaluate={"margin": wrong})
+
+
+@pytest.mark.parametrize(
+    ("margin", "sections", "message"),
+    [
+        ({"coin": 0.1}, {}, r"`evaluate.margin` should name tasks among ahead, fault, found 'coin'"),
+        ({"fault": 0.1}, {"baseline": {"tasks": ["ahead"]}},
+         r"`evaluate.margin.fault` should be left out, or `baseline.tasks` name fault, which has no single"),
+    ],
+)  # fmt: skip
+def test_a_margin_of_no_comparison_is_refused(margin: Json, sections: Json, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        config(evaluate={"margin": margin}, **sections)
