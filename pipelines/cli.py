@@ -50,7 +50,7 @@ def validate() -> None:
     from mtl.config import load_config
     from pipelines.plugin_checks import check_plugins
     from pipelines.preflight import check_written_out, missing_files
-    from pipelines.sample_sizes import predictions_note
+    from pipelines.sample_sizes import sizes_note
     from pipelines.study.search_space import arms
     from pipelines.study.search_space import check as check_tuning
 
@@ -66,8 +66,7 @@ def validate() -> None:
     }  # fmt: skip
     said = ", ".join(f"{count} {thing}{'' if count == 1 else 's'}" for thing, count in counts.items())
     print(f"params.yaml is fine: {said}.")
-    sized = predictions_note(config, ROOT)
-    for note in [*untried, *missing_files(config, ROOT), *([sized] if sized else [])]:
+    for note in [*untried, *missing_files(config, ROOT), sizes_note(config, ROOT)]:
         print(f"note: {note}.")
 
 

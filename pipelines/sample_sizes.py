@@ -1,4 +1,6 @@
-"""How large results/predictions.parquet will be, as far as the sources are prepared: said before anything trains."""
+"""Sizes of results/predictions.parquet and losses.parquet, as far as the sources are prepared: told before anything
+trains.
+"""
 
 import json
 from pathlib import Path
@@ -7,41 +9,53 @@ from typing import Any
 from mtl.config import Config
 from mtl.config.inputs import Held, kind_named
 from mtl.errors import UserError
-from mtl.paths import PREDICTIONS, PREPARED
+from mtl.paths import LOSSES, PREDICTIONS, PREPARED
 
 NUMBER, ROW = 4, 6
 """Bytes of a predicted number, which hardly compresses, and of what stands beside it in a row."""
+LOSS_ROW = 18
+"""Bytes of a row of losses: a loss, an error of eight bytes, and what stands beside them; half of it where the error is
+0 or 1."""
 MEGABYTE = 1e6
 
 
-def predictions_note(config: Config, root: Path) -> str | None:
-    """One sentence for `mtl validate`; None where predictions are left out."""
-    if not config.evaluate.predictions:
-        return None
-    total, waiting = 0, dict[str, None]()
+def sizes_note(config: Config, root: Path) -> str:
+    """One sentence for `mtl validate`."""
+    predictions, losses, waiting = 0, 0, dict[str, None]()
     for name, task in config.tasks.items():
         try:
-            total += _bytes(config, name, root)
+            samples, numbers = _test_part(config, name, root)
         except (OSError, ValueError, KeyError, UserError):  # not prepared, or with settings of before
             waiting[task.source] = None
-    out = f"`evaluate.predictions: false` leaves {PREDICTIONS} out"
-    if not total:
-        return f"the size of {PREDICTIONS} is told once data are prepared (`mtl repro index`); {out}"
+            continue
+        runs = _runs(config, name)
+        predictions += samples * (runs + 1) * (NUMBER * numbers + ROW)
+        losses += samples * runs * LOSS_ROW
+    kept = config.evaluate.predictions
+    out = f"; `evaluate.predictions: false` leaves {PREDICTIONS} out" if kept else ""
+    if not losses:
+        files = f"the sizes of {PREDICTIONS} and {LOSSES} are" if kept else f"the size of {LOSSES} is"
+        return f"{files} told once data are prepared (`mtl repro index`){out}"
     more = f", besides those of {', '.join(waiting)}, which are not prepared yet" if waiting else ""
-    return f"{PREDICTIONS} will take about {_shown(total)}{more}; {out}"
+    first = f"{PREDICTIONS} will take about {_shown(predictions)} and " if kept else ""
+    return f"{first}{LOSSES}{'' if kept else ' will take'} at most {_shown(losses)}{more}{out}"
 
 
-def _bytes(config: Config, name: str, root: Path) -> int:
-    """Bytes of the predictions of one task by all runs, and of its truth; an error where its source is not prepared."""
+def _test_part(config: Config, name: str, root: Path) -> tuple[int, int]:
+    """(rows or samples of the test part of a task, numbers predicted of each); an error where its source is not
+    prepared."""
     task = config.tasks[name]
     meta: dict[str, Any] = json.loads((root / PREPARED / task.source / "meta.json").read_text(encoding="utf-8"))
     kind = kind_named(meta.get("kind"))
     held = Held(task.source, kind, meta["columns"], meta["classes"], meta.get("numbers", []))
-    samples = meta["splits"][0]["count"]["test"]
+    return int(meta["splits"][0]["count"]["test"]), task.predicted(name, held)
+
+
+def _runs(config: Config, name: str) -> int:
+    """Number of runs that are measured on a task."""
     alone = len(config.baseline.starts) * (name in config.baseline_tasks)
     joint = sum(name in config.judged_tasks(method) for method in config.finetune.methods)
-    runs = len(config.base.seeds) * (alone + joint)
-    return int(samples * (runs + 1) * (NUMBER * task.predicted(name, held) + ROW))
+    return len(config.base.seeds) * (alone + joint + config.simple.enabled)
 
 
 def _shown(count: int) -> str:

@@ -42,6 +42,8 @@ training loss. The mean of `error` over the samples is the task's primary metric
 and 1 less it where higher is (accuracy, AUC); for a metric that is no mean of the samples' errors these are the
 pseudo-values of `mtl/tasks/sample_errors.py`. It is null for the calibration error, and where the samples leave the
 metric undefined.
+Models of the stage `specialise` are not among the runs: they serve tasks in groupings, which are compared by their
+metrics alone; each predicts from its own folder (`mtl.load_model`).
 `block` numbers the parts of the test samples that count as independent of each other: stretches of a series,
 groups (people) where the source has some, else single samples.
 """

@@ -12,7 +12,7 @@ class Slice(Part):
     by: str
     """A label of the source, `groups` or `class`."""
     value: str
-    """Name of a class, or number of a group; empty for samples without that label."""
+    """Name of a class, or number of a group; empty for samples without that label, or of nobody that is known."""
     task: str
     method: str
     """`stl` for single-task runs."""

@@ -14,13 +14,16 @@ from tests.helpers.cases import Refusal, attempt, params
 from tests.helpers.data_files import make_source
 
 
-def look_up(kind: str, task: dict[str, Any], root: Path, monkeypatch: pytest.MonkeyPatch) -> Refusal | None:
+def look_up(
+    kind: str, task: dict[str, Any], root: Path, monkeypatch: pytest.MonkeyPatch, slices: tuple[str, ...] = ()
+) -> Refusal | None:
     source = make_source(kind, root)
     write_prepared(read_source("own", source, root), root / PREPARED / "own", {})
     raw = params(source.model_dump(mode="json", exclude_none=True)) | {"tasks": {"t": {"source": "own"} | task}}
+    raw["evaluate"] = {"slices": list(slices)}
     (root / "params.yaml").write_text(yaml.safe_dump(raw))
     monkeypatch.chdir(root)
-    return attempt(index.main, root, "`tasks.t.")
+    return attempt(index.main, root, "`evaluate.slices`" if slices else "`tasks.t.")
 
 
 GOOD: list[tuple[str, dict[str, Any]]] = [
@@ -79,3 +82,22 @@ def test_what_it_cannot(
 ) -> None:
     found = look_up(kind, task, tmp_path, monkeypatch)
     assert isinstance(found, Refusal) and message in found.message
+
+
+ACTIVITY = {"kind": "classification", "label": "activity"}
+SLICES: list[tuple[str, dict[str, Any], tuple[str, ...], str | None]] = [
+    ("har", ACTIVITY, ("groups", "activity", "class"), None),
+    ("har", ACTIVITY, ("person",), "should be among activity, groups, class (labels of the sources, groups of their "),
+    ("series", {"kind": "binary", "input_len": 2, "label": {"coin": 5}}, ("groups",), "no source of a task has groups"),
+]
+
+
+@pytest.mark.parametrize(("kind", "task", "slices", "message"), SLICES)
+def test_slices_are_looked_up_in_the_data(
+    kind: str, task: dict[str, Any], slices: tuple[str, ...], message: str | None, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    found = look_up(kind, task, tmp_path, monkeypatch, slices)
+    assert (found is None) == (message is None)
+    assert found is None or (message is not None and message in found.message)
+    assert (tmp_path / "data/index.json").exists() == (message is None)

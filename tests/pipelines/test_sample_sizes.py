@@ -1,12 +1,12 @@
-"""The size of the predictions that `mtl validate` states, against that of the file."""
+"""Sizes of predictions and losses that `mtl validate` states."""
 
 import json
 from pathlib import Path
 
 import pytest
 
-from mtl.paths import PREDICTIONS, PREPARED
-from pipelines.sample_sizes import predictions_note
+from mtl.paths import LOSSES, PREDICTIONS, PREPARED
+from pipelines.sample_sizes import sizes_note
 from tests.experiment.conftest import configure
 
 META = {
@@ -18,24 +18,35 @@ META = {
 
 def test_the_size_counts_every_number_of_every_run(tmp_path: Path) -> None:
     config = configure()
-    said = predictions_note(config, tmp_path)
-    assert said is not None and "is told once data are prepared" in said
+    said = sizes_note(config, tmp_path)
+    assert said.startswith(f"the sizes of {PREDICTIONS} and {LOSSES} are told once data are prepared")
     file = tmp_path / PREPARED / "line" / "meta.json"
     file.parent.mkdir(parents=True)
     file.write_text(json.dumps(META))
-    said = predictions_note(config, tmp_path)
-    # Two runs a seed and the truth, of 8 numbers ahead, 3 chances and 2, 4 bytes each, and 6 bytes a row.
-    expected = 100_000 * 5 * (4 * (8 + 3 + 2) + 3 * 6) / 1e6
-    assert (
-        said
-        == f"{PREDICTIONS} will take about {expected:.0f} MB; `evaluate.predictions: false` leaves {PREDICTIONS} out"
+    said = sizes_note(config, tmp_path)
+    # Of a single network, a simple model and a joint run a seed, and the truth: 8 numbers ahead, 3 chances and 2, 4 bytes
+    # each, and 6 bytes a row.
+    runs = 2 * (2 + config.simple.enabled)
+    expected = 100_000 * (runs + 1) * (4 * (8 + 3 + 2) + 3 * 6) / 1e6
+    losses = 100_000 * 3 * runs * 18 / 1e6
+    assert said == (
+        f"{PREDICTIONS} will take about {expected:.0f} MB and {LOSSES} at most {losses:.0f} MB; "
+        f"`evaluate.predictions: false` leaves {PREDICTIONS} out"
     )
-    assert predictions_note(configure(evaluate={"predictions": False}), tmp_path) is None
+    alone = sizes_note(configure(evaluate={"predictions": False}), tmp_path)
+    assert alone == f"{LOSSES} will take at most {losses:.0f} MB"
 
 
-@pytest.mark.parametrize("content", ["{", "{}", json.dumps(META | {"classes": {}})])
-def test_data_of_other_settings_are_not_counted(content: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("{", "are told once data are prepared"),
+        ("{}", "are told once data are prepared"),
+        (json.dumps(META | {"classes": {}}), "besides those of line, which are not prepared yet; "),
+    ],
+)
+def test_data_of_other_settings_are_not_counted(content: str, words: str, tmp_path: Path) -> None:
     file = tmp_path / PREPARED / "line" / "meta.json"
     file.parent.mkdir(parents=True)
     file.write_text(content)
-    assert predictions_note(configure(), tmp_path) is not None
+    assert words in sizes_note(configure(), tmp_path)
