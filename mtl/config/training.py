@@ -62,8 +62,8 @@ class StoppingConfig(Section):
     """Measure of an epoch on validation data. `combined`: the mean error of the main tasks by λ, labels by their error
     rate; `forecast`: the mean error of the tasks of numbers alone, forecasts and regressions; `constrained`: the error
     of the labels among the epochs that keep each task of numbers within `tolerance` of its single-task run. They differ
-    for runs that train both numbers and labels alone: any other run is judged by the mean of its tasks. A label is never
-    the constraint; whether one was kept is answered after training (`evaluate.tolerance`)."""
+    for runs that train both numbers and labels alone: any other run is judged by the mean of its tasks. A label is
+    never the constraint; whether one was kept is answered after training (`evaluate.tolerance`)."""
     patience: PositiveInt | None = 5
     """Epochs without improvement before training ends; null trains to the end. The best epoch is kept either way."""
     tolerance: Fraction = 0.05

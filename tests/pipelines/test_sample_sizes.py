@@ -24,8 +24,8 @@ def test_the_size_counts_every_number_of_every_run(tmp_path: Path) -> None:
     file.parent.mkdir(parents=True)
     file.write_text(json.dumps(META))
     said = sizes_note(config, tmp_path)
-    # Of a single network, a simple model and a joint run a seed, and the truth: 8 numbers ahead, 3 chances and 2, 4 bytes
-    # each, and 6 bytes a row.
+    # Of a single network, a simple model and a joint run a seed, and the truth: 8 numbers ahead, 3 chances and 2, 4
+    # bytes each, and 6 bytes a row.
     runs = 2 * (2 + config.simple.enabled)
     expected = 100_000 * (runs + 1) * (4 * (8 + 3 + 2) + 3 * 6) / 1e6
     losses = 100_000 * 3 * runs * 18 / 1e6
