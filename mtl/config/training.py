@@ -73,6 +73,14 @@ class StoppingConfig(Section):
     """Weight of the labels in `combined` for methods that have no λ of their own."""
 
 
+class EmaAverage(Section):
+    """Exponential moving average of the weights over the steps."""
+
+    kind: Literal["ema"]
+    decay: Annotated[float, Field(gt=0, lt=1, strict=True)] = 0.98
+    """Share of the average that stays at each step: with 0.98 it reaches back about 50 steps, at first fewer."""
+
+
 class TrainConfig(Section):
     """`train`: one budget for baselines and joint runs alike."""
 
@@ -86,6 +94,8 @@ class TrainConfig(Section):
     """Schedule of the learning rate, per step."""
     clip: PositiveFloat | None = 1.0
     """Global norm of the combined gradient; null does not clip."""
+    average: EmaAverage | None = None
+    """Weights that are validated, kept and tested: an average over the steps, or null, those of the step itself."""
     sampler: SamplerConfig = SamplerConfig()
     stopping: StoppingConfig = StoppingConfig()
     watch_test: bool = False

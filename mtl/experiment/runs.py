@@ -24,6 +24,7 @@ from mtl.paths import REFERENCE
 from mtl.results.numbers import TaskMetrics
 from mtl.results.reference import Reference
 from mtl.seeding import make_deterministic, resolve_device, stable_seed
+from mtl.training.average import Average
 from mtl.training.fit import fit
 from mtl.training.measure import measure
 from mtl.training.state import Budget, Fitted, TrainingData, TrainingState
@@ -123,7 +124,8 @@ def _prepare(
     pools = {split: [pool.to(device) for pool in data.select(phase.tasks, split)] for split in SPLITS}
     instruments = build_instruments(train, method, specs, pools, plan).to(device)
     starts = {} if method.curriculum is None else method.curriculum.start_epoch
-    state = TrainingState(specs, model, balancer, optimiser, selector, instruments)
+    average = None if train.average is None else Average(model, train.average.decay)
+    state = TrainingState(specs, model, balancer, optimiser, selector, instruments, average=average)
     return state, TrainingData(pools["train"], pools["val"], plan, starts)
 
 

@@ -75,19 +75,21 @@ def fit(state: TrainingState, data: TrainingData, budget: Budget, checkpoint: Ch
                 tally.norms[i] = norm = descent.gradient_norm()
                 finite.look_at_gradient(i, norm, model)
                 descent.step(norm)
+                state.step_taken()
             save = i + 1 < len(steps) and checkpoint.due()
             if save or finite.due(i + 1):
                 finite.look(i + 1)
             if save:
                 state.save(checkpoint, epoch - 1, tally)
-        metrics, _ = measure(model, data.val, specs)
-        instruments.end_epoch(epoch, model, data.train)
-        check_score(selector.score(metrics), epoch)
-        if selector.update(epoch, metrics):
-            state.keep(epoch)
-        fitted.stopped = "patience" if selector.exhausted(epoch) and epoch < budget.epochs else "end"
         lam = balancer.share((fitted.steps - 1) / total)
-        record = _record(epoch, rate, lam, tally, metrics, state)
+        with state.averaged():
+            metrics, _ = measure(model, data.val, specs)
+            instruments.end_epoch(epoch, model, data.train)
+            check_score(selector.score(metrics), epoch)
+            if selector.update(epoch, metrics):
+                state.keep(epoch)
+            record = _record(epoch, rate, lam, tally, metrics, state)
+        fitted.stopped = "patience" if selector.exhausted(epoch) and epoch < budget.epochs else "end"
         fitted.epochs.append(record)
         state.save(checkpoint, epoch)
         yield record

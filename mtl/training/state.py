@@ -1,6 +1,7 @@
 """The state of a training: all that its steps change, and so all that a saved state holds."""
 
 from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
 import torch
@@ -13,6 +14,7 @@ from mtl.errors import UserError
 from mtl.models.build import MultiTaskModel
 from mtl.results.history import Epoch, Start
 from mtl.tasks.base import TaskSpec
+from mtl.training.average import Average
 from mtl.training.checkpoint import Checkpoint
 from mtl.training.instruments import Instruments
 from mtl.training.optimiser import LrSchedule
@@ -104,6 +106,7 @@ class TrainingState:
         selector: which epoch is kept.
         instruments: what watches.
         fitted: what was done so far.
+        average: of the network over the steps, which is measured and kept in its place; None: the network itself is.
     """
 
     specs: dict[str, TaskSpec]
@@ -113,11 +116,24 @@ class TrainingState:
     selector: Selector
     instruments: Instruments = field(default_factory=Instruments)
     fitted: Fitted = field(default_factory=Fitted)
+    average: Average | None = None
 
     @property
     def modules(self) -> dict[str, nn.Module]:
         """Name in a saved state → module whose tensors the state holds."""
-        return {"model": self.model, "balancer": self.balancer} | self.instruments.modules
+        held: dict[str, nn.Module] = {"model": self.model, "balancer": self.balancer}
+        if self.average is not None:
+            held["average"] = self.average
+        return held | self.instruments.modules
+
+    def step_taken(self) -> None:
+        """Lets the average take in the weights after a step of the optimiser."""
+        if self.average is not None:
+            self.average.update()
+
+    def averaged(self) -> AbstractContextManager[None]:
+        """Context in which the network carries the weights that are measured and kept."""
+        return nullcontext() if self.average is None else self.average.in_place()
 
     def keep(self, epoch: int) -> None:
         """Keeps the network as it is now, after an epoch (0: before the first step), as the best so far."""

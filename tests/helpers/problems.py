@@ -19,6 +19,7 @@ from mtl.config import (
     Task,
     TimeDartEncoder,
 )
+from mtl.config.encoder import EncoderConfig
 from mtl.data.inputs.windows import Windows
 from mtl.data.loading.pools import Pool, Target
 from mtl.data.loading.sampling import JointPlan
@@ -26,6 +27,7 @@ from mtl.data.loading.tasks import TaskSet, build_tasks
 from mtl.models.build import MultiTaskModel, build_model
 from mtl.results.history import Epoch
 from mtl.tasks.base import TaskSpec
+from mtl.training.average import Average
 from mtl.training.checkpoint import Checkpoint
 from mtl.training.fit import fit
 from mtl.training.instruments import Instruments
@@ -114,7 +116,7 @@ class Run:
     seed: int = 0
     batch_size: int = 16
     lr: float = 3e-3
-    encoder: TimeDartEncoder = ENCODER
+    encoder: EncoderConfig = ENCODER
     balancer: Balancer | None = None
     frozen: bool = False
     clip: float | None = 1.0
@@ -122,6 +124,8 @@ class Run:
     stopping: StoppingConfig = field(default_factory=lambda: StoppingConfig(patience=None))
     sampler: SamplerConfig = field(default_factory=SamplerConfig)
     checkpoint: Path | None = None
+    decay: float | None = None
+    """Of the average of the weights; None: there is none."""
     seconds: float = 3600.0
     """Age at which a state is due in the middle of an epoch."""
 
@@ -143,7 +147,10 @@ class Run:
         )
         selector = Selector(self.stopping, list(self.specs.values()))
         instruments = Instruments(self.probes)
-        self.state = TrainingState(self.specs, self.model, self.balancer, self.optimiser, selector, instruments)
+        average = None if self.decay is None else Average(self.model, self.decay)
+        self.state = TrainingState(
+            self.specs, self.model, self.balancer, self.optimiser, selector, instruments, average=average
+        )
 
     @property
     def fitted(self) -> Fitted:
