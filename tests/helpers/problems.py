@@ -125,7 +125,7 @@ class Run:
     sampler: SamplerConfig = field(default_factory=SamplerConfig)
     checkpoint: Path | None = None
     decay: float | None = None
-    """Of the average of the weights; None: there is none."""
+    """Decay of the average of the weights; None: nothing is averaged."""
     seconds: float = 3600.0
     """Age at which a state is due in the middle of an epoch."""
 

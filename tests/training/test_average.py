@@ -63,9 +63,9 @@ def test_training_goes_on_as_without_it_and_the_average_is_what_is_measured_and_
     assert [e.train for e in plain.fitted.epochs] == [e.train for e in averaged.fitted.epochs]
     assert [e.val for e in plain.fitted.epochs] != [e.val for e in averaged.fitted.epochs]
     assert plain.fitted.start == averaged.fitted.start
-    found, _ = measure(averaged.model, data.pools["val"], averaged.specs)
+    kept, _ = measure(averaged.model, data.pools["val"], averaged.specs)
     best = averaged.fitted.best_epoch
-    assert best > 0 and found == averaged.fitted.epochs[best - 1].val
+    assert best > 0 and kept == averaged.fitted.epochs[best - 1].val
     assert averaged.state.average is not None
     assert averaged.state.average.steps == averaged.fitted.steps == plain.fitted.steps
 
