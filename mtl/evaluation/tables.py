@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Final
 
 import pandas as pd
 
@@ -12,7 +13,7 @@ from mtl.results.means import Means
 from mtl.results.numbers import SPLITS
 from mtl.results.record import Detail, Pretraining, Run
 
-SIMPLE = "simple"
+SIMPLE: Final = "simple"
 """Name of the simple models there."""
 STL = "stl"
 """Name of the single-task baselines wherever methods are listed."""

@@ -38,7 +38,9 @@ def make_config(seeds: Iterable[int] = range(5), **sections: Any) -> Config:
 
 
 def make_runs(config: Config, value: Value, optimum: dict[str, float] | None = None) -> list[Run]:
-    return [make_run(config, path, value, optimum or {}) for path in run_paths(config) if path.stage != "pretrain"]
+    """Runs of networks."""
+    networks = [path for path in run_paths(config) if path.stage not in ("simple", "pretrain")]
+    return [make_run(config, path, value, optimum or {}) for path in networks]
 
 
 def make_run(config: Config, path: RunPath, value: Value, optimum: dict[str, float]) -> Run:
@@ -80,7 +82,8 @@ def simple_runs(config: Config, values: dict[str, float], model: str = "ridge") 
         choice = {"model": model, "candidates": {"naive": 2 * value, model: value}}
         for seed in config.base.seeds:
             parts = {part: {task: {metric: value}} for part in ("train", "val", "test")}
-            content = run_json("simple", task, seed, (task,), simple=choice, detail={task: {}}, **parts)
+            none: dict[str, Any] = {"epochs_run": 0, "best_epoch": 0, "steps": 0, "detail": {task: {}}}
+            content = run_json("simple", task, seed, (task,), simple=choice, **none, **parts)
             runs.append(Run.parse(content, f"simple/{task}"))
     return runs
 

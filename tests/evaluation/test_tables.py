@@ -18,7 +18,7 @@ from mtl.files import write_json
 from mtl.paths import RunPath
 from tests.helpers.records import epoch_json, history, pretraining_json
 
-from .simulated import make_config, make_runs, write_runs
+from .simulated import make_config, make_runs, simple_runs, write_runs
 from .test_compare import planted
 
 STARTS = {"starts": [{"init": "random"}, {"init": "random", "freeze": "encoder"}]}
@@ -56,6 +56,18 @@ def test_metrics_are_means_over_seeds_by_start_and_method() -> None:
         "accuracy": 11.0, "loss": 0.5, "balanced_accuracy": 0.5, "macro_f1": 0.25,
     }  # fmt: skip
     assert set(summary["joint"]) == {"short", "long", "fault", "coin"}
+
+
+def test_simple_models_are_listed_beside_the_networks() -> None:
+    config = make_config(range(2), simple={"models": None})
+    values = {"short": 0.5, "long": 0.6, "fault": 0.7, "coin": 0.5}
+    runs = [*make_runs(config, planted({}, 0.01)), *simple_runs(config, values)]
+    summary = metrics_summary(config, runs).by_method
+    assert list(summary) == ["simple", "stl", "joint", "learned"]
+    assert summary["simple"]["short"] == {"mse": 0.5} and summary["simple"]["fault"] == {"accuracy": 0.7}
+    rows = runs_table(runs).query("stage == 'simple' and task == 'short'")
+    assert set(rows["method"]) == {"ridge"} and set(rows["split"]) == {"train", "val", "test"}
+    assert set(rows["epochs_run"]) == set(rows["steps"]) == {0}
 
 
 def test_a_metric_that_some_seed_cannot_give_has_no_mean() -> None:
