@@ -72,6 +72,11 @@ class TaskBase(Section, ABC):
         return 0
 
     @property
+    def could_start_linear(self) -> bool:
+        """The network could start at ridge regression of the window for this task, and does not."""
+        return False
+
+    @property
     def turns(self) -> int | None:
         """Seed of the coin that turns samples upside down for this task; None where it turns none."""
         return None
@@ -155,6 +160,10 @@ class ForecastTask(TaskBase):
     linear: LinearStart | None = Field(default=None, exclude_if=lambda linear: linear is None)
     """Linear map of the raw window that the network starts from; null: the network starts as its encoder and head do.
     Left out where it is null, as `loss` is."""
+
+    @property
+    def could_start_linear(self) -> bool:
+        return self.linear is None
 
     @model_validator(mode="after")
     def _only_quantiles_have_a_score(self) -> "ForecastTask":

@@ -17,6 +17,8 @@ ASPECT = "better than a simple model?"
 MOST_NAMED = 6
 """Tasks that the sentence lists before it counts the others."""
 STL = "STL"
+RIDGE = "ridge"
+"""Name of the simple model that a network can start at."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ def mend_first(config: Config, verdicts: Verdicts) -> str:
     few = f"By {_seeds(len(verdicts.seeds))}, too few to be sure, the" if len(verdicts.seeds) < MIN_SEEDS else "The"
     return (
         f"{few} networks lose {', '.join(lost)}{more}: mend the network before asking what to train together. "
-        f"Try {tries(config)}."
+        f"Try {tries(config, poor)}."
     )
 
 
@@ -68,12 +70,21 @@ def with_mending(first: str, advice: str) -> str:
     return f"{first} For the networks as they are: {advice[:1].lower()}{advice[1:]}" if first else advice
 
 
-def tries(config: Config) -> str:
-    """Remedies that the settings leave to try for a network that is worse than a simple model."""
-    ways = ["more `train.epochs`, another `train.lr` or a wider encoder"]
-    if config.encoder.normalises:
-        ways.append("an encoder that keeps the levels of its windows and reads all channels together")
-    return ", or ".join(ways)
+def tries(config: Config, poor: Sequence[_Judged]) -> str:
+    """Ways that the settings leave to try for networks that are worse than a simple model."""
+    ways = []
+    linear = [
+        judged.task.name
+        for judged in poor
+        if judged.simple.model == RIDGE and config.tasks[judged.task.name].could_start_linear
+    ]
+    if linear:
+        more = f" and {len(linear) - MOST_NAMED} more" if linear[MOST_NAMED:] else ""
+        of = " (tasks." + ", tasks.".join(linear[:MOST_NAMED]) + more + ")"
+        ways.append(f"`linear: {{channels: one}}`, a start at ridge regression{of}")
+    if config.encoder.normalises and len({task.source for task in config.tasks.values()}) == 1:
+        ways.append("`encoder: {kind: recurrent}`, which reads all channels together and keeps their levels")
+    return "; ".join([*ways, "more `train.epochs`, another `train.lr` or a wider encoder"])
 
 
 def simple_lines(config: Config, verdicts: Verdicts) -> list[EvidenceLine]:
@@ -87,7 +98,9 @@ def simple_lines(config: Config, verdicts: Verdicts) -> list[EvidenceLine]:
                 says = None
                 if lost:
                     says = (
-                        f"keep {judged.task.name} out of {arm}" if STL in judged.over and arm != STL else tries(config)
+                        f"keep {judged.task.name} out of {arm}"
+                        if STL in judged.over and arm != STL
+                        else tries(config, [judged])
                     )
                 lines.append(_line(judged, arm, says, verdicts.confidence))
     return lines
@@ -129,7 +142,8 @@ def _line(judged: _Judged, arm: str, says: str | None, confidence: float) -> Evi
     measured = f"{title} {judged.reached[arm]:.3f}, {named} {judged.simple.summary.mean:.3f}"
     if change.mean is not None:
         measured += f": {_signed(change.mean)} %"
-    rule = f"interval of the change against {named} below 0, its mean below {_signed(-100 * judged.margin)} %: loses"
+    bound = _signed(-100 * judged.margin)
+    rule = f"interval of the change against the simple model below 0, its mean below {bound} %: loses"
     sure = _seeds(change.n)
     if change.low is not None and change.high is not None:
         sure = f"{100 * confidence:g} % interval [{_signed(change.low)}, {_signed(change.high)}] %, {sure}"

@@ -44,6 +44,7 @@ def _forecast(results: Results, task: JudgedTask) -> Picture | Missing:
         return Missing(key, title, "no example windows were kept: examples.json is absent")
     seed, reference = next(iter(examples.values()))
     windows, columns = reference.windows, reference.columns
+    simple = _first_example(results.simple.get(task.name, []), task.name)[1]
     widest = widest_interval(reference)
     banded = [name for name in examples if name in (STL, best_method(results.verdicts, task))]
     rows = min(SHOWN_COLUMNS, len(columns))
@@ -65,6 +66,9 @@ def _forecast(results: Results, task: JudgedTask) -> Picture | Missing:
                 ax.plot(ahead[1:], other.prediction[row], label=name, **{**line, "linewidth": 1.5})
                 if name in banded:
                     _band(ax, example, other, row, line["color"])
+            beside = None if simple is None or number >= len(simple.windows) else simple.windows[number]
+            if beside is not None and beside.truth == window.truth:
+                ax.plot(ahead[1:], beside.prediction[row], **SIMPLE_LINE)
             ax.axvline(0, color=INK, linewidth=0.8, linestyle=":")
             ax.set_title(f"window {number + 1}" if row == 0 else "")
             ax.set_ylabel(f"{columns[row]}{f', {unit}' if unit else ''}" if number == 0 else "")

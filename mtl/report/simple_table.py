@@ -9,9 +9,6 @@ from mtl.results.record import SimpleChoice
 from mtl.results.statistics import Summary
 from mtl.results.verdicts import JudgedTask, Row, SimpleResult, Unpaired
 
-CANDIDATES = 6
-"""Simple models whose validation value is listed."""
-
 
 def simple_table(results: Results) -> Table | None:
     """A row a task with a simple model; None without any."""
@@ -60,10 +57,14 @@ def _against(row: Row | Unpaired, side: str) -> list[str]:
 
 
 def _candidates(results: Results, task: JudgedTask) -> str:
-    """Validation value of each simple model that was fitted, the best first; of the first seed."""
+    """Validation value of each simple model that was fitted, the best first, the settings of the chosen one, and what
+    was left out and why; of the first seed."""
     choices: list[SimpleChoice] = [run.record.simple for run in results.simple.get(task.name, []) if run.record.simple]
     if not choices:
         return DASH
     sign = 1 if task.lower_is_better else -1
     ranked = sorted(choices[0].candidates.items(), key=lambda entry: (sign * entry[1], entry[0]))
-    return ", ".join(f"{name} {value_text(task.metric, value)}" for name, value in ranked[:CANDIDATES])
+    values = ", ".join(f"{name} {value_text(task.metric, value)}" for name, value in ranked)
+    about = f"{choices[0].model}: {choices[0].about}" if choices[0].about else ""
+    skipped = [f"{name}: {reason}" for name, reason in choices[0].skipped.items()]
+    return "; ".join(said for said in (values, about, *skipped) if said)

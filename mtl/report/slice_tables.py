@@ -27,8 +27,11 @@ def _by_value(results: Results, slices: Slices, by: str, task: JudgedTask, left:
     """The primary metric of one task by the values of a slice; STL is from the start that most methods share."""
     start = _start(results, task)
     chosen = [part for part in slices.slices if part.by == by and part.task == task.name]
-    arms = [method for method in dict.fromkeys(part.method for part in chosen) if method != ALONE]
-    cells = {(part.value, part.method): part for part in chosen if part.method != ALONE or part.start == start}
+    simple = list(dict.fromkeys(part.method for part in chosen if not part.start))
+    arms = list(dict.fromkeys(part.method for part in chosen if part.start and part.method != ALONE))
+    of_networks = [part for part in chosen if part.start and (part.method != ALONE or part.start == start)]
+    cells = {(part.value, part.method): part for part in of_networks}
+    beside = {(part.value, part.method): part for part in chosen if not part.start}
     samples = {part.value: part.samples for part in chosen}
     if not samples:
         return None
@@ -37,12 +40,18 @@ def _by_value(results: Results, slices: Slices, by: str, task: JudgedTask, left:
     alone = [ALONE] if any(method == ALONE for _, method in cells) else []
     rows = [
         [value or "(none)", count_text(samples[value])]
+        + [_shown(beside.get((value, arm)), task.metric) for arm in simple]
         + [_shown(cells.get((value, arm)), task.metric) for arm in [*alone, *arms]]
         for value in values
     ]
     more = f" Values with most samples: {len(values)} of {len(samples)}." if len(values) < len(samples) else ""
     caption = f"{task.name} by {by}: {metric_label(task.metric, task.unit)}, test part, mean over seeds.{more}{left}"
-    return Table(caption, [by, "samples", *(STL for _ in alone), *arms], rows, worded=False)
+    return Table(
+        caption,
+        [by, "samples", *(f"simple ({arm})" for arm in simple), *(STL for _ in alone), *arms],
+        rows,
+        worded=False,
+    )
 
 
 def _shown(part: Slice | None, metric: str) -> str:

@@ -15,9 +15,9 @@ class Slice(Part):
     """Name of a class, or number of a group; empty for samples without that label, or of nobody that is known."""
     task: str
     method: str
-    """`stl` for single-task runs."""
+    """`stl` for single-task runs; of a simple model its name."""
     start: str
-    """Label of the start."""
+    """Label of the start; empty for a simple model."""
     samples: int
     metrics: dict[str, list[Number]]
     """Metric → its value for each seed; without metrics that some seed's runs leave undefined."""

@@ -128,8 +128,9 @@ def test_the_advice_begins_with_the_network() -> None:
     verdicts = judged(make_config(), SIMPLE)
     assert verdicts.advice.startswith(
         "The networks lose to ridge by 20 % on short and 10 % on fault (trained alone): mend the network before "
-        "asking what to train together. Try more `train.epochs`, another `train.lr` or a wider encoder, or an encoder "
-        "that keeps the levels of its windows and reads all channels together. For the networks as they are: "
+        "asking what to train together. Try `linear: {channels: one}`, a start at ridge regression (tasks.short); "
+        "`encoder: {kind: recurrent}`, which reads all channels together and keeps their levels; more `train.epochs`, "
+        "another `train.lr` or a wider encoder. For the networks as they are: "
     )
     assert "train jointly with joint (+" in verdicts.advice
 
@@ -194,3 +195,11 @@ def test_without_a_single_task_model_all_networks_have_to_lose() -> None:
     verdicts = judged(config, {"short": 0.5, "long": 0.8})
     assert verdicts.advice.startswith("The networks lose to ridge by 20 % on short: mend")
     assert [line.about for line in simple_lines(config, verdicts)] == ["joint: short", "learned: short"]
+
+
+def test_only_what_the_settings_leave_is_tried() -> None:
+    tasks = make_config().model_dump(mode="json", by_alias=True)["tasks"]
+    tasks["short"]["linear"] = {"channels": "one"}
+    config = make_config(tasks=tasks, encoder={"kind": "recurrent"})
+    first = judged(config, SIMPLE).advice.partition(" For the networks")[0]
+    assert first.endswith("together. Try more `train.epochs`, another `train.lr` or a wider encoder.")
