@@ -8,6 +8,7 @@ from mtl.config.encoder import (
     MlpEncoder,
     PythonEncoder,
     RecurrentEncoder,
+    RocketEncoder,
     TimeDartEncoder,
 )
 from mtl.config.labels import EVEN, Label, LabelRule
@@ -88,6 +89,7 @@ __all__ = [
     "RecurrentEncoder",
     "PythonSource",
     "RegressionsSource",
+    "RocketEncoder",
     "RowBorders",
     "SamplerConfig",
     "SensorsSource",

@@ -7,7 +7,7 @@ how it is widened.
 from abc import ABC, abstractmethod
 from typing import Annotated, ClassVar, Literal, get_args
 
-from pydantic import Field, JsonValue, model_validator
+from pydantic import Field, JsonValue, field_validator, model_validator
 
 from mtl.config.common import DropRate, Fraction, PositiveInt, Problem, Section
 from mtl.config.inputs import IMAGES, ROWS, WINDOWS, InputKind, Sample
@@ -189,6 +189,54 @@ class RecurrentEncoder(EncoderBase):
         return self.model_copy(update={"width": _wide(self.width, factor)})
 
 
+class RocketEncoder(EncoderBase):
+    """Random convolution kernels that stay as they are, pooled over each channel's whole window (after ROCKET, Dempster
+    et al. 2020, arXiv 1910.13051), below a trained network; windows are not instance-normalised."""
+
+    inputs: ClassVar[tuple[InputKind, ...]] = (WINDOWS,)
+
+    kind: Literal["rocket"]
+    kernels: PositiveInt = 10
+    """Kernels of each dilation; a channel passes all of them alone."""
+    kernel_len: Annotated[int, Field(ge=3, le=99, strict=True)] = 9
+    """Rows that a kernel reads, an odd number."""
+    dilations: Annotated[list[PositiveInt], Field(min_length=1)] = [1, 2, 4, 8]
+    """Rows from one that a kernel reads to the next."""
+    width: PositiveInt = 32
+    layers: Annotated[int, Field(ge=0, le=100, strict=True)] = 1
+    """Residual blocks above the linear layer; each of them is a stage, as that layer is."""
+    dropout: DropRate = 0.0
+    """Inside the blocks, and of heads."""
+    classification: ClassificationHead = ClassificationHead()
+
+    @field_validator("kernel_len")
+    @classmethod
+    def _centred(cls, length: int) -> int:
+        if length % 2 == 0:
+            raise ValueError(f"should be odd, so that a kernel has a middle, found {length}")
+        return length
+
+    @property
+    def stage_count(self) -> int:
+        return self.layers + 1
+
+    def problem(self, sample: Sample) -> Problem | None:
+        rows, largest = sample.shape[1], max(self.dilations)
+        if rows is None or (reach := (self.kernel_len - 1) * largest + 1) <= rows:
+            return None
+        windows = f"the windows of {sample.whose} ({rows} rows)"
+        if self.kernel_len > rows:
+            least = f"should be an odd number of at most {rows} for {windows}"
+            return "encoder.kernel_len", f"{least}, and `encoder.dilations` small enough, found {self.kernel_len}."
+        most = (rows - 1) // (self.kernel_len - 1)
+        message = f"should be at most {most} for {windows}, since {self.kernel_len} values {largest} rows apart reach "
+        return "encoder.dilations", f"{message}over {reach}, found {self.dilations}."
+
+    def widened(self, factor: float) -> "RocketEncoder":
+        """Trained widths alone: the kernels are what all of them read."""
+        return self.model_copy(update={"width": _wide(self.width, factor)})
+
+
 class ImageEncoder(EncoderBase):
     """Base of the sections of encoders of images."""
 
@@ -283,7 +331,7 @@ class PythonEncoder(EncoderBase):
 
 
 EncoderConfig = Annotated[
-    TimeDartEncoder | LinearEncoder | RecurrentEncoder | MlpEncoder | CnnEncoder | PythonEncoder,
+    TimeDartEncoder | LinearEncoder | RecurrentEncoder | RocketEncoder | MlpEncoder | CnnEncoder | PythonEncoder,
     Field(discriminator="kind"),
 ]
 

@@ -56,7 +56,7 @@ def _of_as_many_channels(encoder: EncoderConfig, samples: Sequence[Sample]) -> P
             words = " and ".join(f"{unlike.shape[0]} for {unlike.whose}" for unlike in (first, sample))
             message = (
                 f"{encoder.kind} reads the channels of a window together, so that all tasks of a run should have as "
-                f"many of them, found {words}; timedart and linear read each channel alone and take any number."
+                f"many of them, found {words}; timedart, linear and rocket read each channel alone."
             )
             return "encoder.kind", message
     return None

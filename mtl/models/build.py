@@ -24,6 +24,7 @@ from mtl.config import (
     NoObjective,
     PythonEncoder,
     RecurrentEncoder,
+    RocketEncoder,
     TimeDartEncoder,
 )
 from mtl.config.common import Problem
@@ -50,6 +51,7 @@ from mtl.models.multitask import MultiTaskModel
 from mtl.models.plugins import load_encoder
 from mtl.models.pretraining import DenoisePretrainer, Pretrainer
 from mtl.models.recurrent import Recurrent
+from mtl.models.rocket import Rocket
 from mtl.models.sharing import BranchedTrunk, CrossStitchTrunk, HardTrunk, SeparateTrunk, Trunk
 from mtl.models.timedart import TimeDart
 from mtl.tasks.base import TaskSpec
@@ -93,6 +95,8 @@ def build_encoder(config: EncoderConfig, samples: Sequence[Sample], seed: int, p
             case RecurrentEncoder():
                 (channels,) = {shape[0] for shape in shapes}
                 return Recurrent(config, channels)
+            case RocketEncoder():
+                return Rocket(config)
             case MlpEncoder():
                 (shape,) = shapes
                 return Mlp(config, math.prod(shape))

@@ -164,7 +164,7 @@ ENCODERS: list[tuple[Raw, str]] = [
     (own("mnist", "even", {"kind": "linear"}, path="elsewhere"), "for tasks.t0 (images of 1 channel), found 'linear'."),
     (
         own("digits", "even") | HAR,
-        "should be timedart, linear, recurrent or python for tasks.t0 (windows), found 'mlp'.",
+        "should be timedart, linear, recurrent, rocket or python for tasks.t0 (windows), found 'mlp'.",
     ),
     (own("digits", "even", {"kind": "cnn"}) | SERIES, "for tasks.t0 (windows of 24 rows), found 'cnn'."),
     (
@@ -178,6 +178,15 @@ ENCODERS: list[tuple[Raw, str]] = [
     (
         own("digits", "even", {"kind": "linear", "input_len": 20, "resize": "left_pad"}) | SERIES,
         "input_len` should be at least 24, the rows in a window of tasks.t0, for `resize: left_pad`, found 20.",
+    ),
+    (
+        own("digits", "even", {"kind": "rocket", "dilations": [1, 4]}) | SERIES,
+        "`encoder.dilations` should be at most 2 for the windows of tasks.t0 (24 rows), since 9 values 4 rows apart "
+        "reach over 33, found [1, 4].",
+    ),
+    (
+        own("digits", "even", {"kind": "rocket", "kernel_len": 25, "dilations": [1]}) | SERIES,
+        "`encoder.kernel_len` should be an odd number of at most 24 for the windows of tasks.t0",
     ),
     (
         own("digits", "even", {"kind": "mlp", "in_channels": 3}),
@@ -218,7 +227,7 @@ ENCODERS: list[tuple[Raw, str]] = [
     (
         own("digits", "even", {"kind": "recurrent"}) | HALLS,
         "`encoder.kind` recurrent reads the channels of a window together, so that all tasks of a run should have as "
-        "many of them, found 4 for tasks.a and 9 for tasks.b; timedart and linear read each channel alone and take any",
+        "many of them, found 4 for tasks.a and 9 for tasks.b; timedart, linear and rocket read each",
     ),
     (
         own("digits", "even", {"kind": "recurrent"})

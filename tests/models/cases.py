@@ -12,6 +12,7 @@ from mtl.config import (
     MlpEncoder,
     PythonEncoder,
     RecurrentEncoder,
+    RocketEncoder,
     TimeDartEncoder,
 )
 from mtl.config.inputs import IMAGES
@@ -49,6 +50,7 @@ ENCODERS: dict[str, EncoderConfig] = {
     "timedart": TimeDartEncoder(kind="timedart", patch_len=8, d_model=16, heads=2, layers=1, d_ff=32, dropout=0.0),
     "linear": LinearEncoder(kind="linear", input_len=LENGTH, width=32, dropout=0.0),
     "recurrent": RecurrentEncoder(kind="recurrent", width=16, layers=2, dropout=0.0),
+    "rocket": RocketEncoder(kind="rocket", kernels=8, dilations=[1, 2, 3], width=16),
     "mlp": MlpEncoder(kind="mlp", sizes=[24, 16]),
     "cnn": CnnEncoder(kind="cnn", widths=[8, 16], depth=2),
     "python": PythonEncoder(kind="python", target="mtl_test_pairs:Pairs", dropout=0.0, options={"width": 8}),

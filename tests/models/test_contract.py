@@ -22,6 +22,8 @@ of_single_channels = {name: encoder for name, encoder in of_windows.items() if n
 every_encoder_of_single_channels = pytest.mark.parametrize(
     "encoder", of_single_channels.values(), ids=of_single_channels.keys()
 )
+normalising = {name: encoder for name, encoder in of_windows.items() if encoder.normalises or encoder.kind == "python"}
+every_encoder_that_normalises = pytest.mark.parametrize("encoder", normalising.values(), ids=normalising.keys())
 every_kind = pytest.mark.parametrize(
     ("encoder", "kind"),
     [pytest.param(encoder, kind, id=f"{name}-{kind}") for name, encoder in ENCODERS.items() for kind in kinds(encoder)],
@@ -133,7 +135,7 @@ def test_frozen_encoder_stays_as_it_is(encoder: EncoderConfig) -> None:
     assert all(p.grad is not None for p in model.head_parameters(["task"]))
 
 
-@every_encoder_of_single_channels
+@every_encoder_that_normalises
 def test_forecast_follows_shift_and_scale_of_its_window(encoder: EncoderConfig) -> None:
     model = build_model(encoder, [task()], seed=0).eval()
     x = torch.randn(4, CHANNELS, LENGTH)
