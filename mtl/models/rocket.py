@@ -78,11 +78,11 @@ class Rocket(StagedEncoder):
         _, mean, std = normalise(x)
         sequences = x.flatten(0, 1).unsqueeze(1)
         half = self.weights.shape[-1] // 2
-        found = [
+        pooled = [
             pool(F.conv1d(sequences, weight, bias, padding=half * dilation, dilation=dilation))
             for dilation, weight, bias in zip(self.dilations, self.weights, self.biases, strict=True)
         ]
-        return torch.cat(found, dim=1).unflatten(0, x.shape[:2]), Window(tuple(x.shape), mean, std)
+        return torch.cat(pooled, dim=1).unflatten(0, x.shape[:2]), Window(tuple(x.shape), mean, std)
 
     def stage(self, number: int, tensor: Float[Tensor, "B C _"], rate: float) -> Float[Tensor, "B C D"]:
         return self.embedding(tensor) if number == 0 else self.blocks[number - 1](tensor, rate)
