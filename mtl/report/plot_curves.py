@@ -11,8 +11,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
+from mtl.report.each import for_each, measured_by_arm
 from mtl.report.read import STL, Results, Run
-from mtl.report.select import best_method, drawn
+from mtl.report.select import best_method
 from mtl.report.style import (
     MUTED,
     Missing,
@@ -72,18 +73,12 @@ class Points:
 
 def thresholds(results: Results, tasks: list[JudgedTask]) -> list[Picture | Missing]:
     """A figure for each binary label."""
-    shown = drawn(results.verdicts, tasks)
-    pictures = [_thresholds(results, task) for task in shown]
-    if len(shown) < len(tasks):
-        reason = f"of {len(tasks)} binary tasks, those that changed most against STL are; outputs/ holds all"
-        pictures.append(Missing("thresholds_others", f"{TITLE} of {len(tasks) - len(shown)} further tasks", reason))
-    return pictures
+    return for_each(results, tasks, _thresholds, "thresholds", TITLE, "binary tasks")
 
 
 def _thresholds(results: Results, task: JudgedTask) -> Picture | Missing:
     key, title = f"thresholds_{task.name}", f"{TITLE}: {task.name}"
-    runs = {name: _measured(several, task.name) for name, several in results.task_runs(task.name).items()}
-    runs = {name: measured for name, measured in runs.items() if measured}
+    runs = measured_by_arm(results, task, _measured)
     if not runs:
         return Missing(key, title, "no run holds counts at every threshold")
     points = {name: [Points.of(points) for _, points, _ in measured] for name, measured in runs.items()}

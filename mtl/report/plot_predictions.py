@@ -6,6 +6,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from mtl.config.losses import central_intervals
+from mtl.report.each import for_each
 from mtl.report.read import STL, Results, Run
 from mtl.report.select import best_method, drawn, not_drawn
 from mtl.report.style import (
@@ -165,12 +166,7 @@ def _by_horizon(runs: list[Run], task: JudgedTask) -> NDArray[np.float64]:
 
 def confusions(results: Results, tasks: list[JudgedTask]) -> list[Picture | Missing]:
     """A figure for each label: STL beside the method with the best mean."""
-    shown = drawn(results.verdicts, tasks)
-    figures = [_confusion(results, task) for task in shown]
-    if len(shown) < len(tasks):
-        reason = f"of {len(tasks)} label tasks, those that changed most against STL are; outputs/ holds all"
-        figures.append(Missing("confusion_others", f"Confusion of {len(tasks) - len(shown)} further tasks", reason))
-    return figures
+    return for_each(results, tasks, _confusion, "confusion", "Confusion", "label tasks")
 
 
 def _confusion(results: Results, task: JudgedTask) -> Picture | Missing:

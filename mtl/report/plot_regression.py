@@ -12,8 +12,9 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from mtl.config.metrics import METRICS
+from mtl.report.each import for_each, measured_by_arm
 from mtl.report.read import STL, Results, Run
-from mtl.report.select import best_method, drawn
+from mtl.report.select import best_method
 from mtl.report.style import (
     MUTED,
     Missing,
@@ -40,18 +41,12 @@ MOST_TICKS = 5
 
 def regressions(results: Results, tasks: list[JudgedTask]) -> list[Picture | Missing]:
     """A figure for each regression."""
-    shown = drawn(results.verdicts, tasks)
-    pictures = [_regression(results, task) for task in shown]
-    if len(shown) < len(tasks):
-        reason = f"of {len(tasks)} regressions, those that changed most against STL are; outputs/ holds all"
-        pictures.append(Missing("regression_others", f"{TITLE}: {len(tasks) - len(shown)} further tasks", reason))
-    return pictures
+    return for_each(results, tasks, _regression, "regression", TITLE, "regressions")
 
 
 def _regression(results: Results, task: JudgedTask) -> Picture | Missing:
     key, title = f"regression_{task.name}", f"{TITLE}: {task.name}"
-    runs = {name: _measured(several, task.name) for name, several in results.task_runs(task.name).items()}
-    runs = {name: measured for name, measured in runs.items() if measured}
+    runs = measured_by_arm(results, task, _measured)
     if not runs:
         return Missing(key, title, "no run holds pairs of prediction and truth")
     names = [method.name for method in results.verdicts.methods]

@@ -75,6 +75,15 @@ class TaskSpec(ABC):
             DataError: its training samples do not hold what it needs.
         """
 
+    @staticmethod
+    def common(task: Task, at: AtSource) -> dict[str, Any]:
+        """Members that a section of params.yaml and its source give, whatever the kind."""
+        return {
+            "name": at.name, "source": at.source, "input": at.input, "shape": at.shape, "columns": at.columns,
+            "metric": task.primary_metric, "role": task.role, "weight": task.weight, "dropout": task.dropout,
+            "head_lr": task.head_lr,
+        }  # fmt: skip
+
     @classmethod
     @abstractmethod
     def column(cls, source: SourceData, learns: str) -> Tensor | None:

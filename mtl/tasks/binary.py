@@ -35,10 +35,8 @@ class Binary(LabelSpec):
         counts = class_counts(at)
         balanced = task.class_weights == "balanced"
         return cls(
-            name=at.name, source=at.source, input=at.input, shape=at.shape, columns=at.columns,
-            metric=task.primary_metric,
-            role=task.role, weight=task.weight, dropout=task.dropout, head_lr=task.head_lr, label=at.learns,
-            classes=at.classes, class_weights=(float(counts[0] / counts[1]),) if balanced else None,
+            **cls.common(task, at), label=at.learns, classes=at.classes,
+            class_weights=(float(counts[0] / counts[1]),) if balanced else None,
         )  # fmt: skip
 
     @property

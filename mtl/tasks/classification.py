@@ -39,11 +39,11 @@ class Classification(LabelSpec):
         if task.class_weights == "balanced":
             weights = tuple((counts.sum() / (len(counts) * counts)).tolist())
         return cls(
-            name=at.name, source=at.source, input=at.input, shape=at.shape, columns=at.columns,
-            metric=task.primary_metric,
-            role=task.role, weight=task.weight, dropout=task.dropout, head_lr=task.head_lr, label=at.learns,
-            classes=at.classes, class_weights=weights,
-        )  # fmt: skip
+            **cls.common(task, at),
+            label=at.learns,
+            classes=at.classes,
+            class_weights=weights,
+        )
 
     @property
     def outputs(self) -> int:

@@ -16,7 +16,7 @@ from mtl.config.losses import ErrorLoss, QuantileLoss
 from mtl.config.tasks import ForecastTask, Task
 from mtl.results.examples import Example, Window
 from mtl.tasks.answers import Numbers
-from mtl.tasks.base import Criterion, Detail, Metrics, RegressionSpec, weighted_mean
+from mtl.tasks.base import Criterion, Detail, Metrics, RegressionSpec, TaskSpec, weighted_mean
 from mtl.tasks.context import AtSource, Heads, Oracle
 from mtl.tasks.error_losses import error_of, guess_of, mean_error, nearest_metric
 from mtl.tasks.forecast_scores import forecast_metrics, forecast_optimum
@@ -46,10 +46,8 @@ class RowsAhead(RegressionSpec):
         """Members that a section of params.yaml and its source give, whatever the loss."""
         names = task.targets or at.columns
         targets = [at.columns.index(column) for column in names]
-        return {
-            "name": at.name, "source": at.source, "input": at.input, "shape": at.shape, "columns": at.columns,
-            "metric": task.primary_metric, "role": task.role, "weight": task.weight, "dropout": task.dropout,
-            "head_lr": task.head_lr, "targets": targets, "horizon": task.horizon,
+        return TaskSpec.common(task, at) | {
+            "targets": targets, "horizon": task.horizon,
             "mean": tuple(at.mean[targets].tolist()), "std": tuple(at.std[targets].tolist()),
             "units": {name: at.units[name] for name in names if name in at.units},
             "linear": None if task.linear is None else (task.linear.level, task.linear.channels),

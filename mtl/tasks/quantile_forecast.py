@@ -9,33 +9,29 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
-from mtl.config.losses import MEDIAN, QuantileLoss, levels_problem
+from mtl.config.losses import MEDIAN, QuantileLoss
 from mtl.config.tasks import ForecastTask, Task
 from mtl.errors import DataError
 from mtl.results.examples import Example, Window
 from mtl.tasks.answers import Numbers
-from mtl.tasks.base import Criterion, Detail, Metrics, weighted_mean
-from mtl.tasks.context import AtSource, Oracle
+from mtl.tasks.base import Detail, Metrics, weighted_mean
+from mtl.tasks.context import AtSource
 from mtl.tasks.forecast import RowsAhead
 from mtl.tasks.forecast_scores import CHUNK, ForecastScores
 from mtl.tasks.forms import RowsForm
-from mtl.tasks.quantile_loss import QuantileCriterion
-from mtl.tasks.quantile_scores import QuantileScores, median_of, normal_crps, normal_quantiles
+from mtl.tasks.of_quantiles import OfQuantiles
+from mtl.tasks.quantile_scores import QuantileScores, median_of, normal_quantiles
 from mtl.tasks.quantiles import crps, without_crossing
 
 
 @dataclass(frozen=True, kw_only=True)
-class QuantileForecast(RowsAhead):
+class QuantileForecast(OfQuantiles, RowsAhead):
     """The next H rows of some channels, the quantiles of some levels each; the median is the point prediction."""
 
     kind: ClassVar[str] = "quantile_forecast"
-
-    metric: str = "crps"
-    levels: tuple[float, ...]
-    """Ascending, 0.5 among them."""
 
     @classmethod
     def resolve(cls, task: Task, at: AtSource) -> "QuantileForecast":
@@ -46,28 +42,14 @@ class QuantileForecast(RowsAhead):
     def outputs(self) -> int:
         return self.horizon * len(self.levels)
 
-    @property
-    def guess(self) -> float:
-        """CRPS of the quantiles of a standard normal variable, which z-scored channels are taken for."""
-        return normal_crps(self.levels)
-
     def blind(self, train: Tensor | None, count: int) -> Float[Tensor, "n T _"]:
         """Quantiles of a standard normal variable: channels are z-scored by the training rows."""
         row = torch.tensor(normal_quantiles(self.levels)).repeat(self.horizon)
         return row.expand(count, len(self.targets), -1)
 
     @property
-    def loss_metric(self) -> str:
-        return "crps"
-
-    @property
     def form(self) -> RowsForm:
         return RowsForm(tuple(self.targets), self.horizon, self.levels)
-
-    @classmethod
-    def criterion(cls, specs: Sequence[Any]) -> Criterion:
-        (spec,) = specs
-        return QuantileCriterion(spec.levels)
 
     def quantiles(self, prediction: Float[Tensor, "n T _"]) -> Float[Tensor, "n T H Q"]:
         """Predicted quantiles in ascending order."""
@@ -113,10 +95,6 @@ class QuantileForecast(RowsAhead):
         """Mean of each quantile over the models (Vincent averaging: the mean quantile function)."""
         return weighted_mean([self.quantiles(prediction).flatten(-2) for prediction in predictions], shares)
 
-    def optimum(self, oracle: Oracle, rows: Int[Tensor, " n"], target: Float[Tensor, "n T H"]) -> Metrics | None:
-        """Unknown: an oracle tells the mean of what follows, not its quantiles."""
-        return None
-
     def by_level(self, prediction: Float[Tensor, "n T _"]) -> list[Float[Tensor, "n T H"]]:
         """The quantiles of each level, in original units."""
         return [self.original(values) for values in self.quantiles(prediction).unbind(-1)]
@@ -143,9 +121,6 @@ class QuantileForecast(RowsAhead):
         several = torch.stack(self.by_level(prediction), dim=-1)
         median = several[..., self.levels.index(MEDIAN)]
         return Numbers(median.numpy(), self.target_columns, self.units, self.levels, several.numpy())
-
-    def problem(self) -> str | None:
-        return levels_problem(self.levels) or super().problem()
 
     def present(self, prediction: Float[Tensor, "n T _"]) -> dict[str, Any]:
         """The median under the channel's name, and every other quantile with its level."""

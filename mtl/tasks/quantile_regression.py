@@ -8,32 +8,28 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor, nn
 
-from mtl.config.losses import MEDIAN, QuantileLoss, levels_problem
+from mtl.config.losses import MEDIAN, QuantileLoss
 from mtl.config.tasks import RegressionTask, Task
 from mtl.errors import DataError
 from mtl.tasks.answers import Numbers
-from mtl.tasks.base import Criterion, Detail, Metrics, weighted_mean
-from mtl.tasks.context import AtSource, Heads, Oracle
+from mtl.tasks.base import Detail, Metrics, weighted_mean
+from mtl.tasks.context import AtSource, Heads
 from mtl.tasks.forms import NumberForm
-from mtl.tasks.quantile_loss import QuantileCriterion
-from mtl.tasks.quantile_scores import QuantileScores, median_of, normal_crps
+from mtl.tasks.of_quantiles import OfQuantiles
+from mtl.tasks.quantile_scores import QuantileScores, median_of
 from mtl.tasks.quantiles import crps, without_crossing
 from mtl.tasks.regression import OfSamples
 from mtl.tasks.regression_scores import regression_metrics
 
 
 @dataclass(frozen=True, kw_only=True)
-class QuantileRegression(OfSamples):
+class QuantileRegression(OfQuantiles, OfSamples):
     """A numeric target, of which the quantiles of some levels are predicted; the median is its point prediction."""
 
     kind: ClassVar[str] = "quantile_regression"
-
-    metric: str = "crps"
-    levels: tuple[float, ...]
-    """Ascending, 0.5 among them."""
 
     @classmethod
     def resolve(cls, task: Task, at: AtSource) -> "QuantileRegression":
@@ -44,11 +40,6 @@ class QuantileRegression(OfSamples):
     def outputs(self) -> int:
         return len(self.levels)
 
-    @property
-    def guess(self) -> float:
-        """CRPS of the quantiles of a standard normal variable, which the z-scored target is taken for."""
-        return normal_crps(self.levels)
-
     def blind(self, train: Tensor | None, count: int) -> Float[Tensor, "n Q"]:
         """Quantiles of the training targets."""
         assert train is not None
@@ -58,21 +49,12 @@ class QuantileRegression(OfSamples):
         high = (low + 1).clamp(max=len(ordered) - 1)
         return torch.lerp(ordered[low], ordered[high], places - low).float().expand(count, -1)
 
-    @property
-    def loss_metric(self) -> str:
-        return "crps"
-
     def head(self, encoder: Heads, rate: float) -> nn.Module:
         return encoder.vector_head(self.shape, len(self.levels), rate)
 
     @property
     def form(self) -> NumberForm:
         return NumberForm(self.levels)
-
-    @classmethod
-    def criterion(cls, specs: Sequence[Any]) -> Criterion:
-        (spec,) = specs
-        return QuantileCriterion(spec.levels)
 
     def point(self, prediction: Float[Tensor, "n Q"]) -> Float[Tensor, " n"]:
         """The median."""
@@ -83,11 +65,7 @@ class QuantileRegression(OfSamples):
 
     def errors(self, prediction: Float[Tensor, "B Q"], target: Float[Tensor, " B"]) -> Float[Tensor, "B 1"]:
         """Squared error of the median."""
-        return (self.median(prediction) - target).square()[:, None]
-
-    def median(self, prediction: Float[Tensor, "n Q"]) -> Float[Tensor, " n"]:
-        """Point predictions, z-scored."""
-        return median_of(without_crossing(prediction), self.levels)
+        return (self.point(prediction) - target).square()[:, None]
 
     def score(
         self, prediction: Float[Tensor, "n Q"], target: Float[Tensor, " n"], detailed: bool
@@ -107,17 +85,10 @@ class QuantileRegression(OfSamples):
         """Mean of each quantile over the models (Vincent averaging: the mean quantile function)."""
         return weighted_mean([without_crossing(prediction) for prediction in predictions], shares)
 
-    def optimum(self, oracle: Oracle, rows: Int[Tensor, " n"], target: Float[Tensor, " n"]) -> Metrics | None:
-        """Unknown: an oracle tells the mean of a target, not its quantiles."""
-        return None
-
     def answer(self, prediction: Float[Tensor, "n Q"]) -> Numbers:
         values = self.original(without_crossing(prediction))
         median = values[:, self.levels.index(MEDIAN)]
         return Numbers(median.numpy(), [self.target], self.known_units, self.levels, values.numpy())
-
-    def problem(self) -> str | None:
-        return levels_problem(self.levels) or super().problem()
 
     def present(self, prediction: Float[Tensor, "n Q"]) -> dict[str, Any]:
         """The median under the target's name, and every other quantile with its level."""

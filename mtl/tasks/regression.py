@@ -16,7 +16,7 @@ from mtl.config.losses import ErrorLoss, QuantileLoss
 from mtl.config.tasks import RegressionTask, Task
 from mtl.errors import DataError
 from mtl.tasks.answers import Numbers
-from mtl.tasks.base import Criterion, Detail, Metrics, RegressionSpec, weighted_mean
+from mtl.tasks.base import Criterion, Detail, Metrics, RegressionSpec, TaskSpec, weighted_mean
 from mtl.tasks.context import AtSource, Heads, Oracle
 from mtl.tasks.error_losses import error_of, guess_of, nearest_metric
 from mtl.tasks.forms import NumberForm
@@ -53,11 +53,9 @@ class OfSamples(RegressionSpec):
                 f"found {samples}{'' if len(at.values) < 2 else f', all {float(at.values[0]):g}'}: raise "
                 "`train_fraction`, choose other parts of the source, or leave the task out."
             )
-        return {
-            "name": at.name, "source": at.source, "input": at.input, "shape": at.shape, "columns": at.columns,
-            "metric": task.primary_metric, "role": task.role, "weight": task.weight, "dropout": task.dropout,
-            "head_lr": task.head_lr, "target": at.learns, "mean": float(at.values.mean()),
-            "std": float(at.values.std()), "unit": at.units.get(at.learns),
+        return TaskSpec.common(task, at) | {
+            "target": at.learns, "mean": float(at.values.mean()), "std": float(at.values.std()),
+            "unit": at.units.get(at.learns),
         }  # fmt: skip
 
     @property

@@ -1,41 +1,14 @@
 """A prepared source in a folder of its own, and runs on it, each computed once."""
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
-import pytest
-import torch
-
 from mtl.config import Config, parse_config
-from mtl.data.loading.store import write_prepared
-from mtl.paths import PREPARED
-from tests.helpers.problems import waves
+from tests.helpers.waves_project import folder, leave_torch_as_it_was, root
+
+__all__ = ["folder", "leave_torch_as_it_was", "root"]  # fixtures for the tests below this folder
 
 Changes = Callable[..., Config]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _leave_torch_as_it_was() -> Iterator[None]:
-    """Runs ask for deterministic kernels, for the whole process."""
-    before = torch.are_deterministic_algorithms_enabled()
-    yield
-    torch.use_deterministic_algorithms(before)
-
-
-@pytest.fixture(scope="session")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project folder with the prepared source `line`: two waves and two labels that they give away."""
-    root = tmp_path_factory.mktemp("experiment")
-    write_prepared(waves(), root / PREPARED / "line", {})
-    return root
-
-
-@pytest.fixture
-def root(folder: Path, tmp_path: Path) -> Path:
-    """The same source in a folder of the test's own."""
-    (tmp_path / "data").symlink_to(folder / "data")
-    return tmp_path
 
 
 def configure(**changes: Any) -> Config:

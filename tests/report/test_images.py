@@ -146,7 +146,7 @@ def test_a_hundred_tasks_are_counted_and_folded(hundred: tuple[str, Verdicts, Pa
     assert "Only class_00, class_01, class_02, class_03, class_04, class_05 and 34 more trained alone" in first
     assert "to compare with, and so without a verdict: 60 of 100 tasks." in first
     assert page.count('id="figure-confusion_') == MOST_PANELS
-    assert "Confusion of 88 further tasks</strong> is not shown" in page
+    assert "Confusion: 88 further tasks</strong> is not shown" in page
     assert page.count("Shown: 12 of 100 tasks") == 2 and "Shown: 16 of 40 tasks" in page
     assert "middle 80 % of 4,950 pairs" in section(page, "gradients")
     assert len(page) < 1_500_000

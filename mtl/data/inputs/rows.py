@@ -21,6 +21,7 @@ from mtl.data.inputs.contract import (
     targets_problems,
 )
 from mtl.data.inputs.given import array_of, checked_rows, frame_of, wrong_shape
+from mtl.data.inputs.oracles import as_tensors, from_tensors
 from mtl.data.inputs.scaling import fit_rows, scores_problem
 from mtl.errors import shown
 from mtl.tasks.context import Oracle
@@ -74,8 +75,7 @@ class RowsInput(Input[RowSet]):
 
     def tensors(self) -> dict[str, Tensor]:
         p = self.data
-        known = {f"oracle_labels.{label}": chance for label, chance in p.oracle_labels.items()}
-        known |= {f"oracle_numbers.{target}": mean for target, mean in p.oracle_numbers.items()}
+        known = as_tensors(p.oracle_labels, p.oracle_numbers)
         return {"values": p.values, "fold": p.fold} | known
 
     def meta(self) -> dict[str, Any]:
@@ -95,8 +95,7 @@ class RowsInput(Input[RowSet]):
             values=tensors["values"],
             fold=tensors["fold"],
             units=meta["units"],
-            oracle_labels={label: tensors[f"oracle_labels.{label}"] for label in meta["oracle_labels"]},
-            oracle_numbers={name: tensors[f"oracle_numbers.{name}"] for name in meta["oracle_numbers"]},
+            **from_tensors(meta, tensors),
         )
         return cls(rows)
 

@@ -23,6 +23,7 @@ from mtl.data.inputs.contract import (
     targets_problems,
 )
 from mtl.data.inputs.given import array_of, checked_rows, frame_of, wrong_shape
+from mtl.data.inputs.oracles import as_tensors, from_tensors
 from mtl.data.inputs.scaling import fit_rows, scores_problem
 from mtl.errors import DataError, SettingError, shown
 from mtl.tasks.context import Oracle
@@ -98,8 +99,7 @@ class WindowsInput(Input[Prepared]):
     def tensors(self) -> dict[str, Tensor]:
         p = self.data
         optional = {"fold": p.fold, "groups": p.groups, "oracle_forecast": p.oracle_forecast}
-        known = {f"oracle_labels.{label}": chance for label, chance in p.oracle_labels.items()}
-        known |= {f"oracle_numbers.{target}": mean for target, mean in p.oracle_numbers.items()}
+        known = as_tensors(p.oracle_labels, p.oracle_numbers)
         return {"values": p.values} | {name: tensor for name, tensor in optional.items() if tensor is not None} | known
 
     def meta(self) -> dict[str, Any]:
@@ -126,8 +126,7 @@ class WindowsInput(Input[Prepared]):
             units=meta["units"],
             oracle_forecast=tensors.get("oracle_forecast"),
             oracle_from=meta["oracle_from"],
-            oracle_labels={label: tensors[f"oracle_labels.{label}"] for label in meta["oracle_labels"]},
-            oracle_numbers={name: tensors[f"oracle_numbers.{name}"] for name in meta.get("oracle_numbers", [])},
+            **from_tensors(meta, tensors),
         )
         return cls(prepared)
 

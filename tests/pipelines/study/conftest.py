@@ -8,11 +8,8 @@ from typing import Any
 
 import optuna
 import pytest
-import torch
 
 from mtl.config import Config
-from mtl.data.loading.store import write_prepared
-from mtl.paths import PREPARED
 from pipelines.study import study
 from pipelines.study.plan import Plan, plan_of
 from pipelines.study.search_space import arms
@@ -20,36 +17,15 @@ from pipelines.study.storage import Store
 from pipelines.study.trial import News, work
 from tests.experiment.conftest import configure
 from tests.helpers.postgres import Postgres, running
-from tests.helpers.problems import waves
+from tests.helpers.waves_project import folder, leave_torch_as_it_was, root
 
-
-@pytest.fixture(scope="module", autouse=True)
-def _leave_torch_as_it_was() -> Iterator[None]:
-    """Runs ask for deterministic kernels, for the whole process."""
-    before = torch.are_deterministic_algorithms_enabled()
-    yield
-    torch.use_deterministic_algorithms(before)
+__all__ = ["folder", "leave_torch_as_it_was", "root"]  # fixtures for the tests below this folder
 
 
 @pytest.fixture(scope="module", autouse=True)
 def _quiet() -> None:
     """As the command has it: its table says what Optuna would log."""
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-
-
-@pytest.fixture(scope="session")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project folder with the prepared source `line`."""
-    root = tmp_path_factory.mktemp("study")
-    write_prepared(waves(), root / PREPARED / "line", {})
-    return root
-
-
-@pytest.fixture
-def root(folder: Path, tmp_path: Path) -> Path:
-    """The same source in a folder of the test's own."""
-    (tmp_path / "data").symlink_to(folder / "data")
-    return tmp_path
 
 
 @pytest.fixture(scope="module")
