@@ -96,8 +96,8 @@ def forecast_optimum(
     last_rows: Int[Tensor, " n"],
     target: Float[Tensor, "n T H"],
     targets: list[int],
-    mean: Float[Tensor, " C"],
-    std: Float[Tensor, " C"],
+    mean: Float[Tensor, " T"],
+    std: Float[Tensor, " T"],
 ) -> Metrics:
     """Errors of the conditional mean, which is the best forecast in MSE.
 
@@ -108,7 +108,7 @@ def forecast_optimum(
         last_rows: last input row of each sample.
         target: z-scored with `mean` and `std`.
         targets: channel numbers of the T targets.
-        mean, std: scaler over all C channels, original units.
+        mean, std: scaler of the T targets, original units.
 
     Raises:
         DataError: the oracle does not reach a sample or the horizon.
@@ -117,7 +117,7 @@ def forecast_optimum(
     if horizon > oracle.shape[1]:
         raise DataError(f"The optimum is known up to {oracle.shape[1]} steps ahead, found a horizon of {horizon}.")
     best = oracle[oracle_positions(len(oracle), oracle_from, last_rows)][:, :horizon, targets].double()
-    scaled = (best - mean[targets].double()) / std[targets].double()
+    scaled = (best - mean.double()) / std.double()
     names = [str(number) for number in targets]
-    metrics, _ = forecast_metrics(scaled.transpose(1, 2), target.double(), std[targets], names)
+    metrics, _ = forecast_metrics(scaled.transpose(1, 2), target.double(), std, names)
     return metrics

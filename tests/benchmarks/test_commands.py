@@ -19,6 +19,7 @@ from torch.profiler import ProfilerActivity, profile
 from benchmarks import (
     advice,
     balancing,
+    coverage,
     datamaps,
     device,
     epoch,
@@ -38,14 +39,15 @@ from benchmarks.command import finish, parser
 from benchmarks.machine import Result
 from mtl.config import load_config
 from mtl.errors import EXIT_CODE, UserError
+from mtl.results.statistics import Interval
 from pipelines.presets import render
 from stages.prepare import prepare
 
 Main = Callable[[Sequence[str] | None], int]
 MAINS: dict[str, Main] = {
-    "advice": advice.main, "balancing": balancing.main, "datamaps": datamaps.main, "device": device.main,
-    "epoch": epoch.main, "first_step": first_step.main, "groups": groups.main, "images": images.main,
-    "jobs": jobs.main, "methods": methods.main, "pipeline": pipeline.main,
+    "advice": advice.main, "balancing": balancing.main, "coverage": coverage.main, "datamaps": datamaps.main,
+    "device": device.main, "epoch": epoch.main, "first_step": first_step.main, "groups": groups.main,
+    "images": images.main, "jobs": jobs.main, "methods": methods.main, "pipeline": pipeline.main,
     "pretrain_parallel": pretrain_parallel.main, "profile_step": profile_step.main,
     "regressions": regressions.main, "step": step.main,
     "study": study.main,
@@ -118,7 +120,8 @@ def test_help_is_the_docstring(name: str, capsys: pytest.CaptureFixture[str]) ->
 @pytest.mark.parametrize(
     ("name", "arguments"),
     [
-        ("advice", ["--seeds", "1"]), ("balancing", ["--tasks", "0"]), ("datamaps", ["--images", "100"]),
+        ("advice", ["--seeds", "1"]), ("balancing", ["--tasks", "0"]), ("coverage", ["--rows", "159"]),
+        ("datamaps", ["--images", "100"]),
         ("device", ["--rounds", "none"]), ("epoch", ["--doublings", "0"]), ("first_step", []),
         ("images", ["--images", "127"]), ("jobs", ["-1"]), ("methods", ["--rounds", "0"]),
         ("pipeline", ["--rounds", "1.5"]), ("profile_step", ["--rounds", "1"]), ("step", ["--memory", "theirs"]),
@@ -276,6 +279,25 @@ def test_datamaps(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rows = run("datamaps", tmp_path, capsys, "--rounds", "1", "--images", "400")
     assert positive(rows) and len(rows) == 6
     assert {"`training` map, share of an epoch", "`evaluation` map, share of an epoch"} <= set(rows)
+
+
+def test_coverage(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Networks and sums are read again the second time; the same numbers come out."""
+    sizes = ["--networks", "2", "--histories", "3", "--rows", "160", "--draws", "4", "--work", str(tmp_path / "work")]
+    rows = run("coverage", tmp_path, capsys, *sizes)
+    assert len(rows) == 15
+    shares = [row["value"] for name, row in rows.items() if "covered" in name or "share" in name]
+    assert len(shares) == 9 and all(0 <= share <= 100 for share in shares)
+    for name in ("run_baseline", "run_finetune", "measure", "read_source"):
+        monkeypatch.setattr(coverage, name, None)
+    assert run("coverage", tmp_path, capsys, *sizes) == rows
+
+
+def test_coverage_of_intervals_by_hand() -> None:
+    """The truth 1 lies in both intervals of one history, and in one of two of the other: 75 %, ± 1.96 · 25 %."""
+    there, beside = (Interval(mean=0.0, low=low, high=3.0, n=5) for low in (0.5, 2.0))
+    result = coverage.coverage([[there, there], [there, beside]], 1.0)
+    assert (result.mean, result.high) == (75.0, pytest.approx(75 + 1.96 * 25))
 
 
 @pytest.mark.slow

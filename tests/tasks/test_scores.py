@@ -6,6 +6,8 @@ import torch
 from sklearn import metrics as sk
 
 from mtl.errors import DataError
+from mtl.tasks.context import Oracle
+from mtl.tasks.forecast import Forecast
 from mtl.tasks.forecast_scores import ForecastScores, forecast_metrics, forecast_optimum
 from mtl.tasks.label_scores import label_metrics, label_optimum
 from mtl.types import NO_LABEL
@@ -106,10 +108,23 @@ def test_forecast_optimum_takes_each_samples_row_and_scale() -> None:
     mean, std = torch.tensor([1.0, 2.0, 3.0]).double(), torch.tensor([2.0, 4.0, 8.0]).double()
     rows, targets = torch.tensor([13, 10, 29]), [2, 0]
     expected = ((oracle[rows - 10] - mean) / std)[:, :3, targets].transpose(1, 2)
-    exact = forecast_optimum(oracle, 10, rows, expected.float(), targets, mean, std)
+    exact = forecast_optimum(oracle, 10, rows, expected.float(), targets, mean[targets], std[targets])
     assert exact == pytest.approx({"mse": 0, "mae": 0}, abs=1e-6)
-    off = forecast_optimum(oracle, 10, rows, (expected + 0.5).float(), targets, mean, std)
+    off = forecast_optimum(oracle, 10, rows, (expected + 0.5).float(), targets, mean[targets], std[targets])
     assert off == pytest.approx({"mse": 0.25, "mae": 0.5}, abs=1e-6)
+
+
+def test_optimum_of_a_task_that_forecasts_some_channels_in_an_order_of_its_own() -> None:
+    """The scaler of a task is that of its targets, in their order."""
+    oracle = torch.randn(9, 2, 3, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
+    spec = Forecast(
+        name="t", source="s", shape=(3, 4), columns=["a", "b", "c"], targets=[2, 1], horizon=2, mean=(3.0, 2.0),
+        std=(8.0, 4.0),
+    )  # fmt: skip
+    rows = torch.arange(10, 19)
+    target = ((oracle[:, :, [2, 1]] - torch.tensor([3.0, 2.0])) / torch.tensor([8.0, 4.0])).transpose(1, 2)
+    optimum = spec.optimum(Oracle(10, oracle, {}, {}), rows, target.float())
+    assert optimum == pytest.approx({"mse": 0, "mae": 0}, abs=1e-6)
 
 
 def test_forecast_optimum_refuses_what_it_does_not_reach() -> None:
