@@ -12,7 +12,8 @@ diagnoses (Dorfman, Berbaum and Metz 1992, Investigative Radiology 27, 723–731
 
 The mean over all of them has the variance σ²_seeds/n + σ²_blocks/B + σ²/(n·B), which (S + D − R)/(n·B) estimates. The
 spread between seeds on one test part, S/(n·B), holds σ² already, and so does that of the seeds' mean between blocks,
-D/(n·B): their plain sum counts σ² twice, and its intervals covered 99 % instead of 95 in a simulation where σ² leads.
+D/(n·B): their plain sum counts σ² twice, and its intervals cover 99 % instead of 95 where σ² leads (`python -m
+benchmarks.variance`).
 The degrees of freedom are Satterthwaite's (1946, Biometrics Bulletin 2, 110–114) for three mean squares.
 
 n seeds, B blocks.

@@ -34,6 +34,7 @@ from benchmarks import (
     regressions,
     step,
     study,
+    variance,
 )
 from benchmarks.command import finish, parser
 from benchmarks.machine import Result
@@ -50,7 +51,7 @@ MAINS: dict[str, Main] = {
     "images": images.main, "jobs": jobs.main, "methods": methods.main, "pipeline": pipeline.main,
     "pretrain_parallel": pretrain_parallel.main, "profile_step": profile_step.main,
     "regressions": regressions.main, "step": step.main,
-    "study": study.main,
+    "study": study.main, "variance": variance.main,
 }  # fmt: skip
 SHARED = {"__init__", "command", "loop", "machine", "project", "reference_timedart"}
 """Modules without a command."""
@@ -125,7 +126,7 @@ def test_help_is_the_docstring(name: str, capsys: pytest.CaptureFixture[str]) ->
         ("device", ["--rounds", "none"]), ("epoch", ["--doublings", "0"]), ("first_step", []),
         ("images", ["--images", "127"]), ("jobs", ["-1"]), ("methods", ["--rounds", "0"]),
         ("pipeline", ["--rounds", "1.5"]), ("profile_step", ["--rounds", "1"]), ("step", ["--memory", "theirs"]),
-        ("study", ["--trials", "0"]),
+        ("study", ["--trials", "0"]), ("variance", ["--repetitions", "1"]),
     ],
 )  # fmt: skip
 def test_a_wrong_option_ends_with_exit_code_2(
@@ -291,6 +292,13 @@ def test_coverage(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatc
     for name in ("run_baseline", "run_finetune", "measure", "read_source"):
         monkeypatch.setattr(coverage, name, None)
     assert run("coverage", tmp_path, capsys, *sizes) == rows
+
+
+def test_variance(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = run("variance", tmp_path, capsys, "--repetitions", "200")
+    assert len(rows) == 16 and all(0 <= row["value"] <= 100 for row in rows.values())
+    assert rows["test data lead: seeds alone"]["value"] < 60 < rows["test data lead: crossed components"]["value"]
+    assert rows["156 blocks of 64 rows"]["value"] < rows["16 blocks of 625 rows"]["value"]
 
 
 def test_coverage_of_intervals_by_hand() -> None:
