@@ -23,6 +23,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from jaxtyping import Float, Int
+from safetensors.numpy import load_file, save_file
 from torch import Tensor
 
 from benchmarks.command import at_least, count, finish, parser, start
@@ -59,7 +60,7 @@ both, in which the regime stays the same once in twenty times."""
 LEVEL = 0.95
 """Confidence of the intervals."""
 FIRST_SEED = 5
-"""Of the networks; results that are shown use the seeds before it."""
+"""First seed of the networks; results that are shown use those before it."""
 DRAWN = 5
 """Pairs of networks in an experiment."""
 CHUNK = 4096
@@ -223,23 +224,23 @@ def all_measured(
     long = root / f"histories-{size.histories}-{size.rows}"
     prepare(further, long)
     data, _ = load_tasks(further, config.base.seeds[0], long)
-    found: dict[Key, dict[str, list[Measured]]] = {key: {STL: [], METHOD: []} for key in JUDGED}
+    by_arm: dict[Key, dict[str, list[Measured]]] = {key: {STL: [], METHOD: []} for key in JUDGED}
     for seed in config.base.seeds:
         for name, recipe in recipes(config, seed).items():
-            kept = long / f"{name}-{seed}.npz"
+            kept = long / f"{name}-{seed}.safetensors"
             if not kept.exists():
                 measured = measure(recipe, data, size, root)
                 columns = {f"{task} {metric}": value for (task, metric), value in measured.items()}
-                whole = {f"{name} whole": np.array(value.whole) for name, value in columns.items()}
-                with replaced(kept) as fresh, fresh.open("wb") as stream:
-                    np.savez(stream, allow_pickle=False, **whole, **{n: v.sums for n, v in columns.items()})
-            with np.load(kept) as file:
-                for task, metric in JUDGED:
-                    if f"{task} {metric}" in file:
-                        value = Measured(float(file[f"{task} {metric} whole"]), file[f"{task} {metric}"])
-                        found[task, metric][METHOD if name == METHOD else STL].append(value)
+                whole = {f"{name} whole": np.array([value.whole]) for name, value in columns.items()}
+                with replaced(kept) as fresh:
+                    save_file(whole | {name: value.sums for name, value in columns.items()}, fresh)
+            arrays = load_file(kept)
+            for task, metric in JUDGED:
+                if (column := f"{task} {metric}") in arrays:
+                    value = Measured(float(arrays[f"{column} whole"][0]), arrays[column])
+                    by_arm[task, metric][METHOD if name == METHOD else STL].append(value)
         print(f"measured: seed {seed}", flush=True)
-    return found, blocks(data, size)
+    return by_arm, blocks(data, size)
 
 
 def true_change(arms: Mapping[str, Sequence[Measured]], lower_is_better: bool) -> float:
