@@ -13,6 +13,9 @@ from mtl.config.share_checks import margin_problems, tolerance_problems
 from mtl.config.slices import slice_problems
 from mtl.config.source_checks import source_problems
 
+TAKEN = {STL: "the single-task models", "simple": "the simple models"}
+"""Names that results give to what is no method."""
+
 
 def contradictions(config: Config) -> list[Problem]:
     """Settings that contradict each other, in the order in which they should be mended."""
@@ -85,6 +88,8 @@ def _method(config: Config, name: str) -> list[Problem]:
     """Problems of a method with its tasks, its network and its baseline."""
     path, method = f"finetune.methods.{name}", config.finetune.methods[name]
     problems = start_problems(config, path, method)
+    if name in TAKEN:
+        problems.append((path, f"should have another name: in every table `{name}` are {TAKEN[name]}, found {name!r}."))
     key, names = method.trains
     unknown = [task for task in names or [] if task not in config.tasks]
     if unknown:
