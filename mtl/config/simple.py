@@ -19,7 +19,7 @@ class SimpleConfig(Section):
     """Models that are tried where they fit a task; null tries all, an empty list switches the stage off."""
     period: Annotated[int, Field(ge=2, strict=True)] | None = None
     """Rows after which a series repeats itself, for the seasonal forecast; null finds it in the training data."""
-    kernels: Annotated[int, Field(ge=1, le=100_000, strict=True)] = 500
+    kernels: Annotated[int, Field(ge=1, le=100_000, strict=True)] = 1000
     """Random convolution kernels (Dempster et al. 2020, arXiv 1910.13051); each gives two features."""
 
     @property

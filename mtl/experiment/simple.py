@@ -80,7 +80,7 @@ def run_simple(
         for where in simple_paths(config, seeds):
             locks.enter_context(held(where, out))
         clock = perf_counter()
-        for number, (task, chosen) in enumerate(fit_simple(config.simple, data), start=1):
+        for number, (task, chosen) in enumerate(fit_simple(config.simple, data, config.base.threads), start=1):
             measured = _measured(config, data, task, chosen)
             seconds, clock = perf_counter() - clock, perf_counter()
             for seed in seeds:

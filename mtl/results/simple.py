@@ -8,6 +8,7 @@ from mtl.results.content import Part
 from mtl.results.numbers import Number
 
 MAX_KERNEL_GROUPS = 10_000
+MAX_DEPTH = 1_000
 Whole = Annotated[int, Field(ge=1, le=2**31 - 1)]
 
 
@@ -91,7 +92,7 @@ class TreesFit(Part):
     """Trees of each sum."""
     nodes: Whole
     """Nodes of all trees."""
-    depth: Whole
+    depth: Annotated[int, Field(ge=1, le=MAX_DEPTH)]
     """Questions from a root to the deepest leaf, at least 1."""
 
 

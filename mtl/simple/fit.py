@@ -15,6 +15,7 @@ from mtl.models.simple.network import SimpleNetwork
 from mtl.results.simple import ConstantFit, SavedSimple, SimpleChoice
 from mtl.simple.candidates import Candidate, make_network, part_of
 from mtl.simple.forecasts import Forecasts
+from mtl.simple.samples import SampleModels
 from mtl.tasks.base import TaskSpec
 from mtl.tasks.forms import LabelForm, NumberForm, RowsForm
 from mtl.training.measure import predict
@@ -29,7 +30,7 @@ class Chosen:
     choice: SimpleChoice
 
 
-def fit_simple(config: SimpleConfig, data: TaskSet) -> Iterator[tuple[str, Chosen]]:
+def fit_simple(config: SimpleConfig, data: TaskSet, threads: int) -> Iterator[tuple[str, Chosen]]:
     """(task, its best simple model by the task's primary metric on the validation part), in the order of the tasks.
 
     Of equal candidates the first one is kept: that without input, then in the order of `SIMPLE_NAMES`.
@@ -37,14 +38,15 @@ def fit_simple(config: SimpleConfig, data: TaskSet) -> Iterator[tuple[str, Chose
     Args:
         config: section `simple`.
         data: every task of the run.
+        threads: that a fit may use.
     """
-    forecasts = Forecasts(config, data)
+    forecasts, samples = Forecasts(config, data), SampleModels(config, data, threads)
     for name, spec in data.specs.items():
         skipped: dict[str, str] = {}
         values: dict[str, float] = {}
         target = _val_target(data, name)
         best: Candidate | None = None
-        for candidate in _candidates(spec, data, forecasts, skipped):
+        for candidate in _candidates(spec, data, forecasts, samples, skipped):
             value = spec.score(candidate.prediction, target, detailed=False)[0][spec.metric]
             if best is None or _better(spec.metric, value, values[best.model]):
                 best = candidate
@@ -54,15 +56,15 @@ def fit_simple(config: SimpleConfig, data: TaskSet) -> Iterator[tuple[str, Chose
         yield name, Chosen(best.network, SavedSimple(model=best.model, fit=best.fit), choice)
 
 
-def _candidates(spec: TaskSpec, data: TaskSet, forecasts: Forecasts, skipped: dict[str, str]) -> Iterator[Candidate]:
+def _candidates(
+    spec: TaskSpec, data: TaskSet, forecasts: Forecasts, samples: SampleModels, skipped: dict[str, str]
+) -> Iterator[Candidate]:
     yield _without_input(spec, data)
     match spec.form:
         case RowsForm() as form:
             yield from forecasts.candidates(spec, form, skipped)
-        case LabelForm():
-            return
-        case NumberForm():
-            return
+        case LabelForm() | NumberForm() as form:
+            yield from samples.candidates(spec, form, skipped)
         case None:
             return
         case _:

@@ -28,6 +28,10 @@ from mtl.types import Split
 
 ROWS_EACH = 4
 """A map from all channels at once needs so many training windows for each of its inputs."""
+ALIKE = 1.05
+"""Periods whose error is at most so many times the smallest count as equally good, and the shortest of them is taken:
+its multiples fit as well."""
+FROM_DATA = "period found in the training part"
 MOST_JOINT = 1536
 """Inputs C·L of a map from all channels at once, whose cost grows with their cube."""
 LEVELS: tuple[Level, ...] = get_args(Level)
@@ -116,7 +120,8 @@ class Forecasts:
         for period in range(2, length + 1):
             rows = torch.tensor(seasonal_rows(period, form.horizon, length))
             errors.append(float(squares + energy[rows].sum() - 2 * cross[:, rows, steps].sum()))
-        return 2 + errors.index(min(errors)), "period found in the training part"
+        least = min(errors) * ALIKE
+        return next(2 + number for number, error in enumerate(errors) if error <= least), FROM_DATA
 
     def linear_map(self, spec: TaskSpec, form: RowsForm, level: Level, channels: Channels) -> Float64[Tensor, "*W"]:
         """Weights of one kind of map, with the penalty that has the smallest validation MSE.

@@ -28,9 +28,9 @@ class Moments:
     joint: bool
     """Over all channels at once."""
     inputs: Float64[Tensor, "*maps P P"]
-    """G."""
+    """G: by channel [C, L, L], joint [C·L, C·L]."""
     cross: Float64[Tensor, "_ _ H"]
-    """K."""
+    """K: by channel [C, L, H], joint [C·L, C, H]."""
     squares: Float64[Tensor, "C H"]
     """q."""
 

@@ -4,8 +4,10 @@ from typing import assert_never
 
 from torch import nn
 
+from mtl.models.simple.features import build_features, count_features
 from mtl.models.simple.forecasts import Persistence, RidgeForecast, Seasonal
 from mtl.models.simple.network import Constant, SimpleNetwork, Spread
+from mtl.models.simple.scores import LinearScores, OnFeatures, TreeScores
 from mtl.results.simple import (
     ConstantFit,
     LinearFit,
@@ -17,6 +19,9 @@ from mtl.results.simple import (
 )
 from mtl.tasks.base import TaskSpec
 from mtl.tasks.forms import Form, LabelForm, NumberForm, RowsForm
+
+MOST_AHEAD = 1 << 24
+"""Numbers of a forecast."""
 
 
 def build_simple(fit: SimpleFit, spec: TaskSpec) -> SimpleNetwork:
@@ -53,6 +58,8 @@ def _spread(form: Form | None) -> Spread | None:
 
 def _body(fit: PersistenceFit | SeasonalFit | RidgeForecastFit | LinearFit | TreesFit, spec: TaskSpec) -> nn.Module:
     form = spec.form
+    if isinstance(form, RowsForm) and len(form.targets) * form.horizon > MOST_AHEAD:
+        raise ValueError(f"{spec.name} should predict at most {MOST_AHEAD:,} numbers, found {form.horizon:,} rows")
     match fit:
         case PersistenceFit() if isinstance(form, RowsForm):
             return Persistence(form.targets, form.horizon)
@@ -61,5 +68,21 @@ def _body(fit: PersistenceFit | SeasonalFit | RidgeForecastFit | LinearFit | Tre
         case RidgeForecastFit() if isinstance(form, RowsForm):
             channels, rows = spec.shape
             return RidgeForecast(form.targets, (channels, rows), form.horizon, fit.level, fit.channels)
+        case LinearFit() if isinstance(form, LabelForm | NumberForm):
+            features, (outputs, single) = build_features(fit.features, spec.shape), _scores(form)
+            return OnFeatures(features, LinearScores(count_features(fit.features, spec.shape), outputs, single))
+        case TreesFit() if isinstance(form, LabelForm | NumberForm):
+            outputs, single = _scores(form)
+            if fit.sums != outputs:
+                raise ValueError(f"`sums` should be {outputs}, found {fit.sums}.")
+            scores = TreeScores(fit.sums, fit.rounds, fit.nodes, fit.depth, single)
+            return OnFeatures(build_features(fit.features, spec.shape), scores)
         case _:
             raise ValueError(f"a model of kind {fit.kind} does not predict {spec.name}")
+
+
+def _scores(form: LabelForm | NumberForm) -> tuple[int, bool]:
+    """Numbers that are scored for a sample, and whether it is one that stands alone."""
+    if isinstance(form, NumberForm) or form.single:
+        return 1, True
+    return form.classes, False

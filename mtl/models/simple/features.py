@@ -1,0 +1,109 @@
+"""Features that simple models read: the sample itself, a summary of a window, or random convolutions of it.
+
+B samples, C channels, L rows of a window, P features.
+"""
+
+from collections.abc import Sequence
+from math import prod
+from typing import assert_never
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from mtl.results.simple import Features, FlatFeatures, KernelFeatures, KernelGroup, SummaryFeatures
+
+LAST = 8
+"""Rows at the end of a window that are features themselves."""
+FIRST_TAIL = 4
+"""Rows of the shortest tail; each further one is twice as long."""
+
+
+class Flat(nn.Module):
+    """The numbers of a sample in a row."""
+
+    def forward(self, x: Float[Tensor, "B *S"]) -> Float[Tensor, "B P"]:
+        return x.flatten(1)
+
+
+class Summary(nn.Module):
+    """Last rows; of nested tails (4, 8, 16, … rows, the window) mean, standard deviation, mean absolute difference from
+    row to row, and the last row less the mean; of each channel."""
+
+    def __init__(self, input_len: int) -> None:
+        super().__init__()
+        tails = [FIRST_TAIL * 2**power for power in range(32) if FIRST_TAIL * 2**power < input_len]
+        self.tails = (*tails, input_len)
+
+    def forward(self, x: Float[Tensor, "B C L"]) -> Float[Tensor, "B P"]:
+        last = x[:, :, -1:]
+        parts = [x[:, :, -LAST:]]
+        steps = x.diff(dim=2).abs()
+        for rows in self.tails:
+            tail = x[:, :, -rows:]
+            mean = tail.mean(dim=2, keepdim=True)
+            spread = (tail - mean).square().mean(dim=2, keepdim=True).sqrt()
+            moved = steps[:, :, -(rows - 1) :].mean(dim=2, keepdim=True) if rows > 1 else torch.zeros_like(mean)
+            parts += [mean, spread, moved, last - mean]
+        return torch.cat(parts, dim=2).flatten(1)
+
+
+class Kernels(nn.Module):
+    """Share of positive values and maximum of each random convolution (Dempster et al. 2020, arXiv 1910.13051).
+
+    Args:
+        groups: kernels by length, dilation and padding; one call convolves with all of a group.
+        channels: C.
+    """
+
+    def __init__(self, groups: Sequence[KernelGroup], channels: int) -> None:
+        super().__init__()
+        self.groups = list(groups)
+        for number, group in enumerate(groups):
+            self.register_buffer(f"weight_{number}", torch.zeros(group.count, channels, group.length))
+            self.register_buffer(f"bias_{number}", torch.zeros(group.count))
+
+    def forward(self, x: Float[Tensor, "B C L"]) -> Float[Tensor, "B P"]:
+        positive, largest = [], []
+        for number, group in enumerate(self.groups):
+            weight, bias = self.get_buffer(f"weight_{number}"), self.get_buffer(f"bias_{number}")
+            rows = F.conv1d(x, weight, bias, padding=group.padding, dilation=group.dilation)
+            positive.append((rows > 0).float().mean(dim=2))
+            largest.append(rows.amax(dim=2))
+        return torch.cat([*positive, *largest], dim=1)
+
+
+def count_features(features: Features, shape: tuple[int, ...]) -> int:
+    """P of some features of samples of a shape."""
+    match features:
+        case FlatFeatures():
+            return prod(shape)
+        case SummaryFeatures():
+            return shape[0] * (min(LAST, shape[1]) + 4 * len(Summary(shape[1]).tails))
+        case KernelFeatures():
+            return 2 * sum(group.count for group in features.groups)
+        case _:
+            assert_never(features)
+
+
+def build_features(features: Features, shape: tuple[int, ...]) -> nn.Module:
+    """The module of some features of samples of a shape.
+
+    Raises:
+        ValueError: samples of that shape have no such features.
+    """
+    match features:
+        case FlatFeatures():
+            return Flat()
+        case SummaryFeatures() if len(shape) == 2:
+            return Summary(shape[1])
+        case KernelFeatures() if len(shape) == 2:
+            spans = [(group.dilation * (group.length - 1), group.padding) for group in features.groups]
+            if any(span >= shape[1] or 2 * padding > span for span, padding in spans):
+                raise ValueError(f"`groups` should hold kernels that fit into windows of {shape[1]} rows")
+            return Kernels(features.groups, shape[0])
+        case SummaryFeatures() | KernelFeatures():
+            raise ValueError(f"features of kind {features.kind} should be those of windows, found samples of {shape}.")
+        case _:
+            assert_never(features)

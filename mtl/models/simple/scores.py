@@ -1,0 +1,94 @@
+"""Numbers from features: a linear map, or sums of decision trees.
+
+B samples, P features, O outputs, N nodes of all trees.
+"""
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+
+class LinearScores(nn.Module):
+    """O numbers, each a weighted sum of the features; one number stands alone, without a dimension.
+
+    Args:
+        inputs: P.
+        outputs: O.
+        single: one number a sample, [B]; else [B, O].
+    """
+
+    def __init__(self, inputs: int, outputs: int, single: bool) -> None:
+        super().__init__()
+        self.single = single
+        self.register_buffer("weight", torch.zeros(outputs, inputs, dtype=torch.float64))
+        self.register_buffer("bias", torch.zeros(outputs, dtype=torch.float64))
+        self.weight: Tensor
+        self.bias: Tensor
+
+    def forward(self, features: Float[Tensor, "B P"]) -> Float[Tensor, "B *O"]:
+        numbers = features.double() @ self.weight.T + self.bias
+        return numbers[:, 0] if self.single else numbers
+
+
+class OnFeatures(nn.Module):
+    """Numbers of samples: first their features, then the scores of these.
+
+    Args:
+        features: samples → [B, P].
+        scores: [B, P] → numbers.
+    """
+
+    def __init__(self, features: nn.Module, scores: nn.Module) -> None:
+        super().__init__()
+        self.features, self.scores = features, scores
+
+    def forward(self, x: Float[Tensor, "B *S"]) -> Float[Tensor, "B *O"]:
+        numbers: Tensor = self.scores(self.features(x))
+        return numbers
+
+
+class TreeScores(nn.Module):
+    """O sums over R rounds of a decision tree each, as tables of nodes; a leaf leads to itself.
+
+    At a node a sample goes left when its feature is at most the threshold, or is missing and the node sends those left.
+
+    Args:
+        outputs: O.
+        rounds: R.
+        nodes: N.
+        depth: questions from a root to the deepest leaf.
+        single: one number a sample, [B]; else [B, O].
+    """
+
+    def __init__(self, outputs: int, rounds: int, nodes: int, depth: int, single: bool) -> None:
+        super().__init__()
+        self.depth, self.single = depth, single
+        whole = {"roots": (rounds, outputs), "feature": (nodes,), "left": (nodes,), "right": (nodes,)}
+        for name, shape in whole.items():
+            self.register_buffer(name, torch.zeros(shape, dtype=torch.int32))
+        for name, shape in {"threshold": (nodes,), "value": (nodes,), "start": (outputs,)}.items():
+            self.register_buffer(name, torch.zeros(shape, dtype=torch.float64))
+        self.register_buffer("missing_left", torch.zeros(nodes, dtype=torch.bool))
+        self.roots: Int[Tensor, "R O"]
+        self.feature: Int[Tensor, " N"]
+        self.left: Int[Tensor, " N"]
+        self.right: Int[Tensor, " N"]
+        self.threshold: Float[Tensor, " N"]
+        self.value: Float[Tensor, " N"]
+        self.start: Float[Tensor, " O"]
+        self.missing_left: Tensor
+
+    def forward(self, features: Float[Tensor, "B P"]) -> Float[Tensor, "B *O"]:
+        numbers = self.by_round(features).sum(dim=1) + self.start
+        return numbers[:, 0] if self.single else numbers
+
+    def by_round(self, features: Float[Tensor, "B P"]) -> Float[Tensor, "B R O"]:
+        """What each tree adds."""
+        values = features.double()
+        roots = self.roots.flatten().long()
+        node = roots.expand(len(values), -1)
+        for _ in range(self.depth):
+            asked = values.gather(1, self.feature[node].long())
+            left = (asked <= self.threshold[node]) | (asked.isnan() & self.missing_left[node])
+            node = torch.where(left, self.left[node], self.right[node]).long()
+        return self.value[node].unflatten(1, self.roots.shape)

@@ -1,0 +1,258 @@
+"""Simple models of targets that belong to samples, labels and numbers: linear maps and trees on features.
+
+n samples, P features, O outputs, k classes.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from mtl.config.metrics import METRICS
+from mtl.config.simple import SimpleConfig, SimpleName
+from mtl.data.loading.tasks import TaskSet
+from mtl.models.simple.features import count_features
+from mtl.models.simple.scores import TreeScores
+from mtl.results.simple import FlatFeatures, LinearFit, SummaryFeatures, TreesFit
+from mtl.simple.boosting import CHOICES, affordable_rounds, first_rounds, fit_boosting, written_out
+from mtl.simple.candidates import Candidate, make_network, spread_errors
+from mtl.simple.kernels import draw_kernels
+from mtl.simple.linear import Map, Question, Ridge, logistic_maps, temperature
+from mtl.simple.matrices import Described, Matrices, described
+from mtl.tasks.base import TaskSpec
+from mtl.tasks.forms import LabelForm, NumberForm
+
+MOST_SAMPLES = 20_000
+"""Training samples of trees and of random kernels; of more, so many are taken, evenly spread."""
+MOST_NUMBERS = 1 << 28
+"""Numbers of a matrix of features: of more samples than that gives, so many are taken."""
+MOST_COLUMNS = 512
+"""Features that trees are fitted on."""
+FEWEST_ROUNDS = 10
+ALL = 1 << 62
+
+
+@dataclass(frozen=True)
+class Part:
+    """Features and targets of the samples of one task in one part of the data."""
+
+    features: Float[Tensor, "m P"]
+    target: Tensor
+
+
+class SampleModels:
+    """Simple models of the tasks of a run whose targets belong to their samples.
+
+    Args:
+        config: section `simple`.
+        data: every task of the run.
+        threads: that a fit may use.
+    """
+
+    def __init__(self, config: SimpleConfig, data: TaskSet, threads: int) -> None:
+        self.config, self.data, self.threads = config, data, threads
+        self.matrices = Matrices(data)
+        self._features: dict[tuple[str, str, tuple[int, ...]], Described] = {}
+        self._logistic: dict[str, list[Map]] = {}
+        self._last: tuple[tuple[str, str], Ridge] | None = None
+
+    def candidates(self, spec: TaskSpec, form: LabelForm | NumberForm, skipped: dict[str, str]) -> Iterator[Candidate]:
+        """The models that are tried; those that are not fitted, or on a part of the samples, are noted in `skipped`."""
+        label = isinstance(form, LabelForm)
+        plain = self._plain(spec)
+        tried: list[tuple[SimpleName, Callable[[], Candidate | None]]] = [
+            ("ridge", lambda: None if label else self._linear("ridge", spec, form, plain, skipped)),
+            ("logistic", lambda: self._logistic_of(spec, form, plain, skipped) if label else None),
+            ("boosting", lambda: self._boosting(spec, form, plain, skipped)),
+            ("kernels", lambda: self._kernels(spec, form, skipped)),
+        ]
+        for name, fit in tried:
+            candidate = fit() if self.config.tries(name) else None
+            if candidate is not None:
+                yield candidate
+
+    def _plain(self, spec: TaskSpec) -> Described:
+        """A summary of windows; of other samples their own numbers."""
+        features = SummaryFeatures() if spec.input.has_length else FlatFeatures()
+        return self._known(spec, features.kind, lambda: described(features, spec.shape, {}))
+
+    def _known(self, spec: TaskSpec, kind: str, make: Callable[[], Described]) -> Described:
+        key = kind, spec.source, spec.shape
+        if key not in self._features:
+            self._features[key] = make()
+        return self._features[key]
+
+    def _part(self, spec: TaskSpec, what: Described, train: bool, most: int = ALL) -> Part:
+        split, most = ("train", most) if train else ("val", ALL)
+        features = self.matrices.of(spec.name, split, what, most)
+        target, places = self.matrices.targets(spec.name, split, most)
+        return Part(features, target) if places is None else Part(features[places], target[places])
+
+    def _at_most(self, model: str, spec: TaskSpec, most: int, skipped: dict[str, str]) -> int:
+        """Samples that a model is fitted on; says so where they are not all."""
+        there = len(self.matrices.pool(spec.name, "train"))
+        if there > most:
+            skipped[model] = f"fitted on {most:,} of {there:,} training samples, evenly spread"
+        return most
+
+    def _linear(
+        self, model: SimpleName, spec: TaskSpec, form: LabelForm | NumberForm, what: Described, skipped: dict[str, str]
+    ) -> Candidate:
+        """Ridge regression on features; of a label on ±1 for each class."""
+        width = count_features(what.features, spec.shape)
+        most = self._at_most(model, spec, min(MOST_SAMPLES, MOST_NUMBERS // width), skipped)
+        train, val = self._part(spec, what, True, most), self._part(spec, what, False)
+        targets, weights = _signs(form, train.target)
+        maps = self._ridge(model, spec, train, weights).maps(targets)
+        if isinstance(form, LabelForm):
+            question = _question(form, val.target, None)
+            maps = (map_.times(temperature(map_(val.features), question)) for map_ in maps)
+        return self._best_map(model, spec, form, what, maps, val)
+
+    def _ridge(self, model: str, spec: TaskSpec, train: Part, weights: Tensor | None) -> Ridge:
+        """The decomposition of the features of a task's samples; tasks with a target for all samples of a pool, which
+        weigh the same, share the last one."""
+        pool = self.matrices.pool(spec.name, "train")
+        whole = weights is None and self.matrices.targets(spec.name, "train", ALL)[1] is None
+        if not whole:
+            return Ridge(train.features, weights)
+        if self._last is None or self._last[0] != (model, pool.name):
+            self._last = (model, pool.name), Ridge(train.features, None)
+        return self._last[1]
+
+    def _kernels(self, spec: TaskSpec, form: LabelForm | NumberForm, skipped: dict[str, str]) -> Candidate | None:
+        if not spec.input.has_length:
+            return None
+
+        def draw() -> Described:
+            channels, rows = spec.shape
+            features, arrays = draw_kernels(self.config.kernels, (channels, rows))
+            return described(features, spec.shape, arrays)
+
+        return self._linear("kernels", spec, form, self._known(spec, "kernels", draw), skipped)
+
+    def _logistic_of(
+        self, spec: TaskSpec, form: LabelForm | NumberForm, what: Described, skipped: dict[str, str]
+    ) -> Candidate:
+        """Logistic regression; all labels of a pool are fitted at once."""
+        assert isinstance(form, LabelForm)
+        width = count_features(what.features, spec.shape)
+        most = self._at_most("logistic", spec, MOST_NUMBERS // width, skipped)
+        if spec.name not in self._logistic:
+            pool = self.matrices.pool(spec.name, "train")
+            questions: dict[str, Question] = {}
+            for name in pool.tasks:
+                other = self.data.specs[name].form
+                if isinstance(other, LabelForm) and name not in self._logistic:
+                    target, places = self.matrices.targets(name, "train", most)
+                    questions[name] = _question(other, target if places is None else target[places], places)
+            features = self.matrices.of(spec.name, "train", what, most)
+            self._logistic |= {name: [] for name in questions}
+            for maps in logistic_maps(features, list(questions.values())):
+                for name, map_ in zip(questions, maps, strict=True):
+                    self._logistic[name].append(map_)
+        return self._best_map("logistic", spec, form, what, self._logistic[spec.name], self._part(spec, what, False))
+
+    def _best_map(
+        self, model: str, spec: TaskSpec, form: LabelForm | NumberForm, what: Described, maps: Iterable[Map],
+        val: Part,
+    ) -> Candidate:  # fmt: skip
+        """The map with the best validation value; of equal ones that with the largest penalty."""
+        single = isinstance(form, NumberForm) or form.single
+        best: tuple[tuple[float, float], Map] | None = None
+        for map_ in maps:
+            numbers = map_(val.features)
+            value = _judged(spec, form, numbers[:, 0] if single else numbers, val.target)
+            if best is None or value < best[0]:
+                best = value, map_
+        assert best is not None
+        chosen = best[1]
+        about = f"{_on(what)}, λ {chosen.penalty:.2g}"
+        fit = LinearFit(features=what.features, penalty=chosen.penalty)
+        arrays = {f"features.{name}": value for name, value in what.arrays.items()}
+        arrays |= {"scores.weight": chosen.weight, "scores.bias": chosen.bias}
+        return self._finished(model, about, spec, fit, arrays, val)
+
+    def _boosting(
+        self, spec: TaskSpec, form: LabelForm | NumberForm, what: Described, skipped: dict[str, str]
+    ) -> Candidate | None:
+        """Boosted trees on features, the first rounds that validation data prefer."""
+        width = count_features(what.features, spec.shape)
+        if width > MOST_COLUMNS:
+            skipped["boosting"] = f"{width:,} features are more than the {MOST_COLUMNS} that trees are fitted on"
+            return None
+        most = self._at_most("boosting", spec, MOST_SAMPLES, skipped)
+        train, val = self._part(spec, what, True, most), self._part(spec, what, False)
+        single = isinstance(form, NumberForm) or form.single
+        sums = 1 if single else spec.outputs
+        rounds = affordable_rounds(len(train.features), width, sums)
+        if rounds < FEWEST_ROUNDS:
+            skipped["boosting"] = f"{sums} classes × {width} features × {len(train.features):,} samples take too long"
+            return None
+        weights = None
+        if isinstance(form, LabelForm) and form.weights is not None:
+            weights = torch.tensor(form.weights, dtype=torch.float64)[train.target]
+        scores = written_out(fit_boosting(train.features, train.target, weights, rounds, self.threads), single)
+        chosen = self._best_rounds(spec, form, scores, val)
+        kept = first_rounds(scores, chosen)
+        fit = TreesFit(features=what.features, sums=kept.roots.shape[1], rounds=chosen, nodes=len(kept.value),
+                       depth=kept.depth)  # fmt: skip
+        arrays = {f"scores.{name}": value for name, value in kept.state_dict().items()}
+        about = f"{_on(what)}, {chosen} round{'' if chosen == 1 else 's'} of trees"
+        return self._finished("boosting", about, spec, fit, arrays, val)
+
+    def _best_rounds(self, spec: TaskSpec, form: LabelForm | NumberForm, scores: TreeScores, val: Part) -> int:
+        """Number of first rounds with the best validation value, of equal ones the smallest."""
+        blocks = [scores.by_round(block).cumsum(dim=1) for block in val.features.split(1024)]
+        sums = torch.cat(blocks) + scores.start  # [m, R, O]
+        there = sums.shape[1]
+        values = {}
+        for rounds in dict.fromkeys(min(choice, there) for choice in CHOICES):
+            numbers = sums[:, rounds - 1]
+            values[rounds] = _judged(spec, form, numbers[:, 0] if scores.single else numbers, val.target)
+        return min(values, key=lambda rounds: values[rounds])
+
+    def _finished(
+        self, model: str, about: str, spec: TaskSpec, fit: LinearFit | TreesFit, arrays: dict[str, Tensor], val: Part
+    ) -> Candidate:
+        network = make_network(fit, spec, arrays)
+        numbers = network.body.scores(val.features)  # type: ignore[operator, union-attr]
+        if network.spread is not None:
+            spread_errors(network, numbers, val.target)
+        return Candidate(model, about, fit, network, network.finished(numbers))
+
+
+def _on(what: Described) -> str:
+    match what.features:
+        case SummaryFeatures():
+            return "on last rows, means, spreads and differences"
+        case FlatFeatures():
+            return "on the numbers of a sample"
+        case _:
+            return "on shares of positive values and maxima"
+
+
+def _question(form: LabelForm, target: Tensor, places: Tensor | None) -> Question:
+    return Question(target, places, form.classes, form.single, form.weights)
+
+
+def _signs(form: LabelForm | NumberForm, target: Tensor) -> tuple[Float[Tensor, "n O"], Float[Tensor, " n"] | None]:
+    """Targets of a ridge regression, ±1 for each class of a label, and weights of the samples."""
+    if isinstance(form, NumberForm):
+        return target.double()[:, None], None
+    weights = None if form.weights is None else torch.tensor(form.weights, dtype=torch.float64)[target]
+    signs = 2 * torch.nn.functional.one_hot(target, form.classes).double() - 1
+    return (signs[:, 1:] if form.single else signs), weights
+
+
+def _judged(spec: TaskSpec, form: LabelForm | NumberForm, numbers: Tensor, target: Tensor) -> tuple[float, float]:
+    """The task's primary metric and its loss, the smaller the better; of point predictions that get quantiles, the
+    squared error alone."""
+    if isinstance(form, NumberForm) and form.levels:
+        return float((numbers - target).square().mean()), 0.0
+    metrics, _ = spec.score(numbers.float(), target, detailed=False)
+    value = metrics[spec.metric]
+    loss = metrics.get(spec.loss_metric, 0.0)
+    return (value if METRICS[spec.metric].lower_is_better else -value), loss
