@@ -107,7 +107,7 @@ class Question:
     target: Int[Tensor, " m"]
     """Class of each sample that has one."""
     places: Int[Tensor, " m"] | None
-    """Those samples; None: all."""
+    """Places of those samples; None: all."""
     classes: int
     single: bool
     """One logit, that of class 1."""

@@ -23,6 +23,7 @@ from mtl.simple.linear import Map, Question, Ridge, logistic_maps, temperature
 from mtl.simple.matrices import Described, Matrices, described
 from mtl.tasks.base import TaskSpec
 from mtl.tasks.forms import LabelForm, NumberForm
+from mtl.types import Split
 
 MOST_SAMPLES = 20_000
 """Training samples of trees and of random kernels; of more, so many are taken, evenly spread."""
@@ -85,7 +86,8 @@ class SampleModels:
         return self._features[key]
 
     def _part(self, spec: TaskSpec, what: Described, train: bool, most: int = ALL) -> Part:
-        split, most = ("train", most) if train else ("val", ALL)
+        split: Split = "train" if train else "val"
+        most = most if train else ALL
         features = self.matrices.of(spec.name, split, what, most)
         target, places = self.matrices.targets(spec.name, split, most)
         return Part(features, target) if places is None else Part(features[places], target[places])
@@ -218,7 +220,7 @@ class SampleModels:
         self, model: str, about: str, spec: TaskSpec, fit: LinearFit | TreesFit, arrays: dict[str, Tensor], val: Part
     ) -> Candidate:
         network = make_network(fit, spec, arrays)
-        numbers = network.body.scores(val.features)  # type: ignore[operator, union-attr]
+        numbers = network.body.scores(val.features)  # type: ignore[operator]
         if network.spread is not None:
             spread_errors(network, numbers, val.target)
         return Candidate(model, about, fit, network, network.finished(numbers))

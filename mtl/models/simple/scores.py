@@ -83,7 +83,7 @@ class TreeScores(nn.Module):
         return numbers[:, 0] if self.single else numbers
 
     def by_round(self, features: Float[Tensor, "B P"]) -> Float[Tensor, "B R O"]:
-        """What each tree adds."""
+        """Numbers that each tree adds."""
         values = features.double()
         roots = self.roots.flatten().long()
         node = roots.expand(len(values), -1)
