@@ -79,9 +79,8 @@ def tries(config: Config, poor: Sequence[_Judged]) -> str:
         if judged.simple.model == RIDGE and config.tasks[judged.task.name].could_start_linear
     ]
     if linear:
-        more = f" and {len(linear) - MOST_NAMED} more" if linear[MOST_NAMED:] else ""
-        of = " (tasks." + ", tasks.".join(linear[:MOST_NAMED]) + more + ")"
-        ways.append(f"`linear: {{channels: one}}`, a start at ridge regression{of}")
+        of = f"tasks.{linear[0]}" if len(linear) == 1 else f"the forecasts that lose to {RIDGE}"
+        ways.append(f"`linear: {{channels: one}}` of {of}, a start at ridge regression")
     if config.encoder.normalises and len({task.source for task in config.tasks.values()}) == 1:
         ways.append("`encoder: {kind: recurrent}`, which reads all channels together and keeps their levels")
     return "; ".join([*ways, "more `train.epochs`, another `train.lr` or a wider encoder"])

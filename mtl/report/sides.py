@@ -42,11 +42,10 @@ def simple_names(verdicts: Verdicts) -> str:
     for task in verdicts.tasks:
         if task.simple is not None:
             tasks.setdefault(task.simple.model, []).append(task.name)
-    named = [f"{model} ({_first(names)})" for model, names in tasks.items()]
+    named = [f"{model} ({_named(names)})" for model, names in tasks.items()]
     return ", ".join(named)
 
 
-def _first(names: Sequence[str]) -> str:
-    """The first names, and how many more."""
-    more = f" and {len(names) - MOST_TASKS} more" if names[MOST_TASKS:] else ""
-    return ", ".join(names[:MOST_TASKS]) + more
+def _named(names: Sequence[str]) -> str:
+    """Names of some tasks, of many their number."""
+    return ", ".join(names) if len(names) <= MOST_TASKS else f"{len(names)} tasks"

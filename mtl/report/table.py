@@ -11,6 +11,7 @@ from rich.text import Text
 
 from mtl.report.scores import averages
 from mtl.report.select import extremes
+from mtl.report.short_names import short_names
 from mtl.report.sides import lost_mark
 from mtl.report.timings import Timings, batch_size, method_costs
 from mtl.report.tolerances import tolerances
@@ -164,12 +165,22 @@ class _Table:
 
 
 def _fitting(verdicts: Verdicts, width: int) -> _Table:
-    """The table with as little shortened as fits; tasks are cut to a width at which they can be told apart first."""
-    table = _table(verdicts, ())
+    """The table with as little shortened as fits; the names of tasks give way last, to `ENOUGH` letters first."""
+    never = () if any(row.gap_closed is not None for row in verdicts.rows) else ("gap",)
+    table = _table(verdicts, never)
     for count in range(1, len(SHORTENINGS) + 1):
         if table.width - max(0, table.widths[0] - ENOUGH) > width:
-            table = _table(verdicts, SHORTENINGS[:count])
-    table.widths[0] = max(6, min(table.widths[0], table.widths[0] + width - table.width))
+            table = _table(verdicts, {*never, *SHORTENINGS[:count]})
+    room = max(6, min(table.widths[0], table.widths[0] + width - table.width))
+    rows = [row for several in table.rows.values() for row in several]
+    if table.widths[0] > room and rows:
+        shown = short_names(
+            [row[0].removesuffix("*") for row in rows], room - any(row[0].endswith("*") for row in rows)
+        )
+        for row in rows:
+            row[0] = shown[row[0].removesuffix("*")] + "*" * row[0].endswith("*")
+        room = min(room, max(len(row[0]) for row in rows))
+    table.widths[0] = room
     return table
 
 

@@ -128,7 +128,7 @@ def test_the_advice_begins_with_the_network() -> None:
     verdicts = judged(make_config(), SIMPLE)
     assert verdicts.advice.startswith(
         "The networks lose to ridge by 20 % on short and 10 % on fault (trained alone): mend the network before "
-        "asking what to train together. Try `linear: {channels: one}`, a start at ridge regression (tasks.short); "
+        "asking what to train together. Try `linear: {channels: one}` of tasks.short, a start at ridge regression; "
         "`encoder: {kind: recurrent}`, which reads all channels together and keeps their levels; more `train.epochs`, "
         "another `train.lr` or a wider encoder. For the networks as they are: "
     )
