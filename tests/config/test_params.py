@@ -8,12 +8,14 @@ from typing import Any
 import pytest
 import yaml
 
-from mtl.config import Config, load_config, parse_config
+from mtl.config import Config, TimeDartEncoder, load_config, parse_config
 from mtl.errors import ConfigError, UserError, exit_on_user_error
 
 Raw = dict[str, Any]
 PROJECT = Path(__file__).resolve().parents[2]
-DEFAULTS: Raw = yaml.safe_load((PROJECT / "presets/sensors.yaml").read_text(encoding="utf-8"))
+FILE: Raw = yaml.safe_load((PROJECT / "presets/sensors.yaml").read_text(encoding="utf-8"))
+DEFAULTS: Raw = FILE | {"encoder": TimeDartEncoder(kind="timedart").model_dump(mode="json")}
+"""The default file with an encoder that can be pretrained and has a section of its own."""
 
 
 def _set(raw: Raw, path: str, value: object) -> None:
@@ -196,13 +198,13 @@ def test_a_config_cannot_be_changed() -> None:
 
 def test_the_default_file_shows_every_knob_with_its_value() -> None:
     """Keys that the file leaves out would be knobs nobody finds; `tasks` and the like may leave defaults out."""
-    config = parse_config(copy.deepcopy(DEFAULTS))
+    config = parse_config(copy.deepcopy(FILE))
     resolved = config.model_dump(mode="json", by_alias=True)
     for section in ("base", "encoder", "train", "pretrain", "cluster", "specialise", "evaluate", "tracking", "tune"):
-        assert resolved[section] == DEFAULTS[section], section
-    assert set(DEFAULTS) == set(Config.model_fields)
+        assert resolved[section] == FILE[section], section
+    assert set(FILE) == set(Config.model_fields)
     for name, source in resolved["prepare"]["sources"].items():
-        assert source == DEFAULTS["prepare"]["sources"][name]
+        assert source == FILE["prepare"]["sources"][name]
 
 
 def test_linear_encoder_and_one_kind_of_task_are_fine_together() -> None:
