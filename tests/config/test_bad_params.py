@@ -67,7 +67,7 @@ def test_a_key_that_is_there_twice_is_refused(tmp_path: Path) -> None:
     text = TEXT.replace("  lr: 0.005\n", "  lr: 0.005\n  lr: 0.004\n")
     line = text.split("\n").index("  lr: 0.004") + 1
     message = refusal(text, tmp_path)
-    assert f'found duplicate key "lr" with value "0.004" (original value: "0.002") (line {line}, column 3)' in message
+    assert f'found duplicate key "lr" with value "0.004" (original value: "0.005") (line {line}, column 3)' in message
 
 
 @pytest.mark.parametrize(

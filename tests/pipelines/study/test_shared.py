@@ -52,7 +52,7 @@ def test_data_of_other_settings_are_not_used(root: Path) -> None:
 
 
 def test_weights_of_other_settings_are_not_used(root: Path) -> None:
-    change(root, "encoder", "layers", 1)
+    change(root, "encoder", "layers", 2)
     shared(root, False)
     with pytest.raises(UserError, match="pretrain ran with another `encoder`"):
         shared(root, True)
