@@ -64,10 +64,10 @@ def refusal(text: str, tmp_path: Path) -> str:
 
 
 def test_a_key_that_is_there_twice_is_refused(tmp_path: Path) -> None:
-    text = TEXT.replace("  lr: 0.005\n", "  lr: 0.005\n  lr: 0.004\n")
+    text = TEXT.replace("  lr: 0.01\n", "  lr: 0.01\n  lr: 0.004\n")
     line = text.split("\n").index("  lr: 0.004") + 1
     message = refusal(text, tmp_path)
-    assert f'found duplicate key "lr" with value "0.004" (original value: "0.005") (line {line}, column 3)' in message
+    assert f'found duplicate key "lr" with value "0.004" (original value: "0.01") (line {line}, column 3)' in message
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,7 @@ def refused(place: Project, *command: str, names: tuple[str, ...]) -> None:
 PARAMS = {
     "a bomb of aliases": bad_params.BOMB,
     "a list of lists of lists": "base: " + "[" * 50_000,
-    "a key twice": bad_params.TEXT.replace("  lr: 0.005", "  lr: 0.005\n  lr: 0.004"),
+    "a key twice": bad_params.TEXT.replace("  lr: 0.01", "  lr: 0.01\n  lr: 0.004"),
     "a date that is none": bad_params.TEXT.replace("seed: 0", "seed: 2021-02-31"),
     "a number of 5000 digits": bad_params.TEXT.replace("rows: 4000", "rows: " + "9" * 5000),
     "code": "base: !!python/object/apply:os.system ['touch sprung']",

@@ -58,7 +58,7 @@ TEXTS: list[str] = [
     TEXT.replace("\n", "\r"), TEXT.replace("threads: 1", "threads: 010"), TEXT.replace("threads: 1", "threads: 1:30"),
     TEXT.replace("threads: 1", "threads: 1_0"), TEXT.replace("enabled: true", "enabled: yes"), TEXT.replace("sensors:",
     "no:", 1),
-    TEXT.replace("lr: 0.005", "lr: 5e-3"), TEXT.replace("lr: 0.005", "lr: 0.005\n  lr: 0.004"),
+    TEXT.replace("lr: 0.01", "lr: 1e-2"), TEXT.replace("lr: 0.01", "lr: 0.01\n  lr: 0.004"),
     TEXT.replace("threads: 1", "threads: 0o17"), TEXT.replace("threads: 1", "threads: 0x10"),
 ]  # fmt: skip
 
@@ -129,7 +129,7 @@ def wrong_texts(draw: st.DrawFn) -> ParamsCase:
     ways = [TEXT.replace("\n", "\r\n"), "\ufeff" + TEXT, "---\n" + TEXT, TEXT + "...\n", yaml.safe_dump(DEFAULTS,
             width=20),
             yaml.safe_dump(DEFAULTS, default_flow_style=True), "%YAML 1.2\n---\n" + TEXT,
-            TEXT.replace("lr: 0.005", "lr: 5e-3"), TEXT.replace("lr: 0.005", "lr: !!float 0.005")]  # fmt: skip
+            TEXT.replace("lr: 0.01", "lr: 1e-2"), TEXT.replace("lr: 0.01", "lr: !!float 0.01")]  # fmt: skip
     return ParamsCase(draw(st.sampled_from(ways)).encode(), same=True)
 
 

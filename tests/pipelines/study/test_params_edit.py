@@ -63,7 +63,7 @@ def test_a_text_stays_a_text(value: str) -> None:
 
 
 def test_a_value_behind_an_alias_is_refused() -> None:
-    text = TEXT.replace("  lr: 0.005\n", "  lr: &rate 0.005\n").replace("  lr: 0.001\n", "  lr: *rate\n", 1)
+    text = TEXT.replace("  lr: 0.01\n", "  lr: &rate 0.01\n").replace("  lr: 0.001\n", "  lr: *rate\n", 1)
     assert text.count("*rate") == 1
     with pytest.raises(UserError, match=r"by hand: train\.lr: 0\.5"):
         edited(text, {"train.lr": 0.5})
