@@ -1,5 +1,6 @@
 """Stage `evaluate`: the methods against single-task training; tables, verdicts and the report."""
 
+from functools import partial
 from pathlib import Path
 
 from mtl import tracking
@@ -11,9 +12,10 @@ from mtl.evaluation.tables import learning_curves, metrics_summary, runs_table, 
 from mtl.experiment.latency import measure_latency
 from mtl.experiment.samples import write_samples
 from mtl.grouping.likeness import map_likeness
-from mtl.paths import MEANS, VERDICTS
+from mtl.paths import LOSSES, MEANS, VERDICTS
 from mtl.report.page import write_report
 from mtl.report.timings import write_timings_js
+from mtl.results.samples import read_block_errors
 from stages.common import stage
 
 SECTIONS = (
@@ -38,7 +40,8 @@ def main() -> None:
         results = Path("results")
         runs = read_runs(config)
         histories = read_histories(runs)
-        compared = compare(config, runs, histories, map_likeness(config))
+        write_samples(config)
+        compared = compare(config, runs, histories, map_likeness(config), partial(read_block_errors, LOSSES))
         grouped = compared.with_grouping(compare_groupings(config, runs))
         verdicts = grouped.with_evidence(evidence(config, grouped, runs, histories, read_groups(config)))
         verdicts.write(VERDICTS)
@@ -46,7 +49,6 @@ def main() -> None:
         write_parquet(runs_table(runs), results / "runs.parquet")
         write_csv(learning_curves(histories, read_pretraining(config)), results / "learning_curves.csv")
         measure_latency(config)
-        write_samples(config)
         write_report(config, verdicts)
         write_timings_js(verdicts=verdicts)
         tracking.publish()

@@ -185,6 +185,9 @@ class EvaluateConfig(Section):
     margin: Margin = DEFAULT_MARGIN
     """Relative change of a metric that is too little to matter: LEVEL is a change that is shown to lie within it. A
     mapping names tasks; the others keep the default. 0: every change matters, and nothing is LEVEL."""
+    interval: Literal["widest", "training"] = "widest"
+    """Interval that a verdict rests on: over the randomness of training alone (`training`), or the wider of that and of
+    the one for new data, over the choice of test samples as well."""
     trials: dict[Name, Count] | None = None
     """Method, or `stl` → finished trials of tuning behind its settings, 0 where it is not named; the verdicts say where
     they are unequal. Null: none was tuned. `mtl tune --apply` writes it."""

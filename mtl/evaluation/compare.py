@@ -1,7 +1,8 @@
 """Joint training against single-task training (STL): the content of verdicts.json.
 
 A pair shares task, seed and start. Every change is signed so that positive is better, in percent of the STL value of
-the same seed. Intervals run over seeds: they cover the randomness of training, not the choice of the data.
+the same seed. Intervals over seeds cover the randomness of training alone; those for new data also the choice of the
+test samples (`mtl/evaluation/components.py`).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,10 +13,11 @@ from mtl.config.metrics import METRICS
 from mtl.evaluation.advise import advice
 from mtl.evaluation.comparison import Comparison
 from mtl.evaluation.describe import describe
-from mtl.evaluation.intervals import adjusted_intervals, over_seeds
+from mtl.evaluation.intervals import adjusted_intervals
 from mtl.evaluation.mend import mend_first, with_mending
+from mtl.evaluation.new_data import Errors, components_of
 from mtl.evaluation.published import published
-from mtl.evaluation.rows import Pairs, gap_closed, paired, row, unpaired
+from mtl.evaluation.rows import Pairs, effects, gap_closed, paired, row, unpaired
 from mtl.evaluation.scores import label_scores
 from mtl.evaluation.simple import most_chosen
 from mtl.evaluation.sweeps import capacity, label_fractions
@@ -40,6 +42,7 @@ def compare(
     runs: Iterable[Run],
     histories: Iterable[tuple[Run, History]] = (),
     likeness: Mapping[str, Mapping[str, Sequence[float]]] | None = None,
+    errors: Errors | None = None,
 ) -> Verdicts:
     """Verdicts without groupings and evidence.
 
@@ -48,6 +51,8 @@ def compare(
         runs: at least the config's (`read_runs`), in any order; others are ignored.
         histories: the same runs with their histories, which only `train.watch_test` needs.
         likeness: method → pair of tasks → correlation of their data maps in each run; of methods that record maps.
+        errors: reads the errors of a task's test samples, by which intervals also cover the choice of test data; None
+            leaves them to cover training alone.
 
     Raises:
         UserError: a run is missing or a metric is not finite.
@@ -56,21 +61,23 @@ def compare(
     judged = [(method, task) for method in config.finetune.methods for task in config.judged_tasks(method)]
     pairs = [paired(made, method, task) for method, task in judged if made.alone(task)]
     # One family: every method on every task.
-    effects = [over_seeds(pair.changes) for pair in pairs]
-    adjusted = adjusted_intervals([[] if effect is None else [effect] for effect in effects], made.confidence)
+    parts = components_of(made, pairs, errors)
+    tested = [effects(made, pair, part) for pair, part in zip(pairs, parts, strict=True)]
+    adjusted = adjusted_intervals(tested, made.confidence)
     tuning = _tuning(config)
     starts = [*config.baseline.starts, *config.finetune.methods.values()]
     verdicts = Verdicts(
         confidence=made.confidence,
         tolerance=config.evaluate.tolerance,
         margin=config.evaluate.margin,
+        interval=config.evaluate.interval,
         seeds=list(made.seeds),
         conditional_on_one_pretraining=config.pretrain.shared and any(s.init == "pretrained" for s in starts),
         tasks=[_task(made, name) for name in config.tasks],
         methods=[_method(made, name, pairs) for name in config.finetune.methods],
         rows=[
-            row(made, pair, widened, _trials(tuning, pair.method))
-            for pair, widened in zip(pairs, adjusted, strict=True)
+            row(made, pair, part, widened, _trials(tuning, pair.method))
+            for pair, part, widened in zip(pairs, parts, adjusted, strict=True)
         ],
         unpaired=[unpaired(made, method, task) for method, task in judged if not made.alone(task)],
         forgetting=[entry for name in config.finetune.methods for entry in _forgetting(made, name)],

@@ -2,14 +2,19 @@
 
 from collections.abc import Sequence
 
+from mtl.evaluation.components import Components
 from mtl.evaluation.intervals import Widened, spread
 from mtl.evaluation.limits import MIN_SEEDS
 from mtl.evaluation.power import TestData, seeds_needed
-from mtl.results.verdict import Open, Verdict, Word
+from mtl.results.verdict import Covers, Open, Verdict, Word
 
 
 def judge(
-    changes: Sequence[float], widened: Widened, margin: float, seeds: int, data: TestData | None = None
+    changes: Sequence[float],
+    widened: Widened,
+    margin: float,
+    seeds: int,
+    parts: Components | None = None,
 ) -> Verdict:
     """Verdict, by the first of these that holds: HELPED or HURT, where the widened interval excludes zero; LEVEL, where
     it lies within the margin; `not known`.
@@ -19,23 +24,35 @@ def judge(
         widened: interval of their mean, and the level at which it was tested.
         margin: share that is too little to matter.
         seeds: how many there are.
-        data: share of the test data in the error; None where the interval leaves it out.
+        parts: variance components where the interval covers new data; None where it covers training alone.
     """
+    covers: Covers = "training" if parts is None else "new data"
+
+    def verdict(
+        word: Word, matters: bool | None = None, reason: Open | None = None, needed: int | None = None
+    ) -> Verdict:
+        return Verdict(word=word, margin=margin, matters=matters, open=reason, covers=covers, seeds_needed=needed)
+
     if seeds < MIN_SEEDS:
-        return _open("too few seeds", margin, MIN_SEEDS)
+        return verdict("not known", None, "too few seeds", MIN_SEEDS)
     if widened.level is None:
-        return _open("undefined", margin, None)
+        return verdict("not known", None, "undefined")
     little = widened.ends.within(100 * margin)
     if widened.ends.sign:
-        word: Word = "HELPED" if widened.ends.sign > 0 else "HURT"
-        return Verdict(word=word, margin=margin, matters=not little, open=None, seeds_needed=None)
+        return verdict("HELPED" if widened.ends.sign > 0 else "HURT", not little)
     if margin == 0:
-        return _open("margin", margin, None)
+        return verdict("not known", None, "margin")
     if little:
-        return Verdict(word="LEVEL", margin=margin, matters=None, open=None, seeds_needed=None)
+        return verdict("LEVEL")
+    data = None if parts is None else _data_error(parts)
     needed = seeds_needed(spread(changes), 100 * margin, widened.level, seeds, data)
-    return _open("test data" if needed is None and data is not None else "seeds", margin, needed)
+    return verdict("not known", None, "test data" if needed is None and data is not None else "seeds", needed)
 
 
-def _open(reason: Open, margin: float, seeds_needed: int | None) -> Verdict:
-    return Verdict(word="not known", margin=margin, matters=None, open=reason, seeds_needed=seeds_needed)
+def _data_error(parts: Components) -> TestData | None:
+    """Error from the choice of test data, with its own degrees of freedom; None where there is none."""
+    if parts.data == 0:
+        return None
+    # Satterthwaite's formula solved for the part that is not the seeds'.
+    rest = (parts.seeds + parts.data) ** 2 / parts.freedom - parts.seeds**2 / (parts.count - 1)
+    return TestData(parts.data**0.5, parts.data**2 / rest)

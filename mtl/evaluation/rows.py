@@ -6,13 +6,16 @@ from dataclasses import dataclass
 from mtl.errors import UserError
 from mtl.evaluation.blind import is_blind
 from mtl.evaluation.comparison import Comparison
-from mtl.evaluation.intervals import Widened, spread, t_interval
+from mtl.evaluation.components import Components
+from mtl.evaluation.intervals import Effect, Widened, over_seeds, spread, t_interval
 from mtl.evaluation.judge import judge
 from mtl.evaluation.limits import MIN_GAP, MIN_SEEDS
 from mtl.evaluation.simple import over_simple
 from mtl.results.record import Run
-from mtl.results.statistics import Estimate, Interval
+from mtl.results.statistics import Estimate, Interval, NewDataInterval
+from mtl.results.verdict import Verdict
 from mtl.results.verdicts import Answer, Row, Side, TrialsOfRow, Unpaired
+from mtl.tasks.undefined import Undefined
 
 
 @dataclass(frozen=True)
@@ -46,12 +49,15 @@ def paired(made: Comparison, method: str, task: str) -> Pairs:
     return Pairs(method, task, before, after, stl_runs, joint_runs, made.changes(task, before, after))
 
 
-def row(made: Comparison, pairs: Pairs, widened: Widened, tuning: TrialsOfRow | None) -> Row:
+def row(
+    made: Comparison, pairs: Pairs, parts: Components | Undefined, widened: Widened, tuning: TrialsOfRow | None
+) -> Row:
     """Row of one method on one task.
 
     Args:
         made: all runs.
         pairs: values of both sides.
+        parts: variance components of the change, or why there are none.
         widened: interval of the changes, widened for all rows.
         tuning: trials of tuning behind the two sides.
     """
@@ -70,14 +76,47 @@ def row(made: Comparison, pairs: Pairs, widened: Widened, tuning: TrialsOfRow | 
         stl=made.summary(pairs.stl),
         joint=made.summary(pairs.joint),
         change=made.interval(pairs.changes),
+        new_data=None if isinstance(parts, Undefined) else _new_data(parts, made.confidence),
+        no_new_data=parts.reason if isinstance(parts, Undefined) else None,
         adjusted=widened.ends,
         gap_closed=gap_closed(pairs.stl, pairs.joint, made.optimum(task), spec.lower_is_better, made.confidence),
         ratio=None if ratio is None else estimate(ratio),
         within_tolerance=answer,
         blind=_blind(made, task, {"STL": pairs.stl_runs, "joint": pairs.joint_runs}),
         simple=over_simple(made, task, {"STL": pairs.stl_runs, "joint": pairs.joint_runs}),
-        verdict=judge(pairs.changes, widened, made.config.evaluate.margin_of(task), len(made.seeds)),
+        verdict=_verdict(made, pairs, parts, widened),
         tuning=tuning,
+    )
+
+
+def _verdict(made: Comparison, pairs: Pairs, parts: Components | Undefined, widened: Widened) -> Verdict:
+    """Verdict that covers new data where the interval that it rests on does."""
+    margin, seeds = made.config.evaluate.margin_of(pairs.task), len(made.seeds)
+    if isinstance(parts, Undefined) or made.config.evaluate.interval == "training":
+        return judge(pairs.changes, widened, margin, seeds)
+    return judge(pairs.changes, widened, margin, seeds, parts)
+
+
+def effects(made: Comparison, pairs: Pairs, parts: Components | Undefined) -> list[Effect]:
+    """Effects that the verdict has to hold for: over seeds, and for new data where the settings ask for it."""
+    training = over_seeds(pairs.changes)
+    if training is None:
+        return []
+    if isinstance(parts, Undefined) or made.config.evaluate.interval == "training":
+        return [training]
+    return [training, Effect(training.mean, parts.error, parts.freedom)]
+
+
+def _new_data(parts: Components, confidence: float) -> NewDataInterval:
+    ends = parts.interval(confidence)
+    assert ends.low is not None and ends.high is not None
+    return NewDataInterval(
+        mean=parts.mean,
+        low=ends.low,
+        high=ends.high,
+        freedom=parts.freedom,
+        blocks=parts.blocks,
+        data_share=parts.data_share,
     )
 
 

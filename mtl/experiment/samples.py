@@ -54,13 +54,11 @@ def write_samples(config: Config, root: Path = Path()) -> None:
             if config.evaluate.predictions and seed == config.base.seeds[0]:
                 _write_truth(predictions, data)
             for recipe in _recipes(config, seed):
-                tables = []
                 for task in predicted(recipe, data, root):
-                    tables.append(_losses(task, data))
+                    losses.write_table(_losses(task, data))
                     if config.evaluate.predictions:
                         _write_predictions(predictions, task)
                     slicer.add(data, task)
-                losses.write_table(pa.concat_tables(tables))
     slicer.result().write(root / SLICES)
 
 

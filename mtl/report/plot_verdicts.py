@@ -28,6 +28,7 @@ from mtl.report.words import (
     change_text,
     confidence_text,
     count_text,
+    has_new_data,
     in_shown_unit,
     known,
     listed,
@@ -35,7 +36,7 @@ from mtl.report.words import (
 )
 from mtl.results.numbers import Split
 from mtl.results.statistics import Ends, Interval
-from mtl.results.verdicts import JudgedTask
+from mtl.results.verdicts import JudgedTask, Row
 
 
 def change_forest(results: Results) -> Picture | Missing:
@@ -63,11 +64,7 @@ def change_forest(results: Results) -> Picture | Missing:
             if row is None:
                 continue
             y, colour = position + (number - (len(names) - 1) / 2) * step, method_colour(name, names)
-            ends: tuple[tuple[Ends, float, float], ...] = ((row.adjusted, 1.2, 0.75), (row.change, 3.2, 0.9))
-            for interval, width, strength in ends:
-                if known(interval.low) and known(interval.high):
-                    ax.plot([interval.low, interval.high], [y, y], color=colour, linewidth=width, alpha=strength,
-                            solid_capstyle="round")  # fmt: skip
+            _whiskers(ax, row, y, colour)
             shown = row.verdict.word != "not known"
             ax.plot(means[task.name, name], y, method_marker(name, names), color=colour, markersize=6.5,
                     markerfacecolor=colour if shown else PAPER, markeredgewidth=1.6)  # fmt: skip
@@ -97,12 +94,24 @@ def change_forest(results: Results) -> Picture | Missing:
     ]
     return picture(
         figure, key, title,
-        "Right of the line: training together made a task better; left: worse. Thick: this comparison's own interval, "
-        "thin: widened for all comparisons (Holm). Grey band: too little to matter (margin). Filled markers: verdicts, "
+        "Right of the line: training together made a task better; left: worse. Thick: this comparison's own interval "
+        "over seeds" + ", strokes: ends of that for new data" * has_new_data(verdicts) + ", thin: "
+        "widened for all comparisons (Holm). Grey band: too little to matter (margin). Filled markers: verdicts, "
         "hollow ones: not known."
         + _simple_words(list(simple.values()), low) + not_drawn(len(tasks), len(compared)),
         "Forest plot of the change against single-task models. " + "; ".join(texts) + ".",
     )  # fmt: skip
+
+
+def _whiskers(ax: Axes, row: Row, y: float, colour: str) -> None:
+    """Intervals of a change: widened (thin), over seeds (thick), and the ends of that for new data (strokes)."""
+    ends: list[tuple[Ends, float, float]] = [(row.adjusted, 1.2, 0.75), (row.change, 3.2, 0.9)]
+    for interval, width, strength in ends:
+        if known(interval.low) and known(interval.high):
+            ax.plot([interval.low, interval.high], [y, y], color=colour, linewidth=width, alpha=strength,
+                    solid_capstyle="round")  # fmt: skip
+    if row.new_data is not None:
+        ax.plot([row.new_data.low, row.new_data.high], [y, y], "|", color=colour, markersize=7, markeredgewidth=1.4)
 
 
 def _simple_change(results: Results, task: JudgedTask) -> float | None:

@@ -18,9 +18,11 @@ from mtl.report.tolerances import tolerances
 from mtl.report.words import (
     DASH,
     GAP,
+    both_text,
     change_text,
     confidence_text,
     count_text,
+    has_new_data,
     known,
     marks,
     metric_label,
@@ -48,7 +50,20 @@ ENOUGH = 16
 INDENT = 2
 """Blanks before a line."""
 ASCII = str.maketrans(
-    {"−": "-", "–": "-", "─": "-", "λ": "l", "Δ": "d", "·": "|", "→": ">", "×": "x", "≤": "<", "‡": "#", "†": "!"}
+    {
+        "−": "-",
+        "–": "-",
+        "─": "-",
+        "λ": "l",
+        "Δ": "d",
+        "·": "|",
+        "→": ">",
+        "×": "x",
+        "≤": "<",
+        "‡": "#",
+        "†": "!",
+        "±": "+/-",
+    }
 )
 
 
@@ -83,6 +98,8 @@ def verdict_block(verdicts: Verdicts, timings: Timings, report_path: Path, width
     said = []
     if "gap" in table.head:
         said.append(f"gap: {GAP}.")
+    if has_new_data(verdicts):
+        said.append("change ± a / b: half its interval over training alone / for new data.")
     said += notes(verdicts)
     if any(task.role == "auxiliary" for task in verdicts.tasks):
         said.append("* auxiliary task: trained, not counted in Δm.")
@@ -105,8 +122,10 @@ def print_verdicts(verdicts: Verdicts, timings: Timings, report_path: Path, cons
         console = Console(highlight=False)
         if not console.is_terminal and "COLUMNS" not in os.environ:
             console = Console(highlight=False, width=WIDEST)
-    block = verdict_block(verdicts, timings, report_path, console.width)
-    if not console.options.ascii_only:
+    ascii_only = console.options.ascii_only
+    # `+/-` takes two columns more than ±, which a row has once.
+    block = verdict_block(verdicts, timings, report_path, console.width - 2 * ascii_only)
+    if not ascii_only:
         console.print(block, soft_wrap=False)
         return
     with console.capture() as captured:
@@ -187,24 +206,24 @@ def _fitting(verdicts: Verdicts, width: int) -> _Table:
 def _table(verdicts: Verdicts, short: Collection[str]) -> _Table:
     tasks = {task.name: task for task in verdicts.tasks}
     head, right = ["task", ""], [False, False]
-    simple = any(task.simple is not None for task in verdicts.tasks)
+    simple, both = any(task.simple is not None for task in verdicts.tasks), has_new_data(verdicts)
     if simple:
         head, right = [*head, "simple"], [*right, True]
         if "names" not in short:
             head, right = [*head, ""], [*right, False]
-    head = [*head, "STL", "method", f"change % [{confidence_text(verdicts)}]"]
+    head = [*head, "STL", "method", f"change % ± {confidence_text(verdicts)}"]
     right += [True, True, True]
     if "gap" not in short:
         head, right = [*head, "gap"], [*right, True]
     rows = {
-        method.name: [_cells(row, tasks[row.task], simple, short) for row in extremes(verdicts, method.name)]
+        method.name: [_cells(row, tasks[row.task], simple, both, short) for row in extremes(verdicts, method.name)]
         for method in verdicts.methods
     }
     widths = _widths([[*head, "verdict"], *(row for several in rows.values() for row in several)])
     return _Table([*head, "verdict"], [*right, False], rows, widths, 1 if "blanks" in short else 2)
 
 
-def _cells(row: Row, task: JudgedTask, simple: bool, short: Collection[str]) -> list[str]:
+def _cells(row: Row, task: JudgedTask, simple: bool, both: bool, short: Collection[str]) -> list[str]:
     """A row: task, metric, simple model, STL, method, change, gap closed, verdict, as far as they are shown."""
     unit = metric_label(row.metric, task.unit)
     if "units" in short:
@@ -218,7 +237,7 @@ def _cells(row: Row, task: JudgedTask, simple: bool, short: Collection[str]) -> 
     cells += [
         value_text(row.metric, row.stl.mean) + (lost_mark(row, "STL") or blank),
         value_text(row.metric, row.joint.mean) + (lost_mark(row, "joint") or blank),
-        change_text(row.change),
+        both_text(row, both),
     ]
     if "gap" not in short:
         cells.append(share_text(row.gap_closed))

@@ -96,6 +96,27 @@ GAP = "share of the way from STL to the best that is possible (– where that is
 """Meaning of the column `gap`: a way below 1 % of the STL value, or within its spread over seeds, has no shares."""
 
 
+def half_text(statistic: Ends | None) -> str:
+    """Half the width of an interval, or a dash when there is none."""
+    if statistic is None or not known(statistic.low) or not known(statistic.high):
+        return DASH
+    half = (statistic.high - statistic.low) / 2
+    return f"{half:.1f}" if half < 1000 else f"{half:.0f}"
+
+
+def both_text(row: Row, both: bool) -> str:
+    """`+1.7 ± 0.8 / 1.1`: change and half its intervals, over training and for new data; `both` asks for the second."""
+    if not known(row.change.mean):
+        return DASH
+    text = f"{signed(row.change.mean)} ± {half_text(row.change)}"
+    return f"{text} / {half_text(row.new_data)}" if both else text
+
+
+def has_new_data(verdicts: Verdicts) -> bool:
+    """Says whether any change has an interval for new data."""
+    return any(row.new_data is not None for row in verdicts.rows)
+
+
 def share_text(statistic: Statistic | None) -> str:
     """The mean share of a way as a percentage: `21 %`; beyond the whole way, in either direction, it is not told how
     far: a short way makes any number of it, which says nothing more."""
@@ -217,6 +238,26 @@ def confidence_text(verdicts: Verdicts) -> str:
     return f"{100 * verdicts.confidence:g} %"
 
 
+def _covered(verdicts: Verdicts) -> list[str]:
+    """Sentences on the randomness that the intervals cover."""
+    seeds = len(verdicts.seeds)
+    shown = f"Intervals ({confidence_text(verdicts)}, paired over {seeds} seed{'s' * (seeds != 1)})"
+    if not has_new_data(verdicts):
+        said = [f"{shown} cover training randomness, not the choice of test data."]
+    else:
+        rest = "training alone" if verdicts.interval == "training" else "the wider of both"
+        said = [
+            f"{shown} cover training randomness, those for new data also the choice of test data. Verdicts rest on "
+            f"{rest}; Δm covers training alone."
+        ]
+    missing: dict[str, list[str]] = {}
+    for row in verdicts.rows if verdicts.interval == "widest" and seeds > 1 else []:
+        tasks = missing.setdefault(row.no_new_data, []) if row.no_new_data else []
+        if row.task not in tasks:
+            tasks.append(row.task)
+    return said + [f"Verdicts on {briefly(tasks)} cover training alone: {reason}." for reason, tasks in missing.items()]
+
+
 def _meaning(verdicts: Verdicts) -> list[str]:
     """Sentences on the words of the verdicts that stand there."""
     level = f", or lies within the margin of {margin_text(verdicts)} (LEVEL)" if verdicts.margin != 0 else ""
@@ -240,8 +281,7 @@ def notes(verdicts: Verdicts) -> list[str]:
     """Sentences that every reader of the intervals has to know."""
     seeds = len(verdicts.seeds)
     said = [
-        f"Intervals ({confidence_text(verdicts)}, paired over {seeds} seed{'s' * (seeds != 1)}) cover training "
-        "randomness, not the choice of data.",
+        *_covered(verdicts),
         *_meaning(verdicts),
     ]
     if seeds < MIN_SEEDS:

@@ -105,15 +105,21 @@ def in_blocks(errors: Float[np.ndarray, " n"], block: Int[np.ndarray, " n"]) -> 
     return BlockErrors(blocks, sums, np.bincount(place, minlength=len(blocks)))
 
 
-def read_block_errors(path: Path) -> dict[ErrorsOf, BlockErrors]:
+def read_block_errors(path: Path, task: str | None = None) -> dict[ErrorsOf, BlockErrors]:
     """Errors in losses.parquet, added up over blocks; without those that are null.
 
     One group of rows is in memory at a time. The same file always gives the same numbers.
+
+    Args:
+        path: the file.
+        task: whose errors are read; None for those of all.
     """
     names = [*ErrorsOf._fields]
     parts: dict[ErrorsOf, list[tuple[np.ndarray, np.ndarray]]] = {}
     with pq.ParquetFile(path, read_dictionary=["stage", "method", "start", "task"]) as file:
         for number in range(file.num_row_groups):
+            if task is not None and not _may_hold(file.metadata.row_group(number), task):
+                continue
             table = file.read_row_group(number, columns=[*names, "error", "block"])
             if not len(table):
                 continue
@@ -121,9 +127,18 @@ def read_block_errors(path: Path) -> dict[ErrorsOf, BlockErrors]:
             ends = _ends(table, names)
             for begin, end in zip([0, *ends[:-1]], ends, strict=True):
                 of = ErrorsOf(*(table[name][begin].as_py() for name in names))
-                parts.setdefault(of, []).append((error[begin:end], block[begin:end]))
+                if task in (None, of.task):
+                    parts.setdefault(of, []).append((error[begin:end], block[begin:end]))
     whole = {of: tuple(np.concatenate(several) for several in zip(*lists, strict=True)) for of, lists in parts.items()}
     return {of: in_blocks(error, block) for of, (error, block) in whole.items() if not np.isnan(error).any()}
+
+
+def _may_hold(group: pq.RowGroupMetaData, task: str) -> bool:
+    """Says whether a group of rows may hold some of a task, by the least and the greatest of its names."""
+    statistics = group.column(LOSSES_SCHEMA.get_field_index("task")).statistics
+    if statistics is None or not statistics.has_min_max:
+        return group.num_rows > 0
+    return bool(statistics.min <= task <= statistics.max)
 
 
 def _ends(table: pa.Table, names: list[str]) -> list[int]:

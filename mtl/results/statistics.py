@@ -40,6 +40,19 @@ class Summary(Estimate):
     """In the order of the seeds."""
 
 
+class NewDataInterval(Estimate):
+    """Interval of a mean change that also covers the choice of test data, never narrower than that over seeds alone."""
+
+    low: float
+    high: float
+    freedom: float
+    """Satterthwaite's degrees of freedom of the variance from seeds and test data."""
+    blocks: int
+    """Parts of the test samples that count as independent: stretches of a series, groups, or single samples."""
+    data_share: float
+    """Share of the variance that the choice of test data has."""
+
+
 class Interval(Statistic):
     """A mean over n seeds; `low` and `high` are None where no interval exists (n = 1), `mean` where n = 0."""
 

@@ -13,6 +13,9 @@ Open = Literal["too few seeds", "seeds", "test data", "margin", "undefined"]
 number of seeds; a margin of 0, within which nothing can be shown to lie; a single-task value of 0, which leaves no
 relative change."""
 
+Covers = Literal["training", "new data"]
+"""Randomness that an interval covers: of training alone, or of the choice of test data as well."""
+
 
 class Verdict(Part):
     """One method on one task."""
@@ -24,6 +27,8 @@ class Verdict(Part):
     """HELPED or HURT by more than the margin: the widened interval does not lie within it; None of other words."""
     open: Open | None
     """Reason for `not known`; None of other words."""
+    covers: Covers
+    """Randomness that the interval behind it covers."""
     seeds_needed: int | None
     """Seeds with which a change as large as the margin would be found with a probability of 80 %, or the number that
     gives any verdict; None where no number of seeds is known to decide."""

@@ -8,7 +8,7 @@ from mtl.config.training import DEFAULT_MARGIN
 from mtl.results.content import Part, ResultFile, absent
 from mtl.results.groupings import Groupings
 from mtl.results.label_scores import LabelScores, Published
-from mtl.results.statistics import Ends, Estimate, Interval, Summary
+from mtl.results.statistics import Ends, Estimate, Interval, NewDataInterval, Summary
 from mtl.results.sweeps import Capacity, LabelFractions
 from mtl.results.verdict import Verdict
 
@@ -113,9 +113,13 @@ class Row(Part):
     stl: Summary
     joint: Summary
     change: Interval
-    """Paired change in percent of the STL value, positive is better."""
+    """Paired change in percent of the STL value, positive is better, with its interval over seeds."""
+    new_data: NewDataInterval | None = Field(default=None, exclude_if=absent)
+    """The same change with an interval that also covers the choice of test data; None where there is none."""
+    no_new_data: str | None = Field(default=None, exclude_if=absent)
+    """Clause that says why there is no interval for new data; None where there is one."""
     adjusted: Ends
-    """Interval of the change, widened for all comparisons (Holm 1979)."""
+    """Interval that the verdict rests on, widened for all comparisons (Holm 1979)."""
     gap_closed: Estimate | None
     """Share of the way from STL to the optimum; None where it has no meaning."""
     ratio: Estimate | None
@@ -217,6 +221,7 @@ def _migrated_row(row: Any) -> Any:
         "margin": 0.0,
         "matters": True if shown else None,
         "open": None if shown else "too few seeds" if few else "margin",
+        "covers": "training",
         "seeds_needed": None,
     }
     answer = row.get("within_tolerance")
@@ -236,7 +241,7 @@ class Verdicts(ResultFile):
         rows = content.get("rows")
         if not isinstance(rows, list):
             return content
-        return {**content, "margin": 0.0, "rows": [_migrated_row(row) for row in rows]}
+        return {**content, "margin": 0.0, "interval": "training", "rows": [_migrated_row(row) for row in rows]}
 
     confidence: float
     """Level of the intervals, in (0, 1)."""
@@ -244,6 +249,8 @@ class Verdicts(ResultFile):
     """Share by which a task may get worse and still count as kept: of every task of numbers, or by task."""
     margin: float | dict[str, float]
     """Relative change that is too little to matter, a share: of every task, or by task; each verdict holds its own."""
+    interval: Literal["widest", "training"]
+    """Interval that verdicts rest on: the wider of both, or that over seeds alone."""
     seeds: list[int]
     conditional_on_one_pretraining: bool
     """All seeds start from one pretraining, whose randomness the intervals then leave out."""

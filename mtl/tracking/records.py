@@ -221,6 +221,9 @@ def summaries(records: Sequence[Record], verdicts: Verdicts) -> list[Record]:
         for row in verdicts.rows:
             if row.method == method and row.metric == primary[row.task]:
                 points += change_points(f"delta/{row.task}", row.change)
+                if row.new_data is not None:
+                    ends = change_points(f"delta_new_data/{row.task}", row.new_data)
+                    points += ends[1:]  # the mean stands there
                 said[f"verdict/{row.task}"] = row.verdict.text
         over, lost = _over_simple(verdicts, method, start)
         for task, change in over.items():

@@ -52,7 +52,7 @@ def test_the_whole_pipeline_ends_well_and_ends_with_the_verdicts(finished: Finis
         "prepare@sensors", "index", "simple", "pretrain", "baseline@ahead", "baseline@fault", "reference",
         "finetune@joint", "finetune@handed", "cluster", "specialise", "evaluate",
     ]  # fmt: skip
-    table = done.out[done.out.index("change % [95 %]") :]
+    table = done.out[done.out.index("change % ± 95 %") :]
     for task in TASKS:
         assert len(re.findall(rf"^  {task} .* not known(: too few seeds)?( †)?$", table, re.MULTILINE)) == len(
             METHODS
@@ -69,7 +69,7 @@ def test_a_second_run_computes_nothing_and_says_the_same(finished: Finished) -> 
     assert done.code == 0, done.out + done.err
     assert done.ran == []
     assert "new runs" not in done.out
-    before, now = (text[text.index("change % [95 %]") :] for text in (finished.first.out, done.out))
+    before, now = (text[text.index("change % ± 95 %") :] for text in (finished.first.out, done.out))
     assert now == before
 
 

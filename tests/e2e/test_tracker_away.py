@@ -35,7 +35,7 @@ def warnings_in(*done: Done) -> list[str]:
 def test_repro_warns_once_and_sync_uploads_once(place: Project, away: str) -> None:
     done = place.mtl("repro", MLFLOW_TRACKING_URI=away).well()
     assert done.ran == ["finetune@joint", "cluster", "evaluate"]
-    assert "change % [95 %]" in done.out
+    assert "change % ± 95 %" in done.out
     said = warnings_in(done)
     assert len(said) == 1 and f"MLflow at {away} cannot be reached: " in said[0] and "`mtl sync`" in said[0]
     assert warnings_in(place.mtl("show").well()) == []

@@ -48,7 +48,7 @@ def test_settings_that_change_no_result_compute_nothing(workspace: Project) -> N
     done = workspace.mtl("repro").well()
     assert done.ran == ["evaluate"]
     assert workspace.json("results/verdicts.json")["confidence"] == 0.9
-    assert "change % [90 %]" in done.out
+    assert "change % ± 90 %" in done.out
 
 
 def test_the_settings_of_one_source_prepare_that_source(workspace: Project) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mtl.evaluation.components import MIN_BLOCKS, Components, change_components
-from mtl.evaluation.intervals import p_value, t_interval
+from mtl.evaluation.intervals import over_seeds, t_interval
 from mtl.results.samples import BlockErrors, in_blocks
 from mtl.tasks.undefined import Undefined
 
@@ -91,8 +91,8 @@ def test_the_part_of_the_seeds_is_that_of_the_interval_over_seeds(seed: int) -> 
     assert result.mean == pytest.approx(paired.mean)
     assert 2.7764451 * result.seeds**0.5 == pytest.approx(paired.high - paired.mean)
     assert paired.low is not None and wide.low <= paired.low + 1e-12 and wide.high >= paired.high - 1e-12
-    p = p_value(changes(sides))
-    assert p is not None and result.p_value() >= p - 1e-12
+    effect = over_seeds(changes(sides))
+    assert effect is not None and result.p_value() >= effect.p_value - 1e-12
 
 
 @pytest.mark.parametrize("seed", range(6))

@@ -2,9 +2,9 @@
 
 import pytest
 
+from mtl.evaluation.components import Components
 from mtl.evaluation.intervals import Widened
 from mtl.evaluation.judge import judge
-from mtl.evaluation.power import TestData
 from mtl.results.statistics import Ends
 
 CHANGES = [1.0, -1.0, 0.5, -0.5, 0.0]
@@ -52,13 +52,21 @@ def test_a_change_that_is_not_defined_is_said_to_be_so() -> None:
     assert judge([], widened(None, None, None), 0.01, 5).text == "not known: STL is 0"
 
 
+def parts(seeds: float, data: float) -> Components:
+    """Five seeds and 16 blocks; the freedom is that of the sum, where that of the test data is 15."""
+    freedom = (seeds + data) ** 2 / (seeds**2 / 4 + data**2 / 15)
+    return Components(mean=0.0, seeds=seeds, data=data, freedom=freedom, count=5, blocks=16)
+
+
 def test_test_data_that_leave_it_open_are_named() -> None:
-    """Test data whose error alone is too large for the margin, or leaves room for seeds."""
-    ends = widened(-2.0, 2.0)
-    found = judge(CHANGES, ends, 0.01, 5, TestData(error=0.8, freedom=15.0))
-    assert (found.word, found.open, found.seeds_needed) == ("not known", "test data", None)
-    some = judge(CHANGES, ends, 0.01, 5, TestData(error=0.2, freedom=15.0))
+    """Test data whose error alone is too large for the margin, or leaves room for seeds: (2.131 + .866) · .3 < 1."""
+    ends, seeds = widened(-2.0, 2.0), 0.625 / 5
+    found = judge(CHANGES, ends, 0.01, 5, parts(seeds, 0.4**2))
+    assert (found.text, found.open, found.seeds_needed) == ("not known: more test data", "test data", None)
+    some = judge(CHANGES, ends, 0.01, 5, parts(seeds, 0.3**2))
+    none = judge(CHANGES, ends, 0.01, 5, parts(seeds, 0.0))
     alone = judge(CHANGES, ends, 0.01, 5)
-    assert some.open == alone.open == "seeds"
-    assert some.seeds_needed is not None and alone.seeds_needed is not None
-    assert some.seeds_needed > alone.seeds_needed
+    assert some.open == none.open == alone.open == "seeds"
+    assert none.seeds_needed == alone.seeds_needed == 8
+    assert some.seeds_needed is not None and some.seeds_needed > 8
+    assert [verdict.covers for verdict in (found, some, none, alone)] == ["new data"] * 3 + ["training"]

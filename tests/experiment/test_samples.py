@@ -84,6 +84,16 @@ def test_errors_are_added_up_over_stretches_of_the_series(trained: Trained) -> N
         assert len(by_block) == min(16, len(rows) // 8)
 
 
+def test_errors_of_a_task_are_read_alone(trained: Trained) -> None:
+    root, _ = trained
+    every = read_block_errors(root / LOSSES)
+    for task in {of.task for of in every}:
+        alone = read_block_errors(root / LOSSES, task)
+        assert list(alone) == [of for of in every if of.task == task]
+        assert all((alone[of].sums == every[of].sums).all() for of in alone)
+    assert read_block_errors(root / LOSSES, "nobody") == {}
+
+
 def test_predictions_have_the_metrics_of_the_runs(trained: Trained) -> None:
     root, runs = trained
     table = pd.read_parquet(root / PREDICTIONS)

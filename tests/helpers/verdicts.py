@@ -40,7 +40,7 @@ def verdict_json(word: str = "not known", **changes: Any) -> Json:
     shown, few = word in ("HELPED", "HURT"), word == "not known"
     return {
         "word": word, "margin": 0.01, "matters": True if shown else None, "open": "too few seeds" if few else None,
-        "seeds_needed": 5 if few else None,
+        "covers": "training", "seeds_needed": 5 if few else None,
     } | changes  # fmt: skip
 
 
@@ -66,7 +66,7 @@ def grouping_json(name: str, **changes: Any) -> Json:
 def verdicts_json(tasks: list[Json] = [], methods: list[Json] = [], rows: list[Json] = [], **changes: Any) -> Json:  # noqa: B006
     """Verdicts of some tasks and methods, and nothing beside."""
     return {
-        "confidence": 0.95, "tolerance": 0.05, "margin": 0.01, "version": 2, "seeds": [0, 1],
+        "confidence": 0.95, "tolerance": 0.05, "margin": 0.01, "interval": "widest", "version": 2, "seeds": [0, 1],
         "conditional_on_one_pretraining": False,
         "tasks": tasks, "methods": methods, "rows": rows, "unpaired": [], "forgetting": [], "starts": [],
         "costs": {"parameters": {"stl": {}, "stl_total": 0, "stl_by_start": {}, "methods": {}}},

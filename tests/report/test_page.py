@@ -125,7 +125,8 @@ def test_verdicts_come_first_and_every_one_is_there(page: Page, reported: tuple[
         assert verdict_text(row) in shown
     assert shown.index("comparisons with single-task models") < shown.index("Learning curves")
     assert "Conditional on one pretraining" in shown
-    assert "not the choice of data" in shown
+    assert "cover training randomness, those for new data also the choice of test data" in shown
+    assert "for new data" in shown and "stretches of a series" in shown
     assert "Where pretraining helps" in shown and "Forgetting" in shown
 
 

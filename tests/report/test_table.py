@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -46,7 +47,7 @@ def test_one_line_a_task_and_method_with_the_verdict_last(project: tuple[Path, J
     lines = [line.rstrip() for line in shown(verdicts, Timings()).splitlines() if line.startswith("  fault ")]
     assert len(lines) == 3
     assert all(line.endswith("HELPED") for line in lines)
-    assert "74.3    81.2    +9.2 [+7.8, +10.6]   43 %  HELPED" in lines[0]
+    assert "74.3    81.2   +9.2 ± 1.4 / 2.1   43 %  HELPED" in lines[0]
 
 
 def test_the_costs_rank_the_methods_by_their_average_change(project: tuple[Path, Json]) -> None:
@@ -78,7 +79,7 @@ def test_an_ascii_terminal_gets_ascii(project: tuple[Path, Json]) -> None:
     stream = io.TextIOWrapper(raw, encoding="ascii", newline="\n")
     print_verdicts(typed(project[1]), Timings(), REPORT, Console(file=stream, width=100))
     stream.flush()
-    assert b"-7.2 [-8.5, -5.9]" in raw.getvalue()
+    assert b"-7.2 +/- 1.3 / 1.9" in raw.getvalue()
 
 
 def test_few_seeds_and_one_pretraining_are_said(tmp_path: Path) -> None:
@@ -153,9 +154,27 @@ def test_long_names_of_tasks_are_cut(beside: Json) -> None:
     text = shown(beside, Timings(), 100)
     assert max(len(line.rstrip()) for line in text.splitlines()) <= 100
     (line, *_) = [line for line in text.splitlines() if line.startswith("  nnn")]
-    assert "nnn…  MSE" in line and "0.470  0.512†" in line and line.rstrip().endswith("12 %  not known †")
+    assert "nnn…  MSE" in line and "0.470  0.512†" in line and line.rstrip().endswith("12 %  not known: 24 seeds †")
 
 
 def test_values_without_simple_models_keep_their_columns(project: tuple[Path, Json]) -> None:
     text = shown(project[1], Timings())
     assert "simple" not in text and "†" not in text
+
+
+def test_both_intervals_of_a_change_are_explained(project: tuple[Path, Json]) -> None:
+    """Half the widths over seeds and for new data; a task without the second one says why."""
+    verdicts = json.loads(json.dumps(project[1]))
+    for row in verdicts["rows"]:
+        if row["task"] == "fault":
+            del row["new_data"]
+            row["no_new_data"] = "the calibration error has no errors of single samples"
+    text = shown(verdicts, Timings(), 120)
+    said = " ".join(text.split())
+    assert "change ± a / b: half its interval over training alone / for new data." in said
+    assert "Verdicts rest on the wider of both; Δm covers training alone." in said
+    assert "Verdicts on fault cover training alone: the calibration error has no errors of single samples." in said
+    assert all(re.search(r"\+\d+\.\d ± \d\.\d / –  ", line) for line in rows_of(text, "fault"))
+    assert all(re.search(r"± \d\.\d / \d\.\d  ", line) for line in rows_of(text, "near"))
+    training = shown(verdicts | {"interval": "training"}, Timings(), 120)
+    assert "Verdicts rest on training alone" in " ".join(training.split()) and "Verdicts on fault" not in training

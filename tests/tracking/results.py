@@ -75,10 +75,11 @@ def write_results(root: Path, config: Config) -> None:
             write_run(root, RunPath("baseline", task, "random", seed), [task], 0.5 + seed)
         write_run(root, RunPath("finetune", "joint", None, seed), list(config.tasks), 0.4 + seed)
     change = {"mean": 12.0, "low": None, "high": None, "n": 2}
+    new_data = {"mean": 12.0, "low": 2.0, "high": 22.0, "freedom": 9.5, "blocks": 16, "data_share": 0.5}
     verdicts = verdicts_json(
         [task_json("ahead", metric="mse"), task_json("fault")],
         [method_json("joint", ["ahead", "fault"], delta_m=interval_json(6.0, 1.0, 11.0))],
-        [row_json("joint", "ahead", metric="mse", change=change),
+        [row_json("joint", "ahead", metric="mse", change=change, new_data=new_data),
          row_json("joint", "fault", change=change | {"mean": 0.0})],
         seeds=list(SEEDS),
     )  # fmt: skip

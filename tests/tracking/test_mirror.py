@@ -99,8 +99,11 @@ def test_summaries_hold_every_task_also_for_stl(published: tuple[Config, Path]) 
     assert stl["test/fault/brier"] == joint["test/fault/brier"] == 0.1
     assert stl["test/ahead/mse"] == pytest.approx(1.0)
     assert joint["test/ahead/mse"] == pytest.approx(0.9)
-    assert set(joint) == names | {"delta/ahead", "delta/fault", "delta_m", "delta_m_low", "delta_m_high"}
-    assert joint["delta/ahead"] == 12.0
+    new_data = {"delta_new_data_low/ahead", "delta_new_data_high/ahead"}
+    assert set(joint) == names | new_data | {"delta/ahead", "delta/fault", "delta_m", "delta_m_low", "delta_m_high"}
+    assert (joint["delta/ahead"], joint["delta_new_data_low/ahead"]) == (12.0, 2.0)
+    said = {key: value for key, value in runs["mean joint"].data.tags.items() if key.startswith("verdict/")}
+    assert said == dict.fromkeys(("verdict/ahead", "verdict/fault"), "not known: too few seeds")
 
 
 def test_simple_models_stand_beside_the_networks(database: str, tmp_path: Path) -> None:
