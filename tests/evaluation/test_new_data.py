@@ -58,7 +58,7 @@ def verdicts(better: float, by_seed: float, by_block: float, without: str = "", 
 
 
 def widths(found: Row) -> tuple[float, float, float]:
-    """Of the intervals over seeds, for new data and widened."""
+    """Widths of the intervals over seeds, for new data and widened."""
     assert found.new_data is not None
     ends = (found.change, found.new_data, found.adjusted)
     return tuple(float(each.high or 0.0) - float(each.low or 0.0) for each in ends)  # type: ignore[return-value]
