@@ -30,8 +30,8 @@ USER_ERROR = re.compile(rf"exited with {EXIT_CODE}\b|is busy, it is being blocke
 """Errors that the user can mend: a stage's own, or another DVC that is running a pipeline in this folder."""
 OWN_STAGE = re.compile(rf"failed to run: python -m stages\.\w+( [^,]*)?, exited with {EXIT_CODE}")
 """Error of one of our stages, whose own message stands above DVC's."""
-GIT_HINTS = ("\nTo track the changes with git, run:", "\nTo enable auto staging, run:")
-"""Beginnings of two messages of DVC that no setting of it turns off without staging files for the user."""
+HINTS = ("\nTo track the changes with git, run:", "\nTo enable auto staging, run:")
+"""Beginnings of messages of DVC on git, which no setting of it turns off without staging files for the user."""
 FAILED = "failed to reproduce "
 ANOTHER = re.compile(r"is busy, it is being blocked by|Unable to acquire lock")
 HOLDER = re.compile(r"\(PID (\d+)\)")
@@ -192,7 +192,7 @@ class _Reason(logging.Handler):
     def lets_pass(self, record: logging.LogRecord) -> bool:
         """True when DVC should print a record; we report failures of our stages and another DVC at work ourselves, and
         its hints on git would stand between the last stage and the verdicts."""
-        if record.levelno == logging.INFO and str(record.msg).startswith(GIT_HINTS):
+        if record.levelno == logging.INFO and str(record.msg).startswith(HINTS):
             return False
         causes = _causes(record)
         if any(ANOTHER.search(cause) for cause in causes):

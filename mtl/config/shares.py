@@ -14,7 +14,7 @@ def _checked(section: Any, form: str, whole: bool) -> Any:
     for value in values:
         number = isinstance(value, int | float) and not isinstance(value, bool)
         if not number or not 0 <= value <= 1 or (value == 1 and not whole):  # false of NaN too
-            raise ValueError(f"should be {form}, found {shown(value)}")
+            raise ValueError(f"should be {form}, found {shown(section)}")
     return section
 
 

@@ -127,7 +127,10 @@ def _fill(
         place = table.at(int(holes[0]), column)
         if config.on_missing in ("error", "keep_markers"):
             was = " (a missing marker)" if marked[holes[0], number] else ""
-            raise DataError(f"{place}: the value is missing{was}; `on_missing` may be interpolate or ffill.")
+            raise DataError(
+                f"{place}: the value is missing{was}; `on_missing` may be interpolate or ffill, or name the column in "
+                "`targets` if it is to be predicted and no input."
+            )
         known = np.flatnonzero(~missing[:, number])
         if not len(known):
             raise DataError(
