@@ -11,7 +11,7 @@ from mtl.evaluation.limits import MIN_SEEDS
 from mtl.evaluation.simple import loses
 from mtl.evaluation.symptoms import line
 from mtl.results.statistics import Interval
-from mtl.results.verdicts import EvidenceLine, JudgedTask, Row, SimpleResult, Unpaired, Verdicts
+from mtl.results.verdicts import AS_THEY_ARE, EvidenceLine, JudgedTask, Row, SimpleResult, Unpaired, Verdicts
 
 ASPECT = "better than a simple model?"
 MOST_NAMED = 6
@@ -67,7 +67,7 @@ def mend_first(config: Config, verdicts: Verdicts) -> str:
 
 def with_mending(first: str, advice: str) -> str:
     """The whole advice: what to mend, then what holds for the networks as they are."""
-    return f"{first} For the networks as they are: {advice[:1].lower()}{advice[1:]}" if first else advice
+    return f"{first}{AS_THEY_ARE}{advice[:1].lower()}{advice[1:]}" if first else advice
 
 
 def tries(config: Config, poor: Sequence[_Judged]) -> str:

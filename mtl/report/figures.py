@@ -12,7 +12,7 @@ from mtl.report.plot_sweeps import capacity, few_labels
 from mtl.report.plot_training import gradients, learning_curves, weights_over_time
 from mtl.report.plot_verdicts import change_forest, parameter_counts, train_test_gaps
 from mtl.report.read import Results
-from mtl.report.simple_table import simple_table
+from mtl.report.simple_tables import simple_tables
 from mtl.report.slice_tables import slice_tables
 from mtl.report.style import Missing, Picture, Table, styled
 from mtl.report.words import DASH
@@ -51,12 +51,12 @@ def evidence_tables(lines: list[EvidenceLine]) -> list[Table]:
 
 def draw_all(results: Results) -> dict[str, Section]:
     """Every figure that has data, and for the others the reason; the same bytes for the same results."""
-    beside = simple_table(results)
+    beside = simple_tables(results)
     with styled():
         sections = [
             Section("change", "Change against single-task models", "Change", [change_forest(results)]),
             Section("parameters", "Parameters", "Parameters", [parameter_counts(results)]),
-            *([] if beside is None else [Section("simple", "Simple models", "Simple models", [], [beside])]),
+            *([Section("simple", "Simple models", "Simple models", [], beside)] if beside else []),
             *_if_any("few_labels", "Few labels", "Few labels", [few_labels(results)]),
             *_if_any("capacity", "Capacity", "Capacity", [capacity(results)]),
             Section("curves", "Learning curves", "Learning curves", [learning_curves(results)]),

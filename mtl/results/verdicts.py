@@ -228,6 +228,10 @@ def _migrated_row(row: Any) -> Any:
     return {**row, "verdict": verdict, "within_tolerance": "not known" if answer == "undecided" else answer}
 
 
+AS_THEY_ARE = " For the networks as they are: "
+"""Stands between what to mend in the networks and what holds for them until then."""
+
+
 class Verdicts(ResultFile):
     """Whole content of verdicts.json."""
 
@@ -278,6 +282,12 @@ class Verdicts(ResultFile):
     def task(self, name: str) -> JudgedTask:
         """The task of a name."""
         return next(task for task in self.tasks if task.name == name)
+
+    @property
+    def advice_parts(self) -> tuple[str, str]:
+        """Beginning of the advice, and what holds for the networks as they are where they are to be mended first."""
+        first, between, rest = self.advice.partition(AS_THEY_ARE)
+        return first, between.lstrip() + rest
 
     def with_advice(self, advice: str) -> "Verdicts":
         """The same with a sentence of advice."""

@@ -155,7 +155,8 @@ def _simple_run(
     worse = {"mean" if task in HORIZONS else "majority": 1.0 if task in HORIZONS else 0.5}
     parts = {part: {task: _metrics(task, value)} for part in ("train", "val", "test")}
     content = run_json(
-        "simple", task, seed, (task,), simple={"model": model, "candidates": worse | {model: value}},
+        "simple", task, seed, (task,), simple={"model": model, "candidates": worse | {model: value},
+                                                  "about": "λ 1", "skipped": {"kernels": "too few rows"}},
         detail={task: _detail(task, value, draw, classes, columns)}, fold={"sensors": 0}, **parts,
     )  # fmt: skip
     _write(root / "outputs" / "simple" / task / f"seed-{seed}" / "run.json", content)
