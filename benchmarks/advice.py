@@ -70,6 +70,7 @@ def settings(relatedness: float, plant: int, seeds: int) -> Config:
         "base": {"seeds": list(range(seeds)), "device": "cpu"},
         "prepare": {"sources": {"sensors": sensors}},
         "tasks": {name: task | {"source": "sensors", "input_len": 16} for name, task in (("few", few), ("mode", mode))},
+        "simple": {"models": []},
         "encoder": {"kind": "timedart", "patch_len": 4, "d_model": 16, "heads": 2, "layers": 1, "d_ff": 32,
                     "classification": {"hidden": None, "amplitude": False}},
         "train": {"epochs": 8, "batch_size": 32, "lr": 5e-3, "gradient_probes": 4, "stopping": {"patience": None},

@@ -87,7 +87,7 @@ class TreesFit(Part):
     kind: Literal["trees"] = "trees"
     features: Features
     sums: Whole
-    """Numbers that trees add up to: k of a label of k classes, else 1."""
+    """Numbers that trees add up to: k of a label of k > 2 classes, else 1."""
     rounds: Whole
     """Trees of each sum."""
     nodes: Whole

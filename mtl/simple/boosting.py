@@ -1,6 +1,6 @@
 """Gradient boosting of decision trees on binned features, by scikit-learn, written out as tables of nodes.
 
-n samples, P features, R rounds, O sums (k of a label of k classes, else 1).
+n samples, P features, R rounds, O sums (k of a label of k > 2 classes, else 1).
 """
 
 from dataclasses import dataclass
@@ -51,12 +51,12 @@ def fit_boosting(
     return estimator
 
 
-def written_out(estimator: Any, single: bool) -> TreeScores:
+def written_out(estimator: Any, classes: int | None) -> TreeScores:
     """The trees of a fitted estimator: what it predicts from, before any link function.
 
     Args:
         estimator: of `fit_boosting`.
-        single: one number a sample stands alone.
+        classes: k of a label with a logit for each of its classes; None: one number a sample stands alone.
     """
     tables = [tree.nodes for trees in estimator._predictors for tree in trees]
     sizes = [len(table) for table in tables]
@@ -67,7 +67,7 @@ def written_out(estimator: Any, single: bool) -> TreeScores:
     here = np.arange(len(nodes))
     leaf = nodes["is_leaf"].astype(bool)
     depth = max(1, int(nodes["depth"].max()))
-    scores = TreeScores(outputs, len(estimator._predictors), len(nodes), depth, single)
+    scores = TreeScores(outputs, len(estimator._predictors), len(nodes), depth, classes)
     columns = {
         "roots": starts.reshape(-1, outputs),
         "feature": np.where(leaf, 0, nodes["feature_idx"]),
@@ -89,7 +89,7 @@ def first_rounds(scores: TreeScores, rounds: int) -> TreeScores:
     if rounds == len(scores.roots):
         return scores
     nodes = int(scores.roots[rounds, 0])
-    kept = TreeScores(outputs, rounds, nodes, scores.depth, scores.single)
+    kept = TreeScores(outputs, rounds, nodes, scores.depth, scores.classes)
     state = {name: value if name == "start" else value[: rounds if name == "roots" else nodes]
              for name, value in scores.state_dict().items()}  # fmt: skip
     kept.load_state_dict(state)

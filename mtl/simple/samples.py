@@ -188,7 +188,11 @@ class SampleModels:
         most = self._at_most("boosting", spec, MOST_SAMPLES, skipped)
         train, val = self._part(spec, what, True, most), self._part(spec, what, False)
         single = isinstance(form, NumberForm) or form.single
-        sums = 1 if single else spec.outputs
+        classes = None if single else spec.outputs
+        sums = 1 if classes is None or classes == 2 else classes
+        if isinstance(form, LabelForm) and len(train.target.unique()) < form.classes:
+            skipped["boosting"] = "the samples that trees are fitted on lack a class"
+            return None
         rounds = affordable_rounds(len(train.features), width, sums)
         if rounds < FEWEST_ROUNDS:
             skipped["boosting"] = f"{sums} classes × {width} features × {len(train.features):,} samples take too long"
@@ -196,7 +200,7 @@ class SampleModels:
         weights = None
         if isinstance(form, LabelForm) and form.weights is not None:
             weights = torch.tensor(form.weights, dtype=torch.float64)[train.target]
-        scores = written_out(fit_boosting(train.features, train.target, weights, rounds, self.threads), single)
+        scores = written_out(fit_boosting(train.features, train.target, weights, rounds, self.threads), classes)
         chosen = self._best_rounds(spec, form, scores, val)
         kept = first_rounds(scores, chosen)
         fit = TreesFit(features=what.features, sums=kept.roots.shape[1], rounds=chosen, nodes=len(kept.value),
@@ -212,8 +216,7 @@ class SampleModels:
         there = sums.shape[1]
         values = {}
         for rounds in dict.fromkeys(min(choice, there) for choice in CHOICES):
-            numbers = sums[:, rounds - 1]
-            values[rounds] = _judged(spec, form, numbers[:, 0] if scores.single else numbers, val.target)
+            values[rounds] = _judged(spec, form, scores.shaped(sums[:, rounds - 1]), val.target)
         return min(values, key=lambda rounds: values[rounds])
 
     def _finished(

@@ -32,6 +32,7 @@ from benchmarks import (
     pretrain_parallel,
     profile_step,
     regressions,
+    simple,
     step,
     study,
     variance,
@@ -50,7 +51,7 @@ MAINS: dict[str, Main] = {
     "device": device.main, "epoch": epoch.main, "first_step": first_step.main, "groups": groups.main,
     "images": images.main, "jobs": jobs.main, "methods": methods.main, "pipeline": pipeline.main,
     "pretrain_parallel": pretrain_parallel.main, "profile_step": profile_step.main,
-    "regressions": regressions.main, "step": step.main,
+    "regressions": regressions.main, "simple": simple.main, "step": step.main,
     "study": study.main, "variance": variance.main,
 }  # fmt: skip
 SHARED = {"__init__", "command", "loop", "machine", "project", "reference_timedart"}
@@ -125,7 +126,8 @@ def test_help_is_the_docstring(name: str, capsys: pytest.CaptureFixture[str]) ->
         ("datamaps", ["--images", "100"]),
         ("device", ["--rounds", "none"]), ("epoch", ["--doublings", "0"]), ("first_step", []),
         ("images", ["--images", "127"]), ("jobs", ["-1"]), ("methods", ["--rounds", "0"]),
-        ("pipeline", ["--rounds", "1.5"]), ("profile_step", ["--rounds", "1"]), ("step", ["--memory", "theirs"]),
+        ("pipeline", ["--rounds", "1.5"]), ("profile_step", ["--rounds", "1"]), ("simple", ["unheard_of"]),
+        ("step", ["--memory", "theirs"]),
         ("study", ["--trials", "0"]), ("variance", ["--repetitions", "1"]),
     ],
 )  # fmt: skip
@@ -181,6 +183,18 @@ def test_profile_step(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
         shares = [row["value"] for key, row in rows.items() if key.startswith(name) and row["unit"] == "%"
                   and "of all these" not in key]  # fmt: skip
         assert 95 < sum(shares) < 100.001
+
+
+def test_simple(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Beside the simple models stand the values of a project in which the preset was run."""
+    rows_of = [{"task": "fault", "method": "joint", "stl": {"mean": 0.25}, "joint": {"mean": 0.75}}]
+    results = tmp_path / "smoke/results"
+    results.mkdir(parents=True)
+    (results / "verdicts.json").write_text(json.dumps({"rows": rows_of}))
+    rows = run("simple", tmp_path, capsys, "smoke", "weather", "--seeds", "1", "--results", str(tmp_path),
+               "--raw", str(tmp_path))  # fmt: skip
+    assert set(rows) == {f"smoke: {task}" for task in ("next_6h", "fault", "load_state")}, "no file of the weather"
+    assert positive(rows) and rows["smoke: fault"]["note"].endswith("CPU s; STL 0.25, joint 0.75")
 
 
 def test_bytes_of_a_kernel_are_those_that_it_touches() -> None:

@@ -86,15 +86,16 @@ def test_the_temperature_is_the_factor_that_made_the_labels() -> None:
     assert temperature(scores, Question(target, None, 3, False, None)) == pytest.approx(2.5, rel=0.02)
 
 
-@pytest.mark.parametrize("kind", ["number", "two classes", "three classes"])
+@pytest.mark.parametrize("kind", ["number", "two classes", "two logits", "three classes"])
 def test_written_out_trees_predict_what_scikit_learn_predicts(kind: str) -> None:
     features, label = samples()
     features = features.clone()
     features[::5, 0] = torch.nan  # a missing value goes where training sent it
     features[::7, 2] = torch.nan
-    target = {"number": features[:, 1] + label, "two classes": (label == 1).long(), "three classes": label}[kind]
+    two = (label == 1).long()
+    target = {"number": features[:, 1] + label, "three classes": label}.get(kind, two)
     estimator = fit_boosting(features, target, None, 20, 1)
-    scores = written_out(estimator, kind != "three classes")
+    scores = written_out(estimator, {"three classes": 3, "two logits": 2}.get(kind))
     numbers = scores(features)
     fewer = first_rounds(scores, 7)
     match kind:

@@ -73,9 +73,10 @@ def _body(fit: PersistenceFit | SeasonalFit | RidgeForecastFit | LinearFit | Tre
             return OnFeatures(features, LinearScores(count_features(fit.features, spec.shape), outputs, single))
         case TreesFit() if isinstance(form, LabelForm | NumberForm):
             outputs, single = _scores(form)
-            if fit.sums != outputs:
-                raise ValueError(f"`sums` should be {outputs}, found {fit.sums}.")
-            scores = TreeScores(fit.sums, fit.rounds, fit.nodes, fit.depth, single)
+            sums = 1 if outputs == 2 else outputs
+            if fit.sums != sums:
+                raise ValueError(f"`sums` should be {sums}, found {fit.sums}")
+            scores = TreeScores(sums, fit.rounds, fit.nodes, fit.depth, None if single else outputs)
             return OnFeatures(build_features(fit.features, spec.shape), scores)
         case _:
             raise ValueError(f"a model of kind {fit.kind} does not predict {spec.name}")

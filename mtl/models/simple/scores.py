@@ -57,12 +57,13 @@ class TreeScores(nn.Module):
         rounds: R.
         nodes: N.
         depth: questions from a root to the deepest leaf.
-        single: one number a sample, [B]; else [B, O].
+        classes: k of a label with a logit for each of its classes, whose trees add up to one sum where k is 2; None:
+            one number a sample, [B].
     """
 
-    def __init__(self, outputs: int, rounds: int, nodes: int, depth: int, single: bool) -> None:
+    def __init__(self, outputs: int, rounds: int, nodes: int, depth: int, classes: int | None) -> None:
         super().__init__()
-        self.depth, self.single = depth, single
+        self.depth, self.classes = depth, classes
         whole = {"roots": (rounds, outputs), "feature": (nodes,), "left": (nodes,), "right": (nodes,)}
         for name, shape in whole.items():
             self.register_buffer(name, torch.zeros(shape, dtype=torch.int32))
@@ -79,8 +80,17 @@ class TreeScores(nn.Module):
         self.missing_left: Tensor
 
     def forward(self, features: Float[Tensor, "B P"]) -> Float[Tensor, "B *O"]:
-        numbers = self.by_round(features).sum(dim=1) + self.start
-        return numbers[:, 0] if self.single else numbers
+        return self.shaped(self.by_round(features).sum(dim=1) + self.start)
+
+    def shaped(self, sums: Float[Tensor, "B O"]) -> Float[Tensor, "B *k"]:
+        """One number of a sample, or a logit for each class."""
+        match self.classes:
+            case None:
+                return sums[:, 0]
+            case 2:
+                return torch.cat([-sums / 2, sums / 2], dim=1)
+            case _:
+                return sums
 
     def by_round(self, features: Float[Tensor, "B P"]) -> Float[Tensor, "B R O"]:
         """Numbers that each tree adds."""
