@@ -41,10 +41,10 @@ STYLES = {"helped": "bold green", "hurt": "bold red", "level": "bold cyan", "unk
 NARROW = 96
 """Below this many columns, the costs are shortened."""
 WIDEST = 100
-SHORTENINGS = ("units", "names", "verdicts", "gap", "blanks")
-"""Measures taken one after the other until the verdicts fit the terminal: units are shortened, the names of simple
-models are left to a sentence below, verdicts are shortened, the share of the gap goes, columns lie one blank apart and
-not two."""
+SHORTENINGS = ("units", "reasons", "names", "verdicts", "gap", "blanks")
+"""Measures taken one after the other until the verdicts fit the terminal: units are shortened, and what would decide
+where nothing is known; the names of simple models are left to a sentence below, verdicts lose their reasons, the share
+of the gap goes, columns lie one blank apart and not two."""
 ENOUGH = 16
 """Letters of a task's name that are not cut off while something else can give way."""
 INDENT = 2
@@ -241,7 +241,10 @@ def _cells(row: Row, task: JudgedTask, simple: bool, both: bool, short: Collecti
     ]
     if "gap" not in short:
         cells.append(share_text(row.gap_closed))
-    return [*cells, verdict_text(row, "verdicts" in short) + marks(row)]
+    verdict = verdict_text(row, "verdicts" in short or ("reasons" in short and row.verdict.matters is False))
+    if "reasons" in short:
+        verdict = verdict.removesuffix(" seeds").replace("more test data", "test data")
+    return [*cells, verdict + marks(row)]
 
 
 def _kept(verdicts: Verdicts, method: str) -> list[str]:

@@ -267,8 +267,7 @@ def _meaning(verdicts: Verdicts) -> list[str]:
     ]
     if any(row.verdict.open == "seeds" and row.verdict.seeds_needed is not None for row in verdicts.rows):
         said.append(
-            "not known, with a number of seeds: so many show a change of the size of the margin with a probability of "
-            "80 %."
+            "not known, with a number: so many seeds show a change as large as the margin with a probability of 80 %."
         )
     if any(row.change.sign and row.verdict.open == "seeds" for row in verdicts.rows):
         said.append("not known, though the interval shown excludes zero: the one widened for all comparisons does not.")
