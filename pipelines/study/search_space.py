@@ -61,7 +61,13 @@ def space_of(config: Config, arm: str) -> Space:
         _check_path(config, arm, path)
     chosen = {path: dimension for path, dimension in space.items() if _concerns(path, arm)}
     if not chosen:
-        raise ConfigError(f"{PARAMS}: `tune.space` has nothing to search for {arm}: it names only paths of others.")
+        wrong = "names only paths of others"
+        if config.tune.space is None:
+            wrong = (
+                "is null, and this arm has no λ, and the learning rate and weight decay of the single-task runs that "
+                "it reads: name other paths, such as its own"
+            )
+        raise ConfigError(f"{PARAMS}: `tune.space` has nothing to search for {arm}: it {wrong}.")
     for path, dimension in chosen.items():
         for value in _extremes(dimension):
             _check_value(config, path, value)
@@ -218,3 +224,12 @@ def check(config: Config, chosen: list[str]) -> dict[str, Space]:
     if config.tune.tolerance is not None and True not in kinds:
         raise UserError(f"{PARAMS}: `tune.tolerance` should be null when no main task is a forecast or regression.")
     return spaces
+
+
+def tuning_note(config: Config) -> list[str]:
+    """A sentence on what `mtl tune` would refuse; none where nothing is. No other command reads the section."""
+    try:
+        check(config, arms(config, every=False))
+    except UserError as error:
+        return [f"`mtl tune` will stop: {str(error).removesuffix('.')}"]
+    return []

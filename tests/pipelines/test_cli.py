@@ -91,6 +91,19 @@ def test_a_default_that_is_not_written_out_is_told_by_validate_as_by_repro(
     assert "Add `evaluate.slices: []`, `base.threads: 1` (presets/sensors.yaml has them all)." in said[0]
 
 
+def test_what_only_a_study_would_refuse_is_a_note(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Here a first method without λ that reads single-task runs, whose learning rate no trial may change."""
+    params = workspace / "params.yaml"
+    text = re.sub(r"(?m)^  methods:\n", "  methods:\n    plain: {kind: equal}\n", params.read_text())
+    params.write_text(text.replace("criterion: combined ", "criterion: constrained "))
+    assert _mtl(monkeypatch, "validate") == 0
+    out = capsys.readouterr().out
+    assert "note: `mtl tune` will stop: params.yaml: `tune.space` has nothing to search for plain: it is null, " in out
+    assert _mtl(monkeypatch, "tune", "--trials", "1") == 2
+
+
 def test_validate_says_which_file_is_missing(
     workspace: Path, project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
