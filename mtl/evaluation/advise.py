@@ -161,9 +161,9 @@ def _left_open(verdicts: Verdicts, method: JudgedMethod) -> str:
     seeds = [row for row in rows if row.verdict.open == "seeds" and row.verdict.seeds_needed is not None]
     data = [row for row in rows if row.verdict.open == "test data"]
     ways = [f"{row.task} ({row.verdict.seeds_needed:,} seeds would decide)" for row in seeds[:MOST_NAMED]]
-    ways += [f"{row.task} (more test data would decide, not more seeds)" for row in data[:MOST_NAMED]]
-    left = len(seeds) + len(data) - len(ways)
-    return f" Not known on {', '.join(ways)}{f' and {left} more' if left else ''}." if ways else ""
+    left = f" and {len(seeds) - MOST_NAMED} more" if len(seeds) > MOST_NAMED else ""
+    said = f" Not known on {', '.join(ways)}{left}." if ways else ""
+    return said + (f" More test data, not more seeds, would decide {_names(data)}." if data else "")
 
 
 def _listed(rows: list[Row]) -> str:

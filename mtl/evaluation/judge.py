@@ -40,12 +40,13 @@ def judge(
     little = widened.ends.within(100 * margin)
     if widened.ends.sign:
         return verdict("HELPED" if widened.ends.sign > 0 else "HURT", not little)
-    if margin == 0:
-        return verdict("not known", None, "margin")
-    if little:
+    if little and margin > 0:
         return verdict("LEVEL")
+    change = max(100 * margin, abs(sum(changes) / len(changes)))
+    if change == 0:
+        return verdict("not known", None, "margin")
     data = None if parts is None else _data_error(parts)
-    needed = seeds_needed(spread(changes), 100 * margin, widened.level, seeds, data)
+    needed = seeds_needed(spread(changes), change, widened.level, seeds, data)
     return verdict("not known", None, "test data" if needed is None and data is not None else "seeds", needed)
 
 

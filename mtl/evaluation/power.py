@@ -1,6 +1,6 @@
 """Number of seeds that would decide a comparison.
 
-n seeds; s standard deviation of the paired changes over seeds; δ the margin; l the two-sided level of the test.
+n seeds; s standard deviation of the paired changes over seeds; δ the change to be found; l the two-sided level.
 """
 
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from scipy import special
 
 POWER = 0.8
-"""Probability with which a change as large as the margin is to be found."""
+"""Probability with which a change is to be found."""
 MOST = 2**20
 """Seeds beyond which nobody would ask."""
 
@@ -24,25 +24,25 @@ class TestData:
     freedom: float
 
 
-def seeds_needed(spread: float, margin: float, level: float, now: int, data: TestData | None = None) -> int | None:
-    """Smallest number of seeds with which a change as large as the margin is found with a probability of about 80 %.
+def seeds_needed(spread: float, change: float, level: float, now: int, data: TestData | None = None) -> int | None:
+    """Smallest number of seeds with which a change is found with a probability of about 80 %.
 
     It is the smallest n with (t₁₋ₗ/₂ + t.₈) · s / √n ≤ δ, t with n − 1 degrees of freedom. Where test data have a
     share in the error, s / √n becomes √(s² / n + error²) with Satterthwaite's degrees of freedom, and both conditions
     hold. Where that n is no more than the seeds there are, which decided nothing, it is the smallest n whose interval
-    decides whatever its mean: half as wide as the margin, it excludes zero or lies within ±δ.
+    decides whatever its mean: of half a width up to δ / 2, it excludes zero or lies within ±δ.
 
     Args:
         spread: s.
-        margin: δ, in the unit of the spread.
+        change: δ, in the unit of the spread: the margin, or a larger change that was seen.
         level: l.
         now: seeds that there are.
         data: share of the test data in the error; None where verdicts leave it out.
 
     Returns:
-        None for a margin of 0, and where a million seeds were too few: with `data`, those leave it open.
+        None for a change of 0, and where a million seeds were too few: with `data`, those leave it open.
     """
-    if margin <= 0:
+    if change <= 0:
         return None
 
     def wide(n: int, power: float) -> float:
@@ -52,9 +52,9 @@ def seeds_needed(spread: float, margin: float, level: float, now: int, data: Tes
             errors.append(_together(spread / n**0.5, n - 1.0, data))
         return max((_quantile(1 - level / 2, free) + _quantile(power, free)) * error for error, free in errors)
 
-    count = _smallest(lambda n: wide(n, POWER) <= margin)
+    count = _smallest(lambda n: wide(n, POWER) <= change)
     if count is not None and count <= now:
-        count = _smallest(lambda n: wide(n, 0.5) <= margin / 2)
+        count = _smallest(lambda n: wide(n, 0.5) <= change / 2)
     return count
 
 

@@ -30,21 +30,27 @@ class Verdict(Part):
     covers: Covers
     """Randomness that the interval behind it covers."""
     seeds_needed: int | None
-    """Seeds with which a change as large as the margin would be found with a probability of 80 %, or the number that
-    gives any verdict; None where no number of seeds is known to decide."""
+    """Seeds with which a change as large as the one seen, and at least as the margin, would be found with a probability
+    of 80 %, or the number that gives any verdict; None where no number of seeds is known to decide."""
 
     @property
     def text(self) -> str:
         """The verdict in words: `HELPED, too little to matter`, `not known: 24 seeds`."""
-        if self.word != "not known":
-            return f"{self.word}, too little to matter" if self.matters is False else self.word
+        between = ", " if self.matters is False else ": "
+        return f"{self.word}{between}{self.beside}" if self.beside else self.word
+
+    @property
+    def beside(self) -> str:
+        """Addition to the word: `too little to matter`, or what would decide; empty where there is none."""
+        if self.matters is False:
+            return "too little to matter"
         reasons: dict[Open | None, str] = {
             "too few seeds": "too few seeds",
             "seeds": "more seeds" if self.seeds_needed is None else f"{self.seeds_needed:,} seeds",
             "test data": "more test data",
             "undefined": "STL is 0",
         }
-        return f"{self.word}: {reasons[self.open]}" if self.open in reasons else self.word
+        return reasons.get(self.open, "")
 
     @property
     def helped(self) -> bool:

@@ -70,3 +70,14 @@ def test_test_data_that_leave_it_open_are_named() -> None:
     assert none.seeds_needed == alone.seeds_needed == 8
     assert some.seeds_needed is not None and some.seeds_needed > 8
     assert [verdict.covers for verdict in (found, some, none, alone)] == ["new data"] * 3 + ["training"]
+
+
+def test_a_change_that_is_larger_than_the_margin_takes_fewer_seeds() -> None:
+    """A mean of 2 % with s = √2.5: (3.169 + .879) · √2.5 / √11 = 1.93 at level 0.01; of 10 seeds 2.07. One margin needs
+    three to four times as many; a margin of 0 takes the change that was seen."""
+    seen = [0.0, 1.0, 2.0, 3.0, 4.0]
+    found = judge(seen, widened(-1.3, 5.3, 0.01), 0.01, 5)
+    assert found.text == "not known: 11 seeds"
+    assert judge(seen, widened(-1.3, 5.3, 0.01), 0.0, 5).text == "not known: 11 seeds"
+    level = judge([value - 2.0 for value in seen], widened(-3.3, 3.3, 0.01), 0.01, 5).seeds_needed
+    assert level is not None and 33 <= level <= 44

@@ -78,7 +78,7 @@ def test_a_gain_that_rests_on_few_test_samples_is_not_known() -> None:
         over_seeds, new_data, adjusted = widths(found)
         assert over_seeds < new_data <= adjusted
         assert widths(training)[2] < new_data
-    assert "more test data would decide, not more seeds" in wide.advice
+    assert "More test data, not more seeds, would decide short, long" in wide.advice
 
 
 def test_a_gain_on_every_block_holds_for_new_data() -> None:

@@ -1,6 +1,7 @@
 """Losses, predictions and slices of every test sample against the metrics that the runs themselves measured."""
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,12 @@ import pytest
 
 from mtl.config import Config, Start
 from mtl.data.loading.store import write_prepared
+from mtl.evaluation.compare import compare
 from mtl.experiment import run_baseline, run_finetune, samples
 from mtl.experiment.samples import write_samples
 from mtl.paths import LOSSES, PREDICTIONS, PREPARED, SLICES
 from mtl.results.record import Run
-from mtl.results.samples import read_block_errors
+from mtl.results.samples import BlockErrors, ErrorsOf, in_blocks, read_block_errors
 from mtl.results.slices import Slices
 from tests.experiment.conftest import configure
 from tests.helpers.problems import waves
@@ -82,6 +84,31 @@ def test_errors_are_added_up_over_stretches_of_the_series(trained: Trained) -> N
         span = by_block["sample"].agg(["min", "max"])
         assert (span["min"].iloc[1:].to_numpy() > span["max"].iloc[:-1].to_numpy()).all()
         assert len(by_block) == min(16, len(rows) // 8)
+
+
+def test_changes_of_the_runs_have_intervals_for_new_data(trained: Trained) -> None:
+    """Metrics of run.json and errors of losses.parquet give the same mean change, seed by seed on the same samples."""
+    root, runs = trained
+    table = pd.read_parquet(root / LOSSES)
+
+    def single(task: str) -> dict[ErrorsOf, BlockErrors]:
+        """Errors of a task where each sample counts as independent."""
+        by_run = table[table["task"] == task].groupby(["stage", "method", "start", "task", "seed"])
+        return {ErrorsOf(*key): in_blocks(part["error"].to_numpy(), part["sample"].to_numpy()) for key, part in by_run}
+
+    verdicts = compare(setting(), runs.values(), errors=single)
+    assert {(row.method, row.task) for row in verdicts.rows} == {("joint", "next"), ("joint", "up")}
+    for row in verdicts.rows:
+        assert row.new_data is not None, row.no_new_data
+        assert row.new_data.mean == pytest.approx(row.change.mean, rel=1e-6)
+        assert row.change.low is not None and row.change.high is not None
+        assert row.new_data.low <= row.change.low + 1e-9 and row.change.high - 1e-9 <= row.new_data.high
+        assert row.new_data.blocks == table[table["task"] == row.task]["sample"].nunique()
+        assert (row.verdict.covers, row.verdict.text) == ("new data", "not known: too few seeds")
+    few = compare(setting(), runs.values(), errors=partial(read_block_errors, root / LOSSES))
+    (short,) = [row for row in few.rows if row.task == "next"]
+    assert short.no_new_data == "the test part has 4 independent blocks, and fewer than 5 tell no spread"
+    assert short.new_data is None and short.verdict.covers == "training"
 
 
 def test_errors_of_a_task_are_read_alone(trained: Trained) -> None:
