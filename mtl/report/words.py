@@ -267,11 +267,12 @@ def _meaning(verdicts: Verdicts) -> list[str]:
     ]
     if any(row.verdict.open == "seeds" and row.verdict.seeds_needed is not None for row in verdicts.rows):
         said.append(
-            "not known, with a number: so many seeds show a change as large as the one seen, and at least as the margin, "
-            "with a probability of 80 %."
+            "not known, with a number: so many seeds show a change as large as the one seen, or as the margin if that is "
+            "larger, with a probability of 80 %."
         )
-    if any(row.change.sign and row.verdict.open == "seeds" for row in verdicts.rows):
-        said.append("not known, though the interval shown excludes zero: the one widened for all comparisons does not.")
+    if any(row.change.sign and row.verdict.open in ("seeds", "test data") for row in verdicts.rows):
+        wider = "the wider of both, so widened, holds it" if has_new_data(verdicts) else "the widened one holds it"
+        said.append(f"not known, though an interval shown excludes zero: {wider}.")
     if any(row.verdict.open == "test data" for row in verdicts.rows):
         said.append("not known, more test data: no number of seeds would show such a change on these test data.")
     return said

@@ -12,7 +12,7 @@ import yaml
 from mtl.errors import UserError
 from mtl.report.page import write_report
 from mtl.report.timings import write_timings_js
-from mtl.report.words import Json, verdict_text
+from mtl.report.words import Json
 from tests.helpers.results import write_results
 from tests.helpers.verdicts import interval_json, typed, verdict_json
 
@@ -124,7 +124,7 @@ def test_verdicts_come_first_and_every_one_is_there(page: Page, reported: tuple[
     verdicts = reported[1]
     shown = " ".join(" ".join(page.text).split())
     for row in typed(verdicts).rows:
-        assert verdict_text(row) in shown
+        assert f"{row.verdict.word} {row.verdict.beside}".strip() in shown
     assert shown.index("comparisons with single-task models") < shown.index("Learning curves")
     assert "Conditional on one pretraining" in shown
     assert "cover training randomness, those for new data also the choice of test data" in shown
@@ -143,7 +143,7 @@ def test_figures_are_also_files_and_old_ones_go(tmp_path: Path) -> None:
     assert stale.name not in files
     assert all(file.read_bytes().startswith(b"\x89PNG") for file in stale.parent.iterdir())
     shown = path.read_text(encoding="utf-8")
-    assert "not known: too few seeds" in shown and "a verdict needs 5" in shown
+    assert 'not known</span> <small class="below">too few seeds</small>' in shown and "a verdict needs 5" in shown
     assert "Where pretraining helps" not in shown and "Forgetting" not in shown
 
 
@@ -162,7 +162,7 @@ def test_a_page_without_any_output_still_shows_the_verdicts(tmp_path: Path) -> N
     verdicts["rows"][0]["change"] = {"mean": None, "low": None, "high": None, "n": 0}
     shown = write_report(config, typed(verdicts), tmp_path).read_text(encoding="utf-8")
     assert shown.count("is not shown") >= 6
-    assert "not known: too few seeds" in shown
+    assert 'not known</span> <small class="below">too few seeds</small>' in shown
 
 
 def test_what_the_verdicts_rest_on_is_said_where_it_stands(tmp_path: Path) -> None:
@@ -179,7 +179,8 @@ def test_what_the_verdicts_rest_on_is_said_where_it_stands(tmp_path: Path) -> No
     verdicts["rows"][0] |= open_
     verdicts["rows"][1]["verdict"] = verdict_json(open="test data", seeds_needed=None)
     shown = " ".join(Page(write_report(config, typed(verdicts), tmp_path).read_text(encoding="utf-8")).text)
-    for said in ("not known: 1,024 seeds", "not known: more test data", "80 %", "though the interval shown excludes"):
+    shown = " ".join(shown.split())
+    for said in ("not known 1,024 seeds", "not known more test data", "80 %", "though an interval shown excludes"):
         assert said in shown
     verdicts["margin"] = 0.0
     assert "(LEVEL)" not in write_report(config, typed(verdicts), tmp_path).read_text(encoding="utf-8")
