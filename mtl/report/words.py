@@ -267,8 +267,8 @@ def _meaning(verdicts: Verdicts) -> list[str]:
     ]
     if any(row.verdict.open == "seeds" and row.verdict.seeds_needed is not None for row in verdicts.rows):
         said.append(
-            "not known, with a number: so many seeds show a change as large as the one seen, or as the margin if that is "
-            "larger, with a probability of 80 %."
+            "not known, with a number: so many seeds show a change as large as the one seen, or as the margin if that "
+            "is larger, with a probability of 80 %."
         )
     if any(row.change.sign and row.verdict.open in ("seeds", "test data") for row in verdicts.rows):
         wider = "the wider of both, so widened, holds it" if has_new_data(verdicts) else "the widened one holds it"
