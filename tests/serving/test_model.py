@@ -95,6 +95,7 @@ def settings(source: str, encoder: dict[str, Any], sharing: dict[str, Any], **mo
 MLP = {"kind": "mlp", "sizes": [8, 4]}
 TIMEDART = {"kind": "timedart", "patch_len": 4, "d_model": 8, "heads": 1, "layers": 1, "d_ff": 16,
             "classification": {"hidden": 8}}  # fmt: skip
+RECURRENT = {"kind": "recurrent", "width": 8, "layers": 2}
 AHEAD = {
     "next": {"kind": "forecast", "horizon": 3, "targets": ["heat"]},
     "spread": {"kind": "forecast", "horizon": 2, "loss": {"quantiles": [0.1, 0.5, 0.9]}},
@@ -103,6 +104,7 @@ CASES: dict[str, Config] = {f"rows-{kind}": settings("table", MLP, sharing) for 
     "images": settings("pictures", {"kind": "cnn", "widths": [4, 8]}, {"kind": "hard"}),
     "windows": settings("line", TIMEDART, {"kind": "hard"}, **AHEAD),
     "windows-linear": settings("line", {"kind": "linear", "input_len": 8, "width": 16}, {"kind": "separate"}, **AHEAD),
+    "windows-recurrent": settings("line", RECURRENT, {"kind": "cross_stitch"}, **AHEAD),
 }
 
 
