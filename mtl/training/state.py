@@ -155,6 +155,8 @@ class TrainingState:
             "epoch": epoch,
             "best_epoch": self.selector.best_epoch,
             "best": list(self.selector.best),
+            "best_trained": self.selector.best_trained,
+            "least": list(self.selector.least),
             "start": None if self.fitted.start is None else self.fitted.start.plain(),
             "epochs": [epoch.plain() for epoch in self.fitted.epochs],
             "stopped": self.fitted.stopped,
@@ -175,6 +177,7 @@ class TrainingState:
             return 0, {}
         record, fitted, selector = saved.record, self.fitted, self.selector
         selector.best_epoch, selector.best = record["best_epoch"], tuple(record["best"])
+        selector.best_trained, selector.least = record["best_trained"], tuple(record["least"])
         fitted.best, fitted.best_epoch = saved.best, record["best_epoch"]
         fitted.start = None if record["start"] is None else Start.model_validate(record["start"])
         fitted.epochs = [Epoch.model_validate(epoch) for epoch in record["epochs"]]

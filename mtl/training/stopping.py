@@ -36,6 +36,10 @@ class Selector:
     reference: dict[str, float] | None = None
     best_epoch: int = 0
     best: tuple[float, ...] = (math.inf,)
+    best_trained: int = 0
+    """Best epoch from 1 on, from which patience counts: an untrained network that is lucky should end no training."""
+    least: tuple[float, ...] = (math.inf,)
+    """Score of that epoch."""
 
     def score(self, val: TaskMetrics) -> tuple[float, ...]:
         """Values to be minimised over the epochs, compared element by element."""
@@ -63,14 +67,16 @@ class Selector:
     def update(self, epoch: int, val: TaskMetrics) -> bool:
         """Records an epoch (0: before the first step); True when it is the best so far."""
         score = self.score(val)
+        if epoch > 0 and score < self.least:
+            self.least, self.best_trained = score, epoch
         better = score < self.best
         if better:
             self.best, self.best_epoch = score, epoch
         return better
 
     def exhausted(self, epoch: int) -> bool:
-        """True when `patience` epochs in a row brought nothing better."""
-        return self.config.patience is not None and epoch - self.best_epoch >= self.config.patience
+        """True when `patience` epochs in a row were no better than those before them."""
+        return self.config.patience is not None and epoch - self.best_trained >= self.config.patience
 
 
 def _error(spec: TaskSpec, val: TaskMetrics) -> float:

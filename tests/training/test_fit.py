@@ -189,7 +189,7 @@ def test_patience_ends_a_run_and_a_restart_adds_nothing(tmp_path: Path) -> None:
         return Run(data, ["next"], epochs=9, lr=1e-30, stopping=StoppingConfig(patience=2), checkpoint=tmp_path / "s")
 
     first = run().go()
-    assert [epoch.epoch for epoch in first.fitted.epochs] == [1, 2]
+    assert [epoch.epoch for epoch in first.fitted.epochs] == [1, 2, 3], "patience counts from the first epoch on"
     assert (first.fitted.stopped, first.fitted.best_epoch) == ("patience", 0)
     again = run().go()
     assert again.fitted.start == first.fitted.start and again.fitted.best_epoch == 0

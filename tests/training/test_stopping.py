@@ -133,3 +133,13 @@ def test_patience_counts_epochs_since_the_best() -> None:
     assert ended == [False, False, False, False, True]
     assert selector.best_epoch == 3
     assert not Selector(stopping(patience=None), [F], best_epoch=1).exhausted(1000)
+
+
+def test_an_untrained_network_that_is_lucky_ends_no_training() -> None:
+    selector = Selector(stopping(patience=2), [F])
+    ended = []
+    for epoch, mse in enumerate([0.3, 0.6, 0.55, 0.5, 0.52, 0.25, 0.4]):
+        selector.update(epoch, {"f": {"mse": mse}})
+        ended.append(epoch > 0 and selector.exhausted(epoch))
+    assert not any(ended)
+    assert (selector.best_epoch, selector.best_trained) == (5, 5)
