@@ -58,6 +58,7 @@ OUTPUTS = {
     "data/prepared/${key}": {"mtl/data/loading/store.py:write_prepared"},
     "data/index.json": {JSON},
     "data/tasks.json": {JSON},
+    "outputs/simple": {JSON, WEIGHTS},
     "outputs/pretrain": {JSON, WEIGHTS},
     "outputs/baseline/${key}": {JSON, WEIGHTS},
     "outputs/reference.json": {JSON},

@@ -21,7 +21,7 @@ def test_a_run_knows_its_place() -> None:
     assert alone.begun.label == "pretrained"
     joint = Run.parse(run_json("finetune", "joint", 1), "run.json")
     assert joint.path.folder == Path("outputs/finetune/joint/seed-1")
-    choice = {"model": "ridge", "candidates": {"persistence": 0.9, "ridge": 0.5}}
+    choice = {"model": "ridge", "about": "", "candidates": {"persistence": 0.9, "ridge": 0.5}, "skipped": {}}
     simple = Run.parse(run_json("simple", "fault", 2, simple=choice), "run.json")
     assert simple.path == RunPath("simple", "fault", None, 2) and simple.path.target == "simple"
     assert simple.plain()["simple"] == choice and "simple" not in joint.plain()
