@@ -53,11 +53,17 @@ def read_table(config: SeriesSource, root: Path) -> Table:
         table = _read_csv(path, config)
     else:
         raise DataError(f"{config.path}: the name should end in .csv, .csv.gz or .parquet.")
-    wanted = [config.date] if config.date is not None else []
-    wanted += config.labels + config.targets + (config.values or [])
-    for name in wanted:
+    wanted = {
+        "date": [] if config.date is None else [config.date],
+        "labels": config.labels, "targets": config.targets, "values": config.values or [],
+    }  # fmt: skip
+    for setting, name in ((setting, name) for setting, names in wanted.items() for name in names):
         if name not in table.frame.columns:
-            raise DataError(f"{config.path}: there is no column `{name}`; found: {', '.join(table.frame.columns)}.")
+            none = ", or be null where there are no time stamps" if setting == "date" else ""
+            raise DataError(
+                f"{config.path}: there is no column `{name}`; found: {', '.join(table.frame.columns)}. `{setting}` of "
+                f"the source should name one of these{none}."
+            )
     if len(table.frame) == 0:
         raise DataError(f"{config.path}: there are no rows below the header.")
     return table
