@@ -96,6 +96,7 @@ MLP = {"kind": "mlp", "sizes": [8, 4]}
 TIMEDART = {"kind": "timedart", "patch_len": 4, "d_model": 8, "heads": 1, "layers": 1, "d_ff": 16,
             "classification": {"hidden": 8}}  # fmt: skip
 RECURRENT = {"kind": "recurrent", "width": 8, "layers": 2}
+ROCKET = {"kind": "rocket", "kernels": 4, "kernel_len": 3, "dilations": [1, 2], "width": 8}
 AHEAD = {
     "next": {"kind": "forecast", "horizon": 3, "targets": ["heat"]},
     "spread": {"kind": "forecast", "horizon": 2, "loss": {"quantiles": [0.1, 0.5, 0.9]}},
@@ -105,6 +106,7 @@ CASES: dict[str, Config] = {f"rows-{kind}": settings("table", MLP, sharing) for 
     "windows": settings("line", TIMEDART, {"kind": "hard"}, **AHEAD),
     "windows-linear": settings("line", {"kind": "linear", "input_len": 8, "width": 16}, {"kind": "separate"}, **AHEAD),
     "windows-recurrent": settings("line", RECURRENT, {"kind": "cross_stitch"}, **AHEAD),
+    "windows-rocket": settings("line", ROCKET, {"kind": "separate"}, **AHEAD),
 }
 
 
