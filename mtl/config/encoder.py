@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar, Literal, get_args
 
 from pydantic import Field, JsonValue, field_validator, model_validator
 
-from mtl.config.common import DropRate, Fraction, PositiveInt, Problem, Section
+from mtl.config.common import DropRate, Fraction, NonNegativeFloat, PositiveInt, Problem, Section
 from mtl.config.inputs import IMAGES, ROWS, WINDOWS, InputKind, Sample
 
 
@@ -207,6 +207,9 @@ class RocketEncoder(EncoderBase):
     """Residual blocks above the linear layer; each of them is a stage, as that layer is."""
     dropout: DropRate = 0.0
     """Inside the blocks, and of heads."""
+    level_noise: NonNegativeFloat = 0.0
+    """Standard deviation, in z-scored units, of a number that is added to a whole channel of a window in training, so
+    that classes are not told apart by small differences of level between those who were measured."""
     classification: ClassificationHead = ClassificationHead()
 
     @field_validator("kernel_len")

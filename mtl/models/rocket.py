@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from mtl.config import RocketEncoder
 from mtl.models.base import Features, StagedEncoder, Window
+from mtl.models.draws import drawn
 from mtl.models.dropout import drop
 from mtl.models.normalisation import normalise
 
@@ -51,6 +52,7 @@ class Rocket(StagedEncoder):
         super().__init__()
         self.width = config.width
         self.dropout = config.dropout
+        self.level_noise = config.level_noise
         self.classification = config.classification
         self.dilations = tuple(config.dilations)
         weights = torch.randn(len(config.dilations), config.kernels, 1, config.kernel_len)
@@ -76,6 +78,8 @@ class Rocket(StagedEncoder):
 
     def begin(self, x: Float[Tensor, "B C L"]) -> tuple[Float[Tensor, "B C F"], Window]:
         _, mean, std = normalise(x)
+        if self.training and self.level_noise:
+            x = x + self.level_noise * drawn((*x.shape[:2], 1), lambda shape: torch.randn(shape, device=x.device))
         sequences = x.flatten(0, 1).unsqueeze(1)
         half = self.weights.shape[-1] // 2
         pooled = [

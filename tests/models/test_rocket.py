@@ -62,6 +62,21 @@ def test_levels_reach_the_features_and_other_channels_do_not() -> None:
     assert change[[0, 2]].max() < 1e-5
 
 
+def test_noise_moves_the_level_of_each_channel_in_training_alone() -> None:
+    encoder = Rocket(config(kernel_len=3, dilations=[1], level_noise=2.0))
+    x = torch.zeros(500, CHANNELS, LENGTH)
+    encoder.biases.zero_()
+    encoder.weights.zero_()
+    encoder.weights[..., 1] = 1.0  # responses are the window itself
+    plain = pool(x.flatten(0, 1)[:, None].expand(-1, 4, -1)).unflatten(0, (500, CHANNELS))
+    with_noise, window = encoder.begin(x)
+    last = with_noise[..., -1]
+    assert last.std().item() == pytest.approx(2.0, rel=0.1)
+    assert torch.corrcoef(last.T).fill_diagonal_(0).abs().max() < 0.2, "each channel has a shift of its own"
+    assert window.mean is not None and window.mean.abs().max() == 0, "a forecast keeps the level of its window"
+    torch.testing.assert_close(encoder.eval().begin(x)[0], plain)
+
+
 def test_tasks_of_different_channels_and_lengths_share_all_that_is_trained() -> None:
     long = task("classification", name="long", shape=(5, 3 * LENGTH), columns=[f"c{i}" for i in range(5)])
     model = build_model(config(), [task(), long], seed=0)
