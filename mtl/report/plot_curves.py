@@ -16,6 +16,7 @@ from mtl.report.read import STL, Results, Run
 from mtl.report.select import best_method
 from mtl.report.style import (
     MUTED,
+    SIMPLE_LINE,
     Missing,
     Picture,
     canvas,
@@ -95,6 +96,10 @@ def _thresholds(results: Results, task: JudgedTask) -> Picture | Missing:
         _band(axes[0], name, names, np.array([curve.true_rate() for curve in by_seed]), start=0.0)
         _band(axes[1], name, names, np.array([curve.precision() for curve in by_seed]))
         _reliability(axes[2], name, names, [bins for _, _, bins in runs[name]])
+    beside = [Points.of(points) for _, points, _ in _measured(results.simple.get(task.name, []), task.name)]
+    if beside:
+        axes[0].plot(GRID, np.mean([curve.true_rate() for curve in beside], axis=0), **SIMPLE_LINE)
+        axes[1].plot(GRID, np.mean([curve.precision() for curve in beside], axis=0), **SIMPLE_LINE)
     share = first.positives / (first.positives + first.negatives)
     for ax, ends in ((axes[0], (0, 1)), (axes[1], (share, share)), (axes[2], (0, 1))):
         ax.plot((0, 1), ends, color=MUTED, linestyle=":", linewidth=1.2)

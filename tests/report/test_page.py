@@ -109,7 +109,7 @@ def test_simple_models_stand_beside_the_networks(page: Page, text: str) -> None:
     assert (
         "the best first settings of the best left out near ridge 0.470, mean 1.000 λ 1 kernels: too few rows" in shown
     )
-    assert text.count('aria-label="Validation curves') == 1 and text.count(">simple model</text>") == 4
+    assert text.count('aria-label="Validation curves') == 1 and text.count(">simple model</text>") == 6
 
 
 def test_without_simple_models_the_page_does_not_speak_of_them(tmp_path: Path) -> None:
