@@ -25,6 +25,7 @@ from benchmarks import (
     epoch,
     first_step,
     groups,
+    histories,
     images,
     jobs,
     methods,
@@ -54,7 +55,7 @@ MAINS: dict[str, Main] = {
     "regressions": regressions.main, "simple": simple.main, "step": step.main,
     "study": study.main, "variance": variance.main,
 }  # fmt: skip
-SHARED = {"__init__", "command", "loop", "machine", "project", "reference_timedart"}
+SHARED = {"__init__", "command", "histories", "loop", "machine", "project", "reference_timedart"}
 """Modules without a command."""
 CHILDREN = {"first_step", "jobs"}
 """Commands that other benchmarks start; they write no table."""
@@ -300,11 +301,11 @@ def test_coverage(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatc
     """Networks and sums are read again the second time; the same numbers come out."""
     sizes = ["--networks", "2", "--histories", "3", "--rows", "160", "--draws", "4", "--work", str(tmp_path / "work")]
     rows = run("coverage", tmp_path, capsys, *sizes)
-    assert len(rows) == 15
+    assert len(rows) == 18
     shares = [row["value"] for name, row in rows.items() if "covered" in name or "share" in name]
-    assert len(shares) == 9 and all(0 <= share <= 100 for share in shares)
+    assert len(shares) == 12 and all(0 <= share <= 100 for share in shares)
     for name in ("run_baseline", "run_finetune", "measure", "read_source"):
-        monkeypatch.setattr(coverage, name, None)
+        monkeypatch.setattr(histories, name, None)
     assert run("coverage", tmp_path, capsys, *sizes) == rows
 
 
