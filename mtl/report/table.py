@@ -190,7 +190,7 @@ def _fitting(verdicts: Verdicts, width: int) -> _Table:
     for count in range(1, len(SHORTENINGS) + 1):
         if table.width - max(0, table.widths[0] - ENOUGH) > width:
             table = _table(verdicts, {*never, *SHORTENINGS[:count]})
-    room = max(6, min(table.widths[0], table.widths[0] + width - table.width))
+    room = min(table.widths[0], max(6, table.widths[0] + width - table.width))
     rows = [row for several in table.rows.values() for row in several]
     if table.widths[0] > room and rows:
         shown = short_names(

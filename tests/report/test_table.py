@@ -158,6 +158,15 @@ def test_long_names_of_tasks_are_cut(beside: Json) -> None:
     assert "nnn…  MSE" in line and "0.470  0.512†" in line and line.rstrip().endswith("12 %  not known: 24 †")
 
 
+def test_short_names_of_tasks_take_no_room_from_the_verdicts(beside: Json) -> None:
+    text = json.dumps(beside)
+    for name, short in (("near", "n"), ("far", "f"), ("fault", "t"), ("load_state", "s"), ("coin", "c")):
+        text = text.replace(f'"{name}"', f'"{short}"')
+    for width in range(84, 112):
+        table = shown(json.loads(text), Timings(), width).partition("method / sum of STL")[0]
+        assert max(len(line.rstrip()) for line in table.splitlines()) <= width and "…" not in table, width
+
+
 def test_values_without_simple_models_keep_their_columns(project: tuple[Path, Json]) -> None:
     text = shown(project[1], Timings())
     assert "simple" not in text and "†" not in text
