@@ -101,7 +101,7 @@ def pool(responses: Float[Tensor, "S K L"]) -> Float[Tensor, "S k"]:
     Shares are brought to mean 0 and variance 1, as if they were uniform, and the means of positive parts, which vary
     least, to the scale of the others.
     """
-    share = (responses / RAMP + 0.5).clamp(0, 1).mean(dim=2)
+    beyond_half = responses.clamp(-RAMP / 2, RAMP / 2).mean(dim=2) / RAMP  # the share less 1/2
     positive = F.relu(responses).mean(dim=2)
-    numbers = [(share - 0.5) * 12**0.5, responses.amax(dim=2), responses.amin(dim=2), 4 * positive, responses[:, :, -1]]
+    numbers = [beyond_half * 12**0.5, responses.amax(dim=2), responses.amin(dim=2), 4 * positive, responses[:, :, -1]]
     return torch.cat(numbers, dim=1)
