@@ -42,9 +42,9 @@ NARROW = 96
 """Below this many columns, the costs are shortened."""
 WIDEST = 100
 SHORTENINGS = ("units", "reasons", "names", "verdicts", "gap", "blanks")
-"""Measures taken one after the other until the verdicts fit the terminal: units are shortened, and what would decide
-where nothing is known; the names of simple models are left to a sentence below, verdicts lose their reasons, the share
-of the gap goes, columns lie one blank apart and not two."""
+"""Measures taken one after the other until the verdicts fit the terminal: units are shortened, then also what would
+decide where nothing is known; the names of simple models are left to a sentence below, verdicts lose their reasons, the
+share of the gap goes, columns lie one blank apart and not two."""
 ENOUGH = 16
 """Letters of a task's name that are not cut off while something else can give way."""
 INDENT = 2
@@ -228,6 +228,8 @@ def _cells(row: Row, task: JudgedTask, simple: bool, both: bool, short: Collecti
     unit = metric_label(row.metric, task.unit)
     if "units" in short:
         unit = unit.replace("balanced", "bal.").replace("accuracy", "acc.").removesuffix(" z-scored")
+    if "reasons" in short:
+        unit = unit.removesuffix(" %")
     cells = [row.task + "*" * (row.role == "auxiliary"), unit]
     if simple:
         cells.append(DASH if task.simple is None else value_text(row.metric, task.simple.summary.mean))
@@ -243,7 +245,7 @@ def _cells(row: Row, task: JudgedTask, simple: bool, both: bool, short: Collecti
         cells.append(share_text(row.gap_closed))
     verdict = verdict_text(row, "verdicts" in short or ("reasons" in short and row.verdict.matters is False))
     if "reasons" in short:
-        verdict = verdict.removesuffix(" seeds").replace("more test data", "test data")
+        verdict = verdict.removesuffix(" seeds").replace("more test data", "data")
     return [*cells, verdict + marks(row)]
 
 

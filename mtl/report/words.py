@@ -274,7 +274,7 @@ def _meaning(verdicts: Verdicts) -> list[str]:
         wider = "the wider of both, so widened, holds it" if has_new_data(verdicts) else "the widened one holds it"
         said.append(f"not known, though an interval shown excludes zero: {wider}.")
     if any(row.verdict.open == "test data" for row in verdicts.rows):
-        said.append("not known, more test data: no number of seeds would show such a change on these test data.")
+        said.append("not known, (more test) data: no number of seeds would show such a change on these test data.")
     return said
 
 

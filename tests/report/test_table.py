@@ -36,7 +36,7 @@ def test_fits_the_terminal_and_names_everything(project: tuple[Path, Json], widt
     text = shown(verdicts, collect_timings(root), width)
     assert max(len(line.rstrip()) for line in text.splitlines()) <= width
     assert "…" not in text
-    for part in ("λ = 0.2, warmup", "Δm +3.3", "accuracy %" if width == 100 else "acc. %", "64,941 / 229,805",
+    for part in ("λ = 0.2, warmup", "Δm +3.3", "accuracy %" if width == 100 else "acc.", "64,941 / 229,805",
                  "1.10 / 4.00", "Advice", "report/report.html", "mtl ui", "params.yaml", "mtl preset use etth1-har",
                  "near yes", "auxiliary task"):  # fmt: skip
         assert part in text
