@@ -15,7 +15,8 @@ Errors = Callable[[str], Mapping[ErrorsOf, BlockErrors]]
 
 
 def components_of(made: Comparison, pairs: Sequence[Pairs], errors: Errors | None) -> list[Components | Undefined]:
-    """Variance components of each comparison, in the order given; the errors of one task are in memory at a time.
+    """Variance components of each comparison, in the order given, or why it has none (an empty clause without errors);
+    the errors of one task are in memory at a time.
 
     Args:
         made: all runs.
@@ -23,7 +24,7 @@ def components_of(made: Comparison, pairs: Sequence[Pairs], errors: Errors | Non
         errors: reads the errors of a task; None where there are none.
     """
     if errors is None:
-        return [Undefined("no errors of single samples were read")] * len(pairs)
+        return [Undefined("")] * len(pairs)
     parts: dict[tuple[str, str], Components | Undefined] = {}
     for task in dict.fromkeys(pair.task for pair in pairs):
         of_task = errors(task)

@@ -77,7 +77,7 @@ def row(
         joint=made.summary(pairs.joint),
         change=made.interval(pairs.changes),
         new_data=None if isinstance(parts, Undefined) else _new_data(parts, made.confidence),
-        no_new_data=parts.reason if isinstance(parts, Undefined) else None,
+        no_new_data=(parts.reason or None) if isinstance(parts, Undefined) else None,
         adjusted=widened.ends,
         gap_closed=gap_closed(pairs.stl, pairs.joint, made.optimum(task), spec.lower_is_better, made.confidence),
         ratio=None if ratio is None else estimate(ratio),

@@ -117,7 +117,7 @@ class Row(Part):
     new_data: NewDataInterval | None = Field(default=None, exclude_if=absent)
     """The same change with an interval that also covers the choice of test data; None where there is none."""
     no_new_data: str | None = Field(default=None, exclude_if=absent)
-    """Clause that says why there is no interval for new data; None where there is one."""
+    """Clause that says why there is no interval for new data; None where there is one, or none was asked for."""
     adjusted: Ends
     """Interval that the verdict rests on, widened for all comparisons (Holm 1979)."""
     gap_closed: Estimate | None
