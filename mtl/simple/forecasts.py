@@ -68,6 +68,8 @@ class Forecasts:
                 about = f"the last {period} rows, repeated ({how})"
                 yield self._candidate("seasonal", about, SeasonalFit(period=period), spec, {})
         if self.config.tries("ridge"):
+            if spec.shape[0] > 1 and not self._joint(spec):
+                skipped["ridge"] = f"one map from all channels: {self._too_wide(spec)}"
             yield self._ridge(spec, form)
 
     def _candidate(
@@ -97,6 +99,14 @@ class Forecasts:
         channels, length = spec.shape
         windows = _windows(part_of(self.data, spec.name, "train"))
         return channels > 1 and channels * length <= min(windows / ROWS_EACH, MOST_JOINT)
+
+    def _too_wide(self, spec: TaskSpec) -> str:
+        """The reason why there is no map from all channels at once."""
+        channels, length = spec.shape
+        inputs, windows = channels * length, _windows(part_of(self.data, spec.name, "train"))
+        if inputs > windows / ROWS_EACH:
+            return f"{inputs:,} inputs are more than a {ROWS_EACH}th of {windows:,} training windows"
+        return f"{inputs:,} inputs are more than the {MOST_JOINT:,} that are solved for"
 
     def _period(self, spec: TaskSpec, form: RowsForm) -> tuple[int | None, str]:
         """Rows of a season with how they were found, or None with the reason.

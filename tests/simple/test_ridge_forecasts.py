@@ -112,6 +112,16 @@ def test_a_planted_season_is_taken_for_the_period() -> None:
     assert skipped == {"seasonal": "`simple.period` of 20 rows is longer than the window of 16"}
 
 
+def test_a_map_from_all_channels_needs_windows_enough_and_its_absence_is_told() -> None:
+    whole = build_tasks({"next": forecast(input_len=40, horizon=2)}, {"line": noise().sources["line"].data}, 0)
+    spec = whole.specs["next"]
+    assert isinstance(spec.form, RowsForm)
+    skipped: dict[str, str] = {}
+    (ridge,) = Forecasts(SimpleConfig(models=["ridge"]), whole).candidates(spec, spec.form, skipped)
+    assert "from all channels" not in ridge.about
+    assert skipped == {"ridge": "one map from all channels: 120 inputs are more than a 4th of 209 training windows"}
+
+
 def test_ridge_finds_a_planted_autoregression() -> None:
     """x_t = A x_{t−1} + noise of variance 1: no forecast of the next row has a smaller error than the noise."""
     draw = torch.Generator().manual_seed(2)
