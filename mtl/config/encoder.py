@@ -196,7 +196,7 @@ class RocketEncoder(EncoderBase):
     inputs: ClassVar[tuple[InputKind, ...]] = (WINDOWS,)
 
     kind: Literal["rocket"]
-    kernels: PositiveInt = 10
+    kernels: PositiveInt = 24
     """Kernels of each dilation; a channel passes all of them alone."""
     kernel_len: Annotated[int, Field(ge=3, le=99, strict=True)] = 9
     """Rows that a kernel reads, an odd number."""
