@@ -121,7 +121,7 @@ def _separate(verdicts: Verdicts, ranked: list[JudgedMethod]) -> str:
     harmless = [m for m in ranked if not _hurt(verdicts, m)]
     text = "Train separately: no joint method helped any task beyond what chance would give"
     if not harmless:
-        return f"{text}, and each hurt at least one."
+        return f"{text}, and each hurt at least one.{_left_open(verdicts, ranked[0])}"
     best = min(harmless, key=lambda method: _share(verdicts, method) or 0)  # the first of them that are as small
     share = _share(verdicts, best)
     if share is not None and share >= 1:
@@ -162,7 +162,7 @@ def _left_open(verdicts: Verdicts, method: JudgedMethod) -> str:
     data = [row for row in rows if row.verdict.open == "test data"]
     ways = [f"{row.task} ({row.verdict.seeds_needed:,} seeds would decide)" for row in seeds[:MOST_NAMED]]
     left = f" and {len(seeds) - MOST_NAMED} more" if len(seeds) > MOST_NAMED else ""
-    said = f" Not known on {', '.join(ways)}{left}." if ways else ""
+    said = f" Not known of {method.name} on {', '.join(ways)}{left}." if ways else ""
     return said + (f" More test data, not more seeds, would decide {_names(data)}." if data else "")
 
 

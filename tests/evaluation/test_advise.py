@@ -172,4 +172,4 @@ def test_what_is_level_and_what_would_decide_the_rest_is_said() -> None:
     assert needed is not None and needed > 5
     assert "joint hurt none measurably and has 38 % of the separate models' parameters" in verdicts.advice
     assert "it is level on short, long (within ±1 %), so that one model can do the work of 2." in verdicts.advice
-    assert verdicts.advice.endswith(f"Not known on fault ({needed} seeds would decide).")
+    assert verdicts.advice.endswith(f"Not known of joint on fault ({needed} seeds would decide).")
