@@ -17,6 +17,7 @@ ASPECT = "better than a simple model?"
 MOST_NAMED = 6
 """Tasks that the sentence lists before it counts the others."""
 STL = "STL"
+OPEN = "compare its seeds: their mean loses, their spread leaves it open"
 RIDGE = "ridge"
 """Name of the simple model that a network can start at."""
 
@@ -38,6 +39,11 @@ class _Judged:
     def lost(self) -> list[str]:
         """Networks that lose by more than the margin."""
         return [arm for arm, change in self.over.items() if loses(change, self.margin)]
+
+    def is_open(self, arm: str) -> bool:
+        """Says whether the mean of a network loses and the spread of its seeds leaves open whether it does."""
+        mean = self.over[arm].mean
+        return mean is not None and mean < -100 * self.margin and arm not in self.lost
 
     @property
     def loss(self) -> float:
@@ -94,7 +100,7 @@ def simple_lines(config: Config, verdicts: Verdicts) -> list[EvidenceLine]:
         for arm in judged.over:
             lost = arm in judged.lost
             if arm == STL or (lost and STL not in judged.lost):
-                says = None
+                says = OPEN if judged.is_open(arm) else None
                 if lost:
                     says = (
                         f"keep {judged.task.name} out of {arm}"

@@ -203,3 +203,14 @@ def test_only_what_the_settings_leave_is_tried() -> None:
     config = make_config(tasks=tasks, encoder={"kind": "recurrent"})
     first = judged(config, SIMPLE).advice.partition(" For the networks")[0]
     assert first.endswith("together. Try more `train.epochs`, another `train.lr` or a wider encoder.")
+
+
+def test_a_loss_that_the_spread_of_seeds_leaves_open_is_looked_at() -> None:
+    """Four seeds are level with the simple model, one has not learnt."""
+    config = make_config()
+    runs = make_runs(config, lambda path, task: 0.4 if (path.seed, task) == (3, "fault") else 0.8)
+    verdicts = compare(config, [*runs, *simple_runs(config, {"fault": 0.8})])
+    (line,) = simple_lines(config, verdicts)
+    assert line.about == "STL: fault" and line.measured.endswith("−10.0 %")
+    assert line.says == "compare its seeds: their mean loses, their spread leaves it open"
+    assert "lose to" not in verdicts.advice
