@@ -171,7 +171,7 @@ def main(given: Sequence[str] | None = None) -> int:
     command.add_argument("--networks", type=at_least(2), default=40, help="pairs that are trained")
     command.add_argument("--histories", type=at_least(2), default=1000, help="that are tested on")
     command.add_argument("--rows", type=at_least(MIN_BLOCKS * LENGTH), default=800, help="of a history")
-    command.add_argument("--draws", type=count, default=10, help="of five pairs, on each history")
+    command.add_argument("--draws", type=count, default=4, help="of five pairs, on each history")
     command.add_argument("--work", type=Path, default=OUT / "coverage", metavar="FOLDER", help="of what is kept")
     options = command.parse_args(given)
     size = Size(options.networks, options.histories, options.rows, options.draws)
