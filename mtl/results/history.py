@@ -73,8 +73,8 @@ class Start(Part):
 class History(ResultFile):
     """history.json of a run."""
 
-    starts: list[Start | None] = []
-    """Epoch 0 of each phase; None where the network gave no finite score."""
+    starts: list[Start | None] = Field(default=[], exclude_if=lambda starts: not starts)
+    """Epoch 0 of each phase; None where the network gave no finite score, empty in files of before it was measured."""
     epochs: list[Epoch]
     """All phases one after the other."""
     best_epoch: int

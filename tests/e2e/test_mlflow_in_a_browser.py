@@ -130,7 +130,7 @@ def test_charts_compare_the_methods_with_stl(page: Page, mlflow: str, tuned: Pro
     filtered = quote("tags.stage = 'summary'")
     verdicts: Json = tuned.json("results/verdicts.json")
     metrics: Json = tuned.json("results/metrics.json")
-    assert set(metrics) == {"stl", "stl_pretrained", *METHODS}
+    assert set(metrics) == {"stl", "stl_pretrained", "simple", *METHODS}
     assert len(STARTS) == 2
     rows = [row for row in verdicts["rows"] if row["method"] == "joint"]
     assert len(rows) == 2

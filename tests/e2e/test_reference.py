@@ -144,7 +144,8 @@ def test_another_seed_is_not_within_the_tolerance(place: Project) -> None:
         "metrics": {run: metrics[run.replace("seed-0", "seed-1")] for run in runs},
     })  # fmt: skip
     outside = {line.partition(":")[0] for line in compared(place)}
-    assert outside == set(runs)
+    # A simple model has no randomness: seeds with the same samples have the same one.
+    assert outside == {run for run in runs if "outputs/simple/" not in run}
 
 
 def test_without_a_reference_those_that_exist_are_named(place: Project) -> None:

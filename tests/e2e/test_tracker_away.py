@@ -44,13 +44,13 @@ def test_repro_warns_once_and_sync_uploads_once(place: Project, away: str) -> No
     assert re.fullmatch(rf"error: MLflow at {away} cannot be reached: .*\n", failed.err)
     wrong = place.mtl("sync", MLFLOW_TRACKING_URI="ftp://nowhere")
     assert wrong.code == 2 and wrong.err.startswith("error: MLFLOW_TRACKING_URI should start with one of ")
-    assert re.search(r"^18 new runs, 0 were there\.$", place.mtl("sync").well().out, re.MULTILINE)
-    assert re.search(r"^0 new runs, 18 were there\.$", place.mtl("sync").well().out, re.MULTILINE)
+    assert re.search(r"^23 new runs, 0 were there\.$", place.mtl("sync").well().out, re.MULTILINE)
+    assert re.search(r"^0 new runs, 23 were there\.$", place.mtl("sync").well().out, re.MULTILINE)
     client = MlflowClient(tracking_uri=f"sqlite:///{place.root / 'mlflow.db'}")
     experiment = client.get_experiment_by_name("mtl")
     assert experiment is not None
     runs = client.search_runs([experiment.experiment_id], max_results=1000)
-    assert len({run.info.run_name for run in runs}) == len(runs) == 19
+    assert len({run.info.run_name for run in runs}) == len(runs) == 24
     assert {run.info.status for run in runs} == {"FINISHED"}
 
 

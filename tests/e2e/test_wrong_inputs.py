@@ -32,13 +32,13 @@ def unregistered(params: Json) -> None:
 
 
 WRONG: list[tuple[Callable[[Json], None], str]] = [
-    (misspelt, "params.yaml: `train.epocs` is not a known key; allowed here: batch_size, clip, epochs, "),
+    (misspelt, "params.yaml: `train.epocs` is not a known key; allowed here: average, batch_size, clip, "),
     (no_horizon, "params.yaml: `tasks.ahead.horizon` should be greater than 0, found 0."),
     (too_much_lambda, "params.yaml: `finetune.methods.joint.lambda` should be less than or equal to 1, found 1.5."),
 ]
 """Mistakes in params.yaml that every command refuses."""
 REPRO_ONLY: list[tuple[Callable[[Json], None], str]] = [
-    (unwritten_default, "params.yaml: `base.threads` is missing: the stage pretrain watches it, "),
+    (unwritten_default, "params.yaml: `base.threads` is missing: the stage simple watches it, "),
     (unregistered, "data/raw/mine.json is missing: run `mtl data add mine 'data/raw/mine.csv'`."),
 ]
 """Mistakes that DVC would refuse in words of its own."""
@@ -105,8 +105,8 @@ def test_a_target_that_is_no_stage(target: str, place: Project) -> None:
     assert done.code == 2
     refused(
         done.err,
-        "`repro` should be given stages among prepare, index, pretrain, baseline, reference, finetune, cluster, "
-        "specialise, evaluate, "
+        "`repro` should be given stages among prepare, index, simple, pretrain, baseline, reference, finetune, "
+        "cluster, specialise, evaluate, "
         f"prepare@sensors, baseline@ahead, baseline@fault, finetune@joint, finetune@handed, found '{target}'.",
     )
     assert place.contents() == before
@@ -189,5 +189,6 @@ def test_a_missing_value_in_an_own_file(place: Project, tmp_path: Path) -> None:
     place.use(own_settings())
     stopped_in_a_stage(
         place,
-        "data/raw/mine.csv, line 19, column `load`: the value is missing; `on_missing` may be interpolate or ffill.",
+        "data/raw/mine.csv, line 19, column `load`: the value is missing; `on_missing` may be interpolate or ffill, "
+        "or name the column in `targets` if it is to be predicted and no input.",
     )
