@@ -20,14 +20,19 @@ from mtl.files import replaced
 TRUTH = "truth"
 """In place of a stage: rows of predictions.parquet that hold what was to be predicted."""
 
+_WHOSE = [
+    ("stage", pa.string()),
+    ("method", pa.string()),
+    ("start", pa.string()),
+    ("seed", pa.int64()),
+    ("task", pa.string()),
+    ("sample", pa.int64()),
+]
+"""Columns that say which run a row belongs to, and which task and sample."""
+
 LOSSES_SCHEMA = pa.schema(
     [
-        ("stage", pa.string()),
-        ("method", pa.string()),
-        ("start", pa.string()),
-        ("seed", pa.int64()),
-        ("task", pa.string()),
-        ("sample", pa.int64()),
+        *_WHOSE,
         ("loss", pa.float32()),
         ("error", pa.float64()),
         ("block", pa.int64()),
@@ -35,10 +40,9 @@ LOSSES_SCHEMA = pa.schema(
 )
 """Losses of test samples: one row a run, task and sample.
 
-`stage` and `method` are those of results/runs.parquet (`simple` and the name of a simple model, `baseline` and `stl`,
-or `finetune` and a method), and `sample`
-is the number of the sample at its source: the row at which a window begins, an image, a row. `loss` is the unweighted
-training loss. The mean of `error` over the samples is the task's primary metric where lower is better (MSE, log-loss),
+`stage` and `method` are those of results/runs.parquet (`simple` and the name of a simple model, `baseline` and `stl`, or
+`finetune` and a method), and `sample` is the number of the sample at its source: the row at which a window begins, an
+image, a row. `loss` is the unweighted training loss. The mean of `error` over the samples is the task's primary metric where lower is better (MSE, log-loss),
 and 1 less it where higher is (accuracy, AUC); for a metric that is no mean of the samples' errors these are the
 pseudo-values of `mtl/tasks/sample_errors.py`. It is null for the calibration error, and where the samples leave the
 metric undefined.
@@ -50,12 +54,7 @@ groups (people) where the source has some, else single samples.
 
 PREDICTIONS_SCHEMA = pa.schema(
     [
-        ("stage", pa.string()),
-        ("method", pa.string()),
-        ("start", pa.string()),
-        ("seed", pa.int64()),
-        ("task", pa.string()),
-        ("sample", pa.int64()),
+        *_WHOSE,
         ("label", pa.string()),
         ("values", pa.list_(pa.float32())),
     ]
