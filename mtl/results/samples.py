@@ -40,12 +40,12 @@ LOSSES_SCHEMA = pa.schema(
 )
 """Losses of test samples: one row a run, task and sample.
 
-`stage` and `method` are those of results/runs.parquet (`simple` and the name of a simple model, `baseline` and `stl`, or
-`finetune` and a method), and `sample` is the number of the sample at its source: the row at which a window begins, an
-image, a row. `loss` is the unweighted training loss. The mean of `error` over the samples is the task's primary metric where lower is better (MSE, log-loss),
-and 1 less it where higher is (accuracy, AUC); for a metric that is no mean of the samples' errors these are the
-pseudo-values of `mtl/tasks/sample_errors.py`. It is null for the calibration error, and where the samples leave the
-metric undefined.
+`stage` and `method` are those of results/runs.parquet (`simple` and the name of a simple model, `baseline` and `stl`,
+or `finetune` and a method), and `sample` is the number of the sample at its source: the row at which a window begins,
+an image, a row. `loss` is the unweighted training loss. The mean of `error` over the samples is the task's primary
+metric where lower is better (MSE, log-loss), and 1 less it where higher is (accuracy, AUC); for a metric that is no
+mean of the samples' errors these are the pseudo-values of `mtl/tasks/sample_errors.py`. It is null for the calibration
+error, and where the samples leave the metric undefined.
 Models of the stage `specialise` are not among the runs: they serve tasks in groupings, which are compared by their
 metrics alone; each predicts from its own folder (`mtl.load_model`).
 `block` numbers the parts of the test samples that count as independent of each other: stretches of a series,
