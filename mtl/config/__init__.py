@@ -1,16 +1,7 @@
 """The models of params.yaml and the one function that reads it; imports no torch."""
 
 from mtl.config.balancing import EqualMethod, FixedMethod, Method, SequentialMethod, UncertaintyMethod, WeightedMethod
-from mtl.config.encoder import (
-    CnnEncoder,
-    EncoderConfig,
-    LinearEncoder,
-    MlpEncoder,
-    PythonEncoder,
-    RecurrentEncoder,
-    RocketEncoder,
-    TimeDartEncoder,
-)
+from mtl.config.encoder import CnnEncoder, EncoderConfig, MlpEncoder, PythonEncoder
 from mtl.config.labels import EVEN, Label, LabelRule
 from mtl.config.load import PARAMS, load_config, parse_config
 from mtl.config.methods import Start
@@ -47,6 +38,7 @@ from mtl.config.training import (
     TrainConfig,
 )
 from mtl.config.tune import Choice, Dimension, FloatRange, IntRange, MedianPruner, NoPruner, TuneConfig, TuneObjective
+from mtl.config.window_encoders import LinearEncoder, RecurrentEncoder, RocketEncoder, TimeDartEncoder
 
 __all__ = [
     "EVEN",

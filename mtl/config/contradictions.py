@@ -4,7 +4,6 @@ from mtl.config.balancing import WeightedMethod
 from mtl.config.balancing_checks import balancing_problems
 from mtl.config.budgets import STL
 from mtl.config.common import Problem
-from mtl.config.encoder import TimeDartEncoder
 from mtl.config.encoder_checks import encoder_problems
 from mtl.config.grouping_checks import grouping_contradictions
 from mtl.config.method_checks import phase_problems, sharing_problems, start_problems
@@ -12,6 +11,7 @@ from mtl.config.schema import Config
 from mtl.config.share_checks import margin_problems, tolerance_problems
 from mtl.config.slices import slice_problems
 from mtl.config.source_checks import source_problems
+from mtl.config.window_encoders import TimeDartEncoder
 
 TAKEN = {STL: "the single-task models", "simple": "the simple models"}
 """Names that results give to what is no method."""

@@ -11,6 +11,7 @@ from mtl.config.encoder import EncoderConfig, kinds_for
 from mtl.config.inputs import WINDOWS, InputKind, Sample, Shape
 from mtl.config.schema import Config
 from mtl.config.training import DiffusionObjective, Objective
+from mtl.config.window_encoders import RocketEncoder
 
 
 def encoder_problem(encoder: EncoderConfig, samples: Sequence[Sample]) -> Problem | None:
@@ -28,7 +29,7 @@ def encoder_problem(encoder: EncoderConfig, samples: Sequence[Sample]) -> Proble
             )
             return "encoder.kind", f"{message}found {encoder.kind!r}."
         # First: a window of one row stays a constant whatever the encoder's own sizes are changed to.
-        constant = constant_problem(sample, encoder.kind) if encoder.normalises else None
+        constant = constant_problem(sample, encoder.kind) if encoder.normalises(sample.source) else None
         problem = constant or encoder.problem(sample)
         if problem is not None:
             return problem
@@ -76,12 +77,21 @@ def encoder_problems(config: Config) -> list[Problem]:
     """Problems of the encoder in the runs of `pretrain`, `baseline` and `finetune` that are known without data."""
     samples = known_samples(config)
     runs = [[name] for name in config.baseline_tasks] + [config.method_tasks(name) for name in config.finetune.methods]
-    problems = _pretraining(config)
+    problems = _pretraining(config) + _normalised(config)
     for tasks in runs:
         problem = encoder_problem(config.encoder, [samples[name] for name in tasks if name in samples])
         if problem is not None:
             problems.append(problem)
     return problems
+
+
+def _normalised(config: Config) -> list[Problem]:
+    """Names of no source among those that an encoder is to normalise."""
+    encoder, sources = config.encoder, config.prepare.sources
+    if not isinstance(encoder, RocketEncoder) or not isinstance(encoder.normalise, dict):
+        return []
+    message = f"should name sources among {', '.join(sources)}, found "
+    return [("encoder.normalise", f"{message}{name!r}.") for name in encoder.normalise if name not in sources]
 
 
 def known_samples(config: Config) -> dict[str, Sample]:
@@ -98,7 +108,7 @@ def _sample(config: Config, name: str) -> Sample | None:
     shape: Shape = (None,) if source.known is None else source.known.shape
     if source.input.has_length:
         shape = (shape[0], task.input_len)
-    return Sample(f"tasks.{name}", source.input, shape)
+    return Sample(f"tasks.{name}", source.input, shape, task.source)
 
 
 def _pretraining(config: Config) -> list[Problem]:
@@ -136,6 +146,9 @@ def objective_problem(encoder: EncoderConfig, objective: Objective) -> Problem |
             f"should be none for `encoder.kind: {encoder.kind}`, which reads the channels of a window together: a "
         )
         return "pretrain.objective.kind", f"{message}pretraining gives each of them back, found {objective.kind!r}."
+    if isinstance(encoder, RocketEncoder) and encoder.normalise != "none" and objective.kind != "none":
+        message = "should be none for an encoder with `normalise`, since pretraining shows it windows as they are, "
+        return "pretrain.objective.kind", f"{message}found {objective.kind!r}."
     if not isinstance(objective, DiffusionObjective) or encoder.diffusion:
         return None
     message = f"should be denoise for `encoder.kind: {encoder.kind}`, since diffusion is for timedart alone, found "

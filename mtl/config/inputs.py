@@ -61,6 +61,7 @@ class Sample:
     whose: str
     kind: InputKind
     shape: Shape
+    source: str | None = None
 
 
 @dataclass(frozen=True)

@@ -87,7 +87,8 @@ def tries(config: Config, poor: Sequence[_Judged]) -> str:
     if linear:
         of = f"tasks.{linear[0]}" if len(linear) == 1 else f"the forecasts that lose to {RIDGE}"
         ways.append(f"`linear: {{channels: one}}` of {of}, a start at ridge regression")
-    if config.encoder.normalises and len({task.source for task in config.tasks.values()}) == 1:
+    sources = {task.source for task in config.tasks.values()}
+    if len(sources) == 1 and config.encoder.normalises(*sources):
         ways.append("`encoder: {kind: recurrent}`, which reads all channels together and keeps their levels")
     return "; ".join([*ways, "more `train.epochs`, another `train.lr` or a wider encoder"])
 

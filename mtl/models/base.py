@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from mtl.config.encoder import ClassificationHead
+from mtl.config.encoder_base import ClassificationHead
 from mtl.config.linear_map import Channels, Level
 from mtl.models.features import Features
 from mtl.models.heads import FlatForecastHead, JointForecastHead, LinearHead, PooledClassifier

@@ -181,7 +181,8 @@ def build_model(
         UserError: A task's samples do not fit the encoder, a user's own encoder breaks its contract, or the encoder
             cannot be shared as asked.
     """
-    network = build_encoder(encoder, [Sample(f"tasks.{task.name}", task.input, task.shape) for task in tasks], seed)
+    samples = [Sample(f"tasks.{task.name}", task.input, task.shape, task.source) for task in tasks]
+    network = build_encoder(encoder, samples, seed)
     heads: dict[str, nn.Module] = {}
     maps: dict[str, LinearMap] = {}
     stacks: dict[tuple[str, float | None], dict[str, nn.Linear]] = {}
@@ -201,7 +202,10 @@ def build_model(
         else:
             heads[task.name] = head
     trunk = build_trunk(sharing, network, [task.name for task in tasks])
-    return MultiTaskModel(trunk, heads, [StackedHeads(stack) for stack in stacks.values()], tasks, maps)
+    # Other encoders that normalise do it themselves, whatever the source.
+    chosen = isinstance(encoder, RocketEncoder)
+    normalised = [task.name for task in tasks if chosen and encoder.normalises(task.source)]
+    return MultiTaskModel(trunk, heads, [StackedHeads(stack) for stack in stacks.values()], tasks, maps, normalised)
 
 
 def build_pretrainer(encoder: EncoderConfig, objective: Objective, input_lens: Iterable[int], seed: int) -> Pretrainer:

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from mtl.config.encoder import ClassificationHead
+from mtl.config.encoder_base import ClassificationHead
 from mtl.models.dropout import drop
 from mtl.models.features import Features
 from mtl.models.normalisation import denormalise

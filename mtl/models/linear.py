@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from mtl.checks import bad
 from mtl.config import LinearEncoder
-from mtl.config.encoder import ActivationForgetting
+from mtl.config.window_encoders import ActivationForgetting
 from mtl.models.base import Features, StagedEncoder, Window
 from mtl.models.dropout import drop
 from mtl.models.heads import ConvClassifier, WideForecastHead

@@ -1,15 +1,17 @@
 """A trunk and a head a task; a single-task network is the same with one head."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from mtl.models.features import Features
 from mtl.models.heads import LinearHead, StackedHeads
 from mtl.models.linear_map import LinearMap
+from mtl.models.normalisation import normalise
 from mtl.models.predictor import Predictor
 from mtl.models.sharing import Trunk
 from mtl.tasks.base import TaskSpec
@@ -38,6 +40,7 @@ class MultiTaskModel(Predictor):
         stacks: heads of one number a sample that are one linear layer together, each of one kind of task.
         tasks: the tasks of the run, in order.
         maps: task → map of the raw sample that the prediction of its head is added to, for tasks that have one.
+        normalised: tasks whose encoder is shown instance-normalised windows: all tasks of a source or none.
     """
 
     def __init__(
@@ -47,6 +50,7 @@ class MultiTaskModel(Predictor):
         stacks: Sequence[StackedHeads],
         tasks: Sequence[TaskSpec],
         maps: Mapping[str, LinearMap] | None = None,
+        normalised: Sequence[str] = (),
     ) -> None:
         super().__init__()
         self.trunk = trunk
@@ -59,6 +63,7 @@ class MultiTaskModel(Predictor):
         self._stacks = list(stacks)
         self.stacks = nn.ModuleList(self._stacks)
         self.tasks = {task.name: task for task in tasks}
+        self.normalised = frozenset(normalised)
         self.frozen = False
         self._routes: dict[tuple[tuple[str, ...], tuple[str, ...] | None], _Route] = {}
 
@@ -79,7 +84,7 @@ class MultiTaskModel(Predictor):
         """
         route = self._route(tuple(tasks), None if asked is None else tuple(asked))
         with torch.set_grad_enabled(torch.is_grad_enabled() and not self.frozen):
-            trunk_features = self.trunk(x, route.rates)
+            trunk_features = self._features(x, route.rates)
         own = {task: self.heads[task](trunk_features[task]) for task in route.own}
         own |= {task: own[task] + linear(x) for task, linear in self.linear_maps.items() if task in own}
         parts: dict[str, list[tuple[tuple[str, ...], Tensor]]] = {kind: [] for kind in route.numbers}
@@ -92,6 +97,14 @@ class MultiTaskModel(Predictor):
         stacks = {kind: _side_by_side(parts[kind], tasks) for kind, tasks in route.numbers.items()}
         features = tuple({id(f.tokens): f.tokens for f in trunk_features.values()}.values())
         return Predictions(own, stacks, features)
+
+    def _features(self, x: Float[Tensor, "B C *S"], rates: Mapping[str, float]) -> dict[str, Features]:
+        """Features of each task, of the windows as its source is looked at, with the statistics of the raw ones."""
+        if self.normalised.isdisjoint(rates):
+            return self.trunk(x, rates)
+        normalised, mean, std = normalise(x)
+        features = self.trunk(normalised, rates)
+        return {task: replace(own, mean=mean, std=std) for task, own in features.items()}
 
     def _route(self, tasks: tuple[str, ...], asked: tuple[str, ...] | None) -> _Route:
         key = (tasks, asked)

@@ -189,6 +189,17 @@ ENCODERS: list[tuple[Raw, str]] = [
         "`encoder.kernel_len` should be an odd number of at most 24 for the windows of tasks.t0",
     ),
     (
+        own("digits", "even", {"kind": "rocket", "dilations": [1], "normalise": {"other": "instance"}}) | SERIES,
+        "`encoder.normalise` should name sources among own, found 'other'.",
+    ),
+    (
+        own("digits", "even", {"kind": "rocket", "dilations": [1], "normalise": "instance"})
+        | SERIES
+        | {"pretrain": {"objective": {"kind": "denoise"}, "input_len": 24}},
+        "`pretrain.objective.kind` should be none for an encoder with `normalise`, since pretraining shows it windows "
+        "as they are, found 'denoise'.",
+    ),
+    (
         own("digits", "even", {"kind": "mlp", "in_channels": 3}),
         "`encoder.in_channels` should be 1 for tasks.t0 (images of "
         "1 × 8 × 8: channels, rows, columns), or null, found 3.",

@@ -129,7 +129,7 @@ class Averages(Encoder):
     width: PositiveInt = 8
 
     def widened(self, factor: float) -> "AveragesEncoder":
-        return self.model_copy(update={"width": _wide(self.width, factor)})
+        return self.model_copy(update={"width": wide(self.width, factor)})
 
 
 EncoderConfig = Annotated[

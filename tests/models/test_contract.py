@@ -22,7 +22,9 @@ of_single_channels = {name: encoder for name, encoder in of_windows.items() if n
 every_encoder_of_single_channels = pytest.mark.parametrize(
     "encoder", of_single_channels.values(), ids=of_single_channels.keys()
 )
-normalising = {name: encoder for name, encoder in of_windows.items() if encoder.normalises or encoder.kind == "python"}
+normalising = {
+    name: encoder for name, encoder in of_windows.items() if encoder.normalises(None) or encoder.kind == "python"
+}
 every_encoder_that_normalises = pytest.mark.parametrize("encoder", normalising.values(), ids=normalising.keys())
 every_kind = pytest.mark.parametrize(
     ("encoder", "kind"),

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from mtl.config import EncoderConfig, LinearEncoder, TimeDartEncoder
-from mtl.config.encoder import ClassificationHead
+from mtl.config.encoder_base import ClassificationHead
 from mtl.models.build import build_model
 from mtl.tasks.base import TaskSpec
 from tests.models.cases import CHANNELS, LENGTH, task

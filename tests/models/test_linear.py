@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from mtl.config import DenoiseObjective, LinearEncoder
-from mtl.config.encoder import ActivationForgetting, ClassificationHead
+from mtl.config.encoder_base import ClassificationHead
+from mtl.config.window_encoders import ActivationForgetting
 from mtl.errors import UserError
 from mtl.models.build import build_model, build_pretrainer
 from mtl.models.linear import LinearBackbone

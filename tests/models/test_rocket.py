@@ -7,10 +7,18 @@ from pydantic import ValidationError
 from torch import Tensor
 
 from mtl.config import RocketEncoder
+from mtl.config.sharing import BranchedSharing, CrossStitchSharing, HardSharing, SeparateSharing, Sharing
 from mtl.errors import UserError
 from mtl.models.build import build_model
 from mtl.models.rocket import RAMP, Rocket, pool
 from tests.models.cases import CHANNELS, LENGTH, task
+
+SHARINGS: list[Sharing] = [
+    HardSharing(),
+    SeparateSharing(kind="separate"),
+    CrossStitchSharing(kind="cross_stitch"),
+    BranchedSharing(kind="branched", groups=[["ahead"], ["label"]], shared_stages=1),
+]
 
 
 def config(**changes: object) -> RocketEncoder:
@@ -75,6 +83,35 @@ def test_noise_moves_the_level_of_each_channel_in_training_alone() -> None:
     assert torch.corrcoef(last.T).fill_diagonal_(0).abs().max() < 0.2, "each channel has a shift of its own"
     assert window.mean is not None and window.mean.abs().max() == 0, "a forecast keeps the level of its window"
     torch.testing.assert_close(encoder.eval().begin(x)[0], plain)
+
+
+@pytest.mark.parametrize("sharing", SHARINGS, ids=lambda sharing: sharing.kind)
+def test_windows_of_one_source_are_normalised_and_those_of_another_keep_their_level(sharing: Sharing) -> None:
+    tasks = [task(name="ahead", source="drifts"), task("classification", "label", source="levels")]
+    model = build_model(config(normalise={"drifts": "instance"}), tasks, 0, sharing).eval()
+    x = torch.randn(4, CHANNELS, LENGTH)
+    with torch.no_grad():
+        ahead, label = (model(x, [name])[name] for name in ("ahead", "label"))
+        moved_ahead, moved_label = (model(5 + 3 * x, [name])[name] for name in ("ahead", "label"))
+        torch.testing.assert_close(moved_ahead, 5 + 3 * ahead, rtol=1e-3, atol=1e-3)
+        assert (moved_label - label).abs().max() > 1e-2
+        raw = build_model(config(), tasks, 0, sharing).eval()
+        assert torch.equal(raw(x, ["label"])["label"], label)
+
+
+def test_heads_get_the_statistics_of_the_window_that_kernels_see_normalised() -> None:
+    labels = [task("classification", "label", source="source")]
+    model = build_model(config(normalise="instance"), labels, 0).eval()
+    x = torch.randn(8, CHANNELS, LENGTH)
+    with torch.no_grad():
+        change = model(2 + x, ["label"])["label"] - model(x, ["label"])["label"]
+    assert change.abs().max() > 1e-3, "the amplitude branch reads the level"
+
+
+@pytest.mark.parametrize("view", ["window", {"etth1": "mean"}, ["etth1"]])
+def test_a_view_that_does_not_exist_is_refused(view: object) -> None:
+    with pytest.raises(ValidationError, match=r"should be none or instance, or one of them for each of some sources"):
+        config(normalise=view)
 
 
 def test_tasks_of_different_channels_and_lengths_share_all_that_is_trained() -> None:
