@@ -47,6 +47,15 @@ class RowBorders(Section):
         return self
 
 
+def check_exact_labels(exact: Collection[str], labels: Collection[str]) -> None:
+    """Raises a ValueError unless every one of `exact_labels` is a label of the source."""
+    unknown = [name for name in exact if name not in labels]
+    if unknown:
+        raise ValueError(
+            f"exact_labels should be among the labels ({', '.join(labels) or 'none'}), found {unknown[0]!r}"
+        )
+
+
 class SeriesSource(SourceBase):
     """A table in time order: .csv, .csv.gz or .parquet."""
 
@@ -63,7 +72,10 @@ class SeriesSource(SourceBase):
     values: list[str] | None = None
     """Value columns; null takes every column but `date`, `labels` and `targets`."""
     labels: list[str] = []
-    """Columns with a class for every row (any values, NaN = no label), for classification tasks."""
+    """Columns with a class for every row, for classification tasks. Empty cells, NaN, NA and null are no label; blanks
+    around a name, letter case and spellings of one number (1, 1.0, 01) make no other class."""
+    exact_labels: list[str] = []
+    """Those of `labels` in which every spelling is a class of its own, and only an empty cell or NaN is no label."""
     targets: list[str] = []
     """Columns with a number for every row, known at that row, for regression tasks; they are no inputs. An empty cell
     and a missing marker are no target."""
@@ -80,6 +92,11 @@ class SeriesSource(SourceBase):
     on_unordered: Literal["error", "sort"] = "error"
     on_constant: Literal["error", "keep", "drop"] = "error"
     borders: FractionBorders | RowBorders = FractionBorders()
+
+    @model_validator(mode="after")
+    def _exact_labels_are_labels(self) -> "SeriesSource":
+        check_exact_labels(self.exact_labels, self.labels)
+        return self
 
     @model_validator(mode="after")
     def _targets_are_nothing_else(self) -> "SeriesSource":
@@ -149,8 +166,13 @@ class ArraysSource(SourceBase):
     kind: Literal["arrays"]
     path: str
     labels: dict[Name, str] | None = None
-    """Label name → stem of its arrays (`y` means `y_train` and `y_test`); -1 is a missing label. null takes
-    {label: y}, or no label where `targets` are named."""
+    """Label name → stem of its arrays (`y` means `y_train` and `y_test`), of whole numbers or of names, which are read
+    as those of a table are. null takes {label: y}, or no label where `targets` are named."""
+    missing_label: Annotated[int, Field(strict=True)] | str | None = None
+    """Number or name that stands for no label, such as -1; null: none does, and -1 is a class like others. NaN and an
+    empty name are no label in any case."""
+    exact_labels: list[str] = []
+    """Those of the labels in which every spelling of a name is a class of its own."""
     targets: dict[Name, str] = {}
     """Numeric target → stem of its arrays of numbers; NaN is missing."""
     groups: str | None = None
@@ -163,6 +185,7 @@ class ArraysSource(SourceBase):
         twice = [name for name in self.targets if name in self.label_stems]
         if twice:
             raise ValueError(f"targets should have other names than labels, found {twice[0]!r} in both")
+        check_exact_labels(self.exact_labels, self.label_stems)
         return self
 
     @property

@@ -73,7 +73,7 @@ def test_a_validation_part_of_its_own(tmp_path: Path) -> None:
         read(tmp_path, {key: part for key, part in parts.items() if key != "y_val"}, folds=1)
     with pytest.raises(DataError, match=r"`x_val` should have windows of 3 rows × 2 channels as `x_train` has"):
         read(tmp_path, parts | {"x_val": parts["x_val"][:, :2]}, folds=1)
-    with pytest.raises(DataError, match=r"`y_val`\[1\] should be a class from 0 to 2, or -1 for none, found -5"):
+    with pytest.raises(DataError, match=r"class `-5` is missing from the training part"):
         read(tmp_path, parts | {"y_val": np.array([0, -5, 0, 1, 2])}, folds=1)
     with pytest.raises(DataError, match="`y_train` and `y_val` and `y_test` should all be numbers or all names"):
         read(tmp_path, parts | {"y_val": np.array(list("abcde"))}, folds=1)
@@ -85,7 +85,7 @@ def test_a_validation_part_of_its_own(tmp_path: Path) -> None:
 def test_missing_labels_are_dealt_out_over_the_folds(tmp_path: Path) -> None:
     parts = array_parts(train=18)
     parts["y_train"] = np.where(np.arange(18) < 12, parts["y_train"], -1)
-    prepared = read(tmp_path, parts)
+    prepared = read(tmp_path, parts, missing_label=-1)
     assert prepared.fold is not None
     assert [int((prepared.fold[12:18] == fold).sum()) for fold in range(3)] == [2, 2, 2]
 
@@ -137,10 +137,15 @@ BAD: list[tuple[dict[str, Any], dict[str, Any], str]] = [
     (changed(x_test=np.zeros((4, 5, 2))), {}, r"`x_test` should have windows of 3 rows × 2 channels .*found 5 rows"),
     (changed(x_train=with_value(np.nan)), {}, r"`x_train`\[2, 1, 0\] should be a finite number, found nan"),
     (changed(y_train=Y[:-1]), {}, r"`y_train` should be 12 whole numbers or names, found int64 \[11\]"),
-    (changed(y_train=Y.astype(float)), {}, r"`y_train` should be 12 whole numbers or names, found float64"),
-    (changed(y_train=np.where(Y == 2, -2, Y)), {}, r"`y_train`\[2\] should be a class from 0 to 2, or -1 .*found -2"),
+    (changed(y_train=Y + 0.5), {}, r"`y_train` should be 12 whole numbers or names, found float64"),
+    (changed(y_train=np.where(Y == 2, -2, Y)), {}, r"class `2` has 0 training samples"),
     (changed(y_classes=np.array(["a", "b"])), {}, r"`y_train`\[2\] should be a class from 0 to 1"),
-    (changed(y_test=np.array([0, 1, 2, 10**12])), {}, r"`y_test`\[3\] should be a class"),
+    (
+        changed(y_train=np.where(Y == 2, -1, Y), y_classes=np.array(["a", "b", "c"])),
+        {},
+        r"`y_train`\[2\] should be a class from 0 to 2, .*found -1\. If it .*without a label: `missing_label: -1`",
+    ),
+    (changed(y_test=np.array([0, 1, 2, 10**12])), {}, r"class `1000000000000` has 0 training samples"),
     (changed(y_test=np.array([0, 1, 2, 3])), {}, r"class `3` has 0 training samples"),
     (changed(y_test=np.array(["a"] * 4)), {}, r"should both be numbers or both names"),
     (changed(), {"groups": "person"}, r"there is no array `person_train`"),

@@ -1,7 +1,7 @@
 """`kind: arrays`: windows, labels and numeric targets of one .npz file.
 
-Arrays: `x_train`, `x_test` [N, L, C] numbers; for a label with stem `y`: `y_train`, `y_test` [N] of whole numbers (-1:
-no label) or of class names, and `y_classes` [k], names in the order of the numbers, if wanted; for a target with stem
+Arrays: `x_train`, `x_test` [N, L, C] numbers; for a label with stem `y`: `y_train`, `y_test` [N] of whole numbers or of
+class names, and `y_classes` [k], names in the order of the numbers, if wanted; for a target with stem
 `t`: `t_train`, `t_test` [N] numbers (NaN: no target); `columns` [C], names of the channels, if wanted; for groups with
 stem `subject`: `subject_train` [N], and `subject_test` if it is known. With `x_val` the file brings the validation part
 of every seed, and needs a `y_val` for each label and target as well.
@@ -16,6 +16,7 @@ import torch
 
 from mtl.config.sources import ArraysSource
 from mtl.data.formats.archives import Archive
+from mtl.data.formats.labels import class_numbers
 from mtl.data.formats.reading import MAX_VALUES
 from mtl.data.sources.folds import group_folds, stratified_folds
 from mtl.errors import DataError, SettingError, shown
@@ -44,9 +45,10 @@ def read(config: ArraysSource, name: str, root: Path) -> Prepared:
             expected = f"windows of {_size(x[TRAIN])} as `x_train` has"
             raise DataError(f"{where}: `x_{split}` should have {expected}, found {_size(part)}.")
     counts = {split: len(part) for split, part in x.items()}
+    notes: list[str] = []
     labels, classes = {}, {}
-    for label, stem in config.label_stems.items():
-        labels[label], classes[label] = _label(arrays, stem, counts, where)
+    for label in config.label_stems:
+        labels[label], classes[label] = _label(arrays, label, config, counts, notes)
     numbers = {
         target: torch.from_numpy(_target(arrays, stem, counts, where)) for target, stem in config.targets.items()
     }
@@ -71,6 +73,7 @@ def read(config: ArraysSource, name: str, root: Path) -> Prepared:
         labels={label: torch.from_numpy(values) for label, values in labels.items()},
         classes=classes,
         groups=None if groups is None else torch.from_numpy(groups),
+        notes=notes,
         numbers=numbers,
     )
 
@@ -158,28 +161,86 @@ def _stacked(arrays: Mapping[str, np.ndarray], stem: str, counts: Mapping[str, i
     return np.concatenate([part if part.dtype.kind == "U" else part.astype(np.int64) for part in parts])
 
 
+def _whole_numbers(
+    arrays: Mapping[str, np.ndarray], stem: str, counts: Mapping[str, int]
+) -> tuple[Mapping[str, np.ndarray], np.ndarray]:
+    """The arrays with floats of a label that are whole numbers as such, and a mask [W] of its NaN, which are no label;
+    other floats stay, and are refused later."""
+    told, holes = dict(arrays), np.zeros(sum(counts.values()), dtype=bool)
+    begin = 0
+    for split, count in counts.items():
+        part = arrays.get(f"{stem}_{split}")
+        if part is not None and part.shape == (count,) and part.dtype.kind == "f":
+            empty = np.isnan(part)
+            whole = np.where(empty, 0, part)
+            if bool(((np.abs(whole) < 2**53) & (whole == np.floor(whole))).all()):
+                told[f"{stem}_{split}"] = whole.astype(np.int64)
+                holes[begin : begin + count] = empty
+        begin += count
+    return told, holes
+
+
 def _label(
-    arrays: Mapping[str, np.ndarray], stem: str, counts: Mapping[str, int], where: str
+    arrays: Mapping[str, np.ndarray], label: str, config: ArraysSource, counts: Mapping[str, int], notes: list[str]
 ) -> tuple[np.ndarray, list[str]]:
     """Class numbers [W] and class names."""
-    labels = _stacked(arrays, stem, counts, where)
+    stem, where = config.label_stems[label], config.path
+    told, missing = _whole_numbers(arrays, stem, counts)
+    cells = _stacked(told, stem, counts, where)
     given = _names(arrays, f"{stem}_classes", where)
-    if labels.dtype.kind == "U":
-        names = given or sorted(set(labels.tolist()))
-        unknown = np.flatnonzero(~np.isin(labels, names))
-        if len(unknown):
-            place = f"{where}: {_place(stem, unknown[0], counts)}"
-            raise DataError(f"{place} should be one of {shown(names)}, found {shown(str(labels[unknown[0]]))}.")
-        number = {name: i for i, name in enumerate(names)}
-        return np.array([number[name] for name in labels.tolist()], dtype=np.int64), names
-    highest = len(given) - 1 if given else min(int(labels.max()), MAX_CLASSES - 1)
-    wrong = np.flatnonzero((labels < NO_LABEL) | (labels > highest))
-    if len(wrong):
+    if cells.dtype.kind == "U":
+        return _named(cells, given, label, config, counts, notes)
+    if isinstance(config.missing_label, int):
+        missing = missing | (cells == config.missing_label)
+    numbers = np.where(missing, NO_LABEL, cells)
+    distinct = np.unique(numbers[~missing])
+    if given:
+        wrong = np.flatnonzero(~missing & ((numbers < 0) | (numbers >= len(given))))
+        if len(wrong):
+            found = int(numbers[wrong[0]])
+            remedy = f" If it marks windows without a label: `missing_label: {found}`." if found < 0 else ""
+            raise DataError(
+                f"{where}: {_place(stem, wrong[0], counts)} should be a class from 0 to {len(given) - 1}, the "
+                f"places in `{stem}_classes`, found {found}.{remedy}"
+            )
+        return numbers, given
+    if len(distinct) > MAX_CLASSES:
         raise DataError(
-            f"{where}: {_place(stem, wrong[0], counts)} should be a class from 0 to {highest}, or {NO_LABEL} for none, "
-            f"found {labels[wrong[0]]}."
+            f"{where}: label `{label}` should have at most {MAX_CLASSES:,} classes, found {len(distinct):,} different "
+            f"numbers: those to predict are named in `targets`: {{NAME: {stem}}}."
         )
-    return labels, given or [str(n) for n in range(highest + 1)]
+    if len(distinct) and distinct[0] == -1:
+        notes.append(
+            f"{label}: -1 is a class, of {int((numbers[~missing] == -1).sum())} windows; `missing_label: -1` says that "
+            "it stands for no label."
+        )
+    classes = np.where(missing, NO_LABEL, np.searchsorted(distinct, numbers))
+    return classes, [str(number) for number in distinct]
+
+
+def _named(
+    cells: np.ndarray,
+    given: list[str] | None,
+    label: str,
+    config: ArraysSource,
+    counts: Mapping[str, int],
+    notes: list[str],
+) -> tuple[np.ndarray, list[str]]:
+    """Class numbers [W] and class names of a label that is spelt out; `given` names keep their order."""
+    texts: list[str | None] = [None if text == config.missing_label else text for text in cells.tolist()]
+    exact = label in config.exact_labels
+    if given is None:
+        return class_numbers(texts, label, notes, exact)
+    numbers, names = class_numbers([*given, *texts], label, notes, exact)
+    order, numbers = numbers[: len(given)], numbers[len(given) :]
+    unknown = np.flatnonzero((numbers != NO_LABEL) & ~np.isin(numbers, order))
+    if len(unknown):
+        stem = config.label_stems[label]
+        place = f"{config.path}: {_place(stem, unknown[0], counts)}"
+        raise DataError(f"{place} should be one of {shown(given)}, found {shown(str(cells[unknown[0]]))}.")
+    place_of = np.full(len(names) + 1, NO_LABEL, dtype=np.int64)  # The last one stands for NO_LABEL.
+    place_of[order] = np.arange(len(given))
+    return place_of[numbers], given
 
 
 def _target(arrays: Mapping[str, np.ndarray], stem: str, counts: Mapping[str, int], where: str) -> np.ndarray:

@@ -11,14 +11,12 @@ import pandas as pd
 import torch
 
 from mtl.config.sources import FractionBorders, RowBorders, SeriesSource
+from mtl.data.formats.labels import class_numbers
 from mtl.data.formats.reading import check_count
 from mtl.data.formats.tables import Table, read_table
 from mtl.data.sources.timeline import order_in_time
 from mtl.errors import DataError, shown
-from mtl.types import NO_LABEL, Prepared
-
-NUMBER = r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?"
-"""Pattern of class names that sort as numbers."""
+from mtl.types import Prepared
 
 
 def read(config: SeriesSource, name: str, root: Path) -> Prepared:
@@ -54,7 +52,8 @@ def read(config: SeriesSource, name: str, root: Path) -> Prepared:
     columns, values = _without_constants(table, columns, values, borders[0], config, notes)
     labels, classes = {}, {}
     for label in config.labels:
-        labels[label], classes[label] = _classes(table.frame[label])
+        numbers_of, classes[label] = class_numbers(table.frame[label], label, notes, label in config.exact_labels)
+        labels[label] = torch.from_numpy(numbers_of)
     return Prepared(
         name=name,
         values=torch.from_numpy(np.ascontiguousarray(values)),
@@ -189,27 +188,6 @@ def _without_constants(
                 "other `borders` or `on_constant: keep`."
             )
     return columns, values
-
-
-def _classes(cells: pd.Series) -> tuple[torch.Tensor, list[str]]:
-    """Class numbers [R] and names: numbers sort as numbers, anything else as text."""
-    known = cells.notna().to_numpy()
-    numeric = pd.api.types.is_numeric_dtype(cells) and not pd.api.types.is_bool_dtype(cells)
-    # A label with gaps reads as 0.0, 1.0 from Parquet: call its classes 0 and 1.
-    text = [_shortest(float(cell)) if numeric else str(cell) for cell in cells[known]]
-    names = sorted(set(text))
-    if all(re.fullmatch(NUMBER, name) for name in names):
-        # `1` and `1.0` are two texts of one number: their order must not depend on that of a set.
-        names.sort(key=float)
-    number = {name: i for i, name in enumerate(names)}
-    labels = np.full(len(cells), NO_LABEL, dtype=np.int64)
-    labels[known] = [number[cell] for cell in text]
-    return torch.from_numpy(labels), names
-
-
-def _shortest(number: float) -> str:
-    """1 for 1.0; else every digit, so that no two numbers share a name."""
-    return str(int(number)) if number.is_integer() and abs(number) < 2**53 else repr(number)
 
 
 def _units(config: SeriesSource, columns: list[str], all_columns: list[str]) -> dict[str, str]:

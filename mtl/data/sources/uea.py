@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from mtl.config.sources import UeaSource
+from mtl.data.formats.labels import numbers_in_order
 from mtl.data.formats.reading import check_count
 from mtl.data.formats.ts_format import TsFile, parse_ts
 from mtl.data.sources.folds import group_folds, stratified_folds
@@ -41,17 +42,17 @@ def read(config: UeaSource, name: str, root: Path) -> Prepared:
     notes: list[str] = []
     cases = [case for file in files for case in _without_gaps(file, config, notes)]
     cases = _of_one_length(files, cases, config, notes)
-    labels, numbers = {}, {}
+    labels, numbers, names = {}, {}, numbers_in_order(train.classes)
     trained = len(train.cases)
     if train.targets:
         numbers[TARGET] = torch.tensor([*train.targets, *test.targets], dtype=torch.float64)
         # No classes to spread: every case is a group of its own.
         dealt = group_folds(np.arange(trained), config.folds, config.split_seed, train.path)
     else:
-        number = {class_name: i for i, class_name in enumerate(train.classes)}
+        number = {class_name: i for i, class_name in enumerate(names)}
         classes = np.array([number[label] for file in files for label in file.labels], dtype=np.int64)
         labels[LABEL] = torch.from_numpy(classes)
-        dealt = stratified_folds(classes[:trained], train.classes, config.folds, config.split_seed, train.path)
+        dealt = stratified_folds(classes[:trained], names, config.folds, config.split_seed, train.path)
     fold = np.full(len(cases), -1, dtype=np.int64)
     fold[:trained] = dealt
     values = np.stack(cases).transpose(0, 2, 1)
@@ -64,7 +65,7 @@ def read(config: UeaSource, name: str, root: Path) -> Prepared:
         fold=torch.from_numpy(fold),
         folds=config.folds,
         labels=labels,
-        classes={LABEL: list(train.classes)} if labels else {},
+        classes={LABEL: names} if labels else {},
         notes=notes,
         numbers=numbers,
     )

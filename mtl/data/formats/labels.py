@@ -1,0 +1,136 @@
+"""Names of classes as files spell them → class numbers, by the same rules for every source that reads names.
+
+Blanks around a name, letter case and spellings of one number (`1`, `1.0`, `01`) tell no classes apart, unless the
+config says that they do; cells that stand for nothing are no label. n rows or samples, k classes.
+"""
+
+import unicodedata
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+from re import fullmatch
+
+import numpy as np
+import pandas as pd
+
+from mtl.types import NO_LABEL
+
+NUMBER = r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,4})?"
+"""Pattern of class names that count as numbers."""
+NOTHING = ("", "NaN", "nan", "-nan", "NaT", "NA", "N/A", "n/a", "#N/A", "<NA>", "null", "NULL")
+"""Cells that are no label. A class may well be called `None`."""
+INVISIBLE = dict.fromkeys(map(ord, "\ufeff\u200b\u200c\u200d\u2060"))
+MOST_SPELLINGS = 5
+"""Spellings that a note shows."""
+
+
+def class_numbers(
+    cells: Sequence[object] | pd.Series, label: str, notes: list[str], exact: bool = False
+) -> tuple[np.ndarray, list[str]]:
+    """Class of each cell and the names of the classes; what was unified or left out is added to the notes.
+
+    Args:
+        cells: [n] texts or numbers; None and NaN are no label.
+        label: the label's name, for the notes.
+        notes: of the source.
+        exact: every spelling is a class of its own; only empty cells are no label.
+
+    Returns:
+        [n] int64 class numbers, NO_LABEL where there is none; names in the order of `in_order`.
+    """
+    codes, distinct = pd.factorize(pd.Series(cells, dtype=object), use_na_sentinel=True)
+    spellings = [_text(cell) for cell in distinct]
+    counts = np.bincount(codes[codes >= 0], minlength=len(spellings))
+    cleaned = spellings if exact else [_clean(text) for text in spellings]
+    nothing = ("", "NaN", "nan") if exact else NOTHING
+    groups: dict[str, list[int]] = {}
+    for number, text in enumerate(cleaned):
+        if text not in nothing:
+            groups.setdefault(text if exact else _key(text), []).append(number)
+    left_out = {text: int(counts[n]) for n, text in enumerate(cleaned) if text in nothing and text not in ("", "nan")}
+    for text, count in left_out.items():
+        notes.append(f"{label}: {count} cells {text!r} hold no label.")
+    names = _names(groups, cleaned, counts)
+    order = {name: number for number, name in enumerate(in_order(names.values()))}
+    of_spelling = np.full(len(spellings) + 1, NO_LABEL, dtype=np.int64)  # The last one stands for the code -1.
+    for key, members in groups.items():
+        of_spelling[members] = order[names[key]]
+        _note(label, names[key], {spellings[n]: int(counts[n]) for n in members}, notes)
+    return of_spelling[codes], list(order)
+
+
+def in_order(names: Iterable[str]) -> list[str]:
+    """Names of classes in their order: those that are numbers first, by size, then the others by their letters."""
+    return sorted(names, key=lambda name: (0, Decimal(name), name) if is_number(name) else (1, Decimal(0), name))
+
+
+def numbers_in_order(names: Sequence[str]) -> list[str]:
+    """Names whose order is given: by size if all of them are numbers, else as they are."""
+    return in_order(names) if all(is_number(name) for name in names) else list(names)
+
+
+def is_number(name: str) -> bool:
+    """True for a class name that counts as a number."""
+    return fullmatch(NUMBER, name) is not None
+
+
+def shortest(number: float) -> str:
+    """1 for 1.0; else every digit, so that no two numbers share a name."""
+    return str(int(number)) if number.is_integer() and abs(number) < 2**53 else repr(number)
+
+
+def _text(cell: object) -> str:
+    """A cell as text: 1 for 1.0, as a label with gaps reads from Parquet."""
+    return shortest(float(cell)) if isinstance(cell, float | np.floating) else str(cell)
+
+
+def _clean(text: str) -> str:
+    """The text without blanks around it, each run of blanks in it as one, letters composed."""
+    return " ".join(unicodedata.normalize("NFC", text).translate(INVISIBLE).split())
+
+
+def _key(text: str) -> str:
+    """The same text for all spellings of a class."""
+    return f"number {_plain(text)}" if is_number(text) else f"text {text.casefold()}"
+
+
+def _plain(text: str) -> str:
+    """A number in its shortest spelling: 1 for 01, 1.0 and 1e0."""
+    sign, digits, exponent = Decimal(text).as_tuple()
+    assert isinstance(exponent, int), "the pattern of numbers knows neither infinity nor NaN"
+    significant = "".join(map(str, digits)).rstrip("0")
+    if not significant.strip("0"):
+        return "0"
+    # Not `Decimal.normalize`, which rounds to 28 digits.
+    number = Decimal((sign, tuple(map(int, significant)), exponent + len(digits) - len(significant)))
+    return format(number, "f") if abs(number.adjusted()) <= 20 else str(number)
+
+
+def _names(groups: dict[str, list[int]], cleaned: Sequence[str], counts: np.ndarray) -> dict[str, str]:
+    """The name of each group of spellings: the most frequent one, of equal ones that in small letters. Numbers get
+    their shortest as soon as one of them is spelt in several ways."""
+    names = {}
+    several = any(
+        len({cleaned[n] for n in members}) > 1 and is_number(cleaned[members[0]]) for members in groups.values()
+    )
+    for key, members in groups.items():
+        if several and is_number(cleaned[members[0]]):
+            names[key] = _plain(cleaned[members[0]])
+            continue
+        total: dict[str, int] = {}
+        for n in members:
+            total[cleaned[n]] = total.get(cleaned[n], 0) + int(counts[n])
+        names[key] = min(total, key=lambda text: (-total[text], text.swapcase()))
+    return names
+
+
+def _note(label: str, name: str, spellings: dict[str, int], notes: list[str]) -> None:
+    """Says which spellings became one class, or that the only one was changed."""
+    other = {text: count for text, count in spellings.items() if text != name}
+    if not other:
+        return
+    told = ", ".join(f"{text!r} ({count})" for text, count in list(other.items())[:MOST_SPELLINGS])
+    more = f" and {len(other) - MOST_SPELLINGS} more" if len(other) > MOST_SPELLINGS else ""
+    notes.append(
+        f"{label}: class `{name}` is also spelt {told}{more}, which is the same class here; `exact_labels` tells them "
+        "apart."
+    )
