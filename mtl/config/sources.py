@@ -75,7 +75,7 @@ class SeriesSource(SourceBase):
     """Columns with a class for every row, for classification tasks. Empty cells, NaN, NA and null are no label; blanks
     around a name, letter case and spellings of one number (1, 1.0, 01) make no other class."""
     exact_labels: list[str] = []
-    """Those of `labels` in which every spelling is a class of its own, and only an empty cell or NaN is no label."""
+    """Label columns in which every spelling is a class of its own, and only an empty cell or NaN is no label."""
     targets: list[str] = []
     """Columns with a number for every row, known at that row, for regression tasks; they are no inputs. An empty cell
     and a missing marker are no target."""
@@ -172,7 +172,7 @@ class ArraysSource(SourceBase):
     """Number or name that stands for no label, such as -1; null: none does, and -1 is a class like others. NaN and an
     empty name are no label in any case."""
     exact_labels: list[str] = []
-    """Those of the labels in which every spelling of a name is a class of its own."""
+    """Labels in which every spelling of a name is a class of its own."""
     targets: dict[Name, str] = {}
     """Numeric target → stem of its arrays of numbers; NaN is missing."""
     groups: str | None = None
