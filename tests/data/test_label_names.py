@@ -45,8 +45,8 @@ def test_spellings_of_one_class(cells: list[object], names: list[str]) -> None:
 
 
 def test_what_was_unified_is_said_with_its_cells() -> None:
-    found, names, notes = classes_of("on", "on ", "On", "off", "on")
-    assert found == ["on", "on", "on", "off", "on"] and names == ["off", "on"]
+    named, names, notes = classes_of("on", "on ", "On", "off", "on")
+    assert named == ["on", "on", "on", "off", "on"] and names == ["off", "on"]
     assert notes == [
         "state: class `on` is also spelt 'on ' (1), 'On' (1), which is the same class here; `exact_labels` tells them "
         "apart."
@@ -55,8 +55,8 @@ def test_what_was_unified_is_said_with_its_cells() -> None:
 
 
 def test_cells_that_hold_nothing_are_no_label() -> None:
-    found, names, notes = classes_of("NA", "a", " ", "", "N/A", "null", None, float("nan"), " NaN", "None", "a")
-    assert found == [None, "a", None, None, None, None, None, None, None, "None", "a"]
+    named, names, notes = classes_of("NA", "a", " ", "", "N/A", "null", None, float("nan"), " NaN", "None", "a")
+    assert named == [None, "a", None, None, None, None, None, None, None, "None", "a"]
     assert names == ["None", "a"]
     assert "state: 1 cells 'NA' hold no label." in notes
     assert classes_of("NA", "a", "", exact=True)[0] == ["NA", "a", None]
@@ -73,12 +73,12 @@ def test_blanks_case_and_spelling_change_no_class(cells: list[str], random: Any)
         return random.choice(["", " ", "\t"]) + written + random.choice(["", "  "])
 
     plain, names, _ = classes_of(*cells)
-    found, other, _ = classes_of(*(spoilt(cell) for cell in cells))
+    named, other, _ = classes_of(*(spoilt(cell) for cell in cells))
 
     def folded(name: str) -> str:
         return name.lower().removesuffix(".0")
 
-    assert [name and folded(name) for name in found] == plain
+    assert [name and folded(name) for name in named] == plain
     assert sorted(map(folded, other)) == sorted(names)
 
 
@@ -112,9 +112,9 @@ def test_all_sources_read_and_order_names_alike(tmp_path: Path) -> None:
         head = "@problemName own\n@timeStamps false\n@univariate true\n@equalLength true\n@seriesLength 3\n"
         text = f"{head}@classLabel true 10 9 1\n@data\n" + "\n".join(lines) + "\n"
         (tmp_path / f"own_{stem}.ts").write_text(text)
-    found = read_source("own", UeaSource(kind="uea", path="own", folds=3), tmp_path)
-    assert isinstance(found, Prepared) and found.classes["label"] == ["1", "9", "10"]
-    assert found.labels["label"][:3].tolist() == [2, 1, 0]
+    prepared = read_source("own", UeaSource(kind="uea", path="own", folds=3), tmp_path)
+    assert isinstance(prepared, Prepared) and prepared.classes["label"] == ["1", "9", "10"]
+    assert prepared.labels["label"][:3].tolist() == [2, 1, 0]
 
 
 def test_na_of_r_is_no_class(tmp_path: Path) -> None:

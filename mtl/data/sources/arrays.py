@@ -197,11 +197,11 @@ def _label(
     if given:
         wrong = np.flatnonzero(~missing & ((numbers < 0) | (numbers >= len(given))))
         if len(wrong):
-            found = int(numbers[wrong[0]])
-            remedy = f" If it marks windows without a label: `missing_label: {found}`." if found < 0 else ""
+            code = int(numbers[wrong[0]])
+            remedy = f" If it marks windows without a label: `missing_label: {code}`." if code < 0 else ""
             raise DataError(
                 f"{where}: {_place(stem, wrong[0], counts)} should be a class from 0 to {len(given) - 1}, the "
-                f"places in `{stem}_classes`, found {found}.{remedy}"
+                f"places in `{stem}_classes`, found {code}.{remedy}"
             )
         return numbers, given
     if len(distinct) > MAX_CLASSES:
