@@ -20,6 +20,8 @@ STL = "STL"
 OPEN = "compare its seeds: their mean loses, their spread leaves it open"
 RIDGE = "ridge"
 """Name of the simple model that a network can start at."""
+KERNELS = "kernels"
+"""Name of the simple model whose features a network can be trained on."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,10 @@ def tries(config: Config, poor: Sequence[_Judged]) -> str:
     sources = {task.source for task in config.tasks.values()}
     if len(sources) == 1 and config.encoder.normalises(*sources):
         ways.append("`encoder: {kind: recurrent}`, which reads all channels together and keeps their levels")
+    if config.encoder.kind != "rocket" and any(judged.simple.model == KERNELS for judged in poor):
+        ways.append("`encoder: {kind: rocket}`, random kernels as the simple model has them below a trained network")
+    if config.train.average is None:
+        ways.append("`train.average: {kind: ema}`, weights averaged over the steps")
     return "; ".join([*ways, "more `train.epochs`, another `train.lr` or a wider encoder"])
 
 
@@ -149,7 +155,7 @@ def _line(judged: _Judged, arm: str, says: str | None, confidence: float) -> Evi
     if change.mean is not None:
         measured += f": {_signed(change.mean)} %"
     bound = _signed(-100 * judged.margin)
-    rule = f"interval of the change against the simple model below 0, its mean below {bound} %: loses"
+    rule = f"interval over seeds of the change against the simple model below 0, its mean below {bound} %: loses"
     sure = _seeds(change.n)
     if change.low is not None and change.high is not None:
         sure = f"{100 * confidence:g} % interval [{_signed(change.low)}, {_signed(change.high)}] %, {sure}"

@@ -20,8 +20,8 @@ def loses(over: Interval, margin: float) -> bool:
         margin: share of the metric that is too little to matter.
 
     Returns:
-        True when the mean lies beyond the margin and the interval below 0; with too few seeds for a verdict, when the
-        mean does.
+        True when the mean lies beyond the margin and the interval, which covers seeds alone, below 0; with too few
+        seeds for a verdict, when the mean does.
     """
     if over.mean is None or over.mean >= -100 * margin:
         return False

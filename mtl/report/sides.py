@@ -27,7 +27,8 @@ def lost_note(verdicts: Verdicts) -> list[str]:
     """Sentence that explains the mark, and on which networks it stands, if any."""
     told = networks(verdicts, lost_sides)
     start = f"{LOST} Worse than the task's simple model by more than the margin: "
-    return [f"{start}{told}. A verdict on such a network says little."] if told else []
+    end = "A verdict on such a network says little. The interval behind the mark covers seeds alone, not test data."
+    return [f"{start}{told}. {end}"] if told else []
 
 
 def simple_note(verdicts: Verdicts) -> list[str]:

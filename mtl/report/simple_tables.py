@@ -18,7 +18,8 @@ def simple_tables(results: Results) -> list[Table]:
     head = ["task", "simple model", "test value", "gap", f"STL, change % [{confidence_text(results.verdicts)}]",
             "best joint", "joint, change %"]  # fmt: skip
     against = Table(
-        "Networks against the best simple model of each task: change of the test value in percent, + is better",
+        "Networks against the best simple model of each task: change of the test value in percent, + is better; "
+        "intervals over seeds, without the choice of test data",
         head, [_row(results, task, simple) for task, simple in tasks], worded=False, folds=True,
     )  # fmt: skip
     choices = [(task, choice) for task, _ in tasks if (choice := _choice(results, task)) is not None]

@@ -12,12 +12,13 @@ from rich.text import Text
 from mtl.report.scores import averages
 from mtl.report.select import extremes
 from mtl.report.short_names import short_names
-from mtl.report.sides import lost_mark
+from mtl.report.sides import LOST, lost_mark
 from mtl.report.timings import Timings, batch_size, method_costs
 from mtl.report.tolerances import tolerances
 from mtl.report.words import (
     DASH,
     GAP,
+    UNEQUAL,
     both_text,
     change_text,
     confidence_text,
@@ -47,6 +48,8 @@ decide where nothing is known; the names of simple models are left to a sentence
 share of the gap goes, columns lie one blank apart and not two."""
 ENOUGH = 16
 """Letters of a task's name that are not cut off while something else can give way."""
+FEWEST = 6
+"""Columns that the name of a task, and a verdict with its marks, keep in any case."""
 INDENT = 2
 """Blanks before a line."""
 ASCII = str.maketrans(
@@ -190,7 +193,7 @@ def _fitting(verdicts: Verdicts, width: int) -> _Table:
     for count in range(1, len(SHORTENINGS) + 1):
         if table.width - max(0, table.widths[0] - ENOUGH) > width:
             table = _table(verdicts, {*never, *SHORTENINGS[:count]})
-    room = min(table.widths[0], max(6, table.widths[0] + width - table.width))
+    room = min(table.widths[0], max(FEWEST, table.widths[0] + width - table.width))
     rows = [row for several in table.rows.values() for row in several]
     if table.widths[0] > room and rows:
         shown = short_names(
@@ -200,7 +203,20 @@ def _fitting(verdicts: Verdicts, width: int) -> _Table:
             row[0] = shown[row[0].removesuffix("*")] + "*" * row[0].endswith("*")
         room = min(room, max(len(row[0]) for row in rows))
     table.widths[0] = room
+    if table.width > width:
+        table.widths[-1] = max(FEWEST, table.widths[-1] + width - table.width)
+        for row in rows:
+            row[-1] = _cut_verdict(row[-1], table.widths[-1])
     return table
+
+
+def _cut_verdict(verdict: str, room: int) -> str:
+    """A verdict in `room` columns with its marks, which say what it is worth: of `not known †` `not k… †`."""
+    if len(verdict) <= room:
+        return verdict
+    words = verdict.rstrip(f" {LOST}{UNEQUAL}")
+    signs = verdict[len(words) :]
+    return words[: room - len(signs) - 1] + "…" + signs
 
 
 def _table(verdicts: Verdicts, short: Collection[str]) -> _Table:

@@ -191,16 +191,20 @@ def verdict_class(verdict: Verdict) -> str:
 
 
 def tally(rows: Sequence[Row]) -> str:
-    """`3 helped, 2 hurt, 4 level and 6 not known`."""
+    """`3 helped, 2 hurt, 4 are level and 6 are not known`."""
     counts = Counter(verdict_class(row.verdict) for row in rows)
     little = any(row.verdict.matters is False for row in rows)
     said = {
         "helped": f"{counts['helped']} helped",
         "hurt": f"{counts['hurt']} hurt",
-        "level": f"{counts['level']} level" + " or too little to matter" * little,
-        "unknown": f"{counts['unknown']} not known",
+        "level": f"{_are(counts['level'])} level" + " or too little to matter" * little,
+        "unknown": f"{_are(counts['unknown'])} not known",
     }
     return listed([text for key, text in said.items() if counts[key] or key in ("helped", "hurt")])
+
+
+def _are(count: int) -> str:
+    return f"{count} {'is' if count == 1 else 'are'}"
 
 
 def margin_text(verdicts: Verdicts) -> str:

@@ -98,7 +98,7 @@ class OverSimple(Part):
     """Paired change in percent of the simple model's value, positive is better; None where there is no STL side."""
     joint: Interval
     loses: list[Side]
-    """Sides that are worse by more than the margin, with the whole interval below 0."""
+    """Sides that are worse by more than the margin, with the whole interval, over seeds alone, below 0."""
 
 
 class Row(Part):

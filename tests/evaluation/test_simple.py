@@ -129,8 +129,9 @@ def test_the_advice_begins_with_the_network() -> None:
     assert verdicts.advice.startswith(
         "The networks lose to ridge by 20 % on short and 10 % on fault (trained alone): mend the network before "
         "asking what to train together. Try `linear: {channels: one}` of tasks.short, a start at ridge regression; "
-        "`encoder: {kind: recurrent}`, which reads all channels together and keeps their levels; more `train.epochs`, "
-        "another `train.lr` or a wider encoder. For the networks as they are: "
+        "`encoder: {kind: recurrent}`, which reads all channels together and keeps their levels; `train.average: "
+        "{kind: ema}`, weights averaged over the steps; more `train.epochs`, another `train.lr` or a wider encoder. "
+        "For the networks as they are: "
     )
     assert "train jointly with joint (+" in verdicts.advice
 
@@ -200,9 +201,17 @@ def test_without_a_single_task_model_all_networks_have_to_lose() -> None:
 def test_only_what_the_settings_leave_is_tried() -> None:
     tasks = make_config().model_dump(mode="json", by_alias=True)["tasks"]
     tasks["short"]["linear"] = {"channels": "one"}
-    config = make_config(tasks=tasks, encoder={"kind": "recurrent"})
+    train = {"average": {"kind": "ema"}}
+    config = make_config(tasks=tasks, encoder={"kind": "recurrent"}, train=train)
     first = judged(config, SIMPLE).advice.partition(" For the networks")[0]
     assert first.endswith("together. Try more `train.epochs`, another `train.lr` or a wider encoder.")
+
+
+def test_random_kernels_that_win_are_tried_below_a_network() -> None:
+    for encoder, tried in (({"kind": "recurrent"}, True), ({"kind": "rocket", "dilations": [1, 2]}, False)):
+        config = make_config(encoder=encoder)
+        runs = [*make_runs(config, value), *simple_runs(config, {"fault": 0.9}, "kernels")]
+        assert ("Try `encoder: {kind: rocket}`, random kernels" in compare(config, runs).advice) == tried
 
 
 def test_a_loss_that_the_spread_of_seeds_leaves_open_is_looked_at() -> None:

@@ -168,7 +168,7 @@ def test_a_hundred_tasks_fit_the_terminal(hundred: tuple[str, Verdicts, Path], w
     text = terminal(hundred[1], width)
     assert max(len(line.rstrip()) for line in text.splitlines()) <= width
     assert len([line for line in text.splitlines() if line.startswith("  class_")]) == 2 * 2 * EXTREMES
-    assert "20 of 40 tasks are left out here (0 helped, 0 hurt and 20 not known)" in text
+    assert "20 of 40 tasks are left out here (0 helped, 0 hurt and 20 are not known)" in text
     assert "without a single-task model: 60 of 100 tasks" in text
     assert len(text.splitlines()) < 80
 

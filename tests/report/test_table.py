@@ -167,6 +167,17 @@ def test_short_names_of_tasks_take_no_room_from_the_verdicts(beside: Json) -> No
         assert max(len(line.rstrip()) for line in table.splitlines()) <= width and "…" not in table, width
 
 
+@pytest.mark.parametrize("width", [100, 94, 92])
+def test_a_mark_stays_where_a_verdict_is_cut(beside: Json, width: int) -> None:
+    verdicts = json.loads(json.dumps(beside))
+    for row in verdicts["rows"]:
+        row["change"] |= {"mean": -1e16, "low": -2e16, "high": 0.0}  # numbers that take all the room there is
+    table = shown(verdicts, Timings(), width).partition("method / sum of STL")[0]
+    assert max(len(line.rstrip()) for line in table.splitlines()) <= width
+    for task, marked in {"near": True, "far": False, "fault": True}.items():
+        assert [line.endswith(" †") for line in rows_of(table, task)] == [marked] * 3
+
+
 def test_values_without_simple_models_keep_their_columns(project: tuple[Path, Json]) -> None:
     text = shown(project[1], Timings())
     assert "simple" not in text and "†" not in text

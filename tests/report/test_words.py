@@ -82,10 +82,10 @@ def test_a_verdict_with_and_without_room(verdict: Json, wide: str, narrow: str, 
 
 def test_tally_counts_in_words() -> None:
     helped, hurt, level, unknown = (verdict_json(word) for word in ("HELPED", "HURT", "LEVEL", "not known"))
-    assert tally(rows(helped, hurt, hurt, unknown)) == "1 helped, 2 hurt and 1 not known"
-    assert tally(rows(unknown)) == "0 helped, 0 hurt and 1 not known"
-    assert tally(rows(hurt, level, level)) == "0 helped, 1 hurt and 2 level"
-    assert tally(rows(level, LITTLE)) == "0 helped, 0 hurt and 2 level or too little to matter"
+    assert tally(rows(helped, hurt, hurt, unknown)) == "1 helped, 2 hurt and 1 is not known"
+    assert tally(rows(unknown)) == "0 helped, 0 hurt and 1 is not known"
+    assert tally(rows(hurt, level, level)) == "0 helped, 1 hurt and 2 are level"
+    assert tally(rows(level, LITTLE)) == "0 helped, 0 hurt and 2 are level or too little to matter"
 
 
 def test_the_margin_in_words() -> None:
