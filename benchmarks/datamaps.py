@@ -35,7 +35,7 @@ def drawn(samples: int) -> Iterator[Tensor]:
     """Batch after batch of one shuffle, over and over."""
     order = torch.randperm(samples)
     for _ in repeat(None):
-        yield from order[: samples - samples % BATCH].split(BATCH)
+        yield from torch.split(order[: samples - samples % BATCH], BATCH)
 
 
 def main(given: Sequence[str] | None = None) -> int:

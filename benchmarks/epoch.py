@@ -74,7 +74,7 @@ def loading(config: Config, method: str, root: Path) -> list[Result]:
                     if pool.name in step:
                         pool.batch(step[pool.name])
         for pool in val:
-            for index in torch.arange(len(pool)).split(CHUNK):
+            for index in torch.split(torch.arange(len(pool)), CHUNK):
                 pool.batch(index)
 
     share = 100 * cpu_seconds(load) / whole

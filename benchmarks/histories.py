@@ -135,7 +135,7 @@ def measure(recipe: Recipe, data: TaskSet, size: Size, root: Path) -> dict[Key, 
     targets: dict[str, list[Tensor]] = {task: [] for task in recipe.judged}
 
     def windows() -> Iterator[Tensor]:
-        for chunk in index.split(CHUNK):
+        for chunk in torch.split(index, CHUNK):
             batch = pool.batch(chunk)
             for task in recipe.judged:
                 targets[task].append(batch.target(task))
@@ -149,7 +149,7 @@ def measure(recipe: Recipe, data: TaskSet, size: Size, root: Path) -> dict[Key, 
             spec = replace(data.specs[task], metric=metric)
             prediction, target = predictions[task], torch.cat(targets[task])
             mean = float(errors_of(spec, prediction, target).mean())
-            pairs = zip(prediction.split(size.rows), target.split(size.rows), strict=True)
+            pairs = zip(torch.split(prediction, size.rows), torch.split(target, size.rows), strict=True)
             errors = torch.stack([errors_of(spec, *pair) for pair in pairs]).numpy()
             measured[task, metric] = Measured(mean if spec.lower_is_better else 1 - mean, block_sums(errors, block))
     return measured

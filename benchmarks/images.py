@@ -25,7 +25,8 @@ from mtl.config import MlpEncoder, SamplerConfig, StoppingConfig, inputs
 from mtl.data.inputs.images import image_samples
 from mtl.data.loading.pools import Pool, Target
 from mtl.data.loading.sampling import JointPlan
-from mtl.models.build import MultiTaskModel, build_model
+from mtl.models.build import build_model
+from mtl.models.multitask import MultiTaskModel
 from mtl.seeding import make_deterministic
 from mtl.tasks.base import TaskSpec
 from mtl.tasks.binary import Binary
@@ -128,7 +129,7 @@ class Load:
 
 def gathering(load: Load) -> dict[str, Callable[[], object]]:
     """An epoch's batches alone, by both ways."""
-    order = torch.randperm(len(load.images)).split(BATCH)
+    order = torch.split(torch.randperm(len(load.images)), BATCH)
     loader = DataLoader(Usual(load.images, load.labels), batch_size=BATCH, shuffle=True)
     return {"ours": lambda: [load.pool.batch(index) for index in order], "loader": lambda: list(loader)}
 

@@ -24,7 +24,8 @@ from mtl.data.loading.tasks import TaskSet
 from mtl.experiment.objects import build_optimiser, start_from
 from mtl.experiment.recipe import trained_by
 from mtl.experiment.saved import build_network
-from mtl.models.build import MultiTaskModel, build_model
+from mtl.models.build import build_model
+from mtl.models.multitask import MultiTaskModel
 from mtl.paths import RunPath
 from mtl.tasks.base import TaskSpec
 from mtl.tasks.classification import Classification

@@ -20,7 +20,7 @@ from time import perf_counter
 
 import torch
 import torch.distributed as dist
-import torch.multiprocessing
+from torch.multiprocessing.spawn import spawn
 
 from benchmarks.command import at_least, count, finish, parser, start
 from benchmarks.machine import Result
@@ -92,7 +92,7 @@ def main(given: Sequence[str] | None = None) -> int:
         port = free.getsockname()[1]
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder, "times.json")
-        torch.multiprocessing.spawn(
+        spawn(
             member, (asked.processes, port, str(out), asked.patch_len, asked.batch, asked.steps, asked.turns),
             nprocs=asked.processes,
         )  # fmt: skip

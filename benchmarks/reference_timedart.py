@@ -50,7 +50,8 @@ class EncoderBlock(nn.Module):
     def forward(self, x: Float[Tensor, "S N D"], mask: Float[Tensor, "N N"] | None) -> Float[Tensor, "S N D"]:
         attended, _ = self.attention(x, x, x, attn_mask=mask)
         x = self.norm1(x + self.dropout(attended))
-        return self.norm2(x + self.dropout(self.ff(x)))
+        after: Tensor = self.norm2(x + self.dropout(self.ff(x)))
+        return after
 
 
 class DecoderBlock(nn.Module):
@@ -73,7 +74,8 @@ class DecoderBlock(nn.Module):
         x = self.norm1(noisy + self.dropout(attended))
         attended, _ = self.cross(x, context, context, attn_mask=mask)
         x = self.norm2(x + self.dropout(attended))
-        return self.norm3(x + self.dropout(self.ff(x)))
+        after: Tensor = self.norm3(x + self.dropout(self.ff(x)))
+        return after
 
 
 class Reference(nn.Module):
@@ -112,18 +114,21 @@ class Reference(nn.Module):
 
     def place(self, tokens: Float[Tensor, "S N D"]) -> Float[Tensor, "S N D"]:
         """Adds the positions."""
-        return self.dropout(tokens + self.get_buffer("position"))
+        placed: Tensor = self.dropout(tokens + self.get_buffer("position"))
+        return placed
 
     def encode(self, x: Float[Tensor, "S N D"], mask: Float[Tensor, "N N"] | None) -> Float[Tensor, "S N D"]:
         """Sends placed tokens through the encoder."""
         for block in self.blocks:
             x = block(x, mask)
-        return self.norm(x)
+        encoded: Tensor = self.norm(x)
+        return encoded
 
     def read(self, tokens: Float[Tensor, "S N D"], channels: int) -> Float[Tensor, "B M C"]:
         """The flatten head, whose dropout falls on its outputs."""
         flat = tokens.reshape(-1, channels, tokens.shape[1] * tokens.shape[2])
-        return self.dropout(self.head(flat)).permute(0, 2, 1)
+        ahead: Tensor = self.dropout(self.head(flat))
+        return ahead.permute(0, 2, 1)
 
     def forecast(self, x: Float[Tensor, "B L C"]) -> Float[Tensor, "B H C"]:
         """Forecasts the z-scored future of z-scored windows."""

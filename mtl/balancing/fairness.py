@@ -98,7 +98,8 @@ def _newton(gramian: Vector, power: float) -> Vector:
             size /= 2
             moved = _potential(matrix, part, v + size * step, power)
         v, value = v + size * step, moved
-    return d * v
+    weights: Vector = d * v
+    return weights
 
 
 def _potential(matrix: Vector, part: Vector, v: Vector, power: float) -> float:

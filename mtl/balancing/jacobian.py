@@ -75,7 +75,8 @@ class JacobianDescent(Balancer):
         self._check(g.diagonal(), step)
         if g.trace() == 0:
             return torch.full((len(g),), 1 / len(g), dtype=torch.float64)
-        return method(g, list(step.present))
+        weights: Tensor = method(g, list(step.present))
+        return weights
 
     def _descend(self, method: Weigher, step: Step) -> Float[Tensor, " k"]:
         """Sets the shared gradients from the exact Gramian."""
@@ -91,8 +92,10 @@ class JacobianDescent(Balancer):
         blocks = jac(step.losses, step.shared, parallel_chunk_size=reach.at_once)
         jacobian = torch.cat([block.flatten(1) for block in blocks], dim=1)
         self._check(jacobian.norm(dim=1), step)
+        direction: Tensor
+        weights: Tensor
         direction, weights = method(jacobian, list(step.present))
-        parts = direction.split([parameter.numel() for parameter in step.shared])
+        parts = torch.split(direction, [parameter.numel() for parameter in step.shared])
         for parameter, part in zip(step.shared, parts, strict=True):
             if id(parameter) in reach.leaves:
                 parameter.grad = part.view_as(parameter).clone()
@@ -145,7 +148,7 @@ class JacobianDescent(Balancer):
             raise NonFiniteGradientError([self.specs[step.present[place]].name for place in bad])
 
 
-class _Called(Weighting):
+class _Called(Weighting[Tensor]):
     """A function from Gramian to weights, as torchjd calls it."""
 
     def __init__(self, function: Callable[[Tensor], Tensor]) -> None:

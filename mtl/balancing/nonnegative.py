@@ -169,7 +169,8 @@ def kkt_residual(
 ) -> Float[Tensor, " R"]:
     """Norm of what is left of the optimality conditions: the slope where z > 0, its negative part where z = 0."""
     slope = torch.addmm(slopes, z, matrix)
-    return torch.where(z > 0, slope, slope.clamp(max=0)).norm(dim=1)
+    violation: Tensor = torch.where(z > 0, slope, slope.clamp(max=0)).norm(dim=1)
+    return violation
 
 
 def one_by_one(matrix: Float[Tensor, "K K"], slopes: Float[Tensor, "R K"]) -> Float[Tensor, "R K"]:
@@ -183,4 +184,5 @@ def _largest_eigenvalue(matrix: Float[Tensor, "K K"]) -> float:
     power = matrix
     for _ in range(3):
         power = power @ power
-    return float(torch.linalg.matrix_norm(power)) ** 0.125
+    norm = float(torch.linalg.matrix_norm(power))
+    return float(norm**0.125)

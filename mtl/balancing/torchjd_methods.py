@@ -85,10 +85,11 @@ class ConFig(Weigher):
     def forward(self, gramian: Float64[Tensor, "k k"], present: list[int]) -> Float64[Tensor, " k"]:
         values, vectors = torch.linalg.eigh(gramian)
         roots = values.clamp_min(0).sqrt()
-        direction = ConFIG(self.given[present])((vectors * roots) @ vectors.T)
+        direction: Tensor = ConFIG(self.given[present])((vectors * roots) @ vectors.T)
         kept = roots > roots.max() * len(roots) * torch.finfo(roots.dtype).eps ** 0.5
         inverse = torch.where(kept, 1 / torch.where(kept, roots, 1), 0)
-        return (vectors * inverse) @ (vectors.T @ direction)
+        weights: Tensor = (vectors * inverse) @ (vectors.T @ direction)
+        return weights
 
 
 class SignDrop(Direction):

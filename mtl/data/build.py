@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import assert_never
 
+from mtl.config.sensors import SensorsSource
 from mtl.config.sources import (
     ArraysSource,
     Cifar10Source,
@@ -12,7 +13,6 @@ from mtl.config.sources import (
     MnistSource,
     PythonSource,
     RegressionsSource,
-    SensorsSource,
     SeriesSource,
     Source,
     UeaSource,

@@ -47,7 +47,7 @@ def seeds_needed(spread: float, change: float, level: float, now: int, data: Tes
 
     def wide(n: int, power: float) -> float:
         """Distance from zero at which a change is found with a probability of `power`."""
-        errors = [(spread / n**0.5, n - 1.0)]
+        errors: list[tuple[float, float]] = [(spread / n**0.5, n - 1.0)]
         if data is not None:
             errors.append(_together(spread / n**0.5, n - 1.0, data))
         return max((_quantile(1 - level / 2, free) + _quantile(power, free)) * error for error, free in errors)

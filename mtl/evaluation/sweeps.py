@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
 from mtl.config import Start
+from mtl.config.balancing import Method
 from mtl.config.tasks import Task
-from mtl.config.training import Method
 from mtl.evaluation.comparison import Comparison
 from mtl.results.record import Run
 from mtl.results.sweeps import Capacity, LabelFractions, ShareCurve, SharePoint, WidthCurve, WidthPoint

@@ -13,7 +13,7 @@ from mtl.data.loading.tasks import TaskSet
 from mtl.experiment.objects import load_tasks
 from mtl.experiment.recipe import Recipe, joint, single_task
 from mtl.experiment.saved import build_network
-from mtl.models.build import MultiTaskModel
+from mtl.models.multitask import MultiTaskModel
 from mtl.results.timing import LATENCY, Latency
 from mtl.seeding import resolve_device
 from mtl.tasks.base import TaskSpec

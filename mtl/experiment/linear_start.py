@@ -2,7 +2,7 @@
 
 from mtl.config.simple import SimpleConfig
 from mtl.data.loading.tasks import TaskSet
-from mtl.models.build import MultiTaskModel
+from mtl.models.multitask import MultiTaskModel
 from mtl.simple.forecasts import Forecasts
 from mtl.tasks.forms import RowsForm
 

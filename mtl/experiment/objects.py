@@ -16,7 +16,7 @@ from mtl.data.loading.store import load_prepared
 from mtl.data.loading.tasks import TaskSet, build_tasks
 from mtl.errors import UserError
 from mtl.experiment.recipe import Recipe
-from mtl.models.build import MultiTaskModel
+from mtl.models.multitask import MultiTaskModel
 from mtl.models.transfer import Transfer, hand_over
 from mtl.paths import PREPARED, RunPath
 from mtl.tasks.base import TaskSpec

@@ -5,7 +5,7 @@ from torch import Tensor
 
 from mtl.data.loading.pools import Pool
 from mtl.data.loading.tasks import TaskSet
-from mtl.models.build import MultiTaskModel
+from mtl.models.multitask import MultiTaskModel
 from mtl.models.predictor import Predictor
 from mtl.models.sharing import CrossStitchTrunk
 from mtl.results.examples import Example, Examples
@@ -49,7 +49,7 @@ def _targets(pool: Pool, following: bool) -> dict[str, Tensor | None]:
     """Task → targets of the samples that have one; those that follow a sample None unless they are asked for."""
     targets = {name: target.values for name, target in pool.targets.items()}
     if following and any(values is None for values in targets.values()):
-        parts = [pool.batch(index).ahead for index in torch.arange(len(pool)).split(CHUNK)]
+        parts = [pool.batch(index).ahead for index in torch.split(torch.arange(len(pool)), CHUNK)]
         targets |= {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
     valid = {name: target.valid for name, target in pool.targets.items()}
     return {

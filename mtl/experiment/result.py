@@ -12,7 +12,7 @@ from mtl.experiment.saved import describe
 from mtl.experiment.weights import write_weights
 from mtl.files import whole_folder
 from mtl.grouping.maps import FILE
-from mtl.models.build import MultiTaskModel
+from mtl.models.multitask import MultiTaskModel
 from mtl.models.transfer import Transfer
 from mtl.results.examples import Examples
 from mtl.results.history import Epoch, History

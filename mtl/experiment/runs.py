@@ -19,7 +19,7 @@ from mtl.experiment.recipe import Phase, Recipe, joint, single_task
 from mtl.experiment.result import Finished, Trained, write_run
 from mtl.experiment.saved import build_network
 from mtl.experiment.states import held, note_finished, state_files
-from mtl.models.build import MultiTaskModel
+from mtl.models.multitask import MultiTaskModel
 from mtl.paths import REFERENCE
 from mtl.results.numbers import TaskMetrics
 from mtl.results.reference import Reference

@@ -102,7 +102,7 @@ def _write_pool_truth(writer: pq.ParquetWriter, spec: TaskSpec, pool: Pool, numb
     only = pool.only([spec.name])
     assert only is not None
     done = 0
-    for index in places.split(_rows(spec)):
+    for index in torch.split(places, _rows(spec)):
         truth = spec.truth(only.batch(index).target(spec.name))
         named = _named(TRUTH, "", "", None, spec.name, len(index))
         columns = [*named, numbers[done : done + len(index)].numpy(), *_shown(truth, len(index))]
@@ -112,7 +112,7 @@ def _write_pool_truth(writer: pq.ParquetWriter, spec: TaskSpec, pool: Pool, numb
 
 def _write_predictions(writer: pq.ParquetWriter, task: Predicted) -> None:
     """The predictions of one task by a run, a group of rows at a time."""
-    for index in torch.arange(len(task.numbers)).split(_rows(task.spec)):
+    for index in torch.split(torch.arange(len(task.numbers)), _rows(task.spec)):
         shown = task.spec.present(task.prediction[index])
         texts = [column for column in shown.values() if isinstance(column, list)]
         numbers = [column.reshape(len(index), -1) for column in shown.values() if not isinstance(column, list)]

@@ -9,7 +9,8 @@ from mtl.errors import UserError
 from mtl.experiment.linear_start import solve_linear_maps
 from mtl.experiment.recipe import Recipe
 from mtl.models import saved
-from mtl.models.build import MultiTaskModel, build_model
+from mtl.models.build import build_model
+from mtl.models.multitask import MultiTaskModel
 from mtl.results.model import WEIGHTS, ModelInput, SavedModel, Scaler
 from mtl.tasks.plain import plain
 from mtl.version import __version__

@@ -89,7 +89,7 @@ def parts(
         values = [(NO_LABEL, ""), *enumerate(names)]
     elif by == GROUPS and source.groups is not None:
         value_of = source.groups[places]
-        values = [(group, "" if group == NO_LABEL else str(group)) for group in value_of.unique().tolist()]
+        values = [(group, "" if group == NO_LABEL else str(group)) for group in torch.unique(value_of).tolist()]
     elif by == CLASS and isinstance(truth := spec.truth(target), list):
         names = list(dict.fromkeys(truth))
         value_of = torch.tensor([names.index(name) for name in truth])

@@ -12,10 +12,11 @@ from mtl.experiment.objects import load_tasks
 from mtl.experiment.recipe import Recipe, trained_by
 from mtl.experiment.runs import run
 from mtl.experiment.saved import load_network
-from mtl.grouping.models import Candidate, Plan, plan_models
+from mtl.grouping.models import Plan, plan_models
 from mtl.paths import GROUPS, RunPath
 from mtl.results.groups import Groups
 from mtl.results.numbers import TaskMetrics
+from mtl.results.serving import Candidate
 from mtl.tasks.base import TaskSpec
 from mtl.training.measure import predict
 from mtl.types import Split

@@ -121,7 +121,8 @@ def distinct(points: Array) -> int:
 
 def distances(points: Array, centroids: Array) -> Array:
     """[K, C] Euclidean."""
-    return np.linalg.norm(points[:, None] - centroids[None], axis=2)
+    lengths: Array = np.linalg.norm(points[:, None] - centroids[None], axis=2)
+    return lengths
 
 
 def memberships(d: Array, m: float) -> Array:

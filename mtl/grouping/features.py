@@ -106,7 +106,7 @@ def lookahead_cosines(affinity: Array, tasks: Sequence[str]) -> Array:
 
 def reduced(points: Array) -> Array:
     """The same distances in at most K columns: a rotation of the centred points."""
-    centred = points - points.mean(axis=0)
+    centred: Array = points - points.mean(axis=0)
     if centred.shape[1] <= len(centred):
         return centred
     return np.transpose(np.asarray(np.linalg.qr(centred.T, mode="r")))

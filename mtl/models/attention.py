@@ -35,21 +35,22 @@ def attend(qkv: Float[Tensor, "S N Q"], heads: int, causal: bool, dropout: float
     ours = dropout == 0 and qkv.requires_grad and qkv.device.type == "cpu"
     if ours and width <= NARROW and (causal or n <= FEW_TOKENS):
         packed = qkv.view(s, n, 3, heads, width).permute(2, 4, 1, 0, 3).flatten(3)
-        return NarrowAttention.apply(packed, causal).view(width, n, s, heads).permute(2, 1, 3, 0).flatten(2)
+        mixed: Tensor = NarrowAttention.apply(packed, causal)
+        return mixed.view(width, n, s, heads).permute(2, 1, 3, 0).flatten(2)
     if ours and n <= FEW_TOKENS:
-        parts = qkv.split(max(1, SCORES // (heads * n * n)))
+        parts = torch.split(qkv, max(1, SCORES // (heads * n * n)))
         return torch.cat([_kept_weights(part, heads, causal) for part in parts])
-    q, k, v = qkv.unflatten(-1, (3, heads, -1)).permute(2, 0, 3, 1, 4)
+    q, k, v = torch.unflatten(qkv, -1, (3, heads, -1)).permute(2, 0, 3, 1, 4)
     # Dropping weights loses the fused kernel, so it happens only where it is asked for.
     y = F.scaled_dot_product_attention(q, k, v, dropout_p=dropout, is_causal=causal)
     return y.transpose(1, 2).flatten(-2)
 
 
 def _kept_weights(qkv: Float[Tensor, "S N Q"], heads: int, causal: bool) -> Float[Tensor, "S N D"]:
-    q, k, v = qkv.unflatten(-1, (3, heads, -1)).permute(2, 0, 3, 1, 4).flatten(1, 2)
+    q, k, v = torch.unflatten(qkv, -1, (3, heads, -1)).permute(2, 0, 3, 1, 4).flatten(1, 2)
     n, width = q.shape[1:]
     # With beta = 0 the first argument is not read; the scale costs no pass of its own over the scores.
     hidden = q.new_full((n, n), -math.inf).triu(1) if causal else q.new_zeros(())
     scores = torch.baddbmm(hidden, q, k.transpose(1, 2), beta=float(causal), alpha=width**-0.5)
     y = torch.bmm(torch.softmax(scores, dim=-1), v)
-    return y.unflatten(0, (-1, heads)).transpose(1, 2).flatten(-2)
+    return torch.unflatten(y, 0, (-1, heads)).transpose(1, 2).flatten(-2)

@@ -54,7 +54,7 @@ class Encoder(nn.Module, Heads):
         training = self.training
         self.eval()
         with torch.no_grad():
-            features = self(torch.zeros(1, *shape))
+            features: Features = self(torch.zeros(1, *shape))
         self.train(training)
         return features
 

@@ -11,8 +11,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from mtl.config.encoder import CnnEncoder
-from mtl.models.base import Features, StagedEncoder, Window
+from mtl.models.base import StagedEncoder, Window
 from mtl.models.dropout import drop
+from mtl.models.features import Features
 
 
 class ConvStage(nn.Module):
@@ -72,7 +73,8 @@ class Cnn(StagedEncoder):
         return x, Window(tuple(x.shape))
 
     def stage(self, number: int, tensor: Float[Tensor, "B _ Y X"], rate: float) -> Float[Tensor, "B _ y x"]:
-        return self.blocks[number](tensor, rate)
+        maps: Tensor = self.blocks[number](tensor, rate)
+        return maps
 
     def end(self, tensor: Float[Tensor, "B D Y X"], window: Window) -> Features:
         del window

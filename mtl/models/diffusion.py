@@ -49,7 +49,8 @@ class DiagonalAttention(nn.Module):
         self.out = nn.Linear(width, width)
 
     def forward(self, value: Float[Tensor, "S N D"]) -> Float[Tensor, "S N D"]:
-        return self.out(self.value(value))
+        attended: Tensor = self.out(self.value(value))
+        return attended
 
 
 class DecoderLayer(nn.Module):
@@ -70,7 +71,8 @@ class DecoderLayer(nn.Module):
     ) -> Float[Tensor, "S N D"]:
         x = self.norm1(noisy + drop(self.own(noisy), rate))
         x = self.norm2(x + drop(self.cross(context), rate))
-        return self.norm3(x + drop(self.down(drop(F.gelu(self.up(x)), rate)), rate))
+        decoded: Tensor = self.norm3(x + drop(self.down(drop(F.gelu(self.up(x)), rate)), rate))
+        return decoded
 
 
 class StepEmbedding(nn.Module):
@@ -129,9 +131,12 @@ class DiffusionPretrainer(Pretrainer):
         for layer in self.decoder:
             x = layer(x, context, rate)
         x = self.norm(x)
+        clear: Tensor
         if self.per_patch is not None:
-            return self.per_patch(x)
-        return self.flatten[f"tokens{x.shape[1]}"](x.flatten(1)).view(clean.shape)
+            clear = self.per_patch(x)
+        else:
+            clear = self.flatten[f"tokens{x.shape[1]}"](x.flatten(1)).view(clean.shape)
+        return clear
 
     def draw_steps(
         self, clean: Float[Tensor, "S N P"], generator: torch.Generator | None, step: int | None

@@ -57,7 +57,8 @@ class FlatForecastHead(ForecastHead):
         self.linear = nn.Linear(tokens * width, horizon)
 
     def predict(self, tokens: Float[Tensor, "B T N D"]) -> Float[Tensor, "B T H"]:
-        return self.linear(drop(tokens.flatten(-2), self.dropout if self.training else 0.0))
+        ahead: Tensor = self.linear(drop(tokens.flatten(-2), self.dropout if self.training else 0.0))
+        return ahead
 
 
 class JointForecastHead(nn.Module):
@@ -86,7 +87,8 @@ class WideForecastHead(ForecastHead):
 
     def predict(self, tokens: Float[Tensor, "B T N D"]) -> Float[Tensor, "B T H"]:
         hidden = drop(F.relu(self.up(tokens.squeeze(2))), self.dropout if self.training else 0.0)
-        return self.out(hidden)
+        ahead: Tensor = self.out(hidden)
+        return ahead
 
 
 def start_at_zero(head: nn.Module) -> bool:
@@ -120,7 +122,8 @@ class Amplitude(nn.Module):
             x = F.batch_norm(x, norm.running_mean, norm.running_var, norm.weight, norm.bias, False, 0.0, norm.eps)
         else:
             x = norm(x)
-        return self.second(F.gelu(self.first(x)))
+        sizes: Tensor = self.second(F.gelu(self.first(x)))
+        return sizes
 
 
 class PooledClassifier(nn.Module):
@@ -155,7 +158,8 @@ class PooledClassifier(nn.Module):
             joined = torch.cat([joined, self.amplitude(features)], dim=-1)
         if self.hidden is not None:
             joined = F.gelu(self.hidden(joined))
-        return self.out(joined)
+        scores: Tensor = self.out(joined)
+        return scores
 
 
 class ConvClassifier(nn.Module):
@@ -186,7 +190,8 @@ class ConvClassifier(nn.Module):
         x = drop(F.relu(self.hidden(x)), self.FINAL_DROPOUT if rate else 0.0)
         if self.amplitude is not None:
             x = torch.cat([x, self.amplitude(features)], dim=-1)
-        return self.out(x)
+        scores: Tensor = self.out(x)
+        return scores
 
 
 class LinearHead(nn.Module):
@@ -197,7 +202,8 @@ class LinearHead(nn.Module):
         self.linear = nn.Linear(width, outputs)
 
     def forward(self, features: Features) -> Float[Tensor, "B k"]:
-        return self.linear(features.tokens.flatten(1))
+        scores: Tensor = self.linear(features.tokens.flatten(1))
+        return scores
 
 
 class StackedHeads(nn.Module):

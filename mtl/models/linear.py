@@ -11,8 +11,9 @@ from torch import Tensor, nn
 from mtl.checks import bad
 from mtl.config import LinearEncoder
 from mtl.config.window_encoders import ActivationForgetting
-from mtl.models.base import Features, StagedEncoder, Window
+from mtl.models.base import StagedEncoder, Window
 from mtl.models.dropout import drop
+from mtl.models.features import Features
 from mtl.models.heads import ConvClassifier, WideForecastHead
 from mtl.models.normalisation import normalise
 
@@ -27,7 +28,8 @@ class ActivationGate(nn.Module):
         self.up = nn.Linear(width // 2, width)
 
     def forward(self, x: Float[Tensor, "*S D"]) -> Float[Tensor, "*S D"]:
-        return x * (1 - self.rate * self.up(F.relu(self.down(x))).sigmoid())
+        gate: Tensor = self.up(F.relu(self.down(x)))
+        return x * (1 - self.rate * gate.sigmoid())
 
 
 class LinearBackbone(StagedEncoder):

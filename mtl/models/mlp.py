@@ -12,8 +12,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from mtl.config.encoder import MlpEncoder
-from mtl.models.base import Features, StagedEncoder, Window
+from mtl.models.base import StagedEncoder, Window
 from mtl.models.dropout import drop
+from mtl.models.features import Features
 
 
 class Mlp(StagedEncoder):

@@ -132,7 +132,7 @@ class MultiTaskModel(Predictor):
 
     def _apply(self, fn: Any, recurse: bool = True) -> "MultiTaskModel":
         self._routes.clear()  # they hold indices on the device that is left
-        super()._apply(fn, recurse)
+        nn.Module._apply(self, fn, recurse)
         return self
 
     def freeze_encoder(self) -> None:

@@ -23,7 +23,7 @@ class NarrowAttention(torch.autograd.Function):
         _, width, n, _ = qkv.shape
         ctx.causal = causal
         outputs = []
-        for part in qkv.split(SIDE_BY_SIDE, dim=-1):
+        for part in torch.split(qkv, SIDE_BY_SIDE, dim=-1):
             q, k, v = part[0] * width**-0.5, part[1].contiguous(), part[2].contiguous()
             y = torch.empty_like(k)
             product = torch.empty_like(k[0])
@@ -44,9 +44,9 @@ class NarrowAttention(torch.autograd.Function):
         _, width, n, _ = qkv.shape
         parts = []
         for part, y, gy in zip(
-            qkv.split(SIDE_BY_SIDE, dim=-1),
+            torch.split(qkv, SIDE_BY_SIDE, dim=-1),
             result.split(SIDE_BY_SIDE, dim=-1),
-            gradients[0].split(SIDE_BY_SIDE, dim=-1),
+            torch.split(gradients[0], SIDE_BY_SIDE, dim=-1),
             strict=True,
         ):
             q, k, v = part[0] * width**-0.5, part[1].contiguous(), part[2].contiguous()

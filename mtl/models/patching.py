@@ -22,7 +22,7 @@ def count_patches(input_len: int, patch_len: int) -> int:
 def patchify(x: Float[Tensor, "*S L"], patch_len: int) -> Float[Tensor, "*S N P"]:
     """Patches that do not overlap, oldest first; rows that fill no patch are cut at the old end."""
     n = count_patches(x.shape[-1], patch_len)
-    return x[..., x.shape[-1] - n * patch_len :].unflatten(-1, (n, patch_len))
+    return torch.unflatten(x[..., x.shape[-1] - n * patch_len :], -1, (n, patch_len))
 
 
 def sinusoid(positions: Float[Tensor, " N"], width: int) -> Float[Tensor, "N {width}"]:

@@ -72,10 +72,13 @@ class DenoisePretrainer(Pretrainer):
 
     def reconstruct(self, tokens: Float[Tensor, "B C N D"], length: int) -> Float[Tensor, "B C M"]:
         """Normalised rows, aligned with the window's end."""
+        rows: Tensor
         if isinstance(self.encoder, TimeDart):
-            return self.heads["any"](tokens).flatten(-2)
-        head = self.heads["any"] if "any" in self.heads else self.heads[f"rows{length}"]
-        return head(tokens.flatten(-2))
+            rows = self.heads["any"](tokens).flatten(-2)
+        else:
+            head = self.heads["any"] if "any" in self.heads else self.heads[f"rows{length}"]
+            rows = head(tokens.flatten(-2))
+        return rows
 
     def loss(
         self, x: Float[Tensor, "B C L"], generator: torch.Generator | None = None, step: int | None = None

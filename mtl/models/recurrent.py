@@ -10,8 +10,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from mtl.config import RecurrentEncoder
-from mtl.models.base import Features, StagedEncoder, Window
+from mtl.models.base import StagedEncoder, Window
 from mtl.models.dropout import drop
+from mtl.models.features import Features
 from mtl.models.heads import JointForecastHead, LinearHead
 
 

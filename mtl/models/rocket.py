@@ -15,9 +15,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from mtl.config import RocketEncoder
-from mtl.models.base import Features, StagedEncoder, Window
+from mtl.models.base import StagedEncoder, Window
 from mtl.models.draws import drawn
 from mtl.models.dropout import drop
+from mtl.models.features import Features
 from mtl.models.normalisation import normalise
 
 POOLS = 5
@@ -37,7 +38,8 @@ class ResidualBlock(nn.Module):
         self.down = nn.Linear(2 * width, width)
 
     def forward(self, x: Float[Tensor, "B C D"], rate: float) -> Float[Tensor, "B C D"]:
-        return x + self.down(drop(F.gelu(self.up(self.norm(x))), rate))
+        change: Tensor = self.down(drop(F.gelu(self.up(self.norm(x))), rate))
+        return x + change
 
 
 class Rocket(StagedEncoder):
@@ -86,10 +88,11 @@ class Rocket(StagedEncoder):
             pool(F.conv1d(sequences, weight, bias, padding=half * dilation, dilation=dilation))
             for dilation, weight, bias in zip(self.dilations, self.weights, self.biases, strict=True)
         ]
-        return torch.cat(pooled, dim=1).unflatten(0, x.shape[:2]), Window(tuple(x.shape), mean, std)
+        return torch.unflatten(torch.cat(pooled, dim=1), 0, x.shape[:2]), Window(tuple(x.shape), mean, std)
 
     def stage(self, number: int, tensor: Float[Tensor, "B C _"], rate: float) -> Float[Tensor, "B C D"]:
-        return self.embedding(tensor) if number == 0 else self.blocks[number - 1](tensor, rate)
+        features: Tensor = self.embedding(tensor) if number == 0 else self.blocks[number - 1](tensor, rate)
+        return features
 
     def end(self, tensor: Float[Tensor, "B C D"], window: Window) -> Features:
         return Features(self.norm(tensor).unsqueeze(2), window.mean, window.std)

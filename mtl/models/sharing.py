@@ -12,7 +12,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from mtl.models.base import Encoder, Features, StagedEncoder
+from mtl.models.base import Encoder, StagedEncoder
+from mtl.models.features import Features
 
 
 class Trunk(nn.Module, ABC):

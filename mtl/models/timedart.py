@@ -10,8 +10,9 @@ from torch import Tensor, nn
 
 from mtl.config import TimeDartEncoder
 from mtl.models.attention import attend
-from mtl.models.base import Features, StagedEncoder, Window
+from mtl.models.base import StagedEncoder, Window
 from mtl.models.dropout import drop
+from mtl.models.features import Features
 from mtl.models.normalisation import normalise
 from mtl.models.patching import count_patches, patchify, position_encoding
 
@@ -33,11 +34,13 @@ class Block(nn.Module):
 
     def attend(self, x: Float[Tensor, "S N D"], causal: bool) -> Float[Tensor, "S N D"]:
         rate = self.attention_dropout if self.training else 0.0
-        return self.out(attend(self.qkv(x), self.heads, causal, rate))
+        mixed: Tensor = self.out(attend(self.qkv(x), self.heads, causal, rate))
+        return mixed
 
     def forward(self, x: Float[Tensor, "S N D"], causal: bool, rate: float) -> Float[Tensor, "S N D"]:
         x = self.norm1(x + drop(self.attend(x, causal), rate))
-        return self.norm2(x + drop(self.down(drop(F.gelu(self.up(x)), rate)), rate))
+        tokens: Tensor = self.norm2(x + drop(self.down(drop(F.gelu(self.up(x)), rate)), rate))
+        return tokens
 
 
 class TimeDart(StagedEncoder):
@@ -65,7 +68,8 @@ class TimeDart(StagedEncoder):
         """Placed tokens through the Transformer."""
         for block in self.blocks:
             tokens = block(tokens, causal, rate)
-        return self.norm(tokens)
+        mixed: Tensor = self.norm(tokens)
+        return mixed
 
     @property
     def stages(self) -> tuple[str, ...]:
@@ -83,7 +87,8 @@ class TimeDart(StagedEncoder):
     def stage(self, number: int, tensor: Float[Tensor, "S N _"], rate: float) -> Float[Tensor, "S N D"]:
         if number == 0:
             return self.place(self.embedding(tensor), rate)
-        return self.blocks[number - 1](tensor, self.causal or self.pretraining, rate)
+        tokens: Tensor = self.blocks[number - 1](tensor, self.causal or self.pretraining, rate)
+        return tokens
 
     def end(self, tensor: Float[Tensor, "S N D"], window: Window) -> Features:
         return Features(self.norm(tensor).unflatten(0, window.shape[:2]), window.mean, window.std)

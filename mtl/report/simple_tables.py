@@ -5,7 +5,7 @@ from mtl.report.select import best_method
 from mtl.report.sides import lost_mark
 from mtl.report.style import Table
 from mtl.report.words import DASH, change_text, confidence_text, metric_label, score_text, share_text, value_text
-from mtl.results.record import SimpleChoice
+from mtl.results.simple import SimpleChoice
 from mtl.results.statistics import Summary
 from mtl.results.verdicts import JudgedTask, Row, Side, SimpleResult, Unpaired
 

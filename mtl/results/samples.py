@@ -136,7 +136,7 @@ def _may_hold(group: pq.RowGroupMetaData, task: str) -> bool:
     """Says whether a group of rows may hold some of a task, by the least and the greatest of its names."""
     statistics = group.column(LOSSES_SCHEMA.get_field_index("task")).statistics
     if statistics is None or not statistics.has_min_max:
-        return group.num_rows > 0
+        return bool(group.num_rows > 0)
     return bool(statistics.min <= task <= statistics.max)
 
 

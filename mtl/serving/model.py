@@ -59,7 +59,7 @@ class LoadedModel:
         first = specs[0]
         ahead = max(spec.rows_ahead for spec in specs)
         batches = given(first.input, samples, self._layout(first), ahead)
-        parts = torch.arange(len(batches)).split(batch_size)
+        parts = torch.split(torch.arange(len(batches)), batch_size)
         names = [spec.name for spec in specs]
         return outputs(self.network.model, (batches.gather(index, ahead)[0] for index in parts), names)
 

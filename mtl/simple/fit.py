@@ -99,7 +99,7 @@ def _val_target(data: TaskSet, task: str) -> Tensor:
         return target
     valid = pool.targets[task].valid
     places = torch.arange(len(pool)) if valid is None else valid.nonzero().squeeze(1)
-    return torch.cat([pool.batch(block).target(task) for block in places.split(1024)])
+    return torch.cat([pool.batch(block).target(task) for block in torch.split(places, 1024)])
 
 
 def _better(metric: str, value: float, than: float) -> bool:

@@ -53,7 +53,7 @@ class Scale:
     @classmethod
     def of(cls, features: Float[Tensor, "n P"]) -> "Scale":
         mean = features.mean(dim=0, dtype=torch.float64)
-        blocks = features.split(4096)
+        blocks = torch.split(features, 4096)
         variance = sum((block.double() - mean).square().sum(dim=0) for block in blocks) / len(features)
         assert isinstance(variance, Tensor)
         std = variance.sqrt()
@@ -159,14 +159,14 @@ def logistic_maps(features: Float[Tensor, "n P"], questions: list[Question]) -> 
 
     for penalty in penalties:
         _minimise(partial(objective, penalty), [weight, bias], iterations)
-        parts = zip(weight.detach().split(sizes), bias.detach().split(sizes), strict=True)
+        parts = zip(torch.split(weight.detach(), sizes), torch.split(bias.detach(), sizes), strict=True)
         yield [scale.unscaled(part, offset, penalty) for part, offset in parts]
 
 
 def _objective(
     logits: Tensor, weight: Tensor, penalty: float, questions: list[Question], sizes: list[int]
 ) -> Float[Tensor, ""]:
-    losses = [question.loss(part) for question, part in zip(questions, logits.split(sizes, dim=1), strict=True)]
+    losses = [question.loss(part) for question, part in zip(questions, torch.split(logits, sizes, dim=1), strict=True)]
     return torch.stack(losses).sum() + penalty / 2 * weight.square().sum()
 
 

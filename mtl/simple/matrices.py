@@ -57,7 +57,7 @@ class Matrices:
         key = split, pool.name, what.features.kind, most
         if key not in self._known:
             few = pool.at_most(most)
-            blocks = torch.arange(len(few)).split(BLOCK)
+            blocks = torch.split(torch.arange(len(few)), BLOCK)
             self._known[key] = torch.cat([what.module(few.batch(block).x) for block in blocks])
         return self._known[key]
 

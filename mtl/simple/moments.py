@@ -53,8 +53,8 @@ class Moments:
             return self
         length = self.inputs.shape[0] // channels
         own = torch.arange(channels)
-        inputs = self.inputs.unflatten(0, (channels, length)).unflatten(2, (channels, length))[own, :, own]
-        cross = self.cross.unflatten(0, (channels, length))[own, :, own]
+        inputs = _by_channel(self.inputs, channels, length)[own, :, own]
+        cross = torch.unflatten(self.cross, 0, (channels, length))[own, :, own]
         return Moments(self.count, False, inputs, cross, self.squares)
 
 
@@ -75,7 +75,7 @@ def pool_moments(pool: Pool, horizons: dict[str, int], joint: bool) -> dict[str,
         if valid is not None:
             chosen[:, column] = valid
     sums: dict[str, Moments] = {}
-    patterns, which = chosen.unique(dim=0, return_inverse=True)
+    patterns, which = torch.unique(chosen, dim=0, return_inverse=True)
     for number, pattern in enumerate(patterns.tolist()):
         members = [name for name, inside in zip(names, pattern, strict=True) if inside]
         if not members:
@@ -91,13 +91,13 @@ def pool_moments(pool: Pool, horizons: dict[str, int], joint: bool) -> dict[str,
 def _accumulate(pool: Pool, places: Int[Tensor, " n"], horizon: int, joint: bool) -> Moments:
     """Sums over the windows at `places`."""
     inputs: Tensor | None = None
-    for block in places.split(BLOCK):
+    for block in torch.split(places, BLOCK):
         x, y = pool.samples.gather(block, horizon)
         assert y is not None, "rows follow a window"
         x, y = x.double(), y.double()
         if joint:
             flat = x.flatten(1)
-            parts = flat.T @ flat, (flat.T @ y.flatten(1)).unflatten(1, y.shape[1:]), y.square().sum(0)
+            parts = flat.T @ flat, torch.unflatten(flat.T @ y.flatten(1), 1, y.shape[1:]), y.square().sum(0)
         else:
             by_channel = x.transpose(0, 1)  # [C, B, L]
             turned = by_channel.transpose(1, 2)
@@ -153,10 +153,16 @@ def without_level(moments: Moments, targets: Sequence[int], level: Float64[Tenso
         return Problem(moments.count, take @ inputs @ take.T, less, rest)
     width = moments.inputs.shape[0]
     channels = width // length
-    blocks = moments.inputs.unflatten(0, (channels, length)).unflatten(2, (channels, length))
+    blocks = _by_channel(moments.inputs, channels, length)
     blocks = torch.einsum("ab,cbde->cade", take, blocks)
     both = torch.einsum("cade,fe->cadf", blocks, take).reshape(width, width)
-    of_target = moments.inputs.unflatten(1, (channels, length))[:, chosen] @ level  # [P, T]: Σ x μ of each target
-    by_input = (moments.cross[:, chosen] - of_target[..., None]).unflatten(0, (channels, length))
+    # [P, T]: Σ x μ of each target
+    of_target = torch.unflatten(moments.inputs, 1, (channels, length))[:, chosen] @ level
+    by_input = torch.unflatten(moments.cross[:, chosen] - of_target[..., None], 0, (channels, length))
     joined = torch.einsum("ab,cbth->cath", take, by_input).reshape(1, width, -1)
     return Problem(moments.count, both[None], joined, rest.reshape(1, -1))
+
+
+def _by_channel(inputs: Float64[Tensor, "P P"], channels: int, length: int) -> Float64[Tensor, "C L C L"]:
+    """Splits the rows and the columns of a joint G, [C·L, C·L], into channels and rows of a window."""
+    return inputs.reshape(channels, length, channels, length)

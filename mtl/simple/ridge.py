@@ -21,7 +21,8 @@ def solve(problem: Problem, penalty: float) -> Float64[Tensor, "M P O"]:
     shifted = inputs + torch.diag_embed((penalty * size)[:, None].expand_as(diagonal))
     factor, failed = torch.linalg.cholesky_ex(shifted)
     if bool(failed.any()):  # rounding can leave G a little indefinite
-        return torch.linalg.solve(shifted, problem.cross)
+        solved: Tensor = torch.linalg.solve(shifted, problem.cross)
+        return solved
     return torch.cholesky_solve(problem.cross, factor)
 
 

@@ -190,7 +190,7 @@ class SampleModels:
         single = isinstance(form, NumberForm) or form.single
         classes = None if single else spec.outputs
         sums = 1 if classes is None or classes == 2 else classes
-        if isinstance(form, LabelForm) and len(train.target.unique()) < form.classes:
+        if isinstance(form, LabelForm) and len(torch.unique(train.target)) < form.classes:
             skipped["boosting"] = "the samples that trees are fitted on lack a class"
             return None
         rounds = affordable_rounds(len(train.features), width, sums)
@@ -211,7 +211,7 @@ class SampleModels:
 
     def _best_rounds(self, spec: TaskSpec, form: LabelForm | NumberForm, scores: TreeScores, val: Part) -> int:
         """Number of first rounds with the best validation value, of equal ones the smallest."""
-        blocks = [scores.by_round(block).cumsum(dim=1) for block in val.features.split(1024)]
+        blocks = [scores.by_round(block).cumsum(dim=1) for block in torch.split(val.features, 1024)]
         sums = torch.cat(blocks) + scores.start  # [m, R, O]
         there = sums.shape[1]
         values = {}

@@ -14,8 +14,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from mtl.config.tasks import BinaryTask, Task
+from mtl.results.numbers import Metrics
 from mtl.tasks.answers import Classes
-from mtl.tasks.base import Criterion, Detail, LabelSpec, Metrics, weighted_mean
+from mtl.tasks.base import Criterion, Detail, LabelSpec, weighted_mean
 from mtl.tasks.classification import TINY, class_counts
 from mtl.tasks.context import AtSource, Heads, Oracle
 from mtl.tasks.forms import LabelForm

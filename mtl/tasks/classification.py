@@ -15,8 +15,9 @@ from torch.nn import functional
 
 from mtl.config.tasks import ClassificationTask, Task
 from mtl.errors import DataError
+from mtl.results.numbers import Metrics
 from mtl.tasks.answers import Classes
-from mtl.tasks.base import Criterion, Detail, LabelSpec, Metrics, weighted_mean
+from mtl.tasks.base import Criterion, Detail, LabelSpec, weighted_mean
 from mtl.tasks.context import AtSource, Heads, Oracle
 from mtl.tasks.forms import LabelForm
 from mtl.tasks.label_scores import label_metrics, label_optimum

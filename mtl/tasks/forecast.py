@@ -15,8 +15,9 @@ from mtl.config.linear_map import Channels, Level
 from mtl.config.losses import ErrorLoss, QuantileLoss
 from mtl.config.tasks import ForecastTask, Task
 from mtl.results.examples import Example, Window
+from mtl.results.numbers import Metrics
 from mtl.tasks.answers import Numbers
-from mtl.tasks.base import Criterion, Detail, Metrics, RegressionSpec, TaskSpec, weighted_mean
+from mtl.tasks.base import Criterion, Detail, RegressionSpec, TaskSpec, weighted_mean
 from mtl.tasks.context import AtSource, Heads, Oracle
 from mtl.tasks.error_losses import error_of, guess_of, mean_error, nearest_metric
 from mtl.tasks.forecast_scores import forecast_metrics, forecast_optimum

@@ -11,7 +11,8 @@ from jaxtyping import Int
 from torch import Tensor
 
 from mtl.config.losses import levels_problem
-from mtl.tasks.base import Criterion, Metrics, RegressionSpec
+from mtl.results.numbers import Metrics
+from mtl.tasks.base import Criterion, RegressionSpec
 from mtl.tasks.context import Oracle
 from mtl.tasks.quantile_loss import QuantileCriterion
 from mtl.tasks.quantile_scores import normal_crps

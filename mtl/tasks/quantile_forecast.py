@@ -16,8 +16,9 @@ from mtl.config.losses import MEDIAN, QuantileLoss
 from mtl.config.tasks import ForecastTask, Task
 from mtl.errors import DataError
 from mtl.results.examples import Example, Window
+from mtl.results.numbers import Metrics
 from mtl.tasks.answers import Numbers
-from mtl.tasks.base import Detail, Metrics, weighted_mean
+from mtl.tasks.base import Detail, weighted_mean
 from mtl.tasks.context import AtSource
 from mtl.tasks.forecast import RowsAhead
 from mtl.tasks.forecast_scores import CHUNK, ForecastScores
@@ -53,7 +54,7 @@ class QuantileForecast(OfQuantiles, RowsAhead):
 
     def quantiles(self, prediction: Float[Tensor, "n T _"]) -> Float[Tensor, "n T H Q"]:
         """Predicted quantiles in ascending order."""
-        return without_crossing(prediction.unflatten(-1, (self.horizon, len(self.levels))))
+        return without_crossing(torch.unflatten(prediction, -1, (self.horizon, len(self.levels))))
 
     def point(self, prediction: Float[Tensor, "n T _"]) -> Float[Tensor, "n T H"]:
         """The median."""

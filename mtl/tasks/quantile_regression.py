@@ -14,8 +14,9 @@ from torch import Tensor, nn
 from mtl.config.losses import MEDIAN, QuantileLoss
 from mtl.config.tasks import RegressionTask, Task
 from mtl.errors import DataError
+from mtl.results.numbers import Metrics
 from mtl.tasks.answers import Numbers
-from mtl.tasks.base import Detail, Metrics, weighted_mean
+from mtl.tasks.base import Detail, weighted_mean
 from mtl.tasks.context import AtSource, Heads
 from mtl.tasks.forms import NumberForm
 from mtl.tasks.of_quantiles import OfQuantiles

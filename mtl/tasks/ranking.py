@@ -138,7 +138,7 @@ def operating_points(ranking: Ranking, at_most: int = MOST_POINTS) -> dict[str, 
         wanted = torch.linspace(float(way[0]), float(way[-1]), at_most, dtype=torch.float64)
         kept = torch.searchsorted(way.double(), wanted).clamp(max=count - 1)
         kept[0], kept[-1] = 0, count - 1
-        kept = kept.unique()
+        kept = torch.unique(kept)
         true_positives, false_positives = true_positives[kept], false_positives[kept]
     return {
         "true_positives": true_positives.tolist(),

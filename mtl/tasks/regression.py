@@ -15,8 +15,9 @@ from torch import Tensor, nn
 from mtl.config.losses import ErrorLoss, QuantileLoss
 from mtl.config.tasks import RegressionTask, Task
 from mtl.errors import DataError
+from mtl.results.numbers import Metrics
 from mtl.tasks.answers import Numbers
-from mtl.tasks.base import Criterion, Detail, Metrics, RegressionSpec, TaskSpec, weighted_mean
+from mtl.tasks.base import Criterion, Detail, RegressionSpec, TaskSpec, weighted_mean
 from mtl.tasks.context import AtSource, Heads, Oracle
 from mtl.tasks.error_losses import error_of, guess_of, nearest_metric
 from mtl.tasks.forms import NumberForm

@@ -8,7 +8,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from mtl.errors import DataError
-from mtl.tasks.base import Detail, Metrics
+from mtl.results.numbers import Metrics
+from mtl.tasks.base import Detail
 from mtl.tasks.undefined import Undefined, split_undefined
 
 SHARES = 10

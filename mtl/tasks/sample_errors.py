@@ -53,11 +53,12 @@ def label_errors(
         case "brier":
             return (logits.sigmoid() - truth.double()).square()
         case "balanced_accuracy":
-            score = _mean([_recall(predicted, truth, label) for label in truth.unique().tolist()])
+            score = _mean([_recall(predicted, truth, label) for label in torch.unique(truth).tolist()])
         case "f1":
             score = _f1(predicted, truth, 1)
         case "macro_f1":
-            score = _mean([_f1(predicted, truth, label) for label in torch.cat([predicted, truth]).unique().tolist()])
+            labels = torch.unique(torch.cat([predicted, truth])).tolist()
+            score = _mean([_f1(predicted, truth, label) for label in labels])
         case "auc":
             score = auc_values(logits, truth == 1)
         case "macro_auc":
@@ -129,7 +130,7 @@ def average_precision_values(
     if count == 0:
         return None
     y = positive.double()
-    place = (-scores).unique(return_inverse=True)[1]  # 0 for the highest of the distinct scores
+    place = torch.unique(-scores, return_inverse=True)[1]  # 0 for the highest of the distinct scores
     levels = int(place.max()) + 1
     here = torch.zeros(levels, dtype=torch.float64).index_add_(0, place, y)
     every = torch.bincount(place, minlength=levels).cumsum(0).double()

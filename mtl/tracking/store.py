@@ -26,7 +26,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from urllib3.exceptions import ResponseError
 
 from mtl.tracking.address import database_file, state_folder, without_password
-from mtl.tracking.records import DataUsed, Point
+from mtl.tracking.points import Point
+from mtl.tracking.records import DataUsed
 
 METRICS_A_BATCH = 1000
 PARAMS_A_BATCH = 100

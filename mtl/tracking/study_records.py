@@ -14,7 +14,8 @@ from mtl.paths import STUDIES, TRIALS
 from mtl.results.history import History
 from mtl.results.study import FILE, Budgets, Spec, Trial, read_study
 from mtl.tracking.identity import digest, flat
-from mtl.tracking.records import Point, Record
+from mtl.tracking.points import Point
+from mtl.tracking.records import Record
 
 STATUS = {"complete": "FINISHED", "infeasible": "FINISHED", "pruned": "KILLED", "failed": "FAILED"}
 """State of a trial that came to an end → status of its run."""

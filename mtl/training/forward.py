@@ -11,7 +11,7 @@ from torch.func import functional_call
 
 from mtl.balancing.base import Pass
 from mtl.data.loading.pools import Pool
-from mtl.models.build import MultiTaskModel
+from mtl.models.multitask import MultiTaskModel
 from mtl.tasks.base import TaskSpec
 from mtl.training.losses import PoolLosses
 from mtl.types import Batch, Predictions

@@ -8,7 +8,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from mtl.data.loading.pools import Pool
-from mtl.models.build import MultiTaskModel
+from mtl.models.multitask import MultiTaskModel
 from mtl.results.history import LookaheadMeans
 from mtl.results.numbers import Metrics
 from mtl.tasks.base import TaskSpec

@@ -87,7 +87,7 @@ class StackedLoss(nn.Module):
             columns = torch.tensor([self.column[name] for name in stack.tasks], device=device)
             places = torch.tensor([self.place[name] for name in stack.tasks], device=device)
             which = [self.tasks.index(name) for name in stack.tasks]
-        losses = self.criterion(stack.values, _columns(batch.tables[self.table].values, columns), which)
+        losses: Tensor = self.criterion(stack.values, _columns(batch.tables[self.table].values, columns), which)
         if batch.valid is None:
             return losses.mean(dim=0)
         mask = _columns(batch.valid, places)

@@ -36,7 +36,7 @@ def predict(model: Predictor, pools: list[Pool]) -> dict[str, tuple[Tensor, Tens
 
 def _inputs(pool: Pool, device: torch.device, ahead: dict[str, list[Tensor]]) -> Iterator[Float[Tensor, "B *S"]]:
     """Inputs of a pool in order; the rows that follow them, where a task predicts those, are put into `ahead`."""
-    for index in torch.arange(len(pool)).split(CHUNK):
+    for index in torch.split(torch.arange(len(pool)), CHUNK):
         batch = pool.batch(index.to(device))
         for name, target in batch.ahead.items():
             ahead.setdefault(name, []).append(target.cpu())

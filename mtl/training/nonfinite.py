@@ -8,7 +8,7 @@ from torch import Tensor
 
 from mtl.data.loading.pools import Pool
 from mtl.errors import UserError
-from mtl.models.build import MultiTaskModel
+from mtl.models.multitask import MultiTaskModel
 from mtl.training.tally import Tally
 
 CHECK_EVERY = 50

@@ -9,8 +9,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from mtl.data.loading.pools import Pool
-from mtl.models.build import Pretrainer
 from mtl.models.draws import drawing_for
+from mtl.models.pretraining import Pretrainer
 from mtl.results.history import PretrainingEpoch, PretrainingLoss
 from mtl.seeding import stable_seed
 from mtl.training.checkpoint import Checkpoint
@@ -153,7 +153,7 @@ def pretext_loss(
     count = 0
     for pool in pools:
         index: Tensor
-        for index in torch.arange(len(pool)).split(CHUNK):
+        for index in torch.split(torch.arange(len(pool)), CHUNK):
             share = team.share(len(index))
             with drawing_for(share):
                 part = pool.batch(index[share.begin : share.end].to(device)).x

@@ -14,7 +14,7 @@ from mtl.config.grouping import DataMapConfig
 from mtl.data.loading.pools import Pool
 from mtl.grouping.datamap import PoolMap
 from mtl.grouping.maps import PoolArrays, write_maps
-from mtl.models.build import MultiTaskModel
+from mtl.models.multitask import MultiTaskModel
 from mtl.tasks.base import TaskSpec
 from mtl.tasks.every import by_kind
 from mtl.types import Batch, Predictions
@@ -84,7 +84,7 @@ class Recorder(nn.Module):
             model.eval()
             device = next(model.parameters()).device
             for pool in pools:
-                for index in torch.arange(len(pool), device=device).split(CHUNK):
+                for index in torch.split(torch.arange(len(pool), device=device), CHUNK):
                     batch = pool.batch(index)
                     self.observe(epoch, batch, model(batch.x, pool.tasks))
         for datamap in self.maps.values():

@@ -11,7 +11,7 @@ from mtl.balancing.base import Balancer
 from mtl.data.loading.pools import Pool
 from mtl.data.loading.sampling import JointPlan
 from mtl.errors import UserError
-from mtl.models.build import MultiTaskModel
+from mtl.models.multitask import MultiTaskModel
 from mtl.results.history import Epoch, Start
 from mtl.tasks.base import TaskSpec
 from mtl.training.average import Average

@@ -73,7 +73,7 @@ class Team:
         with answered():
             dist.all_reduce(flat)
         loss.copy_(flat[:1])
-        for gradient, summed in zip(gradients, flat[1:].split([g.numel() for g in gradients]), strict=True):
+        for gradient, summed in zip(gradients, torch.split(flat[1:], [g.numel() for g in gradients]), strict=True):
             gradient.copy_(summed.view_as(gradient))
 
     def total(self, value: Tensor) -> Tensor:

@@ -89,4 +89,5 @@ def read(
 def _wave(frequency: np.ndarray, seconds: np.ndarray, chance: np.random.Generator) -> np.ndarray:
     """[W, L, 1] sine waves of these frequencies (turns a second), each from a place of its own."""
     start = chance.uniform(0.0, 2 * np.pi, (len(frequency), 1))
-    return np.sin(2 * np.pi * frequency[:, None] * seconds + start)[:, :, None]
+    wave: np.ndarray = np.sin(2 * np.pi * frequency[:, None] * seconds + start)
+    return wave[:, :, None]

@@ -74,4 +74,5 @@ class ResNet(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Samples, z-scored → [B, D], the mean of the last stage over all places."""
         x = F.relu(self.norm(self.first(x)))
-        return self.blocks(x).flatten(2).mean(dim=2)
+        x = self.blocks(x)
+        return x.flatten(2).mean(dim=2)

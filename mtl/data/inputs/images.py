@@ -173,7 +173,7 @@ def _of_pixels(source: ImageSet, train: Tensor) -> Scaler:
     """Scaler from the counts of the 256 values in each channel: exact, and no pixel becomes a float."""
     channels = source.images.shape[1]
     counts = torch.zeros(channels, LEVELS, dtype=torch.int64)
-    for chosen in train.nonzero().squeeze(1).split(CHUNK):
+    for chosen in torch.split(train.nonzero().squeeze(1), CHUNK):
         images = source.images[chosen]
         for channel in range(channels):
             counts[channel] += torch.bincount(images[:, channel].reshape(-1), minlength=LEVELS)

@@ -88,7 +88,7 @@ class TaskAtSource:
         strata = values if classes and values is not None else torch.zeros(len(numbers), dtype=torch.int64)
         drawer = generator(seed, self.name, "train_fraction")
         kept = []
-        for stratum in strata.unique():
+        for stratum in torch.unique(strata):
             members = (strata == stratum).nonzero().squeeze(1)
             count = max(1, round(share * len(members)))
             kept.append(members[torch.randperm(len(members), generator=drawer)[:count]])

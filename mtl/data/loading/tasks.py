@@ -107,7 +107,7 @@ def _pools(
                 break
             common = int(torch.isin(samples[name], union, assume_unique=True).sum())
             if common >= SHARED_SAMPLES * len(union):
-                shelves[position] = ([*members, name], torch.cat([union, samples[name]]).unique())
+                shelves[position] = ([*members, name], torch.unique(torch.cat([union, samples[name]])))
                 break
         else:
             shelves.append(([name], samples[name]))

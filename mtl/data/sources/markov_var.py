@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Int
+from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,8 @@ def log_likelihood(model: MarkovVar, values: Float[np.ndarray, "R C"]) -> Float[
     mean = np.einsum("kcd,rd->rkc", model.dynamics, before) + model.intercept
     standard = (values[:, None] - mean) / model.noise
     normaliser = np.log(model.noise).sum(axis=-1) + 0.5 * model.start.size * np.log(2 * np.pi)
-    return -0.5 * (standard**2).sum(axis=-1) - normaliser
+    likelihood: NDArray[np.float64] = -0.5 * (standard**2).sum(axis=-1) - normaliser
+    return likelihood
 
 
 def filter_regimes(model: MarkovVar, values: Float[np.ndarray, "R C"]) -> Float[np.ndarray, "R K"]:
@@ -73,7 +75,7 @@ def filter_regimes(model: MarkovVar, values: Float[np.ndarray, "R C"]) -> Float[
     scores = log_likelihood(model, values)
     # Only ratios within a row matter; the largest becomes 1, so that no row underflows as a whole.
     likelihood = np.exp(scores - scores.max(axis=1, keepdims=True))
-    filtered = np.empty_like(likelihood)
+    filtered: NDArray[np.float64] = np.empty_like(likelihood)
     prior = model.initial
     for t, evidence in enumerate(likelihood):
         posterior = prior * evidence

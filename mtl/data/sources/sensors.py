@@ -28,6 +28,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
+from numpy.typing import NDArray
 
 from mtl.config.sensors import WEAR, SensorsSource
 from mtl.data.sources import planted
@@ -104,7 +105,8 @@ def build_chain(config: SensorsSource, channels: int, shift: int) -> MarkovVar:
 
 def is_fault(regimes: int) -> Bool[np.ndarray, " K"]:
     """Mask of the faulty regimes: the odd ones, at least a third of all."""
-    return np.arange(regimes) % 2 == 1
+    faulty: NDArray[np.bool_] = np.arange(regimes) % 2 == 1
+    return faulty
 
 
 def mix(relatedness: float, main: Float[np.ndarray, "n K"], side: Float[np.ndarray, "n K"]) -> Float[np.ndarray, "n K"]:

@@ -91,7 +91,7 @@ class RidgeForecast(nn.Module):
             case "own":
                 ahead = torch.einsum("btl,tlh->bth", x[:, self.targets], self.weight)
             case "all":
-                ahead = (x.flatten(1) @ self.weight).unflatten(1, (len(self.targets), self.horizon))
+                ahead = torch.unflatten(x.flatten(1) @ self.weight, 1, (len(self.targets), self.horizon))
             case _:
                 assert_never(self.channels)
         return ahead + level[:, self.targets, None]

@@ -101,4 +101,4 @@ class TreeScores(nn.Module):
             asked = values.gather(1, self.feature[node].long())
             left = (asked <= self.threshold[node]) | (asked.isnan() & self.missing_left[node])
             node = torch.where(left, self.left[node], self.right[node]).long()
-        return self.value[node].unflatten(1, self.roots.shape)
+        return torch.unflatten(self.value[node], 1, self.roots.shape)
