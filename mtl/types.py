@@ -30,7 +30,7 @@ class Prepared:
     columns: list[str]
     window: int | None
     borders: tuple[int, int, int] | None
-    """Series: rows [0, a) train, [a, b) validation, [b, c) test. Stored windows: None."""
+    """Series: rows [0, a) train, [a, b) validation, [b, c) test. Stored windows, and a series with `segments`: None."""
     fold: Int[Tensor, " W"] | None
     """Stored windows: -1 is a test window, 0 to F - 1 the fold that it is held out with, F a window that always trains;
     seed s validates on fold s mod F."""
@@ -57,6 +57,11 @@ class Prepared:
     NaN is missing."""
     oracle_numbers: dict[str, Float[Tensor, " n"]] = field(default_factory=dict)
     """Numeric target → E[target | rows ≤ t] for the same rows t as `oracle_forecast`."""
+    segments: Int[Tensor, "G 4"] | None = None
+    """Series of G series laid end to end, which no window crosses: first row of each, and the end rows of its train,
+    validation and test parts; None for one series, which has `borders`."""
+    segment_names: list[str] = field(default_factory=list)
+    """Name of each of the G series."""
 
     @property
     def rows(self) -> int:

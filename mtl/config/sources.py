@@ -2,8 +2,9 @@
 
 from collections.abc import Collection
 from typing import Annotated, ClassVar, Literal
+from zoneinfo import ZoneInfo
 
-from pydantic import Field, JsonValue, model_validator
+from pydantic import AfterValidator, Field, JsonValue, field_validator, model_validator
 
 from mtl.config.common import (
     Folds,
@@ -14,10 +15,19 @@ from mtl.config.common import (
     Section,
     Seed,
 )
+from mtl.config.date_format import date_format_problem
 from mtl.config.images import Cifar10Source, Cifar100Source, DigitsSource, MnistSource
 from mtl.config.inputs import WINDOWS, InputKind, SourceBase
 from mtl.config.regressions import RegressionsSource
 from mtl.config.sensors import SensorsSource
+
+
+def _known_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):  # No such place; no name of a file.
+        raise ValueError(f"should be a place in the IANA database, such as Europe/Berlin; found {name!r}") from None
+    return name
 
 
 class FractionBorders(Section):
@@ -68,7 +78,14 @@ class SeriesSource(SourceBase):
     date: str | None = "date"
     """Column with the time stamps; null when there is none."""
     date_format: str | None = None
-    """Format of the time stamps, as in strftime (%d.%m.%Y %H:%M); null works it out from the first one."""
+    """Form of the time stamps, as in strftime (%d.%m.%Y %H:%M), `ISO8601`, or `number`; null takes the one form that
+    all rows prove. Two-digit years from 69 on are 19xx, others 20xx."""
+    time_zone: Annotated[str, AfterValidator(_known_zone)] | None = None
+    """Place whose clock the stamps were read from (Europe/Berlin): the hour that it repeats in autumn is told apart by
+    the order of the rows. Null for stamps in UTC, with an offset, or of a clock that is never changed."""
+    id: str | Annotated[list[str], Field(min_length=1)] | None = None
+    """Column, or columns, whose values tell the series of a long table apart (`store`): the rows of each are a series
+    of its own, with `borders` of its own, which no window crosses."""
     values: list[str] | None = None
     """Value columns; null takes every column but `date`, `labels` and `targets`."""
     labels: list[str] = []
@@ -93,6 +110,26 @@ class SeriesSource(SourceBase):
     on_constant: Literal["error", "keep", "drop"] = "error"
     borders: FractionBorders | RowBorders = FractionBorders()
 
+    @field_validator("date_format")
+    @classmethod
+    def _tells_a_time(cls, form: str | None) -> str | None:
+        problem = None if form is None else date_format_problem(form)
+        if problem is not None:
+            raise ValueError(problem)
+        return form
+
+    @model_validator(mode="after")
+    def _stamps_and_ids(self) -> "SeriesSource":
+        if self.time_zone is not None and self.date is None:
+            raise ValueError("time_zone is for time stamps, and `date` names no column of them")
+        others = {self.date: "date", **dict.fromkeys(self.values or [], "values")}
+        for column in self.ids:
+            if column in others:
+                raise ValueError(
+                    f"id should name columns that are no values, found {column!r}, which is in `{others[column]}`"
+                )
+        return self
+
     @model_validator(mode="after")
     def _exact_labels_are_labels(self) -> "SeriesSource":
         check_exact_labels(self.exact_labels, self.labels)
@@ -101,7 +138,7 @@ class SeriesSource(SourceBase):
     @model_validator(mode="after")
     def _targets_are_nothing_else(self) -> "SeriesSource":
         roles: dict[str, Collection[str | None]] = {
-            "date": [self.date], "values": self.values or [], "labels": self.labels,
+            "date": [self.date], "id": self.ids, "values": self.values or [], "labels": self.labels,
         }  # fmt: skip
         for target in self.targets:
             if self.targets.count(target) > 1:
@@ -113,6 +150,13 @@ class SeriesSource(SourceBase):
                         f"in `{role}` too: take it out of one of them"
                     )
         return self
+
+    @property
+    def ids(self) -> list[str]:
+        """Columns whose values tell the series of a long table apart."""
+        if self.id is None:
+            return []
+        return [self.id] if isinstance(self.id, str) else self.id
 
     @property
     def files(self) -> list[str]:

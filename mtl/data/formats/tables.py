@@ -55,6 +55,7 @@ def read_table(config: SeriesSource, root: Path) -> Table:
         raise DataError(f"{config.path}: the name should end in .csv, .csv.gz or .parquet.")
     wanted = {
         "date": [] if config.date is None else [config.date],
+        "id": config.ids,
         "labels": config.labels, "targets": config.targets, "values": config.values or [],
     }  # fmt: skip
     for setting, name in ((setting, name) for setting, names in wanted.items() for name in names):
@@ -121,7 +122,7 @@ def _read_csv(path: Path, config: SeriesSource) -> Table:
         twice = [name for name in names if names.count(name) > 1]
         if twice:
             raise DataError(f"{config.path}, line 1: column `{twice[0]}` is there more than once.")
-        text = [name for name in [config.date, *config.labels] if name in names]
+        text = [name for name in [config.date, *config.ids, *config.labels] if name in names]
         with warnings.catch_warnings():
             # pandas only warns when every row has more cells than the header, and drops the last ones.
             warnings.simplefilter("error", pd.errors.ParserWarning)

@@ -208,6 +208,10 @@ class Input(ABC, Generic[Data]):
         groups = self.groups
         return numbers if groups is None else groups[self.places(numbers, length)]
 
+    def latest(self, numbers: Int[Tensor, " n"], share: float) -> Int[Tensor, " m"]:
+        """The latest share of samples, at least one; of several series, of each."""
+        return numbers[-max(1, round(share * len(numbers))) :]
+
     @property
     def oracle(self) -> Oracle | None:
         """Outputs of the best possible predictor, where they are known."""

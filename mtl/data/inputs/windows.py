@@ -17,17 +17,16 @@ from mtl.config.tasks import Task
 from mtl.data.inputs.base import Input, Layout, Sampler, Samples, Scaler, part_of
 from mtl.data.inputs.contract import (
     MAX_VALUE,
-    columns_problem,
-    fold_tensor_problem,
     folds_problem,
     targets_problems,
 )
 from mtl.data.inputs.given import array_of, checked_rows, frame_of, wrong_shape
 from mtl.data.inputs.oracles import as_tensors, from_tensors
 from mtl.data.inputs.scaling import fit_rows, scores_problem
+from mtl.data.inputs.stretches import form_problems, parts_problem, rows_of, segment_of, stretches
 from mtl.errors import DataError, SettingError, shown
 from mtl.tasks.context import Oracle
-from mtl.types import Prepared, Split
+from mtl.types import SPLITS, Prepared, Split
 
 MOST_BLOCKS = 16
 """Most blocks of a series. Errors at the ends of neighbouring blocks depend on each other, less so in longer blocks: of
@@ -89,16 +88,18 @@ class WindowsInput(Input[Prepared]):
         return self.data.rows if self.data.fold is None else len(self.data.fold)
 
     def problems(self) -> list[str]:
-        form = self._form()
+        form = form_problems(self.data)
         if form:
             return form
-        parts = self._parts()
+        parts = folds_problem(self) if self.data.fold is not None else parts_problem(self.data)
         others = [problem for problem in (self._values(), parts, self._oracle()) if problem is not None]
         return [*others, *targets_problems(self, parts is None)]
 
     def tensors(self) -> dict[str, Tensor]:
         p = self.data
-        optional = {"fold": p.fold, "groups": p.groups, "oracle_forecast": p.oracle_forecast}
+        optional = {
+            "fold": p.fold, "groups": p.groups, "oracle_forecast": p.oracle_forecast, "segments": p.segments,
+        }  # fmt: skip
         known = as_tensors(p.oracle_labels, p.oracle_numbers)
         return {"values": p.values} | {name: tensor for name, tensor in optional.items() if tensor is not None} | known
 
@@ -112,7 +113,8 @@ class WindowsInput(Input[Prepared]):
             "oracle_labels": list(p.oracle_labels),
             "rows": p.rows,
         }
-        return facts | ({"oracle_numbers": list(p.oracle_numbers)} if p.oracle_numbers else {})
+        numbers = {"oracle_numbers": list(p.oracle_numbers)} if p.oracle_numbers else {}
+        return facts | numbers | ({"segment_names": p.segment_names} if p.segments is not None else {})
 
     @classmethod
     def from_kept(cls, meta: dict[str, Any], tensors: dict[str, Tensor], common: dict[str, Any]) -> "WindowsInput":
@@ -126,6 +128,8 @@ class WindowsInput(Input[Prepared]):
             units=meta["units"],
             oracle_forecast=tensors.get("oracle_forecast"),
             oracle_from=meta["oracle_from"],
+            segments=tensors.get("segments"),
+            segment_names=meta.get("segment_names", []),
             **from_tensors(meta, tensors),
         )
         return cls(prepared)
@@ -134,11 +138,9 @@ class WindowsInput(Input[Prepared]):
         p = self.data
         if p.fold is not None:
             return super().masks(fold)
-        if p.borders is None:
+        if p.borders is None and p.segments is None:
             raise DataError(f"{p.name}: has neither borders (a series) nor folds (stored windows).")
-        a, b, c = p.borders
-        row = torch.arange(p.rows)
-        return {"train": row < a, "val": (row >= a) & (row < b), "test": (row >= b) & (row < c)}
+        return {split: rows_of(p, split) for split in SPLITS}
 
     def _fit(self, fold: int) -> Scaler:
         train = self.masks(fold)["train"]
@@ -170,26 +172,15 @@ class WindowsInput(Input[Prepared]):
         if p.fold is not None:
             assert p.window is not None
             return part_of(p.fold, split, fold) * p.window + (p.window - length - ahead)
-        begin, stop = self._part(split)
-        # The first row of a target is the part's first row: the one after the window, or, of a target that belongs to
-        # the window, its last one. So windows of validation and test start before their part.
-        earliest = max(0, begin - length + (0 if ahead else 1))
-        return torch.arange(earliest, max(earliest, stop - length - ahead + 1))
+        return torch.cat([stretch.starts(length, ahead) for stretch in stretches(p, split)])
 
     def unlabelled(self, split: Split, fold: int, length: int | None) -> tuple[int, Int[Tensor, " n"]]:
         p = self.data
         if p.fold is not None:
             assert p.window is not None
             return p.window, part_of(p.fold, split, fold) * p.window
-        assert p.borders is not None and length is not None
-        begin, stop = self._part(split)
-        return length, torch.arange(begin, max(begin, stop - length + 1))
-
-    def _part(self, split: Split) -> tuple[int, int]:
-        """First row of a part of a series, and the row after its last."""
-        assert self.data.borders is not None
-        first, second, end = self.data.borders
-        return {"train": (0, first), "val": (first, second), "test": (second, end)}[split]
+        assert length is not None
+        return length, torch.cat([stretch.whole(length) for stretch in stretches(p, split)])
 
     def places(self, numbers: Int[Tensor, " n"], length: int) -> Int[Tensor, " n"]:
         return numbers // self.data.window if self.data.window is not None else numbers + length - 1
@@ -237,13 +228,27 @@ class WindowsInput(Input[Prepared]):
 
     def blocks(self, numbers: Int[Tensor, " n"], length: int, ahead: int) -> Int[Tensor, " n"]:
         """Block of each sample; a block of a series is a stretch of rows at which windows start, all equally long: at
-        most MOST_BLOCKS, none shorter than a window and the rows that follow it."""
+        most MOST_BLOCKS, none shorter than a window or the rows that follow it. Several series share MOST_BLOCKS
+        between them, at least one each, and count as independent of each other."""
         if not self.series:
             return super().blocks(numbers, length, ahead)
-        passed = numbers - numbers.min()
-        rows = int(passed.max()) + 1
-        count = max(1, min(MOST_BLOCKS, rows // max(length, ahead)))
-        return passed * count // rows
+        segment = segment_of(self.data, numbers)
+        present = segment.unique().tolist()
+        most = max(1, MOST_BLOCKS // len(present))
+        block, before = torch.zeros_like(numbers), 0
+        for member in present:
+            inside = segment == member
+            passed = numbers[inside] - numbers[inside].min()
+            rows = int(passed.max()) + 1
+            count = max(1, min(most, rows // max(length, ahead)))
+            block[inside] = before + passed * count // rows
+            before += count
+        return block
+
+    def latest(self, numbers: Int[Tensor, " n"], share: float) -> Int[Tensor, " m"]:
+        segment = segment_of(self.data, numbers)
+        parts = [numbers[segment == member] for member in segment.unique().tolist()]
+        return torch.cat([part[-max(1, round(share * len(part))) :] for part in parts])
 
     @property
     def oracle(self) -> Oracle | None:
@@ -263,28 +268,6 @@ class WindowsInput(Input[Prepared]):
         remedy = f": a shorter {shorter}, or other `borders`, may leave some" if self.series else ""
         return f" with {length} rows of input{wanted}{remedy}"
 
-    def _form(self) -> list[str]:
-        p = self.data
-        if not isinstance(p.values, Tensor) or p.values.ndim != 2 or p.values.dtype != torch.float64:
-            is_tensor = isinstance(p.values, Tensor)
-            actual = f"{p.values.dtype} {list(p.values.shape)}" if is_tensor else type(p.values).__name__
-            return [f"`values` should be a float64 tensor of rows × channels, found {actual}."]
-        problems = [columns_problem(p.columns, p.values.shape[1])]
-        if p.window is None:
-            if p.fold is not None or p.folds != 1:
-                problems.append("a series (`window` None) should have no `fold`, and `folds` 1.")
-        elif p.window < 1 or p.rows % p.window or p.rows == 0:
-            problems.append(f"`values` should hold whole windows of {p.window} rows, found {p.rows} rows.")
-        else:
-            windows = p.rows // p.window
-            problems.append(fold_tensor_problem(p.fold, windows, "window"))
-            if p.groups is not None:
-                groups = fold_tensor_problem(p.groups, windows, "window")
-                problems.append(None if groups is None else groups.replace("`fold`", "`groups`"))
-        if p.window is not None and p.borders is not None:
-            problems.append("stored windows have folds, so `borders` should be None.")
-        return [problem for problem in problems if problem is not None]
-
     def _values(self) -> str | None:
         p = self.data
         usable = p.values.abs() <= MAX_VALUE  # False for NaN.
@@ -301,20 +284,6 @@ class WindowsInput(Input[Prepared]):
         if window is None:
             return f"row {row} (counted from 0), column `{name}`"
         return f"window {row // window}, row {row % window} (counted from 0), column `{name}`"
-
-    def _parts(self) -> str | None:
-        p = self.data
-        if p.fold is not None:
-            return folds_problem(self)
-        if p.borders is None:
-            return "a series should have `borders`."
-        a, b, c = p.borders
-        if not 0 < a < b < c <= p.rows:
-            return (
-                f"too few rows: every part needs at least one, found train {a}, validation {b - a}, test {c - b} "
-                f"of {p.rows} rows."
-            )
-        return None
 
     def _oracle(self) -> str | None:
         p = self.data

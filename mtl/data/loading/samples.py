@@ -83,7 +83,7 @@ class TaskAtSource:
             return numbers
         values = self.values(numbers)
         if values is None and self.source.series:
-            return numbers[-max(1, round(share * len(numbers))) :]
+            return self.source.latest(numbers, share)
         classes = values is not None and not values.is_floating_point()
         strata = values if classes and values is not None else torch.zeros(len(numbers), dtype=torch.int64)
         drawer = generator(seed, self.name, "train_fraction")

@@ -14,7 +14,7 @@ from mtl.config.sources import FractionBorders, RowBorders, SeriesSource
 from mtl.data.formats.labels import class_numbers
 from mtl.data.formats.reading import check_count
 from mtl.data.formats.tables import Table, read_table
-from mtl.data.sources.timeline import order_in_time
+from mtl.data.timeline.order import Timeline, order_in_time, without_repeats
 from mtl.errors import DataError, shown
 from mtl.types import Prepared
 
@@ -26,7 +26,10 @@ def read(config: SeriesSource, name: str, root: Path) -> Prepared:
         DataError: the file cannot be used as it is and the config does not say what to do; names line and column.
     """
     table = read_table(config, root)
-    elsewhere = {config.date, *config.labels, *config.targets}
+    notes: list[str] = []
+    timeline = order_in_time(table, config, notes)
+    table = timeline.table
+    elsewhere = {config.date, *config.ids, *config.labels, *config.targets}
     columns = config.values or [column for column in table.frame.columns if column not in elsewhere]
     if not columns:
         raise DataError(
@@ -35,7 +38,6 @@ def read(config: SeriesSource, name: str, root: Path) -> Prepared:
         )
     read_as_numbers = [*columns, *config.targets]
     check_count(len(table.frame) * len(read_as_numbers), config.path)
-    notes: list[str] = []
     values = np.stack([_numbers(table, column) for column in read_as_numbers], axis=1)
     marked = np.isin(values, config.missing_markers) if config.missing_markers else np.zeros(values.shape, dtype=bool)
     # A target's missing cell is no target, and is never filled; values have to say what becomes of theirs.
@@ -45,11 +47,12 @@ def read(config: SeriesSource, name: str, root: Path) -> Prepared:
         _refuse_mean_of_markers(config, marked)
     else:
         values[marked] = np.nan
-    table, values, marked = order_in_time(table, values, marked, config, notes)
+    timeline, values, marked = without_repeats(timeline, values, marked, config, notes)
+    table = timeline.table
     values, numbers = values[:, : len(columns)], values[:, len(columns) :]
     values = _fill(table, columns, values, marked[:, : len(columns)], config, notes)
-    borders = _borders(config, len(values))
-    columns, values = _without_constants(table, columns, values, borders[0], config, notes)
+    segments = _segments(config, timeline)
+    columns, values = _without_constants(table, columns, values, segments, config, notes)
     labels, classes = {}, {}
     for label in config.labels:
         numbers_of, classes[label] = class_numbers(table.frame[label], label, notes, label in config.exact_labels)
@@ -59,7 +62,9 @@ def read(config: SeriesSource, name: str, root: Path) -> Prepared:
         values=torch.from_numpy(np.ascontiguousarray(values)),
         columns=columns,
         window=None,
-        borders=borders,
+        borders=None if config.ids else (int(segments[0, 1]), int(segments[0, 2]), int(segments[0, 3])),
+        segments=torch.from_numpy(segments) if config.ids else None,
+        segment_names=timeline.names,
         fold=None,
         folds=1,
         labels=labels,
@@ -150,31 +155,45 @@ def _fill(
     return values
 
 
-def _borders(config: SeriesSource, rows: int) -> tuple[int, int, int]:
+def _segments(config: SeriesSource, timeline: Timeline) -> np.ndarray:
+    """First row of each series and the end rows of its train, validation and test parts, int64 [G, 4]."""
+    starts = timeline.starts.tolist()
+    names = timeline.names or [None]
+    return np.array(
+        [
+            [start, *(start + end for end in _borders(config, stop - start, name))]
+            for start, stop, name in zip(starts[:-1], starts[1:], names, strict=True)
+        ]
+    )
+
+
+def _borders(config: SeriesSource, rows: int, name: str | None) -> tuple[int, int, int]:
     """End rows of train, validation and test, with the rounding of the published benchmarks."""
+    whose = "" if name is None else f" of {'`, `'.join(config.ids)} {shown(name)}"
     match config.borders:
         case FractionBorders(train=train, test=test):
             borders = int(rows * train), rows - int(rows * test), rows
         case RowBorders(train=a, val=b, test=c):
             if c > rows:
-                raise DataError(f"{config.path}: `borders.test` should be at most its {rows} rows, found {c}.")
+                raise DataError(f"{config.path}: `borders.test` should be at most its {rows} rows{whose}, found {c}.")
             borders = a, b, c
     if not 0 < borders[0] < borders[1] < borders[2]:
         raise DataError(
-            f"{config.path}: too few rows: {rows} cannot be cut into train, validation and test by these `borders`; "
-            "add rows or change their shares."
+            f"{config.path}: too few rows{whose}: {rows} cannot be cut into train, validation and test by these "
+            f"`borders`; add rows{'' if name is None else ', leave its rows out of the file,'} or change their shares."
         )
     return borders
 
 
 def _without_constants(
-    table: Table, columns: list[str], values: np.ndarray, train: int, config: SeriesSource, notes: list[str]
+    table: Table, columns: list[str], values: np.ndarray, segments: np.ndarray, config: SeriesSource, notes: list[str]
 ) -> tuple[list[str], np.ndarray]:
     """Deals with columns that never change in train: they have no scale."""
-    constant = values[:train].min(axis=0) == values[:train].max(axis=0)
+    train = np.concatenate([np.arange(start, end) for start, end in segments[:, :2]])
+    constant = values[train].min(axis=0) == values[train].max(axis=0)
     for number in np.flatnonzero(constant):
         column = columns[number]
-        place = f"{table.at(0, column)} to {table.unit} {table.lines[train - 1]}"
+        place = f"{table.at(0, column)} to {table.unit} {table.lines[train[-1]]}"
         if config.on_constant == "error":
             raise DataError(
                 f"{place}: the column is constant in train ({values[0, number]:g}); `on_constant` may be keep or drop."

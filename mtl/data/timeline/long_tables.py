@@ -1,0 +1,101 @@
+"""Long tables: several series below each other or row by row in turn, told apart by the values of a column.
+
+R rows.
+"""
+
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+
+from mtl.config.sources import SeriesSource
+from mtl.data.formats.tables import Table
+from mtl.errors import DataError
+
+SHARE = 0.2
+"""Share of rows with the stamp of an earlier row from which a table is surely a long one."""
+ROWS = 3
+"""Least mean number of rows of a series of a long table."""
+MOST_COLUMNS = 12
+"""Columns of few values that are looked at in pairs."""
+
+
+def series_of_rows(table: Table, config: SeriesSource) -> tuple[np.ndarray | None, list[str]]:
+    """Number of the series of each row [R], and the series' names, in the order in which they appear in the file; None
+    without `id`.
+
+    Raises:
+        DataError: an empty cell in a column of `id`.
+    """
+    if not config.ids:
+        return None, []
+    parts = []
+    for column in config.ids:
+        cells = table.frame[column]
+        empty = np.flatnonzero(cells.isna().to_numpy())
+        if len(empty):
+            raise DataError(
+                f"{table.at(int(empty[0]), column)}: the cell is empty, and should tell the row's series (`id`)."
+            )
+        parts.append(cells.astype(str).str.strip())
+    names = parts[0] if len(parts) == 1 else parts[0].str.cat(parts[1:], sep=", ")
+    numbers, uniques = pd.factorize(names)
+    return numbers.astype(np.int64), [str(name) for name in uniques]
+
+
+def columns_that_separate(table: Table, when: np.ndarray, date: str) -> list[str] | None:
+    """The column, or the two, whose values make series of the rows in which no stamp is there twice; None where the
+    rows are one series with some faults, or where no column does."""
+    rows = len(when)
+    ranks = np.unique(when, return_inverse=True)[1].reshape(-1)
+    steps = np.diff(ranks)
+    if (steps > 0).all() or (steps < 0).all():
+        return None
+    many = rows - int(ranks.max()) - 1 >= SHARE * rows
+    codes: dict[str, np.ndarray] = {}
+    for column in table.frame.columns:
+        if column != date:
+            numbers = _few_values(table.frame[column])
+            if numbers is not None:
+                codes[column] = numbers
+    single = {column: int(of.max()) + 1 for column, of in codes.items() if _separates(ranks, of, many)}
+    if single:
+        return [min(single, key=lambda column: single[column])]
+    few = sorted(codes, key=lambda column: int(codes[column].max()))[:MOST_COLUMNS]
+    for first, second in combinations(few, 2):
+        both = codes[first] * (int(codes[second].max()) + 1) + codes[second]
+        if len(np.unique(both)) * ROWS <= rows and _separates(ranks, both, many):
+            return [column for column in table.frame.columns if column in (first, second)]
+    return None
+
+
+def _few_values(cells: pd.Series) -> np.ndarray | None:
+    """Number of the value of each row; None where a column has gaps, fractions, or too many or too few values to name
+    series."""
+    if cells.isna().any():
+        return None
+    if pd.api.types.is_float_dtype(cells) and (cells % 1 != 0).any():
+        return None
+    try:
+        numbers, uniques = pd.factorize(cells)
+    except TypeError:  # Lists and maps of a Parquet file.
+        return None
+    return numbers if len(uniques) > 1 and len(uniques) * ROWS <= len(cells) else None
+
+
+def _separates(ranks: np.ndarray, of: np.ndarray, many: bool) -> bool:
+    """The values of a column make series of which each goes one way.
+
+    Args:
+        ranks: place of each stamp among all, equal for equal ones.
+        of: number of each row's value.
+        many: so many stamps are there twice that a column without a repeat is proof even where the rows are in no
+        order.
+    """
+    order = np.argsort(of, kind="stable")
+    same = np.diff(of[order]) == 0
+    steps = np.diff(ranks[order])[same]
+    if (steps > 0).all() or (steps < 0).all():
+        # Series below each other, or row by row in turn: few faults of one series would be parted by chance.
+        return many or bool(1 + (np.diff(of) != 0).sum() == of.max() + 1)
+    return many and len(np.unique(ranks * (int(of.max()) + 1) + of)) == len(ranks)
