@@ -122,11 +122,11 @@ class SeriesSource(SourceBase):
     def _stamps_and_ids(self) -> "SeriesSource":
         if self.time_zone is not None and self.date is None:
             raise ValueError("time_zone is for time stamps, and `date` names no column of them")
-        others = {self.date: "date", **dict.fromkeys(self.values or [], "values")}
         for column in self.ids:
-            if column in others:
+            if column in (self.date, *(self.values or [])):
+                role = "date" if column == self.date else "values"
                 raise ValueError(
-                    f"id should name columns that are no values, found {column!r}, which is in `{others[column]}`"
+                    f"id should name columns that are nothing else, found {column!r}, which is in `{role}`"
                 )
         return self
 

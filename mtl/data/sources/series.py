@@ -158,7 +158,7 @@ def _fill(
 def _segments(config: SeriesSource, timeline: Timeline) -> np.ndarray:
     """First row of each series and the end rows of its train, validation and test parts, int64 [G, 4]."""
     starts = timeline.starts.tolist()
-    names = timeline.names or [None]
+    names: list[str | None] = [*timeline.names] or [None]
     return np.array(
         [
             [start, *(start + end for end in _borders(config, stop - start, name))]

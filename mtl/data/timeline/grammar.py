@@ -150,9 +150,9 @@ def _name(match: re.Match[str], order: str) -> str:
     for group in ("z", "Z"):
         if part.get(group) is not None:
             directives.append((*match.span(group), "%z"))
-    directives += [(found.start(), found.end(), "%b") for found in re.finditer("b+", match[0])]
-    directives += [(found.start(), found.end(), "%a") for found in re.finditer("w+", match[0])]
-    directives += [(found.start(), found.end(), "Q%q") for found in re.finditer("q0", match[0])]
+    directives += [(*word.span(), "%b") for word in re.finditer("b+", match[0])]
+    directives += [(*word.span(), "%a") for word in re.finditer("w+", match[0])]
+    directives += [(*word.span(), "Q%q") for word in re.finditer("q0", match[0])]
     name, at = "", 0
     for start, stop, text in sorted(directives):
         name += match[0][at:start] + text

@@ -14,7 +14,7 @@ from mtl.errors import DataError
 
 SHARE = 0.2
 """Share of rows with the stamp of an earlier row from which a table is surely a long one."""
-ROWS = 3
+LEAST_ROWS = 3
 """Least mean number of rows of a series of a long table."""
 MOST_COLUMNS = 12
 """Columns of few values that are looked at in pairs."""
@@ -29,7 +29,7 @@ def series_of_rows(table: Table, config: SeriesSource) -> tuple[np.ndarray | Non
     """
     if not config.ids:
         return None, []
-    parts = []
+    parts: list[list[str]] = []
     for column in config.ids:
         cells = table.frame[column]
         empty = np.flatnonzero(cells.isna().to_numpy())
@@ -37,9 +37,8 @@ def series_of_rows(table: Table, config: SeriesSource) -> tuple[np.ndarray | Non
             raise DataError(
                 f"{table.at(int(empty[0]), column)}: the cell is empty, and should tell the row's series (`id`)."
             )
-        parts.append(cells.astype(str).str.strip())
-    names = parts[0] if len(parts) == 1 else parts[0].str.cat(parts[1:], sep=", ")
-    numbers, uniques = pd.factorize(names)
+        parts.append([str(cell).strip() for cell in cells.tolist()])
+    numbers, uniques = pd.factorize(pd.Series(list(map(", ".join, zip(*parts, strict=True))), dtype=object))
     return numbers.astype(np.int64), [str(name) for name in uniques]
 
 
@@ -64,7 +63,7 @@ def columns_that_separate(table: Table, when: np.ndarray, date: str) -> list[str
     few = sorted(codes, key=lambda column: int(codes[column].max()))[:MOST_COLUMNS]
     for first, second in combinations(few, 2):
         both = codes[first] * (int(codes[second].max()) + 1) + codes[second]
-        if len(np.unique(both)) * ROWS <= rows and _separates(ranks, both, many):
+        if len(np.unique(both)) * LEAST_ROWS <= rows and _separates(ranks, both, many):
             return [column for column in table.frame.columns if column in (first, second)]
     return None
 
@@ -80,7 +79,7 @@ def _few_values(cells: pd.Series) -> np.ndarray | None:
         numbers, uniques = pd.factorize(cells)
     except TypeError:  # Lists and maps of a Parquet file.
         return None
-    return numbers if len(uniques) > 1 and len(uniques) * ROWS <= len(cells) else None
+    return numbers if len(uniques) > 1 and len(uniques) * LEAST_ROWS <= len(cells) else None
 
 
 def _separates(ranks: np.ndarray, of: np.ndarray, many: bool) -> bool:
