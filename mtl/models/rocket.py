@@ -26,6 +26,9 @@ POOLS = 5
 RAMP = 0.1
 """Width around 0 in which a value counts in part as positive: a rounding error of the convolution moves a share by a
 rounding error, where a step would move it by a whole row."""
+RESPONSES = 1 << 19
+"""Responses that are computed before they are pooled (2 MB): they stay in a core's cache, which is four times as fast
+as those of a whole batch at once."""
 
 
 class ResidualBlock(nn.Module):
@@ -84,8 +87,9 @@ class Rocket(StagedEncoder):
             x = x + self.level_noise * drawn((*x.shape[:2], 1), lambda shape: torch.randn(shape, device=x.device))
         sequences = x.flatten(0, 1).unsqueeze(1)
         half = self.weights.shape[-1] // 2
+        parts = sequences.split(max(1, RESPONSES // (self.biases.shape[1] * x.shape[-1])))
         pooled = [
-            pool(F.conv1d(sequences, weight, bias, padding=half * dilation, dilation=dilation))
+            torch.cat([pool(F.conv1d(p, weight, bias, padding=half * dilation, dilation=dilation)) for p in parts])
             for dilation, weight, bias in zip(self.dilations, self.weights, self.biases, strict=True)
         ]
         return torch.unflatten(torch.cat(pooled, dim=1), 0, x.shape[:2]), Window(tuple(x.shape), mean, std)
