@@ -128,6 +128,11 @@ class SourceBase(Section):
         return None
 
     @property
+    def labels_among_inputs(self) -> list[str]:
+        """Labels whose columns the section takes for inputs as well."""
+        return []
+
+    @property
     def known(self) -> Known | None:
         """Properties of the data that the section tells; None where only the data tell."""
         return None

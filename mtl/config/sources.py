@@ -87,7 +87,7 @@ class SeriesSource(SourceBase):
     """Column, or columns, whose values tell the series of a long table apart (`store`): the rows of each are a series
     of its own, with `borders` of its own, which no window crosses."""
     values: list[str] | None = None
-    """Value columns; null takes every column but `date`, `labels` and `targets`."""
+    """Value columns; null takes every column but `date`, `labels` and `targets`, row numbers and ids."""
     labels: list[str] = []
     """Columns with a class for every row, for classification tasks. Empty cells, NaN, NA and null are no label; blanks
     around a name, letter case and spellings of one number (1, 1.0, 01) make no other class."""
@@ -96,6 +96,9 @@ class SeriesSource(SourceBase):
     targets: list[str] = []
     """Columns with a number for every row, known at that row, for regression tasks; they are no inputs. An empty cell
     and a missing marker are no target."""
+    allow: list[str] = []
+    """Value columns that may be a copy of a label or of a target, or have a value of its own for each of its values,
+    because they are known before it is."""
     units: dict[str, str] = {}
     """Column → unit in words; a unit in brackets at the end of a column's name, as in `T (degC)`, is read by itself."""
     encoding: str = "utf-8"
@@ -161,6 +164,10 @@ class SeriesSource(SourceBase):
     @property
     def files(self) -> list[str]:
         return [self.path]
+
+    @property
+    def labels_among_inputs(self) -> list[str]:
+        return [label for label in self.labels if label in (self.values or [])]
 
 
 class HarSource(SourceBase):

@@ -108,6 +108,7 @@ class TaskBase(Section, ABC):
         self.check_input(name, self.source, source.input)
         known = source.known
         if known is None:
+            self.check_label_is_no_input(name, source.labels_among_inputs)
             return
         if known.names is None:
             self.check_label_name(name, known.labels)
@@ -117,6 +118,13 @@ class TaskBase(Section, ABC):
 
     def check_label_name(self, name: str, labels: Collection[str]) -> None:
         """Checks the label that the task names, if it names one, where no more than the labels' names are known."""
+
+    def check_label_is_no_input(self, name: str, inputs: Collection[str]) -> None:
+        """Checks that the label that the task learns is none of the inputs of its source.
+
+        Raises:
+            SettingError: it is one, so that it could be read off the last row of a sample.
+        """
 
     @abstractmethod
     def predicted(self, name: str, held: Held) -> int:
@@ -273,7 +281,23 @@ class LabelBase(TaskBase):
 
     def learns(self, name: str, held: Held) -> str | Derived:
         self.check_input(name, held.source, held.kind)
-        return label_of(name, self.label, held, self.two_classes)
+        learnt = label_of(name, self.label, held, self.two_classes)
+        if (learnt.of if isinstance(learnt, Derived) else learnt) in held.columns:
+            raise self._read_off(name, str(learnt.of if isinstance(learnt, Derived) else learnt))
+        return learnt
+
+    def check_label_is_no_input(self, name: str, inputs: Collection[str]) -> None:
+        wanted = self.label.of if isinstance(self.label, LabelRule) else self.label
+        if wanted in inputs:
+            raise self._read_off(name, str(wanted))
+
+    def _read_off(self, name: str, label: str) -> SettingError:
+        return SettingError(
+            f"tasks.{name}.label",
+            f"should not be an input of {self.source}, off which it could be read: take `{label}` out of `values` of "
+            "the source. For forecasts from its past values, a second source of the same file may name it in `values`; "
+            f"found {label!r}.",
+        )
 
     @property
     def weighs_classes(self) -> bool:

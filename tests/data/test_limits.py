@@ -125,16 +125,16 @@ def test_names_that_are_none(key: str, names: np.ndarray, tmp_path: Path) -> Non
 
 def test_no_label_at_all_in_train(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no training sample has a label"):
-        arrays(tmp_path, y_train=np.full(12, -1), y_test=np.full(4, -1))
+        arrays(tmp_path, y_train=np.full(12, np.nan), y_test=np.full(4, np.nan))
 
 
 def test_classes_keep_every_digit_and_one_order(tmp_path: Path) -> None:
-    """`1` and `1.0` are two names of one number, and no two numbers share a name."""
-    names = ["1.0", "NAN", "1", "01", "1e0", "+1"]
+    """`1` and `1.0` are one class unless spellings are exact, and no two numbers share a name."""
+    names = ["1.0", "2", "1", "01", "1e0", "+1"]
     text = "a,c\n" + "".join(f"{n},{names[n % 6]}\n" for n in range(60))
-    assert series(tmp_path, text, date=None, labels=["c"]).classes == {"c": ["+1", "01", "1", "1.0", "1e0", "NAN"]}
-    numbers = text.replace("NAN", "2")
-    assert series(tmp_path, numbers, date=None, labels=["c"]).classes["c"][-1] == "2"
+    assert series(tmp_path, text, date=None, labels=["c"]).classes == {"c": ["1", "2"]}
+    exact = series(tmp_path, text, date=None, labels=["c"], exact_labels=["c"])
+    assert exact.classes == {"c": ["+1", "01", "1", "1.0", "1e0", "2"]}
     frame = pd.DataFrame({"a": np.arange(60.0), "c": [1000001.0, 1000002.0, 0.1] * 20})
     frame.to_parquet(tmp_path / "own.parquet")
     prepared = read_source("own", SeriesSource(kind="series", path="own.parquet", date=None, labels=["c"]), tmp_path)

@@ -188,7 +188,7 @@ def test_blank_lines_at_the_end_are_no_rows(tmp_path: Path) -> None:
 
 
 TARGETED = "date,a,rul (h),grade\n" + "".join(
-    f"2020-01-01 {n:02d}:00:00,{n},{['', 'NaN', '-9999'][n] if n < 3 else n / 2},{n}\n" for n in range(10)
+    f"2020-01-01 {n:02d}:00:00,{n * n % 7},{['', 'NaN', '-9999'][n] if n < 3 else n / 2},{n}\n" for n in range(10)
 )
 
 
@@ -272,7 +272,7 @@ BAD: list[tuple[str, dict[str, Any], str]] = [
         "choose other `borders`, or leave the target out",
     ),
     (
-        table(*(f"2020-01-01 {n:02d}:00:00,{n},{n if n < 7 else ''}" for n in range(10))),
+        table(*(f"2020-01-01 {n:02d}:00:00,{n},{n * n % 5 if n < 7 else ''}" for n in range(10))),
         {"targets": ["b"]},
         r"own\.csv: target `b`: the validation part should have a row with a value, found none: choose other `borders`",
     ),

@@ -44,9 +44,10 @@ def class_numbers(
     nothing = ("", "NaN", "nan") if exact else NOTHING
     groups: dict[str, list[int]] = {}
     for number, text in enumerate(cleaned):
-        if text not in nothing:
+        if text not in nothing and text.lower() != "nan":
             groups.setdefault(text if exact else _key(text), []).append(number)
-    left_out = {text: int(counts[n]) for n, text in enumerate(cleaned) if text in nothing and text not in ("", "nan")}
+    said = {text: number for number, text in enumerate(cleaned) if text in nothing and text.lower() not in ("", "nan")}
+    left_out = {text: int(counts[number]) for text, number in said.items()}
     for text, count in left_out.items():
         notes.append(f"{label}: {count} cells {text!r} hold no label.")
     names = _names(groups, cleaned, counts)

@@ -14,6 +14,8 @@ from mtl.config.sources import FractionBorders, RowBorders, SeriesSource
 from mtl.data.formats.labels import class_numbers
 from mtl.data.formats.reading import check_count
 from mtl.data.formats.tables import Table, read_table
+from mtl.data.sources.columns import input_columns
+from mtl.data.sources.copies import check_copies
 from mtl.data.timeline.order import Timeline, order_in_time, without_repeats
 from mtl.errors import DataError, shown
 from mtl.types import Prepared
@@ -27,10 +29,14 @@ def read(config: SeriesSource, name: str, root: Path) -> Prepared:
     """
     table = read_table(config, root)
     notes: list[str] = []
+    unknown = [column for column in config.allow if column not in table.frame.columns]
+    if unknown:
+        raise DataError(f"{config.path}: `allow` names no column of the file: {unknown[0]!r}.")
     timeline = order_in_time(table, config, notes)
     table = timeline.table
     elsewhere = {config.date, *config.ids, *config.labels, *config.targets}
-    columns = config.values or [column for column in table.frame.columns if column not in elsewhere]
+    others = [column for column in table.frame.columns if column not in elsewhere]
+    columns = config.values or input_columns(table.frame, others, config.path, notes)
     if not columns:
         raise DataError(
             f"{config.path}: should have value columns beside date, labels and targets, found none: inputs are what is "
@@ -50,13 +56,15 @@ def read(config: SeriesSource, name: str, root: Path) -> Prepared:
     timeline, values, marked = without_repeats(timeline, values, marked, config, notes)
     table = timeline.table
     values, numbers = values[:, : len(columns)], values[:, len(columns) :]
+    labels, classes = {}, {}
+    for label in config.labels:
+        labels[label], classes[label] = class_numbers(table.frame[label], label, notes, label in config.exact_labels)
+    check_copies(
+        values, columns, labels | dict(zip(config.targets, numbers.T, strict=True)), config.path, config.allow, notes
+    )
     values = _fill(table, columns, values, marked[:, : len(columns)], config, notes)
     segments = _segments(config, timeline)
     columns, values = _without_constants(table, columns, values, segments, config, notes)
-    labels, classes = {}, {}
-    for label in config.labels:
-        numbers_of, classes[label] = class_numbers(table.frame[label], label, notes, label in config.exact_labels)
-        labels[label] = torch.from_numpy(numbers_of)
     return Prepared(
         name=name,
         values=torch.from_numpy(np.ascontiguousarray(values)),
@@ -67,7 +75,7 @@ def read(config: SeriesSource, name: str, root: Path) -> Prepared:
         segment_names=timeline.names,
         fold=None,
         folds=1,
-        labels=labels,
+        labels={label: torch.from_numpy(of_row) for label, of_row in labels.items()},
         classes=classes,
         units=_units(config, [*columns, *config.targets], list(table.frame.columns)),
         notes=notes,

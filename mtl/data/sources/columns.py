@@ -1,0 +1,166 @@
+"""Columns that are no inputs although they stand in a table: row numbers, ids, and copies of what is to be predicted.
+
+The same for every source that reads a table. R rows, C columns, k classes.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from mtl.errors import DataError
+
+UNNAMED = re.compile(r"\s*(unnamed:? ?[0-9]+(_level_[0-9]+)?)?\s*", re.IGNORECASE)
+"""A header without a name, also as pandas reads and writes it."""
+ID_NAME = re.compile(
+    r"(.*[\s_.\-])?(id|uid|uuid|guid|oid|key|pk|nr|index|idx|ix|row|rows|row[\s_.\-]?(id|nr|no|num|number|index|names?)"
+    r"|rownames?|level_0|objectid|fid|#|№)"
+)
+"""A name of an id or a row number, in small letters."""
+CAMEL_ID = re.compile(r".*[a-z0-9](Id|ID|Key|Nr|Index|Idx)")
+COUNTER_NAME = re.compile(
+    r"(n|no|no\.|i|t|num|number|count|counter|step|time[\s_.\-]?step|tick|seq|sequence|obs|observation|record|sample|case"
+    r"|(seq|sequence|record|obs|observation|sample|case|item|line)[\s_.\-]?(no|num|number|nr))"
+)
+"""A name that a row number may have; other things have it as well."""
+SURE = 100
+"""Rows in which a column that counts is a row number, whatever its name: in a shorter table it may be a ramp."""
+NUMBER_AND_UNIT = re.compile(r"[^\w]*[+-]?\s*[0-9][0-9\s.,'’_]*[^0-9]{0,12}")
+DATE = re.compile(r".*([0-9]{1,4}[-/.][0-9]{1,2}[-/.][0-9]{1,4}|[0-9]{1,2}:[0-9]{2}|[0-9]{4}年)")
+
+
+@dataclass(frozen=True)
+class NoInput:
+    """A column that is left out of the inputs.
+
+    Args:
+        reason: a clause that completes "left out: …".
+        sure: its name says so as well.
+    """
+
+    reason: str
+    sure: bool
+
+
+def no_inputs(frame: pd.DataFrame, candidates: Sequence[str]) -> dict[str, NoInput]:
+    """The columns among the candidates that tell a row from the others and nothing else: row numbers and ids.
+
+    A column that counts is taken for a row number if it has no name, the name of one, or 100 rows and more; whole
+    numbers that differ in every row for an id if they have no name or the name of an id, or are the row numbers in
+    another order; text for an id if it differs in every row.
+
+    Args:
+        frame: [R] rows, cells as they were read.
+        candidates: columns that nothing else is asked of.
+    """
+    left_out = {}
+    for column in candidates:
+        cells = frame[column]
+        if pd.api.types.is_bool_dtype(cells):
+            continue
+        if pd.api.types.is_numeric_dtype(cells):
+            verdict = _of_numbers(column, cells.to_numpy(dtype=np.float64, na_value=np.nan))
+        else:
+            verdict = _of_text(column, cells)
+        if verdict is not None:
+            left_out[column] = verdict
+    return left_out
+
+
+def has_id_name(column: str) -> bool:
+    """True for the name of an id or of a row number, and for none at all."""
+    return _unnamed(column) or bool(ID_NAME.fullmatch(column.strip().lower()) or CAMEL_ID.fullmatch(column.strip()))
+
+
+def _unnamed(column: str) -> bool:
+    return UNNAMED.fullmatch(column) is not None
+
+
+def _of_numbers(column: str, values: np.ndarray) -> NoInput | None:
+    count, named = len(values), has_id_name(column)
+    if count < 3 or not np.isfinite(values).all():
+        return None
+    if _even_steps(values[:SURE]) and _even_steps(values):
+        step = (values[-1] - values[0]) / (count - 1)
+        by = "" if step == 1 else f" in steps of {step:g}"
+        counter = named or COUNTER_NAME.fullmatch(column.strip().lower()) is not None
+        return NoInput(f"it counts the rows{by}", named) if counter or count >= SURE else None
+    if not _whole(values[:SURE]) or not _whole(values):
+        return None
+    renumbered = values.max() - values.min() == count - 1
+    if not (named or (renumbered and count >= SURE)):
+        return None
+    if len(np.unique(values)) == count:
+        return NoInput("it is a number of its own in every row", named)
+    if (np.diff(values) == 1).mean() > 0.5:
+        return NoInput("it counts the rows, several times from the start", named)
+    return None
+
+
+def _of_text(column: str, cells: pd.Series) -> NoInput | None:
+    known = cells.dropna()
+    if len(known) < 3 or not all(isinstance(cell, str) for cell in known.iloc[:SURE]):
+        return None
+    few = known.iloc[:SURE].astype(str)
+    if few.duplicated().any() or few.map(_may_be_read).any():
+        return None
+    text = known.astype(str)
+    if text.duplicated().any() or text.map(_may_be_read).any():
+        return None
+    return NoInput("it is a text of its own in every row", True)
+
+
+def _may_be_read(cell: str) -> bool:
+    """True for a number in whatever spelling, with or without a unit, and for a date: to be told of, not to be left
+    out."""
+    text = cell.strip()
+    return not text or NUMBER_AND_UNIT.fullmatch(text) is not None or DATE.match(text) is not None
+
+
+def _even_steps(values: np.ndarray) -> bool:
+    """True for numbers that grow or fall by the same step in every row, but for rounding."""
+    steps = np.diff(values)
+    rounding = 8 * np.finfo(np.float64).eps * np.abs(values).max()
+    return bool(steps[0] != 0 and np.abs(steps - steps[0]).max() <= max(1e-9 * abs(steps[0]), rounding))
+
+
+def _whole(values: np.ndarray) -> bool:
+    return bool((values == np.floor(values)).all())
+
+
+def input_columns(
+    frame: pd.DataFrame, candidates: Sequence[str], where: str, notes: list[str], remedy: str = "`values` takes it in"
+) -> list[str]:
+    """The candidates without row numbers and ids; each that is left out is added to the notes.
+
+    A column that counts without the name of a row number stays where no other is left.
+
+    Args:
+        frame: the table.
+        candidates: columns that nothing else is asked of.
+        where: the file, for messages.
+        notes: of the source.
+        remedy: clause that says how a column is kept.
+
+    Raises:
+        DataError: no candidate is left.
+    """
+    left_out = no_inputs(frame, candidates)
+    if candidates and len(left_out) == len(candidates):
+        kept = [column for column in candidates if not left_out[column].sure]
+        if not kept:
+            column = candidates[0]
+            raise DataError(
+                f"{where}: should have a column to learn from beside row numbers and ids, found `{column}`, of which "
+                f"{left_out[column].reason}; {remedy}."
+            )
+        left_out = {column: verdict for column, verdict in left_out.items() if column not in kept}
+    for column, verdict in left_out.items():
+        name = column.strip() or "the column without a name"
+        notes.append(f"{name}: left out of the inputs, for {verdict.reason}; {remedy}.")
+    return [column for column in candidates if column not in left_out]
+
+
+__all__ = ["NoInput", "has_id_name", "input_columns", "no_inputs"]
