@@ -4,6 +4,7 @@ R rows, C columns. Every row counts; a few of them decide which columns are wort
 """
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -40,70 +41,118 @@ def check_copies(
     Raises:
         DataError: a column that `allow` does not name equals a target, or has a value of its own for each value of it.
     """
-    for name, target in targets.items():
+    asked = [target for name, of_row in targets.items() if (target := _Target.of(name, of_row)) is not None]
+    if not asked:
+        return
+    known = np.stack([target.known for target in asked]).astype(np.float64)
+    levels = np.stack([target.levels for target in asked])
+    for first in range(0, len(columns), BLOCK):
+        block = values[:, first : first + BLOCK]
+        for target, alike in zip(asked, _correlations(block, known, levels), strict=True):
+            for number in np.flatnonzero(target.may_be(block, alike)).tolist():
+                column = columns[first + number]
+                if column != target.name:
+                    x = block[target.known, number]
+                    _judge(column, x, target, float(alike[number]), where, column in allow, notes)
+
+
+@dataclass(frozen=True)
+class _Target:
+    """A label or a numeric target that inputs are held against."""
+
+    name: str
+    classes: bool
+    known: np.ndarray
+    """[R] mask."""
+    y: np.ndarray
+    """Its values where it is known."""
+    kinds: int
+    """Different values."""
+
+    @classmethod
+    def of(cls, name: str, target: np.ndarray) -> "_Target | None":
+        """None for one that no column could be held against."""
         classes = target.dtype.kind in "iu"
         known = target != NO_LABEL if classes else ~np.isnan(target)
         y = target[known].astype(np.float64)
-        distinct = len(np.unique(y))
-        if len(y) < 3 or distinct < 2:
-            continue
-        what = f"the {'label' if classes else 'target'} `{name}`"
-        # Where nearly every value is there once, any two columns are names of each other.
-        named = 2 * distinct <= len(y)
-        everywhere = bool(known.all())
-        for first in range(0, len(columns), BLOCK):
-            block = values[:, first : first + BLOCK]
-            x = block if everywhere else block[known]
-            alike, few = _correlations(x, y), _spread(x, y)
-            asked = np.abs(alike) > ALIKE if not classes or distinct == 2 else np.zeros(len(alike), dtype=bool)
-            asked |= _may_be_monotone(*few) if not classes else False
-            asked |= _may_be_named(*few) if named else False
-            for number in np.flatnonzero(asked).tolist():
-                column = columns[first + number]
-                if column == name:
-                    continue
-                relation = _relation(x[:, number], y, named, classes)
-                if relation is not None and column not in allow:
-                    raise DataError(
-                        f"{where}, column `{column}`: is {relation} of {what}, which could be read off it: let "
-                        f"`values` name the other columns, or say `allow: [{column}]` if it is known before the "
-                        f"{'label' if classes else 'target'} is."
-                    )
-                if relation is not None:
-                    notes.append(f"{column}: {relation} of {what} among the inputs, which `allow` lets in.")
-                elif not classes and _monotone(x[:, number], y):
-                    notes.append(f"{column}: grows or falls strictly with {what} (correlation {alike[number]:.4f}).")
-                elif abs(alike[number]) > ALIKE:
-                    notes.append(f"{column}: has a correlation of {alike[number]:.4f} with {what}.")
+        kinds = len(np.unique(y))
+        return None if len(y) < 3 or kinds < 2 else cls(name, classes, known, y, kinds)
+
+    @property
+    def words(self) -> str:
+        return f"the {'label' if self.classes else 'target'} `{self.name}`"
+
+    @property
+    def nameable(self) -> bool:
+        """Several rows share a value: where nearly each is there once, any two columns are names of each other."""
+        return 2 * self.kinds <= len(self.y)
+
+    @property
+    def levels(self) -> np.ndarray:
+        """[R] values less their mean, at most 1 in size; 0 where missing."""
+        centred = self.y - self.y.mean()
+        levels = np.zeros(len(self.known))
+        levels[self.known] = centred / np.abs(centred).max()
+        return levels
+
+    def may_be(self, block: np.ndarray, alike: np.ndarray) -> np.ndarray:
+        """Columns of a block [R, C] that are worth a look, by their correlations and a few rows."""
+        few = _spread(block, self.known, self.y)
+        # The numbers of more than two classes have no size that a correlation could be with.
+        asked = np.abs(alike) > ALIKE if not self.classes or self.kinds == 2 else np.zeros(len(alike), dtype=bool)
+        asked |= _may_be_monotone(*few) if not self.classes else False
+        return asked | (_may_be_named(*few) if self.nameable else False)
 
 
-def _correlations(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Correlation of each column of x [R, C] with y [R] over the rows where it is known; 0 where there is none."""
-    there = ~np.isnan(x)
-    if there.all():
-        centred, weight = x - x.mean(axis=0), None
-    else:
-        count = np.maximum(there.sum(axis=0), 1)
-        centred, weight = np.where(there, x - np.where(there, x, 0).sum(axis=0) / count, 0), there.astype(np.float64)
+def _judge(
+    column: str, x: np.ndarray, target: _Target, alike: float, where: str, allowed: bool, notes: list[str]
+) -> None:
+    """Refuses a column that is the target under another name, and notes one that comes close."""
+    relation = _relation(x, target)
+    if relation is not None and not allowed:
+        raise DataError(
+            f"{where}, column `{column}`: is {relation} of {target.words}, which could be read off it: let `values` "
+            f"name the other columns, or say `allow: [{column}]` if it is known before the "
+            f"{'label' if target.classes else 'target'} is."
+        )
+    if relation is not None:
+        notes.append(f"{column}: {relation} of {target.words} among the inputs, which `allow` lets in.")
+    elif not target.classes and _monotone(x, target.y):
+        notes.append(f"{column}: grows or falls strictly with {target.words} (correlation {alike:.4f}).")
+    elif abs(alike) > ALIKE:
+        notes.append(f"{column}: has a correlation of {alike:.4f} with {target.words}.")
+
+
+def _correlations(x: np.ndarray, known: np.ndarray, levels: np.ndarray) -> np.ndarray:
+    """Correlations [T, C] of columns [R, C] with targets over the rows where both are known; 0 where there is none.
+
+    Args:
+        x: the columns.
+        known: [T, R] 1 where a target is known, else 0.
+        levels: [T, R] targets less their mean, 0 where missing.
+    """
+    holes = np.isnan(x)
+    there = (~holes).astype(np.float64) if holes.any() else None
+    filled = x if there is None else np.where(holes, 0, x)
+    count = len(x) if there is None else np.maximum(there.sum(axis=0), 1)
+    centred = filled - filled.sum(axis=0) / count
+    if there is not None:
+        centred *= there
     largest = np.abs(centred).max(axis=0)
-    centred = centred / np.where(largest > 0, largest, 1)  # Squares of 1e200 are no numbers.
-    level = y - y.mean()
-    level = level / np.abs(level).max()
-    both = level @ centred
-    if weight is None:
-        spread = level @ level
-    else:
-        # Columns are centred where they are known: the level of y there drops out of the product, not of its square.
-        spread = level**2 @ weight - (level @ weight) ** 2 / np.maximum(weight.sum(axis=0), 1)
-    scale = np.sqrt((centred**2).sum(axis=0) * spread)
-    return np.divide(both, scale, out=np.zeros(x.shape[1]), where=scale > 0)
+    centred /= np.where(largest > 0, largest, 1)  # Squares of 1e200 are no numbers.
+    ones = np.ones((len(x), 1)) if there is None else there
+    rows = np.maximum(known @ ones, 1)
+    of_x, of_y = known @ centred, levels @ ones
+    both = levels @ centred - of_x * of_y / rows
+    spread = (known @ centred**2 - of_x**2 / rows) * (levels**2 @ ones - of_y**2 / rows)
+    return np.divide(both, np.sqrt(np.maximum(spread, 0)), out=np.zeros(both.shape), where=spread > 1e-18)
 
 
-def _spread(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """FEW rows, evenly spread, in the order of y."""
-    rows = np.linspace(0, len(y) - 1, min(FEW, len(y))).astype(int)
-    rows = rows[np.argsort(y[rows], kind="stable")]
-    return x[rows], y[rows]
+def _spread(x: np.ndarray, known: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """FEW of the known rows, evenly spread, in the order of y."""
+    few = np.linspace(0, len(y) - 1, min(FEW, len(y))).astype(int)
+    few = few[np.argsort(y[few], kind="stable")]
+    return x[np.flatnonzero(known)[few]], y[few]
 
 
 def _may_be_monotone(x: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -123,15 +172,15 @@ def _may_be_named(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return (np.isnan(steps[ties]) | (steps[ties] == 0)).all(axis=0) & changes[~ties].all(axis=0)
 
 
-def _relation(x: np.ndarray, y: np.ndarray, named: bool, classes: bool) -> str | None:
-    """How a column is the target under another name; None where it is not."""
-    both = ~np.isnan(x)
+def _relation(x: np.ndarray, target: _Target) -> str | None:
+    """The way in which a column is the target under another name, in words; None where it is not."""
+    both, y = ~np.isnan(x), target.y
     if 2 * both.sum() < len(y):
         return None
     x, y = x[both], y[both]
-    if not classes and np.array_equal(x, y):
+    if not target.classes and np.array_equal(x, y):
         return "an exact copy"
-    if not named:
+    if not target.nameable:
         return None
     of_x, of_y = np.unique(x, return_inverse=True)[1], np.unique(y, return_inverse=True)[1]
     kinds = int(of_y.max()) + 1
