@@ -1,5 +1,6 @@
 """The command `mtl`. Each subcommand imports its own modules, so that `mtl --help` is there at once."""
 
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -32,7 +33,6 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="Should related tasks be trained together? `mtl repro` answers; params.yaml asks.",
 )
 preset_app = typer.Typer(no_args_is_help=True, help="Ready-made params.yaml files.")
 app.add_typer(preset_app, name="preset")
@@ -42,6 +42,17 @@ app.add_typer(
     typer.Typer(cls=_DataGroup, no_args_is_help=True, help="Fetch data sets, add your own, see what is there."),
     name="data",
 )
+
+
+@app.callback()
+def before_each() -> None:
+    """Should related tasks be trained together? `mtl repro` answers; params.yaml asks."""
+    database = ROOT / "mlflow.db"
+    if database.exists():
+        from mtl.tracking.moved import mend_moved
+
+        for moved in mend_moved(database, ROOT):
+            print(moved, file=sys.stderr)
 
 
 @app.command()

@@ -20,6 +20,7 @@ from mtl.tracking.address import database_file, resolve_uri, vanishes, without_p
 from mtl.tracking.job import Job, make, make_study
 from mtl.tracking.launch import ensure
 from mtl.tracking.ledger import Problem, forget, is_published, note_told, read_problem
+from mtl.tracking.moved import tell_moved
 from mtl.tracking.owner import current_owner
 from mtl.tracking.spool import Answer, spool_of, wait_for
 from mtl.tracking.study_records import study_names
@@ -176,6 +177,7 @@ def open_database(config: Config, root: Path = Path()) -> str:
     uri = resolve_uri(config, root)
     try:
         with locked(uri, root, lambda: None):
+            tell_moved(uri, root)
             return open_store(uri, config.tracking.experiment, lambda: None).experiment_id
     except UNREACHABLE as error:
         raise TrackerError(f"MLflow at {without_password(uri)} cannot be used: {reason(error)}.") from error

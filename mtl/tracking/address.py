@@ -1,14 +1,22 @@
-"""Address of the tracking store: MLFLOW_TRACKING_URI, else `tracking.uri`, else mlflow.db in the project's folder."""
+"""Address of the tracking store: MLFLOW_TRACKING_URI, else `tracking.uri`, else mlflow.db in the project's folder.
+
+Every address of a SQLite file is built and taken apart here: SQLAlchemy decodes %XX in the path and ends it at `?`.
+"""
 
 import os
 import re
 from pathlib import Path
+from urllib.parse import quote, unquote
 
 from mtl.config import Config
 from mtl.errors import ConfigError
 
 SCHEMES = ("sqlite", "postgresql", "mysql", "mssql", "http", "https")
 SQLITE = "sqlite:///"
+SQLITE_ESCAPED = "sqlite+pysqlite:///"
+"""The same by its full name: behind the short one, MLflow makes the parent folder that the escaped text names, such as
+an empty `50%2520off` beside the project's `50%20off`."""
+IN_MEMORY = ("", ":memory:")
 
 
 def resolve_uri(config: Config, root: Path = Path()) -> str:
@@ -22,9 +30,41 @@ def resolve_uri(config: Config, root: Path = Path()) -> str:
     if uri.partition(":")[0].partition("+")[0] not in SCHEMES or "://" not in uri:
         where = "MLFLOW_TRACKING_URI" if from_environment else "params.yaml: `tracking.uri`"
         raise ConfigError(f"{where} should start with one of {', '.join(s + '://' for s in SCHEMES)}, found {uri!r}.")
-    if uri.startswith(SQLITE):
-        uri = f"{SQLITE}{project_folder(root) / uri.removeprefix(SQLITE)}"
+    database = database_file(uri)
+    if database is not None:
+        if (meant := misread(uri, project_folder(root))) is not None:
+            where = "MLFLOW_TRACKING_URI" if from_environment else "params.yaml: `tracking.uri`"
+            raise ConfigError(f"{where} means {database} as it stands; `%` and `?` of a path are escaped: {meant}")
+        options = uri.partition("?")[2]
+        uri = sqlite_address(project_folder(root) / database) + (f"?{options}" if options else "")
     return uri
+
+
+def sqlite_address(file: Path) -> str:
+    """Address of a SQLite file for SQLAlchemy, MLflow and Optuna, whatever the names of its folders hold.
+
+    Args:
+        file: of the database, absolute or relative to the folder of the process.
+    """
+    path = file.as_posix()
+    escaped = quote(path, safe=":/" if os.name == "nt" else "/")
+    return f"{SQLITE}{path}" if escaped == path else f"{SQLITE_ESCAPED}{escaped}"
+
+
+def misread(uri: str, folder: Path) -> str | None:
+    """The address that is meant by one whose path was not escaped, if it shows: the path lies in a folder that is
+    there, and what its escapes stand for does not.
+
+    Args:
+        uri: an address.
+        folder: that a relative path begins in.
+    """
+    file = database_file(uri)
+    if file is None:
+        return None
+    literal = Path(uri.removeprefix(SQLITE_ESCAPED).removeprefix(SQLITE))
+    is_meant = (folder / literal).parent.is_dir() and not (folder / file).parent.is_dir()
+    return sqlite_address(literal) if is_meant else None
 
 
 def without_password(text: str) -> str:
@@ -33,8 +73,13 @@ def without_password(text: str) -> str:
 
 
 def database_file(uri: str) -> Path | None:
-    """The file of a SQLite address, or None."""
-    return Path(uri.removeprefix(SQLITE)) if uri.startswith(SQLITE) else None
+    """The file of a SQLite address, or None: a server, a database in memory, or a name that SQLite reads itself
+    (`file:…?uri=true`)."""
+    for scheme in (SQLITE, SQLITE_ESCAPED):
+        if uri.startswith(scheme):
+            path = unquote(uri.removeprefix(scheme).partition("?")[0])
+            return None if path in IN_MEMORY or path.startswith("file:") else Path(path)
+    return None
 
 
 def project_folder(root: Path) -> Path:

@@ -1,6 +1,5 @@
 """Starting the publisher: one process of this project in the background, which outlives the stage that starts it."""
 
-import os
 import subprocess
 import sys
 import threading
@@ -10,6 +9,21 @@ from filelock import FileLock, Timeout
 
 from mtl.tracking.address import project_folder
 from mtl.tracking.spool import LOCK, LOG_FILE, Spool, spool_of
+
+START = (
+    "import runpy, sys; sys.path.insert(0, sys.argv.pop(1)); "
+    "runpy.run_module('mtl.tracking.publisher', run_name='__main__', alter_sys=True)"
+)
+
+
+def command(folder: Path) -> list[str]:
+    """Command line of a publisher with this process's code, also where that lies in a temporary workspace of DVC's,
+    which vanishes; PYTHONPATH could not name a folder with a colon in its name.
+
+    Args:
+        folder: of the spool.
+    """
+    return [sys.executable, "-P", "-c", START, str(Path(__file__).resolve().parents[2]), str(folder)]
 
 
 def is_alive(spool: Spool) -> bool:
@@ -32,14 +46,9 @@ def ensure(root: Path) -> bool:
     spool = spool_of(root)
     if is_alive(spool):
         return False
-    # The same code as ours, also where the folder is that of a temporary workspace, which vanishes.
-    code = str(Path(__file__).resolve().parents[2])
-    paths = [code, *filter(None, [os.environ.get("PYTHONPATH")])]
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths)}
     with (spool.folder / LOG_FILE).open("ab") as log:
         process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "mtl.tracking.publisher", str(spool.folder)],
-            cwd=project_folder(root), env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+            command(spool.folder), cwd=project_folder(root), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
             start_new_session=True,
         )  # fmt: skip
     threading.Thread(target=process.wait, daemon=True).start()  # No zombie, where we outlive it.

@@ -17,6 +17,7 @@ from mtl.tracking.address import database_file, project_folder
 from mtl.tracking.identity import digest, flat, resolved
 from mtl.tracking.job import Job
 from mtl.tracking.ledger import remember, shown_files, whole_state
+from mtl.tracking.moved import tell_moved
 from mtl.tracking.records import LOST, Record, content_of, read_run, shown_paths, summaries
 from mtl.tracking.store import KEY, UNREACHABLE, Store, locked, open_store, reason
 from mtl.tracking.study_records import best_points, study_params, study_records, study_tuning
@@ -85,6 +86,7 @@ def mirror(job: Job, check: Callable[[], None], tell: Callable[[Progress], None]
         return done
     try:
         with locked(job.uri, job.root, check):
+            tell_moved(job.uri, job.root)
             store = open_store(job.uri, job.config.tracking.experiment, check)
             _publish(store, job, records, done, tell, seen)
             if job.contents is None and done.there == done.total:

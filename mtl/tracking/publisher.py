@@ -17,6 +17,7 @@ from filelock import FileLock, Timeout
 
 from mtl.errors import UserError
 from mtl.tracking.address import database_file
+from mtl.tracking.launch import command
 from mtl.tracking.ledger import Problem, forget, note, read_problem
 from mtl.tracking.owner import Owner
 from mtl.tracking.spool import LOCK, LOG_FILE, Answer, Request, Spool
@@ -225,7 +226,7 @@ def main(folder: Path) -> None:
     publisher.serve()
     lock.release()
     if spool.names():  # It came after we last looked, when whoever left it saw the lock still held.
-        os.execv(sys.executable, [sys.executable, "-P", "-m", "mtl.tracking.publisher", str(folder)])
+        os.execv(sys.executable, command(folder))
 
 
 if __name__ == "__main__":

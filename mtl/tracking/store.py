@@ -26,6 +26,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from urllib3.exceptions import ResponseError
 
 from mtl.tracking.address import database_file, state_folder, without_password
+from mtl.tracking.moved import ARTEFACTS, OWN_PLACE
 from mtl.tracking.points import Point
 from mtl.tracking.records import DataUsed
 
@@ -177,9 +178,10 @@ def open_store(uri: str, experiment: str, check: Callable[[], None]) -> Store:
     entry: Any = client.get_experiment_by_name(experiment)
     check()
     if entry is None:
-        place = None if database is None else (database.parent / "mlartifacts").as_uri()
+        place = None if database is None else (database.parent / ARTEFACTS).as_uri()
+        tags = None if database is None else {OWN_PLACE: "beside the database"}
         try:
-            return Store(client, client.create_experiment(experiment, artifact_location=place), uri, check)
+            return Store(client, client.create_experiment(experiment, place, tags), uri, check)
         except MlflowException:
             entry = client.get_experiment_by_name(experiment)
             if entry is None:  # Else another made it, or we did and the answer was lost.

@@ -11,6 +11,7 @@ from mtl.config import Config, parse_config
 from mtl.errors import UserError
 from mtl.paths import TRIALS
 from mtl.results.study import Arm, Study, ended, read_study, study_file
+from mtl.tracking.address import sqlite_address
 from pipelines.check.artefacts import differences
 from pipelines.study import study
 from pipelines.study.file import described
@@ -53,7 +54,7 @@ def replay(name: str, root: Path = Path()) -> int:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     folder = root / TRIALS / again
     shutil.rmtree(folder, ignore_errors=True)
-    store = Store(f"sqlite:///{(folder / 'replay.db').resolve()}", root)
+    store = Store(sqlite_address((folder / "replay.db").resolve()), root)
     study.create(plan, store)
     for arm, held in arms.items():
         if drawn[arm]:

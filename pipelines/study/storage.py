@@ -22,6 +22,7 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from mtl.errors import UserError, shown
 from mtl.paths import TRIALS
+from mtl.tracking.address import misread, sqlite_address
 
 DATABASE = TRIALS / "studies.db"
 HEARTBEAT_SECONDS = 20
@@ -99,7 +100,7 @@ class Store:
             UserError: the address is wrong, or cannot be reached after some attempts.
         """
         self.url = _parsed(url, root)
-        self.file = Path(self.url.database) if self.url.drivername == "sqlite" and self.url.database else None
+        self.file = Path(self.url.database) if self.url.get_backend_name() == "sqlite" and self.url.database else None
         self.say = say
         self.lost = False
         """True after the storage was waited for in vain."""
@@ -218,7 +219,7 @@ class Store:
 
 def _parsed(url: str | None, root: Path) -> URL:
     if url is None:
-        return make_url(f"sqlite:///{(root / DATABASE).resolve()}")
+        return make_url(sqlite_address((root / DATABASE).resolve()))
     try:
         parsed = make_url(url)
     except ArgumentError:
@@ -228,6 +229,8 @@ def _parsed(url: str | None, root: Path) -> URL:
         raise UserError(f"`--storage` should begin with sqlite:/// or postgresql://, found {parsed!r}.")
     if kind == "sqlite" and (not parsed.database or parsed.database == ":memory:"):
         raise UserError("`--storage` should name a file, since several processes share it, found none.")
+    if kind == "sqlite" and (meant := misread(url, Path())) is not None:
+        raise UserError(f"`--storage` means {parsed.database} as it stands; `%` and `?` of a path are escaped: {meant}")
     return parsed.set(drivername="postgresql+psycopg") if parsed.drivername == "postgresql" else parsed
 
 
