@@ -9,7 +9,6 @@ from pydantic import AfterValidator, Field, JsonValue, field_validator, model_va
 from mtl.config.common import (
     Folds,
     Name,
-    Number,
     PositiveFraction,
     PositiveInt,
     Section,
@@ -20,6 +19,7 @@ from mtl.config.images import Cifar10Source, Cifar100Source, DigitsSource, Mnist
 from mtl.config.inputs import WINDOWS, InputKind, SourceBase
 from mtl.config.regressions import RegressionsSource
 from mtl.config.sensors import SensorsSource
+from mtl.config.table_file import TableFile
 
 
 def _known_zone(name: str) -> str:
@@ -66,17 +66,15 @@ def check_exact_labels(exact: Collection[str], labels: Collection[str]) -> None:
         )
 
 
-class SeriesSource(SourceBase):
-    """A table in time order: .csv, .csv.gz or .parquet."""
+class SeriesSource(TableFile):
+    """A table in time order, from a file of text or Parquet."""
 
     input: ClassVar[InputKind | None] = WINDOWS
     series: ClassVar[bool] = True
 
     kind: Literal["series"]
-    path: str
-    """File, relative to the project's folder."""
-    date: str | None = "date"
-    """Column with the time stamps; null when there is none."""
+    date: str | Annotated[list[str], Field(min_length=1)] | None = "date"
+    """Column with the time stamps; several, such as [day, time], are joined by blanks; null when there is none."""
     date_format: str | None = None
     """Form of the time stamps, as in strftime (%d.%m.%Y %H:%M), `ISO8601`, or `number`; null takes the one form that
     all rows prove. Two-digit years from 69 on are 19xx, others 20xx."""
@@ -101,11 +99,6 @@ class SeriesSource(SourceBase):
     because they are known before it is."""
     units: dict[str, str] = {}
     """Column → unit in words; a unit in brackets at the end of a column's name, as in `T (degC)`, is read by itself."""
-    encoding: str = "utf-8"
-    separator: Annotated[str, Field(pattern=r"^[\t !#-~]$")] = ","
-    """One ASCII character or tab, not a quotation mark."""
-    missing_markers: list[Number] = []
-    """Numbers that stand for a missing value, for example -9999."""
     on_missing: Literal["error", "keep_markers", "interpolate", "ffill"] = "error"
     """`keep_markers` leaves the marker's number in the data, as the published benchmarks do."""
     on_duplicate: Literal["error", "first", "last", "mean", "keep"] = "error"
@@ -126,8 +119,8 @@ class SeriesSource(SourceBase):
         if self.time_zone is not None and self.date is None:
             raise ValueError("time_zone is for time stamps, and `date` names no column of them")
         for column in self.ids:
-            if column in (self.date, *(self.values or [])):
-                role = "date" if column == self.date else "values"
+            if column in (*self.stamp_columns, *(self.values or [])):
+                role = "date" if column in self.stamp_columns else "values"
                 raise ValueError(
                     f"id should name columns that are nothing else, found {column!r}, which is in `{role}`"
                 )
@@ -140,8 +133,8 @@ class SeriesSource(SourceBase):
 
     @model_validator(mode="after")
     def _targets_are_nothing_else(self) -> "SeriesSource":
-        roles: dict[str, Collection[str | None]] = {
-            "date": [self.date], "id": self.ids, "values": self.values or [], "labels": self.labels,
+        roles: dict[str, Collection[str]] = {
+            "date": self.stamp_columns, "id": self.ids, "values": self.values or [], "labels": self.labels,
         }  # fmt: skip
         for target in self.targets:
             if self.targets.count(target) > 1:
@@ -162,8 +155,29 @@ class SeriesSource(SourceBase):
         return [self.id] if isinstance(self.id, str) else self.id
 
     @property
-    def files(self) -> list[str]:
-        return [self.path]
+    def stamp_columns(self) -> list[str]:
+        """Columns of the file that make up the time stamps."""
+        return [self.date] if isinstance(self.date, str) else self.date or []
+
+    @property
+    def date_column(self) -> str | None:
+        """Column of the table with the time stamps, joined where they stand in several; None where there are none."""
+        return None if self.date is None else " + ".join(self.stamp_columns)
+
+    @property
+    def roles(self) -> dict[str, list[str]]:
+        return {
+            "date": self.stamp_columns, "id": self.ids, "labels": self.labels, "targets": self.targets,
+            "values": self.values or [],
+        }  # fmt: skip
+
+    @property
+    def text_columns(self) -> list[str]:
+        return [*self.stamp_columns, *self.ids, *self.labels]
+
+    @property
+    def joined(self) -> dict[str, list[str]]:
+        return {str(self.date_column): self.stamp_columns} if len(self.stamp_columns) > 1 else {}
 
     @property
     def labels_among_inputs(self) -> list[str]:

@@ -14,7 +14,7 @@ import torch
 
 from mtl.config import ArraysSource, ForecastTask, SensorsSource, SeriesSource, UeaSource, parse_config
 from mtl.data.build import read_source
-from mtl.data.formats import archives, reading, tables
+from mtl.data.formats import archives, packing, parquet_table, reading
 from mtl.data.formats.archives import Archive
 from mtl.data.inputs.every import input_of
 from mtl.data.loading.store import load_prepared, write_prepared
@@ -32,7 +32,7 @@ def series(folder: Path, text: str, **options: Any) -> Prepared:
 
 
 def test_a_gz_is_not_unpacked_past_the_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tables, "MAX_BYTES", 1 << 20)
+    monkeypatch.setattr(packing, "MAX_BYTES", 1 << 20)
     (tmp_path / "own.csv.gz").write_bytes(gzip.compress(b"a\n" + b"0\n" * (1 << 20), mtime=0))
     with pytest.raises(DataError, match=r"own\.csv\.gz should be at most 1 MiB unpacked, found more"):
         read_source("own", SeriesSource(kind="series", path="own.csv.gz", date=None), tmp_path)
@@ -40,7 +40,7 @@ def test_a_gz_is_not_unpacked_past_the_limit(tmp_path: Path, monkeypatch: pytest
 
 def test_a_table_that_shares_one_long_text_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Parquet stores a text once, however many rows have it."""
-    monkeypatch.setattr(tables, "MAX_BYTES", 1 << 24)
+    monkeypatch.setattr(parquet_table, "MAX_BYTES", 1 << 24)
     table = pa.table({"a": pa.array(np.arange(3000.0)), "text": pa.array(["x" * 10_000] * 3000).dictionary_encode()})
     pq.write_table(table, tmp_path / "own.parquet", store_schema=False)
     assert (tmp_path / "own.parquet").stat().st_size < 100_000
@@ -171,7 +171,7 @@ def test_settings_that_fit_no_table(options: dict[str, Any], message: str, tmp_p
     assert message in str(caught.value)
 
 
-@pytest.mark.parametrize("separator", ["\n", "\r", '"', "\0", "é", "", ",,"])
+@pytest.mark.parametrize("separator", ["\n", "\r", '"', "\0", "é", "", ',"', ",\n", "x" * 9])
 def test_what_cannot_part_cells(separator: str) -> None:
     with pytest.raises(ConfigError, match=r"`prepare\.sources\.own\.separator`"):
         parse_config(params({"kind": "series", "path": "x.csv", "separator": separator}))

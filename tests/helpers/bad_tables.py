@@ -64,7 +64,8 @@ def _text(rows: list[list[str]], sep: str) -> str:
 def _good(draw: st.DrawFn) -> tuple[list[list[str]], dict[str, Any], np.ndarray, list[str]]:
     """Rows with their header, section, values and value columns."""
     rows = draw(st.integers(10, 25))
-    columns = draw(st.lists(st.sampled_from([n for n in NAMES if n != "date"]), min_size=1, max_size=3, unique=True))
+    columns = draw(st.lists(st.sampled_from([n for n in NAMES if n != "date"]), min_size=1, max_size=3,
+                                 unique_by=str.strip))  # fmt: skip
     kind = st.one_of(st.floats(-5, 5, allow_subnormal=False), st.integers(-5, 5).map(float))
     values = np.array(draw(st.lists(st.lists(kind, min_size=len(columns), max_size=len(columns)),
                                     min_size=rows, max_size=rows)))  # fmt: skip
@@ -77,7 +78,8 @@ def _good(draw: st.DrawFn) -> tuple[list[list[str]], dict[str, Any], np.ndarray,
     form = draw(st.sampled_from([None, "%Y-%m-%d %H:%M:%S", "%d.%m.%Y %H:%M", "iso", "step"]))
     if form is None:
         section["date"] = None
-        columns = ["load"] if columns == [""] else columns  # A header of one column without a name is a blank line.
+        # A header of one column without a name is a blank line.
+        columns = ["load"] if [name.strip() for name in columns] == [""] else columns
         table = [columns, *([repr(float(x)) for x in row] for row in values)]
         return table, section, values, columns
     if form == "%d.%m.%Y %H:%M":
@@ -100,7 +102,7 @@ def good_tables(draw: st.DrawFn) -> TableCase:
         section["encoding"], data = "utf-16", text.encode("utf-16")
     name = draw(st.sampled_from(["own.csv", "own.csv.gz", "own table (1).csv"]))
     data = gzip.compress(data, mtime=0) if name.endswith(".gz") else data
-    return TableCase(name, data, section, values, columns)
+    return TableCase(name, data, section, values, [column.strip() for column in columns])
 
 
 @st.composite
@@ -121,7 +123,8 @@ def bad_cells(draw: st.DrawFn) -> TableCase:
         else:
             values[row - 1, column] = float(cell)
         section["on_constant"] = "keep"
-        return TableCase("own.csv", _text(rows, section["separator"]).encode(), section, values, columns)
+        return TableCase("own.csv", _text(rows, section["separator"]).encode(), section, values,
+                         [column.strip() for column in columns])  # fmt: skip
     if what == "stamp":
         rows[row][0] = draw(st.sampled_from(STAMPS))
     else:

@@ -12,19 +12,24 @@ from re import fullmatch
 import numpy as np
 import pandas as pd
 
+from mtl.config.table_file import MISSING_TEXTS
 from mtl.types import NO_LABEL
 
 NUMBER = r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,4})?"
 """Pattern of class names that count as numbers."""
-NOTHING = ("", "NaN", "nan", "-nan", "NaT", "NA", "N/A", "n/a", "#N/A", "<NA>", "null", "NULL")
-"""Cells that are no label. A class may well be called `None`."""
+NEVER = ("", "NaN", "nan")
+"""Cells that are no label whatever the config says."""
 INVISIBLE = dict.fromkeys(map(ord, "\ufeff\u200b\u200c\u200d\u2060"))
 MOST_SPELLINGS = 5
 """Spellings that a note shows."""
 
 
 def class_numbers(
-    cells: Sequence[object] | pd.Series, label: str, notes: list[str], exact: bool = False
+    cells: Sequence[object] | pd.Series,
+    label: str,
+    notes: list[str],
+    exact: bool = False,
+    missing: Sequence[str] | None = None,
 ) -> tuple[np.ndarray, list[str]]:
     """Class of each cell and the names of the classes; what was unified or left out is added to the notes.
 
@@ -33,6 +38,7 @@ def class_numbers(
         label: the label's name, for the notes.
         notes: of the source.
         exact: every spelling is a class of its own; only empty cells are no label.
+        missing: texts that are no label, beside empty cells; None: the usual ones, or none if `exact`.
 
     Returns:
         [n] int64 class numbers, NO_LABEL where there is none; names in the order of `in_order`.
@@ -41,7 +47,8 @@ def class_numbers(
     spellings = [_text(cell) for cell in distinct]
     counts = np.bincount(codes[codes >= 0], minlength=len(spellings))
     cleaned = spellings if exact else [_clean(text) for text in spellings]
-    nothing = ("", "NaN", "nan") if exact else NOTHING
+    usual = () if exact else MISSING_TEXTS
+    nothing = {*NEVER, *(usual if missing is None else missing)}
     groups: dict[str, list[int]] = {}
     for number, text in enumerate(cleaned):
         if text not in nothing and text.lower() != "nan":

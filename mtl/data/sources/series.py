@@ -7,13 +7,14 @@ import re
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import torch
 
 from mtl.config.sources import FractionBorders, RowBorders, SeriesSource
 from mtl.data.formats.labels import class_numbers
+from mtl.data.formats.numbers import number_column
 from mtl.data.formats.reading import check_count
-from mtl.data.formats.tables import Table, read_table
+from mtl.data.formats.table import Table
+from mtl.data.formats.tables import read_table
 from mtl.data.sources.columns import input_columns
 from mtl.data.sources.copies import check_copies
 from mtl.data.timeline.order import Timeline, order_in_time, without_repeats
@@ -28,13 +29,13 @@ def read(config: SeriesSource, name: str, root: Path) -> Prepared:
         DataError: the file cannot be used as it is and the config does not say what to do; names line and column.
     """
     table = read_table(config, root)
-    notes: list[str] = []
+    notes = list(table.notes)
     unknown = [column for column in config.allow if column not in table.frame.columns]
     if unknown:
         raise DataError(f"{config.path}: `allow` names no column of the file: {unknown[0]!r}.")
     timeline = order_in_time(table, config, notes)
     table = timeline.table
-    elsewhere = {config.date, *config.ids, *config.labels, *config.targets}
+    elsewhere = {config.date_column, *config.ids, *config.labels, *config.targets}
     others = [column for column in table.frame.columns if column not in elsewhere]
     columns = config.values or input_columns(table.frame, others, config.path, notes)
     if not columns:
@@ -44,7 +45,7 @@ def read(config: SeriesSource, name: str, root: Path) -> Prepared:
         )
     read_as_numbers = [*columns, *config.targets]
     check_count(len(table.frame) * len(read_as_numbers), config.path)
-    values = np.stack([_numbers(table, column) for column in read_as_numbers], axis=1)
+    values = np.stack([number_column(table, column) for column in read_as_numbers], axis=1)
     marked = np.isin(values, config.missing_markers) if config.missing_markers else np.zeros(values.shape, dtype=bool)
     # A target's missing cell is no target, and is never filled; values have to say what becomes of theirs.
     values[:, len(columns) :][marked[:, len(columns) :]] = np.nan
@@ -58,7 +59,8 @@ def read(config: SeriesSource, name: str, root: Path) -> Prepared:
     values, numbers = values[:, : len(columns)], values[:, len(columns) :]
     labels, classes = {}, {}
     for label in config.labels:
-        labels[label], classes[label] = class_numbers(table.frame[label], label, notes, label in config.exact_labels)
+        exact = label in config.exact_labels
+        labels[label], classes[label] = class_numbers(table.frame[label], label, notes, exact, config.missing)
     check_copies(
         values, columns, labels | dict(zip(config.targets, numbers.T, strict=True)), config.path, config.allow, notes
     )
@@ -77,43 +79,13 @@ def read(config: SeriesSource, name: str, root: Path) -> Prepared:
         folds=1,
         labels={label: torch.from_numpy(of_row) for label, of_row in labels.items()},
         classes=classes,
-        units=_units(config, [*columns, *config.targets], list(table.frame.columns)),
+        units=_units(table, [*columns, *config.targets], config.units),
         notes=notes,
         numbers={
             target: torch.from_numpy(np.ascontiguousarray(numbers[:, number]))
             for number, target in enumerate(config.targets)
         },
     )
-
-
-def _numbers(table: Table, column: str) -> np.ndarray:
-    """The column as float64 [R], NaN where a cell is empty."""
-    cells = table.frame[column]
-    if pd.api.types.is_bool_dtype(cells) or not pd.api.types.is_numeric_dtype(cells):
-        # to_numeric would take True for 1.
-        text = cells.astype(object).map(lambda cell: str(cell) if isinstance(cell, bool) else cell)
-        try:
-            numbers = pd.to_numeric(text, errors="coerce")
-        except TypeError:  # Lists, maps and dates of a Parquet file.
-            place = f"{table.path}, column `{column}`"
-            raise DataError(
-                f"{place}: should hold numbers, found {cells.dtype} such as {shown(cells.iloc[0])}: leave it out of "
-                "the file, or let `values` name the columns that are read."
-            ) from None
-        wrong = np.flatnonzero(numbers.isna().to_numpy() & cells.notna().to_numpy())
-        if len(wrong):
-            row = int(wrong[0])
-            raise DataError(
-                f"{table.at(row, column)}: should be a number or an empty cell, found {shown(cells.iloc[row])}: empty "
-                "the cell, or name the column in `labels` if it holds classes."
-            )
-        cells = numbers
-    values: np.ndarray = cells.to_numpy(dtype=np.float64, na_value=np.nan).copy()
-    infinite = np.flatnonzero(np.isinf(values))
-    if len(infinite):
-        row = int(infinite[0])
-        raise DataError(f"{table.at(row, column)}: should be a finite number, found {values[row]}: empty the cell.")
-    return values
 
 
 def _refuse_mean_of_markers(config: SeriesSource, marked: np.ndarray) -> None:
@@ -217,16 +189,18 @@ def _without_constants(
     return columns, values
 
 
-def _units(config: SeriesSource, columns: list[str], all_columns: list[str]) -> dict[str, str]:
-    """Units from the config, else from brackets at the end of the column's name."""
-    unknown = [column for column in config.units if column not in all_columns]
+def _units(table: Table, columns: list[str], named: dict[str, str]) -> dict[str, str]:
+    """Units that the config names, else from the file's row of units, else from brackets at the end of the name."""
+    unknown = [column for column in named if column not in table.frame.columns]
     if unknown:
-        raise DataError(f"{config.path}: `units` names no column of the file: {unknown[0]!r}.")
+        raise DataError(f"{table.path}: `units` names no column of the file: {unknown[0]!r}.")
     units = {}
     for column in columns:
         brackets = re.search(r"\(([^()]+)\)\s*$", column)
-        if column in config.units:
-            units[column] = config.units[column]
+        if column in named:
+            units[column] = named[column]
+        elif column in table.units:
+            units[column] = table.units[column]
         elif brackets:
             units[column] = brackets[1]
     return units

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from mtl.config.sources import SeriesSource
-from mtl.data.formats.tables import Table
+from mtl.data.formats.table import Table
 from mtl.errors import DataError
 
 SHARE = 0.2

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from mtl.config.sources import SeriesSource
-from mtl.data.formats.tables import Table
+from mtl.data.formats.table import Table
 from mtl.data.timeline.long_tables import columns_that_separate, series_of_rows
 from mtl.data.timeline.stamps import Stamps, read_stamps
 from mtl.data.timeline.units import Unit
@@ -56,20 +56,22 @@ def order_in_time(table: Table, config: SeriesSource, notes: list[str]) -> Timel
             series without `id`, an hour that clocks repeat without `time_zone`.
     """
     groups, names = series_of_rows(table, config)
-    if config.date is None:
+    if config.date_column is None:
         return _arranged(table, None, groups, names)
     clock = stamps = read_stamps(table, config, groups, notes)
     if config.time_zone is not None and stamps.local and stamps.unit is not None:
-        stamps = to_utc(table, config.date, stamps, config.time_zone, groups, notes)
+        stamps = to_utc(table, config.date_column, stamps, config.time_zone, groups, notes)
     elif config.time_zone is not None:
-        notes.append(f"{config.date}: `time_zone` has no use: the time stamps are no times of a clock at a place.")
+        notes.append(
+            f"{config.date_column}: `time_zone` has no use: the time stamps are no times of a clock at a place."
+        )
     _check_order(table, config, clock, stamps, groups, notes)
     timeline = _arranged(table, stamps, groups, names)
     assert timeline.when is not None
     backs = int((timeline.steps < 0).sum())
     if backs:
         timeline = timeline.take(np.lexsort([timeline.when, timeline.series]))
-        notes.append(f"{config.date}: rows were put in order of time ({backs} steps back in the file).")
+        notes.append(f"{config.date_column}: rows were put in order of time ({backs} steps back in the file).")
     return timeline
 
 
@@ -87,7 +89,7 @@ def _check_order(
 ) -> None:
     """Raises a DataError where rows step back or repeat a stamp and the config does not say what to do, or where what
     it says would mix series, or the two passes of an hour that clocks repeat."""
-    date = str(config.date)
+    date = str(config.date_column)
     order = np.arange(len(stamps.when)) if groups is None else np.argsort(groups, kind="stable")
     same = np.ones(len(order) - 1, dtype=bool) if groups is None else np.diff(groups[order]) == 0
     steps = np.diff(stamps.when[order])
@@ -113,7 +115,7 @@ def _check_order(
 
 
 def _tell_of_long_table(table: Table, config: SeriesSource, columns: list[str], row: int, notes: list[str]) -> None:
-    date = str(config.date)
+    date = str(config.date_column)
     name = columns[0] if len(columns) == 1 else f"[{', '.join(columns)}]"
     if config.on_duplicate == "error" or config.on_unordered == "error":
         raise DataError(
@@ -133,7 +135,7 @@ def _check_clock(
     """Raises a DataError where most steps against the order of the rows are in an hour that clocks repeat in autumn:
     what else would be said (`on_unordered`, `on_duplicate`) would mix its two passes."""
     against, repeats, newest_first = problems
-    date = str(config.date)
+    date = str(config.date_column)
     place, rows = place_that_repeats(clock, np.concatenate([against, repeats]))
     if place is None:
         return
@@ -178,7 +180,7 @@ def without_repeats(
     repeats = np.flatnonzero(same & (np.diff(timeline.when) == 0)) + 1
     if len(repeats):
         timeline, values, marked = _merge(timeline, values, marked, repeats, config, notes)
-    _note_gaps(timeline, str(config.date), notes)
+    _note_gaps(timeline, str(config.date_column), notes)
     return timeline, values, marked
 
 
@@ -191,12 +193,15 @@ def _merge(
     notes: list[str],
 ) -> tuple[Timeline, np.ndarray, np.ndarray]:
     row, table = int(repeats[0]), timeline.table
-    stamp = table.frame[str(config.date)].iloc[row]
+    stamp = table.frame[str(config.date_column)].iloc[row]
     if config.on_duplicate == "error":
         raise DataError(
-            f"{table.at(row, config.date)}: {stamp} is there twice; `on_duplicate` may be first, last, mean or keep."
+            f"{table.at(row, config.date_column)}: {stamp} is there twice; `on_duplicate` may be first, last, mean or "
+            "keep."
         )
-    notes.append(f"{config.date}: {len(repeats)} rows repeat a time stamp (first: {stamp}), {config.on_duplicate}.")
+    notes.append(
+        f"{config.date_column}: {len(repeats)} rows repeat a time stamp (first: {stamp}), {config.on_duplicate}."
+    )
     if config.on_duplicate == "keep":
         return timeline, values, marked
     starts = np.setdiff1d(np.arange(len(timeline.series)), repeats)

@@ -11,7 +11,7 @@ import pandas as pd
 
 from mtl.config.date_format import ISO, NUMBER
 from mtl.config.sources import SeriesSource
-from mtl.data.formats.tables import Table
+from mtl.data.formats.table import Table
 from mtl.data.timeline.calendar import CENTURY
 from mtl.data.timeline.digits import read_digits, unix_unit
 from mtl.data.timeline.evidence import proved
@@ -37,7 +37,7 @@ class Stamps:
 
 
 def read_stamps(table: Table, config: SeriesSource, groups: np.ndarray | None, notes: list[str]) -> Stamps:
-    """Times of the rows of `config.date`.
+    """Times of the rows of `config.date_column`.
 
     Args:
         table: the rows as they stand in the file.
@@ -49,7 +49,7 @@ def read_stamps(table: Table, config: SeriesSource, groups: np.ndarray | None, n
         DataError: an empty cell, one that is no time stamp, two forms in one column, or several forms of which nothing
             proves one.
     """
-    column = str(config.date)
+    column = str(config.date_column)
     cells = table.frame[column]
     empty = np.flatnonzero(cells.isna().to_numpy())
     if len(empty):

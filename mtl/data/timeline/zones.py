@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from mtl.data.formats.tables import Table
+from mtl.data.formats.table import Table
 from mtl.data.timeline.stamps import Stamps
 from mtl.data.timeline.units import PER_SECOND
 from mtl.errors import DataError

@@ -1,0 +1,95 @@
+"""How a file of text or Parquet becomes a table: options of every source that reads one."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from mtl.config.common import Count, Number
+from mtl.config.inputs import SourceBase
+
+MISSING_NUMBERS = (
+    "", "NaN", "nan", "NAN", "-nan", "NaT", "NA", "N/A", "n/a", "#N/A", "#NA", "<NA>", "null", "NULL", "Null",
+    "None", "none", "?", "-", "--", "---", ".", "..", "#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#NULL!",
+)  # fmt: skip
+"""Cells of a column of numbers or of time stamps that hold nothing. None of them could be read as a number."""
+MISSING_TEXTS = ("", "NaN", "nan", "-nan", "NaT", "NA", "N/A", "n/a", "#N/A", "<NA>", "null", "NULL", "?")
+"""Cells of a column of labels that hold nothing, unless `missing` names others; `None` and `-` may be classes."""
+WHITESPACE = "whitespace"
+"""The `separator` of files whose columns are parted by any number of blanks and tabs."""
+
+
+class TableFile(SourceBase):
+    """A .csv, .tsv, .txt, .dat or .data file, plain or .gz, or .parquet, and how it is written."""
+
+    path: str
+    """File, relative to the project's folder."""
+    encoding: str = "utf-8"
+    """Encoding of a text file; a byte-order mark of UTF-8 is skipped."""
+    separator: Annotated[str, Field(pattern=r"^(?:[\t !#-~]{1,8}|whitespace)$")] = ","
+    """ASCII characters or a tab between two cells, no quotation mark; `whitespace`: any number of blanks and tabs."""
+    decimal: Literal[".", ","] | None = None
+    """Decimal mark of numbers; null is a point, but numbers such as 1.234 among whole numbers are then asked about."""
+    thousands: Literal[",", ".", " ", "'", "_"] | None = None
+    """Mark between groups of three digits; a blank is also a no-break blank. null: numbers have none."""
+    skip_rows: Count = 0
+    """Lines at the top of the file, before the names of the columns, that are not read."""
+    columns: Annotated[list[str], Field(min_length=1)] | None = None
+    """Names of the columns of a file whose first line is data already; null: the first line names them."""
+    units_row: bool = False
+    """True where the line below the names of the columns holds their units."""
+    comment: Annotated[str, Field(pattern=r"^[!#-/:-@\[-`{-~]$")] | None = None
+    """Character from which on a line is not read, outside quotes; a line that begins with it is no row."""
+    missing: list[str] | None = None
+    """Texts that stand for a missing value, beside an empty cell. In columns of numbers and time stamps they count in
+    addition to the usual ones (NA, NaN, null, ?, -, ., …). In labels they replace the usual ones: `missing: []` makes
+    `NA` a class."""
+    missing_markers: list[Number] = []
+    """Numbers that stand for a missing value, for example -9999."""
+
+    @field_validator("columns")
+    @classmethod
+    def _no_name_twice(cls, names: list[str] | None) -> list[str] | None:
+        twice = [name for name in names or [] if (names or []).count(name) > 1]
+        if twice:
+            raise ValueError(f"should name each column once, found {twice[0]!r} more than once")
+        return names
+
+    @model_validator(mode="after")
+    def _marks_differ(self) -> "TableFile":
+        if self.thousands == self.decimal_mark:
+            other = "," if self.thousands == "." else "."
+            raise ValueError(
+                f"thousands should differ from the decimal mark, found {self.thousands!r} for both: files with such "
+                f"thousands have `decimal: {other!r}`"
+            )
+        if self.comment is not None and self.comment in {*self.separator, self.decimal_mark, self.thousands}:
+            raise ValueError(f"comment should be no separator, decimal or thousands mark, found {self.comment!r}")
+        if self.units_row and self.columns is not None:
+            raise ValueError(
+                "units_row should be false where `columns` names the columns: `skip_rows: 1` leaves it out"
+            )
+        return self
+
+    @property
+    def decimal_mark(self) -> str:
+        """Decimal mark that numbers are read with."""
+        return self.decimal or "."
+
+    @property
+    def files(self) -> list[str]:
+        return [self.path]
+
+    @property
+    def roles(self) -> dict[str, list[str]]:
+        """Setting → columns that it names and that the file must hold."""
+        return {}
+
+    @property
+    def text_columns(self) -> list[str]:
+        """Columns that stay text whatever their cells look like: labels and time stamps."""
+        return []
+
+    @property
+    def joined(self) -> dict[str, list[str]]:
+        """Column that the reader makes → columns of the file whose cells it joins by a blank, in this order."""
+        return {}

@@ -1,0 +1,131 @@
+"""Options under which a cell can be read that is no number as configured: tried on the file before they are named."""
+
+import json
+from collections.abc import Sequence
+from itertools import product
+
+import numpy as np
+import pandas as pd
+
+from mtl.config.table_file import MISSING_NUMBERS
+from mtl.data.formats.marks import Marks
+from mtl.data.formats.table import Table
+from mtl.data.formats.text_table import raw_rows
+from mtl.errors import shown
+
+WAYS = [Marks(decimal, thousands) for decimal, thousands in product(".,", [None, ",", ".", " ", "'", "_"])
+        if decimal != thousands]  # fmt: skip
+"""Ways to write numbers that the options know."""
+ROWS_TRIED = 20_000
+FEW = 3
+"""Different texts in a column of numbers that may all stand for a missing value."""
+
+
+def for_cell(table: Table, column: str, wrong: np.ndarray) -> str:
+    """End of the message on a column with cells that are no numbers: what to set, or to do.
+
+    Args:
+        table: the file.
+        column: of numbers.
+        wrong: rows whose cells are none.
+    """
+    cells = table.frame[column].astype(object)
+    texts = [str(cell) for cell in dict.fromkeys(cells.iloc[wrong])]
+    return (
+        _units_row(table, wrong)
+        or _comment(table, wrong)
+        or _marks(table, column, texts)
+        or _missing(table, cells, wrong, texts)
+        or ": empty the cell, or name the column in `labels` if it holds classes."
+    )
+
+
+def _units_row(table: Table, wrong: np.ndarray) -> str:
+    """The remedy where only the first row is wrong, and no column of numbers has one in it."""
+    if table.text is None or table.options.units_row or not table.text.header or wrong.tolist() != [0]:
+        return ""
+    first = [table.frame[name].iloc[0] for name in table.number_columns]
+    if not all(pd.isna(cell) or isinstance(cell, str) for cell in first):
+        return ""
+    if any(way.number(str(cell)) is not None for cell in first for way in WAYS):
+        return ""
+    return ": if this line holds the units of the columns, set `units_row: true`."
+
+
+def _comment(table: Table, wrong: np.ndarray) -> str:
+    """The remedy where every wrong cell stands in a line that begins as comments do."""
+    if table.text is None or table.options.comment is not None:
+        return ""
+    first = [str(cell).strip()[:1] for cell in table.frame.iloc[wrong[:1000], 0]]
+    if first[0] not in ("#", "%", "!", ";") or set(first) != {first[0]}:
+        return ""
+    return f": lines that begin with it are comments under `comment: {json.dumps(first[0])}`."
+
+
+def _marks(table: Table, column: str, wrong: Sequence[str]) -> str:
+    """The remedy where other decimal or thousands marks read the wrong cells, and all others of the file's numbers."""
+    now = Marks(table.options.decimal_mark, table.options.thousands)
+    known = _cells(table)
+    ways = [way for way in WAYS if way != now and all(way.number(text) is not None for text in wrong)]
+    if not ways:
+        # Markers of missing values stand among them, perhaps: the marks are those that read most.
+        ways = [way for way in WAYS if way != now and way.number(wrong[0]) is not None]
+    own = _fitting(ways, [*known.pop(column, []), *wrong])
+    others = [fitting for fitting in (_fitting(WAYS, cells) for cells in known.values()) if fitting]
+    chosen = [way for way in own if all(way in fitting for fitting in others)] or own
+    if not chosen:
+        return ""
+    steps = {way: (way.decimal != now.decimal) + (way.thousands != now.thousands) for way in chosen}
+    chosen = [way for way in chosen if steps[way] == min(steps.values())]
+    told = [f"{_setting(now, way)} reads {way.number(wrong[0]):.15g}" for way in chosen]
+    if len(chosen) == 1:
+        return f": {told[0]}."
+    return f", which may be either: {', '.join(told[:-1])} and {told[-1]}; set the one that is meant."
+
+
+def _cells(table: Table) -> dict[str, list[str]]:
+    """Column of numbers → its different cells as they are written, without markers of missing values."""
+    columns = [name for name in table.number_columns if name in table.frame.columns]
+    if table.text is None:
+        columns = [name for name in columns if pd.api.types.is_string_dtype(table.frame[name])]
+        raw = table.frame[columns].iloc[:ROWS_TRIED]
+    else:
+        raw = raw_rows(table.text, columns, ROWS_TRIED)
+    missing = {*MISSING_NUMBERS, *(table.options.missing or [])}
+    return {
+        name: [cell for cell in raw[name].dropna().astype(str).unique() if cell.strip() not in missing]
+        for name in columns
+    }
+
+
+def _fitting(ways: Sequence[Marks], cells: Sequence[str]) -> list[Marks]:
+    """The ways that read every cell that one of the ways reads."""
+    numbers = [cell for cell in cells if any(way.number(cell) is not None for way in WAYS)]
+    if not numbers:
+        return []
+    return [way for way in ways if all(way.number(cell) is not None for cell in numbers)]
+
+
+def _setting(now: Marks, way: Marks) -> str:
+    """Settings for a way of writing numbers, as they stand in params.yaml."""
+    settings = [] if way.decimal == now.decimal else [f"`decimal: {json.dumps(way.decimal)}`"]
+    if way.thousands != now.thousands:
+        settings.append(f"`thousands: {json.dumps(way.thousands)}`")
+    return " with ".join(settings)
+
+
+def _missing(table: Table, cells: pd.Series, wrong: np.ndarray, texts: Sequence[str]) -> str:
+    """The remedy where a few texts stand among numbers."""
+    known = int(cells.notna().sum()) - len(wrong)
+    if len(texts) > FEW or known <= len(wrong) or not all(isinstance(cell, str) for cell in cells.iloc[wrong[:1000]]):
+        return ""
+    marks = Marks(table.options.decimal_mark, table.options.thousands)
+    sample = cells.drop(cells.index[wrong]).dropna().iloc[:1000]
+    if any(marks.number(str(cell)) is None for cell in sample):
+        return ""
+    names = json.dumps([*(table.options.missing or []), *(text.strip() for text in texts)], ensure_ascii=False)
+    what = shown(texts[0]) if len(texts) == 1 else f"each of {', '.join(map(shown, texts))}"
+    return (
+        f": empty the cell, or name the column in `labels` if it holds classes; if {what} stands for a missing value, "
+        f"set `missing: {names}`."
+    )

@@ -1,0 +1,51 @@
+"""A table in memory: a frame, and where each of its rows stands in the file that it came from."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from mtl.config.table_file import TableFile
+from mtl.data.formats.records import Lines
+from mtl.data.formats.text_file import TextFile
+
+
+@dataclass(frozen=True)
+class Table:
+    """A frame whose index counts from 0, and where each row stood in the file.
+
+    Args:
+        path: of the file, for messages.
+        frame: labels and time stamps are text, other columns numbers where all cells are.
+        lines: of each row.
+        unit: that `lines` counts: "line" of a text file, "row" of a Parquet file (both from 1).
+        options: how the file was read.
+        units: column → unit, from a row of units.
+        notes: what was done to read it that the options do not ask for.
+        text: the text that it was read from; None for Parquet.
+    """
+
+    path: str
+    frame: pd.DataFrame
+    lines: Lines
+    unit: str
+    options: TableFile
+    units: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    text: TextFile | None = None
+
+    def at(self, row: int, column: str | None = None) -> str:
+        """Place of a cell in words: "data/raw/x.csv, line 17, column `OT`"."""
+        return f"{self.path}, {self.unit} {self.lines[row]}" + (f", column `{column}`" if column is not None else "")
+
+    def take(self, rows: np.ndarray) -> "Table":
+        """The same table with only these rows, in this order."""
+        frame, lines = self.frame.iloc[rows].reset_index(drop=True), self.lines.take(rows)
+        return Table(self.path, frame, lines, self.unit, self.options, self.units, self.notes, self.text)
+
+    @property
+    def number_columns(self) -> list[str]:
+        """Columns that are read as numbers: those of `values` and `targets`, without `values` all that stay no text."""
+        roles, text = self.options.roles, {*self.options.text_columns, *self.options.joined}
+        values = roles.get("values") or [name for name in self.frame.columns if name not in text]
+        return list(dict.fromkeys([*values, *roles.get("targets", [])]))

@@ -1,0 +1,154 @@
+"""Layout of a file of delimited text: what stands above its rows, and where these begin."""
+
+import csv
+import re
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+
+from mtl.config.table_file import TableFile
+from mtl.data.formats.encodings import as_utf8
+from mtl.data.formats.packing import text_bytes
+from mtl.data.formats.records import Form, cells, lines_of, records
+from mtl.errors import DataError, shown
+
+EXCEL = re.compile(rb'"?sep=([^\r\n])"?\s*$', re.IGNORECASE)
+"""First line by which Excel is told a file's separator."""
+UNNAMED = "\x1funnamed"
+"""Beginning of the names that second and later columns without a name get, so that they can be told apart."""
+DATA_CELL = re.compile(
+    r"[+-]?[0-9]*[.,][0-9]+([eE][+-]?[0-9]+)?|[0-9]{1,4}[-/.][0-9]{1,2}[-/.][0-9]{1,4}([ T][0-9:.]+)?"
+)
+"""A number with decimals, or a date: cells of data, which hardly ever name a column."""
+COUNT_CELL = re.compile(r"[+-]?[0-9]+|")
+
+
+@dataclass
+class TextFile:
+    """A text file as its options part it.
+
+    Args:
+        where: its path in messages.
+        data: UTF-8, without a byte-order mark.
+        form: how records are parted into cells.
+        names: columns.
+        header: line that names them; 0 where none does.
+        units: column → its unit, from the row of units.
+        body: byte at which the rows begin.
+        line: line there.
+        notes: what was done that the options do not ask for.
+    """
+
+    where: str
+    data: bytes
+    form: Form
+    names: list[str]
+    header: int
+    body: int
+    line: int
+    units: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
+def open_text(path: Path, config: TableFile) -> TextFile:
+    """The file, decoded, with its separator, the names of its columns and where its rows begin.
+
+    Raises:
+        DataError: no text of this encoding, no line that names columns, a column there twice; names the line.
+    """
+    notes: list[str] = []
+    data = as_utf8(text_bytes(path, config.path, notes), config.encoding, config.path, notes)
+    if not data.strip():
+        raise DataError(f"{config.path} is empty.")
+    return layout(data, config, notes)
+
+
+def layout(data: bytes, config: TableFile, notes: list[str]) -> TextFile:
+    """Names, units and the beginning of the rows of a decoded text.
+
+    Raises:
+        DataError: no line that names columns, a column there twice, a quotation mark that is never closed.
+    """
+    where = config.path
+    separator, start, line = _above(data, config, notes)
+    form = Form(separator, config.comment)
+    if config.columns is not None:
+        return TextFile(where, data, form, list(config.columns), 0, start, line, notes=notes)
+    try:
+        top = list(islice(records(data, form, start, line), 1 + config.units_row))
+        if not top or not top[0].data.strip():
+            number = top[0].line if top else line
+            raise DataError(
+                f"{where}, line {number}: should name the columns, found a blank line: set `skip_rows: {number}`."
+            )
+        header = top[0]
+        names = _names(cells(header.data, form), header.line, config, notes)
+        units = dict(zip(names, cells(top[1].data, form), strict=False)) if len(top) > 1 else {}
+    except csv.Error as error:
+        raise DataError(f"{where}, line {line}: {error}.") from None
+    except ValueError as error:
+        raise DataError(unclosed(where, error)) from None
+    units = {name: unit.strip(" ()[]") for name, unit in units.items() if unit.strip(" ()[]")}
+    # Lines inside a quoted cell count as well.
+    below = line + len(list(lines_of(data[start : top[-1].end])))
+    return TextFile(where, data, form, names, header.line, top[-1].end, below, units, notes)
+
+
+def unclosed(where: str, error: ValueError) -> str:
+    """Message on a quoted cell without an end; `error` holds the line."""
+    return (
+        f"{where}, line {error}: should end each cell that begins with a quotation mark with another one, found none: "
+        'close it, or write a mark that belongs to the text twice, `""`.'
+    )
+
+
+def _above(data: bytes, config: TableFile, notes: list[str]) -> tuple[str, int, int]:
+    """Separator, byte and line below the lines to skip and the one that names the separator for Excel."""
+    separator, skipped = config.separator, config.skip_rows
+    excel = EXCEL.match(next(lines_of(data)))
+    if excel:
+        named = excel[1].decode("utf-8", errors="replace")
+        if "separator" in config.model_fields_set and named != separator:
+            raise DataError(
+                f"{config.path}, line 1: says that the separator is {named!r}, found {separator!r} in `separator`: set "
+                f"`separator: {_yaml(named)}`."
+            )
+        separator, skipped = named, max(skipped, 1)
+        notes.append(f"{config.path}: its first line names {named!r} as the separator.")
+    start = sum(len(line) for line in islice(lines_of(data), skipped))
+    if not data[start:].strip():
+        raise DataError(f"{config.path}: should have a line below the first {skipped}, found none: lower `skip_rows`.")
+    return separator, start, skipped + 1
+
+
+def _names(raw: list[str], line: int, config: TableFile, notes: list[str]) -> list[str]:
+    """Names of the columns, freed of blanks around them unless the config asks for them with blanks."""
+    asked = {name for names in config.roles.values() for name in names}
+    names = [cell if cell in asked else cell.strip() for cell in raw]
+    changed = [name for name, cell in zip(names, raw, strict=True) if name != cell]
+    if changed:
+        shown_names = ", ".join(f"`{name}`" for name in changed[:5]) + (", …" if len(changed) > 5 else "")
+        notes.append(f"{config.path}: blanks around names of columns were taken off: {shown_names}.")
+    twice = [name for name in names if name and names.count(name) > 1]
+    if twice:
+        apart = [name + f"_{names[:at].count(name) + 1}" * (name in names[:at]) for at, name in enumerate(names)]
+        raise DataError(
+            f"{config.path}, line {line}: column `{twice[0]}` is there more than once: rename one, or set `skip_rows: "
+            f"{line}` and names that differ, `columns: {_yaml(apart)}`."
+        )
+    filled = [name for name in names if name]
+    if any(DATA_CELL.fullmatch(name) for name in filled) and all(
+        DATA_CELL.fullmatch(name) or COUNT_CELL.fullmatch(name) for name in names
+    ):
+        raise DataError(
+            f"{config.path}, line {line}: should name the columns, found data ({shown(', '.join(names[:4]))}): set "
+            f"`columns: [{', '.join(f'c{number}' for number in range(1, len(names) + 1))}]` with names of your choice."
+        )
+    return [name or ("" if at == names.index("") else f"{UNNAMED}{at}") for at, name in enumerate(names)]
+
+
+def _yaml(value: str | list[str]) -> str:
+    """The value as it may stand in params.yaml."""
+    import json
+
+    return json.dumps(value, ensure_ascii=False)
