@@ -32,7 +32,7 @@ class Lines:
     def __init__(self, count: Callable[[], np.ndarray], rows: np.ndarray) -> None:
         self._count, self._rows = cache(count), rows
 
-    def __getitem__(self, row: int) -> int:
+    def __getitem__(self, row: int | np.integer) -> int:
         return int(self._count()[self._rows[row]])
 
     def __len__(self) -> int:

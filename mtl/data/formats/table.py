@@ -34,7 +34,7 @@ class Table:
     notes: list[str] = field(default_factory=list)
     text: TextFile | None = None
 
-    def at(self, row: int, column: str | None = None) -> str:
+    def at(self, row: int | np.integer, column: str | None = None) -> str:
         """Place of a cell in words: "data/raw/x.csv, line 17, column `OT`"."""
         return f"{self.path}, {self.unit} {self.lines[row]}" + (f", column `{column}`" if column is not None else "")
 
