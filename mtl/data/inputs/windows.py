@@ -233,7 +233,7 @@ class WindowsInput(Input[Prepared]):
         if not self.series:
             return super().blocks(numbers, length, ahead)
         segment = segment_of(self.data, numbers)
-        present = segment.unique().tolist()
+        present = sorted(set(segment.tolist()))
         most = max(1, MOST_BLOCKS // len(present))
         block, before = torch.zeros_like(numbers), 0
         for member in present:
@@ -247,7 +247,7 @@ class WindowsInput(Input[Prepared]):
 
     def latest(self, numbers: Int[Tensor, " n"], share: float) -> Int[Tensor, " m"]:
         segment = segment_of(self.data, numbers)
-        parts = [numbers[segment == member] for member in segment.unique().tolist()]
+        parts = [numbers[segment == member] for member in sorted(set(segment.tolist()))]
         return torch.cat([part[-max(1, round(share * len(part))) :] for part in parts])
 
     @property

@@ -53,4 +53,5 @@ def days(year: np.ndarray, month: np.ndarray, day: np.ndarray) -> np.ndarray:
     """Days since 1970-01-01 in the Gregorian calendar [R]: years begin in March, so that leap days end them."""
     year = year - (month <= 2)
     century, month = year // 100, (month + 9) % 12
-    return year * 365 + year // 4 - century + century // 4 + (month * 153 + 2) // 5 + day - 719_469
+    number: np.ndarray = year * 365 + year // 4 - century + century // 4 + (month * 153 + 2) // 5 + day - 719_469
+    return number

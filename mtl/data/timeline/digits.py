@@ -49,6 +49,12 @@ def read_digits(cells: Sequence[str]) -> list[Reading]:
     return readings
 
 
+def is_counter(numbers: np.ndarray) -> bool:
+    """The numbers go on by one step through more rows than a month has days, which no dates in digits do."""
+    steps = np.diff(numbers)
+    return len(numbers) > 31 and bool((steps == steps[0]).all())
+
+
 def unix_unit(numbers: np.ndarray) -> Unit | None:
     """Unit of numbers that are as large as the time since 1970 is; None for others, such as the number of a step."""
     low, high = float(numbers.min()), float(numbers.max())

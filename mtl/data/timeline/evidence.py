@@ -54,7 +54,7 @@ def _regular(reading: Reading, step: np.ndarray, telling: np.ndarray) -> bool:
     agree = int((step[telling] == usual).sum())
     # Within a day the forms agree on the step, which is then known beforehand; whole days have to show it themselves.
     known = abs(usual) < DAY * PER_SECOND[reading.unit] and int((step[~telling] == usual).sum()) >= 3
-    return agree >= AGREE * telling.sum() and agree >= (1 if known else 3)
+    return agree >= max(AGREE * int(telling.sum()), 1 if known else 3)
 
 
 def _monthly(reading: Reading, when: np.ndarray, same: np.ndarray, step: np.ndarray, telling: np.ndarray) -> bool:

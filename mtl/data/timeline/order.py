@@ -45,7 +45,8 @@ class Timeline:
     def steps(self) -> np.ndarray:
         """Time from each row to the next of the same series [R - G]."""
         assert self.when is not None
-        return np.diff(self.when)[np.diff(self.series) == 0]
+        steps: np.ndarray = np.diff(self.when)[np.diff(self.series) == 0]
+        return steps
 
 
 def order_in_time(table: Table, config: SeriesSource, notes: list[str]) -> Timeline:

@@ -165,4 +165,5 @@ def _offset(characters: Characters, rows: np.ndarray, start: int, stop: int) -> 
     minutes = (
         characters.number(rows, stop - 2, stop) if stop - start - sign > 3 else np.zeros(len(rows), dtype=np.int64)
     )
-    return (hours * 60 + minutes) * (-1 if text[sign] == "-" else 1)
+    east: np.ndarray = (hours * 60 + minutes) * (-1 if text[sign] == "-" else 1)
+    return east

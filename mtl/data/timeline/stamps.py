@@ -13,7 +13,7 @@ from mtl.config.date_format import ISO, NUMBER
 from mtl.config.sources import SeriesSource
 from mtl.data.formats.table import Table
 from mtl.data.timeline.calendar import CENTURY
-from mtl.data.timeline.digits import read_digits, unix_unit
+from mtl.data.timeline.digits import is_counter, read_digits, unix_unit
 from mtl.data.timeline.evidence import proved
 from mtl.data.timeline.formats import same_form
 from mtl.data.timeline.readings import Reading, read_every_form
@@ -64,7 +64,8 @@ def read_stamps(table: Table, config: SeriesSource, groups: np.ndarray | None, n
         if len(infinite):
             row = int(infinite[0])
             raise DataError(f"{table.at(row, column)}: should be a finite time stamp, found {shown(cells.iloc[row])}.")
-        readings = [] if config.date_format else _distinct(read_digits(text) if all(map(str.isdigit, text)) else [])
+        counted = config.date_format == NUMBER or not all(map(str.isdigit, text)) or is_counter(numbers)
+        readings = [] if counted else _distinct(read_digits(text))
         if not readings:
             return _as_numbers(numbers, text, column, notes)
         return _one_form(table, column, text, readings, groups, notes)
@@ -154,11 +155,12 @@ def _ambiguous(table: Table, column: str, text: list[str], readings: list[Readin
         read = [f"{shown(text[row])} as {_said(reading, row)}" for row in rows]
         ways.append(f"{shown(reading.name)} reads " + ", ".join(read))
     lines = ", ".join(str(table.lines[row]) for row in rows)
+    digits = f" (or `{NUMBER}`, if they are no dates)" if text[0].isdigit() else ""
     return (
         f"{table.path}, column `{column}`: every time stamp can be read in {len(readings)} forms, and the steps "
-        f"between the rows do not prove one of them; `date_format` should name it. Of the {table.unit}s {lines}, "
-        + "; ".join(ways) + "."
-    )  # fmt: skip
+        f"between the rows do not prove one of them; `date_format` should name it{digits}. Of the {table.unit}s "
+        f"{lines}, {'; '.join(ways)}."
+    )
 
 
 def _said(reading: Reading, row: int) -> str:

@@ -10,12 +10,13 @@ import pandas as pd
 
 from mtl.data.formats.table import Table
 from mtl.data.timeline.stamps import Stamps
-from mtl.data.timeline.units import PER_SECOND
+from mtl.data.timeline.units import PER_SECOND, Unit
 from mtl.errors import DataError
 
 REPRESENTATIVE = (
     "Europe/Berlin", "Europe/London", "Europe/Athens", "America/New_York", "Australia/Sydney", "Pacific/Auckland",
-    "America/Santiago", "America/Sao_Paulo", "Asia/Tehran", "America/Havana",
+    "America/Santiago", "America/Asuncion", "America/Sao_Paulo", "Asia/Tehran", "America/Havana", "Asia/Beirut",
+    "Atlantic/Azores", "Africa/Casablanca", "Africa/Cairo", "Australia/Lord_Howe", "America/Mexico_City",
 )  # fmt: skip
 """One place for each habit of changing the clock: the same dates, at the same hours of the clock."""
 
@@ -34,7 +35,7 @@ def to_utc(table: Table, column: str, stamps: Stamps, zone: str, groups: np.ndar
         notes: takes a sentence where the hour was passed once.
 
     Raises:
-        DataError: a time that the clock leaves out, or a repeated hour whose rows do not stand together.
+        DataError: a time that the clock leaves out, or a repeated hour whose rows do not stand pass after pass.
     """
     assert stamps.unit is not None
     clock = pd.DatetimeIndex(stamps.when.astype(f"datetime64[{stamps.unit}]"))
@@ -45,33 +46,51 @@ def to_utc(table: Table, column: str, stamps: Stamps, zone: str, groups: np.ndar
             f"{table.at(row, column)}: {clock[row]} is a time that clocks leave out in {zone} (`time_zone`), where "
             "summer time begins: another `time_zone` may be meant, or none where the clock was never changed."
         )
-    twice = repeated(stamps, zone)
-    first = np.ones(len(clock), dtype=bool)
-    once = 0
-    for rows in _series(groups, len(clock)):
-        of_rows = np.flatnonzero(twice[rows])
-        if not len(of_rows):
-            continue
-        turned = _backwards(stamps.when[rows][~twice[rows]])
-        rows = rows[::-1] if turned else rows
+    when, second = (_in_pass(clock, zone, stamps.unit, first) for first in (True, False))
+    twice, once = when != second, 0
+    for rows in _series(groups, len(clock)) if twice.any() else ():
+        rows = rows[::-1] if _backwards(when[rows]) else rows
         for run in _runs(np.flatnonzero(twice[rows]), stamps.when[rows], 3600 * PER_SECOND[stamps.unit]):
-            if run[-1] - run[0] + 1 != len(run):
-                raise DataError(_mixed(table, column, clock, int(rows[run[0]]), zone))
-            steps = np.diff(stamps.when[rows[run]])
+            members = rows[run]
+            steps = np.diff(stamps.when[members])
             passed = np.flatnonzero(steps <= 0)
-            if (steps >= 0).all() and len(passed) > 1 and (steps > 0).any():
-                raise DataError(_mixed(table, column, clock, int(rows[run[0]]), zone))
+            mixed = (steps >= 0).all() and len(passed) > 1 and (steps > 0).any()
+            if mixed or run[-1] - run[0] + 1 != len(run):
+                raise DataError(_mixed(table, column, clock, int(members[0]), zone))
             if len(passed):
-                first[rows[run[passed[0] + 1 :]]] = False
-            else:
-                once += 1
+                members = members[passed[0] + 1 :]
+                when[members] = second[members]
+                continue
+            once += 1
+            if _fits_second(rows, run, when, second):
+                when[members] = second[members]
     if once:
         notes.append(
-            f"{column}: {once} of the hours that clocks repeat in {zone} are there once, and were taken for the "
-            "first pass."
+            f"{column}: {once} of the hours that clocks repeat in {zone} are there once, and were taken for the pass "
+            "nearer to the rows around, else the first."
         )
-    utc = clock.tz_localize(zone, ambiguous=first, nonexistent="NaT").tz_convert("UTC").tz_localize(None)
-    return Stamps(utc.as_unit(stamps.unit).asi8, stamps.unit, local=False)
+    return Stamps(when, stamps.unit, local=False)
+
+
+def _in_pass(clock: pd.DatetimeIndex, zone: str, unit: Unit, first: bool) -> np.ndarray:
+    """Times in UTC, int64 [R], if repeated hours are all of their first pass, or all of their second."""
+    local = clock.tz_localize(zone, ambiguous=np.full(len(clock), first), nonexistent="NaT")
+    when: np.ndarray = local.tz_convert("UTC").tz_localize(None).as_unit(unit).asi8.copy()
+    return when
+
+
+def _fits_second(rows: np.ndarray, run: np.ndarray, when: np.ndarray, second: np.ndarray) -> bool:
+    """The steps before and behind a run of repeated times are nearer to the usual one in the second pass."""
+    sizes, counts = np.unique(np.diff(when[rows]), return_counts=True)
+    if not len(sizes):
+        return False
+    usual, costs = sizes[counts.argmax()], [0, 0]
+    for number, times in enumerate((when, second)):
+        if run[0] > 0:
+            costs[number] += abs(int(times[rows[run[0]]] - when[rows[run[0] - 1]]) - int(usual))
+        if run[-1] + 1 < len(rows):
+            costs[number] += abs(int(when[rows[run[-1] + 1]] - times[rows[run[-1]]]) - int(usual))
+    return costs[1] < costs[0]
 
 
 def _mixed(table: Table, column: str, clock: pd.DatetimeIndex, row: int, zone: str) -> str:
