@@ -1,6 +1,9 @@
 """Errors a user can cause: one message, exit code 2, no traceback."""
 
+import codecs
+import io
 import sys
+import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -51,11 +54,46 @@ def one_line(message: str) -> str:
     return text if len(text) <= LONGEST_MESSAGE else f"{text[:LONGEST_MESSAGE]}… ({len(text):,} characters)"
 
 
+PLAINER = {
+    "→": "->", "←": "<-", "·": "|", "−": "-", "–": "-", "─": "-", "‖": "||", "×": "x", "…": "...", "±": "+-", "≤": "<=",
+    "≥": ">=", "λ": "lambda", "Δ": "delta ", "μ": "mu", "µ": "u", "σ": "sigma", "Σ": "sum", "√": "sqrt", "†": "+",
+    "‡": "++", "°": " deg", "∞": "inf", "“": '"', "”": '"', "„": '"', "‘": "'", "’": "'", "ß": "ss", "№": "No.",
+}  # fmt: skip
+"""Letters and signs → what stands for them where a terminal has none of them."""
+
+
+def plainer(error: UnicodeError) -> tuple[str | bytes, int]:
+    """Error handler of codecs: letters and signs that an encoding lacks give way to plainer ones, the rest to `?`."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    text = ""
+    for letter in error.object[error.start : error.end]:
+        parts = PLAINER.get(letter) or unicodedata.normalize("NFKD", letter)
+        text += parts if parts.isascii() else "".join(part for part in parts if part.isascii()) or "?"
+    return text, error.end
+
+
+def speak_plainly() -> None:
+    """Lets every terminal, pipe and log take what is printed, whatever its encoding is."""
+    codecs.register_error("mtl.plainer", plainer)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="mtl.plainer")
+
+
 @contextmanager
 def exit_on_user_error() -> Iterator[None]:
     """Turns a UserError into its message on stderr and exit code 2; any other error keeps its traceback."""
+    speak_plainly()
     try:
         yield
     except UserError as error:
         print(f"error: {one_line(str(error))}", file=sys.stderr)
+        raise SystemExit(EXIT_CODE) from None
+    except UnicodeEncodeError as error:  # A path: streams take every letter.
+        if sys.getfilesystemencoding() == "utf-8":
+            raise
+        name = error.object.encode("ascii", "backslashreplace").decode()
+        told = f"{name} cannot be the name of a file where names are {sys.getfilesystemencoding()}: set PYTHONUTF8=1."
+        print(f"error: {told}", file=sys.stderr)
         raise SystemExit(EXIT_CODE) from None

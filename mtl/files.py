@@ -25,7 +25,7 @@ def write_json(path: Path, value: object, ascii_only: bool = True) -> None:
     text = json.dumps(value, sort_keys=True, indent=2, ensure_ascii=ascii_only, allow_nan=False) + "\n"
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8", newline="")
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
@@ -34,7 +34,7 @@ def write_json(path: Path, value: object, ascii_only: bool = True) -> None:
 def replace_text(path: Path, text: str) -> None:
     """Writes a file at once, so that a stop leaves the old one or the new one."""
     with replaced(path) as fresh:
-        fresh.write_text(text, encoding="utf-8")
+        fresh.write_text(text, encoding="utf-8", newline="")
 
 
 @contextmanager

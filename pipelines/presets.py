@@ -7,9 +7,7 @@ section that X changes, comments of the defaults stay with their keys. Maps merg
 
 import difflib
 import io
-import os
 import re
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +19,7 @@ from ruamel.yaml.representer import RoundTripRepresenter
 from mtl.config import PARAMS, parse_config
 from mtl.config.yaml_file import parse_yaml
 from mtl.errors import ConfigError, UserError
+from pipelines.params_file import in_form_of, plain, read_params, write_params
 
 FOLDER = Path("presets")
 DEFAULT = "sensors"
@@ -78,14 +77,15 @@ def use(name: str, root: Path = Path(), force: bool = False) -> Change:
     """
     new = render(name, root)
     target = root / PARAMS
-    old = _read(target) if target.exists() else ""
+    held = read_params(target) if target.exists() else ""
+    old = plain(held)
     if old and not force and old != new and matching(root) is None:
         raise UserError(
             f"{PARAMS} holds edits that no preset has, which `preset use {name}` would overwrite: "
             f"keep a copy, or repeat with --force."
         )
     if old != new:
-        _write(target, new)
+        write_params(target, in_form_of(held, new))
     lines = difflib.unified_diff(
         old.splitlines(), new.splitlines(), f"{PARAMS} before", f"{PARAMS} ({name})", "", "", 1
     )
@@ -93,11 +93,11 @@ def use(name: str, root: Path = Path(), force: bool = False) -> Change:
 
 
 def matching(root: Path = Path()) -> str | None:
-    """The preset that params.yaml is, to the byte, or None."""
+    """The preset that params.yaml is, but for its line ends, or None."""
     target = root / PARAMS
     if not target.exists():
         return None
-    text = _read(target)
+    text = plain(read_params(target))
     for name in names(root):
         try:
             if render(name, root) == text:
@@ -116,7 +116,7 @@ def _text(name: str, root: Path) -> str:
 
 def _read(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} cannot be read: {error}") from None
 
@@ -200,16 +200,3 @@ def _dump(section: CommentedMap) -> str:
     stream = io.StringIO()
     _yaml().dump(section, stream)
     return stream.getvalue()
-
-
-def _write(target: Path, text: str) -> None:
-    """Replaces a file at once, so that a crash leaves the old one or the new one."""
-    handle, temporary = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="") as stream:
-            stream.write(text)
-        os.chmod(temporary, target.stat().st_mode if target.exists() else 0o644)
-        os.replace(temporary, target)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise

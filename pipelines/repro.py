@@ -20,7 +20,7 @@ import psutil
 
 from mtl import tracking
 from mtl.config import PARAMS, Config, load_config
-from mtl.errors import EXIT_CODE
+from mtl.errors import EXIT_CODE, speak_plainly
 from mtl.paths import VERDICTS
 from mtl.results.verdicts import Verdicts
 from pipelines import preflight
@@ -235,4 +235,5 @@ def _dvc(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
+    speak_plainly()
     raise SystemExit(_dvc(sys.argv[1:]))

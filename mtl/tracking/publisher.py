@@ -15,7 +15,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from mtl.errors import UserError
+from mtl.errors import UserError, speak_plainly
 from mtl.tracking.address import database_file
 from mtl.tracking.launch import command
 from mtl.tracking.ledger import Problem, forget, note, read_problem
@@ -211,6 +211,7 @@ def main(folder: Path) -> None:
         os.nice(max(0, NICE - os.nice(0)))
     with suppress(OSError):  # Linux shares out the cores by session first: the niceness of ours is set here.
         Path("/proc/self/autogroup").write_text(str(NICE))
+    speak_plainly()
     logging.basicConfig(format="%(asctime)s %(name)s: %(message)s")
     spool = Spool(folder)
     spool.tidy()

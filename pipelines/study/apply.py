@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 from mtl.config import PARAMS, Dimension, load_config
 from mtl.config.budgets import STL, budgets, counted
 from mtl.errors import UserError
-from mtl.files import replace_text
+from pipelines.params_file import read_params, write_params
 from pipelines.study import params_edit
 from pipelines.study.objective import MAXIMISED
 from pipelines.study.plan import MEANS, conditions
@@ -59,7 +59,7 @@ def apply(which: str, name: str, url: str | None, root: Path = Path()) -> Chosen
     config = load_config(path)
     space: dict[str, Dimension] = TypeAdapter(dict[str, Dimension]).validate_python(spec["space"])
     now = conditions(config, arm, space, spec["seeds"], root)
-    text = path.read_text(encoding="utf-8")
+    text = read_params(path)
     counts = {other: sum(map(is_finished, study.get_trials(deepcopy=False))) for other, study in studies.items()}
     known = (STL, *config.finetune.methods)
     behind = {f"evaluate.trials.{other}": counts[other] for other in reversed(known) if other in counts}
@@ -67,7 +67,7 @@ def apply(which: str, name: str, url: str | None, root: Path = Path()) -> Chosen
     chosen = {"evaluate.shared_by": arm} if shared else {}
     new = params_edit.edited(text, trial.params | behind | chosen)
     if new != text:
-        replace_text(path, new)
+        write_params(path, new)
     changed = [MEANS[key] for key, value in now.items() if spec[key] != value]
     tuning = budgets((config.evaluate.trials or {}) | counts, config.finetune.methods)
     return Chosen(

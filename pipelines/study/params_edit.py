@@ -12,6 +12,7 @@ from mtl.config import PARAMS, parse_config
 from mtl.config.tune import Scalar
 from mtl.config.yaml_file import parse_yaml
 from mtl.errors import ConfigError, UserError
+from pipelines.params_file import BOM, LINE, line_end
 from pipelines.study.search_space import overlaid
 
 PLAIN = re.compile(r"[A-Za-z_][\w-]*")
@@ -24,12 +25,14 @@ def edited(text: str, values: Mapping[str, Scalar]) -> str:
     """The file's text with other values at some paths; a key that is not there is added to its section.
 
     Args:
-        text: of a params file that can be used.
+        text: of a params file that can be used, with its own line ends and byte order mark.
         values: path → value.
 
     Raises:
         UserError: the values cannot be written without changing others, because of an alias in the file.
     """
+    bom = BOM if text.startswith(BOM) else ""
+    text = text.removeprefix(BOM)
     before = parse_config(parse_yaml(text, str(PARAMS)))
     for path, value in values.items():
         text = _edit(text, path, value)
@@ -42,7 +45,7 @@ def edited(text: str, values: Mapping[str, Scalar]) -> str:
             f"{PARAMS} uses aliases (`*name`) where values should be written: write them by hand: "
             + ", ".join(f"{path}: {_scalar(value)}" for path, value in values.items())
         )
-    return text
+    return bom + text
 
 
 def difference(old: str, new: str) -> str:
@@ -90,7 +93,8 @@ def _insert(text: str, parent: MappingNode, keys: list[str], value: Scalar) -> s
         end = parent.end_mark.index
         grown = len(entry) + 2
         return f"{text[: first.index]}{entry}, {text[first.index : end]}{_shifted(text[end:], grown)}"
-    return f"{text[: first.index]}{entry}\n{' ' * first.column}{text[first.index :]}"
+    rest = text[first.index :]
+    return f"{text[: first.index]}{entry}{line_end(LINE.findall(rest)[0])}{' ' * first.column}{rest}"
 
 
 def _nested(keys: list[str], value: Scalar) -> str:
