@@ -27,7 +27,8 @@ def mixed(text: str) -> str:
 
 FORMS = {
     "windows": TEXT.replace("\n", "\r\n"), "old mac": TEXT.replace("\n", "\r"), "mark": BOM + TEXT,
-    "mixed": mixed(TEXT), "no final end": TEXT.rstrip("\n"), "all": BOM + TEXT.replace("\n", "\r\n").rstrip(), "plain": TEXT,
+    "mixed": mixed(TEXT), "no final end": TEXT.rstrip("\n"),
+    "all": BOM + TEXT.replace("\n", "\r\n").rstrip(), "plain": TEXT,
 }  # fmt: skip
 
 
