@@ -160,6 +160,40 @@ def test_two_columns_may_tell_series_apart(tmp_path: Path) -> None:
     assert prepared.values[:60, 0].tolist() == prepared.values[160:220, 0].tolist() == list(range(60))
 
 
+@pytest.mark.parametrize("stores", [["a"], ["a", "b"]])
+def test_a_column_of_hours_is_a_part_of_the_stamp(stores: list[str], tmp_path: Path) -> None:
+    hours = pd.date_range("2020-01-01", periods=240, freq="h")
+    parts = [
+        pd.DataFrame(
+            {
+                "date": hours.strftime("%Y/%m/%d"),
+                "at": hours.strftime("%H:%M"),
+                "store": store,
+                "load": np.arange(240) ** 2 % 37,
+            }
+        )
+        for store in stores
+    ]
+    frame = in_turn(pd.concat(parts, ignore_index=True))
+    if len(stores) == 1:
+        frame = frame.drop(columns="store")
+    for name, column in (("at", frame["at"]), ("hour", frame["at"].str[:2].astype(int))):
+        named = frame.drop(columns="at").assign(**{name: column})
+        with pytest.raises(DataError, match=rf"tells the time of the day: `date: \[date, {name}\]`"):
+            read(named, tmp_path)
+        series = {"id": "store"} if len(stores) > 1 else {}
+        prepared = read(named, tmp_path, date=["date", name], **series)
+        assert prepared.values[:240, 0].tolist() == list(np.arange(240) ** 2 % 37)
+
+
+def test_hours_of_twelve_without_their_half_of_the_day(tmp_path: Path) -> None:
+    hours = pd.date_range("2020-01-01", periods=240, freq="h")
+    frame = pd.DataFrame({"date": hours.strftime("%Y-%m-%d %I:%M"), "load": np.arange(240.0) ** 2})
+    with pytest.raises(DataError, match=r"line 3, .* hours go from 1 to 12: the file should tell AM from PM") as told:
+        read(frame, tmp_path)
+    assert "on_unordered" not in str(told.value)
+
+
 def test_series_below_each_other_that_share_no_stamp(tmp_path: Path) -> None:
     """The second store closed before the first one opened."""
     frame = long_table().query("store != 'east'")

@@ -31,7 +31,8 @@ def read(stamps: Iterable[object], folder: Path, **options: Any) -> Prepared:
     """A series whose only value is the number of the row in the file."""
     lines = [f'"{stamp}",{row}\n' for row, stamp in enumerate(stamps)]
     (folder / "own.csv").write_text("date,row\n" + "".join(lines), encoding="utf-8")
-    prepared = read_source("own", SeriesSource(kind="series", path="own.csv", **options), folder)
+    # A column that counts rows is an input where `values` says so.
+    prepared = read_source("own", SeriesSource(kind="series", path="own.csv", values=["row"], **options), folder)
     assert isinstance(prepared, Prepared)
     return prepared
 
@@ -79,7 +80,7 @@ def test_zeros_that_tables_of_numbers_drop(tmp_path: Path) -> None:
     frame = pd.DataFrame({"date": [int(stamp) for stamp in DAYS.strftime("%d%m%Y")], "row": np.arange(400.0)})
     for kind in ("int64", "float64"):
         frame.astype({"date": kind}).to_parquet(tmp_path / "own.parquet")
-        prepared = read_source("own", SeriesSource(kind="series", path="own.parquet"), tmp_path)
+        prepared = read_source("own", SeriesSource(kind="series", path="own.parquet", values=["row"]), tmp_path)
         assert isinstance(prepared, Prepared) and rows(prepared) == list(range(400))
         assert "%d%m%Y" in prepared.notes[0]
 

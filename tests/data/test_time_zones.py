@@ -68,7 +68,7 @@ def test_series_of_a_long_table_pass_the_hour_each(tmp_path: Path) -> None:
     in_turn = below.iloc[np.arange(600).reshape(2, 300).T.reshape(-1)].reset_index(drop=True)
     for frame in (below, in_turn):
         frame.to_csv(tmp_path / "long.csv", index=False)
-        source = {"kind": "series", "path": "long.csv", "id": "store"}
+        source = {"kind": "series", "path": "long.csv", "id": "store", "values": ["row"]}
         with pytest.raises(DataError, match="`time_zone` should name the place"):
             read_source("own", SeriesSource.model_validate(source), tmp_path)
         prepared = read_source("own", SeriesSource.model_validate(source | {"time_zone": "Europe/Berlin"}), tmp_path)

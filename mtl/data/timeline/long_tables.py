@@ -3,6 +3,7 @@
 R rows.
 """
 
+import re
 from itertools import combinations
 
 import numpy as np
@@ -14,10 +15,16 @@ from mtl.errors import DataError
 
 SHARE = 0.2
 """Share of rows with the stamp of an earlier row from which a table is surely a long one."""
+FAULTS = 0.02
+"""Share of the rows of a long table that may repeat a stamp of their series, as in an hour that clocks repeat."""
 LEAST_ROWS = 3
 """Least mean number of rows of a series of a long table."""
 MOST_COLUMNS = 12
 """Columns of few values that are looked at in pairs."""
+
+CLOCK = re.compile(r"[0-2]?[0-9]:[0-5][0-9](:[0-5][0-9])?( ?[AaPp][Mm])?")
+HOURS = re.compile(r"hour|hr|time|hh|stunde|std|zeit|heure|hora|ora|uur", re.IGNORECASE)
+"""Times of the day, and names of columns of hours."""
 
 
 def series_of_rows(table: Table, config: SeriesSource) -> tuple[np.ndarray | None, list[str]]:
@@ -68,6 +75,14 @@ def columns_that_separate(table: Table, when: np.ndarray, date: str) -> list[str
     return None
 
 
+def is_time_of_day(table: Table, column: str) -> bool:
+    """The column holds times such as 23:00, or is named for hours and holds numbers from 0 to 24."""
+    cells = [str(cell).strip() for cell in table.frame[column].unique().tolist()]
+    if all(CLOCK.fullmatch(cell) for cell in cells):
+        return True
+    return HOURS.search(column) is not None and all(re.fullmatch(r"[01]?[0-9]|2[0-4]", cell) for cell in cells)
+
+
 def _few_values(cells: pd.Series) -> np.ndarray | None:
     """Number of the value of each row; None where a column has gaps, fractions, or too many or too few values to name
     series."""
@@ -83,7 +98,7 @@ def _few_values(cells: pd.Series) -> np.ndarray | None:
 
 
 def _separates(ranks: np.ndarray, of: np.ndarray, many: bool) -> bool:
-    """The values of a column make series of which each goes one way.
+    """The values of a column make series of which each goes one way, or at least repeats hardly a stamp.
 
     Args:
         ranks: place of each stamp among all, equal for equal ones.
@@ -92,9 +107,9 @@ def _separates(ranks: np.ndarray, of: np.ndarray, many: bool) -> bool:
         order.
     """
     order = np.argsort(of, kind="stable")
-    same = np.diff(of[order]) == 0
-    steps = np.diff(ranks[order])[same]
+    steps = np.diff(ranks[order])[np.diff(of[order]) == 0]
     if (steps > 0).all() or (steps < 0).all():
         # Series below each other, or row by row in turn: few faults of one series would be parted by chance.
         return many or bool(1 + (np.diff(of) != 0).sum() == of.max() + 1)
-    return many and len(np.unique(ranks * (int(of.max()) + 1) + of)) == len(ranks)
+    pairs = len(np.unique(ranks * (int(of.max()) + 1) + of))
+    return many and len(ranks) - pairs <= FAULTS * len(ranks)

@@ -10,10 +10,10 @@ import pandas as pd
 
 from mtl.config.sources import SeriesSource
 from mtl.data.formats.table import Table
-from mtl.data.timeline.long_tables import columns_that_separate, series_of_rows
+from mtl.data.timeline.long_tables import columns_that_separate, is_time_of_day, series_of_rows
 from mtl.data.timeline.stamps import Stamps, read_stamps
 from mtl.data.timeline.units import Unit
-from mtl.data.timeline.zones import place_that_repeats, to_utc
+from mtl.data.timeline.zones import half_of_day_is_missing, place_that_repeats, to_utc
 from mtl.errors import DataError
 
 
@@ -60,13 +60,17 @@ def order_in_time(table: Table, config: SeriesSource, notes: list[str]) -> Timel
     if config.date_column is None:
         return _arranged(table, None, groups, names)
     clock = stamps = read_stamps(table, config, groups, notes)
+    columns = None if groups is not None else columns_that_separate(table, stamps.when, config.date_column)
+    if columns is not None:
+        _tell_of_long_table(table, config, columns, stamps, notes)
     if config.time_zone is not None and stamps.local and stamps.unit is not None:
         stamps = to_utc(table, config.date_column, stamps, config.time_zone, groups, notes)
     elif config.time_zone is not None:
         notes.append(
             f"{config.date_column}: `time_zone` has no use: the time stamps are no times of a clock at a place."
         )
-    _check_order(table, config, clock, stamps, groups, notes)
+    if columns is None:
+        _check_order(table, config, clock, stamps, groups, notes)
     timeline = _arranged(table, stamps, groups, names)
     assert timeline.when is not None
     backs = int((timeline.steps < 0).sum())
@@ -97,11 +101,12 @@ def _check_order(
     backs, repeats = order[1:][same & (steps < 0)], order[1:][same & (steps == 0)]
     if not len(backs) and not len(repeats):
         return
-    if groups is None:
-        columns = columns_that_separate(table, stamps.when, date)
-        if columns is not None:
-            _tell_of_long_table(table, config, columns, int(min([*backs[:1], *repeats[:1]])), notes)
-            return
+    if half_of_day_is_missing(clock):
+        row = int(min([*backs[:1], *repeats[:1]]))
+        raise DataError(
+            f"{table.at(row, date)}: {table.frame[date].iloc[row]} is there twice or before the row above, and hours "
+            "go from 1 to 12: the file should tell AM from PM, or have hours from 0 to 23."
+        )
     newest_first = len(backs) > int((steps[same] > 0).sum())
     against = order[:-1][same & (steps > 0)] if newest_first else backs
     _check_clock(table, config, clock, (against, repeats, newest_first), notes)
@@ -115,8 +120,20 @@ def _check_order(
         )
 
 
-def _tell_of_long_table(table: Table, config: SeriesSource, columns: list[str], row: int, notes: list[str]) -> None:
+def _tell_of_long_table(
+    table: Table, config: SeriesSource, columns: list[str], stamps: Stamps, notes: list[str]
+) -> None:
+    """Raises a DataError that names the columns by which series are told apart, or notes them where the config already
+    says what to do with stamps that repeat and step back."""
     date = str(config.date_column)
+    row = int(((np.diff(stamps.when) < 0) | (np.diff(stamps.when) == 0)).argmax()) + 1
+    clocks = [column for column in columns if is_time_of_day(table, column)]
+    if clocks:
+        joined = ", ".join([*config.stamp_columns, clocks[0]])
+        raise DataError(
+            f"{table.at(row, date)}: {table.frame[date].iloc[row]} is there for each value of `{clocks[0]}`, which "
+            f"tells the time of the day: `date: [{joined}]` joins them."
+        )
     name = columns[0] if len(columns) == 1 else f"[{', '.join(columns)}]"
     if config.on_duplicate == "error" or config.on_unordered == "error":
         raise DataError(

@@ -121,6 +121,15 @@ def place_that_repeats(stamps: Stamps, rows: np.ndarray) -> tuple[str | None, np
     return (zone, rows[masks[zone]]) if 2 * masks[zone].sum() >= len(rows) else (None, nothing)
 
 
+def half_of_day_is_missing(stamps: Stamps) -> bool:
+    """Hours go from 1 to 12 and stamps repeat, as those of a clock of twelve hours do without AM and PM."""
+    if stamps.unit is None:
+        return False
+    hours = np.unique(stamps.when // (3600 * PER_SECOND[stamps.unit]) % 24)
+    repeats = len(stamps.when) - len(np.unique(stamps.when))
+    return len(hours) > 3 and int(hours[0]) >= 1 and int(hours[-1]) == 12 and 4 * repeats >= len(stamps.when)
+
+
 def _series(groups: np.ndarray | None, count: int) -> Iterator[np.ndarray]:
     """Rows of each series, in the order of the file."""
     if groups is None:
