@@ -83,5 +83,6 @@ def _join(table: Table, column: str, parts: list[str]) -> None:
         joined = joined + " " + frame[part].astype(str).str.strip()
     roles = table.options.roles
     elsewhere = {name for setting, names in roles.items() if setting != "date" for name in names}
-    frame.drop(columns=[part for part in parts if part not in elsewhere], inplace=True)
+    for part in set(parts) - elsewhere:
+        del frame[part]
     frame.insert(0, column, joined.where(known, None))
