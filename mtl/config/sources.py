@@ -15,6 +15,7 @@ from mtl.config.common import (
     Seed,
 )
 from mtl.config.date_format import date_format_problem
+from mtl.config.gaps import MaxGap
 from mtl.config.images import Cifar10Source, Cifar100Source, DigitsSource, MnistSource
 from mtl.config.inputs import WINDOWS, InputKind, SourceBase
 from mtl.config.regressions import RegressionsSource
@@ -100,7 +101,14 @@ class SeriesSource(TableFile):
     units: dict[str, str] = {}
     """Column → unit in words; a unit in brackets at the end of a column's name, as in `T (degC)`, is read by itself."""
     on_missing: Literal["error", "keep_markers", "interpolate", "ffill"] = "error"
-    """`keep_markers` leaves the marker's number in the data, as the published benchmarks do."""
+    """`keep_markers` leaves the marker's number in the data, as the published benchmarks do. `interpolate` (by time,
+    where there are time stamps) and `ffill` fill in inputs, within a part; filled cells are never targets and count in
+    no metric, mean or spread. Cells before the first or after the last known value of a part are not filled, and
+    windows that read them are left out."""
+    max_gap: MaxGap = 48
+    """Longest hole that is filled: rows, or a span of time such as 6h; a longer one is an error."""
+    flag_filled: bool = False
+    """A column of 0 and 1 beside each channel in which cells were filled says which, as an input."""
     on_duplicate: Literal["error", "first", "last", "mean", "keep"] = "error"
     on_unordered: Literal["error", "sort"] = "error"
     on_constant: Literal["error", "keep", "drop"] = "error"

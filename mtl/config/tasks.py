@@ -4,7 +4,7 @@ A class answers what is asked of its kind before any data is read: its family, i
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Annotated, ClassVar, Literal, get_args
 
 from pydantic import Field, model_validator
@@ -70,6 +70,14 @@ class TaskBase(Section, ABC):
     def rows_ahead(self) -> int:
         """Number of rows following a sample that are its target; 0 where the target belongs to the sample."""
         return 0
+
+    def followed(self, columns: Sequence[str]) -> list[str]:
+        """Columns whose next rows it predicts.
+
+        Args:
+            columns: those that it predicts if it names none.
+        """
+        return []
 
     @property
     def could_start_linear(self) -> bool:
@@ -168,6 +176,9 @@ class ForecastTask(TaskBase):
     linear: LinearStart | None = Field(default=None, exclude_if=lambda linear: linear is None)
     """Linear map of the raw window that the network starts from; null: the network starts as its encoder and head do.
     Left out where it is null, as `loss` is."""
+
+    def followed(self, columns: Sequence[str]) -> list[str]:
+        return self.targets or list(columns)
 
     @property
     def could_start_linear(self) -> bool:

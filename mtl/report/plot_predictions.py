@@ -54,7 +54,7 @@ def _forecast(results: Results, task: JudgedTask) -> Picture | Missing:
         unit = reference.units.get(columns[row])
         for number, window in enumerate(windows):
             ax = axes[row * len(windows) + number]
-            past, truth = np.asarray(window.input[row]), np.asarray(window.truth[row])
+            past, truth = np.asarray(window.input[row]), np.asarray(window.truth[row], dtype=float)
             tail = past[-2 * len(truth) :]
             ax.plot(np.arange(1 - len(tail), 1), tail, color=INK, linewidth=1.1, alpha=0.55, label="input")
             ahead = np.arange(len(truth) + 1)

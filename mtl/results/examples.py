@@ -1,8 +1,21 @@
 """examples.json: a few test windows of every forecast, to look at."""
 
+import math
+from typing import Any
+
 from pydantic import ConfigDict, Field
 
 from mtl.results.content import Part, ResultFile, absent
+
+
+def shown_values(values: Any) -> Any:
+    """Nested lists of a tensor's numbers, None for those that are none."""
+    rows = values.tolist()
+
+    def plain(part: Any) -> Any:
+        return [plain(inner) for inner in part] if isinstance(part, list) else part if math.isfinite(part) else None
+
+    return plain(rows) if bool(values.isnan().any()) else rows
 
 
 class Window(Part):
@@ -10,8 +23,8 @@ class Window(Part):
 
     input: list[list[float]]
     """[C, L]"""
-    truth: list[list[float]]
-    """[C, H]"""
+    truth: list[list[float | None]]
+    """[C, H]; None for what was not measured."""
     prediction: list[list[float]]
     """[C, H]; of a forecast of quantiles the median."""
     quantiles: list[list[list[float]]] | None = Field(default=None, exclude_if=absent)

@@ -60,6 +60,13 @@ def spread_errors(network: SimpleNetwork, point: Float[Tensor, "n *S"], target: 
     """
     if network.spread is None:
         return
+    if bool(target.isnan().any()):
+        errors, shares = (target - point).double(), torch.tensor(network.spread.levels, dtype=torch.float64)
+        of_place = torch.stack([errors.nanquantile(share, dim=0) for share in shares])
+        of_all = torch.stack([errors.nanquantile(share) for share in shares]).reshape(-1, *[1] * (errors.ndim - 1))
+        quantiles = torch.where(of_place.isnan(), of_all, of_place)
+        network.spread.errors.copy_(quantiles.movedim(0, -1).float())
+        return
     ordered = (target - point).double().sort(dim=0).values
     places = torch.tensor(network.spread.levels, dtype=torch.float64) * (len(ordered) - 1)
     low = places.floor().long()

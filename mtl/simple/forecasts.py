@@ -31,6 +31,9 @@ ROWS_EACH = 4
 ALIKE = 1.05
 """Periods whose error is at most so many times the smallest count as equally good, and the shortest of them is taken:
 its multiples fit as well."""
+FEWEST = 20
+"""Training and validation windows without a gap in the rows ahead that ridge regression and a season need."""
+UNMEASURED = f"fewer than {FEWEST} training or validation windows have no gap in the rows ahead"
 FROM_DATA = "period found in the training part"
 MOST_JOINT = 1536
 """Inputs C·L of a map from all channels at once, whose cost grows with their cube."""
@@ -60,6 +63,7 @@ class Forecasts:
         """The models that are tried; what is not fitted is noted in `skipped`."""
         if self.config.tries("persistence"):
             yield self._candidate("persistence", "the last row, repeated", PersistenceFit(), spec, {})
+        whole = self._whole(spec, form)
         if self.config.tries("seasonal"):
             period, how = self._period(spec, form)
             if period is None:
@@ -67,7 +71,9 @@ class Forecasts:
             else:
                 about = f"the last {period} rows, repeated ({how})"
                 yield self._candidate("seasonal", about, SeasonalFit(period=period), spec, {})
-        if self.config.tries("ridge"):
+        if self.config.tries("ridge") and not whole:
+            skipped["ridge"] = UNMEASURED
+        elif self.config.tries("ridge"):
             if spec.shape[0] > 1 and not self._joint(spec):
                 skipped["ridge"] = f"one map from all channels: {self._too_wide(spec)}"
             yield self._ridge(spec, form)
@@ -94,16 +100,21 @@ class Forecasts:
             known |= pool_moments(pool, ahead, joint)
         return known[task]
 
+    def _whole(self, spec: TaskSpec, form: RowsForm) -> bool:
+        """Says whether training and validation have windows enough whose rows ahead were all measured."""
+        counts = (_windows(part_of(self.data, spec.name, split), form.horizon) for split in ("train", "val"))
+        return all(count >= FEWEST for count in counts)
+
     def _joint(self, spec: TaskSpec) -> bool:
         """Says whether a map from all channels at once has windows enough; of one channel it is its own map."""
         channels, length = spec.shape
-        windows = _windows(part_of(self.data, spec.name, "train"))
+        windows = _windows(part_of(self.data, spec.name, "train"), spec.rows_ahead)
         return channels > 1 and channels * length <= min(windows / ROWS_EACH, MOST_JOINT)
 
     def _too_wide(self, spec: TaskSpec) -> str:
         """The reason why there is no map from all channels at once."""
         channels, length = spec.shape
-        inputs, windows = channels * length, _windows(part_of(self.data, spec.name, "train"))
+        inputs, windows = channels * length, _windows(part_of(self.data, spec.name, "train"), spec.rows_ahead)
         if inputs > windows / ROWS_EACH:
             return f"{inputs:,} inputs are more than a {ROWS_EACH}th of {windows:,} training windows"
         return f"{inputs:,} inputs are more than the {MOST_JOINT:,} that are solved for"
@@ -115,6 +126,8 @@ class Forecasts:
         the lags that the forecast uses: the error is twice the variance less the covariance.
         """
         length, given = spec.input_len, self.config.period
+        if given is None and not self._whole(spec, form):
+            return None, UNMEASURED
         if given is not None:
             if given > length:
                 return None, f"`simple.period` of {given} rows is longer than the window of {length}"
@@ -139,6 +152,10 @@ class Forecasts:
         Raises:
             SettingError: a map from all channels at once has too few windows, or too many inputs.
         """
+        if not self._whole(spec, form):
+            raise SettingError(
+                f"tasks.{spec.name}.linear", f"should be null where {UNMEASURED}: ridge regression is fitted on those."
+            )
         joint = channels == "all"
         if joint and not self._joint(spec):
             inputs = " × ".join(map(str, spec.shape))
@@ -186,7 +203,8 @@ def _problems(
         yield "all", (without_level(train, form.targets, level), without_level(val, form.targets, level))
 
 
-def _windows(pool: Pool) -> int:
-    """Windows of a pool of one task that have a target."""
+def _windows(pool: Pool, horizon: int) -> int:
+    """Windows of a pool of one task whose rows ahead were all measured."""
     ((_, target),) = pool.targets.items()
-    return len(pool) if target.valid is None else int(target.valid.sum())
+    masks = [mask for mask in (target.valid, pool.samples.complete(horizon, target.channels)) if mask is not None]
+    return int(torch.stack(masks).all(dim=0).sum()) if masks else len(pool)

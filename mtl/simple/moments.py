@@ -61,7 +61,8 @@ class Moments:
 def pool_moments(pool: Pool, horizons: dict[str, int], joint: bool) -> dict[str, Moments]:
     """Moments of some tasks of a pool that predict rows ahead, over all channels as targets.
 
-    Tasks share the sums of the windows that they have in common.
+    Tasks share the sums of the windows that they have in common. Windows with a target that was not measured are left
+    out; a task without any other is absent.
 
     Args:
         pool: of windows.
@@ -71,9 +72,11 @@ def pool_moments(pool: Pool, horizons: dict[str, int], joint: bool) -> dict[str,
     names = list(horizons)
     chosen: Bool[Tensor, "n K"] = torch.ones(len(pool), len(names), dtype=torch.bool)
     for column, name in enumerate(names):
-        valid = pool.targets[name].valid
-        if valid is not None:
-            chosen[:, column] = valid
+        target = pool.targets[name]
+        complete = pool.samples.complete(horizons[name], target.channels)
+        for mask in (target.valid, complete):
+            if mask is not None:
+                chosen[:, column] &= mask
     sums: dict[str, Moments] = {}
     patterns, which = torch.unique(chosen, dim=0, return_inverse=True)
     for number, pattern in enumerate(patterns.tolist()):

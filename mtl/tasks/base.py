@@ -25,8 +25,9 @@ from mtl.results.numbers import Metrics
 from mtl.tasks.answers import Answer
 from mtl.tasks.context import AtSource, Heads, Oracle
 from mtl.tasks.forms import Form
+from mtl.tasks.gaps import measured
 from mtl.tasks.label_measures import unmeasurable
-from mtl.tasks.sample_errors import label_errors
+from mtl.tasks.sample_errors import label_errors, ratio_values
 from mtl.types import NO_LABEL, SourceData
 
 Detail = dict[str, Any]
@@ -242,11 +243,16 @@ class RegressionSpec(TaskSpec):
 
     def judged_errors(self, prediction: Tensor, target: Tensor) -> Float64[Tensor, " n"] | None:
         match self.metric:
-            case "crps":
+            case "crps" if not bool(target.isnan().any()):
                 return self.sample_losses(prediction.double(), target.double())
+            case "crps":
+                there = measured(target).flatten(1).sum(dim=1).double()
+                mean = self.sample_losses(prediction.double(), target.double())
+                return ratio_values(mean * there, there)
             case "mse" | "mae":
                 error = (self.point(prediction.double()) - target.double()).reshape(len(target), -1)
-                return (error.square() if self.metric == "mse" else error.abs()).mean(dim=1)
+                size = error.square() if self.metric == "mse" else error.abs()
+                return _over_cells(size, measured(target).reshape(len(target), -1))
             case _:
                 return None
 
@@ -319,6 +325,13 @@ class Criterion(nn.Module, ABC):
 def known(values: Tensor) -> Bool[Tensor, " n"]:
     """Mask of the targets that are there, of class numbers or of numbers."""
     return ~values.isnan() if values.is_floating_point() else values != NO_LABEL
+
+
+def _over_cells(values: Float64[Tensor, "n _"], there: Bool[Tensor, "n _"]) -> Float64[Tensor, " n"] | None:
+    """Means of each sample; where cells were not measured, numbers whose mean is that over all that were."""
+    if bool(there.all()):
+        return values.mean(dim=1)
+    return ratio_values(torch.where(there, values, 0.0).sum(dim=1), there.sum(dim=1).double())
 
 
 def weighted_mean(parts: Sequence[Tensor], shares: Sequence[float]) -> Tensor:

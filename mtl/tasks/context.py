@@ -70,5 +70,9 @@ class AtSource:
     """The label or numeric target that the task learns; None for what follows a sample."""
     classes: list[str]
     """Classes of that label; empty without a label."""
+    channels: list[str]
+    """Columns whose next rows are predicted if the task names none."""
+    gaps: bool
+    """Some of the next rows were not measured."""
     values: Tensor | None
     """[n] targets of the task's training samples; None for what follows a sample."""

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from mtl.config.linear_map import Channels, Level
 from mtl.config.losses import ErrorLoss, QuantileLoss
 from mtl.config.tasks import ForecastTask, Task
-from mtl.results.examples import Example, Window
+from mtl.results.examples import Example, Window, shown_values
 from mtl.results.numbers import Metrics
 from mtl.tasks.answers import Numbers
 from mtl.tasks.base import Criterion, Detail, RegressionSpec, TaskSpec, weighted_mean
@@ -22,6 +22,7 @@ from mtl.tasks.context import AtSource, Heads, Oracle
 from mtl.tasks.error_losses import error_of, guess_of, mean_error, nearest_metric
 from mtl.tasks.forecast_scores import forecast_metrics, forecast_optimum
 from mtl.tasks.forms import RowsForm
+from mtl.tasks.gaps import mean_of, sample_means, without_gaps
 from mtl.types import SourceData
 
 
@@ -41,17 +42,20 @@ class RowsAhead(RegressionSpec):
     """Channel → unit in words, of those targets where it is known."""
     linear: tuple[Level, Channels] | None = None
     """Linear map that the network starts from; None without one."""
+    gaps: bool = False
+    """Some of the targets were not measured: they are NaN, and count nowhere."""
 
     @staticmethod
     def at_source(task: ForecastTask, at: AtSource) -> dict[str, Any]:
         """Members that a section of params.yaml and its source give, whatever the loss."""
-        names = task.targets or at.columns
+        names = task.followed(at.channels)
         targets = [at.columns.index(column) for column in names]
         return TaskSpec.common(task, at) | {
             "targets": targets, "horizon": task.horizon,
             "mean": tuple(at.mean[targets].tolist()), "std": tuple(at.std[targets].tolist()),
             "units": {name: at.units[name] for name in names if name in at.units},
             "linear": None if task.linear is None else (task.linear.level, task.linear.channels),
+            "gaps": at.gaps,
         }  # fmt: skip
 
     @classmethod
@@ -139,13 +143,15 @@ class Forecast(RowsAhead):
     @classmethod
     def criterion(cls, specs: Sequence[Any]) -> Criterion:
         (spec,) = specs
-        return _Errors(spec.loss)
+        return _Errors(spec.loss, spec.gaps)
 
     def sample_losses(self, prediction: Float[Tensor, "n T H"], target: Float[Tensor, "n T H"]) -> Float[Tensor, " n"]:
-        return error_of(self.loss, prediction, target).flatten(1).mean(dim=1)
+        errors = error_of(self.loss, prediction, target)
+        return sample_means(errors, target) if self.gaps else errors.flatten(1).mean(dim=1)
 
     def errors(self, prediction: Float[Tensor, "B T H"], target: Float[Tensor, "B T H"]) -> Float[Tensor, "B 1"]:
-        return (prediction - target).square().mean(dim=(1, 2))[:, None]
+        errors = (prediction - target).square()
+        return sample_means(errors, target)[:, None] if self.gaps else errors.mean(dim=(1, 2))[:, None]
 
     def score(
         self, prediction: Float[Tensor, "n T H"], target: Float[Tensor, "n T H"], detailed: bool
@@ -165,7 +171,7 @@ class Forecast(RowsAhead):
     def examples(
         self, x: Float[Tensor, "n C L"], prediction: Float[Tensor, "n T H"], target: Float[Tensor, "n T H"]
     ) -> Example:
-        parts = [self.original(values).tolist() for values in (x[:, self.targets], target, prediction)]
+        parts = [shown_values(self.original(values)) for values in (x[:, self.targets], target, prediction)]
         names = self.target_columns
         return Example(
             columns=names,
@@ -184,9 +190,11 @@ class Forecast(RowsAhead):
 class _Errors(Criterion):
     """Mean over samples, channels and horizon."""
 
-    def __init__(self, loss: ErrorLoss) -> None:
+    def __init__(self, loss: ErrorLoss, gaps: bool) -> None:
         super().__init__()
-        self.loss = loss
+        self.loss, self.gaps = loss, gaps
 
     def forward(self, prediction: Tensor, target: Tensor, places: Sequence[int] | None = None) -> Float[Tensor, ""]:
-        return mean_error(self.loss, prediction, target)
+        if not self.gaps:
+            return mean_error(self.loss, prediction, target)
+        return mean_of(error_of(self.loss, prediction, without_gaps(target, prediction)), target)

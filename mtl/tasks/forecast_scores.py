@@ -6,11 +6,13 @@ parts (weather at H = 720: more than 10⁸ numbers) need no second copy in memor
 
 from typing import Any
 
+import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from mtl.errors import DataError
 from mtl.results.numbers import Metrics
+from mtl.tasks.gaps import measured
 from mtl.tasks.optimum import oracle_positions
 
 Detail = dict[str, Any]
@@ -37,17 +39,21 @@ class ForecastScores:
         known = set() if units is None else {units.get(name) for name in columns}
         self.one_unit = units is not None and (len(columns) == 1 or (len(known) == 1 and None not in known))
         self.samples = 0
+        self.counts: Tensor | None = None
         self.squared: Tensor | None = None
         self.absolute: Tensor | None = None
 
     def add(self, prediction: Float[Tensor, "n T H"], target: Float[Tensor, "n T H"]) -> None:
-        """Adds samples, both z-scored."""
+        """Adds samples, both z-scored; a target that is NaN does not count."""
         if prediction.shape[1] != len(self.columns):
             raise ValueError(f"a forecast of {len(self.columns)} channels was expected, found {prediction.shape[1]}.")
         for start in range(0, len(prediction), CHUNK):
             part = slice(start, start + CHUNK)
             error = prediction[part].detach().double() - target[part].detach().double()
-            squared, absolute = error.square().sum(0).cpu(), error.abs().sum(0).cpu()
+            there = measured(target[part])
+            error = torch.where(there, error, 0.0)
+            squared, absolute, counts = error.square().sum(0).cpu(), error.abs().sum(0).cpu(), there.sum(0).cpu()
+            self.counts = counts if self.counts is None else self.counts + counts
             self.squared = squared if self.squared is None else self.squared + squared
             self.absolute = absolute if self.absolute is None else self.absolute + absolute
         self.samples += len(prediction)
@@ -58,23 +64,52 @@ class ForecastScores:
         Raises:
             DataError: no sample was added.
         """
-        if self.squared is None or self.absolute is None:
+        if self.squared is None or self.absolute is None or self.counts is None or not bool(self.counts.any()):
             raise DataError("A forecast cannot be measured on 0 samples; the part holds no whole window.")
-        mse, mae = self.squared / self.samples, self.absolute / self.samples  # [T, H]
-        by_channel = {
-            "mse_by_channel": mse.mean(1),
-            "mae_by_channel": mae.mean(1),
-            # z-scoring divides by std, so errors scale back by it; the mean cancels.
-            "mse_original_by_channel": mse.mean(1) * self.std.square(),
-            "mae_original_by_channel": mae.mean(1) * self.std,
-        }
-        detail: Detail = {"mse_by_horizon": mse.mean(0).tolist(), "mae_by_horizon": mae.mean(0).tolist()}
-        detail |= {name: dict(zip(self.columns, v.tolist(), strict=True)) for name, v in by_channel.items()}
-        metrics = {"mse": mse.mean().item(), "mae": mae.mean().item()}
+        sums = {"mse": self.squared, "mae": self.absolute}
+        channel = {name: mean_along(total, self.counts, 1) for name, total in sums.items()}
+        # z-scoring divides by std, so errors scale back by it; the mean cancels.
+        scale = {"mse": self.std.square(), "mae": self.std}
+        detail: Detail = {}
+        metrics: Metrics = {}
+        for name, total in sums.items():
+            detail |= finite(f"{name}_by_horizon", mean_along(total, self.counts, 0))
+            detail[f"{name}_by_channel"] = finite_by_name(self.columns, channel[name])
+            detail[f"{name}_original_by_channel"] = finite_by_name(self.columns, channel[name] * scale[name])
+            metrics[name] = mean_along(total, self.counts, None).item()
         if self.one_unit:
-            metrics["mse_original"] = by_channel["mse_original_by_channel"].mean().item()
-            metrics["mae_original"] = by_channel["mae_original_by_channel"].mean().item()
+            for name in sums:
+                metrics[f"{name}_original"] = _over_channels(channel[name] * scale[name], self.counts).item()
         return metrics, detail
+
+
+def mean_along(sums: Float[Tensor, "T H"], counts: Int[Tensor, "T H"], dim: int | None) -> Float[Tensor, "*_"]:
+    """Mean over the measured cells, of sums over samples: along a dimension, or of all; NaN where there is none.
+
+    Where every cell was measured equally often this is the mean of the means.
+    """
+    if bool((counts == counts.flatten()[0]).all()):
+        means = sums / counts
+        return means.mean() if dim is None else means.mean(dim)
+    return sums.sum() / counts.sum() if dim is None else sums.sum(dim) / counts.sum(dim)
+
+
+def _over_channels(means: Float[Tensor, " T"], counts: Int[Tensor, "T H"]) -> Float[Tensor, ""]:
+    """Mean over all measured cells, of means over those of each channel."""
+    weights = counts.sum(1)
+    if bool((weights == weights[0]).all()):
+        return means.mean()
+    return (torch.where(weights > 0, means, 0.0) * weights).sum() / weights.sum()
+
+
+def finite(name: str, values: Float[Tensor, " H"]) -> dict[str, list[float]]:
+    """The values by their name; nothing where one of them could not be measured."""
+    return {} if bool(values.isnan().any()) else {name: values.tolist()}
+
+
+def finite_by_name(names: list[str], values: Float[Tensor, " T"]) -> dict[str, float]:
+    """Channel → its value, without channels that could not be measured."""
+    return {name: value for name, value in zip(names, values.tolist(), strict=True) if value == value}
 
 
 def forecast_metrics(

@@ -25,6 +25,8 @@ class OfQuantiles(RegressionSpec):
     metric: str = "crps"
     levels: tuple[float, ...]
     """Ascending, 0.5 among them."""
+    gaps: bool = False
+    """Some of the targets were not measured: they are NaN, and count nowhere."""
 
     @property
     def guess(self) -> float:
@@ -38,7 +40,7 @@ class OfQuantiles(RegressionSpec):
     @classmethod
     def criterion(cls, specs: Sequence[Any]) -> Criterion:
         (spec,) = specs
-        return QuantileCriterion(spec.levels)
+        return QuantileCriterion(spec.levels, spec.gaps)
 
     def optimum(self, oracle: Oracle, rows: Int[Tensor, " n"], target: Tensor) -> Metrics | None:
         """Unknown: an oracle tells the mean of what is predicted, not its quantiles."""

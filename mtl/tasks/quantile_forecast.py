@@ -15,14 +15,15 @@ from torch import Tensor
 from mtl.config.losses import MEDIAN, QuantileLoss
 from mtl.config.tasks import ForecastTask, Task
 from mtl.errors import DataError
-from mtl.results.examples import Example, Window
+from mtl.results.examples import Example, Window, shown_values
 from mtl.results.numbers import Metrics
 from mtl.tasks.answers import Numbers
 from mtl.tasks.base import Detail, weighted_mean
 from mtl.tasks.context import AtSource
 from mtl.tasks.forecast import RowsAhead
-from mtl.tasks.forecast_scores import CHUNK, ForecastScores
+from mtl.tasks.forecast_scores import CHUNK, ForecastScores, finite, finite_by_name, mean_along
 from mtl.tasks.forms import RowsForm
+from mtl.tasks.gaps import sample_means
 from mtl.tasks.of_quantiles import OfQuantiles
 from mtl.tasks.quantile_scores import QuantileScores, median_of, normal_quantiles
 from mtl.tasks.quantiles import crps, without_crossing
@@ -61,15 +62,13 @@ class QuantileForecast(OfQuantiles, RowsAhead):
         return median_of(self.quantiles(prediction), self.levels)
 
     def sample_losses(self, prediction: Float[Tensor, "n T _"], target: Float[Tensor, "n T H"]) -> Float[Tensor, " n"]:
-        return (
-            crps(self.quantiles(prediction), target, torch.tensor(self.levels, dtype=prediction.dtype))
-            .flatten(1)
-            .mean(dim=1)
-        )
+        scores = crps(self.quantiles(prediction), target, torch.tensor(self.levels, dtype=prediction.dtype))
+        return sample_means(scores, target) if self.gaps else scores.flatten(1).mean(dim=1)
 
     def errors(self, prediction: Float[Tensor, "B T _"], target: Float[Tensor, "B T H"]) -> Float[Tensor, "B 1"]:
         """Mean squared error of the median."""
-        return (median_of(self.quantiles(prediction), self.levels) - target).square().mean(dim=(1, 2))[:, None]
+        errors = (median_of(self.quantiles(prediction), self.levels) - target).square()
+        return sample_means(errors, target)[:, None] if self.gaps else errors.mean(dim=(1, 2))[:, None]
 
     def score(
         self, prediction: Float[Tensor, "n T _"], target: Float[Tensor, "n T H"], detailed: bool
@@ -87,9 +86,9 @@ class QuantileForecast(OfQuantiles, RowsAhead):
             errors.add(median_of(quantiles, self.levels), truth)
         metrics, intervals = scores.result(detailed)
         of_median, detail = errors.result()
-        by_place = scores.crps / scores.samples  # [T, H]
-        detail["crps_by_horizon"] = by_place.mean(0).tolist()
-        detail["crps_by_channel"] = dict(zip(self.target_columns, by_place.mean(1).tolist(), strict=True))
+        by_horizon, by_channel = (mean_along(scores.crps, scores.counts, dim) for dim in (0, 1))
+        detail |= finite("crps_by_horizon", by_horizon)
+        detail["crps_by_channel"] = finite_by_name(self.target_columns, by_channel)
         return metrics | of_median, detail | intervals
 
     def combine(self, predictions: Sequence[Tensor], shares: Sequence[float]) -> Float[Tensor, "n T _"]:
@@ -103,7 +102,7 @@ class QuantileForecast(OfQuantiles, RowsAhead):
     def examples(
         self, x: Float[Tensor, "n C L"], prediction: Float[Tensor, "n T _"], target: Float[Tensor, "n T H"]
     ) -> Example:
-        past, truth = (self.original(values).tolist() for values in (x[:, self.targets], target))
+        past, truth = (shown_values(self.original(values)) for values in (x[:, self.targets], target))
         quantiles = self.by_level(prediction)
         median = quantiles[self.levels.index(MEDIAN)].tolist()
         several = torch.stack(quantiles, dim=1).tolist()

@@ -7,6 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from mtl.tasks.base import Criterion
+from mtl.tasks.gaps import mean_of
 from mtl.tasks.quantiles import crps
 
 
@@ -15,10 +16,12 @@ class QuantileCriterion(Criterion):
 
     Args:
         levels: the Q levels.
+        gaps: some targets are NaN, and do not count.
     """
 
-    def __init__(self, levels: Sequence[float]) -> None:
+    def __init__(self, levels: Sequence[float], gaps: bool = False) -> None:
         super().__init__()
+        self.gaps = gaps
         self.levels: Tensor
         self.register_buffer("levels", torch.tensor(levels), persistent=False)
 
@@ -26,4 +29,7 @@ class QuantileCriterion(Criterion):
         self, prediction: Float[Tensor, "B *place"], target: Float[Tensor, "B *_"], places: Sequence[int] | None = None
     ) -> Float[Tensor, ""]:
         """As of every criterion; the prediction's last dimension holds the Q quantiles of each of the target's."""
-        return crps(prediction.reshape(*target.shape, len(self.levels)), target, self.levels).mean()
+        quantiles = prediction.reshape(*target.shape, len(self.levels))
+        if not self.gaps:
+            return crps(quantiles, target, self.levels).mean()
+        return mean_of(crps(quantiles, target.nan_to_num(), self.levels), target)

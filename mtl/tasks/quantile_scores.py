@@ -14,6 +14,7 @@ from torch import Tensor
 from mtl.config.losses import MEDIAN, central_intervals
 from mtl.results.numbers import Metrics
 from mtl.tasks.base import Detail
+from mtl.tasks.gaps import measured
 from mtl.tasks.quantiles import crps, inside_intervals
 
 
@@ -27,32 +28,37 @@ class QuantileScores:
     def __init__(self, levels: Sequence[float]) -> None:
         self.levels = tuple(levels)
         self.intervals = central_intervals(levels)
-        self.samples = 0
+        self.counts: Tensor = torch.zeros((), dtype=torch.int64)
+        """[*place] samples that were measured."""
+        self.cells = 0
         self.crps: Tensor = torch.zeros((), dtype=torch.float64)
         """[*place] sum over the samples."""
         self.inside = torch.zeros(len(self.intervals), dtype=torch.float64)
         self.width = torch.zeros(len(self.intervals), dtype=torch.float64)
-        """[I] sums over the samples of the means over their targets."""
+        """[I] sums over the measured targets."""
 
     def add(self, quantiles: Float[Tensor, "n *place Q"], target: Float[Tensor, "n *place"]) -> None:
-        """Adds samples, both z-scored and float64; the quantiles ascend."""
-        self.crps = self.crps + crps(quantiles, target, torch.tensor(self.levels, dtype=quantiles.dtype)).sum(0)
-        targets = target.numel() / max(1, len(target))
+        """Adds samples, both z-scored and float64; the quantiles ascend. A target that is NaN does not count."""
+        there = measured(target)
+        scores = crps(quantiles, target, torch.tensor(self.levels, dtype=quantiles.dtype))
+        self.crps = self.crps + torch.where(there, scores, 0.0).sum(0)
+        self.counts = self.counts + there.sum(0)
+        cells = there.reshape(-1)
         inside = inside_intervals(quantiles, target, self.levels).flatten(0, -2)
         low, high = (quantiles[..., [interval[bound] for interval in self.intervals]] for bound in (0, 1))
-        self.inside = self.inside + inside.sum(0).double() / targets
-        self.width = self.width + (high - low).flatten(0, -2).sum(0) / targets
-        self.samples += len(target)
+        self.inside = self.inside + inside[cells].sum(0).double()
+        self.width = self.width + (high - low).flatten(0, -2)[cells].sum(0)
+        self.cells += int(cells.sum())
 
     def result(self, detailed: bool) -> tuple[Metrics, Detail]:
         """`crps` and, where `detailed` and the levels span an interval, `coverage` of the widest one; the detail then
         holds `intervals`, the widest first: the share that each should hold, the one that it holds, and its width."""
-        metrics = {"crps": (self.crps.mean() / self.samples).item()}
+        metrics = {"crps": (self.crps.sum() / self.cells).item()}
         if not detailed or not self.intervals:
             return metrics, {}
-        coverage = (self.inside / self.samples).tolist()
+        coverage = (self.inside / self.cells).tolist()
         shares = [share for _, _, share in self.intervals]
-        width = (self.width / self.samples).tolist()
+        width = (self.width / self.cells).tolist()
         intervals = {"share": shares, "coverage": coverage, "width": width}
         return metrics | {"coverage": coverage[0]}, {"intervals": intervals}
 

@@ -52,6 +52,7 @@ def test_unequal_lengths(tmp_path: Path) -> None:
     assert resampled.values.reshape(-1, 3, 2)[9].tolist() == [[0, 5], [5, 6], [10, 7]]
     padded = read(tmp_path, text, on_unequal_length="left_pad")
     assert padded.values.reshape(-1, 3, 2)[9].tolist() == [[0, 5], [0, 5], [10, 7]]
+    assert padded.known is not None and (~padded.known).nonzero().tolist() == [[27, 0], [27, 1]]
     assert padded.notes == ["1 of 14 cases are padded on the left to 3 values."]
 
 
@@ -67,6 +68,8 @@ def test_missing_values(tmp_path: Path) -> None:
     prepared = read(tmp_path, text, on_missing="interpolate")
     assert prepared.values[:3].tolist() == [[0, -1], [1, -1], [2, -2]]
     assert prepared.notes == ["Toy_TRAIN.ts: 2 missing values are interpolated."]
+    assert prepared.known is not None
+    assert (~prepared.known).nonzero().tolist() == [[0, 1], [1, 0]], "filled values are inputs alone"
 
 
 GOOD = ts_cases(10)

@@ -54,6 +54,11 @@ class Samples(ABC):
     ) -> tuple[Float[Tensor, "B *S"], Float[Tensor, "B C A"] | None]:
         """Inputs, z-scored, and the `ahead` rows that follow them (None where nothing can follow a sample)."""
 
+    def complete(self, ahead: int, channels: Int[Tensor, " T"] | None) -> Bool[Tensor, " n"] | None:
+        """Mask of the samples of which the `ahead` rows that follow were all measured in some channels (None: in all);
+        None where everything was."""
+        return None
+
     @abstractmethod
     def pick(self, index: Int[Tensor, " m"]) -> "Samples":
         """Some of the samples."""
@@ -153,6 +158,20 @@ class Input(ABC, Generic[Data]):
     @abstractmethod
     def numbers_of(self, split: Split, fold: int, length: int, ahead: int) -> Int[Tensor, " n"]:
         """Samples of a part, by number; `ahead` rows follow each and belong to it."""
+
+    def with_target(self, numbers: Int[Tensor, " n"], length: int, ahead: int, columns: list[str]) -> Int[Tensor, " m"]:
+        """The samples of which some of the `ahead` rows that follow were measured in one of the columns."""
+        return numbers
+
+    @property
+    def gaps(self) -> bool:
+        """Some of the rows that follow a sample may not have been measured."""
+        return False
+
+    @property
+    def flags(self) -> list[str]:
+        """Columns that are inputs alone, unless a task names them."""
+        return []
 
     def unlabelled(self, split: Split, fold: int, length: int | None) -> tuple[int, Int[Tensor, " n"]]:
         """Rows of a sample, and the samples of a part that lie in it whole; only of a kind that continues."""

@@ -83,6 +83,10 @@ def form_problems(data: Prepared) -> list[str]:
             problems.append(None if groups is None else groups.replace("`fold`", "`groups`"))
     if data.window is not None and data.borders is not None:
         problems.append("stored windows have folds, so `borders` should be None.")
+    if data.known is not None and (data.known.dtype != torch.bool or data.known.shape != data.values.shape):
+        problems.append(f"`known` should be a bool tensor of the shape of `values`, found {list(data.known.shape)}.")
+    if set(data.flags) - set(data.columns):
+        problems.append(f"`flags` should be among the columns, found {data.flags}.")
     if data.segments is not None:
         count = len(data.segment_names)
         if data.window is not None or list(data.segments.shape) != [count, 4] or data.segments.dtype != torch.int64:

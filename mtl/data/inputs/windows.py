@@ -20,10 +20,11 @@ from mtl.data.inputs.contract import (
     folds_problem,
     targets_problems,
 )
+from mtl.data.inputs.gaps import Gaps, fit_known, spans
 from mtl.data.inputs.given import array_of, checked_rows, frame_of, wrong_shape
 from mtl.data.inputs.oracles import as_tensors, from_tensors
 from mtl.data.inputs.scaling import fit_rows, scores_problem
-from mtl.data.inputs.stretches import form_problems, parts_problem, rows_of, segment_of, stretches
+from mtl.data.inputs.stretches import form_problems, parts_problem, rows_of, segment_of, segments_of, stretches
 from mtl.errors import DataError, SettingError, shown
 from mtl.tasks.context import Oracle
 from mtl.types import SPLITS, Prepared, Split
@@ -44,6 +45,8 @@ class Windows(Samples):
     input_len: int
     starts: Int[Tensor, " n"]
     """First row of each sample's window."""
+    gaps: Gaps | None = None
+    """Cells that were not measured; None: all were."""
 
     def __len__(self) -> int:
         return self.starts.shape[0]
@@ -56,13 +59,20 @@ class Windows(Samples):
         """Inputs, and the `ahead` rows that follow them."""
         starts = self.starts.index_select(0, index)
         span = self.flat.unfold(0, self.input_len + ahead, 1).index_select(0, starts)
-        return span[:, :, : self.input_len], span[:, :, self.input_len :]
+        x, following = span[:, :, : self.input_len], span[:, :, self.input_len :]
+        if self.gaps is None:
+            return x, following
+        return self.gaps.past(self.flat, x, starts), self.gaps.ahead(following, starts, self.input_len)
+
+    def complete(self, ahead: int, channels: Int[Tensor, " T"] | None) -> Bool[Tensor, " n"] | None:
+        return None if self.gaps is None else self.gaps.complete(self.starts, self.input_len, ahead, channels)
 
     def pick(self, index: Int[Tensor, " m"]) -> "Windows":
         return replace(self, starts=self.starts[index])
 
     def to(self, device: torch.device) -> "Windows":
-        return replace(self, flat=self.flat.to(device), starts=self.starts.to(device))
+        gaps = None if self.gaps is None else self.gaps.to(device)
+        return replace(self, flat=self.flat.to(device), starts=self.starts.to(device), gaps=gaps)
 
 
 def pad_rows(values: Float[Tensor, "R C"], rows: int) -> Float[Tensor, "P C"]:
@@ -99,6 +109,7 @@ class WindowsInput(Input[Prepared]):
         p = self.data
         optional = {
             "fold": p.fold, "groups": p.groups, "oracle_forecast": p.oracle_forecast, "segments": p.segments,
+            "known": p.known,
         }  # fmt: skip
         known = as_tensors(p.oracle_labels, p.oracle_numbers)
         return {"values": p.values} | {name: tensor for name, tensor in optional.items() if tensor is not None} | known
@@ -114,6 +125,7 @@ class WindowsInput(Input[Prepared]):
             "rows": p.rows,
         }
         numbers = {"oracle_numbers": list(p.oracle_numbers)} if p.oracle_numbers else {}
+        numbers |= {"flags": p.flags} if p.flags else {}
         return facts | numbers | ({"segment_names": p.segment_names} if p.segments is not None else {})
 
     @classmethod
@@ -128,6 +140,8 @@ class WindowsInput(Input[Prepared]):
             units=meta["units"],
             oracle_forecast=tensors.get("oracle_forecast"),
             oracle_from=meta["oracle_from"],
+            known=tensors.get("known"),
+            flags=meta.get("flags", []),
             segments=tensors.get("segments"),
             segment_names=meta.get("segment_names", []),
             **from_tensors(meta, tensors),
@@ -146,10 +160,14 @@ class WindowsInput(Input[Prepared]):
         train = self.masks(fold)["train"]
         if self.data.window is not None:
             train = train.repeat_interleave(self.data.window)
-        return fit_rows(self.data.values[train])
+        values, known = self.data.values[train], self.data.known
+        return fit_rows(values) if known is None else fit_known(values, known[train])
 
     def scores_problem(self, scaler: Scaler) -> str | None:
-        return scores_problem(self.data.values, self.data.columns, scaler)
+        values = self.data.values
+        if self.data.known is not None:
+            values = torch.where(values.isnan(), scaler[0], values)
+        return scores_problem(values, self.data.columns, scaler)
 
     def length(self, name: str, task: Task) -> int:
         window, ahead = self.data.window, task.rows_ahead
@@ -171,16 +189,29 @@ class WindowsInput(Input[Prepared]):
         p = self.data
         if p.fold is not None:
             assert p.window is not None
-            return part_of(p.fold, split, fold) * p.window + (p.window - length - ahead)
-        return torch.cat([stretch.starts(length, ahead) for stretch in stretches(p, split)])
+            numbers = part_of(p.fold, split, fold) * p.window + (p.window - length - ahead)
+        else:
+            numbers = torch.cat([stretch.starts(length, ahead) for stretch in stretches(p, split)])
+        # Inputs without a cell that could be neither measured nor filled.
+        return numbers if p.known is None else numbers[spans(p.values.isnan().any(dim=1), numbers, length) == 0]
+
+    def with_target(self, numbers: Int[Tensor, " n"], length: int, ahead: int, columns: list[str]) -> Int[Tensor, " m"]:
+        known = self.data.known
+        if known is None or not ahead:
+            return numbers
+        chosen = [self.data.columns.index(column) for column in columns]
+        return numbers[spans(known[:, chosen].any(dim=1), numbers + length, ahead) > 0]
 
     def unlabelled(self, split: Split, fold: int, length: int | None) -> tuple[int, Int[Tensor, " n"]]:
         p = self.data
         if p.fold is not None:
             assert p.window is not None
-            return p.window, part_of(p.fold, split, fold) * p.window
-        assert length is not None
-        return length, torch.cat([stretch.whole(length) for stretch in stretches(p, split)])
+            length, numbers = p.window, part_of(p.fold, split, fold) * p.window
+        else:
+            assert length is not None
+            numbers = torch.cat([stretch.whole(length) for stretch in stretches(p, split)])
+        # What is reconstructed is a target: every cell of it was measured.
+        return length, numbers if p.known is None else numbers[spans(p.known.all(dim=1), numbers, length) == length]
 
     def places(self, numbers: Int[Tensor, " n"], length: int) -> Int[Tensor, " n"]:
         return numbers // self.data.window if self.data.window is not None else numbers + length - 1
@@ -190,7 +221,13 @@ class WindowsInput(Input[Prepared]):
 
     def sampler(self, scaler: Scaler, ahead: int) -> Sampler:
         flat = pad_rows(((self.data.values - scaler[0]) / scaler[1]).float(), ahead)
-        return lambda numbers, length: Windows(flat, length, numbers)
+        gaps = None if self.data.known is None else Gaps.of(self.data.known, self._first_rows(), ahead)
+        return lambda numbers, length: Windows(flat, length, numbers, gaps)
+
+    def _first_rows(self) -> Int[Tensor, " R"]:
+        """First row of the series or of the stored window that each row belongs to."""
+        row, window = torch.arange(self.data.rows), self.data.window
+        return segments_of(self.data)[segment_of(self.data, row), 0] if window is None else row - row % window
 
     @classmethod
     def given(cls, values: object, layout: Layout, ahead: int) -> Windows:
@@ -217,6 +254,14 @@ class WindowsInput(Input[Prepared]):
     def describe(self) -> str:
         what = "rows" if self.data.window is None else f"windows of {self.data.window} rows"
         return f"{what} × {len(self.data.columns)} columns"
+
+    @property
+    def gaps(self) -> bool:
+        return self.data.known is not None
+
+    @property
+    def flags(self) -> list[str]:
+        return self.data.flags
 
     @property
     def units(self) -> dict[str, str]:
@@ -266,11 +311,15 @@ class WindowsInput(Input[Prepared]):
         wanted = f" and {ahead} rows to forecast" if ahead else ""
         shorter = "`input_len` or `horizon`" if ahead else "`input_len`"
         remedy = f": a shorter {shorter}, or other `borders`, may leave some" if self.series else ""
+        if self.data.known is not None:
+            remedy += "; none reads a cell that is missing and not filled, or forecasts filled cells alone"
         return f" with {length} rows of input{wanted}{remedy}"
 
     def _values(self) -> str | None:
         p = self.data
         usable = p.values.abs() <= MAX_VALUE  # False for NaN.
+        if p.known is not None:
+            usable |= p.values.isnan() & ~p.known
         if bool(usable.all()):
             return None
         row, column = (int(i) for i in torch.nonzero(~usable)[0])

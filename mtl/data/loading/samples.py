@@ -37,14 +37,22 @@ class TaskAtSource:
 
     def samples(self, split: Split, fold: int) -> Int[Tensor, " n"]:
         """Samples of one part that have a target."""
-        numbers = self.source.numbers_of(split, fold, self.length, self.task.rows_ahead)
+        ahead = self.task.rows_ahead
+        numbers = self.source.numbers_of(split, fold, self.length, ahead)
+        numbers = self.source.with_target(numbers, self.length, ahead, self.task.followed(self.channels))
         values = self.values(numbers)
         return numbers if values is None else numbers[known(values)]
+
+    @property
+    def channels(self) -> list[str]:
+        """Columns that a task predicts which names none."""
+        flags = set(self.source.flags)
+        return [column for column in self.source.data.columns if column not in flags]
 
     def no_samples(self, split: Split, fold: int) -> str:
         """Sentence on a part that has no sample of the task: none at all, or none with a target."""
         name, count = self.source.data.name, len(self.source.numbers_of(split, fold, self.length, self.task.rows_ahead))
-        if count == 0:
+        if count == 0 or self.learns is None:
             return f"{name} has no {split} sample{self.source.no_samples(self.length, self.task.rows_ahead)}"
         parts = "`borders`" if self.source.series else "`split_seed` or `folds`"
         return (
@@ -101,6 +109,7 @@ class TaskAtSource:
         at = AtSource(
             name=self.name, source=data.name, input=self.source.kind, shape=self.source.shape(self.length),
             columns=data.columns, mean=mean, std=std, units=self.source.units, learns=learns,
-            classes=data.classes.get(learns or "", []), values=self.values(numbers),
+            classes=data.classes.get(learns or "", []), values=self.values(numbers), channels=self.channels,
+            gaps=self.source.gaps,
         )  # fmt: skip
         return resolve(self.task, at)

@@ -154,6 +154,7 @@ def unlabelled_pools(sources: dict[str, SourceData], input_len: int | None, seed
         fold = seed % data.folds
         length, numbers = source.unlabelled(split, fold, input_len)
         if len(numbers) == 0:
-            raise DataError(f"pretrain: {name} has no {split} window of {length} rows.")
+            made_up = " without a value that was filled in or padded" if source.gaps else ""
+            raise DataError(f"pretrain: {name} has no {split} window of {length} rows{made_up}.")
         pools.append(Pool(name, name, source.sampler(source.fit(fold), 0)(numbers, length), {"": Target(None)}))
     return pools

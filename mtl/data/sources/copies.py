@@ -145,7 +145,10 @@ def _correlations(x: np.ndarray, known: np.ndarray, levels: np.ndarray) -> np.nd
     of_x, of_y = known @ centred, levels @ ones
     both = levels @ centred - of_x * of_y / rows
     spread = (known @ centred**2 - of_x**2 / rows) * (levels**2 @ ones - of_y**2 / rows)
-    return np.divide(both, np.sqrt(np.maximum(spread, 0)), out=np.zeros(both.shape), where=spread > 1e-18)
+    correlations: np.ndarray = np.divide(
+        both, np.sqrt(np.maximum(spread, 0)), out=np.zeros(both.shape), where=spread > 1e-18
+    )
+    return correlations
 
 
 def _spread(x: np.ndarray, known: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -161,7 +164,8 @@ def _may_be_monotone(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     still = (np.isnan(steps[ties]) | (steps[ties] == 0)).all(axis=0)
     moves = steps[~ties]
     up, down = (np.isnan(moves) | (moves > 0)).all(axis=0), (np.isnan(moves) | (moves < 0)).all(axis=0)
-    return still & (up | down) & ~np.isnan(x).all(axis=0)
+    may_be: np.ndarray = still & (up | down) & ~np.isnan(x).all(axis=0)
+    return may_be
 
 
 def _may_be_named(x: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -169,7 +173,8 @@ def _may_be_named(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     ties = np.diff(y) == 0
     steps = np.diff(x, axis=0)
     changes = np.isnan(steps) | (steps != 0)
-    return (np.isnan(steps[ties]) | (steps[ties] == 0)).all(axis=0) & changes[~ties].all(axis=0)
+    may_be: np.ndarray = (np.isnan(steps[ties]) | (steps[ties] == 0)).all(axis=0) & changes[~ties].all(axis=0)
+    return may_be
 
 
 def _relation(x: np.ndarray, target: _Target) -> str | None:

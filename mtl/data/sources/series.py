@@ -17,6 +17,7 @@ from mtl.data.formats.table import Table
 from mtl.data.formats.tables import read_table
 from mtl.data.sources.columns import input_columns
 from mtl.data.sources.copies import check_copies
+from mtl.data.sources.filling import Gaps, Rows, fill, flagged, frozen
 from mtl.data.timeline.order import Timeline, order_in_time, without_repeats
 from mtl.errors import DataError, shown
 from mtl.types import Prepared
@@ -64,13 +65,20 @@ def read(config: SeriesSource, name: str, root: Path) -> Prepared:
     check_copies(
         values, columns, labels | dict(zip(config.targets, numbers.T, strict=True)), config.path, config.allow, notes
     )
-    values = _fill(table, columns, values, marked[:, : len(columns)], config, notes)
     segments = _segments(config, timeline)
-    columns, values = _without_constants(table, columns, values, segments, config, notes)
+    rows = Rows(segments, timeline.when, timeline.unit, table.at)
+    values, known = _filled(table, columns, values, marked[:, : len(columns)], config, rows, notes)
+    changing = _changing(table, columns, values, known, rows, config, notes)
+    columns, values = [columns[number] for number in changing], values[:, changing]
+    known = None if known is None else known[:, changing]
+    notes += frozen(np.where(known, values, np.nan) if known is not None else values, columns, rows)
+    flags: list[str] = []
+    if config.flag_filled and known is not None:
+        flags, values, known = flagged(columns, values, known)
     return Prepared(
         name=name,
         values=torch.from_numpy(np.ascontiguousarray(values)),
-        columns=columns,
+        columns=[*columns, *flags],
         window=None,
         borders=None if config.ids else (int(segments[0, 1]), int(segments[0, 2]), int(segments[0, 3])),
         segments=torch.from_numpy(segments) if config.ids else None,
@@ -81,6 +89,8 @@ def read(config: SeriesSource, name: str, root: Path) -> Prepared:
         classes=classes,
         units=_units(table, [*columns, *config.targets], config.units),
         notes=notes,
+        known=None if known is None else torch.from_numpy(np.ascontiguousarray(known)),
+        flags=flags,
         numbers={
             target: torch.from_numpy(np.ascontiguousarray(numbers[:, number]))
             for number, target in enumerate(config.targets)
@@ -96,43 +106,26 @@ def _refuse_mean_of_markers(config: SeriesSource, marked: np.ndarray) -> None:
         )
 
 
-def _fill(
-    table: Table, columns: list[str], values: np.ndarray, marked: np.ndarray, config: SeriesSource, notes: list[str]
-) -> np.ndarray:
-    """Values [R, C] without NaN. Interpolation looks at the next known row, ffill only at earlier ones."""
-    missing = np.isnan(values)
+def _filled(
+    table: Table, columns: list[str], values: np.ndarray, marked: np.ndarray, config: SeriesSource, rows: Rows,
+    notes: list[str],
+) -> tuple[np.ndarray, np.ndarray | None]:  # fmt: skip
+    """Values [R, C] and the mask of the known ones, None where all are; NaN only where nothing may be filled in."""
+    holes = np.isnan(values)
+    if config.on_missing == "interpolate" or config.on_missing == "ffill":
+        return fill(values, columns, rows, Gaps(config.on_missing, config.max_gap), notes)
     for number, column in enumerate(columns):
-        holes = np.flatnonzero(missing[:, number])
         kept = int(marked[:, number].sum())
         if config.on_missing == "keep_markers" and kept:
             notes.append(f"{column}: {kept} missing markers are left in as numbers.")
-        if not len(holes):
-            continue
-        place = table.at(int(holes[0]), column)
-        if config.on_missing in ("error", "keep_markers"):
-            was = " (a missing marker)" if marked[holes[0], number] else ""
+        if holes[:, number].any():
+            row = int(np.flatnonzero(holes[:, number])[0])
+            was = " (a missing marker)" if marked[row, number] else ""
             raise DataError(
-                f"{place}: the value is missing{was}; `on_missing` may be interpolate or ffill, or name the column in "
-                "`targets` if it is to be predicted and no input."
+                f"{table.at(row, column)}: the value is missing{was}; `on_missing` may be interpolate or ffill, or "
+                "name the column in `targets` if it is to be predicted and no input."
             )
-        known = np.flatnonzero(~missing[:, number])
-        if not len(known):
-            raise DataError(
-                f"{table.path}, column `{column}`: should have values, found that every one is missing: let `values` "
-                "name the other columns."
-            )
-        if config.on_missing == "ffill":
-            if holes[0] < known[0]:
-                raise DataError(
-                    f"{place}: the value is missing and no earlier row can fill it: `on_missing: interpolate` takes "
-                    "the next known one, or leave out the rows before it."
-                )
-            values[holes, number] = values[known[np.searchsorted(known, holes) - 1], number]
-            notes.append(f"{column}: {len(holes)} missing values repeat the last known one.")
-        else:
-            values[holes, number] = np.interp(holes, known, values[known, number])
-            notes.append(f"{column}: {len(holes)} missing values are interpolated between the rows around them.")
-    return values
+    return values, None
 
 
 def _segments(config: SeriesSource, timeline: Timeline) -> np.ndarray:
@@ -165,28 +158,29 @@ def _borders(config: SeriesSource, rows: int, name: str | None) -> tuple[int, in
     return borders
 
 
-def _without_constants(
-    table: Table, columns: list[str], values: np.ndarray, segments: np.ndarray, config: SeriesSource, notes: list[str]
-) -> tuple[list[str], np.ndarray]:
-    """Deals with columns that never change in train: they have no scale."""
-    train = np.concatenate([np.arange(start, end) for start, end in segments[:, :2]])
-    constant = values[train].min(axis=0) == values[train].max(axis=0)
+def _changing(
+    table: Table, columns: list[str], values: np.ndarray, known: np.ndarray | None, rows: Rows, config: SeriesSource,
+    notes: list[str],
+) -> list[int]:  # fmt: skip
+    """Numbers of the columns that stay: those that never change in train have no scale."""
+    train = np.flatnonzero(rows.rows_of(0))
+    cells = values[train] if known is None else np.where(known[train], values[train], np.nan)
+    lowest, highest = np.nanmin(cells, axis=0), np.nanmax(cells, axis=0)
+    constant = lowest == highest
     for number in np.flatnonzero(constant):
         column = columns[number]
         place = f"{table.at(0, column)} to {table.unit} {table.lines[train[-1]]}"
         if config.on_constant == "error":
             raise DataError(
-                f"{place}: the column is constant in train ({values[0, number]:g}); `on_constant` may be keep or drop."
+                f"{place}: the column is constant in train ({lowest[number]:g}); `on_constant` may be keep or drop."
             )
         notes.append(f"{column}: constant in train, {'kept' if config.on_constant == 'keep' else 'dropped'}.")
-    if config.on_constant == "drop":
-        columns, values = [c for c, drop in zip(columns, constant, strict=True) if not drop], values[:, ~constant]
-        if not columns:
-            raise DataError(
-                f"{config.path}: should have a value column that changes in train, found that all are constant: choose "
-                "other `borders` or `on_constant: keep`."
-            )
-    return columns, values
+    if config.on_constant == "drop" and constant.all():
+        raise DataError(
+            f"{config.path}: should have a value column that changes in train, found that all are constant: choose "
+            "other `borders` or `on_constant: keep`."
+        )
+    return np.flatnonzero(~constant if config.on_constant == "drop" else np.ones_like(constant)).tolist()
 
 
 def _units(table: Table, columns: list[str], named: dict[str, str]) -> dict[str, str]:

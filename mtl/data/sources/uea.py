@@ -42,6 +42,7 @@ def read(config: UeaSource, name: str, root: Path) -> Prepared:
     notes: list[str] = []
     cases = [case for file in files for case in _without_gaps(file, config, notes)]
     cases = _of_one_length(files, cases, config, notes)
+    measured = _measured(files, config, values_each=cases[0].shape[1])
     labels, numbers, names = {}, {}, numbers_in_order(train.classes)
     trained = len(train.cases)
     if train.targets:
@@ -67,6 +68,7 @@ def read(config: UeaSource, name: str, root: Path) -> Prepared:
         labels=labels,
         classes={LABEL: names} if labels else {},
         notes=notes,
+        known=None if measured is None else torch.from_numpy(measured),
         numbers=numbers,
     )
 
@@ -93,6 +95,27 @@ def _without_gaps(file: TsFile, config: UeaSource, notes: list[str]) -> list[np.
     if count:
         notes.append(f"{file.path}: {count} missing values are interpolated.")
     return filled
+
+
+def _measured(files: list[TsFile], config: UeaSource, values_each: int) -> np.ndarray | None:
+    """Mask [W · L, C] of the values that stand in the files, not of those filled in or padded; None where all do.
+
+    A case that was resampled counts as measured where a line was drawn between two measured values.
+    """
+    masks = []
+    for file in files:
+        for case in file.cases:
+            there = ~np.isnan(case)
+            short = values_each - case.shape[1]
+            if short and config.on_unequal_length == "resample":
+                there = np.stack([_resample(row, values_each) for row in there.astype(np.float64)[:, None]])[:, 0] == 1
+            elif short:
+                there = np.pad(there, ((0, 0), (short, 0)))
+            masks.append(there)
+    measured = np.stack(masks)
+    if measured.all():
+        return None
+    return np.ascontiguousarray(measured.transpose(0, 2, 1)).reshape(-1, measured.shape[1])
 
 
 def _of_one_length(
