@@ -60,7 +60,7 @@ class Prepared:
     known: Bool[Tensor, "R C"] | None = None
     """Mask of the cells of `values` that were measured; None: all were. Others are filled in for inputs, and never
     count as targets, in metrics or in a mean or spread; or they are NaN, and no sample reads them."""
-    flags: list[str] = field(default_factory=list)
+    flags: tuple[str, ...] = ()
     """Columns that are inputs alone: a forecast predicts them only if it names them."""
     segments: Int[Tensor, "G 4"] | None = None
     """Series of G series laid end to end, which no window crosses: first row of each, and the end rows of its train,

@@ -204,19 +204,19 @@ def test_flags_are_inputs_alone_and_all_of_it_is_kept(tmp_path: Path) -> None:
     values = walk()
     values[[20, 59, 70]] = np.nan
     prepared = series(tmp_path, {"a": values, "b": walk(1)}, flag_filled=True)
-    assert prepared.columns == ["a", "b", "a filled"] and prepared.flags == ["a filled"]
+    assert prepared.columns == ["a", "b", "a filled"] and prepared.flags == ("a filled",)
     assert prepared.values[:, 2].nonzero().squeeze(1).tolist() == [20, 70]
     write_prepared(prepared, tmp_path / "own", {})
     kept = load_prepared("own", tmp_path)
     assert isinstance(kept, Prepared) and kept.known is not None and prepared.known is not None
-    assert torch.equal(kept.known, prepared.known) and kept.flags == ["a filled"]
+    assert torch.equal(kept.known, prepared.known) and kept.flags == ("a filled",)
     made = tasks_of(kept)
     assert made.specs["ahead"].shape == (3, 4)
     (pool,) = made.pools["train"]
     assert pool.batch(torch.tensor([0])).ahead["ahead"].shape == (1, 2, 2)
     whole = series(tmp_path, {"a": walk(), "b": walk(1)}, flag_filled=True)
     write_prepared(whole, tmp_path / "own", {})
-    assert whole.flags == [] and b"known" not in (tmp_path / "own/arrays.safetensors").read_bytes()[:400]
+    assert whole.flags == () and b"known" not in (tmp_path / "own/arrays.safetensors").read_bytes()[:400]
 
 
 def test_markers_that_are_kept_stay_bit_for_bit(tmp_path: Path) -> None:

@@ -169,9 +169,9 @@ class Input(ABC, Generic[Data]):
         return False
 
     @property
-    def flags(self) -> list[str]:
+    def flags(self) -> tuple[str, ...]:
         """Columns that are inputs alone, unless a task names them."""
-        return []
+        return ()
 
     def unlabelled(self, split: Split, fold: int, length: int | None) -> tuple[int, Int[Tensor, " n"]]:
         """Rows of a sample, and the samples of a part that lie in it whole; only of a kind that continues."""

@@ -86,7 +86,7 @@ def form_problems(data: Prepared) -> list[str]:
     if data.known is not None and (data.known.dtype != torch.bool or data.known.shape != data.values.shape):
         problems.append(f"`known` should be a bool tensor of the shape of `values`, found {list(data.known.shape)}.")
     if set(data.flags) - set(data.columns):
-        problems.append(f"`flags` should be among the columns, found {data.flags}.")
+        problems.append(f"`flags` should be among the columns, found {list(data.flags)}.")
     if data.segments is not None:
         count = len(data.segment_names)
         if data.window is not None or list(data.segments.shape) != [count, 4] or data.segments.dtype != torch.int64:

@@ -125,7 +125,7 @@ class WindowsInput(Input[Prepared]):
             "rows": p.rows,
         }
         numbers = {"oracle_numbers": list(p.oracle_numbers)} if p.oracle_numbers else {}
-        numbers |= {"flags": p.flags} if p.flags else {}
+        numbers |= {"flags": list(p.flags)} if p.flags else {}
         return facts | numbers | ({"segment_names": p.segment_names} if p.segments is not None else {})
 
     @classmethod
@@ -141,7 +141,7 @@ class WindowsInput(Input[Prepared]):
             oracle_forecast=tensors.get("oracle_forecast"),
             oracle_from=meta["oracle_from"],
             known=tensors.get("known"),
-            flags=meta.get("flags", []),
+            flags=tuple(meta.get("flags", ())),
             segments=tensors.get("segments"),
             segment_names=meta.get("segment_names", []),
             **from_tensors(meta, tensors),
@@ -260,7 +260,7 @@ class WindowsInput(Input[Prepared]):
         return self.data.known is not None
 
     @property
-    def flags(self) -> list[str]:
+    def flags(self) -> tuple[str, ...]:
         return self.data.flags
 
     @property

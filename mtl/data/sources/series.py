@@ -90,7 +90,7 @@ def read(config: SeriesSource, name: str, root: Path) -> Prepared:
         units=_units(table, [*columns, *config.targets], config.units),
         notes=notes,
         known=None if known is None else torch.from_numpy(np.ascontiguousarray(known)),
-        flags=flags,
+        flags=tuple(flags),
         numbers={
             target: torch.from_numpy(np.ascontiguousarray(numbers[:, number]))
             for number, target in enumerate(config.targets)
