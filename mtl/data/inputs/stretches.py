@@ -83,8 +83,10 @@ def form_problems(data: Prepared) -> list[str]:
             problems.append(None if groups is None else groups.replace("`fold`", "`groups`"))
     if data.window is not None and data.borders is not None:
         problems.append("stored windows have folds, so `borders` should be None.")
-    if data.known is not None and (data.known.dtype != torch.bool or data.known.shape != data.values.shape):
-        problems.append(f"`known` should be a bool tensor of the shape of `values`, found {list(data.known.shape)}.")
+    if data.known is not None and (
+        not isinstance(data.known, Tensor) or data.known.dtype != torch.bool or data.known.shape != data.values.shape
+    ):
+        problems.append("`known` should be a bool tensor of the shape of `values`, True for what was measured.")
     if set(data.flags) - set(data.columns):
         problems.append(f"`flags` should be among the columns, found {list(data.flags)}.")
     if data.segments is not None:

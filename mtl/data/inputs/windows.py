@@ -22,7 +22,7 @@ from mtl.data.inputs.contract import (
 )
 from mtl.data.inputs.gaps import Gaps, fit_known, spans
 from mtl.data.inputs.given import array_of, checked_rows, frame_of, wrong_shape
-from mtl.data.inputs.oracles import as_tensors, from_tensors
+from mtl.data.inputs.oracles import as_tensors, from_tensors, oracle_problem
 from mtl.data.inputs.scaling import fit_rows, scores_problem
 from mtl.data.inputs.stretches import form_problems, parts_problem, rows_of, segment_of, segments_of, stretches
 from mtl.errors import DataError, SettingError, shown
@@ -102,7 +102,7 @@ class WindowsInput(Input[Prepared]):
         if form:
             return form
         parts = folds_problem(self) if self.data.fold is not None else parts_problem(self.data)
-        others = [problem for problem in (self._values(), parts, self._oracle()) if problem is not None]
+        others = [problem for problem in (self._values(), parts, oracle_problem(self.data)) if problem is not None]
         return [*others, *targets_problems(self, parts is None)]
 
     def tensors(self) -> dict[str, Tensor]:
@@ -333,22 +333,3 @@ class WindowsInput(Input[Prepared]):
         if window is None:
             return f"row {row} (counted from 0), column `{name}`"
         return f"window {row // window}, row {row % window} (counted from 0), column `{name}`"
-
-    def _oracle(self) -> str | None:
-        p = self.data
-        length = None if p.oracle_forecast is None else len(p.oracle_forecast)
-        if p.oracle_forecast is not None and (
-            p.oracle_forecast.ndim != 3 or p.oracle_forecast.shape[2] != p.values.shape[1]
-        ):
-            return f"`oracle_forecast` should be n × H × {p.values.shape[1]}, found {list(p.oracle_forecast.shape)}."
-        for name, chance in p.oracle_labels.items():
-            if name not in p.classes:
-                return f"`oracle_labels` should name labels among {sorted(p.classes)}, found {name!r}."
-            if chance.ndim != 2 or chance.shape[1] != len(p.classes[name]) or length not in (None, len(chance)):
-                return f"`oracle_labels` of `{name}` should be n × {len(p.classes[name])}, found {list(chance.shape)}."
-        for name, mean in p.oracle_numbers.items():
-            if name not in p.numbers:
-                return f"`oracle_numbers` should name targets among {sorted(p.numbers)}, found {name!r}."
-            if mean.ndim != 1 or length not in (None, len(mean)):
-                return f"`oracle_numbers` of `{name}` should be n numbers, found {list(mean.shape)}."
-        return None
