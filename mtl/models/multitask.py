@@ -101,9 +101,10 @@ class MultiTaskModel(Predictor):
     def _features(self, x: Float[Tensor, "B C *S"], rates: Mapping[str, float]) -> dict[str, Features]:
         """Features of each task, of the windows as its source is looked at, with the statistics of the raw ones."""
         if self.normalised.isdisjoint(rates):
-            return self.trunk(x, rates)
+            raw: dict[str, Features] = self.trunk(x, rates)
+            return raw
         normalised, mean, std = normalise(x)
-        features = self.trunk(normalised, rates)
+        features: dict[str, Features] = self.trunk(normalised, rates)
         return {task: replace(own, mean=mean, std=std) for task, own in features.items()}
 
     def _route(self, tasks: tuple[str, ...], asked: tuple[str, ...] | None) -> _Route:

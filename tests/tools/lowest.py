@@ -1,0 +1,42 @@
+"""Constraints that pin every dependency of pyproject.toml to the lowest version that its range allows.
+
+    python -m tests.tools.lowest >lowest.txt         # what `make test-lowest` gives to pip
+
+Dependencies at run time and those of the extras `postgresql` and `cluster` are pinned. Tools of the extra `dev` alone are
+not: no user installs them. A dependency that is pinned anyway (torch) stays so. The dependencies of the dependencies are
+left to pip, which takes their newest.
+"""
+
+import re
+import tomllib
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parent.parent.parent
+REQUIREMENT = re.compile(r"(?P<name>[A-Za-z0-9._-]+)(\[[^]]*\])?(?P<operator>>=|==)(?P<version>[0-9][0-9A-Za-z.]*)")
+
+
+def lowest(pyproject: str) -> list[str]:
+    """Lines of a constraints file.
+
+    Args:
+        pyproject: text of a pyproject.toml.
+
+    Raises:
+        ValueError: a dependency has no lowest version.
+    """
+    project = tomllib.loads(pyproject)["project"]
+    extras = project.get("optional-dependencies", {})
+    wanted = [*project["dependencies"], *(line for name, lines in extras.items() if name != "dev" for line in lines)]
+    pins: dict[str, str] = {}
+    for line in wanted:
+        parts = REQUIREMENT.match(line)
+        if parts is None:
+            raise ValueError(f"{line!r} should begin with a name and its lowest version, as in 'numpy>=2.1'")
+        version = pins.setdefault(parts["name"], parts["version"])
+        if version != parts["version"]:
+            raise ValueError(f"{parts['name']} should have one lowest version, found {version} and {parts['version']}")
+    return [f"{name}=={version}" for name, version in sorted(pins.items())]
+
+
+if __name__ == "__main__":
+    print("\n".join(lowest((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))))
