@@ -90,7 +90,8 @@ def test_a_form_asks_each_thing_once(path: Path) -> None:
     asked = [
         part["id"] for part in yaml.safe_load(path.read_text(encoding="utf-8"))["body"] if part["type"] != "markdown"
     ]
-    assert asked and len(asked) == len(set(asked))
+    assert asked
+    assert len(asked) == len(set(asked))
 
 
 def _anchors(text: str) -> set[str]:

@@ -87,7 +87,7 @@ class Rocket(StagedEncoder):
             x = x + self.level_noise * drawn((*x.shape[:2], 1), lambda shape: torch.randn(shape, device=x.device))
         sequences = x.flatten(0, 1).unsqueeze(1)
         half = self.weights.shape[-1] // 2
-        parts = sequences.split(max(1, RESPONSES // (self.biases.shape[1] * x.shape[-1])))
+        parts = torch.split(sequences, max(1, RESPONSES // (self.biases.shape[1] * x.shape[-1])))
         pooled = [
             torch.cat([pool(F.conv1d(p, weight, bias, padding=half * dilation, dilation=dilation)) for p in parts])
             for dilation, weight, bias in zip(self.dilations, self.weights, self.biases, strict=True)
