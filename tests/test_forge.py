@@ -1,4 +1,4 @@
-"""What a public forge reads: workflows, forms and documents speak of what there is.
+"""Files that a public forge reads: workflows, forms and documents speak of what there is.
 
 Their schemas are checked by `make lint`; here is what no schema knows.
 """
