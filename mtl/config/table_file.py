@@ -33,6 +33,8 @@ class TableFile(SourceBase):
     """Mark between groups of three digits; a blank is also a no-break blank. null: numbers have none."""
     skip_rows: Count = 0
     """Lines at the top of the file, before the names of the columns, that are not read."""
+    skip_footer: Count = 0
+    """Lines at the end of the file, blank ones apart, that are not read."""
     columns: Annotated[list[str], Field(min_length=1)] | None = None
     """Names of the columns of a file whose first line is data already; null: the first line names them."""
     units_row: bool = False

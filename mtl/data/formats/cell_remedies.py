@@ -1,6 +1,7 @@
 """Options under which a cell can be read that is no number as configured: tried on the file before they are named."""
 
 import json
+import re
 from collections.abc import Sequence
 from itertools import product
 
@@ -9,6 +10,7 @@ import pandas as pd
 
 from mtl.config.table_file import MISSING_NUMBERS
 from mtl.data.formats.marks import Marks
+from mtl.data.formats.remedies import for_structure
 from mtl.data.formats.table import Table
 from mtl.data.formats.text_table import raw_rows
 from mtl.errors import shown
@@ -17,6 +19,8 @@ WAYS = [Marks(decimal, thousands) for decimal, thousands in product(".,", [None,
         if decimal != thousands]  # fmt: skip
 """Ways to write numbers that the options know."""
 ROWS_TRIED = 20_000
+AFFIXED = re.compile(r"([^\d+\-.,]*)[+-]?\d[\d.,]*([^\d.,]*)")
+"""A number with a sign of money or a unit."""
 FEW = 3
 """Different texts in a column of numbers that may all stand for a missing value."""
 
@@ -32,34 +36,31 @@ def for_cell(table: Table, column: str, wrong: np.ndarray) -> str:
     cells = table.frame[column].astype(object)
     texts = [str(cell) for cell in dict.fromkeys(cells.iloc[wrong])]
     return (
-        _units_row(table, wrong)
-        or _comment(table, wrong)
+        _layout(table)
         or _marks(table, column, texts)
         or _missing(table, cells, wrong, texts)
+        or _affix(texts)
         or ": empty the cell, or name the column in `labels` if it holds classes."
     )
 
 
-def _units_row(table: Table, wrong: np.ndarray) -> str:
-    """The remedy where only the first row is wrong, and no column of numbers has one in it."""
-    if table.text is None or table.options.units_row or not table.text.header or wrong.tolist() != [0]:
+def _layout(table: Table) -> str:
+    """The remedy where the cells of a line are not told apart at all."""
+    if table.text is None or len(table.frame.columns) > 1:
         return ""
-    first = [table.frame[name].iloc[0] for name in table.number_columns]
-    if not all(pd.isna(cell) or isinstance(cell, str) for cell in first):
-        return ""
-    if any(way.number(str(cell)) is not None for cell in first for way in WAYS):
-        return ""
-    return ": if this line holds the units of the columns, set `units_row: true`."
+    remedy = for_structure(table.text.data, table.options)
+    return remedy and "." + remedy
 
 
-def _comment(table: Table, wrong: np.ndarray) -> str:
-    """The remedy where every wrong cell stands in a line that begins as comments do."""
-    if table.text is None or table.options.comment is not None:
+def _affix(texts: Sequence[str]) -> str:
+    """The remedy where a sign or a unit stands before or behind every number."""
+    parts = [AFFIXED.fullmatch(text.strip()) for text in texts]
+    affixes = {(part[1].strip(), part[2].strip()) for part in parts if part is not None}
+    if None in parts or len(affixes) != 1:
         return ""
-    first = [str(cell).strip()[:1] for cell in table.frame.iloc[wrong[:1000], 0]]
-    if first[0] not in ("#", "%", "!", ";") or set(first) != {first[0]}:
-        return ""
-    return f": lines that begin with it are comments under `comment: {json.dumps(first[0])}`."
+    affix = next(iter(affixes))
+    signs = " and ".join(f"{text!r}" for text in affix if text)
+    return f": write the numbers of this column without {signs}, which `units` may tell."
 
 
 def _marks(table: Table, column: str, wrong: Sequence[str]) -> str:
@@ -68,8 +69,11 @@ def _marks(table: Table, column: str, wrong: Sequence[str]) -> str:
     known = _cells(table)
     ways = [way for way in WAYS if way != now and all(way.number(text) is not None for text in wrong)]
     if not ways:
-        # Markers of missing values stand among them, perhaps: the marks are those that read most.
-        ways = [way for way in WAYS if way != now and way.number(wrong[0]) is not None]
+        # Markers of missing values stand among them, perhaps: the marks are those that read most of the cells.
+        counts = {way: sum(way.number(text) is not None for text in wrong) for way in WAYS if way != now}
+        most = max(counts.values())
+        ways = [way for way, count in counts.items() if count == most and 2 * most > len(wrong)]
+        wrong = [text for text in wrong if any(way.number(text) is not None for way in ways)]
     own = _fitting(ways, [*known.pop(column, []), *wrong])
     others = [fitting for fitting in (_fitting(WAYS, cells) for cells in known.values()) if fitting]
     chosen = [way for way in own if all(way in fitting for fitting in others)] or own

@@ -26,8 +26,8 @@ def as_utf8(data: bytes, encoding: str, where: str, notes: list[str]) -> bytes:
     marked = next((name for mark, name in MARKS if data.startswith(mark)), None)
     wide = marked if marked in ("utf-16", "utf-32") else _by_zeros(data)
     if wide is not None and not _fits(codec, wide, data):
-        why = "its byte-order mark" if marked == wide else "the zero bytes between its characters"
-        raise DataError(f"{where}: is {wide}, as {why} shows, not {encoding}: set `encoding: {wide}`.")
+        why = "its byte-order mark shows" if marked == wide else "the zero bytes between its characters show"
+        raise DataError(f"{where}: is {wide}, as {why}, not {encoding}: set `encoding: {wide}`.")
     if wide is None and codec.startswith(("utf-16", "utf-32")) and data:
         raise DataError(
             f"{where}: is not {encoding}: it has neither a byte-order mark nor zero bytes between its characters: set "

@@ -4,9 +4,9 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 
-BLANKS = "  \u202f\u2009"
+BLANKS = " \u00a0\u202f\u2009"
 """Blank, no-break blank, narrow no-break blank and thin blank: what may stand between thousands as a blank."""
-APOSTROPHES = "'’"
+APOSTROPHES = "'\u2019"
 EXPONENT = r"(?:[eE][+-]?[0-9]+)?"
 
 

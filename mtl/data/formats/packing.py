@@ -31,6 +31,7 @@ KINDS = (
     (b"version https://git-lfs", "a pointer of Git LFS, not the data", "run git lfs pull where it came from"),
 )
 """First bytes → what the file is, and what to do about it."""
+JSON = re.compile(rb"\s*(?:\[\s*[\[{]|\{\s*\")")
 PAGE = re.compile(rb"\s*(?:<!doctype\s+html|<html|<\?xml|<head|<body)", re.IGNORECASE)
 
 
@@ -89,6 +90,8 @@ def check_text(data: bytes, where: str) -> None:
         raise DataError(f"{where} should be text, found a tar archive: unpack it and register the file inside.")
     if PAGE.match(data):
         raise DataError(f"{where} should be a table, found a web page or XML: download the file itself.")
+    if JSON.match(data):
+        raise DataError(f"{where} should be a table, found JSON: write its records as CSV or Parquet.")
 
 
 def _kind_of_zip(data: bytes) -> tuple[str, str]:

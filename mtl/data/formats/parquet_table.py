@@ -84,7 +84,7 @@ def _with_index(frame: pd.DataFrame, config: TableFile, notes: list[str]) -> pd.
             notes.append(f"{config.path}: its index without a name holds time stamps and was read as `{date}`.")
         elif not _counts(level):
             called = "index without a name" if unnamed else f"index `{name}`"
-            more = "" if unnamed else "; `date`, `labels` or `values` may name it"
+            more = "" if unnamed else "; a setting such as `date`, `id` or `labels` may name it"
             notes.append(f"{config.path}: its {called} is no column and was left out{more}.")
         have = {str(column) for column in frame.columns}
     return frame

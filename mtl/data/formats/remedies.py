@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from collections.abc import Iterable
 from itertools import islice, product
 
@@ -11,6 +12,9 @@ from mtl.data.formats.text_file import COUNT_CELL, DATA_CELL
 
 SEPARATORS = (",", ";", "\t", "|", ";;", ",,", "||", "::", ", ", ":", WHITESPACE)
 COMMENTS = (None, "#", "%", "!")
+DECIMAL_COMMA, DECIMAL_POINT = re.compile(r"[+-]?[0-9]+,[0-9]+"), re.compile(r"[+-]?[0-9]+\.[0-9]+")
+THOUSANDS = re.compile(r"[+-]?[1-9][0-9]{0,2},[0-9]{3}")
+DAY, CLOCK = re.compile(r"[0-9]{1,4}[-/.][0-9]{1,2}[-/.][0-9]{1,4}"), re.compile(r"[0-9]{1,2}:[0-9]{2}(:[0-9.]+)?")
 MOST_SKIPPED = 40
 """Lines above the header that are tried."""
 SAMPLE_LINES = 120
@@ -42,7 +46,54 @@ def for_structure(data: bytes, config: TableFile) -> str:
                 for name, value, old in zip(("separator", "skip_rows", "comment"), layout, now, strict=True)
                 if value != old
             ]
+            if _has_decimal_commas(sample, layout, config):
+                settings.append('`decimal: ","`')
             return f" Its first lines are a table of {-width} columns with {' and '.join(settings)}."
+    return _one_name_short(sample, config)
+
+
+def _has_decimal_commas(sample: bytes, layout: Layout, config: TableFile) -> bool:
+    """True when numbers of the sample have decimal commas and none has a point."""
+    separator, skipped, comment = layout
+    if config.decimal is not None or "," in separator:
+        return False
+    start = sum(len(line) for line in islice(lines_of(sample), skipped))
+    form = Form(separator, comment)
+    texts = [cell.strip() for record in records(sample, form, start) for cell in cells(record.data, form)]
+    commas = [cell for cell in texts if DECIMAL_COMMA.fullmatch(cell)]
+    thousands = all(THOUSANDS.fullmatch(cell) for cell in commas)
+    return bool(commas) and not thousands and not any(DECIMAL_POINT.fullmatch(cell) for cell in texts)
+
+
+def _one_name_short(sample: bytes, config: TableFile) -> str:
+    """The remedy where every row has one cell more than the header names, or where commas part numbers as well."""
+    start = sum(len(line) for line in islice(lines_of(sample), config.skip_rows))
+    for separator in dict.fromkeys([config.separator, *SEPARATORS]):
+        form = Form(separator, config.comment)
+        try:
+            top = list(islice(records(sample, form, start), SAMPLE_LINES))
+            rows = [cells(record.data, form) for record in top]
+        except (csv.Error, ValueError):
+            continue
+        while rows and not any(cell.strip() for cell in rows[-1]):
+            rows.pop()
+        if len(rows) < 3 or len(rows[0]) < 2:
+            continue
+        names = [name.strip() for name in rows[0]]
+        if any(len(row) != len(names) + 1 for row in rows[1:]) or DATA_CELL.fullmatch(names[0]):
+            continue
+        settings = [] if separator == config.separator else [f"`separator: {json.dumps(separator)}`"]
+        skip = config.skip_rows + sum(1 for _ in lines_of(sample[start : top[0].end]))
+        settings.append(f"`skip_rows: {skip}`")
+        if all(DAY.fullmatch(row[0]) and CLOCK.fullmatch(row[1]) for row in rows[1:]):
+            told = "Day and time stand in two cells under one name"
+            settings += [f"`columns: {json.dumps(['day', 'time', *names[1:]])}`", '`date: ["day", "time"]`']
+        elif len({row[0] for row in rows[1:]}) == len(rows) - 1 and all(row[-1].strip() for row in rows[1:]):
+            told = "Its rows have one cell more than the header has names, as where row names are written first"
+            settings.append(f"`columns: {json.dumps(['row', *names])}`")
+        else:
+            continue
+        return f" {told}: {', '.join(settings[:-1])} and {settings[-1]} read them so."
     return ""
 
 

@@ -3,7 +3,7 @@
 import csv
 import re
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import islice, pairwise
 from pathlib import Path
 
 from mtl.config.table_file import TableFile
@@ -60,6 +60,9 @@ def open_text(path: Path, config: TableFile) -> TextFile:
     data = as_utf8(text_bytes(path, config.path, notes), config.encoding, config.path, notes)
     if not data.strip():
         raise DataError(f"{config.path} is empty.")
+    if config.skip_footer:
+        lines = list(lines_of(data.rstrip()))
+        data = b"".join(lines[: max(len(lines) - config.skip_footer, 0)])
     return layout(data, config, notes)
 
 
@@ -82,14 +85,15 @@ def layout(data: bytes, config: TableFile, notes: list[str]) -> TextFile:
                 f"{where}, line {number}: should name the columns, found a blank line: set `skip_rows: {number}`."
             )
         header = top[0]
-        names = _names(cells(header.data, form), header.line, config, notes)
+        # Lines inside a quoted cell count as well.
+        last = line + sum(1 for _ in lines_of(data[start : header.end])) - 1
+        names = _names(cells(header.data, form), (header.line, last), config, notes)
         units = dict(zip(names, cells(top[1].data, form), strict=False)) if len(top) > 1 else {}
     except csv.Error as error:
         raise DataError(f"{where}, line {line}: {error}.") from None
     except ValueError as error:
         raise DataError(unclosed(where, error)) from None
     units = {name: unit.strip(" ()[]") for name, unit in units.items() if unit.strip(" ()[]")}
-    # Lines inside a quoted cell count as well.
     below = line + len(list(lines_of(data[start : top[-1].end])))
     return TextFile(where, data, form, names, header.line, top[-1].end, below, units, notes)
 
@@ -105,7 +109,7 @@ def unclosed(where: str, error: ValueError) -> str:
 def _above(data: bytes, config: TableFile, notes: list[str]) -> tuple[str, int, int]:
     """Separator, byte and line below the lines to skip and the one that names the separator for Excel."""
     separator, skipped = config.separator, config.skip_rows
-    excel = EXCEL.match(next(lines_of(data)))
+    excel = EXCEL.match(next(lines_of(data), b""))
     if excel:
         named = excel[1].decode("utf-8", errors="replace")
         if "separator" in config.model_fields_set and named != separator:
@@ -121,30 +125,49 @@ def _above(data: bytes, config: TableFile, notes: list[str]) -> tuple[str, int, 
     return separator, start, skipped + 1
 
 
-def _names(raw: list[str], line: int, config: TableFile, notes: list[str]) -> list[str]:
-    """Names of the columns, freed of blanks around them unless the config asks for them with blanks."""
+def _names(raw: list[str], lines: tuple[int, int], config: TableFile, notes: list[str]) -> list[str]:
+    """Names of the columns, freed of blanks around them unless the config asks for them with blanks.
+
+    Args:
+        raw: cells of the header.
+        lines: first and last line of the header.
+        config: options of the file.
+        notes: of the file.
+    """
+    line, last = lines
     asked = {name for names in config.roles.values() for name in names}
     names = [cell if cell in asked else cell.strip() for cell in raw]
     changed = [name for name, cell in zip(names, raw, strict=True) if name != cell]
     if changed:
         shown_names = ", ".join(f"`{name}`" for name in changed[:5]) + (", …" if len(changed) > 5 else "")
         notes.append(f"{config.path}: blanks around names of columns were taken off: {shown_names}.")
+    _check_names(names, line, last, config)
     twice = [name for name in names if name and names.count(name) > 1]
     if twice:
         apart = [name + f"_{names[:at].count(name) + 1}" * (name in names[:at]) for at, name in enumerate(names)]
         raise DataError(
             f"{config.path}, line {line}: column `{twice[0]}` is there more than once: rename one, or set `skip_rows: "
-            f"{line}` and names that differ, `columns: {_yaml(apart)}`."
-        )
-    filled = [name for name in names if name]
-    if any(DATA_CELL.fullmatch(name) for name in filled) and all(
-        DATA_CELL.fullmatch(name) or COUNT_CELL.fullmatch(name) for name in names
-    ):
-        raise DataError(
-            f"{config.path}, line {line}: should name the columns, found data ({shown(', '.join(names[:4]))}): set "
-            f"`columns: [{', '.join(f'c{number}' for number in range(1, len(names) + 1))}]` with names of your choice."
+            f"{last}` and names that differ, `columns: {_yaml(apart)}`."
         )
     return [name or ("" if at == names.index("") else f"{UNNAMED}{at}") for at, name in enumerate(names)]
+
+
+def _check_names(names: list[str], line: int, last: int, config: TableFile) -> None:
+    """Raises a DataError where a header looks like a row of data."""
+    data = any(DATA_CELL.fullmatch(name) for name in names)
+    if not all(DATA_CELL.fullmatch(name) or COUNT_CELL.fullmatch(name) for name in names):
+        return
+    counts = [int(name) for name in names if name and not data]
+    steps = {after - before for before, after in pairwise(counts)}
+    if not data and (steps <= {1} or {name for names in config.roles.values() for name in names} & set(names)):
+        return  # 0, 1, 2, … or years: names that pandas gives, or columns of a wide table.
+    columns = f"`columns: [{', '.join(f'c{number}' for number in range(1, len(names) + 1))}]`"
+    several = len(set(names)) == len(names)
+    kept = "" if data or not several else f"; or, if these are names, `skip_rows: {last}` and `columns: {_yaml(names)}`"
+    raise DataError(
+        f"{config.path}, line {line}: should name the columns, found data ({shown(', '.join(names[:4]))}): set "
+        f"{columns} with names of your choice{kept}."
+    )
 
 
 def _yaml(value: str | list[str]) -> str:

@@ -15,6 +15,10 @@ from mtl.data.formats.records import Form, cells, records, replaced, stand_in, s
 from mtl.data.formats.text_file import UNNAMED, TextFile, unclosed
 from mtl.errors import DataError
 
+COMMAS = (
+    " If its numbers have decimal commas, no option tells these from separators: write the numbers with points, in "
+    "quotes, or the file with another separator."
+)
 EXTRA = "\x1fextra"
 """Name of the column behind a separator at the end of every line."""
 
@@ -62,7 +66,9 @@ def uneven(file: TextFile, reason: str) -> str:
             count = len(cells(record.data, file.form))
             if count > width:
                 what = "cells as the header has" if file.header else "cells, one for each of `columns`"
-                return f"line {record.line}: should have {width} {what}, found {count}."
+                told = f"line {record.line}: should have {width} {what}, found {count}."
+                parted = file.form.separator == "," and count == 2 * width - 1
+                return told + (COMMAS if parted and width > 1 else "")
     except csv.Error as error:
         return f"line {file.line}: {error}."
     except ValueError as error:

@@ -1,0 +1,96 @@
+"""Lines of a text file that are no rows of data: units below the names, comments, footers."""
+
+import json
+import re
+
+import pandas as pd
+
+from mtl.data.formats.cell_remedies import WAYS
+from mtl.data.formats.records import cells
+from mtl.data.formats.table import Table
+from mtl.errors import DataError, shown
+
+COMMENTS = b"#%!"
+MOST_LAST = 5
+"""Lines at the end that may be a footer."""
+DECIMAL_COMMA = re.compile(r"\s*[+-]?[0-9]+,[0-9]+\s*")
+
+
+def check_rows(table: Table) -> None:
+    """Raises a DataError on a line that is no row, with the option that leaves it out or reads it; notes classes whose
+    names are numbers with decimal commas."""
+    if table.text is None or not len(table.frame):
+        return
+    _check_units(table)
+    _check_comments(table)
+    _check_footer(table)
+    for label in table.options.roles.get("labels", []):
+        names = table.frame[label].dropna().unique()
+        if len(names) > 1 and all(DECIMAL_COMMA.fullmatch(str(name)) for name in names):
+            table.notes.append(
+                f"{label}: its classes are numbers with decimal commas, such as {shown(str(names[0]))}; as a column of "
+                'numbers it would need `decimal: ","`.'
+            )
+
+
+def _check_units(table: Table) -> None:
+    """The first row has words where later rows have numbers, and no number nor a digit among its stamps."""
+    if table.options.units_row or not table.text or not table.text.header or len(table.frame) < 2:
+        return
+    numbers = [name for name in table.number_columns if name in table.frame.columns]
+    first, second = table.frame.iloc[0], table.frame.iloc[1]
+    words = [first[name] for name in numbers if isinstance(first[name], str)]
+    if not words or not all(pd.isna(first[name]) or isinstance(first[name], str) for name in numbers):
+        return
+    if any(way.number(word) is not None for word in words for way in WAYS):
+        return
+    stamps = [str(first[name]) for name in table.options.roles.get("date", []) if not pd.isna(first[name])]
+    below = [str(second[name]) for name in numbers if not pd.isna(second[name])]
+    if any(re.search(r"\d", stamp) for stamp in stamps) or not any(
+        way.number(cell) is not None for cell in below for way in WAYS
+    ):
+        return
+    raise DataError(
+        f"{table.at(0)}: should be a row of data, found {shown(', '.join(words[:4]))}: if these are the units of the "
+        "columns, set `units_row: true`."
+    )
+
+
+def _check_comments(table: Table) -> None:
+    """A line begins as comments do and has other cells than a row."""
+    file = table.text
+    if file is None or table.options.comment is not None:
+        return
+    for code in COMMENTS:
+        at = file.data.find(bytes([10, code]), max(file.body - 1, 0))
+        if at < 0:
+            continue
+        end = file.data.find(b"\n", at + 1)
+        line = file.data[at + 1 : end if end >= 0 else len(file.data)].rstrip(b"\r")
+        if len(cells(line, file.form)) >= len(file.names):
+            continue
+        number = file.data.count(b"\n", 0, at + 1) + 1
+        raise DataError(
+            f"{table.path}, line {number}: should be a row of {len(file.names)} cells, found "
+            f"{shown(line.decode('utf-8', errors='replace'))}: if it is a comment, set `comment: "
+            f"{json.dumps(chr(code))}`."
+        )
+
+
+def _check_footer(table: Table) -> None:
+    """The last lines have no digit where all others have time stamps."""
+    stamps = table.options.roles.get("date", [])[:1]
+    if not stamps or len(table.frame) <= 2 * MOST_LAST:
+        return
+    column = table.frame[stamps[0]].astype(str) if len(table.frame) < 100 else table.frame[stamps[0]].iloc[-100:]
+    digits = [re.search(r"\d", str(cell)) is not None for cell in column]
+    count = digits[::-1].index(True) if True in digits else 0
+    if not 0 < count <= MOST_LAST or not all(digits[: len(digits) - count]):
+        return
+    row = len(table.frame) - count
+    if pd.isna(table.frame[stamps[0]].iloc[row]):
+        return
+    raise DataError(
+        f"{table.at(row, stamps[0])}: should be a time stamp, found {shown(str(table.frame[stamps[0]].iloc[row]))}: if "
+        f"the file ends in a footer from here on, set `skip_footer: {count}`."
+    )
