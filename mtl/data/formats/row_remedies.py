@@ -62,7 +62,8 @@ def _check_comments(table: Table) -> None:
     if file is None or table.options.comment is not None:
         return
     for code in COMMENTS:
-        at = file.data.find(bytes([10, code]), max(file.body - 1, 0))
+        # Most files do not hold the sign at all, which is told much faster than that no line begins with it.
+        at = file.data.find(bytes([10, code]), max(file.body - 1, 0)) if code in file.data else -1
         if at < 0:
             continue
         end = file.data.find(b"\n", at + 1)

@@ -14,6 +14,7 @@ from mtl.errors import DataError, shown
 
 EXCEL = re.compile(rb'"?sep=([^\r\n])"?\s*$', re.IGNORECASE)
 """First line by which Excel is told a file's separator."""
+SOMETHING = re.compile(rb"\S")
 UNNAMED = "\x1funnamed"
 """Beginning of the names that second and later columns without a name get, so that they can be told apart."""
 DATA_CELL = re.compile(
@@ -58,7 +59,7 @@ def open_text(path: Path, config: TableFile) -> TextFile:
     """
     notes: list[str] = []
     data = as_utf8(text_bytes(path, config.path, notes), config.encoding, config.path, notes)
-    if not data.strip():
+    if not SOMETHING.search(data):
         raise DataError(f"{config.path} is empty.")
     if config.skip_footer:
         lines = list(lines_of(data.rstrip()))
@@ -120,7 +121,7 @@ def _above(data: bytes, config: TableFile, notes: list[str]) -> tuple[str, int, 
         separator, skipped = named, max(skipped, 1)
         notes.append(f"{config.path}: its first line names {named!r} as the separator.")
     start = sum(len(line) for line in islice(lines_of(data), skipped))
-    if not data[start:].strip():
+    if not SOMETHING.search(data, start):
         raise DataError(f"{config.path}: should have a line below the first {skipped}, found none: lower `skip_rows`.")
     return separator, start, skipped + 1
 
