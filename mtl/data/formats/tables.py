@@ -1,8 +1,10 @@
 """One table from a file of delimited text or Parquet, with the line that each row came from."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from mtl.config.table_file import TableFile
 from mtl.data.formats.numbers import ask_about_points
@@ -47,7 +49,7 @@ def read_table(config: TableFile, root: Path) -> Table:
     check_rows(table)
     ask_about_points(table)
     for column, parts in config.joined.items():
-        _join(table, column, parts)
+        table = _joined(table, column, parts)
     return table
 
 
@@ -76,8 +78,8 @@ def _check_roles(table: Table) -> None:
                 )
 
 
-def _join(table: Table, column: str, parts: list[str]) -> None:
-    """Puts a column of the cells of others, joined by a blank, in their place; empty where one of them is."""
+def _joined(table: Table, column: str, parts: list[str]) -> Table:
+    """The table with a column of the cells of others, joined by a blank, in their place; empty where one of them is."""
     frame = table.frame
     if column in frame.columns:
         raise DataError(f"{table.path}: has a column `{column}` beside {parts}, which are joined to it: rename it.")
@@ -87,6 +89,5 @@ def _join(table: Table, column: str, parts: list[str]) -> None:
         joined = joined + " " + frame[part].astype(str).str.strip()
     roles = table.options.roles
     elsewhere = {name for setting, names in roles.items() if setting != "date" for name in names}
-    for part in set(parts) - elsewhere:
-        del frame[part]
-    frame.insert(0, column, joined.where(known, None))
+    rest = frame.drop(columns=[part for part in parts if part not in elsewhere])
+    return replace(table, frame=pd.concat([joined.where(known, None).rename(column), rest], axis=1))
