@@ -11,9 +11,8 @@ import pytest
 from mtl.config import Cifar10Source, Cifar100Source, MnistSource, parse_config
 from mtl.data.build import read_source
 from mtl.data.files.register import add
-from mtl.data.formats import archives
+from mtl.data.formats import archives, packing
 from mtl.data.formats.archives import read_tar_gz
-from mtl.data.sources import mnist as mnist_source
 from mtl.errors import DataError
 from mtl.types import ImageSet, SourceData
 from stages.prepare import prepare
@@ -76,7 +75,7 @@ def test_idx_files_that_are_none(name: str, change: Change, message: str, tmp_pa
         (lambda data: data[:-9], "is not a gzip file that can be read: Compressed file ended before"),
         (lambda data: data[:-6] + b"\0" + data[-5:], "is not a gzip file that can be read: CRC check failed"),
         (lambda data: data + b"more", "is not a gzip file that can be read: Not a gzipped file"),
-        (gzip.decompress, "is not a gzip file that can be read: Not a gzipped file"),
+        (lambda data: b"\0" + gzip.decompress(data), "is not a gzip file that can be read: Not a gzipped file"),
     ],
 )
 def test_gzips_that_are_none(change: Change, message: str, tmp_path: Path) -> None:
@@ -85,9 +84,22 @@ def test_gzips_that_are_none(change: Change, message: str, tmp_path: Path) -> No
 
 
 def test_a_gzip_of_zeros_is_not_unpacked_past_the_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mnist_source, "MAX_BYTES", 1 << 20)
+    monkeypatch.setattr(packing, "MAX_BYTES", 1 << 20)
     with pytest.raises(DataError, match=rf"m/{TRAIN_X} should be at most 1 MiB unpacked, found more"):
         mnist(tmp_path, TRAIN_X, lambda data: data + b"\0" * (1 << 20))
+
+
+@pytest.mark.parametrize(("times", "told"), [(0, "not packed at all"), (2, "packed with gzip 2 times")])
+def test_idx_files_unpacked_or_packed_twice_are_read_and_told(times: int, told: str, tmp_path: Path) -> None:
+    expected = mnist(tmp_path, TRAIN_X, lambda data: data)
+    data = mnist_parts()[TRAIN_X]
+    for _ in range(times):
+        data = gzip.compress(data, mtime=0)
+    (tmp_path / "m" / TRAIN_X).write_bytes(data)
+    found = read_source("own", MnistSource(kind="mnist", path="m", folds=3), tmp_path)
+    assert isinstance(found, ImageSet) and isinstance(expected, ImageSet)
+    assert found.images.equal(expected.images)
+    assert found.notes == [f"m/{TRAIN_X} is {told}, other than its name says; it was read all the same."]
 
 
 def cifar(folder: Path, data: bytes) -> SourceData:

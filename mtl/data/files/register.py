@@ -33,6 +33,10 @@ def add(name: str, files: Sequence[Path], root: Path, replace: bool = False) -> 
     entries: dict[str, ManifestFile] = {}
     if old is not None and old.known:
         places = {Path(relative).name: relative for relative in old.files}
+        # MNIST's files are often met unpacked, some with a dot in their names.
+        plain = {name.removesuffix(".gz"): place for name, place in places.items() if name.endswith(".gz")}
+        dotted = {name.replace("-idx", ".idx"): place for name, place in plain.items()}
+        places = dotted | plain | places
         pairs = [(source, places.get(Path(relative).name, relative)) for source, relative in pairs]
         if len(old.files) == 1 and len(pairs) == 1 and Path(pairs[0][1]).suffix == Path(next(iter(old.files))).suffix:
             pairs = [(pairs[0][0], next(iter(old.files)))]

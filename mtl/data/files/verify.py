@@ -45,15 +45,35 @@ def missing_problem(name: str, source: Source, root: Path) -> str | None:
         return f"{RAW / name}.json is missing: run `{register}`."
     for relative in manifest.files:
         if not (root / RAW / relative).is_file():
-            return f"{RAW / relative} is missing: run `{_command(name, source, manifest)}`."
+            return (
+                unpacked_twin(root, RAW / relative)
+                or f"{RAW / relative} is missing: run `{_command(name, source, manifest)}`."
+            )
     for needs in source.files:
         covered = [RAW / relative for relative in manifest.files]
         if not any(Path(needs) == path or Path(needs) in path.parents for path in covered):
             if RAW in Path(needs).parents and not (root / needs).exists():
-                return f"{needs} is missing: put it there and run `{register}`."
+                return (
+                    unpacked_twin(root, Path(needs)) or f"{needs} is missing: put it there and run `{register}`."
+                )
             return (
                 f"`prepare.sources.{name}.path`: {needs} is not listed in {RAW / name}.json: "
                 f"run `{register}` and let `path` name the copy in {RAW}."
+            )
+    return None
+
+
+def unpacked_twin(root: Path, needs: Path) -> str | None:
+    """Sentence on a file that lies unpacked where a .gz is needed, also with the dot in its name that some copies of
+    MNIST have; None if there is none."""
+    if needs.suffix != ".gz":
+        return None
+    plain = needs.with_suffix("")
+    for twin in (plain, plain.with_name(plain.name.replace("-idx", ".idx"))):
+        if (root / twin).is_file():
+            return (
+                f"{needs} is missing, but {twin} is there unpacked: rename it to {needs.name}, which is read packed or "
+                "not, and register it with `mtl data add`."
             )
     return None
 

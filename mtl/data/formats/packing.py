@@ -41,22 +41,48 @@ def text_bytes(path: Path, where: str, notes: list[str]) -> bytes:
     Raises:
         DataError: it is missing, too large, damaged, or something else than text; says what it is.
     """
-    data = read_bytes(path, where)
-    named, times = where.lower().endswith(".gz"), 0
+    data, times = _unpacked_often(path, where)
+    check_text(data, where)
+    if where.lower().endswith(".gz") and not times and not _printable(data):
+        raise _no_gzip(data, where)
+    _note(times, where, notes)
+    return data
+
+
+def plain_bytes(path: Path, where: str, magic: bytes, notes: list[str]) -> bytes:
+    """Bytes of a .gz file that should begin with `magic`; unpacked already or packed twice, it is read all the same,
+    and `notes` say so.
+
+    Raises:
+        DataError: it is missing, too large, damaged, or neither gzip nor begins with `magic`.
+    """
+    data, times = _unpacked_often(path, where)
+    if not times and not data.startswith(magic):
+        raise _no_gzip(data, where)
+    _note(times, where, notes)
+    return data
+
+
+def _unpacked_often(path: Path, where: str) -> tuple[bytes, int]:
+    """Bytes behind every layer of gzip, and how many there were."""
+    data, times = read_bytes(path, where), 0
     while data[:2] == GZIP:
         times += 1
         if times > MAX_PACKED:
             raise DataError(f"{where} is packed with gzip more than {MAX_PACKED} times: unpack it.")
         data = unpacked(data, where)
-    check_text(data, where)
-    if named and not times and not _printable(data):
-        raise DataError(
-            f"{where} is not a gzip file that can be read: it begins with {data[:4].hex(' ') or 'nothing'}."
-        )
-    if times != named:
+    return data, times
+
+
+def _no_gzip(data: bytes, where: str) -> DataError:
+    begins = data[:4].hex(" ") or "nothing"
+    return DataError(f"{where} is not a gzip file that can be read: Not a gzipped file, it begins with {begins}.")
+
+
+def _note(times: int, where: str, notes: list[str]) -> None:
+    if times != where.lower().endswith(".gz"):
         how = "not packed at all" if not times else "packed with gzip" + (f" {times} times" if times > 1 else "")
         notes.append(f"{where} is {how}, other than its name says; it was read all the same.")
-    return data
 
 
 def unpacked(data: bytes, where: str, most: int | None = None) -> bytes:

@@ -11,7 +11,8 @@ import numpy as np
 
 from mtl.config.image_sets import CLASSES, MNIST_FILES, MNIST_STEMS
 from mtl.config.images import MnistSource
-from mtl.data.formats.reading import MAX_BYTES, check_count, read_gzip
+from mtl.data.formats.packing import plain_bytes
+from mtl.data.formats.reading import check_count
 from mtl.data.sources.images import Images, image_set
 from mtl.errors import DataError
 from mtl.types import ImageSet
@@ -27,11 +28,11 @@ def read(config: MnistSource, name: str, root: Path) -> ImageSet:
         DataError: a file is missing or damaged, is not what its header says, has a label that is no digit, or images
             and labels do not go together.
     """
-    parts = []
+    parts, notes = [], list[str]()
     for stem in MNIST_STEMS:
         images, labels = (f"{stem}-images-idx3-ubyte.gz", f"{stem}-labels-idx1-ubyte.gz")
-        pixels = _idx(root / config.path / images, f"{config.path}/{images}", 3)
-        numbers = _idx(root / config.path / labels, f"{config.path}/{labels}", 1)
+        pixels = _idx(root / config.path / images, f"{config.path}/{images}", 3, notes)
+        numbers = _idx(root / config.path / labels, f"{config.path}/{labels}", 1, notes)
         where = f"{config.path}/{labels}"
         if len(pixels) != len(numbers):
             raise DataError(f"{where}: should have a label for each of the {len(pixels):,} images of {images}, "
@@ -48,12 +49,12 @@ def read(config: MnistSource, name: str, root: Path) -> ImageSet:
             f"{config.path}: test images should have {sizes[0]} pixels as those of train, found {sizes[1]}."
         )
     classes = {CLASSES: [str(digit) for digit in range(DIGITS)]}
-    return image_set(config, name, f"{config.path}/{MNIST_FILES[1]}", train, test, classes, [])
+    return image_set(config, name, f"{config.path}/{MNIST_FILES[1]}", train, test, classes, notes)
 
 
-def _idx(path: Path, where: str, dimensions: int) -> np.ndarray:
-    """The uint8 array of a file with that many dimensions."""
-    data = read_gzip(path, where, MAX_BYTES)
+def _idx(path: Path, where: str, dimensions: int, notes: list[str]) -> np.ndarray:
+    """The uint8 array of a file with that many dimensions, packed once, twice or not at all."""
+    data = plain_bytes(path, where, bytes([0, 0, UINT8]), notes)
     magic = bytes([0, 0, UINT8, dimensions])
     if data[:4] != magic:
         what = "images" if dimensions == 3 else "labels"
