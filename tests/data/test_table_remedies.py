@@ -43,7 +43,7 @@ def read(folder: Path, data: bytes | str, name: str, **options: Any) -> Prepared
 
 
 def settings(message: str) -> dict[str, Any]:
-    """What a message says to set: each `name: value` in it, as it may be pasted into params.yaml."""
+    """Settings that a message names: each `name: value` in it, as it may be pasted into params.yaml."""
     pairs = [yaml.safe_load(piece) for piece in re.findall(r"`([a-z_]+: (?:[^`]|``)+)`", message)]
     return {key: value for pair in pairs for key, value in pair.items()}
 

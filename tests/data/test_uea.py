@@ -1,5 +1,6 @@
 """`kind: uea`: .ts files, known answers and refusals."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +100,33 @@ BAD = [
 def test_refusals_name_the_place(text: str, message: str, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=message):
         read(tmp_path, text)
+
+
+def test_nan_is_missing_as_a_question_mark_is(tmp_path: Path) -> None:
+    for cell in ("?", "NaN", "nan"):
+        text = ts_text([f"0,{cell},2:0,1,2:walk", *GOOD])
+        with pytest.raises(DataError, match=r"line 10, channel 1, value 2: is missing .*`on_missing` may be interpol"):
+            read(tmp_path, text)
+        assert read(tmp_path, text, on_missing="interpolate").values[:3].tolist() == [[0, 0], [1, 1], [2, 2]]
+        belied = re.escape(f"is missing ({cell}), though the header says `@missing false`")
+        with pytest.raises(DataError, match=belied):
+            read(tmp_path, text.replace("@data", "@missing false\n@data"))
+
+
+def test_spellings_of_a_class_are_one_and_told(tmp_path: Path) -> None:
+    def spelt(text: str, walk: str, rest: str) -> str:
+        return text.replace("walk", walk).replace("rest", rest)
+
+    text = spelt(ts_text(ts_cases(9)), "1", "2") + "0,1,2:0,1,2:2.0\n"
+    prepared = read(tmp_path, text, spelt(ts_text(ts_cases(4, first=10)), "1.0", "2.0"))
+    assert prepared.classes == {"label": ["1", "2"]}
+    assert prepared.labels["label"].tolist() == [*(n % 2 for n in range(9)), 1, 0, 1, 0, 1]
+    assert prepared.notes == [
+        "Toy_TRAIN.ts: 1 cases of class `2` of the header are spelt '2.0'.",
+        "Toy_TEST.ts: its classes are spelt otherwise than in Toy_TRAIN.ts: '1.0' for `1`, '2.0' for `2`.",
+    ]
+    with pytest.raises(DataError, match="names a class twice"):
+        read(tmp_path, text.replace("@classLabel true 1 2", "@classLabel true 1 2 2.0"))
 
 
 def test_the_two_files_must_agree(tmp_path: Path) -> None:

@@ -99,7 +99,8 @@ def bad_sets(draw: st.DrawFn) -> TsCase:
             cell = draw(st.sampled_from([c for c in CELLS if "," not in c and c != "?" and c[:1] != "#"]))
             changed = train[where].split(",")
             changed[0] = cell
-            train[where], refused = ",".join(changed), not is_number(cell)
+            missing = cell.strip().lower() == "nan" and section["on_missing"] == "interpolate"
+            train[where], refused = ",".join(changed), not (is_number(cell) or missing)
         case "folds":
             section["folds"] = draw(st.sampled_from([0, 1, 3, 4, 50, 51, 10**30, True, "2", 2.0, None]))
             refused = section["folds"] != 3

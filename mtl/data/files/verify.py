@@ -53,9 +53,7 @@ def missing_problem(name: str, source: Source, root: Path) -> str | None:
         covered = [RAW / relative for relative in manifest.files]
         if not any(Path(needs) == path or Path(needs) in path.parents for path in covered):
             if RAW in Path(needs).parents and not (root / needs).exists():
-                return (
-                    unpacked_twin(root, Path(needs)) or f"{needs} is missing: put it there and run `{register}`."
-                )
+                return unpacked_twin(root, Path(needs)) or f"{needs} is missing: put it there and run `{register}`."
             return (
                 f"`prepare.sources.{name}.path`: {needs} is not listed in {RAW / name}.json: "
                 f"run `{register}` and let `path` name the copy in {RAW}."

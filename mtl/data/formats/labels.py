@@ -76,6 +76,15 @@ def numbers_in_order(names: Sequence[str]) -> list[str]:
     return in_order(names) if all(is_number(name) for name in names) else list(names)
 
 
+def known_class(name: str, classes: Sequence[str]) -> str | None:
+    """The one of the classes that a name means: the same text, or the only one that differs in no more than blanks,
+    letter case or the spelling of a number; None if there is none."""
+    if name in classes:
+        return name
+    alike = [known for known in classes if _key(_clean(known)) == _key(_clean(name))]
+    return alike[0] if len(alike) == 1 else None
+
+
 def is_number(name: str) -> bool:
     """True for a class name that counts as a number."""
     return fullmatch(NUMBER, name) is not None

@@ -2,8 +2,8 @@
 regression (tseregression.org): header tags, then one case a line.
 
 A case is its channels, parted by `:`, each a list of numbers parted by `,`, and at the end the name of its class, or
-with `@targetLabel true` a number. Lengths may differ between cases, not between the channels of one; `?` is a missing
-value or number.
+with `@targetLabel true` a number. Lengths may differ between cases, not between the channels of one; `?` and `NaN` are
+missing values or numbers.
 """
 
 import math
@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mtl.data.formats.labels import is_number, known_class
 from mtl.data.formats.reading import read_bytes
 from mtl.errors import DataError, shown
 
@@ -30,6 +31,8 @@ class TsFile:
     """Names of the classes in the order of the header."""
     targets: list[float] = field(default_factory=list)
     """Number of each case, NaN for `?`; none where the cases have classes."""
+    notes: list[str] = field(default_factory=list)
+    """Names of classes that were read in another spelling."""
 
 
 @dataclass
@@ -56,6 +59,7 @@ def parse_ts(path: Path, where: str) -> TsFile:
     # Comments are in any encoding.
     text = read_bytes(path, where).decode("utf-8-sig", errors="replace")
     header, parsed, in_data = _Header(), TsFile(where), False
+    spellings: dict[tuple[str, str], int] = {}
     for number, raw in enumerate(text.split("\n"), 1):
         line, place = raw.strip(), f"{where}, line {number}"
         if not line or line.startswith("#"):
@@ -67,7 +71,7 @@ def parse_ts(path: Path, where: str) -> TsFile:
             if header.targets:
                 parsed.targets.append(_target(ending, place))
             else:
-                parsed.labels.append(_label(ending, place, header))
+                parsed.labels.append(_label(ending, place, header, spellings))
         elif line.lower() == "@data":
             _check_ending(header, place)
             in_data = True
@@ -78,6 +82,10 @@ def parse_ts(path: Path, where: str) -> TsFile:
     if not parsed.cases:
         raise DataError(f"{where}: there are no cases" + (" below @data." if in_data else ": @data is missing."))
     parsed.classes.extend(header.classes)
+    parsed.notes.extend(
+        f"{where}: {count} cases of class `{known}` of the header are spelt {shown(spelt)}."
+        for (spelt, known), count in spellings.items()
+    )
     return parsed
 
 
@@ -107,8 +115,8 @@ def _tag(line: str, place: str, header: _Header) -> None:
             header.unlabelled = header.unlabelled or place
             return
         header.classes = words[1:]
-        if len(set(header.classes)) != len(header.classes):
-            raise DataError(f"{place}: `@classLabel` names a class twice.")
+        if len({float(name) if is_number(name) else name for name in header.classes}) != len(header.classes):
+            raise DataError(f"{place}: `@classLabel` names a class twice: leave one of them out.")
 
 
 def _flag(tag: str, words: list[str], place: str) -> bool:
@@ -134,17 +142,20 @@ def _check_ending(header: _Header, place: str) -> None:
         )
 
 
-def _label(ending: str, place: str, header: _Header) -> str:
-    """The name of a case's class."""
-    if ending not in header.classes:
+def _label(ending: str, place: str, header: _Header, spellings: dict[tuple[str, str], int]) -> str:
+    """The name of a case's class, as the header spells it; other spellings are counted."""
+    known = known_class(ending, header.classes)
+    if known is None:
         allowed = ", ".join(header.classes)
         raise DataError(f"{place}: the class should be one of {allowed}, found {ending[:40]!r}.")
-    return ending
+    if known != ending:
+        spellings[ending, known] = spellings.get((ending, known), 0) + 1
+    return known
 
 
 def _target(ending: str, place: str) -> float:
-    """The number of a case; NaN for `?`."""
-    if ending == "?":
+    """The number of a case; NaN for `?` and `NaN`."""
+    if _is_missing(ending):
         return math.nan
     if not _is_number(ending) or not math.isfinite(float(ending)):
         raise DataError(f"{place}: the target should be a finite number, or ? for none, found {shown(ending)}.")
@@ -173,17 +184,20 @@ def _numbers(text: str, place: str, header: _Header) -> np.ndarray:
     try:
         if "_" in text:
             raise ValueError  # Python reads 1_0 as 10.
-        row = np.array([np.nan if cell.strip() == "?" else float(cell) for cell in cells], dtype=np.float64)
+        row = np.array([np.nan if _is_missing(cell) else float(cell) for cell in cells], dtype=np.float64)
     except ValueError:
         wrong = next(n for n, cell in enumerate(cells) if not _is_number(cell))
         given = shown(cells[wrong].strip())
         raise DataError(f"{place}, value {wrong + 1}: should be a number, found {given}.") from None
     for wrong in np.flatnonzero(~np.isfinite(row)).tolist():
         cell = cells[wrong].strip()
-        if cell != "?":
+        if not _is_missing(cell):
             raise DataError(f"{place}, value {wrong + 1}: should be a finite number, found {cell!r}.")
         if header.missing is False:
-            raise DataError(f"{place}, value {wrong + 1}: is missing (?), though the header says `@missing false`.")
+            raise DataError(
+                f"{place}, value {wrong + 1}: is missing ({cell}), though the header says `@missing false`: it should "
+                "say `@missing true`."
+            )
     return row
 
 
@@ -191,5 +205,10 @@ def _is_number(cell: str) -> bool:
     try:
         float(cell)
     except ValueError:
-        return cell.strip() == "?"
+        return _is_missing(cell)
     return "_" not in cell
+
+
+def _is_missing(cell: str) -> bool:
+    """True for `?` and for NaN as pandas and NumPy write it."""
+    return cell.strip().lower() in ("?", "nan")

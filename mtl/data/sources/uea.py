@@ -4,13 +4,14 @@ archive (Tan et al. 2021, arXiv 2006.10996): `<stem>_TRAIN.ts` and `<stem>_TEST.
 The given split is kept; folds are dealt from the training cases, every class spread evenly.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from mtl.config.sources import UeaSource
-from mtl.data.formats.labels import numbers_in_order
+from mtl.data.formats.labels import known_class, numbers_in_order
 from mtl.data.formats.reading import check_count
 from mtl.data.formats.ts_format import TsFile, parse_ts
 from mtl.data.sources.folds import group_folds, stratified_folds
@@ -32,14 +33,13 @@ def read(config: UeaSource, name: str, root: Path) -> Prepared:
         ends = {True: "in a number (`@targetLabel true`)", False: "in a class (`@classLabel true …`)"}
         has, should = ends[bool(test.targets)], ends[bool(train.targets)]
         raise DataError(f"{test.path}: its cases should end {should}, as those of {train.path} do; they end {has}.")
-    if set(train.classes) != set(test.classes):
-        raise DataError(f"{test.path}: should have the classes of {train.path}, {train.classes}, found {test.classes}.")
+    notes = [*train.notes, *test.notes]
+    files[1] = test = _with_classes(test, train, notes)
     channels = len(train.cases[0])
     for file in files:
         for case, line in zip(file.cases, file.lines, strict=True):
             if len(case) != channels:
                 raise DataError(f"{file.path}, line {line}: should have {channels} channels, found {len(case)}.")
-    notes: list[str] = []
     cases = [case for file in files for case in _without_gaps(file, config, notes)]
     cases = _of_one_length(files, cases, config, notes)
     measured = _measured(files, config, values_each=cases[0].shape[1])
@@ -73,6 +73,22 @@ def read(config: UeaSource, name: str, root: Path) -> Prepared:
     )
 
 
+def _with_classes(test: TsFile, train: TsFile, notes: list[str]) -> TsFile:
+    """The test file with the names that the training file gives its classes.
+
+    Raises:
+        DataError: one of them has a class that the other lacks.
+    """
+    names = {name: known_class(name, train.classes) for name in test.classes}
+    if None in names.values() or set(names.values()) != set(train.classes):
+        raise DataError(f"{test.path}: should have the classes of {train.path}, {train.classes}, found {test.classes}.")
+    other = {name: known for name, known in names.items() if name != known}
+    if other:
+        told = ", ".join(f"{name!r} for `{known}`" for name, known in other.items())
+        notes.append(f"{test.path}: its classes are spelt otherwise than in {train.path}: {told}.")
+    return replace(test, classes=list(train.classes), labels=[str(names[label]) for label in test.labels])
+
+
 def _without_gaps(file: TsFile, config: UeaSource, notes: list[str]) -> list[np.ndarray]:
     """The cases with every `?` filled, if the config says so."""
     filled, count = [], 0
@@ -82,7 +98,7 @@ def _without_gaps(file: TsFile, config: UeaSource, notes: list[str]) -> list[np.
             channel, position = (int(n) + 1 for n in np.argwhere(holes)[0])
             place = f"{file.path}, line {line}, channel {channel}, value {position}"
             if config.on_missing == "error":
-                raise DataError(f"{place}: is missing (?); `on_missing` may be interpolate.")
+                raise DataError(f"{place}: is missing (? or NaN); `on_missing` may be interpolate.")
             if holes.all(axis=1).any():
                 raise DataError(
                     f"{file.path}, line {line}: every value of a channel is missing, which leaves nothing to "
