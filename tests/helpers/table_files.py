@@ -76,7 +76,7 @@ def layouts(draw: st.DrawFn) -> Layout:
     values[0] = 0.5  # A number below 1 tells that its mark is a decimal one.
     marker = draw(st.sampled_from([None, "n/v", "-"]))
     if marker is not None:
-        values[draw(st.integers(1, rows - 2)), 0] = np.nan
+        values[draw(st.integers(1, 5)), 0] = np.nan  # Filled within the training part.
         section |= {"on_missing": "ffill"} | ({"missing": [marker]} if marker == "n/v" else {})
     kinds = ["on", "off", "half, on", 'a "b"', "two\nlines"]  # All of them in the training part.
     states = [*kinds, *draw(st.lists(st.sampled_from(kinds), min_size=rows - len(kinds), max_size=rows - len(kinds)))]
