@@ -5,6 +5,7 @@ from typing import Annotated, Literal, get_args
 from pydantic import Field, model_validator
 
 from mtl.config.common import Section
+from mtl.config.linear_map import Kernels
 
 SimpleName = Literal["persistence", "seasonal", "ridge", "logistic", "boosting", "kernels"]
 """Simple models with an input; `majority` or `mean`, which has none, is a candidate of every task besides."""
@@ -19,8 +20,7 @@ class SimpleConfig(Section):
     """Models that are tried where they fit a task; null tries all, an empty list switches the stage off."""
     period: Annotated[int, Field(ge=2, strict=True)] | None = None
     """Rows after which a series repeats itself, for the seasonal forecast; null finds it in the training data."""
-    kernels: Annotated[int, Field(ge=1, le=100_000, strict=True)] = 1000
-    """Random convolution kernels (Dempster et al. 2020, arXiv 1910.13051); each gives two features."""
+    kernels: Kernels = 1000
 
     @property
     def enabled(self) -> bool:

@@ -13,7 +13,7 @@ from mtl.config.common import DropRate, Name, PositiveFloat, PositiveFraction, P
 from mtl.config.inputs import Held, InputKind, SourceBase
 from mtl.config.judging import judged_by, score_problem
 from mtl.config.labels import Label, LabelRule
-from mtl.config.linear_map import LinearStart
+from mtl.config.linear_map import KernelStart, LinearStart
 from mtl.config.losses import NumberLoss, QuantileLoss
 from mtl.config.metrics import METRICS, BinaryMetric, ClassMetric, Family, ForecastMetric, RegressionMetric, summed
 from mtl.config.names import Derived, check_label, label_of
@@ -324,6 +324,17 @@ class ClassificationTask(LabelBase):
     metric: Annotated[ClassMetric | None, judged_by(get_args(ClassMetric), "a classification")] = None
     """Metric as for every label; `macro_auc` is the mean over classes of the area under the curve of each against
     the rest."""
+    linear: KernelStart | None = Field(default=None, exclude_if=lambda linear: linear is None)
+    """Ridge regression on random kernels of the window that the network starts from; null: none."""
+
+    @property
+    def could_start_linear(self) -> bool:
+        return self.linear is None
+
+    def check_input(self, name: str, source: str, kind: InputKind) -> None:
+        super().check_input(name, source, kind)
+        if self.linear is not None and not kind.has_length:
+            raise SettingError(f"tasks.{name}.linear", f"is for windows, and {source} holds {kind.noun}: leave it out.")
 
 
 class BinaryTask(LabelBase):

@@ -21,7 +21,7 @@ OPEN = "compare its seeds: their mean loses, their spread leaves it open"
 RIDGE = "ridge"
 """Name of the simple model that a network can start at."""
 KERNELS = "kernels"
-"""Name of the simple model whose features a network can be trained on."""
+"""Name of the simple model that a network of labels can start at, and whose features a network can be trained on."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +89,14 @@ def tries(config: Config, poor: Sequence[_Judged]) -> str:
     if linear:
         of = f"tasks.{linear[0]}" if len(linear) == 1 else f"the forecasts that lose to {RIDGE}"
         ways.append(f"`linear: {{channels: one}}` of {of}, a start at ridge regression")
+    kernels = [
+        judged.task.name
+        for judged in poor
+        if judged.simple.model == KERNELS and config.tasks[judged.task.name].could_start_linear
+    ]
+    if kernels:
+        of = f"tasks.{kernels[0]}" if len(kernels) == 1 else f"the labels that lose to {KERNELS}"
+        ways.append(f"`linear: {{kernels: {config.simple.kernels}}}` of {of}, a start at their ridge regression")
     sources = {task.source for task in config.tasks.values()}
     if len(sources) == 1 and config.encoder.normalises(*sources):
         ways.append("`encoder: {kind: recurrent}`, which reads all channels together and keeps their levels")

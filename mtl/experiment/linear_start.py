@@ -1,10 +1,12 @@
-"""Ridge regressions that forecasts start from: fitted on training data, with a penalty that validation data choose."""
+"""Ridge regressions that tasks start from: fitted on training data, with a penalty that validation data choose."""
 
 from mtl.config.simple import SimpleConfig
 from mtl.data.loading.tasks import TaskSet
+from mtl.models.linear_map import ForecastMap, KernelMap
 from mtl.models.multitask import MultiTaskModel
 from mtl.simple.forecasts import Forecasts
-from mtl.tasks.forms import RowsForm
+from mtl.simple.samples import SampleModels
+from mtl.tasks.forms import LabelForm, RowsForm
 
 
 def solve_linear_maps(model: MultiTaskModel, data: TaskSet) -> None:
@@ -22,6 +24,11 @@ def solve_linear_maps(model: MultiTaskModel, data: TaskSet) -> None:
     forecasts = Forecasts(SimpleConfig(), data)
     for name, linear in model.linear_maps.items():
         spec = data.specs[name]
-        assert isinstance(spec.form, RowsForm), "only forecasts have linear maps"
-        ridge = linear.ridge
-        ridge.weight.copy_(forecasts.linear_map(spec, spec.form, ridge.kind, ridge.channels))
+        match linear, spec.form:
+            case ForecastMap(ridge=ridge), RowsForm() as form:
+                ridge.weight.copy_(forecasts.linear_map(spec, form, ridge.kind, ridge.channels))
+            case KernelMap(), LabelForm() as form:
+                samples = SampleModels(SimpleConfig(kernels=linear.kernels), data, threads=1)
+                linear.body.load_state_dict(samples.on_kernels(spec, form).state_dict())
+            case _:
+                raise TypeError(f"{type(linear).__name__} is no map for {type(spec.form).__name__}")

@@ -14,7 +14,7 @@ from mtl.config.encoder_base import ClassificationHead
 from mtl.config.linear_map import Channels, Level
 from mtl.models.features import Features
 from mtl.models.heads import FlatForecastHead, JointForecastHead, LinearHead, PooledClassifier
-from mtl.models.linear_map import LinearMap
+from mtl.models.linear_map import ForecastMap, KernelMap
 from mtl.models.simple.forecasts import RidgeForecast
 from mtl.tasks.context import Heads
 
@@ -67,11 +67,16 @@ class Encoder(nn.Module, Heads):
 
     def linear_map(
         self, linear: tuple[Level, Channels], shape: tuple[int, ...], targets: list[int], horizon: int, repeats: int
-    ) -> LinearMap:
+    ) -> ForecastMap:
         """A linear map of windows (C, L) that a forecast head is added to."""
         (channels, length), (level, inputs) = shape, linear
         ridge = RidgeForecast(targets, (channels, length), horizon, level, inputs)
-        return LinearMap(ridge, repeats, self.sketch(shape).mean is not None)
+        return ForecastMap(ridge, repeats, self.sketch(shape).mean is not None)
+
+    def kernel_map(self, kernels: int, shape: tuple[int, ...], classes: int) -> KernelMap:
+        """A linear map of random kernels of windows (C, L) that the head of a label is added to."""
+        channels, length = shape
+        return KernelMap(kernels, (channels, length), classes)
 
     def vector_head(self, shape: tuple[int, ...], numbers: int, rate: float) -> nn.Module:
         """A head that predicts `numbers` a sample: of windows (C, L) from pooled tokens, else one linear layer."""

@@ -193,7 +193,7 @@ def build_model(
         if linear is not None:
             assert isinstance(linear, LinearMap)
             if not start_at_zero(head):
-                message = "should be left out: the encoder has a forecast head of its own, which may not start at zero."
+                message = "should be left out: the encoder has a head of its own for it, which may not start at zero."
                 raise SettingError(f"tasks.{task.name}.linear", message)
             maps[task.name] = linear
         if isinstance(head, LinearHead) and task.stacked:

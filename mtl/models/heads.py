@@ -92,11 +92,12 @@ class WideForecastHead(ForecastHead):
 
 
 def start_at_zero(head: nn.Module) -> bool:
-    """Makes a forecast head predict the window's level alone; False for a head whose last layer is not known."""
+    """Makes a forecast head predict the window's level alone, and the head of a label nothing; False for a head whose
+    last layer is not known."""
     match head:
-        case FlatForecastHead() | JointForecastHead():
+        case FlatForecastHead() | JointForecastHead() | LinearHead():
             last = head.linear
-        case WideForecastHead():
+        case WideForecastHead() | PooledClassifier() | ConvClassifier():
             last = head.out
         case _:
             return False

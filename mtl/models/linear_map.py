@@ -1,16 +1,63 @@
-"""A linear map of the raw window that a forecast starts from: what its network then learns is what the map leaves.
+"""Maps of the raw window that a task starts from: what its network then learns is what the map leaves.
 
-B samples, C channels, T target channels, L rows of a window, H horizon.
+Their numbers are solved for, and no step moves them.
+
+B samples, C channels, T target channels, L rows of a window, H horizon, k classes.
 """
 
+from abc import ABC, abstractmethod
+
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from mtl.models.simple.features import Kernels
 from mtl.models.simple.forecasts import RidgeForecast
+from mtl.models.simple.kernels import kernel_groups
+from mtl.models.simple.scores import LinearScores, OnFeatures
 
 
-class LinearMap(nn.Module):
-    """A ridge forecast, added to what a head predicts; its weights are solved for, and no step moves them.
+class LinearMap(nn.Module, ABC):
+    """A map whose prediction is added to what a head predicts."""
+
+    @property
+    @abstractmethod
+    def numbers(self) -> int:
+        """Numbers that were solved for."""
+
+    @abstractmethod
+    def forward(self, x: Float[Tensor, "B C L"]) -> Float[Tensor, "B *P"]:
+        """Prediction that the head's is added to."""
+
+
+class KernelMap(LinearMap):
+    """Logits by ridge regression on random kernels, as the simple model `kernels` gives them.
+
+    Args:
+        kernels: number of kernels.
+        shape: (C, L).
+        classes: k.
+    """
+
+    def __init__(self, kernels: int, shape: tuple[int, int], classes: int) -> None:
+        super().__init__()
+        self.kernels = kernels
+        scores = LinearScores(2 * kernels, classes, single=False)
+        self.body = OnFeatures(Kernels(kernel_groups(kernels, shape), shape[0]), scores)
+        self.numbers_solved = scores.weight.numel() + scores.bias.numel()
+
+    @property
+    def numbers(self) -> int:
+        return self.numbers_solved
+
+    def forward(self, x: Float[Tensor, "B C L"]) -> Float[Tensor, "B k"]:
+        with torch.no_grad():  # nothing below is trained
+            logits: Tensor = self.body(x)
+        return logits.to(x.dtype)
+
+
+class ForecastMap(LinearMap):
+    """A ridge forecast.
 
     Args:
         ridge: the forecast.
@@ -24,7 +71,6 @@ class LinearMap(nn.Module):
 
     @property
     def numbers(self) -> int:
-        """Numbers that were solved for."""
         return self.ridge.weight.numel()
 
     def forward(self, x: Float[Tensor, "B C L"]) -> Float[Tensor, "B T _"]:

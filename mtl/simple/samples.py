@@ -8,17 +8,17 @@ from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
 from mtl.config.metrics import METRICS
 from mtl.config.simple import SimpleConfig, SimpleName
 from mtl.data.loading.tasks import TaskSet
 from mtl.models.simple.features import count_features
+from mtl.models.simple.kernels import draw_kernels
 from mtl.models.simple.scores import TreeScores
 from mtl.results.simple import FlatFeatures, LinearFit, SummaryFeatures, TreesFit
 from mtl.simple.boosting import CHOICES, affordable_rounds, first_rounds, fit_boosting, written_out
 from mtl.simple.candidates import Candidate, make_network, spread_errors
-from mtl.simple.kernels import draw_kernels
 from mtl.simple.linear import Map, Question, Ridge, logistic_maps, temperature
 from mtl.simple.matrices import Described, Matrices, described
 from mtl.tasks.base import TaskSpec
@@ -134,6 +134,13 @@ class SampleModels:
             return described(features, spec.shape, arrays)
 
         return self._linear("kernels", spec, form, self._known(spec, "kernels", draw), skipped)
+
+    def on_kernels(self, spec: TaskSpec, form: LabelForm) -> nn.Module:
+        """Ridge regression of a label of windows on random kernels: window → logits, [B, k]; the penalty is the best
+        one on the validation part, and of more than `MOST_SAMPLES` training samples so many are taken."""
+        candidate = self._kernels(spec, form, {})
+        assert candidate is not None, "samples are windows"
+        return candidate.network.body
 
     def _logistic_of(
         self, spec: TaskSpec, form: LabelForm | NumberForm, what: Described, skipped: dict[str, str]

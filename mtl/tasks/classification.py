@@ -13,6 +13,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
+from mtl.config.linear_map import MOST_KERNELS
 from mtl.config.tasks import ClassificationTask, Task
 from mtl.errors import DataError
 from mtl.results.numbers import Metrics
@@ -32,6 +33,9 @@ class Classification(LabelSpec):
 
     kind: ClassVar[str] = "classification"
 
+    linear: int | None = None
+    """Random kernels of the ridge regression that its network starts from; None: it starts from none."""
+
     @classmethod
     def resolve(cls, task: Task, at: AtSource) -> "Classification":
         assert isinstance(task, ClassificationTask) and at.learns is not None
@@ -44,6 +48,7 @@ class Classification(LabelSpec):
             label=at.learns,
             classes=at.classes,
             class_weights=weights,
+            linear=None if task.linear is None else task.linear.kernels,
         )
 
     @property
@@ -65,6 +70,14 @@ class Classification(LabelSpec):
 
     def head(self, encoder: Heads, rate: float) -> nn.Module:
         return encoder.vector_head(self.shape, self.outputs, rate)
+
+    def linear_map(self, encoder: Heads) -> nn.Module | None:
+        return None if self.linear is None else encoder.kernel_map(self.linear, self.shape, self.outputs)
+
+    def problem(self) -> str | None:
+        if self.linear is not None and not 1 <= self.linear <= MOST_KERNELS:
+            return f"`linear` should be from 1 to {MOST_KERNELS:,} kernels, found {self.linear}"
+        return super().problem()
 
     @classmethod
     def criterion(cls, specs: Sequence[Any]) -> Criterion:

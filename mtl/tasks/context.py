@@ -28,6 +28,10 @@ class Heads(ABC):
         """Linear map of the raw window, [B, C, L] → [B, T, horizon · repeats], for a head that starts at zero."""
 
     @abstractmethod
+    def kernel_map(self, kernels: int, shape: tuple[int, ...], classes: int) -> nn.Module:
+        """Ridge regression on random kernels of the raw window, [B, C, L] → [B, k], for a head that starts at zero."""
+
+    @abstractmethod
     def vector_head(self, shape: tuple[int, ...], numbers: int, rate: float) -> nn.Module:
         """Predicts `numbers` a sample, [B, numbers]."""
 

@@ -200,6 +200,11 @@ ENCODERS: list[tuple[Raw, str]] = [
         "as they are, found 'denoise'.",
     ),
     (
+        own("digits", "even")
+        | {"tasks": {"t0": {"kind": "classification", "source": "own", "label": "digit", "linear": {"kernels": 10}}}},
+        "`tasks.t0.linear` is for windows, and own holds images: leave it out.",
+    ),
+    (
         own("digits", "even", {"kind": "mlp", "in_channels": 3}),
         "`encoder.in_channels` should be 1 for tasks.t0 (images of "
         "1 × 8 × 8: channels, rows, columns), or null, found 3.",

@@ -8,9 +8,9 @@ from sklearn.linear_model import Ridge as SklearnRidge
 from torch import Tensor
 
 from mtl.models.simple.features import Kernels, Summary, count_features
+from mtl.models.simple.kernels import draw_kernels
 from mtl.results.simple import KernelFeatures, KernelGroup, SummaryFeatures
 from mtl.simple.boosting import first_rounds, fit_boosting, written_out
-from mtl.simple.kernels import draw_kernels
 from mtl.simple.linear import LOGISTIC_PENALTIES, RIDGE_PENALTIES, Question, Ridge, logistic_maps, temperature
 
 N, P = 240, 5

@@ -19,16 +19,9 @@ DILATIONS = 6
 """Different dilations of a length, at most."""
 
 
-def draw_kernels(count: int, shape: tuple[int, int], *parts: object) -> tuple[KernelFeatures, dict[str, Tensor]]:
-    """Kernels for windows of a shape, with their numbers by name.
-
-    Args:
-        count: number of kernels.
-        shape: (C, L).
-        parts: what the draw is seeded by.
-    """
-    channels, rows = shape
-    drawer = generator("kernels", count, *shape, *parts)
+def kernel_groups(count: int, shape: tuple[int, int]) -> list[KernelGroup]:
+    """Forms of kernels for windows of a shape (C, L), each with the number of kernels that have it."""
+    _, rows = shape
     sizes: dict[tuple[int, int, int], int] = {}
     forms = [(length, dilation) for length in dict.fromkeys(min(length, rows) for length in LENGTHS)
              for dilation in _dilations(length, rows)]  # fmt: skip
@@ -37,9 +30,25 @@ def draw_kernels(count: int, shape: tuple[int, int], *parts: object) -> tuple[Ke
         padded = (number // len(forms)) % 2 == 0
         padding = (length - 1) * dilation // 2 if padded else 0
         sizes[length, dilation, padding] = sizes.get((length, dilation, padding), 0) + 1
-    groups, arrays = [], {}
-    for number, ((length, dilation, padding), size) in enumerate(sizes.items()):
-        groups.append(KernelGroup(length=length, dilation=dilation, padding=padding, count=size))
+    return [
+        KernelGroup(length=length, dilation=dilation, padding=padding, count=size)
+        for (length, dilation, padding), size in sizes.items()
+    ]
+
+
+def draw_kernels(count: int, shape: tuple[int, int], *parts: object) -> tuple[KernelFeatures, dict[str, Tensor]]:
+    """Kernels for windows of a shape, with their numbers by name.
+
+    Args:
+        count: number of kernels.
+        shape: (C, L).
+        parts: what the draw is seeded by.
+    """
+    channels, _ = shape
+    drawer = generator("kernels", count, *shape, *parts)
+    groups, arrays = kernel_groups(count, shape), {}
+    for number, group in enumerate(groups):
+        length, size = group.length, group.count
         weight = torch.randn(size, channels, length, generator=drawer)
         weight -= weight.mean(dim=2, keepdim=True)
         exponent = torch.rand(size, generator=drawer) * math.log2(min(channels, length) + 1)
