@@ -34,6 +34,7 @@ from benchmarks import (
     profile_step,
     regressions,
     simple,
+    stamps,
     step,
     study,
     variance,
@@ -52,7 +53,7 @@ MAINS: dict[str, Main] = {
     "device": device.main, "epoch": epoch.main, "first_step": first_step.main, "groups": groups.main,
     "images": images.main, "jobs": jobs.main, "methods": methods.main, "pipeline": pipeline.main,
     "pretrain_parallel": pretrain_parallel.main, "profile_step": profile_step.main,
-    "regressions": regressions.main, "simple": simple.main, "step": step.main,
+    "regressions": regressions.main, "simple": simple.main, "stamps": stamps.main, "step": step.main,
     "study": study.main, "variance": variance.main,
 }  # fmt: skip
 SHARED = {"__init__", "command", "histories", "loop", "machine", "project", "reference_timedart"}
@@ -314,6 +315,11 @@ def test_variance(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert len(rows) == 16 and all(0 <= row["value"] <= 100 for row in rows.values())
     assert rows["test data lead: seeds alone"]["value"] < 60 < rows["test data lead: crossed components"]["value"]
     assert rows["156 blocks of 64 rows"]["value"] < rows["16 blocks of 625 rows"]["value"]
+
+
+def test_stamps(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = run("stamps", tmp_path, capsys, "--rows", "300", "--rounds", "1")
+    assert len(rows) == 15 and positive(rows)
 
 
 def test_coverage_of_intervals_by_hand() -> None:
