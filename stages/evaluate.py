@@ -10,6 +10,7 @@ from mtl.evaluation.groupings import compare_groupings, read_groups
 from mtl.evaluation.runs import read_histories, read_pretraining, read_runs
 from mtl.evaluation.tables import learning_curves, metrics_summary, runs_table, write_csv, write_parquet
 from mtl.experiment.latency import measure_latency
+from mtl.experiment.objects import data_remarks
 from mtl.experiment.samples import write_samples
 from mtl.grouping.likeness import map_likeness
 from mtl.paths import LOSSES, MEANS, VERDICTS
@@ -43,6 +44,7 @@ def main() -> None:
         write_samples(config)
         compared = compare(config, runs, histories, map_likeness(config), partial(read_block_errors, LOSSES))
         grouped = compared.with_grouping(compare_groupings(config, runs))
+        grouped = grouped.with_data(data_remarks(config))
         verdicts = grouped.with_evidence(evidence(config, grouped, runs, histories, read_groups(config)))
         verdicts.write(VERDICTS)
         metrics_summary(config, runs).write(MEANS)

@@ -19,6 +19,7 @@ from mtl.config.tasks import Task
 from mtl.evaluation.comparison import Comparison, class_counts
 from mtl.evaluation.limits import BURST, CONFLICT, MIN_SEEDS, RARE, RISE
 from mtl.results.history import Epoch
+from mtl.results.record import Run
 from mtl.results.statistics import Interval
 from mtl.results.verdicts import EvidenceLine, JudgedMethod, Row, Verdicts
 from mtl.tasks.no_skill import no_skill
@@ -92,19 +93,41 @@ def _numbers(config: Config, made: Comparison, row: Row, method: JudgedMethod, o
     )
 
 
+def _blindly(metric: str, counts: Sequence[int]) -> str:
+    """The prediction without input that does best by a metric, and how many classes it could name where some have no
+    test sample."""
+    name, present = BLINDLY.get(metric, "a prediction that has seen no input"), sum(count > 0 for count in counts)
+    return name if present == len(counts) else f"{name} ({present} of {len(counts)} classes have test samples)"
+
+
+def _lags(made: Comparison, runs: Sequence[Run], task: str) -> bool:
+    """The mean recall of the classes lies well below the accuracy: rare classes are missed."""
+    if any("balanced_accuracy" not in run.test[task] for run in runs):
+        return False
+    accuracy, balanced = ([run.value(task, name) for run in runs] for name in ("accuracy", "balanced_accuracy"))
+    lag = made.interval([b - a for a, b in zip(accuracy, balanced, strict=True)])
+    return lag.mean is not None and lag.mean < -RARE
+
+
+def _over_classes(made: Comparison, runs: Sequence[Run], task: str) -> str:
+    """Mean balanced accuracy in words; the reason why there is none, where every test sample is of one class."""
+    if any("balanced_accuracy" not in run.test[task] for run in runs):
+        return ", over classes undefined: all test samples belong to one"
+    mean = made.interval([run.value(task, "balanced_accuracy") for run in runs]).mean
+    return f", over classes {mean:.3f}"
+
+
 def _label(config: Config, made: Comparison, row: Row, method: JudgedMethod, own: Sequence[Epochs]) -> EvidenceLine:
     """Hurt, or not shown to be better than a prediction that has seen no input."""
     task, runs = row.task, made.joint(method.name)
     spec = config.tasks[task]
-    accuracy, balanced = ([run.value(task, name) for run in runs] for name in ("accuracy", "balanced_accuracy"))
     metric, title = spec.primary_metric, METRICS[spec.primary_metric].title
     sign = -1 if spec.lower_is_better else 1
-    least = no_skill(metric, class_counts(runs[0], task))
+    counts = class_counts(runs[0], task)
+    least = no_skill(metric, counts)
     above = made.interval([] if least is None else [sign * (run.value(task, metric) - least) for run in runs])
-    lag = made.interval([b - a for a, b in zip(accuracy, balanced, strict=True)])
     pulls = made.interval(_pulls(config, own))
-    assert lag.mean is not None
-    blindly = BLINDLY.get(metric, "a prediction that has seen no input")
+    blindly = _blindly(metric, counts)
     text = f"{title} {row.joint.mean:.3f}"
     best = made.optimum(task)
     hopeless = blind = False
@@ -112,7 +135,7 @@ def _label(config: Config, made: Comparison, row: Row, method: JudgedMethod, own
         reached = sign * above.mean + least
         text = f"{title} {reached:.3f}, of {blindly} {least:.3f}"
         if metric == "accuracy":
-            text += f", over classes {reached + lag.mean:.3f}"
+            text += _over_classes(made, runs, task)
         hopeless = best is not None and sign * (best - least) <= RARE
         blind = _decided(above) and above.low is not None and above.low <= 0
     text += _pull_text(config, pulls)
@@ -125,7 +148,7 @@ def _label(config: Config, made: Comparison, row: Row, method: JudgedMethod, own
             tries.append(
                 f"λ up to about {_even(method.lam, pulls.mean):.2g}, at which {_numbers_of(config)} pull no harder"
             )
-        if not spec.weighs_classes and (lag.mean < -RARE or blind):
+        if not spec.weighs_classes and (_lags(made, runs, task) or blind):
             tries.append(f"tasks.{task}.class_weights: balanced")
         encoder = config.encoder
         if isinstance(encoder, TimeDartEncoder | LinearEncoder) and not encoder.classification.amplitude:

@@ -32,6 +32,16 @@ def load_sources(names: list[str], root: Path) -> dict[str, SourceData]:
     return {name: load_prepared(name, root / PREPARED) for name in dict.fromkeys(names)}
 
 
+def data_remarks(config: Config, root: Path = Path()) -> list[str]:
+    """Sentences on the sources of the tasks that a reader of the results should know, for the first seed."""
+    seed = config.base.seeds[0]
+    return [
+        sentence
+        for source in load_sources([task.source for task in config.tasks.values()], root).values()
+        for sentence in remarks(input_of(source), seed % source.folds)
+    ]
+
+
 def load_tasks(config: Config, seed: int, root: Path) -> tuple[TaskSet, dict[str, SourceData]]:
     """Every configured task with its samples, for one seed. All of them, since the sampling plan is drawn for all."""
     sources = load_sources([task.source for task in config.tasks.values()], root)

@@ -291,6 +291,7 @@ def notes(verdicts: Verdicts) -> list[str]:
     ]
     if seeds < MIN_SEEDS:
         said.append(f"Only {seeds} seed{'s' * (seeds != 1)}: a verdict needs {MIN_SEEDS}, so none is known.")
+    said += verdicts.data
     said += [*simple_note(verdicts), *lost_note(verdicts), *blind_note(verdicts)]
     alone = [task.name for task in verdicts.tasks if task.alone]
     if len(alone) < len(verdicts.tasks):

@@ -17,6 +17,11 @@ Answer = Literal["yes", "no", "not known"]
 Side = Literal["STL", "joint"]
 
 
+def _none_said(sentences: list[str]) -> bool:
+    """Leaves the field out of the file, as before there was one."""
+    return not sentences
+
+
 class SimpleResult(Part):
     """Best simple model of a task: for each seed the one that validation data chose among all."""
 
@@ -274,6 +279,8 @@ class Verdicts(ResultFile):
     """Method → `a|b`, two tasks → correlation of their data maps; of methods that record maps."""
     tuning: Tuning | None = Field(default=None, exclude_if=absent)
     """None where no arm was tuned."""
+    data: list[str] = Field(default_factory=list, exclude_if=_none_said)
+    """Sentences on the data that a reader of the results should know."""
     advice: str
     grouping: Groupings | None
     """None where no specialised models were asked for."""
@@ -288,6 +295,10 @@ class Verdicts(ResultFile):
         """Beginning of the advice, and what holds for the networks as they are where they are to be mended first."""
         first, between, rest = self.advice.partition(AS_THEY_ARE)
         return first, between.lstrip() + rest
+
+    def with_data(self, sentences: list[str]) -> "Verdicts":
+        """The same with sentences on the data."""
+        return self.model_copy(update={"data": sentences})
 
     def with_advice(self, advice: str) -> "Verdicts":
         """The same with a sentence of advice."""

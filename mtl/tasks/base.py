@@ -26,7 +26,7 @@ from mtl.tasks.answers import Answer
 from mtl.tasks.context import AtSource, Heads, Oracle
 from mtl.tasks.forms import Form
 from mtl.tasks.gaps import measured
-from mtl.tasks.label_measures import unmeasurable
+from mtl.tasks.no_skill import unmeasurable
 from mtl.tasks.sample_errors import label_errors, ratio_values
 from mtl.types import NO_LABEL, SourceData
 

@@ -18,16 +18,25 @@ def accuracy(table: Int[np.ndarray, "k k"]) -> float:
     return float(table.diagonal().sum() / table.sum())
 
 
-def balanced_accuracy(table: Int[np.ndarray, "k k"]) -> float:
-    """Mean recall of the classes that occur."""
+def balanced_accuracy(table: Int[np.ndarray, "k k"]) -> float | Undefined:
+    """Mean recall of the classes that occur; undefined where only one does: naming it always would be right."""
     hits, occurs = table.diagonal(), table.sum(axis=1)
+    if (occurs > 0).sum() < 2:
+        return one_class(int(table.sum()))
     return float(np.mean(hits[occurs > 0] / occurs[occurs > 0]))
 
 
-def macro_f1(table: Int[np.ndarray, "k k"]) -> float:
-    """Mean F1 of the classes that occur or are predicted."""
+def macro_f1(table: Int[np.ndarray, "k k"]) -> float | Undefined:
+    """Mean F1 of the classes that occur or are predicted; undefined where only one occurs."""
     hits, occurs, guessed = table.diagonal(), table.sum(axis=1), table.sum(axis=0)
+    if (occurs > 0).sum() < 2:
+        return one_class(int(table.sum()))
     return float(np.mean((2 * hits / np.maximum(occurs + guessed, 1))[occurs + guessed > 0]))
+
+
+def one_class(samples: int) -> Undefined:
+    """The reason why a mean over classes says nothing of samples of a single one."""
+    return Undefined(f"all {samples} samples belong to one class")
 
 
 def f1(table: Int[np.ndarray, "2 2"]) -> float | Undefined:

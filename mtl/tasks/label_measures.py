@@ -103,22 +103,3 @@ class ClassMeasures:
     def curves(self) -> Detail:
         """Nothing: a curve for each class is not kept."""
         return {}
-
-
-def unmeasurable(metric: str, counts: list[int]) -> str | None:
-    """The reason why no predictions give a metric on samples of these classes; None where all do.
-
-    Args:
-        metric: one of a label's metrics.
-        counts: number of samples of each class; of a binary task class 1 is the positive one.
-    """
-    total = sum(counts)
-    match metric:
-        case "auc" if 0 in counts:
-            return f"all {total} samples are {'negative' if counts[0] else 'positive'}"
-        case "average_precision" | "f1" if counts[1] == 0:
-            return f"all {total} samples are negative"
-        case "macro_auc" if max(counts) == total:
-            return f"all {total} samples belong to one class"
-        case _:
-            return None

@@ -12,7 +12,7 @@ from torch import Tensor
 from mtl.errors import DataError
 from mtl.results.numbers import Metrics
 from mtl.tasks.calibration import brier_score, log_loss
-from mtl.tasks.confusion import accuracy, balanced_accuracy, confusion_table, macro_f1
+from mtl.tasks.confusion import accuracy, balanced_accuracy, confusion_table, macro_f1, one_class
 from mtl.tasks.label_measures import BinaryMeasures, ClassMeasures
 from mtl.tasks.optimum import oracle_positions
 from mtl.tasks.ranking import average_precision, macro_auc, rank, roc_auc
@@ -124,11 +124,12 @@ def label_optimum(
     by_class = 2 * hits / (occurs + guessed).clamp(min=1e-300)
     true_p = p.gather(1, truth[:, None]).clamp(min=torch.finfo(torch.float64).tiny)
     loss = -true_p.log().mean().item()
+    single = one_class(len(truth)) if int((occurs > 0).sum()) < 2 else None
     metrics: dict[str, float | Undefined] = {
         "loss": loss,
         "accuracy": (hits.sum() / len(truth)).item(),
-        "balanced_accuracy": (hits[occurs > 0] / occurs[occurs > 0]).mean().item(),
-        "macro_f1": by_class[(occurs > 0) | (guessed > 0)].mean().item(),
+        "balanced_accuracy": single or (hits[occurs > 0] / occurs[occurs > 0]).mean().item(),
+        "macro_f1": single or by_class[(occurs > 0) | (guessed > 0)].mean().item(),
         "log_loss": loss,
     }
     distinct = p.round(decimals=DECIMALS)

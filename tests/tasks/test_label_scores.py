@@ -10,8 +10,9 @@ from torch import Tensor
 
 from mtl.config.metrics import METRICS
 from mtl.config.tasks import BinaryTask, ClassificationTask
-from mtl.tasks.label_measures import BinaryMeasures, unmeasurable
+from mtl.tasks.label_measures import BinaryMeasures
 from mtl.tasks.label_scores import label_metrics
+from mtl.tasks.no_skill import no_skill, unmeasurable
 
 BASIC = {"loss", "accuracy", "balanced_accuracy", "macro_f1"}
 NAMES = ["no", "yes"]
@@ -87,15 +88,20 @@ def test_an_epoch_sorts_nothing_that_it_is_not_judged_by() -> None:
 def test_what_one_class_leaves_undefined_is_absent_with_its_reason() -> None:
     logits, target = torch.tensor([-1.0, -2.0, -3.0]), torch.zeros(3, dtype=torch.int64)
     metrics, detail = label_metrics(logits, target, NAMES, detailed=True)
-    assert set(metrics) == {"loss", *BinaryTask.metrics} - {"auc", "average_precision", "f1"}
+    assert set(metrics) == {"loss", *BinaryTask.metrics} - {
+        "auc", "average_precision", "f1", "balanced_accuracy", "macro_f1"
+    }  # fmt: skip
     assert detail["undefined"] == {
+        "balanced_accuracy": "all 3 samples belong to one class",
+        "macro_f1": "all 3 samples belong to one class",
         "auc": "all 3 samples are negative",
         "average_precision": "all 3 samples are negative",
         "f1": "of 3 samples none is positive and none is predicted to be",
     }
     one, reasons = label_metrics(torch.eye(3), torch.ones(3, dtype=torch.int64), list("abc"), "macro_auc")
-    assert set(one) == BASIC
-    assert reasons["undefined"] == {"macro_auc": "all 3 samples belong to one class"}
+    assert set(one) == {"loss", "accuracy"}
+    means = ("balanced_accuracy", "macro_f1", "macro_auc")
+    assert reasons["undefined"] == dict.fromkeys(means, "all 3 samples belong to one class")
 
 
 @pytest.mark.parametrize("counts", [[3, 0], [0, 3], [2, 1]])
@@ -108,7 +114,11 @@ def test_what_cannot_be_measured_is_known_before_anything_is_predicted(counts: l
         absent -= set(measured)
     foretold = {name for name in BinaryTask.metrics if unmeasurable(name, counts) is not None}
     assert absent <= foretold
-    assert foretold == {"auc", "average_precision", "f1"} if counts == [3, 0] else foretold == absent
+    of_both = {"auc", "balanced_accuracy", "macro_f1"}
+    assert foretold == {*of_both, "average_precision", "f1"} if counts == [3, 0] else foretold == absent
+    assert all(no_skill(name, counts) is None for name in foretold), (
+        "nothing to hold a metric against that there is not"
+    )
     classes, _ = label_metrics(torch.randn(3, 2), target, NAMES, detailed=True)
     assert ("macro_auc" in classes) == (unmeasurable("macro_auc", counts) is None)
 
