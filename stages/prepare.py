@@ -8,7 +8,7 @@ from mtl.config import Source
 from mtl.data.build import read_source
 from mtl.data.files.verify import verify
 from mtl.data.inputs.every import input_of
-from mtl.data.loading.remarks import remarks
+from mtl.data.loading.remarks import class_remarks
 from mtl.data.loading.store import PREPARED, describe_splits, write_prepared
 from mtl.errors import ConfigError
 from mtl.types import SourceData
@@ -33,7 +33,7 @@ def describe(prepared: SourceData) -> str:
     parts = ", ".join(f"{part} {count:,}" for part, count in counts.items() if count)
     folds = f" (fold 0 of {prepared.folds} held out)" if prepared.folds > 1 else ""
     head = f"{prepared.name}: {source.size:,} {source.describe()}; {parts}{folds}"
-    said = [*prepared.notes, *remarks(source)]
+    said = [*prepared.notes, *class_remarks(source)]
     return "\n".join([head, *(f"  note: {note}" for note in said)])
 
 

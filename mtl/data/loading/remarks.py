@@ -31,11 +31,17 @@ def remarks(source: Input[SourceData], fold: int = 0) -> list[str]:
         fold: the part of the training samples that is held out for validation.
     """
     data, masks = source.data, source.masks(fold)
-    said = [sentence for label in data.labels if (sentence := _classes(source, label, masks)) is not None]
+    said = class_remarks(source, fold)
     if isinstance(data, Prepared):
         rows = {split: _rows(data, mask) for split, mask in masks.items()}
         said += _filled(data, rows) + _still(data, rows)
     return [f"{data.name}: {sentence}" for sentence in said]
+
+
+def class_remarks(source: Input[SourceData], fold: int = 0) -> list[str]:
+    """Sentences on labels of which a class has few samples or none in validation or test."""
+    masks = source.masks(fold)
+    return [said for label in source.data.labels if (said := _classes(source, label, masks)) is not None]
 
 
 def _classes(source: Input[SourceData], label: str, masks: Mapping[Split, Bool[Tensor, " _"]]) -> str | None:
@@ -99,8 +105,8 @@ def _still(data: Prepared, rows: Mapping[Split, Bool[Tensor, " R"]]) -> list[str
             more = f" and {len(still) - MOST_COLUMNS} more" if len(still) > MOST_COLUMNS else ""
             verb = "changes" if len(still) == 1 else "change"
             said.append(
-                f"{', '.join(still[:MOST_COLUMNS])}{more} never {verb} in {NAMES[split]}: forecasting a probe that stands "
-                "still is no achievement."
+                f"{', '.join(still[:MOST_COLUMNS])}{more} never {verb} in {NAMES[split]}: forecasting a probe that "
+                "stands still is no achievement."
             )
     return said
 
