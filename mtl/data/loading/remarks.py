@@ -1,4 +1,4 @@
-"""What a reader of results should know of the data behind them, in sentences: classes without samples in a part, cells
+"""Sentences on the data behind results that a reader should know: classes without samples in a part, cells
 that were filled in, channels that stand still.
 
 C channels.
