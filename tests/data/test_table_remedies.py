@@ -117,6 +117,16 @@ FILES: dict[str, tuple[bytes | str, dict[str, Any], dict[str, Any]]] = {
     ),
     "no-break thousands": (text(",", thousands("\u00a0")), {}, {"thousands": " "}),
     "underscores": (text(",", thousands("_")), {}, {"thousands": "_"}),
+    "names as NumPy writes them": (
+        "# date,load,temp\n" + text(head=None), {}, {"skip_rows": 1, "columns": ["date", "load", "temp"]},
+    ),
+    "index without a name": (text(head=",load,temp"), {}, {"date": ""}),
+    "blanks before quotation marks": (
+        text(", ", lambda a: f'"{a:.2f}"', lambda b: f'"{b:.1f}"'), {}, {"separator": ", "},
+    ),
+    "no stamps, one cell a line": (
+        "\n".join(line.split(";", 1)[1] for line in text(";").splitlines()), {"date": None}, {"separator": ";"},
+    ),
     "title": ("Station: Jena\nMade in 2021\n\n" + text(), {}, {"skip_rows": 3}),
     "title with commas": ("Station, Jena, Germany\nTotal\n" + text(), {}, {"skip_rows": 2}),
     "blank line first": ("\n" + text(), {}, {"skip_rows": 1}),
@@ -148,6 +158,33 @@ def test_following_the_message_leads_to_the_right_values(case: str, tmp_path: Pa
     assert prepared.values[:, 0].tolist() == LOAD.tolist()
     expected = np.round(TEMP * 10) if case == "decimal comma in one column" else TEMP
     assert prepared.values[:, 1].tolist() == expected.tolist()
+
+
+def test_two_decimal_marks_in_one_file_are_no_option(tmp_path: Path) -> None:
+    mixed = text(";", lambda a: comma(POINT.format(a)))
+    for decimal in (None, ",", "."):
+        with pytest.raises(DataError, match=r"other marks: write the file with one decimal mark") as caught:
+            read(tmp_path, mixed, "own.csv", separator=";", decimal=decimal)
+        assert not settings(str(caught.value))
+
+
+def test_names_that_are_meant(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"no column `date`; .* Letters count: `Date` is there\."):
+        read(tmp_path, text(head="Date,load,temp"), "own.csv")
+    with pytest.raises(
+        DataError, match=r"should have 1 cells .* a table of 3 columns with `separator: \";\"` and `dec"
+    ):
+        data = text(";", lambda a: comma(POINT.format(a)), lambda b: comma(f"{b:.1f}"), head="Datum,Last,Temp")
+        read(tmp_path, data, "own.csv")
+
+
+def test_short_rows_are_told(tmp_path: Path) -> None:
+    data = text().replace(f"{STAMPS[4]},{LOAD[4]:.2f},{TEMP[4]:.1f}", f"{STAMPS[4]},{LOAD[4]:.2f}")
+    notes = read(tmp_path, data, "own.csv", on_missing="ffill").notes
+    assert (
+        "own.csv: 1 rows have fewer cells than the 3 columns, the first in line 6: cells are taken to be missing at "
+        "their end." in notes
+    )
 
 
 def test_a_file_without_names(tmp_path: Path) -> None:

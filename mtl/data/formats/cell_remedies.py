@@ -8,9 +8,8 @@ from itertools import product
 import numpy as np
 import pandas as pd
 
-from mtl.config.table_file import MISSING_NUMBERS
+from mtl.config.table_file import MISSING_NUMBERS, WHITESPACE
 from mtl.data.formats.marks import Marks
-from mtl.data.formats.remedies import for_structure
 from mtl.data.formats.table import Table
 from mtl.data.formats.text_table import raw_rows
 from mtl.errors import shown
@@ -36,7 +35,7 @@ def for_cell(table: Table, column: str, wrong: np.ndarray) -> str:
     cells = table.frame[column].astype(object)
     texts = [str(cell) for cell in dict.fromkeys(cells.iloc[wrong])]
     return (
-        _layout(table)
+        _quotes(table, texts)
         or _marks(table, column, texts)
         or _missing(table, cells, wrong, texts)
         or _affix(texts)
@@ -44,12 +43,16 @@ def for_cell(table: Table, column: str, wrong: np.ndarray) -> str:
     )
 
 
-def _layout(table: Table) -> str:
-    """The remedy where the cells of a line are not told apart at all."""
-    if table.text is None or len(table.frame.columns) > 1:
+def _quotes(table: Table, texts: Sequence[str]) -> str:
+    """The remedy where a blank between separator and quotation mark makes the latter a part of the cell."""
+    separator = table.options.separator
+    if (
+        table.text is None
+        or separator == WHITESPACE
+        or not all(re.fullmatch(r' +".*', text, re.DOTALL) for text in texts)
+    ):
         return ""
-    remedy = for_structure(table.text.data, table.options)
-    return remedy and "." + remedy
+    return f": blanks stand before its quotation mark: set `separator: {json.dumps(separator + ' ')}`."
 
 
 def _affix(texts: Sequence[str]) -> str:
@@ -76,9 +79,14 @@ def _marks(table: Table, column: str, wrong: Sequence[str]) -> str:
         wrong = [text for text in wrong if any(way.number(text) is not None for way in ways)]
     own = _fitting(ways, [*known.pop(column, []), *wrong])
     others = [fitting for fitting in (_fitting(WAYS, cells) for cells in known.values()) if fitting]
-    chosen = [way for way in own if all(way in fitting for fitting in others)] or own
-    if not chosen:
+    if not own:
         return ""
+    chosen = [way for way in own if all(way in fitting for fitting in others)]
+    if not chosen:
+        return (
+            f", which is {own[0].number(wrong[0]):.15g} with the decimal mark {own[0].decimal!r}, while other columns "
+            "are written with other marks: write the file with one decimal mark."
+        )
     steps = {way: (way.decimal != now.decimal) + (way.thousands != now.thousands) for way in chosen}
     chosen = [way for way in chosen if steps[way] == min(steps.values())]
     told = [f"{_setting(now, way)} reads {way.number(wrong[0]):.15g}" for way in chosen]

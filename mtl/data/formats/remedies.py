@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable
 from itertools import islice, product
 
+import pandas as pd
+
 from mtl.config.table_file import WHITESPACE, TableFile
 from mtl.data.formats.records import Form, cells, lines_of, records
 from mtl.data.formats.text_file import COUNT_CELL, DATA_CELL
@@ -30,13 +32,37 @@ def for_structure(data: bytes, config: TableFile) -> str:
         config: options that do not read it.
     """
     sample = b"".join(islice(lines_of(data), SAMPLE_LINES))
+    asked = {name.strip() for names in config.roles.values() for name in names}
+    return (
+        _layout(sample, config, asked)
+        or _commented_names(sample, config)
+        or _one_name_short(sample, config)
+        or _other_separator(sample, config)
+    )
+
+
+def _other_separator(sample: bytes, config: TableFile) -> str:
+    """The separator that makes a table, whatever its columns are called, where the configured one makes none."""
+    rest = (config.skip_rows, config.comment)
+    widths = {separator: _width(sample, (separator, *rest), config, set()) for separator in SEPARATORS}
+    if _width(sample, (config.separator, *rest), config, set()) is not None or not any(widths.values()):
+        return ""
+    best = max(widths, key=lambda separator: widths[separator] or 0)
+    settings = [f"`separator: {json.dumps(best)}`"]
+    if _has_decimal_commas(sample, (best, *rest), config):
+        settings.append('`decimal: ","`')
+    return f" Its first lines are a table of {widths[best]} columns with {' and '.join(settings)}."
+
+
+def _layout(sample: bytes, config: TableFile, asked: set[str]) -> str:
+    """The layout of fewest changes under which the sample is a table with the columns that are asked for."""
     now = (config.separator, config.skip_rows, config.comment)
-    for changes in (1, 2, 3):  # Fewer settings first.
+    for changes in (1, 2, 3):
         fitting = [
             (skipped, -width, (separator, skipped, comment))
             for separator, skipped, comment in _layouts(config)
             if changes == (separator != now[0]) + (skipped != now[1]) + (comment != now[2])
-            and (width := _width(sample, (separator, skipped, comment), config)) is not None
+            and (width := _width(sample, (separator, skipped, comment), config, asked)) is not None
         ]
         if fitting:
             # More columns tell a header from a title.
@@ -49,7 +75,7 @@ def for_structure(data: bytes, config: TableFile) -> str:
             if _has_decimal_commas(sample, layout, config):
                 settings.append('`decimal: ","`')
             return f" Its first lines are a table of {-width} columns with {' and '.join(settings)}."
-    return _one_name_short(sample, config)
+    return ""
 
 
 def _has_decimal_commas(sample: bytes, layout: Layout, config: TableFile) -> bool:
@@ -97,6 +123,41 @@ def _one_name_short(sample: bytes, config: TableFile) -> str:
     return ""
 
 
+def for_name(name: str, setting: str, frame: pd.DataFrame) -> str:
+    """A sentence on the column that a setting may mean by a name that the file lacks, or ""."""
+    alike = [column for column in frame.columns if str(column).strip().casefold() == name.strip().casefold()]
+    if len(alike) == 1:
+        return f" Letters count: `{alike[0]}` is there."
+    unnamed = frame[""].iloc[:SAMPLE_LINES] if "" in frame.columns else pd.Series(dtype=object)
+    if setting == "date" and len(unnamed) and all(DAY.match(str(cell)) for cell in unnamed):
+        return ' The column without a name holds dates: `date: ""` takes it.'
+    return ""
+
+
+def _commented_names(sample: bytes, config: TableFile) -> str:
+    """The remedy where the names of the columns stand behind a sign of comments, as NumPy writes them."""
+    asked = {name.strip() for names in config.roles.values() for name in names}
+    lines = list(islice(lines_of(sample), MOST_SKIPPED))
+    separators = dict.fromkeys([config.separator, *SEPARATORS])
+    for (number, line), separator in product(enumerate(lines, 1), separators):
+        form = Form(separator)
+        if line[:1] not in (b"#", b"%") or number == len(lines) or lines[number][:1] == line[:1]:
+            continue
+        try:
+            names = [name.strip() for name in cells(line.lstrip(b"#% \t").rstrip(b"\r\n"), form)]
+            width = len(cells(lines[number].rstrip(b"\r\n"), form))
+        except csv.Error:
+            continue
+        if width == len(names) > 1 and all(names) and len(set(names)) == width and asked <= set(names):
+            settings = [] if separator == config.separator else [f"`separator: {json.dumps(separator)}`"]
+            settings += [f"`skip_rows: {number}`", f"`columns: {json.dumps(names, ensure_ascii=False)}`"]
+            return (
+                f" Line {number} names the columns behind a sign of comments: {', '.join(settings[:-1])} and "
+                f"{settings[-1]} read them so."
+            )
+    return ""
+
+
 def _layouts(config: TableFile) -> Iterable[Layout]:
     return product(
         dict.fromkeys([config.separator, *SEPARATORS]),
@@ -105,7 +166,7 @@ def _layouts(config: TableFile) -> Iterable[Layout]:
     )
 
 
-def _width(sample: bytes, layout: Layout, config: TableFile) -> int | None:
+def _width(sample: bytes, layout: Layout, config: TableFile, asked: set[str]) -> int | None:
     """Number of columns of the sample under a layout; None where it is no table with the columns that are asked for."""
     separator, skipped, comment = layout
     if comment is not None and comment in separator:
@@ -113,7 +174,13 @@ def _width(sample: bytes, layout: Layout, config: TableFile) -> int | None:
     start = sum(len(line) for line in islice(lines_of(sample), skipped))
     form = Form(separator, comment)
     try:
-        rows = [cells(record.data, form) for record in records(sample, form, start)]
+        parted = records(sample, form, start)
+        first = next(parted, None)
+        rows = [] if first is None else [cells(first.data, form)]
+        # Most layouts are out after the first line.
+        if not rows or len(rows[0]) < 2 or (config.columns is None and not asked <= {name.strip() for name in rows[0]}):
+            return None
+        rows += [cells(record.data, form) for record in parted]
     except (csv.Error, ValueError):
         return None
     while rows and not any(cell.strip() for cell in rows[-1]):
@@ -128,7 +195,6 @@ def _width(sample: bytes, layout: Layout, config: TableFile) -> int | None:
         names = config.columns
     body = rows[config.columns is None :]
     width = len(names)
-    asked = {name.strip() for names in config.roles.values() for name in names}
     if width < 2 or any(len(row) != width for row in body) or not asked <= set(names) or not all(names):
         return None
     return width

@@ -3,14 +3,19 @@
 import json
 import re
 
+import numpy as np
 import pandas as pd
 
 from mtl.data.formats.cell_remedies import WAYS
 from mtl.data.formats.records import cells
+from mtl.data.formats.remedies import for_structure
 from mtl.data.formats.table import Table
 from mtl.errors import DataError, shown
 
 COMMENTS = b"#%!"
+NEWLINE = 10
+MOST_SHORT = 1000
+"""Rows without a last cell that are looked at."""
 MOST_LAST = 5
 """Lines at the end that may be a footer."""
 DECIMAL_COMMA = re.compile(r"\s*[+-]?[0-9]+,[0-9]+\s*")
@@ -21,6 +26,7 @@ def check_rows(table: Table) -> None:
     names are numbers with decimal commas."""
     if table.text is None or not len(table.frame):
         return
+    _check_parting(table)
     _check_units(table)
     _check_comments(table)
     _check_footer(table)
@@ -31,6 +37,40 @@ def check_rows(table: Table) -> None:
                 f"{label}: its classes are numbers with decimal commas, such as {shown(str(names[0]))}; as a column of "
                 'numbers it would need `decimal: ","`.'
             )
+
+
+def _check_parting(table: Table) -> None:
+    """All lines are one cell each, and another separator parts them."""
+    if table.text is None or len(table.text.names) > 1 or pd.api.types.is_numeric_dtype(table.frame.iloc[:, 0]):
+        return
+    remedy = for_structure(table.text.data, table.options)
+    if remedy:
+        raise DataError(
+            f"{table.at(0)}: should have several cells, found {shown(str(table.frame.iloc[0, 0]))}.{remedy}"
+        )
+
+
+def note_short_rows(table: Table) -> None:
+    """Notes rows with fewer cells than there are columns: what they lack is read as empty cells at their end."""
+    file = table.text
+    if file is None or len(file.names) < 2 or not len(table.frame.columns):
+        return
+    suspects = np.flatnonzero(table.frame.iloc[:, -1].isna().to_numpy())[:MOST_SHORT]
+    if not len(suspects) or b'"' in file.data or not file.form.plain or b"\n" not in file.data:
+        return
+    ends = np.flatnonzero(np.frombuffer(file.data, np.uint8, offset=file.body) == NEWLINE) + file.body
+    starts = np.concatenate([[file.body], ends + 1])
+    short = []
+    for row in suspects:
+        line = file.data[starts[row] : ends[row] if row < len(ends) else len(file.data)].rstrip(b"\r")
+        if len(cells(line, file.form)) < len(file.names):
+            short.append(row)
+    if short:
+        many = "at least " if len(suspects) == MOST_SHORT else ""
+        table.notes.append(
+            f"{table.path}: {many}{len(short)} rows have fewer cells than the {len(file.names)} columns, the first in "
+            f"line {table.lines[short[0]]}: cells are taken to be missing at their end."
+        )
 
 
 def _check_units(table: Table) -> None:

@@ -11,8 +11,8 @@ from mtl.data.formats.numbers import ask_about_points
 from mtl.data.formats.parquet_table import read_parquet
 from mtl.data.formats.reading import check_plain
 from mtl.data.formats.records import Lines
-from mtl.data.formats.remedies import for_structure
-from mtl.data.formats.row_remedies import check_rows
+from mtl.data.formats.remedies import for_name, for_structure
+from mtl.data.formats.row_remedies import check_rows, note_short_rows
 from mtl.data.formats.table import Table
 from mtl.data.formats.text_file import open_text
 from mtl.data.formats.text_table import read_rows
@@ -47,6 +47,7 @@ def read_table(config: TableFile, root: Path) -> Table:
     if len(table.frame) == 0:
         raise DataError(f"{config.path}: there are no rows below the header.")
     check_rows(table)
+    note_short_rows(table)
     ask_about_points(table)
     for column, parts in config.joined.items():
         table = _joined(table, column, parts)
@@ -71,7 +72,10 @@ def _check_roles(table: Table) -> None:
                 none = ", several of them ([day, time]), or be null where there are no time stamps"
                 none = none if setting == "date" else ""
                 told = "".join(f" {note}" for note in table.notes)
-                remedy = told if table.text is None else for_structure(table.text.data, table.options)
+                remedy = (
+                    for_name(name, setting, table.frame)
+                    or (told if table.text is None else for_structure(table.text.data, table.options))
+                )  # fmt: skip
                 raise DataError(
                     f"{table.path}: there is no column `{name}`; found: {', '.join(table.frame.columns)}. `{setting}` "
                     f"of the source should name one of these{none}.{remedy}"
