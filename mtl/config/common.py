@@ -1,6 +1,6 @@
 """Base of every section of params.yaml: frozen, no unknown keys, a few bounded number types."""
 
-from typing import Annotated
+from typing import Annotated, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -37,3 +37,8 @@ Seed = Annotated[int, Field(ge=0, lt=2**31, strict=True)]
 def parts_dealt(folds: int) -> int:
     """Parts that training samples are dealt into for a setting `folds`."""
     return FIXED_PARTS if folds == 1 else folds
+
+
+def tag(section: type[Section]) -> str:
+    """The kind of a section as params.yaml names it."""
+    return str(get_args(section.model_fields["kind"].annotation)[0])

@@ -56,6 +56,11 @@ def levels_problem(levels: Sequence[float]) -> str | None:
 NumberLoss = Annotated[ErrorLoss | QuantileLoss, BeforeValidator(_checked)]
 
 
+def levels_of(loss: NumberLoss) -> int:
+    """Numbers that are predicted of one target: quantiles, or the number itself."""
+    return len(loss.quantiles) if isinstance(loss, QuantileLoss) else 1
+
+
 def central_intervals(levels: Sequence[float]) -> list[tuple[int, int, float]]:
     """The central intervals that levels span: (position of the lower bound, of the upper bound, probability between).
 

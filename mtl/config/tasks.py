@@ -9,12 +9,12 @@ from typing import Annotated, ClassVar, Literal, get_args
 
 from pydantic import Field, model_validator
 
-from mtl.config.common import DropRate, Name, PositiveFloat, PositiveFraction, PositiveInt, Section
+from mtl.config.common import DropRate, Name, PositiveFloat, PositiveFraction, PositiveInt, Section, tag
 from mtl.config.inputs import Held, InputKind, SourceBase
 from mtl.config.judging import judged_by, score_problem
 from mtl.config.labels import Label, LabelRule
 from mtl.config.linear_map import KernelStart, LinearStart
-from mtl.config.losses import NumberLoss, QuantileLoss
+from mtl.config.losses import NumberLoss, QuantileLoss, levels_of
 from mtl.config.metrics import METRICS, BinaryMetric, ClassMetric, Family, ForecastMetric, RegressionMetric, summed
 from mtl.config.names import Derived, check_label, label_of
 from mtl.errors import SettingError, shown
@@ -322,8 +322,7 @@ class ClassificationTask(LabelBase):
 
     kind: Literal["classification"]
     metric: Annotated[ClassMetric | None, judged_by(get_args(ClassMetric), "a classification")] = None
-    """Metric as for every label; `macro_auc` is the mean over classes of the area under the curve of each against
-    the rest."""
+    """Metric as for every label; `macro_auc` is the mean area under the curve of each class against the rest."""
     linear: KernelStart | None = Field(default=None, exclude_if=lambda linear: linear is None)
     """Ridge regression on random kernels of the window that the network starts from; null: none."""
 
@@ -349,13 +348,3 @@ class BinaryTask(LabelBase):
 
 
 Task = Annotated[ForecastTask | RegressionTask | ClassificationTask | BinaryTask, Field(discriminator="kind")]
-
-
-def levels_of(loss: NumberLoss) -> int:
-    """Numbers that are predicted of one target: quantiles, or the number itself."""
-    return len(loss.quantiles) if isinstance(loss, QuantileLoss) else 1
-
-
-def tag(section: type[TaskBase]) -> str:
-    """The kind as params.yaml names it."""
-    return str(get_args(section.model_fields["kind"].annotation)[0])
