@@ -9,7 +9,7 @@ read them.
 """
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import numpy as np
@@ -43,7 +43,10 @@ def main(given: Sequence[str] | None = None) -> int:
     results = []
     for form in FORMS:
         cells = quarters.strftime(form).tolist()
-        works = {"ours": partial(read_every_form, cells), "pandas": partial(guessed, cells)}
+        works: dict[str, Callable[[], object]] = {
+            "ours": partial(read_every_form, cells),
+            "pandas": partial(guessed, cells),
+        }
         taken = interleaved(works, options.rounds)
         # pandas has a reader of its own for ISO 8601.
         least = None if form.startswith("%Y-") else FASTER
