@@ -10,7 +10,9 @@ from mtl.balancing.base import Balancer
 from mtl.config import Config, Method, TrainConfig
 from mtl.config.balancing import Learnt
 from mtl.config.sharing import CrossStitchSharing
+from mtl.data.inputs.every import input_of
 from mtl.data.loading.pools import Pool
+from mtl.data.loading.remarks import remarks
 from mtl.data.loading.sampling import JointPlan
 from mtl.data.loading.store import load_prepared
 from mtl.data.loading.tasks import TaskSet, build_tasks

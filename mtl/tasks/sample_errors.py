@@ -52,7 +52,7 @@ def label_errors(
             return functional.cross_entropy(logits, truth, reduction="none")
         case "brier":
             return (logits.sigmoid() - truth.double()).square()
-        case "balanced_accuracy" | "macro_f1" if len(truth.unique()) < 2:
+        case "balanced_accuracy" | "macro_f1" if len(torch.unique(truth)) < 2:
             return None
         case "balanced_accuracy":
             score = _mean([_recall(predicted, truth, label) for label in torch.unique(truth).tolist()])

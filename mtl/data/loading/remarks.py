@@ -61,7 +61,8 @@ def _classes(source: Input[SourceData], label: str, masks: Mapping[Split, Bool[T
         for split in masks
     )
     place = source.place
-    absent = {split: [names[n] for n in few if counts[split][n] == 0] for split in ("val", "test")}
+    judged: tuple[Split, ...] = ("val", "test")
+    absent = {split: [names[n] for n in few if counts[split][n] == 0] for split in judged}
     missing = " and ".join(f"no {place} of {', '.join(of)} in {NAMES[split]}" for split, of in absent.items() if of)
     return f"{missing or f'few {place}s of a class'}: `{label}` has in {by_part}."
 
@@ -75,8 +76,8 @@ def _filled(data: Prepared, rows: Mapping[Split, Bool[Tensor, " R"]]) -> list[st
     if data.known is None:
         return []
     made_up = ~data.known
-    columns = made_up.any(dim=0).nonzero().squeeze(1)
-    columns = columns[made_up[:, columns].sum(dim=0).argsort(descending=True, stable=True)].tolist()
+    counts = made_up.sum(dim=0).tolist()
+    columns = sorted((number for number, count in enumerate(counts) if count), key=lambda number: -counts[number])
     told = []
     for number in columns[:MOST_COLUMNS]:
         shares = [f"{NAMES[split]} {_percent(made_up[mask, number])}" for split, mask in rows.items()]
@@ -117,4 +118,4 @@ def _moves(data: Prepared, mask: Bool[Tensor, " R"]) -> list[bool]:
     there = ~values.isnan() if data.known is None else data.known[mask]
     highest = torch.where(there, values, -torch.inf).amax(dim=0)
     lowest = torch.where(there, values, torch.inf).amin(dim=0)
-    return (highest > lowest).tolist()  # type: ignore[no-any-return]
+    return [bool(moved) for moved in highest > lowest]
