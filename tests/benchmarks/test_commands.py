@@ -163,6 +163,7 @@ def test_a_missed_limit_is_an_error_only_when_asked(limit: float | None, missed:
     ]
 
 
+@pytest.mark.thorough
 def test_step(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rows = run("step", tmp_path, capsys, "--rounds", "1", "1", "--windows", "1")
     kinds = [f"{kind}, patch {patch}" for kind in ("pretrain", "finetune") for patch in (2, 8)]
@@ -173,6 +174,7 @@ def test_step(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert positive(rows)
 
 
+@pytest.mark.thorough
 def test_profile_step(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     sizes = ["--rounds", "1", "1", "--patch-lens", "8", "--windows", "1", "--joint-windows", "2"]
     rows = run("profile_step", tmp_path, capsys, *sizes)
@@ -213,6 +215,7 @@ def test_bytes_of_a_kernel_are_those_that_it_touches() -> None:
     assert touched["aten::matmul"] == 0, "its kernel is counted"
 
 
+@pytest.mark.thorough
 def test_epoch(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rows = run("epoch", tmp_path, capsys, "--preset", "smoke", "--doublings", "1", "--no-jobs")
     exponents = {name for name in rows if "exponent" in name}
@@ -225,6 +228,7 @@ def test_epoch(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     }  # fmt: skip
 
 
+@pytest.mark.thorough
 def test_device(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rows = run("device", tmp_path, capsys, "--rounds", "1", "--windows", "1")
     assert positive(rows)
@@ -298,6 +302,7 @@ def test_datamaps(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert {"`training` map, share of an epoch", "`evaluation` map, share of an epoch"} <= set(rows)
 
 
+@pytest.mark.thorough
 def test_coverage(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """Networks and sums are read again the second time; the same numbers come out."""
     sizes = ["--networks", "2", "--histories", "3", "--rows", "160", "--draws", "4", "--work", str(tmp_path / "work")]
@@ -393,6 +398,7 @@ def test_groups_are_held_against_the_published_ones(tmp_path: Path, monkeypatch:
         groups.main([])
 
 
+@pytest.mark.thorough
 def test_regressions(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rows = run("regressions", tmp_path, capsys, "--seeds", "1")
     assert {"alone: first", "equal: second", "upgrad: above the front", "wide: first"} <= set(rows)

@@ -2,9 +2,12 @@
 
 import json
 
+import pytest
 from mlflow import MlflowClient
 
 from tests.e2e.project import Project, settings
+
+pytestmark = pytest.mark.thorough
 
 
 def test_differences_metrics_and_plots_are_shown(workspace: Project) -> None:

@@ -5,6 +5,8 @@ import pytest
 from tests.e2e.project import Json, Project, settings
 from tests.e2e.test_wrong_inputs import place, refused
 
+pytestmark = pytest.mark.thorough
+
 __all__ = ["place"]  # the fixture
 
 

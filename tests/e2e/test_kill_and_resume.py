@@ -22,7 +22,10 @@ from tests.e2e.project import SEEDS, Project, settings
 
 EPOCHS = 80
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends workers with their parent")
+pytestmark = [
+    pytest.mark.thorough,
+    pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends workers with their parent"),
+]
 
 
 @pytest.fixture

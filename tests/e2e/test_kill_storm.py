@@ -14,7 +14,10 @@ from mtl.experiment import run_baseline, run_finetune, run_pretrain
 from tests.e2e.killing import alive, family, until
 from tests.e2e.project import SEEDS, Project, settings
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends workers with their parent at once")
+pytestmark = [
+    pytest.mark.thorough,
+    pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends workers with their parent at once"),
+]
 
 
 def pretrain(config: Config, seed: int, root: Path) -> list[Path]:

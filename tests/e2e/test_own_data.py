@@ -2,8 +2,12 @@
 
 import re
 
+import pytest
+
 from tests.e2e.conftest import Finished, Switched
 from tests.e2e.project import Project, own_csv
+
+pytestmark = pytest.mark.thorough
 
 
 def test_five_lines_of_yaml_give_a_report(own: Project) -> None:

@@ -10,6 +10,8 @@ from mlflow import MlflowClient
 
 from tests.e2e.project import Done, Project, settings
 
+pytestmark = pytest.mark.thorough
+
 
 @pytest.fixture
 def away() -> Iterator[str]:

@@ -13,6 +13,8 @@ import pytest
 from tests.e2e.killing import alive, interruptible, until
 from tests.e2e.project import Json, Project, settings
 
+pytestmark = pytest.mark.thorough
+
 SPACE = {
     "finetune.methods.joint.lambda": {"kind": "float", "low": 0.05, "high": 0.95},
     "finetune.methods.joint.schedule": {"kind": "choice", "values": ["constant", "warmup"]},

@@ -2,8 +2,12 @@
 
 import re
 
+import pytest
+
 from tests.e2e.conftest import Finished
 from tests.e2e.project import Json, Project, settings
+
+pytestmark = pytest.mark.thorough
 
 
 def quiet_settings() -> Json:

@@ -133,6 +133,7 @@ def test_a_name_that_the_source_does_not_hold_stops_before_any_training(
     assert not (place.root / "outputs").exists()
 
 
+@pytest.mark.thorough
 def test_a_raw_file_that_was_changed_in_place_is_not_taken_for_computed(own: Project, tmp_path: Path) -> None:
     copy = own.copy(tmp_path / "project")
     file = copy.root / "data/raw/mine.csv"
@@ -183,6 +184,7 @@ def test_a_known_data_set_that_was_not_fetched(place: Project) -> None:
     stopped_in_a_stage(place, "data/raw/ETTh1.csv is missing: run `mtl data get etth1`.")
 
 
+@pytest.mark.thorough
 def test_a_missing_value_in_an_own_file(place: Project, tmp_path: Path) -> None:
     (tmp_path / "mine.csv").write_text(own_csv(bad_row=17))
     place.mtl("data", "add", "mine", str(tmp_path / "mine.csv")).well()

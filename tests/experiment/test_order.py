@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from mtl.config import Config, Start
 from mtl.data.build import read_source
 from mtl.data.loading.store import write_prepared
@@ -73,6 +75,7 @@ def few_odd(seeds: list[int]) -> Config:
     )
 
 
+@pytest.mark.thorough
 def test_planted_transfer_helps_and_the_task_before_it_pays(tmp_path: Path) -> None:
     config = few_odd([0, 1, 2])
     write_prepared(read_source("digits", config.prepare.sources["digits"], Path()), tmp_path / PREPARED / "digits", {})

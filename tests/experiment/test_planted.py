@@ -73,6 +73,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("relation", "kind", "clusters"),
     [("map", kind, 4) for kind in ("fuzzy", "kmeans", "hard", "gaussian_mixture")]

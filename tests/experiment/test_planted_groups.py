@@ -61,6 +61,7 @@ def found(root: Path, relation: str, algorithm: str) -> float:
     return index
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("relation", "algorithm"),
     [

@@ -71,6 +71,7 @@ def run_of(root: Path, name: str, seed: int = SEEDS[0]) -> Any:
     return json.loads((root / model_path(name, seed).folder / "run.json").read_text())
 
 
+@pytest.mark.thorough
 def test_a_model_is_trained_with_the_weights_of_its_column(trained: tuple[Path, Plan], settings: Config) -> None:
     root, plan = trained
     groups = read_groups(settings, root)

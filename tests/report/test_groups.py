@@ -67,6 +67,7 @@ def test_the_page_shows_maps_groups_and_the_hardest_samples(grouped: tuple[Path,
     assert "1: near, far, fault and load_state; 2: coin." in text
 
 
+@pytest.mark.thorough
 def test_the_same_results_give_the_same_bytes(grouped: tuple[Path, str, Config, Json]) -> None:
     root, text, config, verdicts = grouped
     assert write_report(config, typed(verdicts), root).read_text(encoding="utf-8") == text

@@ -135,6 +135,7 @@ def test_sweeps_have_a_figure_each(tmp_path: Path) -> None:
     assert "not judged" in page and "0.5 of the width" in page
 
 
+@pytest.mark.thorough
 def test_a_hundred_tasks_are_counted_and_folded(hundred: tuple[str, Verdicts, Path]) -> None:
     page, _, root = hundred
     assert Page(page).open == []

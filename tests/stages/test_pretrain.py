@@ -75,6 +75,7 @@ def expected(config: Config, root: Path) -> dict[str, bytes]:
     return contents(place)
 
 
+@pytest.mark.thorough
 def test_the_stage_starts_the_processes_that_params_yaml_asks_for(root: Path) -> None:
     config = configured()
     use(config, root)

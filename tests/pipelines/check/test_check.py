@@ -134,6 +134,7 @@ def ran(finished: Place, tmp_path: Path) -> Place:
     return Place(tmp_path / "project")
 
 
+@pytest.mark.thorough
 def test_the_same_bytes_and_then_a_changed_result(ran: Place) -> None:
     before, cached = ran.contents(), Project(ran.root.parent).contents("cache")
     done = ran.check(PYTHONHASHSEED="7").well()
@@ -159,6 +160,7 @@ def test_the_same_bytes_and_then_a_changed_result(ran: Place) -> None:
     assert ran.left() == []
 
 
+@pytest.mark.thorough
 def test_what_depends_on_seed_jobs_or_folder_is_named(place: Place) -> None:
     number = "[hash('x') % 1000, params['base']['jobs'], len(os.getcwd())]"
     (place.root / "dvc.yaml").write_text(STAGES.replace("NUMBER", number))
@@ -200,6 +202,7 @@ def test_without_a_first_run_there_is_nothing_to_compare(ran: Place) -> None:
     assert ran.left() == []
 
 
+@pytest.mark.thorough
 def test_a_second_run_that_fails_is_no_result(ran: Place) -> None:
     done = ran.check(THEN="sys.exit(2)")
     assert done.code == 2
@@ -207,6 +210,7 @@ def test_a_second_run_that_fails_is_no_result(ran: Place) -> None:
     assert ran.left() == []
 
 
+@pytest.mark.thorough
 def test_ctrl_c_ends_the_second_run_and_clears_up(ran: Place) -> None:
     environment = ran.environment(**ran.beside(), THEN="__import__('time').sleep(600)")
     command = interruptible("-m", "pipelines", "check")

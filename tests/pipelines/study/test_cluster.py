@@ -59,6 +59,7 @@ def assert_whole(plan: Plan, store: Store, least_lost: int) -> None:
     store.close()
 
 
+@pytest.mark.thorough
 def test_a_killed_worker_loses_no_trial_and_another_one_comes_in_its_place(
     root: Path, postgres: Postgres, dask: DaskCluster
 ) -> None:

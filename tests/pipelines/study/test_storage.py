@@ -69,6 +69,7 @@ def test_a_server_that_is_away_is_asked_a_few_times(tmp_path: Path, monkeypatch:
     assert "hidden" not in str(error.value)
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(sys.platform != "linux", reason="workers are forked on Linux only")
 @pytest.mark.parametrize("kind", [pytest.param("sqlite", marks=pytest.mark.slow), "postgresql"])
 def test_kills_and_an_interrupt_lose_and_repeat_no_trial(root: Path, kind: str, request: pytest.FixtureRequest) -> None:
@@ -128,6 +129,7 @@ def test_a_trial_of_another_machine_is_taken_when_its_worker_is_silent(
     assert trials[1].params == theirs.params
 
 
+@pytest.mark.thorough
 def test_a_server_that_restarts_in_the_middle_is_waited_for(root: Path, postgres: Postgres) -> None:
     plan = plan_of(config_of(train=QUICK | {"epochs": 40}), "back", 3, ["joint"], True, root)
     said: list[str] = []
