@@ -227,6 +227,14 @@ def test_what_is_written_in_a_form_is_among_its_readings(form: str, stamps: list
     assert any(reading.whole and truth(reading, expected) for reading in readings)
 
 
+@pytest.mark.parametrize("options", [{}, {"date_format": "%d.%m.%y"}, {"on_unordered": "sort"}])
+def test_years_of_two_digits_that_cross_the_century_of_the_rule(options: dict[str, Any], tmp_path: Path) -> None:
+    years = pd.date_range("1950-12-31", periods=60, freq="YE")
+    with pytest.raises(DataError, match=r"'31\.12\.68' would be read as 2068-12-31, and '31\.12\.69' as 1969-12-31"):
+        read(years.strftime("%d.%m.%y"), tmp_path, **options)
+    assert rows(read(years[20:].strftime("%d.%m.%y"), tmp_path)) == list(range(40))
+
+
 def test_stamps_without_padding() -> None:
     cells = [f"{t.day}.{t.month}.{t.year} {t.hour}:{t.minute:02d}" for t in HOURS]
     whole = [reading for reading in read_every_form(cells) if reading.whole]

@@ -17,9 +17,11 @@ from mtl.data.timeline.digits import is_counter, read_digits, unix_unit
 from mtl.data.timeline.evidence import proved
 from mtl.data.timeline.formats import same_form
 from mtl.data.timeline.readings import Reading, read_every_form
-from mtl.data.timeline.units import Unit
+from mtl.data.timeline.units import PER_SECOND, Unit
 from mtl.errors import DataError, shown
 
+MOST_YEARS = 98
+"""Longest time between stamps with years of two digits: one that passes 1968 and 1969 seems to last a century."""
 MOST_SHOWN = 4
 """Forms that a message shows."""
 
@@ -136,12 +138,24 @@ def _one_form(
     reading = readings[0] if len(readings) == 1 else proved(readings, groups)
     if reading is None:
         raise DataError(_ambiguous(table, column, text, readings))
+    _check_century(table, column, text, reading)
     if not reading.name.startswith(ISO):
         reason = "reads every row" if len(readings) == 1 else "makes their steps regular"
         century = f"; two-digit years from {CENTURY} on are of 19{CENTURY} to 1999, others of 2000 to 20{CENTURY - 1}"
         two_digits = century if "%y" in reading.name else ""
         notes.append(f"{column}: time stamps were read as {reading.name}, the only form that {reason}{two_digits}.")
     return Stamps(reading.when, reading.unit, local=not reading.aware)
+
+
+def _check_century(table: Table, column: str, text: list[str], reading: Reading) -> None:
+    """Raises a DataError where years of two digits go through 1968 and 1969, which would be read as 2068 and 1969."""
+    first, last = int(reading.when.argmin()), int(reading.when.argmax())
+    years = int(reading.when[last] - reading.when[first]) / (365.25 * 24 * 3600 * PER_SECOND[reading.unit])
+    if "%y" in reading.name and years > MOST_YEARS:
+        raise DataError(
+            f"{table.at(last, column)}: {shown(text[last])} would be read as {_said(reading, last)}, and "
+            f"{shown(text[first])} as {_said(reading, first)}: years before 19{CENTURY} should have four digits."
+        )
 
 
 def _ambiguous(table: Table, column: str, text: list[str], readings: list[Reading]) -> str:
@@ -199,6 +213,7 @@ def _in_form(table: Table, column: str, text: list[str], form: str) -> Stamps:
     digits = read_digits(text) if all(map(str.isdigit, text)) else []
     for reading in [*digits, *read_every_form(text)]:
         if same_form(reading.name, form) and reading.whole:
+            _check_century(table, column, text, reading)
             return Stamps(reading.when, reading.unit, local=not reading.aware)
     try:
         when = pd.to_datetime(pd.Series(text, dtype=object), errors="coerce", utc=True, format=form)
