@@ -57,6 +57,7 @@ def prepared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
 
 def test_each_series_has_its_rows_in_order_and_borders_of_its_own(prepared: Prepared) -> None:
     assert (prepared.columns, prepared.segment_names, prepared.borders) == (["sales"], STORES, None)
+    assert input_of(prepared).describe() == "rows of 3 series × 1 columns"
     assert prepared.segments is not None
     # 70 % train and 20 % test of each, rounded down.
     assert prepared.segments.tolist() == [[0, 42, 48, 60], [60, 91, 96, 105], [105, 175, 185, 205]]

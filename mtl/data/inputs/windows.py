@@ -253,6 +253,7 @@ class WindowsInput(Input[Prepared]):
 
     def describe(self) -> str:
         what = "rows" if self.data.window is None else f"windows of {self.data.window} rows"
+        what += "" if self.data.segments is None else f" of {len(self.data.segments)} series"
         return f"{what} × {len(self.data.columns)} columns"
 
     @property
