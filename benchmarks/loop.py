@@ -101,7 +101,8 @@ def drawn(pools: list[Pool], samples: int) -> Iterator[Chosen]:
 
 
 def etth1_har(windows: int, device: torch.device) -> Loop:
-    """The joint step of the preset `etth1-har`: its two tasks and network, `windows` windows of each, drawn numbers."""
+    """A joint step of ETTh1 and HAR: `windows` windows of each, drawn numbers, and the Transformer that the preset
+    `etth1-har` trained before its networks started at ridge regression."""
     encoder = TimeDartEncoder(kind="timedart", patch_len=16, d_model=64, heads=4, layers=2, d_ff=128)
     loads, axes = [f"column {i}" for i in range(7)], [f"axis {i}" for i in range(9)]
     forecast = Forecast(

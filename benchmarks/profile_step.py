@@ -2,9 +2,10 @@
 
     python -m benchmarks.profile_step                # under a minute on an idle machine
 
-Steps: TimeDART's pretraining at the published sizes (patch 2 and 8, 16 heads) and the joint step of `etth1-har`
-(32 windows of each of two tasks, width 64, 4 heads, patch 16). One thread. Operations are counted by torch for every
-product of matrices, attention included; bytes are inputs and outputs of every kernel, each read or written once.
+Steps: TimeDART's pretraining at the published sizes (patch 2 and 8, 16 heads) and a joint step of `etth1-har`
+with the Transformer that it once trained (32 windows of each of two tasks, width 64, 4 heads, patch 16). One
+thread. Operations are counted by torch for every product of matrices, attention included; bytes are inputs and outputs
+of every kernel, each read or written once.
 """
 
 from collections.abc import Callable, Sequence
