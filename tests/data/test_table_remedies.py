@@ -178,6 +178,14 @@ def test_names_that_are_meant(tmp_path: Path) -> None:
         read(tmp_path, data, "own.csv")
 
 
+def test_a_title_above_names_that_the_config_does_not_know(tmp_path: Path) -> None:
+    """A layout that takes a row of data for the names needs fewer changes, and is none."""
+    data = "Station;;\n" + text(";", lambda a: comma(f"{a:,.2f}"), lambda b: comma(f"{b:.1f}"), head="Datum,Last,Temp")
+    with pytest.raises(DataError, match="a table of 3 columns with") as caught:
+        read(tmp_path, data.encode("utf-16"), "own.csv", encoding="utf-16")
+    assert settings(str(caught.value)) == {"separator": ";", "skip_rows": 1, "decimal": ","}
+
+
 def test_short_rows_are_told(tmp_path: Path) -> None:
     data = text().replace(f"{STAMPS[4]},{LOAD[4]:.2f},{TEMP[4]:.1f}", f"{STAMPS[4]},{LOAD[4]:.2f}")
     notes = read(tmp_path, data, "own.csv", on_missing="ffill").notes

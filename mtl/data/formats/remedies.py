@@ -33,25 +33,14 @@ def for_structure(data: bytes, config: TableFile) -> str:
     """
     sample = b"".join(islice(lines_of(data), SAMPLE_LINES))
     asked = {name.strip() for names in config.roles.values() for name in names}
+    now = (config.separator, config.skip_rows, config.comment)
+    # What is asked for may be called otherwise in the file, which is told once its columns are known.
     return (
         _layout(sample, config, asked)
         or _commented_names(sample, config)
         or _one_name_short(sample, config)
-        or _other_separator(sample, config)
+        or ("" if _width(sample, now, config, set()) is not None else _layout(sample, config, set()))
     )
-
-
-def _other_separator(sample: bytes, config: TableFile) -> str:
-    """The separator that makes a table, whatever its columns are called, where the configured one makes none."""
-    rest = (config.skip_rows, config.comment)
-    widths = {separator: _width(sample, (separator, *rest), config, set()) for separator in SEPARATORS}
-    if _width(sample, (config.separator, *rest), config, set()) is not None or not any(widths.values()):
-        return ""
-    best = max(widths, key=lambda separator: widths[separator] or 0)
-    settings = [f"`separator: {json.dumps(best)}`"]
-    if _has_decimal_commas(sample, (best, *rest), config):
-        settings.append('`decimal: ","`')
-    return f" Its first lines are a table of {widths[best]} columns with {' and '.join(settings)}."
 
 
 def _layout(sample: bytes, config: TableFile, asked: set[str]) -> str:
@@ -74,7 +63,8 @@ def _layout(sample: bytes, config: TableFile, asked: set[str]) -> str:
             ]
             if _has_decimal_commas(sample, layout, config):
                 settings.append('`decimal: ","`')
-            return f" Its first lines are a table of {-width} columns with {' and '.join(settings)}."
+            listed = ", ".join(settings[:-1]) + " and " * (len(settings) > 1) + settings[-1]
+            return f" Its first lines are a table of {-width} columns with {listed}."
     return ""
 
 
@@ -197,4 +187,17 @@ def _width(sample: bytes, layout: Layout, config: TableFile, asked: set[str]) ->
     width = len(names)
     if width < 2 or any(len(row) != width for row in body) or not asked <= set(names) or not all(names):
         return None
-    return width
+    if config.columns is None and any(
+        _shape(name) is not None and _shape(name) == _shape(row[at])
+        for row in body[:20]
+        for at, name in enumerate(names)
+    ):
+        return None  # Its first line looks as those below it do.
+    # Sentences have commas in them as well: rows of a table hold numbers.
+    numbers = sum(any(re.search(r"[0-9]", cell) for cell in row) for row in body)
+    return width if 2 * numbers >= len(body) and len(set(names)) == width else None
+
+
+def _shape(cell: str) -> str | None:
+    """The cell with each number in it as 0; None where it has none."""
+    return re.sub("[0-9]+", "0", cell.strip()) if re.search("[0-9]", cell) else None
