@@ -15,6 +15,8 @@ from mtl.types import NO_LABEL, Prepared, SourceData, Split
 
 RARE = 5
 """Samples of a class in validation or test, below which the counts of all classes are told."""
+MANY = 20
+"""Samples of a part in which fewer than RARE of a class are few."""
 MOST_CLASSES = 12
 """Classes whose counts a sentence holds."""
 MOST_COLUMNS = 4
@@ -51,8 +53,13 @@ def _classes(source: Input[SourceData], label: str, masks: Mapping[Split, Bool[T
     for split, mask in masks.items():
         known = values[mask]
         counts[split] = torch.bincount(known[known != NO_LABEL], minlength=len(names)).tolist()
-    fewest = [min(counts["val"][number], counts["test"][number]) for number in range(len(names))]
-    few = [number for number, count in enumerate(fewest) if counts["train"][number] and count < RARE]
+    judged: tuple[Split, ...] = ("val", "test")
+    # In a part of a few samples every class is rare.
+    least = {split: RARE if sum(counts[split]) >= MANY else 1 for split in judged}
+    few = [
+        number for number in range(len(names))
+        if counts["train"][number] and any(counts[split][number] < least[split] for split in judged)
+    ]  # fmt: skip
     if not few:
         return None
     told = [number for number in range(len(names)) if len(names) <= MOST_CLASSES or number in few[:MOST_CLASSES]]
@@ -61,7 +68,6 @@ def _classes(source: Input[SourceData], label: str, masks: Mapping[Split, Bool[T
         for split in masks
     )
     place = source.place
-    judged: tuple[Split, ...] = ("val", "test")
     absent = {split: [names[n] for n in few if counts[split][n] == 0] for split in judged}
     missing = " and ".join(f"no {place} of {', '.join(of)} in {NAMES[split]}" for split, of in absent.items() if of)
     return f"{missing or f'few {place}s of a class'}: `{label}` has in {by_part}."
