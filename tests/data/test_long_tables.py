@@ -203,6 +203,18 @@ def test_series_below_each_other_that_share_no_stamp(tmp_path: Path) -> None:
         read(frame, tmp_path, labels=["open"])
 
 
+def test_series_in_turn_that_share_few_stamps(tmp_path: Path) -> None:
+    """The second site began forty hours before the first one ended."""
+    parts = [
+        pd.DataFrame({"date": pd.date_range(first, periods=count, freq="h").astype(str), "site": site})
+        for site, first, count in (("p", "2019-01-01", 1000), ("q", "2019-02-10 00:00", 500))
+    ]
+    frame = in_turn(pd.concat(parts, ignore_index=True).assign(load=np.arange(1500) ** 2 % 97))
+    with pytest.raises(DataError, match="`id: site`"):
+        read(frame, tmp_path)
+    assert read(frame, tmp_path, id="site").segment_names == ["p", "q"]
+
+
 def test_order_and_duplicates_are_those_of_a_series(tmp_path: Path) -> None:
     frame = long_table()
     expected = read(frame, tmp_path, id="store", labels=["open"])

@@ -23,7 +23,9 @@ MOST_COLUMNS = 12
 """Columns of few values that are looked at in pairs."""
 
 CLOCK = re.compile(r"[0-2]?[0-9]:[0-5][0-9](:[0-5][0-9])?( ?[AaPp][Mm])?")
-HOURS = re.compile(r"hour|hr|time|hh|stunde|std|zeit|heure|hora|ora|uur", re.IGNORECASE)
+HOURS = re.compile(
+    r"hour|stunde|uhrzeit|heure|(?<![a-z])(hr|hrs|time|hh|std|zeit|hora|ora|uur)(?![a-z])", re.IGNORECASE
+)
 """Times of the day, and names of columns of hours."""
 
 
@@ -57,20 +59,22 @@ def columns_that_separate(table: Table, when: np.ndarray, date: str) -> list[str
     steps = np.diff(ranks)
     if (steps > 0).all() or (steps < 0).all():
         return None
-    many = rows - int(ranks.max()) - 1 >= SHARE * rows
+    repeats = rows - int(ranks.max()) - 1
     codes: dict[str, np.ndarray] = {}
     for column in table.frame.columns:
         if column != date:
             numbers = _few_values(table.frame[column])
             if numbers is not None:
                 codes[column] = numbers
-    single = {column: int(of.max()) + 1 for column, of in codes.items() if _separates(ranks, of, many)}
+    single = {column: int(of.max()) + 1 for column, of in codes.items() if _separates(ranks, of, repeats)}
     if single:
         return [min(single, key=lambda column: single[column])]
     few = sorted(codes, key=lambda column: int(codes[column].max()))[:MOST_COLUMNS]
     for first, second in combinations(few, 2):
         both = codes[first] * (int(codes[second].max()) + 1) + codes[second]
-        if len(np.unique(both)) * LEAST_ROWS <= rows and _separates(ranks, both, many):
+        if len(np.unique(both)) * LEAST_ROWS <= rows and _separates(
+            ranks, np.unique(both, return_inverse=True)[1].reshape(-1), repeats
+        ):
             return [column for column in table.frame.columns if column in (first, second)]
     return None
 
@@ -97,19 +101,21 @@ def _few_values(cells: pd.Series) -> np.ndarray | None:
     return numbers if len(uniques) > 1 and len(uniques) * LEAST_ROWS <= len(cells) else None
 
 
-def _separates(ranks: np.ndarray, of: np.ndarray, many: bool) -> bool:
+def _separates(ranks: np.ndarray, of: np.ndarray, repeats: int) -> bool:
     """The values of a column make series of which each goes one way, or at least repeats hardly a stamp.
 
     Args:
         ranks: place of each stamp among all, equal for equal ones.
         of: number of each row's value.
-        many: so many stamps are there twice that a column without a repeat is proof even where the rows are in no
-        order.
+        repeats: number of rows with the stamp of an earlier row: if values had nothing to do with them, one in as many
+            as there are values would stay together.
     """
+    rows, values = len(ranks), int(of.max()) + 1
+    surely = repeats >= SHARE * rows and repeats >= 2 * values
     order = np.argsort(of, kind="stable")
     steps = np.diff(ranks[order])[np.diff(of[order]) == 0]
     if (steps > 0).all() or (steps < 0).all():
         # Series below each other, or row by row in turn: few faults of one series would be parted by chance.
-        return many or bool(1 + (np.diff(of) != 0).sum() == of.max() + 1)
-    pairs = len(np.unique(ranks * (int(of.max()) + 1) + of))
-    return many and len(ranks) - pairs <= FAULTS * len(ranks)
+        return surely or repeats >= 8 * values or bool(1 + (np.diff(of) != 0).sum() == values)
+    pairs = len(np.unique(ranks * values + of))
+    return surely and rows - pairs <= FAULTS * rows
