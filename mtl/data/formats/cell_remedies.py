@@ -39,7 +39,8 @@ def for_cell(table: Table, column: str, wrong: np.ndarray) -> str:
         or _marks(table, column, texts)
         or _missing(table, cells, wrong, texts)
         or _affix(texts)
-        or ": empty the cell, or name the column in `labels` if it holds classes."
+        or ": empty the cell, or name the column in `labels` if it holds classes, in `id` if it tells the series of a "
+        "long table apart."
     )
 
 
