@@ -214,6 +214,23 @@ def test_random_kernels_that_win_are_tried_below_a_network() -> None:
         assert ("Try `encoder: {kind: rocket}`, random kernels" in compare(config, runs).advice) == tried
 
 
+@pytest.mark.parametrize(
+    ("section", "tried"),
+    [
+        ({"kind": "classification"}, True),
+        ({"kind": "classification", "linear": {"kernels": 10}}, False),
+        ({"kind": "binary"}, False),  # has no such start
+    ],
+)
+def test_a_label_that_loses_to_random_kernels_may_start_at_them(section: dict[str, object], tried: bool) -> None:
+    tasks = make_config().model_dump(mode="json", by_alias=True)["tasks"]
+    label = {name: held for name, held in tasks["fault"].items() if name in ("source", "input_len", "label")}
+    config = make_config(tasks=tasks | {"fault": label | section})
+    runs = [*make_runs(config, value), *simple_runs(config, {"fault": 0.9}, "kernels")]
+    advice = compare(config, runs).advice
+    assert ("`linear: {kernels: 1000}` of tasks.fault, a start at their ridge regression" in advice) == tried
+
+
 def test_a_loss_that_the_spread_of_seeds_leaves_open_is_looked_at() -> None:
     """Four seeds are level with the simple model, one has not learnt."""
     config = make_config()
