@@ -28,7 +28,9 @@ def left_out(cells: Any, name: str) -> bool:
     return name in no_inputs(pd.DataFrame({name: cells, "v": np.resize(NOISE, len(cells))}), [name, "v"])
 
 
-@pytest.mark.parametrize("name", ["", "Unnamed: 0", "unnamed: 12", "index", "Row", "row_nr", "ID", "passengerId", "nr"])
+@pytest.mark.parametrize(
+    "name", ["", "Unnamed: 0", "Unnamed: 0.1", "unnamed: 12", "index", "Row", "row_nr", "ID", "passengerId", "nr"]
+)
 def test_a_counting_column_without_a_name_of_its_own_is_left_out_of_short_tables_too(name: str) -> None:
     for cells in (np.arange(10), np.arange(1, 11), np.arange(10)[::-1], np.arange(10.0) + 5):
         assert left_out(cells, name)
@@ -70,7 +72,9 @@ def test_what_is_left_out_is_said_and_something_stays() -> None:
         "Unnamed: 0: left out of the inputs, for it counts the rows; `values` takes it in.",
         "session: left out of the inputs, for it is a text of its own in every row; `values` takes it in.",
     ]
-    assert input_columns(frame.rename(columns={"Unnamed: 0": "v1"})[["v1"]], ["v1"], "own.csv", []) == ["v1"]
+    alone: list[str] = []
+    assert input_columns(frame.rename(columns={"Unnamed: 0": "v1"})[["v1"]], ["v1"], "own.csv", alone) == ["v1"]
+    assert alone == ["v1: it counts the rows, and stays only because there is no other input."]
     with pytest.raises(DataError, match=r"own\.csv: should have a column to learn from beside row numbers and ids"):
         input_columns(frame, ["Unnamed: 0", "session"], "own.csv", notes)
 

@@ -70,7 +70,8 @@ class Gaps:
 
 def spans(rows: Bool[Tensor, " R"], starts: Int[Tensor, " n"], length: int) -> Int[Tensor, " n"]:
     """How many of the `length` rows from each start on are marked."""
-    sums = torch.cat([torch.zeros(1, dtype=torch.int64), rows.long().cumsum(0)])
+    counts = rows.long().cumsum(0)
+    sums = torch.cat([counts.new_zeros(1), counts])
     return sums[starts + length] - sums[starts]
 
 

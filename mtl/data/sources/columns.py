@@ -12,7 +12,7 @@ import pandas as pd
 
 from mtl.errors import DataError
 
-UNNAMED = re.compile(r"\s*(unnamed:? ?[0-9]+(_level_[0-9]+)?)?\s*", re.IGNORECASE)
+UNNAMED = re.compile(r"\s*(unnamed:? ?[0-9]+(\.[0-9]+)?(_level_[0-9]+)?)?\s*", re.IGNORECASE)
 """A header without a name, also as pandas reads and writes it."""
 ID_NAME = re.compile(
     r"(.*[\s_.\-])?(id|uid|uuid|guid|oid|key|pk|nr|index|idx|ix|row|rows|row[\s_.\-]?(id|nr|no|num|number|index|names?)"
@@ -156,7 +156,9 @@ def input_columns(
                 f"{where}: should have a column to learn from beside row numbers and ids, found `{column}`, of which "
                 f"{left_out[column].reason}; {remedy}."
             )
-        left_out = {column: verdict for column, verdict in left_out.items() if column not in kept}
+        for column in kept:
+            verdict = left_out.pop(column)
+            notes.append(f"{column}: {verdict.reason}, and stays only because there is no other input.")
     for column, verdict in left_out.items():
         name = column.strip() or "the column without a name"
         notes.append(f"{name}: left out of the inputs, for {verdict.reason}; {remedy}.")
