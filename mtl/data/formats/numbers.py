@@ -12,6 +12,9 @@ from mtl.data.formats.table import Table
 from mtl.data.formats.text_table import raw_rows
 from mtl.errors import DataError, shown
 
+FIRST_ROWS = 2000
+"""Rows in which it is looked for first what points of a file mean."""
+
 
 def number_column(table: Table, column: str) -> np.ndarray:
     """The column as float64 [R], NaN where a cell is empty or a marker of a missing value.
@@ -89,16 +92,16 @@ def ask_about_points(table: Table) -> None:
         return
     floats = [name for name in table.number_columns if name in table.frame.columns
               and pd.api.types.is_float_dtype(table.frame[name])]  # fmt: skip
+    if not floats or _settled(raw_rows(table.text, floats, FIRST_ROWS)):
+        return  # As in most files.
     if any(_has_other_decimals(table.frame[name].to_numpy()) for name in floats):
         return
     doubtful = [name for name in floats if bool((np.abs(table.frame[name].dropna() % 1) > 0).any())]
     if not doubtful:
         return
     cells = raw_rows(table.text, floats)
-    for name in floats:
-        pointed = cells[name].str.contains(".", regex=False, na=False)
-        if not bool(cells[name][pointed].str.strip().str.fullmatch(r"[+-]?[1-9][0-9]{0,2}\.[0-9]{3}").all()):
-            return
+    if _settled(cells):
+        return
     for name in doubtful:
         doubted = cells[name].str.contains(".", regex=False, na=False).to_numpy()
         whole = cells[name].str.strip().str.fullmatch(r"[+-]?[0-9]{1,3}", na=False).to_numpy()
@@ -111,6 +114,15 @@ def ask_about_points(table: Table) -> None:
                 f"{table.at(row, name)}: {number} {may_be}, and no other number of the file tells: {remedy}."
             )
         table.notes.append(f"{name}: {number} was read with three decimals; it {may_be}: {remedy} if it is known.")
+
+
+def _settled(cells: pd.DataFrame) -> bool:
+    """True when a number has a point with other than three digits behind it, or more than three or a 0 before it."""
+    for name in cells.columns:
+        pointed = cells[name].str.contains(".", regex=False, na=False)
+        if not bool(cells[name][pointed].str.strip().str.fullmatch(r"[+-]?[1-9][0-9]{0,2}\.[0-9]{3}").all()):
+            return True
+    return False
 
 
 def _has_other_decimals(values: np.ndarray) -> bool:

@@ -14,6 +14,8 @@ from mtl.errors import DataError, shown
 
 COMMENTS = b"#%!"
 NEWLINE = 10
+CHUNK = 1 << 20
+"""Bytes that are searched for line ends at a time."""
 MOST_SHORT = 1000
 """Rows without a last cell that are looked at."""
 MOST_LAST = 5
@@ -58,7 +60,7 @@ def note_short_rows(table: Table) -> None:
     suspects = np.flatnonzero(table.frame.iloc[:, -1].isna().to_numpy())[:MOST_SHORT]
     if not len(suspects) or b'"' in file.data or not file.form.plain or b"\n" not in file.data:
         return
-    ends = np.flatnonzero(np.frombuffer(file.data, np.uint8, offset=file.body) == NEWLINE) + file.body
+    ends = _line_ends(file.data, file.body, int(suspects[-1]) + 1)
     starts = np.concatenate([[file.body], ends + 1])
     short = []
     for row in suspects:
@@ -71,6 +73,16 @@ def note_short_rows(table: Table) -> None:
             f"{table.path}: {many}{len(short)} rows have fewer cells than the {len(file.names)} columns, the first in "
             f"line {table.lines[short[0]]}: cells are taken to be missing at their end."
         )
+
+
+def _line_ends(data: bytes, start: int, count: int) -> np.ndarray:
+    """Places of the first line ends [at least `count`, or all of them] from a byte on."""
+    parts, held = [np.empty(0, dtype=np.int64)], 0
+    while held < count and start < len(data):
+        size = min(CHUNK, len(data) - start)
+        parts.append(np.flatnonzero(np.frombuffer(data, np.uint8, size, start) == NEWLINE) + start)
+        held, start = held + len(parts[-1]), start + size
+    return np.concatenate(parts)
 
 
 def _check_units(table: Table) -> None:
