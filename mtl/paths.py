@@ -56,6 +56,15 @@ class RunPath:
         return self.stage if alone else f"{self.stage}@{self.name}"
 
 
+def project_folder(root: Path) -> Path:
+    """The project folder: `dvc exp run --temp` works in a copy under .dvc/tmp/exps, which vanishes."""
+    here = root.resolve()
+    for folder in here.parents:
+        if folder.parts[-3:] == (".dvc", "tmp", "exps"):
+            return folder.parents[2]
+    return here
+
+
 def baseline_folder(task: str) -> Path:
     """Folder of all single-task runs of a task."""
     return Path("outputs", "baseline", task)

@@ -31,11 +31,14 @@ def check(config: Config, targets: list[str], root: Path = Path()) -> None:
     """
     if not (root / DVC_FILE).exists():
         raise UserError(f"{DVC_FILE} is missing; run this from the project's folder.")
-    stages: dict[str, Any] = read_yaml(root / DVC_FILE)["stages"]
+    content = read_yaml(root / DVC_FILE)
+    if not isinstance(content, dict) or not isinstance(content.get("stages"), dict):
+        raise UserError(f"{DVC_FILE} should hold `stages`, found none: `git checkout {DVC_FILE}` brings it back.")
+    stages: dict[str, Any] = content["stages"]
     params: dict[str, Any] = read_yaml(root / PARAMS)
     _check_targets(targets, stages, params, root)
     check_written_out(config, root)
-    _check_files(config, root)
+    _check_files(config, targets, root)
     check_plugins(config, root)
 
 
@@ -83,11 +86,17 @@ def check_written_out(config: Config, root: Path = Path()) -> None:
     )
 
 
-def _check_files(config: Config, root: Path) -> None:
-    """A raw file that was changed in place: DVC looks at the manifest alone, and would call its results up to date."""
+def _check_files(config: Config, targets: list[str], root: Path) -> None:
+    """A raw file that was changed in place: DVC looks at the manifest alone, and would call its results up to date.
+
+    Files of sources that no target needs are not asked for: every stage but `prepare@SOURCE` needs all."""
     from mtl.data.files.verify import verify
 
+    alone = {target.removeprefix("prepare@").removeprefix("data/prepared/").rstrip("/") for target in targets}
+    asked = alone if alone and alone <= set(config.prepare.sources) else set(config.prepare.sources)
     for name, source in config.prepare.sources.items():
+        if name not in asked:
+            continue
         verify(name, source, root)  # Says how to register or fetch it.
 
 
@@ -122,7 +131,12 @@ def check_shared(stages: list[str], root: Path = Path()) -> None:
         UserError: a stage has not run, or with other settings.
     """
     params: dict[str, Any] = read_yaml(root / PARAMS)
-    lock: dict[str, Any] = read_yaml(root / LOCK) if (root / LOCK).exists() else {"stages": {}}
+    try:
+        held = read_yaml(root / LOCK) if (root / LOCK).exists() else {}
+    except ConfigError:
+        held = {}  # Damaged: `mtl repro` sets it aside.
+    known = held.get("stages") if isinstance(held, dict) else None
+    lock: dict[str, Any] = {"stages": known if isinstance(known, dict) else {}}
     for stage in stages:
         if stage not in lock["stages"]:
             raise UserError(f"{stage} has not run, and trials share what it makes: run `mtl repro {stage}` first.")

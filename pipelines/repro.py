@@ -21,6 +21,7 @@ import psutil
 from mtl import tracking
 from mtl.config import PARAMS, Config, load_config
 from mtl.errors import EXIT_CODE, speak_plainly
+from mtl.files import replace_text
 from mtl.paths import VERDICTS
 from mtl.results.verdicts import Verdicts
 from pipelines import preflight
@@ -165,9 +166,8 @@ def allow_without_git(root: Path) -> None:
     if any((folder / ".git").exists() for folder in [root.resolve(), *root.resolve().parents]):
         return
     local = root / ".dvc" / "config.local"
-    if not local.exists():
-        local.parent.mkdir(exist_ok=True)
-        local.write_text("[core]\n    no_scm = true\n", encoding="utf-8")
+    if not local.exists() or not local.stat().st_size:
+        replace_text(local, "[core]\n    no_scm = true\n")
 
 
 class _Reason(logging.Handler):
@@ -217,6 +217,9 @@ def _causes(record: logging.LogRecord) -> list[str]:
 def _dvc(arguments: list[str]) -> int:
     from dvc.cli import main
 
+    from pipelines.dvc_files import guard
+
+    guard(Path())
     reason = _Reason()
     logger = logging.getLogger("dvc")
     for handler in logger.handlers:

@@ -6,6 +6,7 @@ from pathlib import Path
 from mtl.checks import one_of
 from mtl.config import Source
 from mtl.data.build import read_source
+from mtl.data.files.borrowed import borrow
 from mtl.data.files.verify import verify
 from mtl.data.inputs.every import input_of
 from mtl.data.loading.remarks import class_remarks
@@ -20,6 +21,7 @@ SECTIONS = ("prepare",)
 def prepare(sources: dict[str, Source], name: str, root: Path = Path(".")) -> SourceData:
     """Checks the raw files of source `name`, reads them, and writes data/prepared/NAME."""
     one_of("prepare.sources", name, sources, ConfigError)
+    borrow(name, root)
     hashes = verify(name, sources[name], root)
     prepared = read_source(name, sources[name], root)
     write_prepared(prepared, root / PREPARED / name, hashes)

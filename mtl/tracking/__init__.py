@@ -24,7 +24,7 @@ from mtl.tracking.moved import tell_moved
 from mtl.tracking.owner import current_owner
 from mtl.tracking.spool import Answer, spool_of, wait_for
 from mtl.tracking.study_records import study_names
-from mtl.tracking.words import SLOW, warning
+from mtl.tracking.words import SLOW, remedy, warning
 
 __all__ = [
     "Published", "TrackerError", "open_database", "publish", "publish_stage", "publish_study", "resolve_uri",
@@ -180,7 +180,8 @@ def open_database(config: Config, root: Path = Path()) -> str:
             tell_moved(uri, root)
             return open_store(uri, config.tracking.experiment, lambda: None).experiment_id
     except UNREACHABLE as error:
-        raise TrackerError(f"MLflow at {without_password(uri)} cannot be used: {reason(error)}.") from error
+        why = reason(error)
+        raise TrackerError(f"MLflow at {without_password(uri)} cannot be used: {why}.{remedy(uri, why)}") from error
 
 
 def tell_problem(root: Path = Path(), of_others: bool = False) -> None:

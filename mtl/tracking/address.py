@@ -5,11 +5,13 @@ Every address of a SQLite file is built and taken apart here: SQLAlchemy decodes
 
 import os
 import re
+import sqlite3
 from pathlib import Path
 from urllib.parse import quote, unquote
 
 from mtl.config import Config
 from mtl.errors import ConfigError
+from mtl.paths import project_folder
 
 SCHEMES = ("sqlite", "postgresql", "mysql", "mssql", "http", "https")
 SQLITE = "sqlite:///"
@@ -82,15 +84,6 @@ def database_file(uri: str) -> Path | None:
     return None
 
 
-def project_folder(root: Path) -> Path:
-    """The project folder: `dvc exp run --temp` works in a copy under .dvc/tmp/exps, which vanishes."""
-    here = root.resolve()
-    for folder in here.parents:
-        if folder.parts[-3:] == (".dvc", "tmp", "exps"):
-            return folder.parents[2]
-    return here
-
-
 def vanishes(root: Path) -> bool:
     """True when a folder is a temporary workspace of DVC; its runs can only be published before DVC removes it."""
     return project_folder(root) != root.resolve()
@@ -99,3 +92,22 @@ def vanishes(root: Path) -> bool:
 def state_folder(root: Path) -> Path:
     """Folder of the mirror's own notes: requests, locks, what was published where, the publisher's log."""
     return project_folder(root) / ".mtl" / "tracking"
+
+
+def check_length(database: Path) -> None:
+    """Raises if a SQLite file is shorter than its head says, which SQLite finds at the page that is missing.
+
+    Args:
+        database: a file that was opened just now, so that what a kill had left half done is undone.
+
+    Raises:
+        sqlite3.DatabaseError: it was cut off.
+    """
+    with database.open("rb") as file:
+        head = file.read(100)
+    if len(head) < 100 or database.with_name(f"{database.name}-wal").exists():
+        return
+    page, pages = int.from_bytes(head[16:18], "big"), int.from_bytes(head[28:32], "big")
+    size = (1 << 16) if page == 1 else page
+    if head[24:28] == head[92:96] and database.stat().st_size < size * pages:
+        raise sqlite3.DatabaseError("database disk image is malformed: the file was cut off")

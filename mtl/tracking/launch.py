@@ -7,7 +7,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from mtl.tracking.address import project_folder
+from mtl.paths import project_folder
 from mtl.tracking.spool import LOCK, LOG_FILE, Spool, spool_of
 
 START = (

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from mlflow.entities import Run
 
 from mtl.config.budgets import budgets, counted
-from mtl.paths import VERDICTS
+from mtl.paths import VERDICTS, project_folder
 from mtl.results.sides import lost_sides, networks
 from mtl.results.study import Budgets
 from mtl.results.verdicts import Verdicts
-from mtl.tracking.address import database_file, project_folder
+from mtl.tracking.address import database_file
 from mtl.tracking.identity import digest, flat, resolved
 from mtl.tracking.job import Job
 from mtl.tracking.ledger import remember, shown_files, whole_state

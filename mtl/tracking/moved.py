@@ -11,7 +11,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-from mtl.tracking.address import database_file, project_folder
+from mtl.paths import project_folder
+from mtl.tracking.address import database_file
 
 LOG = logging.getLogger("mtl.tracking")
 ARTEFACTS = "mlartifacts"

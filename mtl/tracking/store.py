@@ -25,7 +25,7 @@ from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 from urllib3.exceptions import ResponseError
 
-from mtl.tracking.address import database_file, state_folder, without_password
+from mtl.tracking.address import check_length, database_file, state_folder, without_password
 from mtl.tracking.moved import ARTEFACTS, OWN_PLACE
 from mtl.tracking.points import Point
 from mtl.tracking.records import DataUsed
@@ -198,3 +198,4 @@ def _probe(database: Path) -> None:
         connection.execute("BEGIN IMMEDIATE")
         connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
         connection.execute("ROLLBACK")
+    check_length(database)

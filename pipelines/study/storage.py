@@ -5,10 +5,11 @@ it again and again, and what was cut off in the middle of a statement is done ag
 """
 
 import hashlib
+import sqlite3
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -22,7 +23,7 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from mtl.errors import UserError, shown
 from mtl.paths import TRIALS
-from mtl.tracking.address import misread, sqlite_address
+from mtl.tracking.address import check_length, misread, sqlite_address
 
 DATABASE = TRIALS / "studies.db"
 HEARTBEAT_SECONDS = 20
@@ -187,6 +188,8 @@ class Store:
             options = {"connect_args": {"timeout": BUSY_SECONDS}}
         for pause in (*ATTEMPTS, None):
             try:
+                if self.file is not None:
+                    _check_readable(self.file, self.url)
                 with self._creating(), warnings.catch_warnings():
                     warnings.simplefilter("ignore", ExperimentalWarning)  # Of the heartbeat.
                     return _Storage(
@@ -232,6 +235,24 @@ def _parsed(url: str | None, root: Path) -> URL:
     if kind == "sqlite" and (meant := misread(url, Path())) is not None:
         raise UserError(f"`--storage` means {parsed.database} as it stands; `%` and `?` of a path are escaped: {meant}")
     return parsed.set(drivername="postgresql+psycopg") if parsed.drivername == "postgresql" else parsed
+
+
+def _check_readable(file: Path, url: URL) -> None:
+    """Raises a UserError for a SQLite file that something has cut off or overwritten."""
+    try:
+        if file.is_file():
+            with closing(sqlite3.connect(file)) as connection:
+                connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+            check_length(file)
+    except sqlite3.OperationalError:
+        return  # Who opens it for writing says it.
+    except sqlite3.DatabaseError as error:
+        old = f"{file.name}.damaged"
+        raise UserError(
+            f"`--storage` {url!r} cannot be reached: {error}. If it held studies, rename it to {old}; `sqlite3 {old} "
+            f".recover | sqlite3 {file.name}` saves the trials that can still be read, and without it `mtl tune` "
+            "starts anew (studies/NAME/study.json keeps what the trials came to: copy it first)."
+        ) from None
 
 
 def _reason(error: Exception) -> str:

@@ -211,6 +211,35 @@ def test_add_copies_registers_and_verifies(root: Path, tmp_path: Path) -> None:
     assert verify("mine", source, root) == {"my file.csv": sha(OTHER)}
 
 
+def test_a_second_file_of_the_same_name_is_kept_under_its_sources_name(root: Path, tmp_path: Path) -> None:
+    for folder, text in (("a", TEXT), ("b", OTHER), ("c", TEXT)):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "data.csv").write_bytes(text)
+        for _ in range(2):
+            add(folder, [tmp_path / folder / "data.csv"], root)
+    places = {"a": "data.csv", "b": "b/data.csv", "c": "c/data.csv"}
+    for name, place in places.items():
+        source = SeriesSource(kind="series", path=f"data/raw/{place}")
+        assert verify(name, source, root) == {place: sha(OTHER if name == "b" else TEXT)}
+    add("a", [tmp_path / "b/data.csv"], root, replace=True)
+    newer = tmp_path / "newer.csv"
+    newer.write_bytes(b"newer")
+    add("b", [newer], root, replace=True)
+    held = {name: (root / "data/raw" / place).read_bytes() for name, place in places.items()}
+    assert held == {"a": OTHER, "b": b"newer", "c": TEXT}
+    # Shared by a project of an earlier version: a newer one of the second is not put in the first one's place.
+    write_manifest("d", Manifest(files={"data.csv": ManifestFile(sha256=[sha(OTHER)])}), root)
+    add("d", [tmp_path / "c/data.csv"], root, replace=True)
+    assert (root / "data/raw/data.csv").read_bytes() == OTHER and (root / "data/raw/d/data.csv").read_bytes() == TEXT
+    # A folder stays together, and so do the two files of an archive.
+    (tmp_path / "x").mkdir()
+    (tmp_path / "y/x").mkdir(parents=True)
+    for path in ("x/1", "y/x/1", "y/x/2"):
+        (tmp_path / path).write_text(path)
+    add("e", [tmp_path / "x"], root)
+    assert set(add("f", [tmp_path / "y/x"], root).files) == {"f/x/1", "f/x/2"}
+
+
 def test_add_takes_the_place_of_a_known_file(root: Path, tmp_path: Path) -> None:
     known(root, toy_csv=[TEXT])
     own = tmp_path / "download(1).csv"

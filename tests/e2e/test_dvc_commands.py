@@ -1,11 +1,12 @@
 """The commands that a DVC user types, on a project that has run."""
 
 import json
+from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
 
-from tests.e2e.project import Project, settings
+from tests.e2e.project import Project, own_csv, own_settings, settings
 
 pytestmark = pytest.mark.thorough
 
@@ -45,3 +46,20 @@ def test_an_experiment_in_a_temporary_workspace(workspace: Project) -> None:
     runs = client.search_runs([experiment.experiment_id], "tags.stage = 'pipeline'")
     assert [run.data.params["finetune.methods.joint.lambda"] for run in runs] == ["0.9"]
     assert runs[0].data.tags["execution"] == "more-labels"
+
+
+def test_raw_data_in_a_temporary_workspace_and_of_one_source_alone(own: Project, tmp_path: Path) -> None:
+    """Raw files are in no commit, and DVC copies what git holds; the file of another source is nobody's matter."""
+    place = own.copy(tmp_path / "project")
+    (tmp_path / "other.csv").write_text(own_csv())
+    place.mtl("data", "add", "other", str(tmp_path / "other.csv")).well()
+    params = own_settings()
+    params["prepare"]["sources"]["other"] = params["prepare"]["sources"]["mine"] | {"path": "data/raw/other.csv"}
+    place.use(params)
+    place.commit()
+    done = place.dvc("exp", "run", "--temp", "-S", "+prepare.sources.mine.on_missing=interpolate", "prepare@mine")
+    assert done.code == 0 and done.ran == ["prepare@mine"], done.out + done.err
+    (place.root / "data/raw/other.csv").unlink()
+    place.mtl("repro", "prepare@mine").well()
+    refused = place.mtl("repro", "index")
+    assert refused.code == 2 and "data/raw/other.csv is missing" in refused.err

@@ -60,6 +60,14 @@ def overwritten(file: Path) -> Iterator[None]:
 
 
 @contextmanager
+def cut_off(file: Path) -> Iterator[None]:
+    content = file.read_bytes()
+    file.write_bytes(content[: len(content) // 2])
+    yield
+    file.write_bytes(content)
+
+
+@contextmanager
 def replaced_by_a_folder(file: Path) -> Iterator[None]:
     away = file.rename(file.with_name("away"))
     file.mkdir()
@@ -124,6 +132,11 @@ def test_sync_and_ui_say_what_is_wrong(local: Config, root: Path, tmp_path: Path
         assert failed.problem is not None and "file is not a database" in failed.problem
         with pytest.raises(TrackerError, match="cannot be used: file is not a database"):
             open_database(local, root)
+    with cut_off(tmp_path / "store/mlflow.db"):
+        failed = sync(local, root)
+        assert failed.problem is not None and "is malformed. Rename mlflow.db to" in failed.problem
+    (tmp_path / "store/mlflow.db").rename(tmp_path / "store/mlflow.db.damaged")
+    assert sync(local, root).new == RUNS, "the remedy"
 
 
 @pytest.mark.slow

@@ -19,9 +19,10 @@ def add(name: str, files: Sequence[Path], root: Path, replace: bool = False) -> 
     A `_TRAIN.ts` brings its `_TEST.ts`; a folder brings every file in it. For a known set, a file of the name of one of
     its files takes that one's place, and its hash is accepted as well; if the set has one file only, the same
     ending is enough. Files of a known set that lie in data/raw/ already need not be named, nor the others of one's own
-    set when only files of it are given. No files: an empty manifest, as a synthetic source needs it. `replace`: a file
-    of that name in data/raw/ may be another one so far, and a file of another name takes the place of a source's only
-    one.
+    set when only files of it are given. A file whose name another source has taken in data/raw/ goes to
+    data/raw/NAME/, so that two different `data.csv` are two files. No files: an empty manifest, as a synthetic source
+    needs it. `replace`: a file of that name in data/raw/ may be another one so far, and a file of another name takes
+    the place of a source's only one.
 
     Raises:
         DataError: a file is missing, is a link, is none of a known set's, would overwrite another file in data/raw/
@@ -60,6 +61,11 @@ def add(name: str, files: Sequence[Path], root: Path, replace: bool = False) -> 
             pairs = _in_place_of_old(name, pairs, list(old.files))
         if {relative for _, relative in pairs} <= set(old.files):
             entries = dict(old.files)  # Some of its files, registered anew.
+    if old is None or not old.known:
+        held = {} if old is None else old.files
+        pairs = _beside_others(name, pairs, list(held), root)
+        if pairs and {relative for _, relative in pairs} <= set(held):
+            entries = dict(held)
     _check_places(pairs, raw, replace)
     read_origins(name, root)  # Damage there is found before anything is copied.
     origins = {}
@@ -76,6 +82,36 @@ def add(name: str, files: Sequence[Path], root: Path, replace: bool = False) -> 
         write_manifest(name, manifest, root)
         record_origins(name, origins, root)
     return manifest
+
+
+def _beside_others(name: str, pairs: list[tuple[Path, str]], held: list[str], root: Path) -> list[tuple[Path, str]]:
+    """The pairs with files whose place is another source's moved below a folder of the source's name.
+
+    Args:
+        name: of the source.
+        pairs: file → path below data/raw/.
+        held: paths that the source has already.
+        root: folder of the project.
+    """
+    raw = root / RAW
+    others: set[str] = set()
+    for path in raw.glob("*.json"):
+        manifest = read_manifest(path.stem, root) if path.stem != name else None
+        if manifest is not None:
+            others |= {file.casefold() for file in manifest.files if not manifest.known or (raw / file).exists()}
+
+    def is_taken(source: Path, relative: str) -> bool:
+        if relative.casefold() not in others or source.resolve() == (raw / relative).resolve():
+            return False  # Free, or registered where it lies.
+        return (
+            relative not in held or not (raw / relative).is_file() or file_sha256(raw / relative) != file_sha256(source)
+        )
+
+    def own(relative: str) -> str:
+        return f"{name}/{relative}"
+
+    any_taken = any(is_taken(source, relative) for source, relative in pairs)
+    return [(source, own(relative) if own(relative) in held or any_taken else relative) for source, relative in pairs]
 
 
 def _in_place_of_old(name: str, pairs: list[tuple[Path, str]], held: list[str]) -> list[tuple[Path, str]]:

@@ -71,6 +71,19 @@ def test_a_server_that_is_away_is_asked_a_few_times(tmp_path: Path, monkeypatch:
 
 @pytest.mark.thorough
 @pytest.mark.skipif(sys.platform != "linux", reason="workers are forked on Linux only")
+def test_a_file_that_was_cut_off_or_overwritten_tells_how_to_save_its_trials(tmp_path: Path) -> None:
+    Store(None, tmp_path).close()
+    file = tmp_path / ".mtl/studies/studies.db"
+    whole = file.read_bytes()
+    for damaged in (whole[: len(whole) // 2], b"?" * 100 + whole[100:], whole[:-1]):
+        file.write_bytes(damaged)
+        with pytest.raises(UserError, match=r"studies\.db cannot be reached: .*rename it to studies\.db\.damaged;"):
+            Store(None, tmp_path)
+        assert file.read_bytes() == damaged
+    file.write_bytes(whole)
+    Store(None, tmp_path).close()
+
+
 @pytest.mark.parametrize("kind", [pytest.param("sqlite", marks=pytest.mark.slow), "postgresql"])
 def test_kills_and_an_interrupt_lose_and_repeat_no_trial(root: Path, kind: str, request: pytest.FixtureRequest) -> None:
     url = request.getfixturevalue("postgres").url if kind == "postgresql" else None
