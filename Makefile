@@ -73,7 +73,7 @@ test-slow: $(VENV)/.installed-dev
 
 # Older releases warn of the newer ones that they meet: here alone a warning is no error.
 test-lowest: .venv-lowest/.installed
-	PATH="$(CURDIR)/.venv-lowest/bin:$$PATH" .venv-lowest/bin/python -m pytest -n 2 -W default $(VERSIONS_TESTS) $(PYTEST_ARGS)
+	PATH="$(CURDIR)/.venv-lowest/bin:$$PATH" .venv-lowest/bin/python -m pytest -n 2 -m 'not slow' -W default $(VERSIONS_TESTS) $(PYTEST_ARGS)
 
 .venv-lowest/.installed: pyproject.toml tests/tools/lowest.py
 	$(PYTHON) -m venv --clear .venv-lowest
@@ -82,7 +82,7 @@ test-lowest: .venv-lowest/.installed
 	@touch $@
 
 test-newest: .venv-newest/.installed
-	PATH="$(CURDIR)/.venv-newest/bin:$$PATH" .venv-newest/bin/python -m pytest -n 2 -W default $(VERSIONS_TESTS) $(PYTEST_ARGS)
+	PATH="$(CURDIR)/.venv-newest/bin:$$PATH" .venv-newest/bin/python -m pytest -n 2 -m 'not slow' -W default $(VERSIONS_TESTS) $(PYTEST_ARGS)
 
 .venv-newest/.installed: pyproject.toml
 	$(PYTHON) -m venv --clear .venv-newest

@@ -1,6 +1,6 @@
 """How many small faults of mtl/ no test notices: mutants, drawn by a seed, against the tests that reach their lines.
 
-    python -m tests.tools.mutants                                        # 60 mutants of mtl/, every quick test: hours
+    python -m tests.tools.mutants                                   # 60 mutants of mtl/, every test but the slow: hours
     python -m tests.tools.mutants --only mtl/balancing --tests tests/balancing --count 12
     python -m tests.tools.mutants --contexts reached.sqlite                   # with the contexts of an earlier call
 
@@ -30,6 +30,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import coverage
+import pytest
 
 from tests.tools.contexts import SETTINGS
 from tests.tools.mutations import Mutant, mutants
@@ -37,6 +38,7 @@ from tests.tools.mutations import Mutant, mutants
 PROJECT = Path(__file__).resolve().parent.parent.parent
 PROCESSES = ("tests/e2e/", "tests/benchmarks/", "tests/pipelines/")
 """Where tests start processes, which is slow."""
+PYTEST = ("-m", "pytest", "-q", "-m", "not slow", "-p", "no:cacheprovider")
 
 
 def copy_project(target: Path) -> None:
@@ -75,8 +77,8 @@ def note_contexts(root: Path, data: Path, tests: Sequence[str]) -> int:
     """Runs the tests once and writes which of them reach which line; returns the exit code of pytest."""
     with tempfile.TemporaryDirectory() as settings:
         surroundings = _surroundings() | {SETTINGS: settings, "COVERAGE_FILE": str(data)}
-        command = [sys.executable, "-m", "coverage", "run", "-m", "pytest", "-q", "-p", "tests.tools.contexts"]
-        code = subprocess.run([*command, "-p", "no:cacheprovider", *tests], cwd=root, env=surroundings).returncode
+        command = [sys.executable, "-m", "coverage", "run", *PYTEST, "-p", "tests.tools.contexts", *tests]
+        code = subprocess.run(command, cwd=root, env=surroundings).returncode
         combine = [sys.executable, "-m", "coverage", "combine", "--quiet"]
         subprocess.run(combine, cwd=root, env=surroundings, check=True)
     return code
@@ -87,15 +89,14 @@ def _surroundings() -> dict[str, str]:
     return os.environ | {"PYTHONDONTWRITEBYTECODE": "1"}
 
 
-def tests_of(mutant: Mutant, root: Path, data: coverage.CoverageData) -> list[str]:
-    """The tests that reach the lines of a mutant, those that start no processes first."""
-    [measured] = [name for name in data.measured_files() if Path(name).resolve() == (root / mutant.file).resolve()] or [
-        ""
-    ]
-    by_line = data.contexts_by_lineno(measured) if measured else {}
-    lines = range(mutant.line, mutant.end_line + 1)
-    reached = {test for line in lines for test in by_line.get(line, []) if test}
-    return sorted(reached, key=lambda test: (test.startswith(PROCESSES), test))
+def tests_of(mutant: Mutant, data: coverage.CoverageData) -> list[str]:
+    """The tests that reach the lines of a mutant, in any copy of the project, those that start no processes first."""
+    reached: set[str] = set()
+    for name in data.measured_files():
+        if Path(name).as_posix().endswith(f"/{mutant.file}"):
+            by_line = data.contexts_by_lineno(name)
+            reached.update(*(by_line.get(line, []) for line in range(mutant.line, mutant.end_line + 1)))
+    return sorted(reached - {""}, key=lambda test: (test.startswith(PROCESSES), test))
 
 
 def survives(mutant: Mutant, root: Path, tests: Sequence[str], limit: float) -> bool:
@@ -103,14 +104,15 @@ def survives(mutant: Mutant, root: Path, tests: Sequence[str], limit: float) -> 
     file = root / mutant.file
     source = file.read_bytes()
     file.write_bytes(mutant.apply(source))
-    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-p", "no:randomly", *tests]
+    command = [sys.executable, *PYTEST, "-x", *tests]
     try:
         done = subprocess.run(command, cwd=root, env=_surroundings(), capture_output=True, timeout=limit, check=False)
     except subprocess.TimeoutExpired:
         return False
     finally:
         file.write_bytes(source)
-    return done.returncode == 0
+    assert done.returncode != pytest.ExitCode.NO_TESTS_COLLECTED, done.stdout.decode()
+    return done.returncode == pytest.ExitCode.OK
 
 
 def main() -> int:
@@ -137,7 +139,7 @@ def main() -> int:
         data.read()
         rows = []
         for number, mutant in enumerate(draw(root, asked.only, asked.count, asked.seed), 1):
-            tests, begun = tests_of(mutant, root, data), time.monotonic()
+            tests, begun = tests_of(mutant, data), time.monotonic()
             fate = "unreached" if not tests else "survived" if survives(mutant, root, tests, asked.limit) else "noticed"
             rows.append({**asdict(mutant), "fate": fate, "tests": len(tests)})
             place = f"{mutant.file}:{mutant.line}"
