@@ -101,9 +101,12 @@ class Forecasts:
         return known[task]
 
     def _whole(self, spec: TaskSpec, form: RowsForm) -> bool:
-        """Says whether training and validation have windows enough whose rows ahead were all measured."""
-        counts = (_windows(part_of(self.data, spec.name, split), form.horizon) for split in ("train", "val"))
-        return all(count >= FEWEST for count in counts)
+        """Says whether training and validation have windows enough whose rows ahead were all measured, or no gaps."""
+        splits: tuple[Split, ...] = ("train", "val")
+        for pool in (part_of(self.data, spec.name, split) for split in splits):
+            if pool.samples.complete(form.horizon, None) is not None and _windows(pool, form.horizon) < FEWEST:
+                return False
+        return True
 
     def _joint(self, spec: TaskSpec) -> bool:
         """Says whether a map from all channels at once has windows enough; of one channel it is its own map."""
