@@ -51,6 +51,8 @@ def _path(location: tuple[int | str, ...], raw: Any) -> str:
     parts: list[str] = []
     here = raw
     for position, part in enumerate(location):
+        if str(part).startswith("function-"):
+            continue  # A member of a union that a validator wraps.
         last = position == len(location) - 1
         if isinstance(here, dict):
             if part in here:

@@ -228,3 +228,9 @@ def test_a_version_that_is_not_known_is_refused(version: object, message: str) -
 def test_a_file_without_a_version_has_the_first() -> None:
     raw = copy.deepcopy(DEFAULTS)
     assert parse_config(raw | {"version": 1}) == parse_config(raw)
+
+
+def test_a_setting_of_two_forms_is_named_without_the_names_of_our_checks() -> None:
+    source = {"kind": "series", "path": "data/raw/x.csv", "borders": [100, 200, 300]}
+    with pytest.raises(ConfigError, match=r"`prepare\.sources\.x\.borders` should be .*found \[100, 200, 300\]"):
+        parse_config({"prepare": {"sources": {"x": source}}})
