@@ -120,6 +120,9 @@ def bad_cells(draw: st.DrawFn) -> TableCase:
             values = values[:-1]  # A blank line at the end is no row.
         elif not is_number(cell):
             return TableCase("own.csv", _text(rows, section["separator"]).encode(), section, refused=True)
+        elif abs(float(cell)) > 1e14 * np.abs(values).max():
+            # So far outside the others that its z-score may be refused.
+            return TableCase("own.csv", _text(rows, section["separator"]).encode(), section)
         else:
             values[row - 1, column] = float(cell)
         section["on_constant"] = "keep"
