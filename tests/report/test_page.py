@@ -172,7 +172,7 @@ def test_what_the_verdicts_rest_on_is_said_where_it_stands(tmp_path: Path) -> No
         row |= level
     verdicts["margin"] = {"fault": 0.02}
     shown = write_report(config, typed(verdicts), tmp_path).read_text(encoding="utf-8")
-    assert "= LEVEL" in shown and "5 level" in shown
+    assert "= LEVEL" in shown and "5 are level" in shown
     assert "or lies within the margin of ±1 % (fault ±2 %) (LEVEL)" in shown
     assert "not known, " not in shown
     open_ = {"change": interval_json(2.0, 1.0, 3.0, 5), "verdict": verdict_json(open="seeds", seeds_needed=1024)}
