@@ -152,7 +152,10 @@ def test_years_of_other_calendars(year: int, tmp_path: Path) -> None:
 
 def test_gaps_are_told_in_the_right_unit(tmp_path: Path) -> None:
     text = "date,a\n" + "".join(f"2563-06-{1 + n + (n > 10):02d},{n}\n" for n in range(20))
-    assert series(tmp_path, text).notes == ["date: 1 of 19 steps differ from the usual 1 days 00:00:00."]
+    assert series(tmp_path, text).notes == [
+        "date: 1 of 19 steps differ from the usual 1 days 00:00:00, the longest is 2 days 00:00:00; windows run "
+        "across them."
+    ]
 
 
 @pytest.mark.parametrize(

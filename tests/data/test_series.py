@@ -184,7 +184,10 @@ def test_clock_changes_are_no_step_back(tmp_path: Path) -> None:
 def test_uneven_steps_are_noted(tmp_path: Path) -> None:
     lines = table().splitlines()
     prepared = read(tmp_path, "\n".join(lines[:4] + lines[5:]))
-    assert prepared.notes == ["date: 1 of 8 steps differ from the usual 0 days 01:00:00."]
+    assert prepared.notes == [
+        "date: 1 of 8 steps differ from the usual 0 days 01:00:00, the longest is 0 days 02:00:00; windows run "
+        "across them."
+    ]
 
 
 def test_blank_lines_at_the_end_are_no_rows(tmp_path: Path) -> None:
@@ -307,6 +310,11 @@ def test_a_class_missing_from_train_is_refused(tmp_path: Path) -> None:
     text = "x,y\n" + "".join(f"{n},{'late' if n > 7 else 'early' if n % 2 else 'other'}\n" for n in range(10))
     with pytest.raises(DataError, match=r"label `y`: class `late` is missing from the training part"):
         read(tmp_path, text, date=None, labels=["y"])
+    numbers = "x,y\n" + "".join(f"{n % 7},{n / 8}\n" for n in range(50))
+    with pytest.raises(
+        DataError, match=r"label `y` has 50 classes in 50 rows.* a number to predict belongs in `targets`"
+    ):
+        read(tmp_path, numbers, date=None, labels=["y"])
 
 
 def test_missing_and_unknown_files(tmp_path: Path) -> None:

@@ -254,6 +254,33 @@ def test_a_mark_of_ones_own(tmp_path: Path) -> None:
     assert prepared.values[3:8, 0].tolist() == [LOAD[3], LOAD[3], LOAD[5], LOAD[5], LOAD[7]]
 
 
+@pytest.mark.parametrize("written", ["\u2212{}", "\u2013 {}", "{}-", "{}\u2212", "({})"])
+def test_no_remedy_turns_the_sign_of_a_number(written: str, tmp_path: Path) -> None:
+    numbers = [-5.25 - n if n % 3 == 0 else 2.5 * n for n in range(ROWS)]
+    cells = [written.format(-number) if number < 0 else f"{number}" for number in numbers]
+    data = "date,load\n" + "".join(f"{stamp},{cell}\n" for stamp, cell in zip(STAMPS, cells, strict=True))
+    with pytest.raises(DataError, match=r"line 2, column `load`.*with a plain minus sign in front, '-5\.25'\.$"):
+        read(tmp_path, data, "own.csv")
+    plain = data
+    for number in numbers:
+        plain = plain.replace(f",{written.format(-number)}\n", f",{number}\n") if number < 0 else plain
+    assert read(tmp_path, plain, "own.csv").values[:, 0].tolist() == numbers
+
+
+def test_signs_beside_some_numbers_alone_are_not_just_taken_off(tmp_path: Path) -> None:
+    for sign in ("{}k", "<{}"):
+        cells = [sign.format(load) if n % 3 else f"{load}" for n, load in enumerate(LOAD)]
+        data = "date,load\n" + "".join(f"{stamp},{cell}\n" for stamp, cell in zip(STAMPS, cells, strict=True))
+        named = sign.format("")
+        with pytest.raises(
+            DataError, match=rf", while \d+ cells of the column are numbers without '{named}': write all"
+        ):
+            read(tmp_path, data, "own.csv")
+    whole = "date,load\n" + "".join(f"{stamp},{load} MW\n" for stamp, load in zip(STAMPS, LOAD, strict=True))
+    with pytest.raises(DataError, match=r"write the numbers of this column without 'MW', which `units` may tell"):
+        read(tmp_path, whole, "own.csv")
+
+
 def test_missing_labels(tmp_path: Path) -> None:
     states = ["on", "NA", "off", "?", "None", "-"] * 4
     lines = ["state", *states]

@@ -166,7 +166,10 @@ def test_time_since_1970_is_read_as_such(unit: Any, words: str, tmp_path: Path) 
     prepared = read(HOURS.as_unit(unit).asi8, tmp_path)
     assert prepared.notes == [f"date: time stamps were read as {words} since 1970."]
     gap = read(np.delete(HOURS.as_unit(unit).asi8, 7), tmp_path)
-    assert gap.notes[1] == "date: 1 of 8782 steps differ from the usual 0 days 01:00:00."
+    assert gap.notes[1] == (
+        "date: 1 of 8782 steps differ from the usual 0 days 01:00:00, the longest is 0 days 02:00:00; windows run "
+        "across them."
+    )
 
 
 @pytest.mark.parametrize("first", [0, 1, 2020, 10_101, 101_010, 20_200_101])

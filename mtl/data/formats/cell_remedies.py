@@ -20,6 +20,10 @@ WAYS = [Marks(decimal, thousands) for decimal, thousands in product(".,", [None,
 ROWS_TRIED = 20_000
 AFFIXED = re.compile(r"([^\d+\-.,]*)[+-]?\d[\d.,]*([^\d.,]*)")
 """A number with a sign of money or a unit."""
+MINUS = "\u2212\u2010\u2011\u2012\u2013\u2014\ufe63\uff0d"
+"""Signs that look like the minus sign of programs, and are none."""
+NEGATIVE = re.compile(rf"[{MINUS}] *(\d[\d.,]*)|(\d[\d.,]*) *[-{MINUS}]|\( *(\d[\d.,]*) *\)")
+"""A negative number with another sign in front, with a sign behind it, or in brackets as bookkeepers have it."""
 FEW = 3
 """Different texts in a column of numbers that may all stand for a missing value."""
 
@@ -37,8 +41,9 @@ def for_cell(table: Table, column: str, wrong: np.ndarray) -> str:
     return (
         _quotes(table, texts)
         or _marks(table, column, texts)
+        or _minus(texts)
         or _missing(table, cells, wrong, texts)
-        or _affix(texts)
+        or _affix(texts, int(cells.notna().sum()) - len(wrong))
         or ": empty the cell, or name the column in `labels` if it holds classes, in `id` if it tells the series of a "
         "long table apart."
     )
@@ -56,14 +61,28 @@ def _quotes(table: Table, texts: Sequence[str]) -> str:
     return f": blanks stand before its quotation mark: set `separator: {json.dumps(separator + ' ')}`."
 
 
-def _affix(texts: Sequence[str]) -> str:
-    """The remedy where a sign or a unit stands before or behind every number."""
+def _minus(texts: Sequence[str]) -> str:
+    """The remedy where negative numbers are written otherwise than with - in front."""
+    parts = [NEGATIVE.fullmatch(text.strip()) for text in texts]
+    if None in parts or not parts or parts[0] is None:
+        return ""
+    digits = next(group for group in parts[0].groups() if group)
+    return f": if it is a negative number, write it and its like with a plain minus sign in front, '-{digits}'."
+
+
+def _affix(texts: Sequence[str], plain: int) -> str:
+    """The remedy where a sign or a unit stands before or behind every number, or behind some beside `plain` others."""
     parts = [AFFIXED.fullmatch(text.strip()) for text in texts]
     affixes = {(part[1].strip(), part[2].strip()) for part in parts if part is not None}
     if None in parts or len(affixes) != 1:
         return ""
     affix = next(iter(affixes))
     signs = " and ".join(f"{text!r}" for text in affix if text)
+    if plain:
+        return (
+            f", while {plain:,} cells of the column are numbers without {signs}: write all as numbers of one unit, and "
+            "leave cells empty that are none."
+        )
     return f": write the numbers of this column without {signs}, which `units` may tell."
 
 

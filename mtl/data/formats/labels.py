@@ -55,6 +55,9 @@ def class_numbers(
             groups.setdefault(text if exact else _key(text), []).append(number)
     said = {text: number for number, text in enumerate(cleaned) if text in nothing and text.lower() not in ("", "nan")}
     left_out = {text: int(counts[number]) for text, number in said.items()}
+    empty = int((codes < 0).sum() + sum(counts[n] for n, text in enumerate(cleaned) if text.lower() in ("", "nan")))
+    if empty:
+        notes.append(f"{label}: {empty:,} of {len(codes):,} cells are empty and hold no label.")
     for text, count in left_out.items():
         notes.append(f"{label}: {count} cells {text!r} hold no label.")
     names = _names(groups, cleaned, counts)

@@ -7,7 +7,7 @@ n samples, B of a batch, C channels (or numbers of a row), F folds.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -22,6 +22,8 @@ from mtl.tasks.context import Oracle
 from mtl.types import SourceData, Split
 
 Data = TypeVar("Data", bound=SourceData, covariant=True)
+PARTS: dict[Split, str] = {"train": "train", "val": "validation", "test": "test"}
+"""Parts of the data in words."""
 Scaler = tuple[Float64[Tensor, " C"], Float64[Tensor, " C"]]
 """Mean and standard deviation of each channel over training samples."""
 
@@ -122,6 +124,10 @@ class Input(ABC, Generic[Data]):
     @abstractmethod
     def from_kept(cls, meta: dict[str, Any], tensors: dict[str, Tensor], common: dict[str, Any]) -> "Input[Any]":
         """The source as it was kept; `common` holds the fields that every source has."""
+
+    def remarks(self, masks: Mapping[Split, Bool[Tensor, " _"]]) -> list[str]:
+        """Sentences on the inputs that a reader of results should know; `masks` of the parts, as `masks` gives them."""
+        return []
 
     def masks(self, fold: int) -> dict[Split, Bool[Tensor, " _"]]:
         """Part → which places belong to it when `fold` is held out."""

@@ -11,6 +11,8 @@ from mtl.types import NO_LABEL, SourceData
 
 MAX_VALUE = 1e100
 """The squares of larger ones, of which a standard deviation is made, are no numbers of float64."""
+MANY_CLASSES = 20
+"""Classes up to which a label whose classes hardly repeat is none the less one."""
 
 
 def folds_problem(source: Input[SourceData]) -> str | None:
@@ -89,6 +91,13 @@ def _label(source: Input[SourceData], name: str, parts: bool) -> str | None:
         missing = torch.nonzero(counts == 0)
         if len(missing):
             held = f" when fold {fold} is held out" if data.folds > 1 else ""
+            labelled = int((label != NO_LABEL).sum())
+            if len(names) > MANY_CLASSES and 2 * len(names) > labelled:
+                return (
+                    f"label `{name}` has {len(names)} classes in {labelled} {place}s, and `{names[int(missing[0])]}` "
+                    f"is not among those of the training part{held}: a number to predict belongs in `targets` (task of "
+                    "`kind: regression`; `numbers` of own code), not among the labels."
+                )
             return (
                 f"label `{name}`: class `{names[int(missing[0])]}` is missing from the training part{held}, which "
                 f"should hold every class: {_other_parts(source, 'train')}, or give no sample that class."

@@ -5,6 +5,7 @@ A source is one flat z-scored tensor [R, C]; a sample is the row at which its wi
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -15,6 +16,7 @@ from torch import Tensor
 from mtl.config.inputs import WINDOWS, InputKind
 from mtl.config.tasks import Task
 from mtl.data.inputs.base import Input, Layout, Sampler, Samples, Scaler, part_of
+from mtl.data.inputs.channels import channel_remarks
 from mtl.data.inputs.contract import (
     MAX_VALUE,
     folds_problem,
@@ -155,6 +157,9 @@ class WindowsInput(Input[Prepared]):
         if p.borders is None and p.segments is None:
             raise DataError(f"{p.name}: has neither borders (a series) nor folds (stored windows).")
         return {split: rows_of(p, split) for split in SPLITS}
+
+    def remarks(self, masks: Mapping[Split, Bool[Tensor, " _"]]) -> list[str]:
+        return channel_remarks(self.data, masks)
 
     def _fit(self, fold: int) -> Scaler:
         train = self.masks(fold)["train"]

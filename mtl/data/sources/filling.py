@@ -11,6 +11,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from mtl.data.loading.notes import FILLED, STILL
 from mtl.errors import DataError
 
 PARTS = ("train", "validation", "test")
@@ -114,7 +115,7 @@ def _told(column: str, filled: list[int], left: int, gaps: Gaps) -> Iterator[str
     if any(filled):
         how = "repeat the last known one" if gaps.how == "ffill" else "are interpolated between the rows around them"
         where = ", ".join(f"{part} {count:,}" for part, count in zip(PARTS, filled, strict=True))
-        yield f"{column}: {sum(filled):,} missing values {how}, as inputs alone ({where})."
+        yield f"{column}: {sum(filled):,} missing values {how}, {FILLED} ({where})."
     if left:
         side = "before the first known one" if gaps.how == "ffill" else "before the first or after the last known one"
         yield f"{column}: {left:,} missing values {side} of a part are not filled; windows that read them are left out."
@@ -194,10 +195,7 @@ def frozen(values: np.ndarray, columns: Sequence[str], rows: Rows) -> list[str]:
         places = [part for part in (1, 2) if still[part][number] and len(parts[part]) >= FEWEST]
         if places:
             where = " and the ".join(f"{PARTS[part]} part ({np.nanmax(parts[part][:, number]):g})" for part in places)
-            notes.append(
-                f"{column}: never changes in the {where}, as the channel of a dead probe would: a forecast of it there "
-                "is no achievement."
-            )
+            notes.append(f"{column}: never changes in the {where}, {STILL}: a forecast of it there is no achievement.")
         else:
             notes += _final_stretch(column, values[:, number], rows)
     return notes

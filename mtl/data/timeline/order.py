@@ -245,8 +245,16 @@ def _note_gaps(timeline: Timeline, column: str, notes: list[str]) -> None:
     usual, times = np.unique(steps, return_counts=True)
     uneven = len(steps) - int(times.max())
     if uneven:
-        step = usual[times.argmax()]
-        shown = f"{step:g}" if timeline.unit is None else str(pd.Timedelta(float(step), unit=timeline.unit))
-        if timeline.unit is not None and timeline.when is not None and timeline.when.dtype == np.int64:
-            shown = str(pd.Timedelta(int(step), unit=timeline.unit))
-        notes.append(f"{column}: {uneven} of {len(steps)} steps differ from the usual {shown}.")
+        shown, longest = (_length(step, timeline) for step in (usual[times.argmax()], usual[-1]))
+        notes.append(
+            f"{column}: {uneven} of {len(steps)} steps differ from the usual {shown}, the longest is {longest}; "
+            "windows run across them."
+        )
+
+
+def _length(step: np.generic, timeline: Timeline) -> str:
+    """A step in words."""
+    if timeline.unit is None:
+        return f"{step:g}"
+    whole = timeline.when is not None and timeline.when.dtype == np.int64
+    return str(pd.Timedelta(int(step) if whole else float(step), unit=timeline.unit))
