@@ -153,7 +153,7 @@ class Project:
 
     def contents(self, *below: str) -> dict[str, str]:
         """Path → hash of every file of the folder (or below some paths in it), without caches and git's own."""
-        caches = {".git", ".dvc", "__pycache__"}
+        caches = {".git", ".dvc", ".mtl", "__pycache__"}
         tops = [self.root / path for path in below or (".",)]
         files = [path for top in tops for path in ([top] if top.is_file() else sorted(top.rglob("*")))]
         return {

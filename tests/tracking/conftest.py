@@ -1,6 +1,7 @@
 """A server and a proxy before it, results to publish, and what a test is told of warnings."""
 
 import logging
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,9 +16,17 @@ from tests.tracking.server import Proxy, Server
 @pytest.fixture(scope="session")
 def database(tmp_path_factory: pytest.TempPathFactory) -> str:
     """One database for all tests, since making one takes seconds; each test has its own experiment."""
-    uri = f"sqlite:///{tmp_path_factory.mktemp('store')}/mlflow.db"
+    folder = tmp_path_factory.mktemp("store")
+    uri = f"sqlite:///{folder / 'mlflow.db'}"
     open_database(make_config(uri, "first"), Path("/"))
+    shutil.copyfile(folder / "mlflow.db", folder / "empty.db")
     return uri
+
+
+@pytest.fixture(scope="session")
+def empty_database(database: str) -> Path:
+    """The same before any test wrote to it, with its first experiment alone: to be copied."""
+    return Path(database.removeprefix("sqlite:///")).with_name("empty.db")
 
 
 @pytest.fixture(scope="session")

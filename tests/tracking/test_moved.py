@@ -49,11 +49,11 @@ def config() -> Config:
 
 
 @pytest.fixture
-def published(tmp_path: Path, database: str, config: Config) -> Path:
+def published(tmp_path: Path, empty_database: Path, config: Config) -> Path:
     """A project in an odd folder whose runs are all in its database."""
     root = tmp_path / "100%25 #1?x=ü" / "project"
     write_results(root, config)
-    shutil.copyfile(database.removeprefix("sqlite:///"), root / "mlflow.db")
+    shutil.copyfile(empty_database, root / "mlflow.db")
     assert sync(config, root).new == RUNS
     assert sorted(path.name for path in tmp_path.iterdir()) == [root.parent.name], "nothing beside the project"
     return root
