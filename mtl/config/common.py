@@ -14,7 +14,10 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, allow_inf_nan=False)
 
 
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)]
+NAME_PATTERN = r"^[a-z][a-z0-9_]*$"
+TARGET_PATTERN = r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$"
+"""Something in a module, as `module:name`."""
+Name = Annotated[str, Field(pattern=NAME_PATTERN, max_length=60)]
 """The key of a source, task or method: it becomes a folder, a DVC stage and an MLflow metric."""
 
 PositiveInt = Annotated[int, Field(gt=0, strict=True)]

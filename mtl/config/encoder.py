@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar, Literal, get_args
 
 from pydantic import Field, JsonValue
 
-from mtl.config.common import DropRate, PositiveInt, Problem
+from mtl.config.common import TARGET_PATTERN, DropRate, PositiveInt, Problem
 from mtl.config.encoder_base import ClassificationHead, EncoderBase, wide
 from mtl.config.inputs import IMAGES, ROWS, WINDOWS, InputKind, Sample
 from mtl.config.window_encoders import LinearEncoder, RecurrentEncoder, RocketEncoder, TimeDartEncoder
@@ -83,7 +83,7 @@ class PythonEncoder(EncoderBase):
     widens: ClassVar[bool] = False
 
     kind: Literal["python"]
-    target: Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")]
+    target: Annotated[str, Field(pattern=TARGET_PATTERN)]
     width: PositiveInt | None = None
     """Numbers D that a plain network returns for a sample; null finds them out by a trial. Given to the target if it
     has a parameter of this name."""

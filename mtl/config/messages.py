@@ -4,9 +4,18 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from mtl.config.common import Section
+from mtl.config.common import NAME_PATTERN, TARGET_PATTERN, Section
 from mtl.config.schema import Config
+from mtl.config.table_file import COMMENT_PATTERN, SEPARATOR_PATTERN
 from mtl.errors import shown
+
+FORMS = {
+    NAME_PATTERN: "a name of small letters, digits and _, the first a letter",
+    TARGET_PATTERN: "written as module:name",
+    SEPARATOR_PATTERN: "1 to 8 ASCII characters other than a quotation mark, or whitespace",
+    COMMENT_PATTERN: "one ASCII character that is no letter, digit, blank or quotation mark",
+}
+"""Pattern → the form that it describes, in words."""
 
 
 def message_of(error: ValidationError, raw: Any, where: str) -> str:
@@ -35,6 +44,9 @@ def message_of(error: ValidationError, raw: Any, where: str) -> str:
             return f"{where}: `{path}` should be a section{hint}, found {shown(value)}."
         case "value_error":
             return f"{where}: `{path}`: {first['ctx']['error']!s}."
+        case "string_pattern_mismatch" if first["ctx"]["pattern"] in FORMS:
+            form = FORMS[first["ctx"]["pattern"]]
+            return f"{where}: `{path.removesuffix('.[key]')}` should be {form}, found {shown(value)}."
         case "too_short":
             least = first["ctx"]["min_length"]
             items = "item" if least == 1 else "items"

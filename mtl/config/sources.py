@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, Field, JsonValue, field_validator, model_validator
 
 from mtl.config.common import (
+    TARGET_PATTERN,
     Folds,
     Name,
     PositiveFraction,
@@ -278,7 +279,7 @@ class PythonSource(SourceBase):
     series), an `mtl.types.ImageSet`, or an `mtl.types.RowSet` (rows of numbers)."""
 
     kind: Literal["python"]
-    target: Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")]
+    target: Annotated[str, Field(pattern=TARGET_PATTERN)]
     path: str | None = None
     options: dict[str, JsonValue] = {}
     """Given to the target by name; plain values, lists and maps."""

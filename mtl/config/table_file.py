@@ -14,6 +14,8 @@ MISSING_NUMBERS = (
 """Cells of a column of numbers or of time stamps that hold nothing. None of them could be read as a number."""
 MISSING_TEXTS = ("", "NaN", "nan", "-nan", "NaT", "NA", "N/A", "n/a", "#N/A", "<NA>", "null", "NULL", "?")
 """Cells of a column of labels that hold nothing, unless `missing` names others; `None` and `-` may be classes."""
+SEPARATOR_PATTERN = r"^(?:[\t !#-~]{1,8}|whitespace)$"
+COMMENT_PATTERN = r"^[!#-/:-@\[-`{-~]$"
 WHITESPACE = "whitespace"
 """The `separator` of files whose columns are parted by any number of blanks and tabs."""
 
@@ -25,7 +27,7 @@ class TableFile(SourceBase):
     """File, relative to the project's folder."""
     encoding: str = "utf-8"
     """Encoding of a text file; a byte-order mark of UTF-8 is skipped."""
-    separator: Annotated[str, Field(pattern=r"^(?:[\t !#-~]{1,8}|whitespace)$")] = ","
+    separator: Annotated[str, Field(pattern=SEPARATOR_PATTERN)] = ","
     """ASCII characters or a tab between two cells, no quotation mark; `whitespace`: any number of blanks and tabs."""
     decimal: Literal[".", ","] | None = None
     """Decimal mark of numbers; null is a point, but numbers such as 1.234 among whole numbers are then asked about."""
@@ -39,7 +41,7 @@ class TableFile(SourceBase):
     """Names of the columns of a file whose first line is data already; null: the first line names them."""
     units_row: bool = False
     """True where the line below the names of the columns holds their units."""
-    comment: Annotated[str, Field(pattern=r"^[!#-/:-@\[-`{-~]$")] | None = None
+    comment: Annotated[str, Field(pattern=COMMENT_PATTERN)] | None = None
     """Character from which on a line is not read, outside quotes; a line that begins with it is no row."""
     missing: list[str] | None = None
     """Texts that stand for a missing value, beside an empty cell. In columns of numbers and time stamps they count in

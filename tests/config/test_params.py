@@ -93,7 +93,7 @@ WRONG: list[tuple[str, Callable[[Raw], None], str, str, str]] = [
     ("no seeds", _at("base.seeds", []), "base.seeds", "[]", "at least 1"),
     ("a seed twice", _at("base.seeds", [1, 1]), "base", "[1, 1]", "distinct"),
     ("a name that is no folder", _at("tasks.Fault-2", {"kind": "binary", "source": "sensors", "input_len": 48}),
-     "tasks.Fault-2", "Fault-2", "match pattern"),
+     "tasks.Fault-2", "Fault-2", "small letters, digits and _"),
     ("pretrained from nothing", _at("baseline.starts", [{"init": "pretrained"}]), "baseline.starts.0.init",
      "found 'pretrained'", "random while pretrain.objective is `none`"),
     ("no baseline from that start", _at(f"{METHODS}.joint.freeze", "encoder"), f"{METHODS}.joint",
@@ -234,3 +234,21 @@ def test_a_setting_of_two_forms_is_named_without_the_names_of_our_checks() -> No
     source = {"kind": "series", "path": "data/raw/x.csv", "borders": [100, 200, 300]}
     with pytest.raises(ConfigError, match=r"`prepare\.sources\.x\.borders` should be .*found \[100, 200, 300\]"):
         parse_config({"prepare": {"sources": {"x": source}}})
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("Wärme", {}, r"`prepare\.sources\.Wärme` should be a name of small letters, digits and _, .* found 'Wärme'"),
+        (
+            "x",
+            {"separator": "¦"},
+            r"`prepare\.sources\.x\.separator` should be 1 to 8 ASCII .* whitespace, found '¦'",
+        ),
+        ("x", {"comment": "//"}, r"`prepare\.sources\.x\.comment` should be one ASCII character .* found '//'"),
+    ],
+)
+def test_forms_of_texts_are_told_in_words(key: str, value: dict[str, str], message: str) -> None:
+    raw = {"prepare": {"sources": {key: {"kind": "series", "path": "data/raw/x.csv"} | value}}}
+    with pytest.raises(ConfigError, match=message):
+        parse_config(raw)

@@ -59,7 +59,7 @@ def test_cells_that_hold_nothing_are_no_label() -> None:
     assert named == [None, "a", None, None, None, None, None, None, None, "None", "a"]
     assert names == ["None", "a"]
     assert "state: 1 cells 'NA' hold no label." in notes
-    assert "state: 5 of 11 cells are empty and hold no label." in notes
+    assert "state: 5 cells without a label." in notes
     assert classes_of("NA", "a", "", exact=True)[0] == ["NA", "a", None]
 
 

@@ -64,7 +64,7 @@ def test_how_a_source_was_read_is_told_beside_results_and_nothing_twice(tmp_path
         ["own:", "values"],
     ]
     assert "read as %d.%m.%y %H:%M" in told[0] and "the longest is 0 days 02:00:00" in told[1]
-    assert "1 of 95 cells are empty" in told[2] and "missing in a (" in told[3]
+    assert "state: 1 cells without a label." in told[2] and "missing in a (" in told[3]
     assert any("as inputs alone" in note for note in prepared.notes)
 
 

@@ -91,8 +91,14 @@ def test_stratified_folds_spread_every_class(counts: list[int], folds: int, seed
 def test_too_few_to_deal() -> None:
     with pytest.raises(DataError, match="3 folds need at least as many groups in train, found 2"):
         group_folds(np.array([1, 1, 2]), 3, 0, "here")
-    with pytest.raises(DataError, match="class `b` has 1 training samples, too few for 2 folds"):
+    with pytest.raises(DataError, match="class `b` has 1 training samples, too few for 2 folds; give it more"):
         stratified_folds(np.array([0, 0, 1]), ["a", "b"], 2, 0, "here")
+    with pytest.raises(DataError, match="class `a` has 2 training samples, too few for 3 folds; lower `folds`"):
+        stratified_folds(np.array([0, 0, 1, 1, 1]), ["a", "b"], 3, 0, "here")
+    with pytest.raises(
+        DataError, match=r"class `-1` has 0 training samples, .* no label .`missing_label: -1` of an .npz"
+    ):
+        stratified_folds(np.array([1, 1, 2, 2]), ["-1", "0", "1"], 2, 0, "here")
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -2,12 +2,14 @@
 
 import gzip
 import math
+import re
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from pydantic import ValidationError
 
 from mtl.config.sources import FractionBorders, RowBorders, SeriesSource
@@ -324,3 +326,15 @@ def test_missing_and_unknown_files(tmp_path: Path) -> None:
         read(tmp_path, table(), name="own.xlsx")
     with pytest.raises(DataError, match="not a Parquet file"):
         read(tmp_path, b"nonsense", name="own.parquet")
+
+
+def test_what_looks_like_a_marker_of_missing_values_is_told_until_it_is_named(tmp_path: Path) -> None:
+    numbers = [-999.9 if n in (3, 30) else 99 if n == 8 else n % 7 + n / 8 for n in range(40)]
+    text = "a,b\n" + "".join(f"{number},{99 - n * 3 % 50}\n" for n, number in enumerate(numbers))
+    (told,) = [note for note in read(tmp_path, text, date=None).notes if "missing value" in note]
+    assert told.startswith("a: -999.9 is there 2 times, far from all others (0 to 99)")
+    named = yaml.safe_load(re.findall("`(.*)`", told)[0])
+    prepared = read(tmp_path, text, date=None, on_missing="ffill", **named)
+    assert column(prepared, "a")[3] == numbers[2] and not any("far from" in note for note in prepared.notes)
+    kept = read(tmp_path, text, date=None, on_missing="keep_markers", **named)
+    assert not any("far from" in note for note in kept.notes)

@@ -57,7 +57,7 @@ def class_numbers(
     left_out = {text: int(counts[number]) for text, number in said.items()}
     empty = int((codes < 0).sum() + sum(counts[n] for n, text in enumerate(cleaned) if text.lower() in ("", "nan")))
     if empty:
-        notes.append(f"{label}: {empty:,} of {len(codes):,} cells are empty and hold no label.")
+        notes.append(f"{label}: {empty:,} cells without a label.")
     for text, count in left_out.items():
         notes.append(f"{label}: {count} cells {text!r} hold no label.")
     names = _names(groups, cleaned, counts)

@@ -48,12 +48,12 @@ def stratified_folds(
     from sklearn.model_selection import StratifiedKFold
 
     parts = parts_dealt(folds)
-    remedy = "lower `folds`" if folds > 1 else "the first of them is the validation part of `folds: 1`"
     counts = np.bincount(labels[labels >= 0], minlength=len(classes))
-    for name, count in zip(classes, counts, strict=True):
+    for name, count in zip(classes, counts.tolist(), strict=True):
         if count < parts:
             raise DataError(
-                f"{where}: class `{name}` has {count} training samples, too few for {parts} folds; {remedy}."
+                f"{where}: class `{name}` has {count} training samples, too few for {parts} folds; "
+                f"{_remedy(name, count, folds)}."
             )
     if not len(counts):
         raise DataError(f"{where}: no training sample has a label.")
@@ -64,6 +64,14 @@ def stratified_folds(
         fold[known[held_out]] = number
     fold[np.random.default_rng(seed).permutation(unknown)] = np.arange(len(unknown)) % parts
     return fold if folds > 1 else _fixed(fold)
+
+
+def _remedy(name: str, count: int, folds: int) -> str:
+    """The remedy for a class of too few training samples."""
+    if count < 2:
+        hint = " (`missing_label: -1` of an .npz, if -1 stands for none)" if name == "-1" else ""
+        return f"give it more, or its samples no label{hint}"
+    return "lower `folds`" if folds > 1 else "the first of them is the validation part of `folds: 1`"
 
 
 def _fixed(parts: Int64[ndarray, " W"]) -> Int64[ndarray, " W"]:

@@ -18,6 +18,7 @@ from mtl.data.formats.tables import read_table
 from mtl.data.sources.columns import input_columns
 from mtl.data.sources.copies import check_copies
 from mtl.data.sources.filling import Gaps, Rows, fill, flagged, frozen
+from mtl.data.sources.markers import likely_markers
 from mtl.data.timeline.order import Timeline, order_in_time, without_repeats
 from mtl.errors import DataError, shown
 from mtl.types import Prepared
@@ -55,6 +56,7 @@ def read(config: SeriesSource, name: str, root: Path) -> Prepared:
         _refuse_mean_of_markers(config, marked)
     else:
         values[marked] = np.nan
+    notes += likely_markers(np.where(marked, np.nan, values), read_as_numbers)
     timeline, values, marked = without_repeats(timeline, values, marked, config, notes)
     table = timeline.table
     values, numbers = values[:, : len(columns)], values[:, len(columns) :]
