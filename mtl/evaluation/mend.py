@@ -78,22 +78,23 @@ def with_mending(first: str, advice: str) -> str:
     return f"{first}{AS_THEY_ARE}{advice[:1].lower()}{advice[1:]}" if first else advice
 
 
+def _start_of(config: Config, poor: Sequence[_Judged], model: str) -> list[str]:
+    """Tasks that lose to this simple model and could start at it."""
+    return [
+        judged.task.name
+        for judged in poor
+        if judged.simple.model == model and config.tasks[judged.task.name].could_start_linear
+    ]
+
+
 def tries(config: Config, poor: Sequence[_Judged]) -> str:
     """Ways that the settings leave to try for networks that are worse than a simple model."""
     ways = []
-    linear = [
-        judged.task.name
-        for judged in poor
-        if judged.simple.model == RIDGE and config.tasks[judged.task.name].could_start_linear
-    ]
+    linear = _start_of(config, poor, RIDGE)
     if linear:
         of = f"tasks.{linear[0]}" if len(linear) == 1 else f"the forecasts that lose to {RIDGE}"
         ways.append(f"`linear: {{channels: one}}` of {of}, a start at ridge regression")
-    kernels = [
-        judged.task.name
-        for judged in poor
-        if judged.simple.model == KERNELS and config.tasks[judged.task.name].could_start_linear
-    ]
+    kernels = _start_of(config, poor, KERNELS)
     if kernels:
         of = f"tasks.{kernels[0]}" if len(kernels) == 1 else f"the labels that lose to {KERNELS}"
         ways.append(f"`linear: {{kernels: {config.simple.kernels}}}` of {of}, a start at their ridge regression")

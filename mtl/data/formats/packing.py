@@ -3,10 +3,9 @@
 import io
 import re
 import zipfile
-import zlib
 from pathlib import Path
 
-from mtl.data.formats.reading import MAX_BYTES, read_bytes, size
+from mtl.data.formats.reading import MAX_BYTES, read_bytes, read_gzip
 from mtl.errors import DataError
 
 GZIP = b"\x1f\x8b"
@@ -70,7 +69,7 @@ def _unpacked_often(path: Path, where: str) -> tuple[bytes, int]:
         times += 1
         if times > MAX_PACKED:
             raise DataError(f"{where} is packed with gzip more than {MAX_PACKED} times: unpack it.")
-        data = unpacked(data, where)
+        data = read_gzip(data, where, MAX_BYTES)
     return data, times
 
 
@@ -83,25 +82,6 @@ def _note(times: int, where: str, notes: list[str]) -> None:
     if times != where.lower().endswith(".gz"):
         how = "not packed at all" if not times else "packed with gzip" + (f" {times} times" if times > 1 else "")
         notes.append(f"{where} is {how}, other than its name says; it was read all the same.")
-
-
-def unpacked(data: bytes, where: str, most: int | None = None) -> bytes:
-    """Contents of gzip bytes, every member of them, at most `most` bytes (MAX_BYTES); the checksums are checked.
-
-    Raises:
-        DataError: cut off, damaged, or larger than that.
-    """
-    import gzip
-
-    most = MAX_BYTES if most is None else most
-    try:
-        with gzip.GzipFile(fileobj=io.BytesIO(data)) as file:
-            text = file.read(most + 1)
-    except (OSError, EOFError, zlib.error) as error:
-        raise DataError(f"{where} is not a gzip file that can be read: {error}.") from None
-    if len(text) > most:
-        raise DataError(f"{where} should be at most {size(most)} unpacked, found more.")
-    return text
 
 
 def check_text(data: bytes, where: str) -> None:

@@ -5,6 +5,7 @@ the size of its array); all the public sets that this project knows stay far bel
 """
 
 import gzip
+import io
 import stat
 import zlib
 from collections.abc import Iterator
@@ -65,15 +66,16 @@ def read_bytes(path: Path, where: str, most: int = MAX_BYTES) -> bytes:
         return path.read_bytes()
 
 
-def read_gzip(path: Path, where: str, most: int = MAX_BYTES) -> bytes:
-    """The contents of a .gz; its checksum is checked.
+def read_gzip(packed: Path | bytes, where: str, most: int = MAX_BYTES) -> bytes:
+    """The contents of a .gz, or of its bytes; the checksums are checked.
 
     Raises:
         DataError: it is missing, no plain file, no gzip, cut off, damaged, or larger than `most` bytes unpacked.
     """
-    check_plain(path, where, most)
+    if isinstance(packed, Path):
+        check_plain(packed, where, most)
     try:
-        with gzip.open(path) as file:
+        with gzip.open(packed if isinstance(packed, Path) else io.BytesIO(packed)) as file:
             data = file.read(most + 1)
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{where} is not a gzip file that can be read: {error}.") from None

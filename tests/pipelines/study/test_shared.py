@@ -41,6 +41,10 @@ def change(root: Path, section: str, key: str, value: object) -> None:
 def test_what_was_made_with_the_settings_of_now_is_fine(root: Path) -> None:
     change(root, "train", "lr", 0.5)
     shared(root, True)
+    change(root, "pretrain", "epochs", 99)
+    shared(root, False)
+    with pytest.raises(UserError, match="pretrain ran with another"):
+        shared(root, True)
 
 
 def test_data_of_other_settings_are_not_used(root: Path) -> None:
