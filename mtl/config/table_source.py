@@ -1,0 +1,239 @@
+"""`kind: table`: rows of any columns, each a sample, and how they are dealt into train, validation and test."""
+
+from collections import Counter
+from typing import Annotated, ClassVar, Literal, get_args
+
+from pydantic import Field, field_validator, model_validator
+
+from mtl.config.common import Folds, Section, Seed
+from mtl.config.date_format import date_format_problem
+from mtl.config.inputs import ROWS, InputKind
+from mtl.config.table_file import TableFile
+
+ColumnType = Literal["number", "category", "boolean", "date", "text", "image", "ignore"]
+"""Type of the cells of a column; text and images are named, and refused as inputs for now."""
+LATER: tuple[ColumnType, ...] = ("text", "image")
+"""Types of columns that no network reads yet."""
+TestShare = Annotated[float, Field(gt=0, lt=1, strict=True)]
+Duplicates = Literal["warn", "together"]
+"""Rows that equal each other in every column that is read: `warn` deals them out like others and tells how many test
+rows have a copy in train; `together` keeps all copies of a row in one part."""
+Values = Annotated[list[str], Field(min_length=1)]
+
+
+class RandomSplit(Section):
+    """Test rows drawn at random by `split_seed`; the others are dealt into folds at random."""
+
+    kind: Literal["random"]
+    test: TestShare = 0.2
+    stratify: str | None = None
+    """Column whose classes, or quarters of whose numbers, every part holds in equal shares."""
+    duplicates: Duplicates = "warn"
+
+
+class GroupSplit(Section):
+    """Whole groups of rows (a person, a site) in the test part, and whole groups in each fold."""
+
+    kind: Literal["group"]
+    column: str
+    """Column that names the group of a row; it is no input."""
+    test: TestShare = 0.2
+    """Share of the rows, about: groups are never cut."""
+
+
+class TimeSplit(Section):
+    """The latest rows are the test part; folds are stretches of time, and with `folds: 1` the latest of the others
+    are the validation part. Rows of one time stay together."""
+
+    kind: Literal["time"]
+    column: str
+    """Column of dates or numbers; it is an input only if `inputs` names it."""
+    test: TestShare = 0.2
+
+
+class ColumnSplit(Section):
+    """A column names the part of each row; it is no input. Without a validation value the training rows are dealt
+    into folds."""
+
+    kind: Literal["column"]
+    column: str
+    train: Values = ["train", "training"]
+    val: list[str] = ["val", "valid", "validation", "dev"]
+    test: Values = ["test", "testing"]
+
+    @model_validator(mode="after")
+    def _parts_differ(self) -> "ColumnSplit":
+        count = Counter([*self.train, *self.val, *self.test])
+        twice = [value for value, times in count.items() if times > 1]
+        if twice:
+            raise ValueError(f"train, val and test should name each value once, found {twice[0]!r} more than once")
+        return self
+
+
+class CrossSplit(Section):
+    """Cross-validation: seed s tests on fold s mod `folds` and validates on the next, so that as many seeds as folds
+    test every row once."""
+
+    kind: Literal["cross"]
+    folds: Annotated[int, Field(ge=3, le=50, strict=True)] = 10
+    stratify: str | None = None
+    """Column whose classes, or quarters of whose numbers, every fold holds in equal shares."""
+    group: str | None = None
+    """Column whose groups are never cut; it is no input."""
+    duplicates: Duplicates = "warn"
+
+    @model_validator(mode="after")
+    def _one_way(self) -> "CrossSplit":
+        if self.group is not None and (self.stratify is not None or self.duplicates == "together"):
+            raise ValueError("group should stand alone: whole groups cannot be stratified or joined to their copies")
+        return self
+
+
+class FilesSplit(Section):
+    """The test rows stand in a file of their own, `test_path`; those of `path` are dealt into folds."""
+
+    kind: Literal["files"]
+    test_path: str
+    """File of the same columns, read as `path` is, relative to the project's folder."""
+    test_skip_rows: Annotated[int, Field(ge=0, strict=True)] | None = None
+    """Lines at its top that are not read; null: as many as `skip_rows`."""
+    group: str | None = None
+    """Column whose groups are never cut between training and validation rows; it is no input."""
+    stratify: str | None = None
+    """Column whose classes, or quarters of whose numbers, every fold holds in equal shares."""
+
+
+Split = Annotated[
+    RandomSplit | GroupSplit | TimeSplit | ColumnSplit | CrossSplit | FilesSplit, Field(discriminator="kind")
+]
+
+
+class TableSource(TableFile):
+    """A table of samples, one a row, from a file of text, Parquet, Feather, ARFF or a spreadsheet."""
+
+    input: ClassVar[InputKind | None] = ROWS
+
+    kind: Literal["table"]
+    inputs: Annotated[dict[str, ColumnType] | list[str], Field(min_length=1)] | None = None
+    """Columns that are inputs, with their types or as a list; null takes every column that no task learns, row numbers
+    and ids apart. A column that a task learns is no input in any case."""
+    types: dict[str, ColumnType] = {}
+    """Column → its type, where the inferred one is wrong; also of columns that are no inputs."""
+    ignore: list[str] = []
+    """Columns that are neither inputs nor targets."""
+    weight: str | None = None
+    """Column with the weight of each row in the losses, 0 or more; metrics count every row once. It is no input."""
+    allow: list[str] = []
+    """Columns that may be a copy of a target, or have a value of their own for each of its values, because they are
+    known before it is."""
+    exact_labels: list[str] = []
+    """Columns in which every spelling is a category of its own, and only an empty cell or NaN is missing."""
+    date_format: dict[str, str] = {}
+    """Column of dates → form of its cells, as in strftime (%d.%m.%Y); without it the one form that all rows prove."""
+    units: dict[str, str] = {}
+    """Column → unit in words; a unit in brackets at the end of a column's name, as in `T (degC)`, is read by itself."""
+    split: Split = RandomSplit(kind="random")
+    folds: Folds | None = None
+    """Parts that training rows are dealt into; seed s validates on part s mod F. 1: one fixed validation part for every
+    seed, a fifth. Null: 5, or 1 where `split` names the validation rows; `cross` has its own."""
+    split_seed: Seed = 0
+    """Seed of the draw of test rows and folds."""
+
+    @field_validator("date_format")
+    @classmethod
+    def _forms_tell_a_time(cls, forms: dict[str, str]) -> dict[str, str]:
+        for column, form in forms.items():
+            problem = date_format_problem(form)
+            if problem is not None:
+                raise ValueError(f"of {column!r} {problem}")
+        return forms
+
+    @model_validator(mode="after")
+    def _columns_have_one_part(self) -> "TableSource":
+        named = list(self.inputs or [])
+        for setting, columns in (("inputs", named), ("ignore", self.ignore), ("allow", self.allow)):
+            twice = [column for column, times in Counter(columns).items() if times > 1]
+            if twice:
+                raise ValueError(f"{setting} should name each column once, found {twice[0]!r} more than once")
+        alone = {"weight": [self.weight] if self.weight is not None else [], "ignore": self.ignore}
+        alone["split"] = self.kept_apart
+        for column in named:
+            for setting, columns in alone.items():
+                if column in columns:
+                    raise ValueError(f"inputs should name no column of `{setting}`, found {column!r} in both")
+        for column in self.ignore:
+            if column == self.weight or column in self.split_columns:
+                raise ValueError(f"ignore should name no column of `weight` or `split`, found {column!r}")
+        if isinstance(self.split, CrossSplit) and self.folds is not None and self.folds != self.split.folds:
+            raise ValueError(f"folds should be left out beside `split: {{kind: cross}}`, found {self.folds}")
+        return self
+
+    @model_validator(mode="after")
+    def _types_agree(self) -> "TableSource":
+        given = self.inputs if isinstance(self.inputs, dict) else {}
+        for column, kind in given.items():
+            if kind == "ignore":
+                raise ValueError(f"inputs should leave out what is no input, found {column!r}: ignore")
+            if kind in LATER:
+                raise ValueError(
+                    f"inputs should be numbers, categories, booleans or dates, found {column!r}: {kind}, which no "
+                    "network reads yet: leave the column out"
+                )
+            if self.types.get(column, kind) != kind:
+                raise ValueError(f"types and inputs should agree, found {self.types[column]} and {kind} of {column!r}")
+        for column in self.date_format:
+            if self.declared.get(column, "date") != "date":
+                raise ValueError(f"date_format is for dates, found {column!r}, which is a {self.declared[column]}")
+        return self
+
+    @property
+    def files(self) -> list[str]:
+        return [self.path, *([self.split.test_path] if isinstance(self.split, FilesSplit) else [])]
+
+    @property
+    def declared(self) -> dict[str, ColumnType]:
+        """Column → the type that the section says, where it says one."""
+        given = self.inputs if isinstance(self.inputs, dict) else {}
+        dates: dict[str, ColumnType] = dict.fromkeys(self.date_format, "date")
+        ignored: dict[str, ColumnType] = dict.fromkeys(self.ignore, "ignore")
+        return {**dates, **self.types, **given, **ignored}
+
+    @property
+    def group_column(self) -> str | None:
+        """Column whose groups are never cut between parts."""
+        match self.split:
+            case GroupSplit(column=column):
+                return column
+            case CrossSplit(group=column) | FilesSplit(group=column):
+                return column
+        return None
+
+    @property
+    def kept_apart(self) -> list[str]:
+        """Columns of `split` that are never inputs: groups and names of parts."""
+        part = self.split.column if isinstance(self.split, ColumnSplit) else None
+        return [column for column in (self.group_column, part) if column is not None]
+
+    @property
+    def split_columns(self) -> list[str]:
+        """Columns that `split` names."""
+        match self.split:
+            case RandomSplit(stratify=column) | CrossSplit(stratify=column) | FilesSplit(stratify=column):
+                others = [column]
+            case TimeSplit(column=column):
+                others = [column]
+            case _:
+                others = []
+        return [*self.kept_apart, *(column for column in others if column is not None)]
+
+    @property
+    def roles(self) -> dict[str, list[str]]:
+        return {
+            "inputs": list(self.inputs or []), "types": list(self.types), "ignore": self.ignore,
+            "weight": [] if self.weight is None else [self.weight], "allow": self.allow,
+            "exact_labels": self.exact_labels, "date_format": list(self.date_format), "units": list(self.units),
+            "split": self.split_columns,
+        }  # fmt: skip
+
+
+COLUMN_TYPES: tuple[ColumnType, ...] = get_args(ColumnType)
