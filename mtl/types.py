@@ -1,19 +1,21 @@
 """Data that the rooms hand to each other, and the legend of dimension names.
 
 B batch, C channels, L input length, H horizon, N tokens, D width, K tasks, R rows of a series, W windows,
-S images or rows of a table, Y × X pixels of an image, F numbers of a row.
+S images or rows of a table, Y × X pixels of an image, F numbers of a row, G categories of a row.
 """
 
 from dataclasses import dataclass, field
 from typing import Literal
 
-from jaxtyping import Bool, Float, Int, UInt8
+from jaxtyping import Bool, Float, Int, Int32, UInt8
 from torch import Tensor
 
 Split = Literal["train", "val", "test"]
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
 NO_LABEL = -1
 """Marks a sample whose label is missing: it is masked, never counted as a class."""
+NO_CATEGORY = -1
+"""Marks a category of a row that is missing."""
 
 
 @dataclass(frozen=True)
@@ -101,12 +103,14 @@ class ImageSet:
 
 @dataclass(frozen=True)
 class RowSet:
-    """One source of rows of numbers, as `prepare` writes it and `mtl.data.loading.store` reads it back."""
+    """One source of rows of a table, as `prepare` writes it and `mtl.data.loading.store` reads it back: numbers,
+    categories, or both."""
 
     name: str
     values: Float[Tensor, "S F"]
-    """float64, original units."""
+    """float64, original units; NaN is missing."""
     columns: list[str]
+    """Names of the F numbers."""
     fold: Int[Tensor, " S"]
     """-1 is a test row, 0 to F - 1 the fold that it is held out with, F a row that always trains; seed s validates on
     fold s mod F."""
@@ -126,6 +130,22 @@ class RowSet:
     """Numeric target → E[target | row], original units."""
     notes: list[str] = field(default_factory=list)
     """Sentences on what was replaced, dropped or skipped while reading."""
+    categories: Int32[Tensor, "S G"] | None = None
+    """Number of each category in the vocabulary of its column; NO_CATEGORY is missing. None: there are none."""
+    category_columns: list[str] = field(default_factory=list)
+    """Names of the G categories."""
+    vocabularies: dict[str, list[str]] = field(default_factory=dict)
+    """Column of categories → names over all rows, sorted. Which of them training rows know is found for each fold."""
+    groups: Int[Tensor, " S"] | None = None
+    """Number of whom a row belongs to (a person), from 0; None where that is not known."""
+    group_names: list[str] = field(default_factory=list)
+    """Names of the groups, in the order of their numbers."""
+    weights: Float[Tensor, " S"] | None = None
+    """float64 weight of each row in the loss of every task, at least 0; None: all weigh the same."""
+    scaling: Literal["zscore", "quantile"] = "zscore"
+    """Form in which networks see a number: its z-score, or the normal quantile at its rank among training rows."""
+    rare: int = 1
+    """Categories that fewer training rows than this have are one category."""
 
 
 SourceData = Prepared | ImageSet | RowSet

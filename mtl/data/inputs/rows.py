@@ -13,19 +13,19 @@ from torch import Tensor
 from mtl.config.inputs import ROWS, InputKind
 from mtl.config.tasks import Task
 from mtl.data.inputs.base import Input, Layout, Sampler, Samples, Scaler, part_of
-from mtl.data.inputs.contract import (
-    MAX_VALUE,
-    columns_problem,
-    fold_tensor_problem,
-    folds_problem,
-    targets_problems,
-)
+from mtl.data.inputs.contract import folds_problem, targets_problems
 from mtl.data.inputs.given import array_of, checked_rows, frame_of, wrong_shape
 from mtl.data.inputs.oracles import as_tensors, from_tensors
+from mtl.data.inputs.row_contract import form_problems, value_problems
 from mtl.data.inputs.scaling import fit_rows, scores_problem
 from mtl.errors import shown
 from mtl.tasks.context import Oracle
 from mtl.types import RowSet, Split
+
+PLAIN: dict[str, Any] = {
+    "category_columns": [], "vocabularies": {}, "group_names": [], "scaling": "zscore", "rare": 1,
+}  # fmt: skip
+"""Members of the meta that rows of numbers alone have at these values, and that are then left out of it."""
 
 
 @dataclass(frozen=True)
@@ -66,17 +66,19 @@ class RowsInput(Input[RowSet]):
         return "row"
 
     def problems(self) -> list[str]:
-        form = self._form()
+        form = form_problems(self.data)
         if form:
             return form
         parts = folds_problem(self)
-        others = [problem for problem in (self._values(), parts, self._oracle()) if problem is not None]
-        return [*others, *targets_problems(self, parts is None)]
+        others = [problem for problem in (parts, self._oracle()) if problem is not None]
+        return [*value_problems(self.data), *others, *targets_problems(self, parts is None)]
 
     def tensors(self) -> dict[str, Tensor]:
         p = self.data
         known = as_tensors(p.oracle_labels, p.oracle_numbers)
-        return {"values": p.values, "fold": p.fold} | known
+        mixed = {"categories": p.categories, "groups": p.groups, "weights": p.weights}
+        there = {name: tensor for name, tensor in mixed.items() if tensor is not None}
+        return {"values": p.values, "fold": p.fold} | known | there
 
     def meta(self) -> dict[str, Any]:
         p = self.data
@@ -86,7 +88,7 @@ class RowsInput(Input[RowSet]):
             "units": p.units,
             "oracle_labels": list(p.oracle_labels),
             "oracle_numbers": list(p.oracle_numbers),
-        }
+        } | {name: vars(p)[name] for name, value in PLAIN.items() if vars(p)[name] != value}
 
     @classmethod
     def from_kept(cls, meta: dict[str, Any], tensors: dict[str, Tensor], common: dict[str, Any]) -> "RowsInput":
@@ -96,6 +98,8 @@ class RowsInput(Input[RowSet]):
             fold=tensors["fold"],
             units=meta["units"],
             **from_tensors(meta, tensors),
+            **{name: tensors.get(name) for name in ("categories", "groups", "weights")},
+            **{name: meta.get(name, value) for name, value in PLAIN.items()},
         )
         return cls(rows)
 
@@ -152,28 +156,6 @@ class RowsInput(Input[RowSet]):
         self, labels: dict[str, Tensor], classes: dict[str, list[str]], optimum: dict[str, Tensor]
     ) -> "RowsInput":
         return RowsInput(replace(self.data, labels=labels, classes=classes, oracle_labels=optimum))
-
-    def _form(self) -> list[str]:
-        p = self.data
-        is_tensor = isinstance(p.values, Tensor)
-        if not is_tensor or p.values.ndim != 2 or p.values.dtype != torch.float64 or not p.values.numel():
-            actual = f"{p.values.dtype} {list(p.values.shape)}" if is_tensor else type(p.values).__name__
-            return [f"`values` should be a float64 tensor of rows × columns, found {actual}."]
-        count, columns = p.values.shape
-        problems = columns_problem(p.columns, columns), fold_tensor_problem(p.fold, count, "row")
-        return [problem for problem in problems if problem is not None]
-
-    def _values(self) -> str | None:
-        p = self.data
-        usable = p.values.abs() <= MAX_VALUE  # False for NaN.
-        if bool(usable.all()):
-            return None
-        row, column = (int(i) for i in torch.nonzero(~usable)[0])
-        value = f"{float(p.values[row, column])}"
-        return (
-            f"row {row} (counted from 0), column `{p.columns[column]}`: should be a finite number of at most "
-            f"{MAX_VALUE:g} in size, found {value}."
-        )
 
     def _oracle(self) -> str | None:
         p, count = self.data, self.size

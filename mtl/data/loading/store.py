@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError
-from safetensors.torch import load, save
+from safetensors.torch import load_file, save
 from torch import Tensor
 
 from mtl.data.inputs.base import Input
@@ -85,7 +85,8 @@ def load_prepared(name: str, root: Path = PREPARED) -> SourceData:
         meta = json.loads((folder / META).read_text(encoding="utf-8"))
         if not isinstance(meta, dict) or meta.get("format") != FORMAT:
             raise DataError(f"{folder / META} was written by another version: {again}.")
-        arrays = (folder / ARRAYS).read_bytes()
+        with (folder / ARRAYS).open("rb") as opened:
+            digest = hashlib.file_digest(opened, "sha256").hexdigest()
     except FileNotFoundError as error:
         raise DataError(f"{error.filename} is missing: {again}.") from None
     except OSError as error:
@@ -93,9 +94,9 @@ def load_prepared(name: str, root: Path = PREPARED) -> SourceData:
     except (ValueError, RecursionError) as error:
         raise DataError(f"{folder / META} is not valid JSON ({error}): {again}.") from None
     try:
-        if hashlib.sha256(arrays).hexdigest() != meta["sha256"][ARRAYS]:
+        if digest != meta["sha256"][ARRAYS]:
             raise DataError(f"{folder / ARRAYS} is damaged: its sha256 is not the one in {META}; {again}.")
-        tensors = load(arrays)
+        tensors = load_file(folder / ARRAYS)  # by pages of the file, which processes share
         return kept(meta, tensors, _common(meta, tensors)).data
     except (KeyError, TypeError, AttributeError, ValueError, SafetensorError) as error:
         raise DataError(f"{folder} is not what `prepare` writes ({type(error).__name__}: {error}): {again}.") from None
