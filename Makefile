@@ -7,7 +7,7 @@ CHECK_SCHEMA := $(BIN)/check-jsonschema --quiet --builtin-schema
 # What the other versions of dependencies are tried on: every dependency at work, and two pipelines from end to end.
 VERSIONS_TESTS := tests/config tests/results tests/tracking tests/serving tests/report tests/simple \
 	tests/data/test_series.py tests/data/test_arrays.py tests/balancing/test_every_method.py \
-	tests/pipelines/study/test_study.py tests/pipelines/study/test_storage.py \
+	tests/cli/study/test_study.py tests/cli/study/test_storage.py \
 	tests/e2e/test_dvc_commands.py tests/e2e/test_own_data.py
 
 export DVC_NO_ANALYTICS := 1

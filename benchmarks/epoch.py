@@ -207,7 +207,7 @@ def jobs(folder: Path, preset: str) -> list[Result]:
     make_project(folder, preset)
     config = seeds(folder, 4)  # two rounds of two
     for name in config.prepare.sources:
-        run_in(folder, "-m", "stages.prepare", name)
+        run_in(folder, "-m", "mtl.stages.prepare", name)
     alone, paired = (last_json(run_in(folder, "-m", "benchmarks.jobs", str(n)))["seconds"] for n in (1, 2))
     return [
         Result(f"4 runs of {preset}, one at a time", alone, "s"),

@@ -1,6 +1,6 @@
 """Child of benchmarks/pipeline.py: a training stage that ends as soon as its first optimiser step is done.
 
-    python -m benchmarks.first_step stages.baseline next_6h
+    python -m benchmarks.first_step mtl.stages.baseline next_6h
 
 Nothing of the stage is changed: torch calls the hook after the first step of whichever process takes it (workers are
 forked and inherit it), which notes the time and ends the whole process group. The stage must run in one of its own.

@@ -26,7 +26,7 @@ from mtl.config import Config, load_config
 
 EVERY = 0.1
 """Seconds between two looks at the memory."""
-MAIN = "from pipelines.cli import main; main()"
+MAIN = "from mtl.cli.main import main; main()"
 
 
 def repro(root: Path) -> dict[str, float]:
@@ -55,11 +55,11 @@ def _stages(pid: int) -> list[tuple[str, float]]:
     for process in below:
         try:
             command = process.cmdline()
-            place = next((i for i, word in enumerate(command) if word.startswith("stages.")), None)
+            place = next((i for i, word in enumerate(command) if word.startswith("mtl.stages.")), None)
             if place is None or _is_stage(process.parent()) or Path(command[0]).name[:6] != "python":
                 continue
             tree = [process, *process.children(recursive=True)]
-            name = " ".join([command[place].removeprefix("stages."), *command[place + 1 :]])
+            name = " ".join([command[place].removeprefix("mtl.stages."), *command[place + 1 :]])
             running.append((name, sum(p.memory_full_info().pss for p in tree) / 1e9))
         except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
             continue
@@ -70,7 +70,7 @@ def _is_stage(process: psutil.Process | None) -> bool:
     if process is None:
         return False
     command = process.cmdline()
-    return Path(command[0]).name[:6] == "python" and any(word.startswith("stages.") for word in command)
+    return Path(command[0]).name[:6] == "python" and any(word.startswith("mtl.stages.") for word in command)
 
 
 def to_first_step(root: Path, *stage: str) -> float:
@@ -89,9 +89,9 @@ def to_first_step(root: Path, *stage: str) -> float:
 def starts(root: Path, config: Config, rounds: int) -> list[Result]:
     """First steps of a stage of each kind; they end before anything is written, so results stay as they are."""
     kinds = {
-        "pretrain": ("stages.pretrain",),
-        "baseline": ("stages.baseline", next(iter(config.tasks))),
-        "finetune": ("stages.finetune", next(iter(config.finetune.methods))),
+        "pretrain": ("mtl.stages.pretrain",),
+        "baseline": ("mtl.stages.baseline", next(iter(config.tasks))),
+        "finetune": ("mtl.stages.finetune", next(iter(config.finetune.methods))),
     }
     results = []
     for name, stage in kinds.items():

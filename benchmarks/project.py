@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.machine import HERE
+from mtl.cli.presets import DEFAULT, render
 from mtl.config import Config, SensorsSource, load_config
 from mtl.paths import PREPARED
-from pipelines.presets import DEFAULT, render
-from stages.prepare import prepare
+from mtl.stages.prepare import prepare
 
 
 def make_project(folder: Path, preset: str) -> Path:

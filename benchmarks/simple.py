@@ -23,6 +23,7 @@ import yaml
 
 from benchmarks.command import count, finish, parser, start
 from benchmarks.machine import HERE, Result
+from mtl.cli import presets
 from mtl.config import Config, parse_config
 from mtl.data.build import read_source
 from mtl.data.loading.store import write_prepared
@@ -33,7 +34,6 @@ from mtl.paths import PREPARED, VERDICTS
 from mtl.seeding import make_deterministic
 from mtl.simple.fit import Chosen, fit_simple
 from mtl.training.measure import measure
-from pipelines import presets
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,5 @@
-"""`python -m pipelines` is the command `mtl` for the sources in the current folder, whatever is installed."""
+"""Launcher: `python -m pipelines` is the command `mtl` for the sources in the current folder, whatever is installed."""
 
-from pipelines.cli import main
+from mtl.cli.main import main
 
 main()

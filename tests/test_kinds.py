@@ -33,9 +33,9 @@ FAMILY = {
     "mtl/evaluation/scores.py": "a table of the metrics that all labels have",
     "mtl/evaluation/symptoms.py": "which family pulls harder on the shared weights",
     "mtl/experiment/runs.py": "errors that the criterion `constrained` holds",
-    "stages/reference.py": "errors that the criterion `constrained` holds",
-    "pipelines/study/objective.py": "objectives are means over a family",
-    "pipelines/study/search_space.py": "objectives are means over a family",
+    "mtl/stages/reference.py": "errors that the criterion `constrained` holds",
+    "mtl/cli/study/objective.py": "objectives are means over a family",
+    "mtl/cli/study/search_space.py": "objectives are means over a family",
 }
 """Modules that may ask for a task's family, and why."""
 

@@ -13,6 +13,8 @@ import torch.nn.functional as F
 import yaml
 from torch import Tensor
 
+from mtl.cli import presets
+from mtl.cli.plugin_checks import check_plugins
 from mtl.config import Config, PythonEncoder, parse_config
 from mtl.config.inputs import IMAGES, Sample
 from mtl.config.sources import PythonSource
@@ -21,8 +23,6 @@ from mtl.data.loading.tasks import build_tasks
 from mtl.errors import DataError, UserError
 from mtl.models.build import build_encoder, build_model
 from mtl.types import Prepared
-from pipelines import presets
-from pipelines.plugin_checks import check_plugins
 
 
 @pytest.fixture(autouse=True)

@@ -46,12 +46,12 @@ NO_OUTPUT = {
     "mtl/tracking": "the mirror in MLflow",
     "mtl/training/checkpoint.py": "states of runs that have not ended",
     "mtl/training/team.py:Team.load": "a state that process 0 has sent, in a temporary folder",
-    "pipelines/study/cluster_job.py:Send.__init__": "a pipe to the command, no file",
-    "pipelines/study/cluster_task.py:_run": "a pipe from a worker's process, no file",
-    "pipelines/dvc_files.py": "dvc.lock as DVC writes it; tests/pipelines/test_dvc_files.py compares its bytes",
-    "pipelines/params_file.py:write_params": "params.yaml, whose bytes tests/pipelines/test_params_file.py compares",
-    "pipelines/repro.py:allow_without_git": "DVC's settings on this machine",
-    "pipelines/check/second_run.py": "a copy of the project that goes again",
+    "mtl/cli/study/cluster_job.py:Send.__init__": "a pipe to the command, no file",
+    "mtl/cli/study/cluster_task.py:_run": "a pipe from a worker's process, no file",
+    "mtl/cli/dvc_files.py": "dvc.lock as DVC writes it; tests/cli/test_dvc_files.py compares its bytes",
+    "mtl/cli/params_file.py:write_params": "params.yaml, whose bytes tests/cli/test_params_file.py compares",
+    "mtl/cli/repro.py:allow_without_git": "DVC's settings on this machine",
+    "mtl/cli/check/second_run.py": "a copy of the project that goes again",
 }
 """Code that writes files which are no output of a stage: folder, file or function, and why."""
 

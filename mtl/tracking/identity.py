@@ -8,9 +8,9 @@ from typing import Any
 from mtl.config import BaseConfig, Config
 
 PREPARED = Path("data/prepared")
-CODE = ("mtl", "stages", "plugins")
-NOT_CODE = Path("mtl/tracking")
-"""Folder of the mirror, which is left out of the code's hash because editing it changes no result."""
+CODE = ("mtl", "plugins")
+NOT_CODE = (Path("mtl/tracking"), Path("mtl/cli"))
+"""Folders of the mirror and of the commands, left out of the code's hash because editing them changes no result."""
 
 
 def digest(value: object) -> str:
@@ -34,7 +34,7 @@ def identity(config: Config, root: Path) -> dict[str, str]:
     for folder in CODE:
         for path in sorted((root / folder).rglob("*.py")):
             relative = path.relative_to(root)
-            if NOT_CODE not in relative.parents:
+            if not {*NOT_CODE} & {*relative.parents}:
                 code[relative.as_posix()] = hashlib.sha256(path.read_bytes()).hexdigest()
     return {"config": digest(resolved(config)), "data": digest(data), "code": digest(code)}
 

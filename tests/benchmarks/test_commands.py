@@ -41,11 +41,11 @@ from benchmarks import (
 )
 from benchmarks.command import finish, parser
 from benchmarks.machine import Result
+from mtl.cli.presets import render
 from mtl.config import load_config
 from mtl.errors import EXIT_CODE, UserError
 from mtl.results.statistics import Interval
-from pipelines.presets import render
-from stages.prepare import prepare
+from mtl.stages.prepare import prepare
 
 Main = Callable[[Sequence[str] | None], int]
 MAINS: dict[str, Main] = {

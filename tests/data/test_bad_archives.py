@@ -4,8 +4,8 @@ import numpy as np
 
 from mtl.config import parse_config
 from mtl.data.files.register import add
+from mtl.stages.prepare import prepare
 from mtl.types import Prepared
-from stages.prepare import prepare
 from tests.helpers import bad_archives
 from tests.helpers.bad_archives import ArchiveCase
 from tests.helpers.cases import Refusal, attempt, few_and_many, for_all, params, place

@@ -7,8 +7,8 @@ import pytest
 
 from mtl.config import parse_config
 from mtl.data.files.register import add
+from mtl.stages.prepare import prepare
 from mtl.types import Prepared
-from stages.prepare import prepare
 from tests.helpers import bad_arrays
 from tests.helpers.bad_arrays import SPRUNG, ArraysCase
 from tests.helpers.cases import Refusal, attempt, few_and_many, for_all, params, place

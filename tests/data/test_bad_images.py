@@ -14,8 +14,8 @@ from mtl.data.files.register import add
 from mtl.data.formats import archives, packing
 from mtl.data.formats.archives import read_tar_gz
 from mtl.errors import DataError
+from mtl.stages.prepare import prepare
 from mtl.types import ImageSet, SourceData
-from stages.prepare import prepare
 from tests.helpers import bad_images
 from tests.helpers.bad_images import ImageCase, linked_cifar10
 from tests.helpers.cases import Refusal, attempt, few_and_many, for_all, params, place

@@ -8,8 +8,8 @@ import torch
 from mtl.config import parse_config
 from mtl.data.files.register import add
 from mtl.data.loading.store import load_prepared
+from mtl.stages.prepare import prepare
 from mtl.types import Prepared
-from stages.prepare import prepare
 from tests.helpers import bad_tables
 from tests.helpers.bad_tables import TableCase
 from tests.helpers.cases import Refusal, attempt, few_and_many, for_all, params, place

@@ -5,8 +5,8 @@ import torch
 
 from mtl.config import parse_config
 from mtl.data.files.register import add
+from mtl.stages.prepare import prepare
 from mtl.types import Prepared
-from stages.prepare import prepare
 from tests.helpers import bad_ts
 from tests.helpers.bad_ts import TsCase
 from tests.helpers.cases import Refusal, attempt, few_and_many, for_all, params, place

@@ -16,8 +16,8 @@ from mtl.data.files.content import content_sha256
 from mtl.data.inputs.every import input_of
 from mtl.data.loading.store import load_prepared, write_prepared
 from mtl.errors import ConfigError, DataError
+from mtl.stages.prepare import describe
 from mtl.types import ImageSet
-from stages.prepare import describe
 from tests.helpers.data_files import make_source
 from tests.helpers.image_files import (
     COARSE,

@@ -9,7 +9,7 @@ import yaml
 
 from mtl.data.build import read_source
 from mtl.data.loading.store import PREPARED, write_prepared
-from stages import index
+from mtl.stages import index
 from tests.helpers.cases import Refusal, attempt, params
 from tests.helpers.data_files import make_source
 

@@ -113,7 +113,7 @@ def test_prepare(name: str, place: Project) -> None:
     params = settings()
     params["prepare"]["sources"]["own"] = section
     place.use(params)
-    refused(place, "stages.prepare", "own", names=("data/raw/own", "prepare.sources.own"))
+    refused(place, "mtl.stages.prepare", "own", names=("data/raw/own", "prepare.sources.own"))
     assert not (place.root / "data/prepared").exists()
 
 
@@ -126,7 +126,7 @@ def test_a_set_whose_header_lies(place: Project) -> None:
     params = settings()
     params["prepare"]["sources"]["own"] = {"kind": "uea", "path": "data/raw/own"}
     place.use(params)
-    refused(place, "stages.prepare", "own", names=("data/raw/own_TRAIN.ts, line ",))
+    refused(place, "mtl.stages.prepare", "own", names=("data/raw/own_TRAIN.ts, line ",))
 
 
 @pytest.mark.slow

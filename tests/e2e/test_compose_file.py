@@ -129,4 +129,4 @@ def test_the_image_is_pinned_small_and_nobody_is_root_in_it(tmp_path: Path) -> N
     assert sources and all((fresh / source).exists() for source in sources)
     kept = [line[1:] for line in (DOCKER / "Dockerfile.dockerignore").read_text().splitlines() if line.startswith("!")]
     assert all((fresh / path).exists() for path in kept)
-    assert {"constraints.txt", "pyproject.toml", "mtl", "pipelines", "stages", "docker/healthy.py"} <= set(kept)
+    assert {"constraints.txt", "pyproject.toml", "mtl", "docker/healthy.py"} <= set(kept)

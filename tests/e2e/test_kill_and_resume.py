@@ -50,7 +50,7 @@ def result(root: Path, seed: int) -> dict[str, bytes]:
 
 
 def test_a_killed_stage_goes_on_bit_for_bit(place: Project, tmp_path: Path) -> None:
-    command = (sys.executable, "-m", "stages.finetune", "joint")
+    command = (sys.executable, "-m", "mtl.stages.finetune", "joint")
     states = place.root / ".mtl/state"
     before = [result(place.root, seed) for seed in SEEDS]
     stage = subprocess.Popen(
@@ -131,7 +131,7 @@ def test_a_second_pipeline_in_the_same_folder_is_refused(place: Project, hears: 
     try:
         until(lambda: list(states.rglob("*.safetensors")), 300, "the first epoch")
         second = place.mtl("repro")
-        by_hand = place.run(sys.executable, "-m", "stages.baseline", "ahead")
+        by_hand = place.run(sys.executable, "-m", "mtl.stages.baseline", "ahead")
         members = family(first.pid)
         assert all(map(alive, members)) and len(members) >= 4
     finally:

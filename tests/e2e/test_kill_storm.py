@@ -33,9 +33,9 @@ def finetune(config: Config, seed: int, root: Path) -> list[Path]:
 
 
 STAGES: dict[str, tuple[str, Callable[[Config, int, Path], list[Path]]]] = {
-    "pretrain": ("stages.pretrain", pretrain),
-    "baseline@fault": ("stages.baseline fault", baseline),
-    "finetune@joint": ("stages.finetune joint", finetune),
+    "pretrain": ("mtl.stages.pretrain", pretrain),
+    "baseline@fault": ("mtl.stages.baseline fault", baseline),
+    "finetune@joint": ("mtl.stages.finetune joint", finetune),
 }
 
 

@@ -12,10 +12,10 @@ import pytest
 import torch
 import yaml
 
+from mtl.cli.check import artefacts, machine, reference
+from mtl.cli.check.check import check_reference
 from mtl.config import load_config
 from mtl.errors import UserError
-from pipelines.check import artefacts, machine, reference
-from pipelines.check.check import check_reference
 from tests.e2e.conftest import Finished
 from tests.e2e.project import Json, Project
 
@@ -185,7 +185,7 @@ def test_kernels_and_threads_that_round_otherwise_are_another_machine(project: P
     assert machine.rounding(1) == here != machine.rounding(2)
     if torch.backends.cpu.get_cpu_capability() == "DEFAULT":
         pytest.skip("this processor has one set of kernels")
-    code = "from pipelines.check.machine import rounding; print(rounding(1))"
+    code = "from mtl.cli.check.machine import rounding; print(rounding(1))"
     environment = os.environ | {"OMP_NUM_THREADS": "1", "ATEN_CPU_CAPABILITY": "default"}
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=project, env=environment, capture_output=True, text=True, check=True

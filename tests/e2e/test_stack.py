@@ -113,7 +113,7 @@ def test_a_study_on_the_stack_outlives_a_restart_of_mlflow(stack: Stack, workspa
     assert asked(stack, experiments, password=stack.secrets["MTL_MLFLOW_PASSWORD"])["experiments"]
 
     words = stack.command("mtl", "tune", "--trials", str(trials), "--workers", "2")
-    assert words[:3] == ["python", "-m", "pipelines"]
+    assert words[:3] == ["python", "-m", "mtl.cli"]
     process = subprocess.Popen(
         interruptible(*words[1:]), cwd=workspace.root, env=stack.environment("mtl"), text=True,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE,

@@ -60,7 +60,7 @@ def test_training_alone_is_silent_and_the_next_command_says_it(place: Project, a
     dvc = (sys.executable, "-m", "dvc", "repro", "--single-item", "finetune@joint")
     done = place.run(*dvc, MLFLOW_TRACKING_URI=away).well()
     assert done.ran == ["finetune@joint"] and warnings_in(done) == []
-    done = place.run(sys.executable, "-m", "stages.finetune", "joint", MLFLOW_TRACKING_URI=away).well()
+    done = place.run(sys.executable, "-m", "mtl.stages.finetune", "joint", MLFLOW_TRACKING_URI=away).well()
     first, second = (place.mtl("repro", "finetune@joint", MLFLOW_TRACKING_URI=away).well() for _ in range(2))
     assert len(warnings_in(done, first, second)) == 1
     assert first.ran == second.ran == []

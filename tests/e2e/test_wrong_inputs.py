@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from stages import finetune
+from mtl.stages import finetune
 from tests.e2e.project import Json, Project, own_csv, own_settings, settings
 
 
@@ -92,7 +92,7 @@ def test_a_stage_refuses_and_writes_nothing(
 
 def test_a_stage_started_by_hand_ends_with_code_2(place: Project) -> None:
     before = place.contents()
-    done = place.run(sys.executable, "-m", "stages.finetune", "jiont")
+    done = place.run(sys.executable, "-m", "mtl.stages.finetune", "jiont")
     assert done.code == 2
     refused(done.err, "`finetune` should be run for one of joint, handed, found 'jiont'.")
     assert place.contents() == before
@@ -157,7 +157,7 @@ def test_a_raw_file_that_was_changed_in_place_is_not_taken_for_computed(own: Pro
 
 
 def test_a_stage_before_what_it_needs(place: Project) -> None:
-    done = place.run(sys.executable, "-m", "stages.finetune", "joint")
+    done = place.run(sys.executable, "-m", "mtl.stages.finetune", "joint")
     assert done.code == 2
     refused(done.err, "data/prepared/sensors")
     assert "dvc repro prepare@sensors" in done.err

@@ -8,6 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from mtl.cli.runs import list_runs
 from mtl.config import Config
 from mtl.errors import UserError
 from mtl.evaluation.groupings import compare_groupings, read_groups
@@ -22,7 +23,6 @@ from mtl.models.build import build_model
 from mtl.paths import GROUPS, MODELS
 from mtl.results.serving import Serving
 from mtl.training.measure import predict
-from pipelines.runs import list_runs
 from tests.experiment.conftest import configure
 
 SEEDS = [3, 4]

@@ -474,8 +474,8 @@ def test_grouping():
 STAGE = Addition(
     "a stage", 4,
     new={
-        "stages/greet.py": '''"""Stage `greet`: says hello."""
-from stages.common import stage
+        "mtl/stages/greet.py": '''"""Stage `greet`: says hello."""
+from mtl.stages.common import stage
 
 SECTIONS = ("greet",)
 
@@ -503,10 +503,10 @@ class GreetConfig(Section):
         ("mtl/config/schema.py", "class Config(Section):\n",
          "from mtl.config.greet import GreetConfig\n\n\nclass Config(Section):\n"),
         ("dvc.yaml", "  index:\n", '''  greet:
-    cmd: python -m stages.greet
+    cmd: python -m mtl.stages.greet
     deps:
-      - stages/greet.py
-      - stages/common.py
+      - mtl/stages/greet.py
+      - mtl/stages/common.py
       - mtl/errors.py
       - mtl/config
     params:
@@ -517,7 +517,7 @@ class GreetConfig(Section):
     tables=["tests/test_house.py::test_every_stage_of_the_folder_is_in_the_pipeline"],
     proof='''
 def test_stage(capsys):
-    from stages.greet import main
+    from mtl.stages.greet import main
     main()
     assert capsys.readouterr().out == "hello world\\n"
 ''',

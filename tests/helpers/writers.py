@@ -24,7 +24,7 @@ from mtl.grouping.maps import FILE, PoolArrays, write_maps
 from mtl.models.build import build_model
 from mtl.report.page import write_report
 from mtl.results.samples import LOSSES_SCHEMA, table_stream
-from stages.prepare import prepare
+from mtl.stages.prepare import prepare
 from tests.helpers.data_files import make_source
 from tests.helpers.image_results import SHARINGS, image_config, write_image_results
 from tests.helpers.problems import ENCODER, spec

@@ -12,7 +12,7 @@ from tests.helpers.image_results import image_config
 PROJECT = Path(__file__).resolve().parents[2]
 CALL = """
 import sys
-from stages.baseline import main
+from mtl.stages.baseline import main
 main(sys.argv[1])
 print(sorted({"torch", "mlflow", "numpy"} & set(sys.modules)))
 """

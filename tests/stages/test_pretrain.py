@@ -29,7 +29,7 @@ from tests.helpers.team import CPU, together
 
 PROJECT = Path(__file__).resolve().parents[2]
 SEED = 3
-STAGE = ("-m", "stages.pretrain")
+STAGE = ("-m", "mtl.stages.pretrain")
 FOLDER = f"outputs/pretrain/seed-{SEED}"
 
 

@@ -12,7 +12,7 @@ from tests.helpers.image_results import image_config
 PROJECT = Path(__file__).resolve().parents[2]
 CALL = """
 import sys
-from stages.simple import main
+from mtl.stages.simple import main
 main()
 print(sorted({"torch", "mlflow", "sklearn"} & set(sys.modules)))
 """
@@ -49,7 +49,7 @@ def test_an_unknown_model_is_an_error(tmp_path: Path) -> None:
     settings = image_config().model_dump(mode="json", by_alias=True) | {"simple": {"models": ["forest"]}}
     (tmp_path / "params.yaml").write_text(json.dumps(settings))
     done = subprocess.run(
-        [sys.executable, "-m", "stages.simple"], cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(PROJECT)},
+        [sys.executable, "-m", "mtl.stages.simple"], cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(PROJECT)},
         capture_output=True, text=True, timeout=120,
     )  # fmt: skip
     assert done.returncode == 2 and "simple.models" in done.stderr and "forest" in done.stderr

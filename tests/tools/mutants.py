@@ -36,7 +36,7 @@ from tests.tools.contexts import SETTINGS
 from tests.tools.mutations import Mutant, mutants
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
-PROCESSES = ("tests/e2e/", "tests/benchmarks/", "tests/pipelines/")
+PROCESSES = ("tests/e2e/", "tests/benchmarks/", "tests/cli/")
 """Where tests start processes, which is slow."""
 PYTEST = ("-m", "pytest", "-q", "-m", "not slow", "-p", "no:cacheprovider")
 

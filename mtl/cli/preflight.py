@@ -1,0 +1,148 @@
+"""Checks before DVC starts: mistakes that it would refuse with its own exit code get our messages and exit code 2."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from mtl.cli.plugin_checks import check_plugins
+from mtl.config import PARAMS, Config
+from mtl.config.yaml_file import read_yaml
+from mtl.errors import ConfigError, UserError
+
+DVC_FILE = Path("dvc.yaml")
+LOCK = Path("dvc.lock")
+TEMPLATE = re.compile(r"\$\{([\w.]+)\}")
+"""`${tasks}`: a value of params.yaml."""
+
+
+def check(config: Config, targets: list[str], root: Path = Path()) -> None:
+    """Compares dvc.yaml with params.yaml, data/raw and the targets.
+
+    Args:
+        config: the checked content of params.yaml.
+        targets: what DVC is to bring up to date; none is everything.
+        root: folder of the project.
+
+    Raises:
+        UserError: dvc.yaml is missing, a target is no stage, a value that a stage watches is not written out, a
+            source has no manifest, one of its files is missing or another than the manifest means, or the user's own
+            code cannot do what params.yaml asks of it.
+    """
+    if not (root / DVC_FILE).exists():
+        raise UserError(f"{DVC_FILE} is missing; run this from the project's folder.")
+    content = read_yaml(root / DVC_FILE)
+    if not isinstance(content, dict) or not isinstance(content.get("stages"), dict):
+        raise UserError(f"{DVC_FILE} should hold `stages`, found none: `git checkout {DVC_FILE}` brings it back.")
+    stages: dict[str, Any] = content["stages"]
+    params: dict[str, Any] = read_yaml(root / PARAMS)
+    _check_targets(targets, stages, params, root)
+    check_written_out(config, root)
+    _check_files(config, targets, root)
+    check_plugins(config, root)
+
+
+def _check_targets(targets: list[str], stages: dict[str, Any], params: dict[str, Any], root: Path) -> None:
+    known = list(stages)
+    for name, stage in stages.items():
+        if "foreach" in stage:
+            template = TEMPLATE.fullmatch(str(stage["foreach"]))
+            members = _value(params, template.group(1)) if template else None
+            known += [f"{name}@{key}" for key in members or ()]
+    for target in targets:
+        # DVC also takes the files that stages write, and stages of other files as FILE:STAGE.
+        if target not in known and not re.search(r"[/\\:]", target) and not (root / target).exists():
+            raise UserError(f"`repro` should be given stages among {', '.join(known)}, found {target!r}.")
+
+
+def check_written_out(config: Config, root: Path = Path()) -> None:
+    """Checks that every value that a stage watches is written out in params.yaml.
+
+    A default that is not works everywhere but in DVC, which cannot see whether it changed.
+
+    Args:
+        config: the checked content of params.yaml.
+        root: folder of the project; one without dvc.yaml has no stage.
+
+    Raises:
+        ConfigError: names every value that is missing, with its default.
+    """
+    if not (root / DVC_FILE).exists():
+        return
+    params: dict[str, Any] = read_yaml(root / PARAMS)
+    missing: dict[str, str] = {}
+    for name, stage in read_yaml(root / DVC_FILE)["stages"].items():
+        for path in stage.get("do", stage).get("params", []):
+            if not TEMPLATE.search(path) and _value(params, path) is _ABSENT:
+                missing.setdefault(path, name)
+    if not missing:
+        return
+    defaults = config.model_dump(mode="json", by_alias=True)
+    first, stage = next(iter(missing.items()))
+    lines = ", ".join(f"`{path}: {json.dumps(_value(defaults, path))}`" for path in missing)
+    raise ConfigError(
+        f"{PARAMS}: `{first}` is missing: the stage {stage} watches it, so it should be written out, even with its "
+        f"default value. Add {lines} (presets/sensors.yaml has them all)."
+    )
+
+
+def _check_files(config: Config, targets: list[str], root: Path) -> None:
+    """A raw file that was changed in place: DVC looks at the manifest alone, and would call its results up to date.
+
+    Files of sources that no target needs are not asked for: every stage but `prepare@SOURCE` needs all."""
+    from mtl.data.files.verify import verify
+
+    alone = {target.removeprefix("prepare@").removeprefix("data/prepared/").rstrip("/") for target in targets}
+    asked = alone if alone and alone <= set(config.prepare.sources) else set(config.prepare.sources)
+    for name, source in config.prepare.sources.items():
+        if name not in asked:
+            continue
+        verify(name, source, root)  # Says how to register or fetch it.
+
+
+def missing_files(config: Config, root: Path = Path()) -> list[str]:
+    """Sentences on the raw files that `mtl repro` would miss; no file is read, so that it takes no time."""
+    from mtl.data.files.verify import missing_problem
+
+    problems = [missing_problem(name, source, root) for name, source in config.prepare.sources.items()]
+    return [f"`mtl repro` will stop: {problem.removesuffix('.')}" for problem in problems if problem is not None]
+
+
+_ABSENT: Any = object()
+
+
+def _value(params: dict[str, Any], path: str) -> Any:
+    here: Any = params
+    for part in path.split("."):
+        if not isinstance(here, dict) or part not in here:
+            return _ABSENT
+        here = here[part]
+    return here
+
+
+def check_shared(stages: list[str], root: Path = Path()) -> None:
+    """Raises unless the results that the trials of a study share were made with the present settings.
+
+    Args:
+        stages: those that make it.
+        root: folder of the project; its params.yaml was checked.
+
+    Raises:
+        UserError: a stage has not run, or with other settings.
+    """
+    params: dict[str, Any] = read_yaml(root / PARAMS)
+    try:
+        held = read_yaml(root / LOCK) if (root / LOCK).exists() else {}
+    except ConfigError:
+        held = {}  # Damaged: `mtl repro` sets it aside.
+    known = held.get("stages") if isinstance(held, dict) else None
+    lock: dict[str, Any] = {"stages": known if isinstance(known, dict) else {}}
+    for stage in stages:
+        if stage not in lock["stages"]:
+            raise UserError(f"{stage} has not run, and trials share what it makes: run `mtl repro {stage}` first.")
+        used = lock["stages"][stage].get("params", {}).get(str(PARAMS), {})
+        other = [path for path, value in used.items() if _value(params, path) != value]
+        if other:
+            raise UserError(
+                f"{stage} ran with another `{other[0]}`, and trials share what it makes: run `mtl repro {stage}` first."
+            )

@@ -1,0 +1,63 @@
+"""Stage `index`: lists the prepared sources that params.yaml names, with their hashes, in data/index.json, and the
+tasks, in their order, in data/tasks.json.
+
+Later stages depend on the first and not on the folder of all prepared sources: a source that another preset left
+behind would change that folder's hash, and everything would be trained again. A stage that there is one of for each
+task or method depends on the second instead of the section `tasks`: DVC keeps a copy of a stage's sections for every
+stage in dvc.lock and writes that file anew after each of them, so a hundred tasks would be a hundred times a hundred
+there. DVC also takes two orders of a section for the same, while the order of tasks decides which weights they start
+with. What the tasks and `evaluate.slices` name is looked up here as well, since all sources are prepared now and
+nothing is trained yet.
+"""
+
+import hashlib
+import json
+from pathlib import Path
+
+from safetensors import safe_open
+
+from mtl.config.inputs import Held, kind_named
+from mtl.config.slices import GROUPS, check_slices
+from mtl.errors import UserError
+from mtl.files import write_json
+from mtl.paths import PREPARED
+from mtl.stages.common import stage
+
+SECTIONS = ("prepare", "tasks", "evaluate")
+
+
+def main() -> None:
+    """Writes data/index.json and data/tasks.json."""
+    with stage(SECTIONS) as config:
+        hashes = {}
+        labels: dict[str, None] = {}
+        grouped = False
+        for name in config.prepare.sources:
+            meta = PREPARED / name / "meta.json"
+            if not meta.exists():
+                raise UserError(f"{meta} is missing; run `dvc repro prepare@{name}`.")
+            text = meta.read_bytes()
+            hashes[name] = hashlib.sha256(text).hexdigest()
+            meta_of = json.loads(text)
+            kind, numbers = kind_named(meta_of.get("kind")), meta_of.get("numbers", [])
+            held = Held(name, kind, meta_of["columns"], meta_of["classes"], numbers)
+            tasks_here = {task_name: task for task_name, task in config.tasks.items() if task.source == name}
+            for task_name, task in tasks_here.items():
+                task.learns(task_name, held)
+            if tasks_here:
+                labels |= dict.fromkeys(held.classes)
+                grouped |= _grouped(PREPARED / name / "arrays.safetensors")
+        check_slices(config.evaluate.slices, list(labels), grouped)
+        write_json(Path("data/index.json"), hashes)
+        tasks = [{"name": name} | task.model_dump(mode="json") for name, task in config.tasks.items()]
+        write_json(Path("data/tasks.json"), tasks)
+
+
+def _grouped(arrays: Path) -> bool:
+    """True when a source says whom its samples belong to; only the names of its arrays are read."""
+    with safe_open(arrays, framework="numpy") as tensors:
+        return GROUPS in tensors.keys()  # noqa: SIM118, it is no dictionary
+
+
+if __name__ == "__main__":
+    main()
