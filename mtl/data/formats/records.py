@@ -38,6 +38,11 @@ class Lines:
     def __len__(self) -> int:
         return len(self._rows)
 
+    @property
+    def rows(self) -> np.ndarray:
+        """Row of the file, from 0, of each row of the table."""
+        return self._rows
+
     def take(self, rows: np.ndarray) -> "Lines":
         """Lines of some of these rows, in the order of `rows`."""
         return Lines(self._count, self._rows[rows])

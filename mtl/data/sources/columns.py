@@ -3,32 +3,17 @@
 The same for every source that reads a table. R rows, C columns, k classes.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
+from mtl.data.columns.names import COUNTER_NAME, has_id_name, may_be_read
 from mtl.errors import DataError
 
-UNNAMED = re.compile(r"\s*(unnamed:? ?[0-9]+(\.[0-9]+)?(_level_[0-9]+)?)?\s*", re.IGNORECASE)
-"""A header without a name, also as pandas reads and writes it."""
-ID_NAME = re.compile(
-    r"(.*[\s_.\-])?(id|uid|uuid|guid|oid|key|pk|nr|index|idx|ix|row|rows|row[\s_.\-]?(id|nr|no|num|number|index|names?)"
-    r"|rownames?|level_0|objectid|fid|#|№)"
-)
-"""A name of an id or a row number, in small letters."""
-CAMEL_ID = re.compile(r".*[a-z0-9](Id|ID|Key|Nr|Index|Idx)")
-COUNTER_NAME = re.compile(
-    r"(n|no|no\.|i|t|num|number|count|counter|step|time[\s_.\-]?step|tick|seq|sequence|obs|observation|record|sample|case"
-    r"|(seq|sequence|record|obs|observation|sample|case|item|line)[\s_.\-]?(no|num|number|nr))"
-)
-"""A name that a row number may have; other things have it as well."""
 SURE = 100
 """Rows in which a column that counts is a row number, whatever its name: in a shorter table it may be a ramp."""
-NUMBER_AND_UNIT = re.compile(r"[^\w]*[+-]?\s*[0-9][0-9\s.,'’_]*[^0-9]{0,12}")
-DATE = re.compile(r".*([0-9]{1,4}[-/.][0-9]{1,2}[-/.][0-9]{1,4}|[0-9]{1,2}:[0-9]{2}|[0-9]{4}年)")
 
 
 @dataclass(frozen=True)
@@ -69,15 +54,6 @@ def no_inputs(frame: pd.DataFrame, candidates: Sequence[str]) -> dict[str, NoInp
     return left_out
 
 
-def has_id_name(column: str) -> bool:
-    """True for the name of an id or of a row number, and for none at all."""
-    return _unnamed(column) or bool(ID_NAME.fullmatch(column.strip().lower()) or CAMEL_ID.fullmatch(column.strip()))
-
-
-def _unnamed(column: str) -> bool:
-    return UNNAMED.fullmatch(column) is not None
-
-
 def _of_numbers(column: str, values: np.ndarray) -> NoInput | None:
     count, named = len(values), has_id_name(column)
     if count < 3 or not np.isfinite(values).all():
@@ -104,19 +80,12 @@ def _of_text(column: str, cells: pd.Series) -> NoInput | None:
     if len(known) < 3 or not all(isinstance(cell, str) for cell in known.iloc[:SURE]):
         return None
     few = known.iloc[:SURE].astype(str)
-    if few.duplicated().any() or few.map(_may_be_read).any():
+    if few.duplicated().any() or few.map(may_be_read).any():
         return None
     text = known.astype(str)
-    if text.duplicated().any() or text.map(_may_be_read).any():
+    if text.duplicated().any() or text.map(may_be_read).any():
         return None
     return NoInput("it is a text of its own in every row", True)
-
-
-def _may_be_read(cell: str) -> bool:
-    """True for a number in whatever spelling, with or without a unit, and for a date: to be told of, not to be left
-    out."""
-    text = cell.strip()
-    return not text or NUMBER_AND_UNIT.fullmatch(text) is not None or DATE.match(text) is not None
 
 
 def _even_steps(values: np.ndarray) -> bool:

@@ -18,7 +18,7 @@ from mtl.data.formats.tables import read_table
 from mtl.data.sources.columns import input_columns
 from mtl.data.sources.copies import check_copies
 from mtl.data.sources.filling import Gaps, Rows, fill, flagged, frozen
-from mtl.data.sources.markers import likely_markers
+from mtl.data.columns.markers import likely_markers
 from mtl.data.timeline.order import Timeline, order_in_time, without_repeats
 from mtl.errors import DataError, shown
 from mtl.types import Prepared

@@ -39,11 +39,19 @@ class Stamps:
 
 
 def read_stamps(table: Table, config: SeriesSource, groups: np.ndarray | None, notes: list[str]) -> Stamps:
-    """Times of the rows of `config.date_column`.
+    """Times of the rows of `config.date_column`: `column_stamps` of the column and form that the source names."""
+    return column_stamps(table, str(config.date_column), config.date_format, groups, notes)
+
+
+def column_stamps(
+    table: Table, column: str, date_format: str | None, groups: np.ndarray | None, notes: list[str]
+) -> Stamps:
+    """Times of the rows of a column.
 
     Args:
         table: the rows as they stand in the file.
-        config: the source.
+        column: of time stamps.
+        date_format: their form; None: the one that all rows prove.
         groups: series of each row [R], if the table holds several.
         notes: takes a sentence on the form, unless it is ISO 8601 or named by `date_format`.
 
@@ -51,7 +59,6 @@ def read_stamps(table: Table, config: SeriesSource, groups: np.ndarray | None, n
         DataError: an empty cell, one that is no time stamp, two forms in one column, or several forms of which nothing
             proves one.
     """
-    column = str(config.date_column)
     cells = table.frame[column]
     empty = np.flatnonzero(cells.isna().to_numpy())
     if len(empty):
@@ -61,23 +68,23 @@ def read_stamps(table: Table, config: SeriesSource, groups: np.ndarray | None, n
         return Stamps(cells.astype("int64").to_numpy(), dates.unit, local=dates.tz is None)
     text = _text(cells)
     numbers = _numbers(text)
-    if numbers is not None and config.date_format in (None, NUMBER):
+    if numbers is not None and date_format in (None, NUMBER):
         infinite = np.flatnonzero(~np.isfinite(numbers))
         if len(infinite):
             row = int(infinite[0])
             raise DataError(f"{table.at(row, column)}: should be a finite time stamp, found {shown(cells.iloc[row])}.")
-        counted = config.date_format == NUMBER or not all(map(str.isdigit, text)) or is_counter(numbers)
+        counted = date_format == NUMBER or not all(map(str.isdigit, text)) or is_counter(numbers)
         readings = [] if counted else _distinct(read_digits(text))
         if not readings:
             return _as_numbers(numbers, text, column, notes)
         return _one_form(table, column, text, readings, groups, notes)
-    if config.date_format == NUMBER:
+    if date_format == NUMBER:
         row = _first_text(text)
         raise DataError(
             f"{table.at(row, column)}: should be a number (`date_format: {NUMBER}`), found {shown(text[row])}."
         )
-    if config.date_format is not None:
-        return _in_form(table, column, text, config.date_format)
+    if date_format is not None:
+        return _in_form(table, column, text, date_format)
     readings = read_every_form(text)
     whole = _distinct([reading for reading in readings if reading.whole])
     if not whole:

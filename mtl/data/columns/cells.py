@@ -1,0 +1,93 @@
+"""Cells of columns as they are written: 01234 keeps its zero, and `None` and `-` may be names.
+
+R rows, D different texts.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from mtl.data.formats.labels import shortest
+from mtl.data.formats.table import Table
+from mtl.data.formats.text_table import raw_rows
+
+
+@dataclass(frozen=True)
+class Texts:
+    """The different texts of a column.
+
+    Args:
+        codes: text of each row, a place in `names` [R]; -1 for a missing cell.
+        names: each text without blanks around it, in the order of the rows [D].
+        counts: rows of each [D].
+    """
+
+    codes: np.ndarray
+    names: list[str]
+    counts: np.ndarray
+
+    @property
+    def missing(self) -> int:
+        """Rows without a text."""
+        return len(self.codes) - int(self.counts.sum())
+
+    @property
+    def most(self) -> int:
+        """Place of the most frequent text; of equally frequent ones, of the first in the order of letters."""
+        often = np.flatnonzero(self.counts == self.counts.max())
+        return int(min(often, key=lambda place: self.names[place]))
+
+
+def written_cells(table: Table, columns: Sequence[str]) -> dict[str, pd.Series]:
+    """Cells of some columns as texts, as the file writes them; NaN where a file of another format than text holds none.
+
+    Args:
+        table: as it was read.
+        columns: of its frame.
+    """
+    raw = None
+    if table.text is not None:
+        raw = raw_rows(table.text, [name for name in columns if name in table.text.names])
+        rows = table.lines.rows
+        if len(rows) != len(raw) or not np.array_equal(rows, np.arange(len(raw))):
+            raw = raw.iloc[rows].reset_index(drop=True)
+    return {
+        name: raw[name] if raw is not None and name in raw.columns else _as_texts(table.frame[name])
+        for name in columns
+    }
+
+
+def _as_texts(cells: pd.Series) -> pd.Series:
+    """Texts of cells that a file holds as numbers, dates and the like: 1 for 1.0."""
+    objects = cells.astype(object)
+    known = objects.notna()
+    texts = [_text(cell) for cell in objects[known]]
+    written = pd.Series(np.full(len(cells), np.nan, dtype=object), index=cells.index, dtype=object)
+    written[known] = texts
+    return written
+
+
+def _text(cell: object) -> str:
+    if isinstance(cell, str):
+        return cell
+    return shortest(float(cell)) if isinstance(cell, float | np.floating) else str(cell)
+
+
+def texts_of(cells: pd.Series, missing: Collection[str]) -> Texts:
+    """The different texts among the cells, without blanks around them.
+
+    Args:
+        cells: [R] texts; NaN is a missing cell.
+        missing: texts that hold nothing.
+    """
+    codes, distinct = pd.factorize(cells, use_na_sentinel=True)
+    stripped = [str(cell).strip() for cell in distinct]
+    place: dict[str, int] = {}
+    mapped = np.full(len(stripped) + 1, -1, dtype=np.int64)  # The last one stands for the code -1.
+    for number, text in enumerate(stripped):
+        if text not in missing:
+            mapped[number] = place.setdefault(text, len(place))
+    codes = mapped[codes]
+    return Texts(codes, list(place), np.bincount(codes[codes >= 0], minlength=len(place)))

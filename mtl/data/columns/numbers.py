@@ -1,0 +1,178 @@
+"""Facts on columns of numbers: which of them are names, row numbers, dates or yes and no.
+
+R rows.
+"""
+
+from collections.abc import Collection
+
+import numpy as np
+import pandas as pd
+
+from mtl.config.table_file import MISSING_TEXTS
+from mtl.data.columns.cells import texts_of, written_cells
+from mtl.data.columns.dates import date_readings, said
+from mtl.data.columns.facts import ColumnFacts, share_warnings
+from mtl.data.columns.markers import likely_markers
+from mtl.data.columns.names import COUNTER_NAME, has_code_name, has_id_name, names_things
+from mtl.data.formats.labels import shortest
+from mtl.data.formats.table import Table
+
+SURE = 100
+"""Rows in which whole numbers that follow each other are row numbers, whatever the column's name."""
+FEW = 12
+"""Different whole numbers up to which they may as well be codes of categories."""
+LEAST_ROWS = 3
+
+
+def number_facts(table: Table, column: str, values: np.ndarray, padded: bool) -> ColumnFacts:
+    """Facts on a column of numbers.
+
+    Args:
+        table: as it was read.
+        column: of numbers.
+        values: the numbers as they were read, integers or float64 [R]; NaN is a missing cell.
+        padded: some are written with zeros in front, as 01234.
+    """
+    rows = len(values)
+    absent = np.isnan(values) if values.dtype.kind == "f" else np.zeros(rows, dtype=bool)
+    if table.options.missing_markers:
+        absent = absent | np.isin(values, table.options.missing_markers)
+    known = values[~absent] if absent.any() else values
+    missing = rows - len(known)
+    if not len(known):
+        return ColumnFacts(column, "ignore", "every cell is empty", missing, 0)
+    counts = pd.Series(known).value_counts(sort=False)
+    distinct, most = len(counts), int(counts.max())
+    low, high = float(known.min()), float(known.max())
+    example = shortest(float(known[0]))
+    if padded:
+        return _of_names(table, column, "written with zeros in front, as codes are")
+    if distinct == 1 and not missing:
+        return ColumnFacts(column, "ignore", f"every row holds {example}", 0, 1, low, high, example)
+    told = share_warnings(rows, missing, most, shortest(float(counts.index[counts == most].min())))
+    if set(counts.index) <= {0.0, 1.0}:
+        why = "0 and 1" if distinct == 2 else f"{example} or nothing"
+        return ColumnFacts(column, "boolean", why, missing, distinct, low, high, example, tuple(told))
+    if np.isinf(low) or np.isinf(high):
+        return _with_infinite(column, known, missing, counts, told)
+    whole = low % 1 == 0 and bool((known == np.floor(known)).all())
+    if whole and (why := _row_number(column, known, distinct, missing)) is not None:
+        return ColumnFacts(column, "ignore", why, missing, distinct, low, high, example)
+    if whole and distinct < len(known) and names_things(column):
+        return _of_things(table, column, _of_names(table, column, "whole numbers under the name of an id, which repeat"))
+    if whole and has_code_name(column):
+        return _of_names(table, column, "whole numbers under the name of codes")
+    if whole and (dates := _dates(column, known, counts.index, missing, told)) is not None:
+        return dates
+    told += [sentence.removeprefix(f"{column}: ").rstrip(".") for sentence in likely_markers(
+        np.where(absent, np.nan, values)[:, None], [column])]  # fmt: skip
+    why = "numbers"
+    if whole:
+        why = f"whole numbers, {distinct} different; `category` if they are codes" if distinct <= FEW else "whole numbers"
+    return ColumnFacts(column, "number", why, missing, distinct, low, high, example, tuple(told))
+
+
+def padded_columns(table: Table, columns: Collection[str]) -> set[str]:
+    """The columns of whole numbers in which a cell is written with a zero in front of other digits."""
+    if table.text is None:
+        return set()
+    # Most files hold no such cell, which is told much faster than that no cell of a column is one.
+    whole = [name for name in columns if _may_be_padded(table, name)]
+    if not whole or not _holds_padded(table.text.data, table.text.body):
+        return set()
+    cells = written_cells(table, whole)
+    return {name for name in whole if bool(cells[name].str.match(r"\s*0[0-9]+\s*$", na=False).any())}
+
+
+def _holds_padded(data: bytes, body: int) -> bool:
+    """True when a zero with a digit behind it follows something else than a digit, point, minus or colon."""
+    at = body
+    while True:
+        at = data.find(b"0", at)
+        if at < 0:
+            return False
+        before, after = data[at - 1 : at], data[at + 1 : at + 2]
+        if after.isdigit() and not before.isalnum() and before not in (b".", b"-", b":", b"+", b"/"):
+            return True
+        at += 1
+
+
+def _may_be_padded(table: Table, column: str) -> bool:
+    cells = table.frame[column]
+    if pd.api.types.is_bool_dtype(cells) or not pd.api.types.is_numeric_dtype(cells):
+        return False
+    if pd.api.types.is_integer_dtype(cells):
+        return True
+    values = cells.to_numpy(dtype=np.float64, na_value=np.nan)
+    known = values[np.isfinite(values)]
+    return bool((known[:1000] % 1 == 0).all() and (known % 1 == 0).all())
+
+
+def _of_names(table: Table, column: str, why: str) -> ColumnFacts:
+    """The facts on a column of numbers that are names."""
+    texts = texts_of(written_cells(table, [column])[column], {*(table.options.missing or MISSING_TEXTS), ""})
+    told = share_warnings(len(texts.codes), texts.missing, int(texts.counts.max()), texts.names[texts.most])
+    known = len(texts.codes) - texts.missing
+    if len(texts.names) == known >= LEAST_ROWS:
+        return ColumnFacts(column, "ignore", "a code of its own in every row", texts.missing, known, example=texts.names[0])
+    return ColumnFacts(
+        column, "category", why, texts.missing, len(texts.names), example=texts.names[texts.most], warnings=tuple(told)
+    )
+
+
+def _of_things(table: Table, column: str, facts: ColumnFacts) -> ColumnFacts:
+    """The facts on an id that repeats, with what keeps its rows together."""
+    told = (
+        f"it seems to name what rows belong to ({facts.distinct:,} different in {len(table.frame):,} rows): "
+        f"`split: {{kind: group, column: {column!r}}}` keeps the rows of each together"
+    )
+    return ColumnFacts(
+        column, facts.kind, facts.why, facts.missing, facts.distinct, example=facts.example,
+        warnings=(*facts.warnings, told), group=True,
+    )  # fmt: skip
+
+
+def _with_infinite(column: str, known: np.ndarray, missing: int, counts: pd.Series, told: list[str]) -> ColumnFacts:
+    finite = known[np.isfinite(known)]
+    infinite = len(known) - len(finite)
+    names = [name for name, value in (("inf", np.inf), ("-inf", -np.inf)) if value in counts.index]
+    problem = (
+        f"{infinite:,} infinite cells among the numbers: empty them, or name them in `missing` as they are written"
+    )
+    low = float(finite.min()) if len(finite) else None
+    high = float(finite.max()) if len(finite) else None
+    return ColumnFacts(
+        column, "number", "numbers", missing, len(counts), low, high, shortest(float(known[0])), tuple(told), problem,
+        {"missing": names},
+    )  # fmt: skip
+
+
+def _row_number(column: str, known: np.ndarray, distinct: int, missing: int) -> str | None:
+    """Reason why whole numbers only tell one row from the others; None where they may tell more."""
+    count = len(known)
+    if count < LEAST_ROWS or distinct < count:
+        return None
+    following = not missing and float(known.max()) - float(known.min()) == count - 1
+    if has_id_name(column):
+        return "it counts the rows" if following else "a number of its own in every row"
+    # From 0 or 1 on: years also follow each other, and each may be there once.
+    counts_rows = following and float(known.min()) in (0.0, 1.0)
+    if counts_rows and (count >= SURE or COUNTER_NAME.fullmatch(column.strip().lower())):
+        return "it counts the rows"
+    return None
+
+
+def _dates(
+    column: str, known: np.ndarray, different: pd.Index, missing: int, told: list[str]
+) -> ColumnFacts | None:
+    """The facts on numbers such as 20201231 that are dates; None if they are none."""
+    if not 0 < known.min() or known.max() >= 2**53:
+        return None
+    readings = date_readings([str(int(number)) for number in different])
+    if not readings:
+        return None
+    when = readings[0].when.astype(f"datetime64[{readings[0].unit}]")
+    why = f"digits that are dates as {readings[0].name}, in every row"
+    example = str(int(known[0]))
+    low, high = said(when.min()), said(when.max())
+    return ColumnFacts(column, "date", why, missing, len(different), low, high, example, tuple(told))
