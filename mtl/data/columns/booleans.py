@@ -39,7 +39,8 @@ def boolean_column(table: Table, column: str) -> np.ndarray:
             f"{table.at(row, column)}: should be yes or no (true, false, 1, 0, …), found {shown(name)}: let the column "
             f"be a category, or set `missing: [{name}]` if it stands for a missing value."
         )
-    return np.array([*values, np.nan], dtype=np.float64)[texts.codes]
+    truths: np.ndarray = np.array([*values, np.nan], dtype=np.float64)[texts.codes]
+    return truths
 
 
 def _marked(text: str, markers: list[float]) -> bool:

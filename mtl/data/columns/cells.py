@@ -4,6 +4,7 @@ R rows, D different texts.
 """
 
 from collections.abc import Collection, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,6 +34,10 @@ class Texts:
         """Rows without a text."""
         return len(self.codes) - int(self.counts.sum())
 
+    def without(self, missing: AbstractSet[str]) -> "Texts":
+        """The same texts, of which some hold nothing."""
+        return self if missing.isdisjoint(self.names) else _mapped(self.codes, self.names, missing)
+
     @property
     def most(self) -> int:
         """Place of the most frequent text; of equally frequent ones, of the first in the order of letters."""
@@ -48,14 +53,14 @@ def written_cells(table: Table, columns: Sequence[str]) -> dict[str, pd.Series]:
         columns: of its frame.
     """
     raw = None
-    if table.text is not None:
-        raw = raw_rows(table.text, [name for name in columns if name in table.text.names])
+    held = [] if table.text is None else [name for name in columns if name in table.text.names]
+    if table.text is not None and held:
+        raw = raw_rows(table.text, held)
         rows = table.lines.rows
         if len(rows) != len(raw) or not np.array_equal(rows, np.arange(len(raw))):
             raw = raw.iloc[rows].reset_index(drop=True)
     return {
-        name: raw[name] if raw is not None and name in raw.columns else _as_texts(table.frame[name])
-        for name in columns
+        name: raw[name] if raw is not None and name in raw.columns else _as_texts(table.frame[name]) for name in columns
     }
 
 
@@ -75,7 +80,7 @@ def _text(cell: object) -> str:
     return shortest(float(cell)) if isinstance(cell, float | np.floating) else str(cell)
 
 
-def texts_of(cells: pd.Series, missing: Collection[str]) -> Texts:
+def texts_of(cells: pd.Series, missing: Collection[str] = ()) -> Texts:
     """The different texts among the cells, without blanks around them.
 
     Args:
@@ -83,11 +88,19 @@ def texts_of(cells: pd.Series, missing: Collection[str]) -> Texts:
         missing: texts that hold nothing.
     """
     codes, distinct = pd.factorize(cells, use_na_sentinel=True)
-    stripped = [str(cell).strip() for cell in distinct]
+    return _mapped(codes, [str(cell).strip() for cell in distinct.tolist()], missing)
+
+
+def _mapped(codes: np.ndarray, spellings: list[str], missing: Collection[str]) -> Texts:
+    """The texts of the spellings that are not missing, each once.
+
+    Args:
+        codes: place of each row in the spellings [R]; -1 for none.
+        spellings: texts, of which several may be equal.
+        missing: texts that hold nothing.
+    """
     place: dict[str, int] = {}
-    mapped = np.full(len(stripped) + 1, -1, dtype=np.int64)  # The last one stands for the code -1.
-    for number, text in enumerate(stripped):
-        if text not in missing:
-            mapped[number] = place.setdefault(text, len(place))
-    codes = mapped[codes]
+    mapped = [-1 if text in missing else place.setdefault(text, len(place)) for text in spellings]
+    if mapped != list(range(len(spellings))):
+        codes = np.array([*mapped, -1], dtype=np.int64)[codes]  # The last one stands for the code -1.
     return Texts(codes, list(place), np.bincount(codes[codes >= 0], minlength=len(place)))

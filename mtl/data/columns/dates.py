@@ -111,21 +111,23 @@ def _readings(texts: Sequence[str], share: float) -> list[Reading]:
 def _known(table: Table, column: str) -> np.ndarray:
     """Mask of the rows [R] whose cell is not missing."""
     cells = table.frame[column]
-    known: np.ndarray = cells.notna().to_numpy()
+    known: np.ndarray = cells.notna().to_numpy().copy()
     if pd.api.types.is_numeric_dtype(cells):
-        return known & ~np.isin(cells.to_numpy(dtype=np.float64, na_value=np.nan), table.options.missing_markers)
+        known &= ~np.isin(cells.to_numpy(dtype=np.float64, na_value=np.nan), table.options.missing_markers)
+        return known
     if pd.api.types.is_datetime64_any_dtype(cells):
         return known
     missing = {*MISSING_NUMBERS, *(table.options.missing or [])}
-    return known & np.array([str(cell).strip() not in missing for cell in cells.tolist()])
+    known &= np.array([str(cell).strip() not in missing for cell in cells.tolist()])
+    return known
 
 
 def _dates(table: Table, column: str, rows: np.ndarray, stamps: Stamps) -> np.ndarray:
     if stamps.unit is None:
         cell = table.frame[column].iloc[int(rows[0])]
         raise DataError(
-            f"{table.at(int(rows[0]), column)}: should be a date such as 2020-12-31, found {shown(cell)}: let the column "
-            "be a number, or name the form of its dates in `date_format`."
+            f"{table.at(int(rows[0]), column)}: should be a date such as 2020-12-31, found {shown(cell)}: let the "
+            "column be a number, or name the form of its dates in `date_format`."
         )
     when = stamps.when.astype(np.int64)
     return when.astype(f"datetime64[{stamps.unit}]").astype("datetime64[us]")

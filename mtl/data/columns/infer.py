@@ -9,14 +9,14 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
+from mtl.config.table_file import MISSING_TEXTS
 from mtl.config.table_source import ColumnType
 from mtl.data.columns.booleans import boolean_column
 from mtl.data.columns.cells import texts_of, written_cells
 from mtl.data.columns.dates import date_times, said
 from mtl.data.columns.facts import ColumnFacts
-from mtl.data.columns.numbers import number_facts, padded_columns
+from mtl.data.columns.numbers import is_padded, may_be_padded, number_facts
 from mtl.data.columns.words import name_facts, text_facts
-from mtl.config.table_file import MISSING_TEXTS
 from mtl.data.formats.numbers import number_column
 from mtl.data.formats.table import Table
 from mtl.errors import DataError
@@ -41,9 +41,10 @@ def column_facts(
     declared, date_format = declared or {}, date_format or {}
     frame = table.frame
     numeric = [name for name in frame.columns if _is_numeric(frame[name])]
-    padded = padded_columns(table, numeric)
+    whole = may_be_padded(table, numeric)
     texts = [name for name in frame.columns if name not in numeric and not _is_plain(frame[name])]
-    written = written_cells(table, texts)
+    written = written_cells(table, [*whole, *texts])
+    padded = {name for name in whole if is_padded(written.pop(name))}
     facts = []
     for name in frame.columns:
         form = date_format.get(name)

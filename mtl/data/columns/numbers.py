@@ -3,7 +3,8 @@
 R rows.
 """
 
-from collections.abc import Collection
+import re
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -22,6 +23,8 @@ SURE = 100
 FEW = 12
 """Different whole numbers up to which they may as well be codes of categories."""
 LEAST_ROWS = 3
+PADDED = re.compile(rb"""[^0-9A-Za-z.:+/-]0[0-9]""")
+"""A zero in front of a digit that does not belong to the decimals, a date or a time of day."""
 
 
 def number_facts(table: Table, column: str, values: np.ndarray, padded: bool) -> ColumnFacts:
@@ -52,14 +55,17 @@ def number_facts(table: Table, column: str, values: np.ndarray, padded: bool) ->
     told = share_warnings(rows, missing, most, shortest(float(counts.index[counts == most].min())))
     if set(counts.index) <= {0.0, 1.0}:
         why = "0 and 1" if distinct == 2 else f"{example} or nothing"
+        why = "true and false" if pd.api.types.is_bool_dtype(table.frame[column]) else why
         return ColumnFacts(column, "boolean", why, missing, distinct, low, high, example, tuple(told))
     if np.isinf(low) or np.isinf(high):
         return _with_infinite(column, known, missing, counts, told)
     whole = low % 1 == 0 and bool((known == np.floor(known)).all())
-    if whole and (why := _row_number(column, known, distinct, missing)) is not None:
-        return ColumnFacts(column, "ignore", why, missing, distinct, low, high, example)
+    if whole and (reason := _row_number(column, known, distinct, missing)) is not None:
+        return ColumnFacts(column, "ignore", reason, missing, distinct, low, high, example)
     if whole and distinct < len(known) and names_things(column):
-        return _of_things(table, column, _of_names(table, column, "whole numbers under the name of an id, which repeat"))
+        return _of_things(
+            table, column, _of_names(table, column, "whole numbers under the name of an id, which repeat")
+        )
     if whole and has_code_name(column):
         return _of_names(table, column, "whole numbers under the name of codes")
     if whole and (dates := _dates(column, known, counts.index, missing, told)) is not None:
@@ -68,36 +74,26 @@ def number_facts(table: Table, column: str, values: np.ndarray, padded: bool) ->
         np.where(absent, np.nan, values)[:, None], [column])]  # fmt: skip
     why = "numbers"
     if whole:
-        why = f"whole numbers, {distinct} different; `category` if they are codes" if distinct <= FEW else "whole numbers"
+        why = (
+            f"whole numbers, {distinct} different; `category` if they are codes" if distinct <= FEW else "whole numbers"
+        )
     return ColumnFacts(column, "number", why, missing, distinct, low, high, example, tuple(told))
 
 
-def padded_columns(table: Table, columns: Collection[str]) -> set[str]:
-    """The columns of whole numbers in which a cell is written with a zero in front of other digits."""
+def may_be_padded(table: Table, columns: Sequence[str]) -> list[str]:
+    """The columns of whole numbers, if the file holds a number with a zero in front at all; most files hold none."""
     if table.text is None:
-        return set()
-    # Most files hold no such cell, which is told much faster than that no cell of a column is one.
-    whole = [name for name in columns if _may_be_padded(table, name)]
-    if not whole or not _holds_padded(table.text.data, table.text.body):
-        return set()
-    cells = written_cells(table, whole)
-    return {name for name in whole if bool(cells[name].str.match(r"\s*0[0-9]+\s*$", na=False).any())}
+        return []
+    whole = [name for name in columns if _is_whole(table, name)]
+    return whole if whole and PADDED.search(table.text.data, table.text.body) else []
 
 
-def _holds_padded(data: bytes, body: int) -> bool:
-    """True when a zero with a digit behind it follows something else than a digit, point, minus or colon."""
-    at = body
-    while True:
-        at = data.find(b"0", at)
-        if at < 0:
-            return False
-        before, after = data[at - 1 : at], data[at + 1 : at + 2]
-        if after.isdigit() and not before.isalnum() and before not in (b".", b"-", b":", b"+", b"/"):
-            return True
-        at += 1
+def is_padded(cells: pd.Series) -> bool:
+    """True where a cell is written with a zero in front of other digits."""
+    return bool(cells.str.match(r"\s*0[0-9]+\s*$", na=False).any())
 
 
-def _may_be_padded(table: Table, column: str) -> bool:
+def _is_whole(table: Table, column: str) -> bool:
     cells = table.frame[column]
     if pd.api.types.is_bool_dtype(cells) or not pd.api.types.is_numeric_dtype(cells):
         return False
@@ -114,7 +110,9 @@ def _of_names(table: Table, column: str, why: str) -> ColumnFacts:
     told = share_warnings(len(texts.codes), texts.missing, int(texts.counts.max()), texts.names[texts.most])
     known = len(texts.codes) - texts.missing
     if len(texts.names) == known >= LEAST_ROWS:
-        return ColumnFacts(column, "ignore", "a code of its own in every row", texts.missing, known, example=texts.names[0])
+        return ColumnFacts(
+            column, "ignore", "a code of its own in every row", texts.missing, known, example=texts.names[0]
+        )
     return ColumnFacts(
         column, "category", why, texts.missing, len(texts.names), example=texts.names[texts.most], warnings=tuple(told)
     )
@@ -162,11 +160,9 @@ def _row_number(column: str, known: np.ndarray, distinct: int, missing: int) -> 
     return None
 
 
-def _dates(
-    column: str, known: np.ndarray, different: pd.Index, missing: int, told: list[str]
-) -> ColumnFacts | None:
+def _dates(column: str, known: np.ndarray, different: pd.Index, missing: int, told: list[str]) -> ColumnFacts | None:
     """The facts on numbers such as 20201231 that are dates; None if they are none."""
-    if not 0 < known.min() or known.max() >= 2**53:
+    if not known.min() > 0 or known.max() >= 2**53:
         return None
     readings = date_readings([str(int(number)) for number in different])
     if not readings:

@@ -1,5 +1,6 @@
 """Spellings: names that mean one thing, numbers with other marks, a few texts among numbers."""
 
+import re
 from collections.abc import Mapping
 
 import numpy as np
@@ -7,8 +8,8 @@ import pandas as pd
 
 from mtl.data.columns.cells import Texts
 from mtl.data.columns.facts import Option
-from mtl.data.formats.cell_remedies import AFFIXED, NEGATIVE, WAYS
-from mtl.data.formats.labels import clean, key
+from mtl.data.formats.cell_remedies import NEGATIVE, WAYS
+from mtl.data.formats.labels import cleaned_text, spelling_key
 from mtl.data.formats.marks import Marks
 from mtl.data.formats.table import Table
 
@@ -17,6 +18,8 @@ FEW = 10
 MOSTLY = 0.8
 """Least share of the known rows that are numbers in a column of numbers with a few texts."""
 SAMPLE = 1000
+MEASURED = re.compile(r"([$€£¥₹]?) ?[+-]?[0-9][0-9.,]* ?([^\s0-9.,+-]{0,6})")
+"""A number with a sign of money or a unit."""
 MANY_UNITS = 10
 """Different numbers with one unit that are more likely measured than names, such as `4 doors` and `2 doors`."""
 
@@ -26,8 +29,10 @@ def spelled_apart(texts: Texts) -> list[list[str]]:
     most frequent of each group first."""
     groups: dict[str, list[int]] = {}
     for number, text in enumerate(texts.names):
-        groups.setdefault(key(clean(text)), []).append(number)
-    several = [sorted(group, key=lambda n: (-texts.counts[n], texts.names[n])) for group in groups.values() if group[1:]]
+        groups.setdefault(spelling_key(cleaned_text(text)), []).append(number)
+    several = [
+        sorted(group, key=lambda n: (-texts.counts[n], texts.names[n])) for group in groups.values() if group[1:]
+    ]
     several.sort(key=lambda group: (-texts.counts[group].sum(), texts.names[group[0]]))
     return [[texts.names[number] for number in group] for group in several]
 
@@ -85,15 +90,10 @@ def _negative(names: list[str], now: Marks) -> bool:
 
 
 def _measured(names: list[str]) -> bool:
-    """True for many different numbers with one sign of money or unit."""
-    if len(names) < MANY_UNITS:
+    """True for many different numbers with one sign of money in front or one unit behind: `P5` and `room 5` are
+    names."""
+    first = MEASURED.fullmatch(names[0])
+    if len(names) < MANY_UNITS or first is None or not (first[1] or first[2]):
         return False
-    affixes = set()
-    for text in names:
-        parts = AFFIXED.fullmatch(text)
-        if parts is None or not (parts[1].strip() or parts[2].strip()):
-            return False
-        affixes.add((parts[1].strip(), parts[2].strip()))
-        if len(affixes) > 1:
-            return False
-    return True
+    parts = (MEASURED.fullmatch(text) for text in names)
+    return all(part is not None and part.groups() == first.groups() for part in parts)

@@ -3,6 +3,7 @@
 R rows, D different texts.
 """
 
+import json
 import re
 
 import numpy as np
@@ -19,7 +20,7 @@ from mtl.data.formats.labels import is_number
 from mtl.data.formats.numbers import number_column
 from mtl.data.formats.table import Table
 from mtl.data.timeline.stamps import column_stamps
-from mtl.errors import DataError
+from mtl.errors import DataError, shown
 
 SENTENCE = 4.0
 """Words a cell, on average, from which on texts that hardly repeat are sentences."""
@@ -42,13 +43,14 @@ def text_facts(table: Table, column: str, cells: pd.Series, form: str | None, ex
         form: of its dates, as `date_format` names it.
         exact: every spelling is a category of its own.
     """
-    texts = texts_of(cells, {*MISSING_NUMBERS, *(table.options.missing or [])})
+    written = texts_of(cells)
+    texts = written.without({*MISSING_NUMBERS, *(table.options.missing or [])})
     if texts.names:
         for facts in (_booleans(column, texts), _numbers(table, column, texts), _dates(table, column, texts, form)):
             if facts is not None:
                 return facts
     usual = MISSING_TEXTS if table.options.missing is None else table.options.missing
-    return name_facts(column, texts_of(cells, {"", "NaN", "nan", *usual}), exact)
+    return name_facts(column, written.without({"", "NaN", "nan", *usual}), exact)
 
 
 def name_facts(column: str, texts: Texts, exact: bool) -> ColumnFacts:
@@ -106,23 +108,41 @@ def _booleans(column: str, texts: Texts) -> ColumnFacts | None:
 def _numbers(table: Table, column: str, texts: Texts) -> ColumnFacts | None:
     """The facts on numbers that are written otherwise than the options say, or have a few texts among them."""
     options, count = other_marks(table, column, texts)
+    stray: list[str] = []
     if count < len(texts.names):
         stray = stray_texts(table, texts)
         if not stray:
             return None
         count, options = len(texts.names) - len(stray), {"missing": stray}
-    try:
-        values = number_column(table, column)
-        known = values[~np.isnan(values)]
-        low, high, problem, options = float(known.min()), float(known.max()), None, {}
-    except DataError as error:
-        low, high, problem = None, None, str(error)
+    low, high, problem = None, None, _strays(table, column, texts, stray)
+    if problem is None:
+        try:
+            values = number_column(table, column)
+            known = values[~np.isnan(values)]
+            low, high, options = float(known.min()), float(known.max()), {}
+        except DataError as error:
+            problem = str(error)
     told = share_warnings(len(texts.codes), texts.missing, int(texts.counts.max()), texts.names[texts.most])
-    why = "numbers" if count == len(texts.names) else "numbers, but for a few cells"
-    example = texts.names[texts.most]
+    why = "numbers, but for a few cells" if stray else "numbers"
+    example = next(name for name in texts.names if name not in stray)
     return ColumnFacts(
         column, "number", why, texts.missing, count, low, high, example, tuple(told), problem, options
     )  # fmt: skip
+
+
+def _strays(table: Table, column: str, texts: Texts, stray: list[str]) -> str | None:
+    """Message on a few texts among numbers; None where there are none, or where they may be numbers themselves."""
+    if not stray or any(re.search("[0-9]", text) for text in stray):
+        return None
+    rows = texts.counts[[texts.names.index(text) for text in stray]]
+    told = ", ".join(f"{text!r} ({count:,})" for text, count in zip(stray, rows, strict=True))
+    row = int(np.flatnonzero(np.isin(texts.codes, [texts.names.index(text) for text in stray]))[0])
+    missing = json.dumps([*(table.options.missing or []), *stray], ensure_ascii=False)
+    return (
+        f"{table.at(row, column)}: should be a number or an empty cell, found {shown(texts.names[texts.codes[row]])}. "
+        f"The texts of the column are {told}: if they stand for a missing value, set `missing: {missing}`; if the "
+        f"column holds names, set `types: {{{json.dumps(column, ensure_ascii=False)}: category}}`."
+    )
 
 
 def _dates(table: Table, column: str, texts: Texts, form: str | None) -> ColumnFacts | None:
@@ -135,12 +155,11 @@ def _dates(table: Table, column: str, texts: Texts, form: str | None) -> ColumnF
     notes: list[str] = []
     try:
         if len(readings) == 1 and readings[0].whole:
-            when, unit = readings[0].when, readings[0].unit
+            times = readings[0].when.astype(f"datetime64[{readings[0].unit}]")
             why = f"dates in the form {readings[0].name}, in every row"
         else:
             stamps = column_stamps(table.take(known), column, form, None, notes)
-            when, unit = stamps.when, stamps.unit
-        times = when.astype(np.int64).astype(f"datetime64[{unit or 's'}]")
+            times = stamps.when.astype(np.int64).astype(f"datetime64[{stamps.unit or 's'}]")
         low, high = said(times.min()), said(times.max())
     except DataError as error:
         problem, why = str(error), "dates"

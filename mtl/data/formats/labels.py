@@ -46,13 +46,13 @@ def class_numbers(
     codes, distinct = pd.factorize(pd.Series(cells, dtype=object), use_na_sentinel=True)
     spellings = [_text(cell) for cell in distinct]
     counts = np.bincount(codes[codes >= 0], minlength=len(spellings))
-    cleaned = spellings if exact else [clean(text) for text in spellings]
+    cleaned = spellings if exact else [cleaned_text(text) for text in spellings]
     usual = () if exact else MISSING_TEXTS
     nothing = {*NEVER, *(usual if missing is None else missing)}
     groups: dict[str, list[int]] = {}
     for number, text in enumerate(cleaned):
         if text not in nothing and text.lower() != "nan":
-            groups.setdefault(text if exact else key(text), []).append(number)
+            groups.setdefault(text if exact else spelling_key(text), []).append(number)
     said = {text: number for number, text in enumerate(cleaned) if text in nothing and text.lower() not in ("", "nan")}
     left_out = {text: int(counts[number]) for text, number in said.items()}
     empty = int((codes < 0).sum() + sum(counts[n] for n, text in enumerate(cleaned) if text.lower() in ("", "nan")))
@@ -84,7 +84,7 @@ def known_class(name: str, classes: Sequence[str]) -> str | None:
     letter case or the spelling of a number; None if there is none."""
     if name in classes:
         return name
-    alike = [known for known in classes if key(clean(known)) == key(clean(name))]
+    alike = [known for known in classes if spelling_key(cleaned_text(known)) == spelling_key(cleaned_text(name))]
     return alike[0] if len(alike) == 1 else None
 
 
@@ -103,12 +103,12 @@ def _text(cell: object) -> str:
     return shortest(float(cell)) if isinstance(cell, float | np.floating) else str(cell)
 
 
-def clean(text: str) -> str:
+def cleaned_text(text: str) -> str:
     """The text without blanks around it, each run of blanks in it as one, letters composed."""
     return " ".join(unicodedata.normalize("NFC", text).translate(INVISIBLE).split())
 
 
-def key(text: str) -> str:
+def spelling_key(text: str) -> str:
     """The same text for all spellings of a class."""
     return f"number {_plain(text)}" if is_number(text) else f"text {text.casefold()}"
 

@@ -18,8 +18,8 @@ from mtl.data.formats.text_file import open_text
 from mtl.data.formats.text_table import read_rows
 from mtl.errors import DataError
 
-TEXT = (".csv", ".tsv", ".txt", ".dat", ".data")
-"""Endings of files of delimited text, which may be packed with gzip."""
+TEXT = (".csv", ".tsv", ".txt", ".dat", ".data", ".test")
+"""Endings of files of delimited text, which may be packed with gzip; the UCI repository uses the last two."""
 PARQUET = (".parquet", ".pq")
 
 

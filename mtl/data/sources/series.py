@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from mtl.config.sources import FractionBorders, RowBorders, SeriesSource
+from mtl.data.columns.markers import likely_markers
 from mtl.data.formats.labels import class_numbers
 from mtl.data.formats.numbers import number_column
 from mtl.data.formats.reading import check_count
@@ -18,7 +19,6 @@ from mtl.data.formats.tables import read_table
 from mtl.data.sources.columns import input_columns
 from mtl.data.sources.copies import check_copies
 from mtl.data.sources.filling import Gaps, Rows, fill, flagged, frozen
-from mtl.data.columns.markers import likely_markers
 from mtl.data.timeline.order import Timeline, order_in_time, without_repeats
 from mtl.errors import DataError, shown
 from mtl.types import Prepared
