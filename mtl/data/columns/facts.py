@@ -15,7 +15,7 @@ Option = str | list[str]
 
 @dataclass(frozen=True)
 class ColumnFacts:
-    """What is known of one column, counted over all rows.
+    """Type, range and doubts of one column, counted over all rows.
 
     Args:
         name: of the column.
