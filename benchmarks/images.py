@@ -22,6 +22,7 @@ from benchmarks.command import at_least, count, finish, parser, start
 from benchmarks.machine import Result, interleaved
 from mtl.balancing.weighted import FixedWeights
 from mtl.config import MlpEncoder, SamplerConfig, StoppingConfig, inputs
+from mtl.data.inputs.base import Fitted
 from mtl.data.inputs.images import image_samples
 from mtl.data.loading.pools import Pool, Target
 from mtl.data.loading.sampling import JointPlan
@@ -85,8 +86,8 @@ class Load:
         self.labels = torch.randn(images, heads) if numbers else torch.randint(2, (images, heads))
         named = {spec.name: column.contiguous() for spec, column in zip(self.specs, self.labels.unbind(1), strict=True)}
         source = ImageSet("images", self.images, ["grey"], torch.zeros(images, dtype=torch.int64), 2, {}, {})
-        samples = image_samples(source.images, torch.arange(images), torch.tensor([MEAN]).double(),
-                                torch.tensor([STD]).double())  # fmt: skip
+        fitted = Fitted(torch.tensor([MEAN]).double(), torch.tensor([STD]).double())
+        samples = image_samples(source.images, torch.arange(images), fitted)
         self.pool = Pool("images", "images", samples, {n: Target(label) for n, label in named.items()})
         self.val = self.pool.at_most(BATCH)
 

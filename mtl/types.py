@@ -179,6 +179,8 @@ class Batch:
     """Targets that belong to the samples: one table of class numbers, one of numbers, each if there are any."""
     valid: Bool[Tensor, "B K"] | None
     """Mask of the samples that have a target, for each of the K tasks of the pool, in its order; None: all have."""
+    weights: Float[Tensor, " B"] | None = None
+    """Weight of each sample in the losses, at least 0; None: all weigh the same."""
 
     def target(self, task: str) -> Tensor:
         """Target of one task: [B, T, H] z-scored, [B] class numbers, or [B] z-scored."""

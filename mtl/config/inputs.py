@@ -43,6 +43,32 @@ class InputKind:
                 return self.noun if None in shape else f"{self.noun} of {shape[0]} numbers"
 
 
+@dataclass(frozen=True)
+class RowLayout:
+    """Order of the W numbers that a network sees of a row of a table: its F numbers, 1 for each missing one of those
+    that training rows lack some of, and the code of each category (0 unknown, 1 missing, 2 and more a known name).
+
+    Args:
+        numbers: F.
+        flags: places of the numbers that have a number for being missing, ascending.
+        codes: number of codes of each category, at least 2.
+    """
+
+    numbers: int
+    flags: tuple[int, ...] = ()
+    codes: tuple[int, ...] = ()
+
+    @property
+    def width(self) -> int:
+        """W."""
+        return self.numbers + len(self.flags) + len(self.codes)
+
+    @property
+    def expanded(self) -> int:
+        """Numbers of a row with a column for each code of a category, 0 apart, in place of the code."""
+        return self.numbers + len(self.flags) + sum(count - 1 for count in self.codes)
+
+
 WINDOWS = InputKind("windows", "windows", 2, has_length=True, continues=True)
 IMAGES = InputKind("images", "images", 3, turns=True)
 ROWS = InputKind("rows", "rows", 1)
@@ -62,6 +88,8 @@ class Sample:
     kind: InputKind
     shape: Shape
     source: str | None = None
+    layout: RowLayout | None = None
+    """Meaning of the numbers of a row; None where each is a number, or where only the data tell."""
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,8 @@ from mtl.config.metrics import METRICS, BinaryMetric, ClassMetric, Family, Forec
 from mtl.config.names import Derived, check_label, label_of
 from mtl.errors import SettingError, shown
 
+FOCAL_GAMMA = 2.0
+
 
 class TaskBase(Section, ABC):
     """Base of the sections of tasks, with the questions that a kind answers before any data is read."""
@@ -60,6 +62,12 @@ class TaskBase(Section, ABC):
         tasks one after the other: the error of the mean of z-scored values, or no class that is right."""
         metric = summed(self.primary_metric)
         return {metric: 1.0 if METRICS[metric].lower_is_better else 0.0}
+
+    @property
+    def named(self) -> list[str]:
+        """Columns, labels or numeric targets of its source that it learns or that its rule is made from, as far as the
+        section names them."""
+        return []
 
     @property
     def weighs_classes(self) -> bool:
@@ -238,6 +246,10 @@ class RegressionTask(TaskBase):
     def primary_metric(self) -> str:
         return self.metric or ("crps" if isinstance(self.loss, QuantileLoss) else "mse")
 
+    @property
+    def named(self) -> list[str]:
+        return [self.target]
+
     def predicted(self, name: str, held: Held) -> int:
         self.learns(name, held)
         return levels_of(self.loss)
@@ -268,6 +280,14 @@ class LabelBase(TaskBase):
     label: Label = "label"
     class_weights: Literal["none", "balanced"] = "none"
     """`balanced` weighs class c by n / (k · n_c); of a binary task it sets pos_weight to negatives / positives."""
+    loss: Literal["cross_entropy", "focal"] = Field(default="cross_entropy", exclude_if=lambda loss: loss != "focal")
+    """`focal` multiplies the cross-entropy of a sample by (1 − p)^gamma, with p the probability of its class, so that
+    samples which are right already count for little (Lin et al. 2017, arXiv 1708.02002, eq. 4). Left out where it is
+    the default, so that what is derived from the section stays as it was before there was a choice."""
+    gamma: Annotated[float, Field(gt=0, le=10, strict=True, exclude_if=lambda gamma: gamma == FOCAL_GAMMA)] = (
+        FOCAL_GAMMA
+    )
+    """Exponent of `loss: focal`. Left out where it is the default, as `loss` is."""
     metric: ClassMetric | BinaryMetric | None = None
     """Metric that verdicts, the choice of an epoch and studies read; null takes that of the loss: accuracy, or with
     `class_weights: balanced` the mean over classes of the share that is found. Accuracy rewards naming the frequent
@@ -275,9 +295,25 @@ class LabelBase(TaskBase):
 
     two_classes: ClassVar[bool] = False
 
+    @model_validator(mode="after")
+    def _gamma_is_of_the_focal_loss(self) -> "LabelBase":
+        if self.loss != "focal" and self.gamma != FOCAL_GAMMA:
+            raise ValueError(f"gamma should be left out without `loss: focal`, found {self.gamma}")
+        return self
+
+    @property
+    def focal(self) -> float | None:
+        """Exponent of the focal loss; None: plain cross-entropy."""
+        return self.gamma if self.loss == "focal" else None
+
     @property
     def primary_metric(self) -> str:
         return self.metric or ("balanced_accuracy" if self.class_weights == "balanced" else "accuracy")
+
+    @property
+    def named(self) -> list[str]:
+        wanted = self.label.of if isinstance(self.label, LabelRule) else self.label
+        return [] if wanted is None else [wanted]
 
     @property
     def turns(self) -> int | None:

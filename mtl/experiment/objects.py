@@ -11,6 +11,7 @@ from mtl.config import Config, Method, TrainConfig
 from mtl.config.balancing import Learnt
 from mtl.config.sharing import CrossStitchSharing
 from mtl.data.inputs.every import input_of
+from mtl.data.loading.labels import seen_by
 from mtl.data.loading.pools import Pool
 from mtl.data.loading.remarks import remarks
 from mtl.data.loading.sampling import JointPlan
@@ -37,11 +38,9 @@ def load_sources(names: list[str], root: Path) -> dict[str, SourceData]:
 def data_remarks(config: Config, root: Path = Path()) -> list[str]:
     """Sentences on the sources of the tasks that a reader of the results should know, for the first seed."""
     seed = config.base.seeds[0]
-    return [
-        sentence
-        for source in load_sources([task.source for task in config.tasks.values()], root).values()
-        for sentence in remarks(input_of(source), seed % source.folds)
-    ]
+    sources = load_sources([task.source for task in config.tasks.values()], root)
+    inputs = seen_by(config.tasks, {name: input_of(source) for name, source in sources.items()})
+    return [sentence for source in inputs.values() for sentence in remarks(source, seed % source.data.folds)]
 
 
 def load_tasks(config: Config, seed: int, root: Path) -> tuple[TaskSet, dict[str, SourceData]]:

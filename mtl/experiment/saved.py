@@ -84,10 +84,10 @@ def describe(recipe: Recipe, data: TaskSet, identity: dict[str, str], weights: s
 
 def model_input(data: TaskSet, name: str) -> ModelInput:
     """Samples of a source as a saved model describes them."""
-    source, (mean, std) = data.sources[name], data.scalers[name]
+    source = data.sources[name]
     return ModelInput(
         kind=source.kind.name,
-        columns=source.data.columns,
-        scaler=Scaler(mean=mean.tolist(), std=std.tolist()),
+        columns=source.columns,
+        scaler=Scaler(**data.fitted[name].plain()),
         units=source.units,
     )

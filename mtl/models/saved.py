@@ -99,8 +99,10 @@ def _tasks(saved: SavedModel, where: str) -> dict[str, TaskSpec]:
         source = saved.sources.get(spec.source)
         if source is None or (source.kind, source.columns) != (spec.input.name, spec.columns):
             raise UserError(f"{where}: `tasks.{number}` should read a source of `sources`, with its kind and columns.")
-        if not len(source.columns) == len(source.scaler.mean) == len(source.scaler.std):
-            raise UserError(f"{where}: `sources.{spec.source}.scaler` should have a number for each column.")
+        problem = source.scaler.problem()
+        if len(source.columns) != source.scaler.columns or problem is not None:
+            told = problem or "should have a number for each column"
+            raise UserError(f"{where}: `sources.{spec.source}.scaler` {told}.")
         if len(spec.shape) != spec.input.dimensions or prod(spec.shape) > MAX_NUMBERS:
             allowed = f"{spec.input.dimensions} numbers, whose product is at most {MAX_NUMBERS:,}"
             raise UserError(f"{where}: `tasks.{number}.shape` should be {allowed}, found {spec.shape}.")

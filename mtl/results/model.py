@@ -25,6 +25,34 @@ class Scaler(Part):
 
     mean: list[Number]
     std: list[Annotated[Number, Field(gt=0)]]
+    medians: list[Number] | None = Field(default=None, exclude_if=absent)
+    """Rows: median of each number, which stands for a missing one; None where none is missing."""
+    flags: list[int] | None = Field(default=None, exclude_if=absent)
+    """Rows: places of the numbers that training rows lack some of."""
+    quantiles: list[list[Number]] | None = Field(default=None, exclude_if=absent)
+    """Rows: quantiles of each number, where ranks are seen instead of z-scores."""
+    categories: list[list[str]] | None = Field(default=None, exclude_if=absent)
+    """Rows: names that training rows know, of each column of categories, in the order of their codes."""
+    missing: list[bool] | None = Field(default=None, exclude_if=absent)
+    """Rows: whether training rows lack some, of each column of categories."""
+
+    @property
+    def columns(self) -> int:
+        """Columns of the source that it was fitted to."""
+        return len(self.mean) + len(self.categories or [])
+
+    def problem(self) -> str | None:
+        """The reason why the numbers do not belong together, in words; None where they do."""
+        count, groups = len(self.mean), len(self.categories or [])
+        if not (count == len(self.std) == len(self.medians or self.mean) == len(self.quantiles or self.mean)):
+            return "should have a number of every kind for each column"
+        if any(not 0 <= place < count for place in self.flags or []) or self.flags != sorted(set(self.flags or [])):
+            return "`flags` should be ascending places of columns" if self.flags else None
+        if groups != len(self.missing or []):
+            return "`missing` should have an entry for each column of `categories`"
+        if len({len(knots) for knots in self.quantiles or []}) > 1:
+            return "`quantiles` should have as many numbers for each column"
+        return None
 
 
 class ModelInput(Part):

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from mtl.checks import bad
 from mtl.data.inputs.base import Layout
-from mtl.data.inputs.every import given
+from mtl.data.inputs.every import fitted, given
 from mtl.errors import UserError, shown
 from mtl.models.saved import Network, load
 from mtl.tasks.answers import Answer
@@ -65,8 +65,7 @@ class LoadedModel:
 
     def _layout(self, spec: TaskSpec) -> Layout:
         source = self.network.saved.sources[spec.source]
-        mean, std = (torch.tensor(part, dtype=torch.float64) for part in (source.scaler.mean, source.scaler.std))
-        return Layout(spec.source, spec.shape, source.columns, (mean, std))
+        return Layout(spec.source, spec.shape, source.columns, fitted(spec.input, source.scaler.plain()))
 
     def _asked(self, tasks: Sequence[str] | None) -> list[TaskSpec]:
         """The tasks that are wanted, in the order of training.

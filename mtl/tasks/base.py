@@ -16,7 +16,7 @@ from jaxtyping import Bool, Float, Float64, Int
 from pydantic import ConfigDict
 from torch import Tensor, nn
 
-from mtl.config.inputs import WINDOWS, InputKind
+from mtl.config.inputs import WINDOWS, InputKind, RowLayout
 from mtl.config.metrics import METRICS, Family
 from mtl.config.tasks import Task
 from mtl.errors import shown
@@ -30,6 +30,8 @@ from mtl.tasks.no_skill import unmeasurable
 from mtl.tasks.sample_errors import label_errors, ratio_values
 from mtl.types import NO_LABEL, SourceData
 
+ABSENT = {"absent": True}
+"""Marks a field of a task that is left out of what describes it while it is None."""
 Detail = dict[str, Any]
 """Measurements of one task besides its metrics; plain values, as JSON has them."""
 
@@ -56,7 +58,7 @@ class TaskSpec(ABC):
     shape: tuple[int, ...]
     """Shape of one sample: (C, L) of a window, (C, Y, X) of an image, (F,) of a row."""
     columns: list[str]
-    """Inputs, in order: channels, or numbers of a row."""
+    """Inputs, in order: channels, or the numbers and then the categories of a row."""
     input: InputKind = WINDOWS
     """Kind of its samples."""
     metric: str
@@ -66,6 +68,8 @@ class TaskSpec(ABC):
     dropout: float | None = None
     head_lr: float | None = None
     """Learning rate of the task's head; None takes that of the run."""
+    layout: RowLayout | None = field(default=None, metadata=ABSENT)
+    """Meaning of the numbers of a row; None where each is a number, and of other samples."""
 
     @classmethod
     @abstractmethod
@@ -82,7 +86,7 @@ class TaskSpec(ABC):
         return {
             "name": at.name, "source": at.source, "input": at.input, "shape": at.shape, "columns": at.columns,
             "metric": task.primary_metric, "role": task.role, "weight": task.weight, "dropout": task.dropout,
-            "head_lr": task.head_lr,
+            "head_lr": task.head_lr, "layout": at.layout,
         }  # fmt: skip
 
     @classmethod
@@ -115,7 +119,11 @@ class TaskSpec(ABC):
         """The reason why the values read from a file make no task, in words; None where they make one."""
         if self.metric not in METRICS:
             return f"`metric` should be one of {', '.join(METRICS)}, found {shown(self.metric)}"
-        if not self.shape or min(self.shape) < 1 or len(self.columns) != self.shape[0]:
+        if self.layout is not None:
+            wide, counts = self.layout.width, [self.layout.numbers, *self.layout.flags, *self.layout.codes]
+            if self.shape != (wide,) or len(self.columns) + len(self.layout.flags) != wide or min(counts) < 0:
+                return f"`shape` should be that of `layout` ({wide}), with a column for each number and category"
+        elif not self.shape or min(self.shape) < 1 or len(self.columns) != self.shape[0]:
             return f"`shape` should be positive and begin with the {len(self.columns)} columns, found {self.shape}"
         return None
 
@@ -274,6 +282,8 @@ class LabelSpec(TaskSpec):
     """Names, in the order of the numbers."""
     class_weights: tuple[float, ...] | None = None
     """Weight of each class; of a binary task (pos_weight,)."""
+    focal: float | None = field(default=None, metadata=ABSENT)
+    """Exponent of the focal loss; None: plain cross-entropy."""
 
     def problem(self) -> str | None:
         if len(self.classes) < 2:
@@ -320,6 +330,23 @@ class Criterion(nn.Module, ABC):
             target: theirs.
             places: of stacked tasks, which of them are there; None for all.
         """
+
+    def weighted(self, prediction: Tensor, target: Tensor, weights: Float[Tensor, " B"]) -> Float[Tensor, ""]:
+        """The weighted mean loss of one task that is not stacked; 0 where no sample has a weight.
+
+        Args:
+            prediction: of samples that have a target.
+            target: theirs.
+            weights: of the samples.
+        """
+        losses = [self(*pair) for pair in zip(torch.split(prediction, 1), torch.split(target, 1), strict=True)]
+        return weighted_mean_of(torch.stack(losses), weights)
+
+
+def weighted_mean_of(losses: Float[Tensor, "B *J"], weights: Float[Tensor, "B *J"]) -> Float[Tensor, "*J"]:
+    """Weighted mean over samples; 0 where none has a weight."""
+    total = weights.sum(dim=0)
+    return (losses * weights).sum(dim=0) / torch.where(total > 0, total, 1.0)
 
 
 def known(values: Tensor) -> Bool[Tensor, " n"]:

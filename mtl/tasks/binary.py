@@ -5,7 +5,6 @@ B samples of a batch, n of a part, J binary tasks.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import log
 from typing import Any, ClassVar
 
 import torch
@@ -19,6 +18,7 @@ from mtl.tasks.answers import Classes
 from mtl.tasks.base import Criterion, Detail, LabelSpec, weighted_mean
 from mtl.tasks.classification import TINY, class_counts
 from mtl.tasks.context import AtSource, Heads, Oracle
+from mtl.tasks.focal import focal_factor, focal_guess, focused
 from mtl.tasks.forms import LabelForm
 from mtl.tasks.label_scores import label_metrics, label_optimum
 
@@ -37,7 +37,7 @@ class Binary(LabelSpec):
         balanced = task.class_weights == "balanced"
         return cls(
             **cls.common(task, at), label=at.learns, classes=at.classes,
-            class_weights=(float(counts[0] / counts[1]),) if balanced else None,
+            class_weights=(float(counts[0] / counts[1]),) if balanced else None, focal=task.focal,
         )  # fmt: skip
 
     @property
@@ -46,7 +46,7 @@ class Binary(LabelSpec):
 
     @property
     def guess(self) -> float:
-        return log(2)
+        return focal_guess(2, self.focal)
 
     def blind(self, train: Tensor | None, count: int) -> Float[Tensor, " n"]:
         assert train is not None
@@ -61,10 +61,11 @@ class Binary(LabelSpec):
 
     @classmethod
     def criterion(cls, specs: Sequence[Any]) -> Criterion:
-        return _BinaryCrossEntropy([spec.class_weights for spec in specs])
+        return _BinaryCrossEntropy([spec.class_weights for spec in specs], [spec.focal for spec in specs])
 
     def sample_losses(self, prediction: Float[Tensor, " n"], target: Int[Tensor, " n"]) -> Float[Tensor, " n"]:
-        return functional.binary_cross_entropy_with_logits(prediction, target.to(prediction.dtype), reduction="none")
+        losses = functional.binary_cross_entropy_with_logits(prediction, target.to(prediction.dtype), reduction="none")
+        return focused(losses, self.focal)
 
     @classmethod
     def certainty(
@@ -97,17 +98,25 @@ class Binary(LabelSpec):
 
 
 class _BinaryCrossEntropy(Criterion):
-    """Loss of each sample of each task, positives weighted where a task says so."""
+    """Loss of each sample of each task, positives weighted and easy samples discounted where a task says so."""
 
     positive: Tensor | None
+    gamma: Tensor | None
 
-    def __init__(self, weights: Sequence[tuple[float, ...] | None]) -> None:
+    def __init__(self, weights: Sequence[tuple[float, ...] | None], gammas: Sequence[float | None]) -> None:
         super().__init__()
+        discounted = any(gamma is not None for gamma in gammas)
+        gamma = torch.tensor([0.0 if gamma is None else gamma for gamma in gammas]) if discounted else None
+        self.register_buffer("gamma", gamma, persistent=False)
         positive = torch.tensor([1.0 if weight is None else weight[0] for weight in weights])
         self.register_buffer("positive", positive if any(weights) else None, persistent=False)
 
     def forward(self, prediction: Tensor, target: Tensor, places: Sequence[int] | None = None) -> Float[Tensor, "B J"]:
         positive = self.positive if self.positive is None or places is None else self.positive[list(places)]
-        return functional.binary_cross_entropy_with_logits(
-            prediction, target.to(prediction.dtype), pos_weight=positive, reduction="none"
-        )
+        wanted = target.to(prediction.dtype)
+        losses = functional.binary_cross_entropy_with_logits(prediction, wanted, pos_weight=positive, reduction="none")
+        if self.gamma is None:
+            return losses
+        gamma = self.gamma if places is None else self.gamma[list(places)]
+        plain = functional.binary_cross_entropy_with_logits(prediction, wanted, reduction="none")
+        return focal_factor(plain, gamma) * losses

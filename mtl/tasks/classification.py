@@ -5,7 +5,6 @@ B samples of a batch, n of a part, k classes.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import log
 from typing import Any, ClassVar
 
 import torch
@@ -18,8 +17,9 @@ from mtl.config.tasks import ClassificationTask, Task
 from mtl.errors import DataError
 from mtl.results.numbers import Metrics
 from mtl.tasks.answers import Classes
-from mtl.tasks.base import Criterion, Detail, LabelSpec, weighted_mean
+from mtl.tasks.base import Criterion, Detail, LabelSpec, weighted_mean, weighted_mean_of
 from mtl.tasks.context import AtSource, Heads, Oracle
+from mtl.tasks.focal import focal_guess, focused
 from mtl.tasks.forms import LabelForm
 from mtl.tasks.label_scores import label_metrics, label_optimum
 
@@ -48,6 +48,7 @@ class Classification(LabelSpec):
             label=at.learns,
             classes=at.classes,
             class_weights=weights,
+            focal=task.focal,
             linear=None if task.linear is None else task.linear.kernels,
         )
 
@@ -57,7 +58,7 @@ class Classification(LabelSpec):
 
     @property
     def guess(self) -> float:
-        return log(max(2, len(self.classes)))
+        return focal_guess(max(2, len(self.classes)), self.focal)
 
     def blind(self, train: Tensor | None, count: int) -> Float[Tensor, "n k"]:
         assert train is not None
@@ -82,10 +83,10 @@ class Classification(LabelSpec):
     @classmethod
     def criterion(cls, specs: Sequence[Any]) -> Criterion:
         (spec,) = specs
-        return _CrossEntropy(spec.class_weights)
+        return _CrossEntropy(spec.class_weights, spec.focal)
 
     def sample_losses(self, prediction: Float[Tensor, "n k"], target: Int[Tensor, " n"]) -> Float[Tensor, " n"]:
-        return functional.cross_entropy(prediction, target, reduction="none")
+        return focused(functional.cross_entropy(prediction, target, reduction="none"), self.focal)
 
     @classmethod
     def certainty(
@@ -119,16 +120,23 @@ class Classification(LabelSpec):
 
 
 class _CrossEntropy(Criterion):
-    """Mean over samples, weighted by their classes where those have weights."""
+    """Mean over samples, weighted by their classes where those have weights; easy samples may count for less."""
 
     weight: Tensor | None
 
-    def __init__(self, weights: tuple[float, ...] | None) -> None:
+    def __init__(self, weights: tuple[float, ...] | None, gamma: float | None) -> None:
         super().__init__()
+        self.gamma = gamma
         self.register_buffer("weight", None if weights is None else torch.tensor(weights), persistent=False)
 
     def forward(self, prediction: Tensor, target: Tensor, places: Sequence[int] | None = None) -> Float[Tensor, ""]:
-        return functional.cross_entropy(prediction, target, weight=self.weight)
+        if self.gamma is None:
+            return functional.cross_entropy(prediction, target, weight=self.weight)
+        return self.weighted(prediction, target, torch.ones_like(prediction[:, 0]))
+
+    def weighted(self, prediction: Tensor, target: Tensor, weights: Float[Tensor, " B"]) -> Float[Tensor, ""]:
+        losses = focused(functional.cross_entropy(prediction, target, reduction="none"), self.gamma)
+        return weighted_mean_of(losses, weights if self.weight is None else weights * self.weight[target])
 
 
 def class_counts(at: AtSource) -> Int[Tensor, " k"]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from mtl.config.inputs import InputKind
+from mtl.config.inputs import InputKind, RowLayout
 from mtl.config.linear_map import Channels, Level
 
 
@@ -66,6 +66,8 @@ class AtSource:
     shape: tuple[int, ...]
     """Shape of one sample."""
     columns: list[str]
+    layout: RowLayout | None
+    """Meaning of the numbers of a row; None where each is a number, and of other samples."""
     mean: Float[Tensor, " C"]
     std: Float[Tensor, " C"]
     """Scaler of the inputs, fitted on training samples; original units."""

@@ -6,8 +6,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from mtl.tasks.base import Criterion
-from mtl.tasks.gaps import mean_of
+from mtl.tasks.base import Criterion, weighted_mean_of
+from mtl.tasks.gaps import mean_of, sample_means
 from mtl.tasks.quantiles import crps
 
 
@@ -33,3 +33,10 @@ class QuantileCriterion(Criterion):
         if not self.gaps:
             return crps(quantiles, target, self.levels).mean()
         return mean_of(crps(quantiles, target.nan_to_num(), self.levels), target)
+
+    def weighted(
+        self, prediction: Float[Tensor, "B *place"], target: Float[Tensor, "B *_"], weights: Float[Tensor, " B"]
+    ) -> Float[Tensor, ""]:
+        scores = crps(prediction.reshape(*target.shape, len(self.levels)), target.nan_to_num(), self.levels)
+        each = sample_means(scores, target) if target.ndim > 1 else scores
+        return weighted_mean_of(each, weights)

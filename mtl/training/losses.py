@@ -1,4 +1,4 @@
-"""The losses of a pool's tasks, each as its kind says; masked samples do not count.
+"""The losses of a pool's tasks, each as its kind says; masked samples do not count, weighted ones by their weights.
 
 B samples of a batch, J tasks of a kind.
 """
@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from mtl.data.loading.pools import Pool
-from mtl.tasks.base import Criterion, TaskSpec
+from mtl.tasks.base import Criterion, TaskSpec, weighted_mean_of
 from mtl.tasks.every import by_kind
 from mtl.types import Batch, Predictions, Stack
 
@@ -47,11 +47,14 @@ class PoolLosses(nn.Module):
         for name in present:
             if name not in self._own:
                 continue
-            prediction, target = predictions.own[name], batch.target(name)
+            prediction, target, weights = predictions.own[name], batch.target(name), batch.weights
             if batch.valid is not None:
                 chosen = batch.valid[:, self.place[name]].nonzero().squeeze(1)
                 prediction, target = prediction.index_select(0, chosen), target.index_select(0, chosen)
-            parts.append(self._own[name](prediction, target)[None])
+                weights = None if weights is None else weights.index_select(0, chosen)
+            criterion = self._own[name]
+            loss = criterion(prediction, target) if weights is None else criterion.weighted(prediction, target, weights)
+            parts.append(loss[None])
             names.append(name)
         for kind, stack in predictions.stacks.items():
             parts.append(self._stacked[kind](stack, batch))
@@ -88,9 +91,14 @@ class StackedLoss(nn.Module):
             places = torch.tensor([self.place[name] for name in stack.tasks], device=device)
             which = [self.tasks.index(name) for name in stack.tasks]
         losses: Tensor = self.criterion(stack.values, _columns(batch.tables[self.table].values, columns), which)
-        if batch.valid is None:
+        mask = None if batch.valid is None else _columns(batch.valid, places)
+        if batch.weights is not None:
+            weights = batch.weights[:, None].expand_as(losses)
+            if mask is not None:
+                losses, weights = torch.where(mask, losses, 0.0), torch.where(mask, weights, 0.0)
+            return weighted_mean_of(losses, weights)
+        if mask is None:
             return losses.mean(dim=0)
-        mask = _columns(batch.valid, places)
         # `where`, not a product: the loss of a missing target is a number, but its gradient must not be.
         return torch.where(mask, losses, 0.0).sum(dim=0) / mask.sum(dim=0)
 

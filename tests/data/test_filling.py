@@ -135,7 +135,8 @@ def test_no_training_input_or_statistic_moves_with_later_rows(holes: list[int], 
             except DataError:
                 assert len(holes) > 5 and not sets
                 return
-    for before, after in zip(sets[0].scalers["own"], sets[1].scalers["own"], strict=True):
+    for name in ("mean", "std"):
+        before, after = (vars(made.fitted["own"])[name] for made in sets)
         assert torch.equal(before, after)
     batches = [made.pools["train"][0].batch(torch.arange(len(made.pools["train"][0]))) for made in sets]
     assert torch.equal(batches[0].x, batches[1].x)
@@ -162,8 +163,10 @@ def test_no_input_holds_anything_from_behind_its_window(holes: list[int], seed: 
         start = int(pool.samples.numbers[number])
         later = values + np.where(np.arange(100) >= start + 4, 50.0, 0.0)
         moved = tasks_of(series(Path(folder), {"a": later}))
-    mean, std = made.scalers["own"]
-    other, spread = moved.scalers["own"]
+    fitted = made.fitted["own"]
+    mean, std = fitted.mean, fitted.std
+    fitted = moved.fitted["own"]
+    other, spread = fitted.mean, fitted.std
     x = pool.batch(torch.tensor([number])).x.double() * std + mean
     place = int((moved.pools["train"][0].samples.numbers == start).nonzero()[0])
     y = moved.pools["train"][0].batch(torch.tensor([place])).x.double() * spread + other
@@ -175,7 +178,8 @@ def test_statistics_and_targets_know_measured_cells_alone(tmp_path: Path) -> Non
     values[[5, 6, 30, 70, 90]] = np.nan
     prepared = series(tmp_path, {"a": values, "b": walk(1)})
     made = tasks_of(prepared)
-    mean, std = made.scalers["own"]
+    fitted = made.fitted["own"]
+    mean, std = fitted.mean, fitted.std
     train = values[:60][~np.isnan(values[:60])]
     assert float(mean[0]) == pytest.approx(train.mean()) and float(std[0]) == pytest.approx(train.std())
     for split in ("train", "val", "test"):

@@ -152,7 +152,8 @@ def test_a_number_of_training_images_that_cannot_be(kind: str, count: int, messa
 @pytest.mark.parametrize("kind", ["mnist", "cifar10"])
 def test_the_scaler_is_that_of_the_training_images(kind: str, tmp_path: Path) -> None:
     found = images(kind, tmp_path)
-    mean, std = input_of(found).fit(1)
+    fitted = input_of(found).fit(1)
+    mean, std = fitted.mean, fitted.std
     pixels = found.images[input_of(found).masks(1)["train"]].double() / 255
     assert torch.allclose(mean, pixels.mean(dim=(0, 2, 3)), rtol=1e-12)
     assert torch.allclose(std, pixels.std(dim=(0, 2, 3), unbiased=False), rtol=1e-12)
@@ -163,7 +164,8 @@ def test_the_scaler_is_that_of_the_training_images(kind: str, tmp_path: Path) ->
 def test_a_channel_of_one_value_keeps_its_spread(tmp_path: Path) -> None:
     found = images("mnist", tmp_path)
     found.images[:] = 51
-    mean, std = input_of(found).fit(0)
+    fitted = input_of(found).fit(0)
+    mean, std = fitted.mean, fitted.std
     assert (mean.item(), std.item()) == (pytest.approx(0.2), 1.0)
 
 

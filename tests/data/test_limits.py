@@ -225,14 +225,15 @@ def test_values_far_outside_what_was_trained_on(tmp_path: Path) -> None:
 
 def test_a_spread_too_small_to_be_squared(tmp_path: Path) -> None:
     prepared = series(tmp_path, "a\n" + "".join(f"{n}e-200\n" for n in range(20)), date=None)
-    assert input_of(prepared).fit(0)[1].tolist() == [1.0]
+    assert input_of(prepared).fit(0).std.tolist() == [1.0]
 
 
 def test_a_constant_channel_has_z_scores_of_0(tmp_path: Path) -> None:
     """The mean of many equal numbers is not always that number."""
     value = 1e40 / 3
     prepared = series(tmp_path, "a,b\n" + "".join(f"{value!r},{n}\n" for n in range(30)), date=None, on_constant="keep")
-    mean, std = input_of(prepared).fit(0)
+    fitted = input_of(prepared).fit(0)
+    mean, std = fitted.mean, fitted.std
     assert bool((((prepared.values - mean) / std)[:, 0] == 0).all())
 
 

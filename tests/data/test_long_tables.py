@@ -70,7 +70,8 @@ def test_each_series_has_its_rows_in_order_and_borders_of_its_own(prepared: Prep
 def test_no_window_crosses_and_every_part_holds_its_own_rows(length: int, horizon: int, prepared: Prepared) -> None:
     task = forecast(input_len=length, horizon=horizon)
     data = build_tasks({"next": task}, {"line": prepared}, seed=0)
-    mean, std = data.scalers["line"]
+    fitted = data.fitted["line"]
+    mean, std = fitted.mean, fitted.std
     ends = {0: (42, 48, 60), 1: (31, 36, 45), 2: (70, 80, 100)}
     for split, (begin, stop) in zip(SPLITS, ((None, 0), (0, 1), (1, 2)), strict=True):
         (pool,) = data.pools[split]
@@ -120,8 +121,8 @@ def test_blocks_are_of_one_series(prepared: Prepared) -> None:
 def test_scalers_see_the_training_rows_of_every_series(prepared: Prepared) -> None:
     data = build_tasks({"next": forecast()}, {"line": prepared}, seed=0)
     train = torch.cat([prepared.values[:42, 0], prepared.values[60:91, 0], prepared.values[105:175, 0]])
-    assert data.scalers["line"][0].item() == pytest.approx(train.mean().item())
-    assert data.scalers["line"][1].item() == pytest.approx(train.std(unbiased=False).item())
+    assert data.fitted["line"].mean.item() == pytest.approx(train.mean().item())
+    assert data.fitted["line"].std.item() == pytest.approx(train.std(unbiased=False).item())
 
 
 def test_it_is_kept_and_loaded_as_it_was(prepared: Prepared, tmp_path: Path) -> None:

@@ -47,7 +47,8 @@ def test_etth1(root: Path, mirror: Path) -> None:
     assert prepared.values.shape == (17420, 7)
     assert prepared.columns == ["HUFL", "HULL", "MUFL", "MULL", "LUFL", "LULL", "OT"]
     assert prepared.borders == (8640, 11520, 14400)
-    mean, std = input_of(prepared).fit(0)
+    fitted = input_of(prepared).fit(0)
+    mean, std = fitted.mean, fitted.std
     reference = pd.read_csv(mirror / "ETTh1.csv").iloc[:8640, 1:]
     np.testing.assert_allclose(mean, reference.mean(), rtol=1e-12)
     np.testing.assert_allclose(std, reference.std(ddof=0), rtol=1e-12)

@@ -32,7 +32,8 @@ def windows(values: torch.Tensor, fold: list[int], window: int) -> Prepared:
 
 def test_known_answer() -> None:
     values = torch.tensor([[1.0, 5.0], [3.0, 5.0], [100.0, 6.0], [200.0, 7.0]], dtype=torch.float64)
-    mean, std = input_of(series(values, (2, 3, 4))).fit(0)
+    fitted = input_of(series(values, (2, 3, 4))).fit(0)
+    mean, std = fitted.mean, fitted.std
     assert mean.tolist() == [2.0, 5.0]
     # Population deviation; a channel that never changes in train is divided by 1.
     assert std.tolist() == [1.0, 1.0]
@@ -40,20 +41,22 @@ def test_known_answer() -> None:
 
 def test_agrees_with_standard_scaler_and_ignores_other_rows() -> None:
     values = torch.randn(200, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0)) * 40 + 7
-    mean, std = input_of(series(values, (120, 150, 200))).fit(0)
+    fitted = input_of(series(values, (120, 150, 200))).fit(0)
+    mean, std = fitted.mean, fitted.std
     reference = StandardScaler().fit(values[:120].numpy())
     np.testing.assert_allclose(mean, reference.mean_, rtol=1e-12)
     np.testing.assert_allclose(std, reference.scale_, rtol=1e-12)
     changed = values.clone()
     changed[120:] = 1e9
-    assert torch.equal(input_of(series(changed, (120, 150, 200))).fit(0)[0], mean)
+    assert torch.equal(input_of(series(changed, (120, 150, 200))).fit(0).mean, mean)
 
 
 def test_stored_windows_leave_out_test_and_the_held_out_fold() -> None:
     fold = [0, 1, 2, -1]
     values = torch.arange(8, dtype=torch.float64)[:, None]
     for held_out, expected in [(0, [2, 3, 4, 5]), (1, [0, 1, 4, 5]), (2, [0, 1, 2, 3])]:
-        mean, std = input_of(windows(values, fold, 2)).fit(held_out)
+        fitted = input_of(windows(values, fold, 2)).fit(held_out)
+        mean, std = fitted.mean, fitted.std
         assert mean.item() == pytest.approx(np.mean(expected))
         assert std.item() == pytest.approx(np.std(expected))
 

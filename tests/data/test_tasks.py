@@ -46,7 +46,8 @@ def test_forecast_windows_meet_the_borders_exactly() -> None:
     assert starts(data, "f", "train") == list(range(40 - 12 + 1))
     assert starts(data, "f", "val") == list(range(40 - 8, 60 - 12 + 1))
     assert starts(data, "f", "test") == list(range(60 - 8, 80 - 12 + 1))
-    mean, std = data.scalers["line"]
+    fitted = data.fitted["line"]
+    mean, std = fitted.mean, fitted.std
     for split, (begin, end) in zip(SPLITS, [(8, 40), (40, 60), (60, 80)], strict=True):
         (pool,) = data.pools[split]
         batch = pool.batch(torch.arange(len(pool)))
@@ -133,7 +134,8 @@ def test_stored_windows_give_their_latest_rows() -> None:
     assert data.specs["f"].input_len == 7
     assert starts(data, "f", "test") == [30]
     (pool,) = data.select(["f"], "test")
-    mean, std = data.scalers["cuts"]
+    fitted = data.fitted["cuts"]
+    mean, std = fitted.mean, fitted.std
     batch = pool.batch(torch.tensor([0]))
     assert (batch.x[0, 0].double() * std[0] + mean[0]).round().tolist() == list(range(30, 37))
     assert (batch.target("f")[0, 0].double() * std[0] + mean[0]).round().tolist() == [37, 38, 39]
@@ -143,14 +145,15 @@ def test_scalers_use_training_rows_only() -> None:
     wild = line()
     wild.values[40:] *= 1e6
     data = build(wild, f=forecast())
-    mean, std = data.scalers["line"]
+    fitted = data.fitted["line"]
+    mean, std = fitted.mean, fitted.std
     torch.testing.assert_close(mean, wild.values[:40].mean(0))
     torch.testing.assert_close(std, wild.values[:40].std(0, correction=0))
     (pool,) = data.pools["train"]
     torch.testing.assert_close(windows(pool).flat[:40].mean(0), torch.zeros(2), atol=1e-6, rtol=0)
     torch.testing.assert_close(windows(pool).flat[:40].std(0, correction=0), torch.ones(2))
     source = stored(6, 4, torch.tensor([0, 1, 2, 0, 1, -1]), {"state": torch.arange(6) % 2})
-    mean, _ = build(source, 1, c=binary(label="state", input_len=None)).scalers["cuts"]
+    mean = build(source, 1, c=binary(label="state", input_len=None)).fitted["cuts"].mean
     kept = [w * 4 + r for w in (0, 2, 3) for r in range(4)]
     assert mean[0].item() == pytest.approx(sum(kept) / len(kept))
 

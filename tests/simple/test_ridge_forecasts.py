@@ -136,6 +136,6 @@ def test_ridge_finds_a_planted_autoregression() -> None:
     assert isinstance(spec.form, RowsForm)
     *_, ridge = Forecasts(SimpleConfig(models=["ridge"]), data).candidates(spec, spec.form, {})
     prediction, target = predict(ridge.network, data.select(["next"], "test"))["next"]
-    error = (prediction - target).double().square().mean(dim=(0, 2)) * data.scalers["line"][1].square()
+    error = (prediction - target).double().square().mean(dim=(0, 2)) * data.fitted["line"].std.square()
     assert bool((error < 1.1).all()) and bool((error > 0.9).all())
     assert "one map from all channels" in ridge.about

@@ -7,7 +7,7 @@ n samples, B of a batch, C channels (or numbers of a row), F folds.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -16,7 +16,7 @@ from jaxtyping import Bool, Float, Float64, Int
 from torch import Tensor
 
 from mtl.checks import bad
-from mtl.config.inputs import Held, InputKind
+from mtl.config.inputs import Held, InputKind, RowLayout
 from mtl.config.tasks import Task
 from mtl.tasks.context import Oracle
 from mtl.types import SourceData, Split
@@ -24,8 +24,25 @@ from mtl.types import SourceData, Split
 Data = TypeVar("Data", bound=SourceData, covariant=True)
 PARTS: dict[Split, str] = {"train": "train", "val": "validation", "test": "test"}
 """Parts of the data in words."""
-Scaler = tuple[Float64[Tensor, " C"], Float64[Tensor, " C"]]
-"""Mean and standard deviation of each channel over training samples."""
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """Numbers that are found from the training samples of a fold alone, and bring every sample to what networks see."""
+
+    mean: Float64[Tensor, " C"]
+    """Of each channel, original units."""
+    std: Float64[Tensor, " C"]
+    """Population standard deviation of each channel, original units; 1 for a channel that never changes."""
+
+    def plain(self) -> dict[str, Any]:
+        """Content as files hold it: that of `mtl.results.model.Scaler`."""
+        return {"mean": self.mean.tolist(), "std": self.std.tolist()}
+
+    @classmethod
+    def from_plain(cls, content: Mapping[str, Any]) -> "Fitted":
+        """What `plain` wrote."""
+        return cls(*(torch.tensor(content[name], dtype=torch.float64) for name in ("mean", "std")))
 
 
 @dataclass(frozen=True)
@@ -36,7 +53,7 @@ class Layout:
     shape: tuple[int, ...]
     """Shape of one sample, as networks see it."""
     columns: list[str]
-    scaler: Scaler
+    fitted: Fitted
 
 
 class Samples(ABC):
@@ -82,14 +99,24 @@ class Input(ABC, Generic[Data]):
     """
 
     kind: ClassVar[InputKind]
+    fitted: ClassVar[type[Fitted]] = Fitted
+    """Class of what is fitted to training samples."""
 
     def __init__(self, data: Data) -> None:
         self.data = data
 
+    def for_tasks(self, tasks: Sequence[Task]) -> "Input[Data]":
+        """The source as the tasks that read it see it: columns that one of them learns are targets, and no inputs.
+
+        Args:
+            tasks: all that read the source, whichever of them are trained.
+        """
+        return self
+
     @property
     def held(self) -> Held:
         """Names in the source that a task may refer to."""
-        return Held(self.data.name, self.kind, self.data.columns, self.data.classes, list(self.data.numbers))
+        return Held(self.data.name, self.kind, self.columns, self.data.classes, list(self.data.numbers))
 
     @property
     def series(self) -> bool:
@@ -135,9 +162,8 @@ class Input(ABC, Generic[Data]):
         held_out, test = self.data.fold == fold, self.data.fold == -1
         return {"train": ~(held_out | test), "val": held_out, "test": test}
 
-    def fit(self, fold: int) -> Scaler:
-        """The scaler of training samples when `fold` is held out; population standard deviation, original units. A
-        channel that never changes gets the deviation 1, so that its z-scores are 0.
+    def fit(self, fold: int) -> Fitted:
+        """Fits what networks see of a sample to the training samples when `fold` is held out.
 
         Raises:
             UserError: there is no such fold.
@@ -147,7 +173,7 @@ class Input(ABC, Generic[Data]):
         return self._fit(fold)
 
     @abstractmethod
-    def _fit(self, fold: int) -> Scaler: ...
+    def _fit(self, fold: int) -> Fitted: ...
 
     @abstractmethod
     def length(self, name: str, task: Task) -> int:
@@ -158,8 +184,12 @@ class Input(ABC, Generic[Data]):
         """
 
     @abstractmethod
-    def shape(self, length: int) -> tuple[int, ...]:
-        """Shape of one sample."""
+    def shape(self, length: int, fitted: Fitted) -> tuple[int, ...]:
+        """Shape of one sample, as networks see it."""
+
+    def layout(self, fitted: Fitted) -> RowLayout | None:
+        """Meaning of the numbers of a row; None where each is a number, and of other samples."""
+        return None
 
     @abstractmethod
     def numbers_of(self, split: Split, fold: int, length: int, ahead: int) -> Int[Tensor, " n"]:
@@ -188,7 +218,7 @@ class Input(ABC, Generic[Data]):
         """Indices of the targets of samples among the labels and numeric targets of the source."""
 
     @abstractmethod
-    def sampler(self, scaler: Scaler, ahead: int) -> Sampler:
+    def sampler(self, fitted: Fitted, ahead: int) -> Sampler:
         """Sampler, which turns numbers into samples; at most `ahead` rows are asked for behind a sample."""
 
     @classmethod
@@ -213,6 +243,16 @@ class Input(ABC, Generic[Data]):
     def units(self) -> dict[str, str]:
         """Column or numeric target → unit in words, where known."""
         return {}
+
+    @property
+    def columns(self) -> list[str]:
+        """Names of what a sample holds: channels, or the numbers and then the categories of a row."""
+        return self.data.columns
+
+    @property
+    def weights(self) -> Float64[Tensor, " n"] | None:
+        """Weight of each place in the training loss; None where all weigh the same."""
+        return None
 
     @property
     def groups(self) -> Int[Tensor, " n"] | None:
@@ -256,7 +296,7 @@ class Input(ABC, Generic[Data]):
         """The source with some samples upside down; only of a kind that turns."""
         raise AssertionError(f"{self.kind.noun} cannot be turned")
 
-    def scores_problem(self, scaler: Scaler) -> str | None:
+    def scores_problem(self, fitted: Fitted) -> str | None:
         """Reason in words why z-scores cannot be squared in float32; None if they can."""
         return None
 

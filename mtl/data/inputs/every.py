@@ -1,11 +1,12 @@
 """Every kind of input: the one list that others ask."""
 
+from collections.abc import Mapping
 from typing import Any, assert_never
 
 from torch import Tensor
 
 from mtl.config.inputs import InputKind, kind_named
-from mtl.data.inputs.base import Input, Layout, Samples
+from mtl.data.inputs.base import Fitted, Input, Layout, Samples
 from mtl.data.inputs.images import ImagesInput
 from mtl.data.inputs.rows import RowsInput
 from mtl.data.inputs.windows import WindowsInput
@@ -32,6 +33,11 @@ def kept(meta: dict[str, Any], tensors: dict[str, Tensor], common: dict[str, Any
     """The source that was kept as `meta` and `tensors`; the meta of windows names no kind."""
     name = kind_named(meta.get("kind"))
     return next(kind for kind in KINDS if kind.kind == name).from_kept(meta, tensors, common)
+
+
+def fitted(kind: InputKind, content: Mapping[str, Any]) -> Fitted:
+    """Facts of training samples of a kind, as a saved model holds them."""
+    return next(member for member in KINDS if member.kind == kind).fitted.from_plain(content)
 
 
 def given(kind: InputKind, values: object, layout: Layout, ahead: int) -> Samples:

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Bool, Float, Float64, Int
 from torch import Tensor
 
-from mtl.data.inputs.base import Scaler
+from mtl.data.inputs.base import Fitted
 from mtl.data.inputs.scaling import fit_rows
 
 
@@ -75,13 +75,15 @@ def spans(rows: Bool[Tensor, " R"], starts: Int[Tensor, " n"], length: int) -> I
     return sums[starts + length] - sums[starts]
 
 
-def fit_known(rows: Float64[Tensor, "R C"], known: Bool[Tensor, "R C"]) -> Scaler:
+def fit_known(rows: Float64[Tensor, "R C"], known: Bool[Tensor, "R C"]) -> Fitted:
     """Mean and population standard deviation of the known cells of each column, as `fit_rows` gives those of all."""
-    mean, std = fit_rows(torch.where(known, rows, 0.0))
+    whole = fit_rows(torch.where(known, rows, 0.0))
+    mean, std = whole.mean, whole.std
     for column in (~known.all(dim=0)).nonzero().squeeze(1).tolist():
         cells = rows[known[:, column], column][:, None]
         if len(cells):
-            mean[column], std[column] = (part[0] for part in fit_rows(cells))
+            own = fit_rows(cells)
+            mean[column], std[column] = own.mean[0], own.std[0]
         else:
             mean[column], std[column] = 0.0, 1.0
-    return mean, std
+    return whole

@@ -3,6 +3,8 @@
 n samples, C channels or numbers of a row.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from jaxtyping import Float64
@@ -48,9 +50,32 @@ def frame_of(frame: object, layout: Layout) -> Float64[Tensor, "R C"] | None:
     if not isinstance(frame, pd.DataFrame):
         return None
     names, wanted = [str(name) for name in frame.columns], layout.columns
+    check_names(names, wanted)
+    if names != wanted:
+        raise DataError(
+            f"samples should have the columns {shown(wanted)} in this order, found {shown(names)}; {_way_to(wanted)}."
+        )
+    for name, kind in zip(names, frame.dtypes, strict=True):
+        if not isinstance(kind, np.dtype) or kind.kind not in "uif":
+            raise no_numbers(name, kind)
+    return torch.from_numpy(frame.to_numpy(dtype=np.float64, copy=True))
+
+
+def no_numbers(column: str, kind: object) -> DataError:
+    """The error for a column of a frame that holds something else than numbers."""
+    return DataError(
+        f"samples: column {column!r} should hold numbers, found {kind}: convert it, as with `astype('float64')`."
+    )
+
+
+def check_names(names: Sequence[str], wanted: Sequence[str]) -> None:
+    """Checks that a frame has the columns that are wanted, each once, and no other.
+
+    Raises:
+        DataError: columns are missing, or too many.
+    """
     missing = [name for name in wanted if name not in names]
     extra = [name for name in names if name not in wanted]
-    remedy = f"`frame[{wanted}]` takes them" if len(wanted) <= 10 else "take them in their order"
     if missing:
         raise DataError(
             f"samples should have the columns {shown(wanted)}: {', '.join(map(repr, missing))} missing, found "
@@ -61,18 +86,13 @@ def frame_of(frame: object, layout: Layout) -> Float64[Tensor, "R C"] | None:
         what = "not known" if extra else "there twice"
         raise DataError(
             f"samples should have the columns {shown(wanted)}: {', '.join(map(repr, dict.fromkeys(odd)))} "
-            f"{what}; {remedy}."
+            f"{what}; {_way_to(wanted)}."
         )
-    if names != wanted:
-        raise DataError(
-            f"samples should have the columns {shown(wanted)} in this order, found {shown(names)}; {remedy}."
-        )
-    for name, kind in zip(names, frame.dtypes, strict=True):
-        if not isinstance(kind, np.dtype) or kind.kind not in "uif":
-            raise DataError(
-                f"samples: column {name!r} should hold numbers, found {kind}: convert it, as with `astype('float64')`."
-            )
-    return torch.from_numpy(frame.to_numpy(dtype=np.float64, copy=True))
+
+
+def _way_to(wanted: Sequence[str]) -> str:
+    """Remedy for a frame with other columns than those that are wanted."""
+    return f"`frame[{list(wanted)}]` takes them" if len(wanted) <= 10 else "take them in their order"
 
 
 def checked_rows(rows: Float64[Tensor, "R C"], layout: Layout, per_sample: int) -> Float64[Tensor, "R C"]:
@@ -98,7 +118,7 @@ def checked_rows(rows: Float64[Tensor, "R C"], layout: Layout, per_sample: int) 
             f"most {MAX_VALUE:g} in size, found {float(rows[row, column])}: fill what is missing, or leave the sample "
             "out."
         )
-    problem = scores_problem(rows, layout.columns, layout.scaler)
+    problem = scores_problem(rows, layout.columns, layout.fitted)
     if problem is not None:
         raise DataError(f"samples: {problem} Give them in the units of {layout.source}.")
     return rows

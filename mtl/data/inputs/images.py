@@ -10,7 +10,7 @@ from torch import Tensor
 
 from mtl.config.inputs import IMAGES, InputKind
 from mtl.config.tasks import Task
-from mtl.data.inputs.base import Input, Layout, Sampler, Samples, Scaler, part_of
+from mtl.data.inputs.base import Fitted, Input, Layout, Sampler, Samples, part_of
 from mtl.data.inputs.contract import columns_problem, fold_tensor_problem, folds_problem, targets_problems
 from mtl.data.inputs.given import array_of, wrong_shape
 from mtl.types import ImageSet, Split
@@ -62,8 +62,9 @@ class Images(Samples):
         return Images(*(part.to(device) for part in (self.pixels, self.rows, self.scale, self.shift)))
 
 
-def image_samples(images: UInt8[Tensor, "S C Y X"], rows: Int[Tensor, " n"], mean: Tensor, std: Tensor) -> Images:
-    """Samples from `rows` of all images, normalised by `mean` and `std` [C] (shares of full brightness)."""
+def image_samples(images: UInt8[Tensor, "S C Y X"], rows: Int[Tensor, " n"], fitted: Fitted) -> Images:
+    """Samples from `rows` of all images, normalised by mean and deviation, shares of full brightness."""
+    mean, std = fitted.mean, fitted.std
     return Images(images, rows, (1 / (FULL * std)).float(), (-mean / std).float())
 
 
@@ -101,17 +102,17 @@ class ImagesInput(Input[ImageSet]):
         mean, std = (None if meta[key] is None else tuple(meta[key]) for key in ("mean", "std"))
         return cls(ImageSet(**common, images=tensors["images"], fold=tensors["fold"], mean=mean, std=std))
 
-    def _fit(self, fold: int) -> Scaler:
+    def _fit(self, fold: int) -> Fitted:
         """Over the pixels of training images, in shares of full brightness, or as the source gives it."""
         p = self.data
         if p.mean is not None and p.std is not None:
-            return torch.tensor(p.mean, dtype=torch.float64), torch.tensor(p.std, dtype=torch.float64)
+            return Fitted(torch.tensor(p.mean, dtype=torch.float64), torch.tensor(p.std, dtype=torch.float64))
         return _of_pixels(p, self.masks(fold)["train"])
 
     def length(self, name: str, task: Task) -> int:
         return 0
 
-    def shape(self, length: int) -> tuple[int, ...]:
+    def shape(self, length: int, fitted: Fitted) -> tuple[int, ...]:
         return tuple(self.data.images.shape[1:])
 
     def numbers_of(self, split: Split, fold: int, length: int, ahead: int) -> Int[Tensor, " n"]:
@@ -120,8 +121,8 @@ class ImagesInput(Input[ImageSet]):
     def places(self, numbers: Int[Tensor, " n"], length: int) -> Int[Tensor, " n"]:
         return numbers
 
-    def sampler(self, scaler: Scaler, ahead: int) -> Sampler:
-        return lambda numbers, length: image_samples(self.data.images, numbers, *scaler)
+    def sampler(self, fitted: Fitted, ahead: int) -> Sampler:
+        return lambda numbers, length: image_samples(self.data.images, numbers, fitted)
 
     @classmethod
     def given(cls, values: object, layout: Layout, ahead: int) -> Images:
@@ -140,7 +141,7 @@ class ImagesInput(Input[ImageSet]):
             raise wrong_shape(form, str(pixels.dtype).removeprefix("torch."), remedy)
         if not len(pixels):
             raise wrong_shape("at least one image", 0)
-        return image_samples(pixels, torch.arange(len(pixels)), *layout.scaler)
+        return image_samples(pixels, torch.arange(len(pixels)), layout.fitted)
 
     def describe(self) -> str:
         y, x = self.data.images.shape[2:]
@@ -169,8 +170,8 @@ class ImagesInput(Input[ImageSet]):
         return [problem for problem in problems if problem is not None]
 
 
-def _of_pixels(source: ImageSet, train: Tensor) -> Scaler:
-    """Scaler from the counts of the 256 values in each channel: exact, and no pixel becomes a float."""
+def _of_pixels(source: ImageSet, train: Tensor) -> Fitted:
+    """Mean and deviation from the counts of the 256 values in each channel: exact, and no pixel becomes a float."""
     channels = source.images.shape[1]
     counts = torch.zeros(channels, LEVELS, dtype=torch.int64)
     for chosen in torch.split(train.nonzero().squeeze(1), CHUNK):
@@ -182,4 +183,4 @@ def _of_pixels(source: ImageSet, train: Tensor) -> Scaler:
     mean = share @ value
     std = (share * (value - mean[:, None]) ** 2).sum(dim=1).sqrt()
     std[(counts > 0).sum(dim=1) == 1] = 1.0
-    return mean, std
+    return Fitted(mean, std)

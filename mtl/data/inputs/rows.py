@@ -1,24 +1,26 @@
-"""Rows of numbers.
+"""Rows of a table: numbers and categories, of which some may be missing.
 
-n samples, B of a batch, F numbers of a row.
+S rows, n samples, B of a batch, W numbers that stand for a row (`mtl.config.inputs.RowLayout`).
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Float64, Int
 from torch import Tensor
 
-from mtl.config.inputs import ROWS, InputKind
+from mtl.config.inputs import ROWS, InputKind, RowLayout
 from mtl.config.tasks import Task
-from mtl.data.inputs.base import Input, Layout, Sampler, Samples, Scaler, part_of
+from mtl.data.inputs.base import Fitted, Input, Layout, Sampler, Samples, part_of
 from mtl.data.inputs.contract import folds_problem, targets_problems
-from mtl.data.inputs.given import array_of, checked_rows, frame_of, wrong_shape
 from mtl.data.inputs.oracles import as_tensors, from_tensors
 from mtl.data.inputs.row_contract import form_problems, value_problems
-from mtl.data.inputs.scaling import fit_rows, scores_problem
-from mtl.errors import shown
+from mtl.data.inputs.row_fit import FittedRows, fit_table
+from mtl.data.inputs.row_frames import rows_given
+from mtl.data.inputs.row_targets import row_remarks, without_targets
+from mtl.data.inputs.scaling import scores_problem
 from mtl.tasks.context import Oracle
 from mtl.types import RowSet, Split
 
@@ -32,8 +34,8 @@ PLAIN: dict[str, Any] = {
 class Rows(Samples):
     """Some of the rows of a source."""
 
-    scaled: Float[Tensor, "S F"]
-    """All rows of the source, z-scored, float32; pools share the one tensor."""
+    encoded: Float[Tensor, "S W"]
+    """All rows of the source as networks see them, float32; pools share the one tensor."""
     rows: Int[Tensor, " n"]
     """Indices of the rows that are the samples."""
 
@@ -44,22 +46,23 @@ class Rows(Samples):
     def numbers(self) -> Int[Tensor, " n"]:
         return self.rows
 
-    def gather(self, index: Int[Tensor, " B"], ahead: int) -> tuple[Float[Tensor, "B F"], None]:
+    def gather(self, index: Int[Tensor, " B"], ahead: int) -> tuple[Float[Tensor, "B W"], None]:
         """Rows; nothing follows one, so `ahead` is 0."""
         assert ahead == 0
-        return self.scaled.index_select(0, self.rows.index_select(0, index)), None
+        return self.encoded.index_select(0, self.rows.index_select(0, index)), None
 
     def pick(self, index: Int[Tensor, " m"]) -> "Rows":
         return replace(self, rows=self.rows[index])
 
     def to(self, device: torch.device) -> "Rows":
-        return Rows(self.scaled.to(device), self.rows.to(device))
+        return Rows(self.encoded.to(device), self.rows.to(device))
 
 
 class RowsInput(Input[RowSet]):
-    """Rows of numbers, each a sample."""
+    """Rows of numbers and categories, each a sample."""
 
     kind: ClassVar[InputKind] = ROWS
+    fitted: ClassVar[type[Fitted]] = FittedRows
 
     @property
     def place(self) -> str:
@@ -92,28 +95,48 @@ class RowsInput(Input[RowSet]):
 
     @classmethod
     def from_kept(cls, meta: dict[str, Any], tensors: dict[str, Tensor], common: dict[str, Any]) -> "RowsInput":
+        mixed: dict[str, Any] = {name: tensors.get(name) for name in ("categories", "groups", "weights")}
+        mixed |= {name: meta.get(name, value) for name, value in PLAIN.items()}
         rows = RowSet(
             **common,
             values=tensors["values"],
             fold=tensors["fold"],
             units=meta["units"],
             **from_tensors(meta, tensors),
-            **{name: tensors.get(name) for name in ("categories", "groups", "weights")},
-            **{name: meta.get(name, value) for name, value in PLAIN.items()},
+            **mixed,
         )
         return cls(rows)
 
-    def _fit(self, fold: int) -> Scaler:
-        return fit_rows(self.data.values[self.masks(fold)["train"]])
+    def for_tasks(self, tasks: Sequence[Task]) -> "RowsInput":
+        return type(self)(without_targets(self.data, {name for task in tasks for name in task.named}))
 
-    def scores_problem(self, scaler: Scaler) -> str | None:
-        return scores_problem(self.data.values, self.data.columns, scaler)
+    @property
+    def columns(self) -> list[str]:
+        return [*self.data.columns, *self.data.category_columns]
+
+    def _fit(self, fold: int) -> FittedRows:
+        return fit_table(self.data, self.masks(fold)["train"])
+
+    def scores_problem(self, fitted: Fitted) -> str | None:
+        assert isinstance(fitted, FittedRows)
+        if fitted.quantiles is not None:
+            return None
+        values = torch.where(self.data.values.isnan(), fitted.medians, self.data.values)
+        return scores_problem(values, self.data.columns, fitted)
+
+    def remarks(self, masks: Mapping[Split, Bool[Tensor, " S"]]) -> list[str]:
+        return row_remarks(self.data, masks)
 
     def length(self, name: str, task: Task) -> int:
         return 0
 
-    def shape(self, length: int) -> tuple[int, ...]:
-        return (len(self.data.columns),)
+    def shape(self, length: int, fitted: Fitted) -> tuple[int, ...]:
+        assert isinstance(fitted, FittedRows)
+        return (fitted.width,)
+
+    def layout(self, fitted: Fitted) -> RowLayout | None:
+        assert isinstance(fitted, FittedRows)
+        return fitted.layout
 
     def numbers_of(self, split: Split, fold: int, length: int, ahead: int) -> Int[Tensor, " n"]:
         return part_of(self.data.fold, split, fold)
@@ -121,31 +144,38 @@ class RowsInput(Input[RowSet]):
     def places(self, numbers: Int[Tensor, " n"], length: int) -> Int[Tensor, " n"]:
         return numbers
 
-    def sampler(self, scaler: Scaler, ahead: int) -> Sampler:
-        scaled = ((self.data.values - scaler[0]) / scaler[1]).float()
-        return lambda numbers, length: Rows(scaled, numbers)
+    def sampler(self, fitted: Fitted, ahead: int) -> Sampler:
+        assert isinstance(fitted, FittedRows)
+        p = self.data
+        codes = None
+        if p.categories is not None and p.category_columns:
+            codes = fitted.codes(p.categories, [p.vocabularies[column] for column in p.category_columns])
+        encoded = fitted.encoded(p.values, codes)
+        return lambda numbers, length: Rows(encoded, numbers)
 
     @classmethod
     def given(cls, values: object, layout: Layout, ahead: int) -> Rows:
-        """Rows [n, F], or a frame of them."""
-        (width,) = layout.shape
-        rows = frame_of(values, layout)
-        if rows is None:
-            form = f"rows [n, {width}] of the columns {shown(layout.columns)}, or a frame"
-            array = array_of(values, form)
-            if array.ndim != 2 or array.shape[1] != width:
-                remedy = "; `x[None]` makes a batch of one" if array.shape == (width,) else ""
-                raise wrong_shape(form, list(array.shape), remedy)
-            rows = array.to(torch.float64)
-        rows = checked_rows(rows, layout, 1)
-        return Rows(((rows - layout.scaler[0]) / layout.scaler[1]).float(), torch.arange(len(rows)))
+        """Rows [n, F] of numbers, or a frame with the columns in any order."""
+        assert isinstance(layout.fitted, FittedRows)
+        encoded = rows_given(values, layout, layout.fitted)
+        return Rows(encoded, torch.arange(len(encoded)))
 
     def describe(self) -> str:
-        return f"rows × {len(self.data.columns)} columns"
+        return f"rows × {len(self.columns)} columns"
 
     @property
     def units(self) -> dict[str, str]:
         return self.data.units
+
+    @property
+    def groups(self) -> Int[Tensor, " S"] | None:
+        return self.data.groups
+
+    @property
+    def weights(self) -> Float64[Tensor, " S"] | None:
+        weights = self.data.weights
+        # Equal weights are none, whatever their size.
+        return None if weights is None or bool((weights == weights[0]).all()) else weights
 
     @property
     def oracle(self) -> Oracle | None:

@@ -4,13 +4,13 @@ import torch
 from jaxtyping import Float64
 from torch import Tensor
 
-from mtl.data.inputs.base import Scaler
+from mtl.data.inputs.base import Fitted
 
 MAX_SCORE = 1e15
 """A sum of 10^8 squares stays below float32's 3.4e38."""
 
 
-def fit_rows(rows: Float64[Tensor, "R C"]) -> Scaler:
+def fit_rows(rows: Float64[Tensor, "R C"]) -> Fitted:
     """Mean and population standard deviation (ddof 0) of each column, original units; 1 for a constant one."""
     mean, std = rows.mean(dim=0), rows.std(dim=0, unbiased=False)
     # Rounding can leave a constant channel a mean that is not its value, and a deviation of 1e-17: compare the
@@ -18,12 +18,12 @@ def fit_rows(rows: Float64[Tensor, "R C"]) -> Scaler:
     constant = rows.amax(dim=0) == rows.amin(dim=0)
     mean[constant] = rows[0, constant]
     std[constant | (std == 0)] = 1.0
-    return mean, std
+    return Fitted(mean, std)
 
 
-def scores_problem(values: Float64[Tensor, "R C"], columns: list[str], scaler: Scaler) -> str | None:
+def scores_problem(values: Float64[Tensor, "R C"], columns: list[str], fitted: Fitted) -> str | None:
     """The column with a z-score so large that its square, in float32, is not finite, in words; None if none has."""
-    mean, std = scaler
+    mean, std = fitted.mean, fitted.std
     largest = torch.maximum(values.amax(dim=0) - mean, mean - values.amin(dim=0)) / std
     if not bool((largest > MAX_SCORE).any()):
         return None

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from mtl.config.inputs import WINDOWS, InputKind
 from mtl.config.tasks import Task
-from mtl.data.inputs.base import Input, Layout, Sampler, Samples, Scaler, part_of
+from mtl.data.inputs.base import Fitted, Input, Layout, Sampler, Samples, part_of
 from mtl.data.inputs.channels import channel_remarks
 from mtl.data.inputs.contract import (
     MAX_VALUE,
@@ -161,18 +161,18 @@ class WindowsInput(Input[Prepared]):
     def remarks(self, masks: Mapping[Split, Bool[Tensor, " _"]]) -> list[str]:
         return channel_remarks(self.data, masks)
 
-    def _fit(self, fold: int) -> Scaler:
+    def _fit(self, fold: int) -> Fitted:
         train = self.masks(fold)["train"]
         if self.data.window is not None:
             train = train.repeat_interleave(self.data.window)
         values, known = self.data.values[train], self.data.known
         return fit_rows(values) if known is None else fit_known(values, known[train])
 
-    def scores_problem(self, scaler: Scaler) -> str | None:
+    def scores_problem(self, fitted: Fitted) -> str | None:
         values = self.data.values
         if self.data.known is not None:
-            values = torch.where(values.isnan(), scaler[0], values)
-        return scores_problem(values, self.data.columns, scaler)
+            values = torch.where(values.isnan(), fitted.mean, values)
+        return scores_problem(values, self.data.columns, fitted)
 
     def length(self, name: str, task: Task) -> int:
         window, ahead = self.data.window, task.rows_ahead
@@ -187,7 +187,7 @@ class WindowsInput(Input[Prepared]):
             raise SettingError(f"tasks.{name}.input_len", f"{message}{task.source}, found {length}.")
         return length
 
-    def shape(self, length: int) -> tuple[int, ...]:
+    def shape(self, length: int, fitted: Fitted) -> tuple[int, ...]:
         return len(self.data.columns), length
 
     def numbers_of(self, split: Split, fold: int, length: int, ahead: int) -> Int[Tensor, " n"]:
@@ -224,8 +224,8 @@ class WindowsInput(Input[Prepared]):
     def last_rows(self, numbers: Int[Tensor, " n"], length: int) -> Int[Tensor, " n"]:
         return numbers + length - 1
 
-    def sampler(self, scaler: Scaler, ahead: int) -> Sampler:
-        flat = pad_rows(((self.data.values - scaler[0]) / scaler[1]).float(), ahead)
+    def sampler(self, fitted: Fitted, ahead: int) -> Sampler:
+        flat = pad_rows(((self.data.values - fitted.mean) / fitted.std).float(), ahead)
         gaps = None if self.data.known is None else Gaps.of(self.data.known, self._first_rows(), ahead)
         return lambda numbers, length: Windows(flat, length, numbers, gaps)
 
@@ -253,7 +253,7 @@ class WindowsInput(Input[Prepared]):
                 raise wrong_shape(form, list(array.shape), remedy)
             rows = array.to(torch.float64).reshape(-1, channels)
         rows = checked_rows(rows, layout, length)
-        flat = pad_rows(((rows - layout.scaler[0]) / layout.scaler[1]).float(), ahead)
+        flat = pad_rows(((rows - layout.fitted.mean) / layout.fitted.std).float(), ahead)
         return Windows(flat, length, torch.arange(0, len(rows), length))
 
     def describe(self) -> str:

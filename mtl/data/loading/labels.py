@@ -6,6 +6,8 @@ that each task sees the same pixels whether it is trained alone or with others.
 n rows, stored windows or images of a source.
 """
 
+from collections.abc import Mapping
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -36,10 +38,11 @@ def derive_labels(
         SettingError: as `mtl.config.tasks.TaskBase.learns`.
     """
     learns: dict[str, str] = {}
-    made = dict(sources)
+    made = seen_by(tasks, sources)
+    held = {name: source.held for name, source in made.items()}  # before rules add labels
     turned: dict[str, Derived] = {}  # One coin a source: `mtl.config.contradictions` refuses a second.
     for name, task in tasks.items():
-        label = task.learns(name, sources[task.source].held)
+        label = task.learns(name, held[task.source])
         if isinstance(label, Derived):
             made[task.source] = _with_label(made[task.source], label)
             if label.coin == "flipped":
@@ -49,6 +52,19 @@ def derive_labels(
     for name, derived in turned.items():
         made[name] = made[name].turned(made[name].data.labels[derived.name] == 1)
     return learns, made
+
+
+def seen_by(tasks: Mapping[str, Task], sources: Mapping[str, Input[SourceData]]) -> dict[str, Input[SourceData]]:
+    """The sources without the columns that tasks learn among their inputs.
+
+    Args:
+        tasks: the whole section `tasks`.
+        sources: the prepared sources that they name.
+    """
+    return {
+        name: source.for_tasks([task for task in tasks.values() if task.source == name])
+        for name, source in sources.items()
+    }
 
 
 def _with_label(source: Input[SourceData], derived: Derived) -> Input[SourceData]:

@@ -48,6 +48,8 @@ class Pool:
     source: str
     samples: Samples
     targets: dict[str, Target]
+    weights: Float[Tensor, " n"] | None = None
+    """Weight of each sample in the training loss; None: all weigh the same."""
 
     @property
     def tasks(self) -> tuple[str, ...]:
@@ -105,12 +107,14 @@ class Pool:
             return self
         index = torch.linspace(0, len(self) - 1, count, dtype=torch.float64).round().long()
         targets = {name: target.pick(index) for name, target in self.targets.items()}
-        return replace(self, samples=self.samples.pick(index), targets=targets)
+        weights = None if self.weights is None else self.weights[index]
+        return replace(self, samples=self.samples.pick(index), targets=targets, weights=weights)
 
     def to(self, device: torch.device) -> "Pool":
         """The pool with its tensors on `device`."""
         targets = {name: target.to(device) for name, target in self.targets.items()}
-        return replace(self, samples=self.samples.to(device), targets=targets)
+        weights = None if self.weights is None else self.weights.to(device)
+        return replace(self, samples=self.samples.to(device), targets=targets, weights=weights)
 
     def batch(self, index: Int[Tensor, " B"]) -> Batch:
         """Gathers samples by their number in the pool: x, and each task's target."""
@@ -122,7 +126,8 @@ class Pool:
                 ahead[name] = rows if target.channels is None else rows.index_select(1, target.channels)
         tables = tuple(Table(table.tasks, _rows(table.values, index)) for table in self.tables)
         valid = None if self.valid is None else self.valid.index_select(0, index)
-        return Batch(self.name, index, x, ahead, tables, valid)
+        weights = None if self.weights is None else self.weights.index_select(0, index)
+        return Batch(self.name, index, x, ahead, tables, valid, weights)
 
     def present(self, index: Int[Tensor, " B"]) -> tuple[str, ...]:
         """Tasks that have a target among the samples `index` (on the CPU)."""

@@ -10,7 +10,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from mtl.config import Task
-from mtl.data.inputs.base import Input, Scaler
+from mtl.data.inputs.base import Fitted, Input
 from mtl.errors import SettingError
 from mtl.seeding import generator
 from mtl.tasks.base import TaskSpec, known
@@ -102,13 +102,13 @@ class TaskAtSource:
             kept.append(members[torch.randperm(len(members), generator=drawer)[:count]])
         return numbers[torch.cat(kept).sort().values]
 
-    def spec(self, numbers: Int[Tensor, " n"], scaler: Scaler) -> TaskSpec:
+    def spec(self, numbers: Int[Tensor, " n"], fitted: Fitted) -> TaskSpec:
         """The task, resolved; `numbers` are its training samples."""
         data, learns = self.source.data, self.learns
-        mean, std = scaler
         at = AtSource(
-            name=self.name, source=data.name, input=self.source.kind, shape=self.source.shape(self.length),
-            columns=data.columns, mean=mean, std=std, units=self.source.units, learns=learns,
+            name=self.name, source=data.name, input=self.source.kind, shape=self.source.shape(self.length, fitted),
+            columns=self.source.columns, layout=self.source.layout(fitted), mean=fitted.mean, std=fitted.std,
+            units=self.source.units, learns=learns,
             classes=data.classes.get(learns or "", []), values=self.values(numbers), channels=self.channels,
             gaps=self.source.gaps,
         )  # fmt: skip

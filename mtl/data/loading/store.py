@@ -124,8 +124,8 @@ def describe_splits(source: Input[SourceData]) -> list[dict[str, Any]]:
     splits = []
     for fold in range(source.data.folds):
         masks = source.masks(fold)
-        mean, std = source.fit(fold)
-        problem = source.scores_problem((mean, std))
+        fitted = source.fit(fold)
+        problem = source.scores_problem(fitted)
         if problem is not None:
             raise DataError(f"prepare.sources.{source.data.name}: {problem}")
         size = {part: int(mask.sum()) for part, mask in masks.items()}
@@ -136,7 +136,7 @@ def describe_splits(source: Input[SourceData]) -> list[dict[str, Any]]:
         facts: dict[str, Any] = {
             "count": size | {"unused": source.size - sum(size.values())},
             "classes": classes,
-            "scaler": {"mean": mean.tolist(), "std": std.tolist()},
+            "scaler": fitted.plain(),
         }
         if source.data.numbers:
             facts["numbers"] = _numbers(source, masks)

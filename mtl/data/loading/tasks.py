@@ -9,7 +9,7 @@ from torch import Tensor
 
 from mtl.config import Task
 from mtl.config.encoder_checks import pretrain_source_problem
-from mtl.data.inputs.base import Input, Sampler, Scaler
+from mtl.data.inputs.base import Fitted, Input, Sampler
 from mtl.data.inputs.every import input_of
 from mtl.data.loading.labels import derive_labels
 from mtl.data.loading.pools import Pool, Target
@@ -31,8 +31,8 @@ class TaskSet:
     pools: dict[Split, list[Pool]]
     sources: dict[str, Input[SourceData]]
     """Inputs of the sources, with the labels that rules make."""
-    scalers: dict[str, Scaler]
-    """Source → (mean [C], std [C]) of its training rows, original units; of images, in shares of full brightness."""
+    fitted: dict[str, Fitted]
+    """Source → what was fitted to its training samples."""
     fold: dict[str, int]
     """Source → the fold that is held out for validation."""
 
@@ -64,7 +64,7 @@ def build_tasks(tasks: dict[str, Task], sources: dict[str, SourceData], seed: in
     """
     learns, inputs = derive_labels(tasks, {name: input_of(source) for name, source in sources.items()})
     fold = {name: seed % source.data.folds for name, source in inputs.items()}
-    scalers = {name: source.fit(fold[name]) for name, source in inputs.items()}
+    fitted = {name: source.fit(fold[name]) for name, source in inputs.items()}
     places: dict[str, TaskAtSource] = {}
     specs: dict[str, TaskSpec] = {}
     samples: dict[Split, dict[str, Tensor]] = {split: {} for split in SPLITS}
@@ -81,14 +81,14 @@ def build_tasks(tasks: dict[str, Task], sources: dict[str, SourceData], seed: in
                 place.check_measurable(split, numbers)
             samples[split][name] = numbers
         places[name] = place
-        specs[name] = place.spec(samples["train"][name], scalers[task.source])
+        specs[name] = place.spec(samples["train"][name], fitted[task.source])
     # Only now: a horizon longer than the data would ask for as many rows of zeros.
     samplers = {
-        name: source.sampler(scalers[name], max((t.rows_ahead for t in tasks.values() if t.source == name), default=0))
+        name: source.sampler(fitted[name], max((t.rows_ahead for t in tasks.values() if t.source == name), default=0))
         for name, source in inputs.items()
     }
     pools = {split: _pools(places, specs, samplers, samples[split]) for split in SPLITS}
-    return TaskSet(specs, pools, inputs, scalers, fold)
+    return TaskSet(specs, pools, inputs, fitted, fold)
 
 
 def _pools(
@@ -120,7 +120,9 @@ def _pools(
                 for name in sorted(members, key=order.index)
             }
             first = min(members, key=order.index)
-            pools.append(Pool(f"{source}/{first}", source, samplers[source](union, length), targets))
+            held = places[first].source
+            weights = None if held.weights is None else held.weights[held.places(union, length)].float()
+            pools.append(Pool(f"{source}/{first}", source, samplers[source](union, length), targets, weights))
     return sorted(pools, key=lambda pool: order.index(pool.tasks[0]))
 
 

@@ -1,0 +1,83 @@
+"""Columns of a table that tasks learn, taken out of its inputs; and sentences on categories that training rows lack.
+
+S rows.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+
+import torch
+from jaxtyping import Bool
+from torch import Tensor
+
+from mtl.data.inputs.base import PARTS
+from mtl.errors import DataError
+from mtl.types import NO_CATEGORY, RowSet, Split
+
+MOST_NAMES = 4
+MOST_COLUMNS = 4
+
+
+def without_targets(data: RowSet, named: Collection[str]) -> RowSet:
+    """The rows with the columns that tasks name as targets: numbers among `numbers`, categories among `labels`.
+
+    Args:
+        data: rows whose columns may be targets or inputs.
+        named: names that tasks learn or that their rules are made from; those of no column are left alone.
+
+    Raises:
+        DataError: no input is left.
+    """
+    kept = [place for place, name in enumerate(data.columns) if name not in named]
+    others = [place for place, name in enumerate(data.category_columns) if name not in named]
+    if (len(kept), len(others)) == (len(data.columns), len(data.category_columns)):
+        return data
+    if not kept and not others:
+        raise DataError(
+            f"{data.name}: every column is a target of some task ({', '.join(sorted(named))}), so that no input is "
+            "left: leave a task out."
+        )
+    numbers = {name: data.values[:, place].clone() for place, name in enumerate(data.columns) if place not in kept}
+    labels, classes = {}, {}
+    for place, name in enumerate(data.category_columns):
+        if place not in others:
+            assert data.categories is not None
+            labels[name] = data.categories[:, place].long()  # what is missing is NO_LABEL
+            classes[name] = data.vocabularies[name]
+    columns = [data.category_columns[place] for place in others]
+    return replace(
+        data,
+        values=data.values[:, kept],
+        columns=[data.columns[place] for place in kept],
+        categories=None if data.categories is None or not others else data.categories[:, others],
+        category_columns=columns,
+        vocabularies={name: data.vocabularies[name] for name in columns},
+        numbers=data.numbers | numbers,
+        labels=data.labels | labels,
+        classes=data.classes | classes,
+    )
+
+
+def row_remarks(data: RowSet, masks: Mapping[Split, Bool[Tensor, " S"]]) -> list[str]:
+    """Sentences on categories of validation or test rows that no training row has."""
+    told = []
+    for place, column in enumerate(data.category_columns):
+        assert data.categories is not None
+        codes, vocabulary = data.categories[:, place], data.vocabularies[column]
+        known = torch.unique(codes[masks["train"]])
+        strange: dict[str, None] = {}
+        counts = []
+        for split in ("val", "test"):
+            there = codes[masks[split]]
+            lacking = there[(there != NO_CATEGORY) & ~torch.isin(there, known)]
+            strange |= dict.fromkeys(vocabulary[number] for number in torch.unique(lacking).tolist())
+            if len(lacking):
+                counts.append(f"{len(lacking):,} {PARTS[split]} rows" if len(lacking) > 1 else f"1 {PARTS[split]} row")
+        if counts:
+            names = list(strange)
+            more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
+            told.append(f"{column} ({', '.join(names[:MOST_NAMES])}{more}; {' and '.join(counts)})")
+    if not told:
+        return []
+    more = f" and {len(told) - MOST_COLUMNS} other columns" if len(told) > MOST_COLUMNS else ""
+    return [f"no training row has some categories of {', '.join(told[:MOST_COLUMNS])}{more}: seen as unknown."]
