@@ -29,6 +29,8 @@ class EncoderBase(Section, ABC):
     """Kinds of input that it takes."""
     one_shape: ClassVar[bool] = False
     """All samples of a run should have one shape."""
+    reads_codes: ClassVar[bool] = False
+    """It reads the categories of rows as codes; other encoders are shown a column for each category."""
     joins_channels: ClassVar[bool] = False
     """It reads the channels of a window together: all samples of a run should have as many."""
     diffusion: ClassVar[bool] = False

@@ -1,7 +1,7 @@
 """Kinds of input: what a sample of a source is, as far as it is known before any file is read; imports no torch."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from mtl.config.common import Problem, Section
@@ -90,6 +90,13 @@ class Sample:
     source: str | None = None
     layout: RowLayout | None = None
     """Meaning of the numbers of a row; None where each is a number, or where only the data tell."""
+
+    @property
+    def without_codes(self) -> "Sample":
+        """The sample as an encoder sees it that reads numbers alone."""
+        if self.layout is None:
+            return self
+        return replace(self, shape=(self.layout.expanded,), layout=None)
 
 
 @dataclass(frozen=True)

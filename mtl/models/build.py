@@ -52,6 +52,7 @@ from mtl.models.plugins import load_encoder
 from mtl.models.pretraining import DenoisePretrainer, Pretrainer
 from mtl.models.recurrent import Recurrent
 from mtl.models.rocket import Rocket
+from mtl.models.rows import OneHot, one_hot
 from mtl.models.sharing import BranchedTrunk, CrossStitchTrunk, HardTrunk, SeparateTrunk, Trunk
 from mtl.models.timedart import TimeDart
 from mtl.tasks.base import TaskSpec
@@ -181,7 +182,9 @@ def build_model(
         UserError: A task's samples do not fit the encoder, a user's own encoder breaks its contract, or the encoder
             cannot be shared as asked.
     """
-    samples = [Sample(f"tasks.{task.name}", task.input, task.shape, task.source) for task in tasks]
+    samples = [Sample(f"tasks.{task.name}", task.input, task.shape, task.source, task.layout) for task in tasks]
+    if not encoder.reads_codes:
+        samples = [sample.without_codes for sample in samples]
     network = build_encoder(encoder, samples, seed)
     heads: dict[str, nn.Module] = {}
     maps: dict[str, LinearMap] = {}
@@ -205,7 +208,15 @@ def build_model(
     # Other encoders that normalise do it themselves, whatever the source.
     chosen = isinstance(encoder, RocketEncoder)
     normalised = [task.name for task in tasks if chosen and encoder.normalises(task.source)]
-    return MultiTaskModel(trunk, heads, [StackedHeads(stack) for stack in stacks.values()], tasks, maps, normalised)
+    expanded = {} if encoder.reads_codes else _expanded(tasks)
+    stacked = [StackedHeads(stack) for stack in stacks.values()]
+    return MultiTaskModel(trunk, heads, stacked, tasks, maps, normalised, expanded)
+
+
+def _expanded(tasks: Sequence[TaskSpec]) -> dict[str, OneHot]:
+    """Task → module that gives each category of its rows a column; one for each source with categories."""
+    modules = {task.source: one_hot(task.layout) for task in tasks}
+    return {task.name: module for task in tasks if (module := modules[task.source]) is not None}
 
 
 def build_pretrainer(encoder: EncoderConfig, objective: Objective, input_lens: Iterable[int], seed: int) -> Pretrainer:

@@ -13,6 +13,7 @@ from mtl.models.heads import LinearHead, StackedHeads
 from mtl.models.linear_map import LinearMap
 from mtl.models.normalisation import normalise
 from mtl.models.predictor import Predictor
+from mtl.models.rows import OneHot
 from mtl.models.sharing import Trunk
 from mtl.tasks.base import TaskSpec
 from mtl.types import Predictions, Stack
@@ -41,6 +42,8 @@ class MultiTaskModel(Predictor):
         tasks: the tasks of the run, in order.
         maps: task → map of the raw sample that the prediction of its head is added to, for tasks that have one.
         normalised: tasks whose encoder is shown instance-normalised windows: all tasks of a source or none.
+        expanded: task → module that gives each category of a row a column of its own, for tasks on such rows whose
+            encoder reads numbers alone: all tasks of a source or none.
     """
 
     def __init__(
@@ -51,6 +54,7 @@ class MultiTaskModel(Predictor):
         tasks: Sequence[TaskSpec],
         maps: Mapping[str, LinearMap] | None = None,
         normalised: Sequence[str] = (),
+        expanded: Mapping[str, OneHot] | None = None,
     ) -> None:
         super().__init__()
         self.trunk = trunk
@@ -64,6 +68,8 @@ class MultiTaskModel(Predictor):
         self.stacks = nn.ModuleList(self._stacks)
         self.tasks = {task.name: task for task in tasks}
         self.normalised = frozenset(normalised)
+        self.expanded = dict(expanded or {})
+        self.expansions = nn.ModuleList({id(module): module for module in self.expanded.values()}.values())
         self.frozen = False
         self._routes: dict[tuple[tuple[str, ...], tuple[str, ...] | None], _Route] = {}
 
@@ -99,7 +105,10 @@ class MultiTaskModel(Predictor):
         return Predictions(own, stacks, features)
 
     def _features(self, x: Float[Tensor, "B C *S"], rates: Mapping[str, float]) -> dict[str, Features]:
-        """Features of each task, of the windows as its source is looked at, with the statistics of the raw ones."""
+        """Features of each task, of samples as its source is looked at, with the statistics of raw windows."""
+        expand = self.expanded.get(next(iter(rates))) if self.expanded else None
+        if expand is not None:
+            x = expand(x)
         if self.normalised.isdisjoint(rates):
             raw: dict[str, Features] = self.trunk(x, rates)
             return raw

@@ -188,6 +188,8 @@ def test_a_frame_and_arrays_of_either_library_say_the_same(finished: dict[str, P
     forms = (values, torch.tensor(values), pd.DataFrame(values, columns=columns))
     first, *others = (model.predict(form, tasks=["y"])["y"].values for form in forms)
     assert all(np.array_equal(first, other) for other in others)
+    turned = pd.DataFrame(values, columns=columns)[columns[::-1]]
+    assert np.array_equal(first, model.predict(turned, tasks=["y"])["y"].values), "columns are found by name"
     series = mtl.load_model(finished["windows"])
     rows = np.random.default_rng(1).normal(20, 4, (11, 2))
     last = series.predict(pd.DataFrame(rows, columns=["flow", "heat"]))["next"].values
@@ -205,7 +207,7 @@ BAD: list[tuple[str, object, str]] = [
     ("rows-hard", np.array([[1, 2, 3, 1e30]]), r"column `d` should have values within"),
     ("rows-hard", pd.DataFrame({"a": [1.0], "b0": [1.0], "c": [1.0]}), r"'d' missing"),
     ("rows-hard", pd.DataFrame({"a": [1.0], "b0": [1.0], "c": [1.0], "d": [1.0], "e": [1.0]}), r"'e' not known; `fra"),
-    ("rows-hard", pd.DataFrame({"a": [1.0], "c": [1.0], "b0": [1.0], "d": [1.0]}), r"in this order, found"),
+    ("windows", pd.DataFrame({"heat": [1.0] * 8, "flow": [1.0] * 8}), r"in this order, found"),
     ("rows-hard", pd.DataFrame({"a": ["x"], "b0": [1.0], "c": [1.0], "d": [1.0]}), r"column 'a' should hold numbers"),
     ("windows", np.zeros((2, 2, 8)), r"`x.transpose\(0, 2, 1\)` puts the rows first"),
     ("windows", np.zeros((8, 2)), r"`x\[None\]` makes a batch of one"),
