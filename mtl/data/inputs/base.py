@@ -31,7 +31,7 @@ class Fitted:
     """Numbers that are found from the training samples of a fold alone, and bring every sample to what networks see."""
 
     mean: Float64[Tensor, " C"]
-    """Of each channel, original units."""
+    """Mean of each channel, original units."""
     std: Float64[Tensor, " C"]
     """Population standard deviation of each channel, original units; 1 for a channel that never changes."""
 
@@ -41,7 +41,7 @@ class Fitted:
 
     @classmethod
     def from_plain(cls, content: Mapping[str, Any]) -> "Fitted":
-        """What `plain` wrote."""
+        """Reads what `plain` wrote."""
         return cls(*(torch.tensor(content[name], dtype=torch.float64) for name in ("mean", "std")))
 
 
