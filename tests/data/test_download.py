@@ -77,6 +77,29 @@ def test_get_again_touches_nothing(root: Path, tmp_path: Path) -> None:
     assert (root / "data/raw/toy.csv").stat().st_mtime_ns == before
 
 
+def test_a_member_of_a_zip_is_unpacked_and_checked(root: Path, tmp_path: Path) -> None:
+    entry = ManifestFile(sha256=[sha(TEXT)], member="in/toy.csv", url="http://x/toy+all.zip")
+    write_manifest("toy", Manifest(files={"toy.csv": entry}), root)
+    folder = tmp_path / "m"
+    folder.mkdir()
+
+    def packed(members: dict[str, bytes]) -> None:
+        data = zip_bytes(members)
+        (folder / "toy+all.zip").write_bytes(data)
+        (folder / "ADDITION_SHA256SUMS").write_text(f"{sha(data)}  toy+all.zip\n")
+
+    for wrong, words in (({"other.csv": TEXT}, "should hold in/toy.csv, found other.csv"),
+                         ({"in/toy.csv": OTHER}, "is not among those")):  # fmt: skip
+        packed(wrong)
+        with pytest.raises(DataError, match=words):
+            get(["toy"], root, folder)
+        assert raw_files(root) == []
+    packed({"in/toy.csv": TEXT, "notes.txt": b""})
+    get(["toy"], root, folder)
+    assert (root / "data/raw/toy.csv").read_bytes() == TEXT
+    assert verify("toy", SeriesSource(kind="series", path="data/raw/toy.csv"), root) == {"toy.csv": sha(TEXT)}
+
+
 def test_any_of_several_hashes_is_accepted(root: Path, tmp_path: Path) -> None:
     known(root, toy_csv=[TEXT, OTHER])
     get(["toy"], root, mirror(tmp_path / "m", toy_csv=OTHER))

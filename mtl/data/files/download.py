@@ -13,11 +13,12 @@ from tempfile import TemporaryDirectory
 from mtl.data.files.content import file_sha256
 from mtl.data.files.manifest import RAW, Manifest, ManifestFile, read_manifest
 from mtl.data.files.origins import read_origins, record_origins
+from mtl.data.formats.archives import Archive
 from mtl.data.formats.reading import read_bytes, reading, writing
 from mtl.errors import DataError
 
 SUMS = "SHA256SUMS"
-"""File of a mirror that lists its hashes; one that was added to has more of them, such as ADDITION_SHA256SUMS."""
+"""End of the names of a mirror's files that list its hashes, such as SHA256SUMS and ADDITION_SHA256SUMS."""
 MAX_SUMS = 1 << 24
 """Bytes; a hundred thousand names."""
 TIMEOUT_SECONDS = 60
@@ -76,7 +77,9 @@ def get(names: Sequence[str], root: Path, mirror: Path | None = None) -> list[Fe
                 if mirror is None:
                     fresh, origin = _from_address(name, relative, entry, Path(folder)), str(entry.url)
                 else:
-                    fresh, origin = _from_mirror(relative, mirror, Path(folder)), f"mirror {mirror.resolve()}"
+                    fresh, origin = _from_mirror(relative, entry, mirror, Path(folder)), f"mirror {mirror.resolve()}"
+                if entry.member is not None:
+                    fresh = _unpacked(fresh, entry.member, origin)
                 if not entry.accepts(fresh):
                     raise DataError(
                         f"{relative} from {origin}: its sha256 {file_sha256(fresh)} is not among those of "
@@ -89,9 +92,9 @@ def get(names: Sequence[str], root: Path, mirror: Path | None = None) -> list[Fe
     return fetched
 
 
-def _from_mirror(relative: str, mirror: Path, folder: Path) -> Path:
-    """A checked copy of a mirror's file."""
-    name = Path(relative).name
+def _from_mirror(relative: str, entry: ManifestFile, mirror: Path, folder: Path) -> Path:
+    """A checked copy of a mirror's file, or of the zip that holds it."""
+    name = _packed_name(relative, entry)
     sums = _read_sums(mirror)
     source = mirror / name
     if name not in sums or not source.is_file():
@@ -107,12 +110,28 @@ def _from_mirror(relative: str, mirror: Path, folder: Path) -> Path:
     return fresh
 
 
+def _packed_name(relative: str, entry: ManifestFile) -> str:
+    """Name of what lies at the address: the file itself, or the zip that it is a member of."""
+    return Path(relative if entry.member is None else str(entry.url)).name
+
+
+def _unpacked(archive: Path, member: str, origin: str) -> Path:
+    """The member of a fetched zip, beside it."""
+    files = Archive(archive, origin)
+    if member not in files.names:
+        raise DataError(f"{origin}: should hold {member}, found {', '.join(files.names[:20]) or 'nothing'}.")
+    fresh = archive.with_name("member" + Path(member).suffix)
+    fresh.write_bytes(files.read(member))
+    return fresh
+
+
 def _read_sums(mirror: Path) -> dict[str, str]:
     """File name → sha256 of a mirror, from lines `HASH  NAME` as sha256sum writes them."""
-    if not (mirror / SUMS).is_file():
+    listed = sorted(path for path in mirror.glob(f"*{SUMS}") if path.is_file())
+    if not listed:
         raise DataError(f"{mirror} is no mirror: it has no {SUMS}.")
     lines: list[str] = []
-    for path in sorted(mirror.glob(f"*{SUMS}")):
+    for path in listed:
         # Names that are not UTF-8 are none that we look for.
         lines += read_bytes(path, str(path), MAX_SUMS).decode("utf-8", errors="replace").splitlines()
     pairs = (line.split(maxsplit=1) for line in lines if line.strip())
@@ -127,9 +146,10 @@ def _from_address(name: str, relative: str, entry: ManifestFile, folder: Path) -
     import requests
 
     pooch.get_logger().setLevel(logging.WARNING)
-    only = f"sha256:{entry.sha256[0]}" if len(entry.sha256) == 1 and not entry.content_sha256 else None
+    checked_by_pooch = len(entry.sha256) == 1 and not entry.content_sha256 and entry.member is None
+    only = f"sha256:{entry.sha256[0]}" if checked_by_pooch else None
     fetch = pooch.HTTPDownloader(progressbar=sys.stderr.isatty(), timeout=TIMEOUT_SECONDS)
-    file_name = "file" + Path(relative).suffix
+    file_name = "file" + Path(_packed_name(relative, entry)).suffix
     try:
         return Path(pooch.retrieve(entry.url, known_hash=only, fname=file_name, path=folder, downloader=fetch))
     except (requests.RequestException, OSError, ValueError) as error:

@@ -4,7 +4,8 @@
 
 Paths are relative to data/raw/. A file is accepted if its sha256 is listed, or its content hash
 (`mtl.data.files.content`).
-`url` is the original public address, or null for a user's own file. Synthetic sources have no files.
+`url` is the original public address, or null for a user's own file; with `member` a zip lies there, and the file is the
+member of this name. Synthetic sources have no files.
 """
 
 import json
@@ -33,6 +34,8 @@ class ManifestFile(BaseModel):
     sha256: Annotated[list[Sha256], Field(min_length=1)]
     content_sha256: list[Sha256] = []
     url: str | None = None
+    member: str | None = None
+    """Name of the file in the zip at `url`; the hashes are the file's own."""
 
     def accepts(self, path: Path) -> bool:
         """True when the file at `path` is one that the manifest means."""
@@ -83,5 +86,9 @@ def read_manifest(name: str, root: Path) -> Manifest | None:
 
 def write_manifest(name: str, manifest: Manifest, root: Path) -> None:
     """Writes data/raw/NAME.json, the same bytes for the same manifest, whole or not at all."""
-    text = json.dumps(manifest.model_dump(), indent=1, sort_keys=True, ensure_ascii=False)
+    content = manifest.model_dump()
+    for entry in content["files"].values():
+        if entry["member"] is None:
+            del entry["member"]
+    text = json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False)
     replace_text(manifest_path(name, root), text + "\n")
