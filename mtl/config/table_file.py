@@ -1,4 +1,4 @@
-"""How a file of text or Parquet becomes a table: options of every source that reads one."""
+"""How a file becomes a table: options of every source that reads one."""
 
 from typing import Annotated, Literal
 
@@ -21,7 +21,7 @@ WHITESPACE = "whitespace"
 
 
 class TableFile(SourceBase):
-    """A .csv, .tsv, .txt, .dat or .data file, plain or .gz, or .parquet, and how it is written."""
+    """A file of delimited text or ARFF, plain or .gz, of Parquet, Feather or Excel, and how it is written."""
 
     path: str
     """File, relative to the project's folder."""
@@ -39,6 +39,8 @@ class TableFile(SourceBase):
     """Lines at the end of the file, blank ones apart, that are not read."""
     columns: Annotated[list[str], Field(min_length=1)] | None = None
     """Names of the columns of a file whose first line is data already; null: the first line names them."""
+    sheet: str | None = None
+    """Sheet of a workbook (.xlsx), by its name; null: the only one that holds cells."""
     units_row: bool = False
     """True where the line below the names of the columns holds their units."""
     comment: Annotated[str, Field(pattern=COMMENT_PATTERN)] | None = None

@@ -323,7 +323,7 @@ def test_missing_and_unknown_files(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"gone\.csv is missing"):
         read_source("own", SeriesSource(kind="series", path="gone.csv"), tmp_path)
     with pytest.raises(DataError, match=r"should end in \.csv"):
-        read(tmp_path, table(), name="own.xlsx")
+        read(tmp_path, table(), name="own.xls")
     with pytest.raises(DataError, match="not a Parquet file"):
         read(tmp_path, b"nonsense", name="own.parquet")
 

@@ -36,8 +36,7 @@ def may_be_read(cell: str) -> bool:
 
 
 CODE_WORDS = frozenset((
-    "zip", "zipcode", "postcode", "postal", "plz", "code", "codes", "icd", "naics", "sic", "nace", "nuts", "fips",
-    "isin", "iban", "bic", "isbn", "ean", "upc", "sku", "iata", "icao", "phone", "telephone",
+    "zip", "zipcode", "postcode", "postal", "plz", "code", "codes", "icd", "naics", "sic", "nace", "fips",
 ))  # fmt: skip
 """Words in the names of columns whose numbers are names: a mean of post codes means nothing."""
 WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[0-9]+")

@@ -66,7 +66,7 @@ def number_facts(table: Table, column: str, values: np.ndarray, padded: bool) ->
         return _of_things(
             table, column, _of_names(table, column, "whole numbers under the name of an id, which repeat")
         )
-    if whole and has_code_name(column):
+    if whole and not table.typed and has_code_name(column):
         return _of_names(table, column, "whole numbers under the name of codes")
     if whole and (dates := _dates(column, known, counts.index, missing, told)) is not None:
         return dates

@@ -14,7 +14,7 @@ MAX_PACKED = 3
 KINDS = (
     (b"PAR1", "a Parquet file", "register it under a name that ends in .parquet"),
     (b"\xd0\xcf\x11\xe0", "an old Excel workbook (.xls)", "save its sheet as CSV"),
-    (b"ARROW1", "a Feather (Arrow) file", "write it as Parquet"),
+    (b"ARROW1", "a Feather (Arrow) file", "register it under a name that ends in .feather"),
     (b"FEA1", "a Feather file", "write it as Parquet"),
     (b"\x89HDF\r\n", "an HDF5 file", "write its table as Parquet or CSV"),
     (b"\x93NUMPY", "a NumPy array (.npy)", "use a source of `kind: arrays`, or write it as CSV"),
@@ -106,7 +106,7 @@ def _kind_of_zip(data: bytes) -> tuple[str, str]:
     except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError):
         return "a damaged zip archive", "get it again, and unpack it"
     if any(name.startswith("xl/") for name in names):
-        return "an Excel workbook (.xlsx)", "save its sheet as CSV"
+        return "an Excel workbook (.xlsx)", "register it under a name that ends in .xlsx, or save its sheet as CSV"
     if "content.xml" in names:
         return "a spreadsheet (.ods)", "save its sheet as CSV"
     if any(name.endswith(".npy") for name in names):

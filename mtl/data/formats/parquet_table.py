@@ -43,7 +43,7 @@ def read_parquet(path: Path, config: TableFile, notes: list[str]) -> pd.DataFram
     # pyarrow's own errors are ValueErrors, KeyErrors, TypeErrors and NotImplementedErrors, and MemoryErrors.
     except (pa.ArrowException, ValueError, OSError, KeyError, TypeError, NotImplementedError, MemoryError) as error:
         raise DataError(f"{config.path} is not a Parquet file that can be read: {error}") from None
-    return _with_names(_with_index(frame, config, notes), config, notes)
+    return with_names(with_index(frame, config, notes), config, notes)
 
 
 def _check_magic(path: Path, where: str) -> None:
@@ -64,7 +64,7 @@ def _check_magic(path: Path, where: str) -> None:
         raise DataError(f"{where} is not a Parquet file, found text: register it under a name that ends in .csv.")
 
 
-def _with_index(frame: pd.DataFrame, config: TableFile, notes: list[str]) -> pd.DataFrame:
+def with_index(frame: pd.DataFrame, config: TableFile, notes: list[str]) -> pd.DataFrame:
     """The frame with the levels of its index that are asked for among its columns."""
     asked = {name for names in config.roles.values() for name in names}
     levels = {name: frame.index.get_level_values(number) for number, name in enumerate(frame.index.names)}
@@ -97,7 +97,7 @@ def _counts(level: pd.Index) -> bool:
     )
 
 
-def _with_names(frame: pd.DataFrame, config: TableFile, notes: list[str]) -> pd.DataFrame:
+def with_names(frame: pd.DataFrame, config: TableFile, notes: list[str]) -> pd.DataFrame:
     """The frame with names that are text, without blanks around them."""
     asked = {name for names in config.roles.values() for name in names}
     old = [str(name) for name in frame.columns]

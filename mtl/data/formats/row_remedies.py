@@ -29,9 +29,8 @@ def check_rows(table: Table) -> None:
     if table.text is None or not len(table.frame):
         return
     _check_parting(table)
-    _check_units(table)
+    check_sheet_rows(table)
     _check_comments(table)
-    _check_footer(table)
     for label in table.options.roles.get("labels", []):
         names = table.frame[label].dropna().unique()
         if len(names) > 1 and all(DECIMAL_COMMA.fullmatch(str(name)) for name in names):
@@ -39,6 +38,12 @@ def check_rows(table: Table) -> None:
                 f"{label}: its classes are numbers with decimal commas, such as {shown(str(names[0]))}; as a column of "
                 'numbers it would need `decimal: ","`.'
             )
+
+
+def check_sheet_rows(table: Table) -> None:
+    """Raises a DataError on a row of units below the names, or on a footer below the last row."""
+    _check_units(table)
+    _check_footer(table)
 
 
 def _check_parting(table: Table) -> None:
@@ -87,17 +92,20 @@ def _line_ends(data: bytes, start: int, count: int) -> np.ndarray:
 
 def _check_units(table: Table) -> None:
     """The first row has words where later rows have numbers, and no number nor a digit among its stamps."""
-    if table.options.units_row or not table.text or not table.text.header or len(table.frame) < 2:
+    headless = table.options.columns is not None or (table.text is not None and not table.text.header)
+    if table.options.units_row or headless or len(table.frame) < 2:
         return
     numbers = [name for name in table.number_columns if name in table.frame.columns]
     first, second = table.frame.iloc[0], table.frame.iloc[1]
     words = [first[name] for name in numbers if isinstance(first[name], str)]
     if not words or not all(pd.isna(first[name]) or isinstance(first[name], str) for name in numbers):
         return
+    if any((table.frame[name].iloc[1:] == first[name]).any() for name in numbers if isinstance(first[name], str)):
+        return  # Names of categories come again; a unit does not.
     if any(way.number(word) is not None for word in words for way in WAYS):
         return
     stamps = [str(first[name]) for name in table.options.roles.get("date", []) if not pd.isna(first[name])]
-    below = [str(second[name]) for name in numbers if not pd.isna(second[name])]
+    below = [str(second[name]) for name in numbers if isinstance(first[name], str) and not pd.isna(second[name])]
     if any(re.search(r"\d", stamp) for stamp in stamps) or not any(
         way.number(cell) is not None for cell in below for way in WAYS
     ):

@@ -18,11 +18,11 @@ class Table:
         path: of the file, for messages.
         frame: labels and time stamps are text, other columns numbers where all cells are.
         lines: of each row.
-        unit: that `lines` counts: "line" of a text file, "row" of a Parquet file (both from 1).
+        unit: that `lines` counts: "line" of a file of text or ARFF, "row" of another file (both from 1).
         options: how the file was read.
         units: column → unit, from a row of units.
         notes: what was done to read it that the options do not ask for.
-        text: the text that it was read from; None for Parquet.
+        text: the delimited text that it was read from; None for other formats.
     """
 
     path: str
@@ -42,6 +42,11 @@ class Table:
         """The same table with only these rows, in this order."""
         frame, lines = self.frame.iloc[rows].reset_index(drop=True), self.lines.take(rows)
         return Table(self.path, frame, lines, self.unit, self.options, self.units, self.notes, self.text)
+
+    @property
+    def typed(self) -> bool:
+        """True for a file that tells numbers from names itself, as ARFF does."""
+        return self.text is None and self.unit == "line"
 
     @property
     def number_columns(self) -> list[str]:

@@ -1,4 +1,4 @@
-"""One table from a file of delimited text or Parquet, with the line that each row came from."""
+"""One table from a file of text, Parquet, Feather, ARFF or Excel, with the line that each of its rows came from."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -7,12 +7,15 @@ import numpy as np
 import pandas as pd
 
 from mtl.config.table_file import TableFile
+from mtl.data.formats.arff import read_arff
+from mtl.data.formats.excel_table import read_excel
+from mtl.data.formats.feather_table import read_feather
 from mtl.data.formats.numbers import ask_about_points
 from mtl.data.formats.parquet_table import read_parquet
 from mtl.data.formats.reading import check_plain
 from mtl.data.formats.records import Lines
 from mtl.data.formats.remedies import for_name, for_structure
-from mtl.data.formats.row_remedies import check_rows, note_short_rows
+from mtl.data.formats.row_remedies import check_rows, check_sheet_rows, note_short_rows
 from mtl.data.formats.table import Table
 from mtl.data.formats.text_file import open_text
 from mtl.data.formats.text_table import read_rows
@@ -21,6 +24,10 @@ from mtl.errors import DataError
 TEXT = (".csv", ".tsv", ".txt", ".dat", ".data", ".test")
 """Endings of files of delimited text, which may be packed with gzip; the UCI repository uses the last two."""
 PARQUET = (".parquet", ".pq")
+FEATHER = (".feather", ".arrow")
+ARFF = ".arff"
+"""Ending of files of Weka, which may be packed with gzip."""
+EXCEL = (".xlsx", ".xlsm")
 
 
 def read_table(config: TableFile, root: Path) -> Table:
@@ -33,25 +40,42 @@ def read_table(config: TableFile, root: Path) -> Table:
     path = root / config.path
     check_plain(path, config.path)
     name = path.name.lower()
+    notes: list[str] = []
     if name.endswith(PARQUET):
-        notes: list[str] = []
-        frame = read_parquet(path, config, notes)
-        rows = np.arange(1, len(frame) + 1)
-        table = Table(config.path, frame, Lines(lambda: rows, np.arange(len(frame))), "row", config, notes=notes)
+        table = _of_rows(config, read_parquet(path, config, notes), notes)
+    elif name.endswith(FEATHER):
+        table = _of_rows(config, read_feather(path, config, notes), notes)
+    elif name.endswith(EXCEL):
+        frame, numbers, units = read_excel(path, config, notes)
+        table = Table(config.path, frame, _counted(numbers), "row", config, units, notes)
+    elif name.removesuffix(".gz").endswith(ARFF):
+        frame, numbers = read_arff(path, config, notes)
+        table = Table(config.path, frame, _counted(numbers), "line", config, notes=notes)
     elif name.removesuffix(".gz").endswith(TEXT):
         table = _from_text(path, config)
     else:
         raise DataError(f"{config.path}: the name should end in .csv, .csv.gz or .parquet (also .tsv, .txt, .dat, "
-                        "or .data, plain or .gz).")  # fmt: skip
+                        ".data or .arff, plain or .gz, .feather or .xlsx).")  # fmt: skip
     _check_roles(table)
     if len(table.frame) == 0:
         raise DataError(f"{config.path}: there are no rows below the header.")
     check_rows(table)
+    if name.endswith(EXCEL):
+        check_sheet_rows(table)
     note_short_rows(table)
     ask_about_points(table)
     for column, parts in config.joined.items():
         table = _joined(table, column, parts)
     return table
+
+
+def _of_rows(config: TableFile, frame: pd.DataFrame, notes: list[str]) -> Table:
+    """The table of a file whose rows are counted from 1."""
+    return Table(config.path, frame, _counted(np.arange(1, len(frame) + 1)), "row", config, notes=notes)
+
+
+def _counted(numbers: np.ndarray) -> Lines:
+    return Lines(lambda: numbers, np.arange(len(numbers)))
 
 
 def _from_text(path: Path, config: TableFile) -> Table:

@@ -88,7 +88,7 @@ def layout(data: bytes, config: TableFile, notes: list[str]) -> TextFile:
         header = top[0]
         # Lines inside a quoted cell count as well.
         last = line + sum(1 for _ in lines_of(data[start : header.end])) - 1
-        names = _names(cells(header.data, form), (header.line, last), config, notes)
+        names = column_names(cells(header.data, form), (header.line, last), config, notes)
         units = dict(zip(names, cells(top[1].data, form), strict=False)) if len(top) > 1 else {}
     except csv.Error as error:
         raise DataError(f"{where}, line {line}: {error}.") from None
@@ -126,7 +126,7 @@ def _above(data: bytes, config: TableFile, notes: list[str]) -> tuple[str, int, 
     return separator, start, skipped + 1
 
 
-def _names(raw: list[str], lines: tuple[int, int], config: TableFile, notes: list[str]) -> list[str]:
+def column_names(raw: list[str], lines: tuple[int, int], config: TableFile, notes: list[str]) -> list[str]:
     """Names of the columns, freed of blanks around them unless the config asks for them with blanks.
 
     Args:
@@ -134,6 +134,9 @@ def _names(raw: list[str], lines: tuple[int, int], config: TableFile, notes: lis
         lines: first and last line of the header.
         config: options of the file.
         notes: of the file.
+
+    Raises:
+        DataError: a header that looks like a row of data, a name that is there twice.
     """
     line, last = lines
     asked = {name for names in config.roles.values() for name in names}

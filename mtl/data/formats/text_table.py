@@ -44,7 +44,7 @@ def read_rows(file: TextFile, config: TableFile) -> tuple[pd.DataFrame, Callable
     empty = len(frame) - (int(filled[-1]) + 1 if len(filled) else 0)
     if empty:
         frame = frame.iloc[: len(frame) - min(empty, _blank_at_end(plain))]
-    return _without_unnamed(frame, file), lines
+    return without_unnamed(frame, file), lines
 
 
 def raw_rows(file: TextFile, columns: list[str], most: int | None = None) -> pd.DataFrame:
@@ -156,7 +156,7 @@ def _blank_at_end(file: TextFile) -> int:
     return tail.count(b"\n") + (0 if filled else 1)
 
 
-def _without_unnamed(frame: pd.DataFrame, file: TextFile) -> pd.DataFrame:
+def without_unnamed(frame: pd.DataFrame, file: TextFile) -> pd.DataFrame:
     """The frame without columns that have neither a name nor a value, as a separator at the end of each line makes."""
     unnamed = [name for name in frame.columns if name == "" or name.startswith(UNNAMED)]
     hollow = [name for name in unnamed if bool(frame[name].isna().all())]

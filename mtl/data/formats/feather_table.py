@@ -1,0 +1,58 @@
+"""A table from a Feather file, the format of Arrow in memory: columns, and the index that pandas wrote beside them."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from mtl.config.table_file import TableFile
+from mtl.data.formats.packing import GZIP, check_text
+from mtl.data.formats.parquet_table import with_index, with_names
+from mtl.data.formats.reading import MAX_BYTES, check_count, check_plain, size
+from mtl.errors import DataError
+
+MAGIC, OLD_MAGIC = b"ARROW1", b"FEA1"
+
+
+def read_feather(path: Path, config: TableFile, notes: list[str]) -> pd.DataFrame:
+    """The frame, its index counting from 0; levels of an index are treated as those of a Parquet file are.
+
+    Raises:
+        DataError: no Feather file, one of the first version, damaged, too large, a column that is there twice.
+    """
+    import pyarrow as pa
+
+    check_plain(path, config.path)
+    _check_magic(path, config.path)
+    try:
+        with pa.OSFile(str(path)) as source, pa.ipc.open_file(source) as file:
+            batches, unpacked = [], 0
+            for number in range(file.num_record_batches):
+                batches.append(file.get_batch(number))
+                unpacked += batches[-1].nbytes
+                if unpacked > MAX_BYTES:
+                    raise DataError(f"{config.path} should be at most {size(MAX_BYTES)} unpacked, found more.")
+            table = pa.Table.from_batches(batches, file.schema)
+        check_count(table.num_rows * table.num_columns, config.path)
+        frame = table.to_pandas()
+    except (pa.ArrowException, ValueError, OSError, KeyError, TypeError, NotImplementedError, MemoryError) as error:
+        raise DataError(f"{config.path} is not a Feather file that can be read: {error}") from None
+    return with_names(with_index(frame, config, notes), config, notes)
+
+
+def _check_magic(path: Path, where: str) -> None:
+    with path.open("rb") as file:
+        head = file.read(512)
+    if head.startswith(MAGIC):
+        return
+    if head.startswith(OLD_MAGIC):
+        raise DataError(
+            f"{where} is a Feather file of the first version, which Arrow gives up: write it again, with `to_feather` "
+            "of pandas or as Parquet."
+        )
+    if head.startswith(GZIP):
+        raise DataError(f"{where} is not a Feather file, found a gzip file: unpack it.")
+    try:
+        check_text(head, where)
+    except DataError as error:
+        raise DataError(str(error).replace("should be text", "is not a Feather file")) from None
+    raise DataError(f"{where} is not a Feather file, found {'text' if head.isascii() else 'other bytes'}.")
