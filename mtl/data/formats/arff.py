@@ -198,7 +198,9 @@ def _nominal(attribute: Attribute, cells: tuple[str, ...], lines: np.ndarray, wh
                 "value."
             )
         codes[row] = code
-    return pd.Categorical.from_codes(codes.tolist(), categories=list(attribute.values))
+    categories = pd.Index(list(attribute.values), dtype=object)
+    named: pd.Categorical = pd.Categorical.from_codes(codes, categories=categories)
+    return named
 
 
 def _dates(attribute: Attribute, cells: tuple[str, ...], lines: np.ndarray, where: str, missing: set[str]) -> pd.Series:

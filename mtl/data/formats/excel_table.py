@@ -174,8 +174,8 @@ def _named(
     names = column_names([_name(cell) for cell in header], (first + 1, first + 1), config, notes)
     if not config.units_row:
         return names, {}, first + 1
-    below = rows[first + 1][:width] if first + 1 < len(rows) else []
-    units = {name: str(cell).strip(" ()[]") for name, cell in zip(names, below, strict=False) if cell is not None}
+    under = rows[first + 1][:width] if first + 1 < len(rows) else []
+    units = {name: str(cell).strip(" ()[]") for name, cell in zip(names, under, strict=False) if cell is not None}
     return names, {name: unit for name, unit in units.items() if unit}, first + 2
 
 

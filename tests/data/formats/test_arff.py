@@ -137,7 +137,7 @@ CELLS = st.text(st.characters(codec="utf-8", exclude_categories=("C", "Z")), min
 
 
 def check_written(rows: list[tuple[float | None, str, str]]) -> None:
-    """What is written with every value in quotes is read back."""
+    """Asserts that what is written with every value in quotes is read back."""
 
     def quoted(text: str) -> str:
         return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
