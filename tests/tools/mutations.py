@@ -64,6 +64,27 @@ def mutants(root: Path, file: str) -> list[Mutant]:
     return sorted(made, key=lambda mutant: (mutant.begin, mutant.end, mutant.new))
 
 
+def with_switches(source: bytes, numbered: dict[int, Mutant]) -> bytes:
+    """A file in which each mutant can be switched on by its number; every line stays where it was.
+
+    Args:
+        source: the file.
+        numbered: number → mutant; one may lie within another.
+    """
+    put: list[tuple[int, int, int, bytes]] = []
+    for number, mutant in numbered.items():
+        length = mutant.end - mutant.begin
+        # Where several begin or end in one place, the longer one stands outside.
+        put.append(
+            (mutant.begin, 1, -length, f'(({mutant.new}) if __import__("mtl")._switched_on({number}) else ('.encode())
+        )
+        put.append((mutant.end, 0, length, b"))"))
+    made, last = b"", 0
+    for place, _, _, text in sorted(put):
+        made, last = made + source[last:place] + text, place
+    return made + source[last:]
+
+
 def _changes(tree: ast.AST) -> Iterator[tuple[ast.expr, str, ast.expr]]:
     """(expression, sort, what takes its place) of every mutant."""
     skipped = _without_behaviour(tree)
