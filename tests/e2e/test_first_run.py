@@ -1,8 +1,9 @@
-"""`mtl repro` from nothing: what it prints, what it writes, and that all of it tells the same story."""
+"""The whole pipeline from nothing: what it writes, that all of it tells the same story, and what `mtl repro` adds."""
 
 import html
 import math
 import re
+import sys
 from collections import Counter
 from statistics import fmean
 
@@ -11,8 +12,9 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
+from mtl.cli.main import main
 from tests.e2e.conftest import Finished
-from tests.e2e.project import METHODS, SEEDS, STARTS, TASKS, Json
+from tests.e2e.project import METHODS, SEEDS, STARTS, TASKS, Json, Project
 
 SIMPLE = [f"simple/{task}/seed-{seed}" for task in TASKS for seed in SEEDS]
 RUNS = [
@@ -22,20 +24,20 @@ RUNS = [
 PRIMARY = {"ahead": "mse", "fault": "accuracy"}
 
 
-def metrics_of(finished: Finished, run: str) -> Json:
-    found: Json = finished.project.json(f"outputs/{run}/run.json")["test"]
+def metrics_of(computed: Project, run: str) -> Json:
+    found: Json = computed.json(f"outputs/{run}/run.json")["test"]
     return found
 
 
 @pytest.fixture(scope="module")
-def verdicts(finished: Finished) -> Json:
-    found: Json = finished.project.json("results/verdicts.json")
+def verdicts(computed: Project) -> Json:
+    found: Json = computed.json("results/verdicts.json")
     return found
 
 
 @pytest.fixture(scope="module")
-def page(finished: Finished) -> str:
-    return (finished.project.root / "report/report.html").read_text(encoding="utf-8")
+def page(computed: Project) -> str:
+    return (computed.root / "report/report.html").read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
@@ -46,14 +48,8 @@ def mlflow_runs(finished: Finished) -> list[Run]:
     return list(client.search_runs([experiment.experiment_id], max_results=1000))
 
 
-def test_the_whole_pipeline_ends_well_and_ends_with_the_verdicts(finished: Finished) -> None:
-    done = finished.first
-    assert done.code == 0, done.out + done.err
-    assert done.ran == [
-        "prepare@sensors", "index", "simple", "pretrain", "baseline@ahead", "baseline@fault", "reference",
-        "finetune@joint", "finetune@handed", "cluster", "specialise", "evaluate",
-    ]  # fmt: skip
-    table = done.out[done.out.index("change % ± 95 %") :]
+def assert_shows_the_verdicts(table: str) -> None:
+    """A row for each task and method, a line for each method, the advice, and where the report is."""
     for task in TASKS:
         assert len(re.findall(rf"^  {task} .* not known(: too few seeds)?( †)?$", table, re.MULTILINE)) == len(
             METHODS
@@ -63,9 +59,42 @@ def test_the_whole_pipeline_ends_well_and_ends_with_the_verdicts(finished: Finis
     said = " ".join(table[table.index("\nAdvice  ") :].split())
     assert said.startswith("Advice By 2 seeds, too few to be sure, the networks lose to ridge by ")
     assert re.search(r"^Report  report/report\.html$", table, re.MULTILINE)
+
+
+def test_the_verdicts_are_shown(
+    computed: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(computed.root)
+    monkeypatch.setattr(sys, "argv", ["mtl", "show"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert not ended.value.code
+    assert_shows_the_verdicts(capsys.readouterr().out)
+
+
+@pytest.mark.thorough
+def test_repro_ends_well_and_ends_with_the_verdicts(finished: Finished) -> None:
+    done = finished.first
+    assert done.code == 0, done.out + done.err
+    assert done.ran == [
+        "prepare@sensors", "index", "simple", "pretrain", "baseline@ahead", "baseline@fault", "reference",
+        "finetune@joint", "finetune@handed", "cluster", "specialise", "evaluate",
+    ]  # fmt: skip
+    assert_shows_the_verdicts(done.out[done.out.index("change % ± 95 %") :])
     assert "Traceback" not in done.out + done.err
 
 
+@pytest.mark.thorough
+def test_repro_writes_the_same_bytes_as_the_stages_by_themselves(finished: Finished, computed: Project) -> None:
+    """MLflow apart, whose settings are shown in the report."""
+    files = [
+        {name: what for name, what in project.results().items() if not name.startswith("report/")}
+        for project in (finished.project, computed)
+    ]
+    assert files[0] == files[1]
+
+
+@pytest.mark.thorough
 def test_a_second_run_computes_nothing_and_says_the_same(finished: Finished) -> None:
     done = finished.again
     assert done.code == 0, done.out + done.err
@@ -75,8 +104,8 @@ def test_a_second_run_computes_nothing_and_says_the_same(finished: Finished) -> 
     assert now == before
 
 
-def test_every_run_left_its_files(finished: Finished) -> None:
-    here = finished.project.root
+def test_every_run_left_its_files(computed: Project) -> None:
+    here = computed.root
     for run in [*SIMPLE, *RUNS]:
         names = sorted(path.name for path in (here / "outputs" / run).iterdir())
         assert names == ["examples.json", "history.json", "model.json", "run.json", "weights.safetensors"], run
@@ -89,23 +118,23 @@ def test_every_run_left_its_files(finished: Finished) -> None:
     assert not list(here.glob("outputs/**/.*")), "temporary folders"
 
 
-def test_forecasts_to_look_at_are_those_of_the_first_seed(finished: Finished) -> None:
-    first = finished.project.json("outputs/finetune/joint/seed-0/examples.json")
+def test_forecasts_to_look_at_are_those_of_the_first_seed(computed: Project) -> None:
+    first = computed.json("outputs/finetune/joint/seed-0/examples.json")
     assert list(first) == ["ahead"]
     window = first["ahead"]["windows"][0]
     assert [len(row) for row in window["input"]] == [24] * 3
     assert [len(row) for row in window["prediction"]] == [len(row) for row in window["truth"]] == [6] * 3
-    assert finished.project.json("outputs/finetune/joint/seed-1/examples.json") == {}
+    assert computed.json("outputs/finetune/joint/seed-1/examples.json") == {}
 
 
-def test_verdicts_are_means_of_the_runs(finished: Finished, verdicts: Json) -> None:
+def test_verdicts_are_means_of_the_runs(computed: Project, verdicts: Json) -> None:
     assert {(row["method"], row["task"]) for row in verdicts["rows"]} == {(m, t) for m in METHODS for t in TASKS}
     for row in verdicts["rows"]:
         task, start = row["task"], METHODS[row["method"]]
         assert (row["start"], row["metric"]) == (start, PRIMARY[task])
         folders = {"stl": f"baseline/{task}/{start}", "joint": f"finetune/{row['method']}"}
         for side, folder in folders.items():
-            values = [metrics_of(finished, f"{folder}/seed-{seed}")[task][row["metric"]] for seed in SEEDS]
+            values = [metrics_of(computed, f"{folder}/seed-{seed}")[task][row["metric"]] for seed in SEEDS]
             assert row[side]["values"] == values
             assert row[side]["mean"] == pytest.approx(fmean(values), rel=1e-12)
         better = -1 if PRIMARY[task] == "mse" else 1
@@ -115,19 +144,19 @@ def test_verdicts_are_means_of_the_runs(finished: Finished, verdicts: Json) -> N
         assert row["change"]["n"] == len(SEEDS)
 
 
-def test_metrics_and_the_long_table_hold_the_same_numbers(finished: Finished) -> None:
-    metrics = finished.project.json("results/metrics.json")
+def test_metrics_and_the_long_table_hold_the_same_numbers(computed: Project) -> None:
+    metrics = computed.json("results/metrics.json")
     assert set(metrics) == {"simple", "stl", "stl_pretrained", *METHODS}
-    table = pd.read_parquet(finished.project.root / "results/runs.parquet")
+    table = pd.read_parquet(computed.root / "results/runs.parquet")
     table = table[(table["split"] == "test") & (table["at"] == "")]
     seen = 0
     for run in [*SIMPLE, *RUNS]:
         stage, name, *_ = run.split("/")
         if stage == "simple":
-            start, name = "", finished.project.json(f"outputs/{run}/run.json")["simple"]["model"]
+            start, name = "", computed.json(f"outputs/{run}/run.json")["simple"]["model"]
         else:
             start = run.split("/")[2] if stage == "baseline" else METHODS[name]
-        for task, values in metrics_of(finished, run).items():
+        for task, values in metrics_of(computed, run).items():
             for metric, value in values.items():
                 method = "stl" if stage == "baseline" else name
                 row = table[
@@ -150,12 +179,12 @@ def test_metrics_and_the_long_table_hold_the_same_numbers(finished: Finished) ->
                 assert value == pytest.approx(chosen.mean(), rel=1e-12)
 
 
-def test_learning_curves_hold_every_epoch(finished: Finished) -> None:
-    curves = pd.read_csv(finished.project.root / "results/learning_curves.csv")
+def test_learning_curves_hold_every_epoch(computed: Project) -> None:
+    curves = pd.read_csv(computed.root / "results/learning_curves.csv")
     assert set(curves["stage"]) == {"pretrain", "baseline", "finetune"}
     for run in RUNS:
         stage, name, *_ = run.split("/")
-        history = finished.project.json(f"outputs/{run}/history.json")
+        history = computed.json(f"outputs/{run}/history.json")
         method, task = ("stl", name) if stage == "baseline" else (name, "ahead")
         start = run.split("/")[2] if stage == "baseline" else METHODS[name]
         rows = curves[
@@ -168,7 +197,7 @@ def test_learning_curves_hold_every_epoch(finished: Finished) -> None:
             assert history["epochs"][0]["score"] in rows["value"].tolist(), task
 
 
-def test_the_report_is_one_offline_page_with_every_section(finished: Finished, page: str, verdicts: Json) -> None:
+def test_the_report_is_one_offline_page_with_every_section(computed: Project, page: str, verdicts: Json) -> None:
     asked = ["verdicts", "costs", "starts", "forgetting", "simple", "curves", "weights", "forecasts", "confusion",
              "thresholds", "gaps", "gradients", "evidence", "settings", "reading"]  # fmt: skip
     assert re.findall(r'<a href="#(\w+)"', page) == asked
@@ -177,7 +206,7 @@ def test_the_report_is_one_offline_page_with_every_section(finished: Finished, p
     assert not re.search(r"""(?:src|href)\s*=\s*["']?(?:https?:)?//""", page), "something would be fetched"
     assert re.findall(r'<script[^>]*src="([^"]*)"', page) == ["timings.js"]
     assert 'class="absent"' not in page, "every figure can be drawn from these runs"
-    figures = {path.stem for path in (finished.project.root / "report/figures").glob("*.png")}
+    figures = {path.stem for path in (computed.root / "report/figures").glob("*.png")}
     assert figures == set(re.findall(r'id="figure-(\w+)"', page))
     for sentence in re.split(r"(?<=\.) (?=[A-Z])", verdicts["advice"]):
         assert html.escape(sentence, quote=False) in page
@@ -186,6 +215,7 @@ def test_the_report_is_one_offline_page_with_every_section(finished: Finished, p
             assert f"{row['joint']['mean']:.3f}" in page
 
 
+@pytest.mark.thorough
 def test_mlflow_holds_every_run_once_and_a_summary_of_each_method(mlflow_runs: list[Run], verdicts: Json) -> None:
     stages = Counter(run.data.tags["stage"] for run in mlflow_runs)
     assert stages == {"pipeline": 1, "simple": 4, "pretrain": 2, "baseline": 8, "finetune": 4, "summary": 5}
@@ -208,6 +238,7 @@ def test_mlflow_holds_every_run_once_and_a_summary_of_each_method(mlflow_runs: l
         assert joint[f"delta/{row['task']}"] == pytest.approx(row["change"]["mean"], rel=1e-12)
 
 
+@pytest.mark.thorough
 def test_nothing_but_settings_and_the_lock_file_is_left_for_git(finished: Finished) -> None:
     changed = finished.project.run("git", "diff", "--name-only", "HEAD~1").well().out.split()
     assert changed == ["dvc.lock"]

@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, ConsoleMessage
 
 from mtl.report.study_page import write_study_page
 from tests.e2e.browser import DESKTOP, PHONE, chromium, keep, needs_chromium
-from tests.e2e.conftest import Finished
+from tests.e2e.project import Project
 from tests.report.test_study_page import content, study, with_arms
 
 pytestmark = needs_chromium
@@ -44,10 +44,10 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def pages(browser: Browser, finished: Finished, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+def pages(browser: Browser, computed: Project, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Copies of the report's folder and a study's page: nothing but what is beside them can be read."""
     folder = tmp_path_factory.mktemp("pages")
-    shutil.copytree(finished.project.root / "report", folder / "report")
+    shutil.copytree(computed.root / "report", folder / "report")
     (folder / "study").mkdir()
     (folder / "arms").mkdir()
     arms = ("stl", "joint", "joint_pretrained", "uncertainty", "sequential", "a_method_of_a_long_name")

@@ -13,22 +13,21 @@ import torch
 import yaml
 
 from mtl.cli.check import artefacts, machine, reference
-from mtl.cli.check.check import check_reference
+from mtl.cli.check.check import check_reference, write_reference
 from mtl.config import load_config
 from mtl.errors import UserError
-from tests.e2e.conftest import Finished
 from tests.e2e.project import Json, Project
 
 FILE = "reference/sensors.json"
 
 
 @pytest.fixture(scope="module")
-def kept(finished: Finished, tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """The finished project as one whose default preset it ran, with a reference."""
-    made = finished.project.copy(tmp_path_factory.mktemp("reference") / "project")
+def kept(computed: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """The computed project as one whose default preset it is and which DVC knows, with a reference."""
+    made = computed.copy(tmp_path_factory.mktemp("reference") / "project")
     (made.root / "presets/sensors.yaml").write_text((made.root / "params.yaml").read_text())
-    done = made.mtl("check", "--write-reference", PYTHONHASHSEED="5").well()
-    assert done.out == f"{FILE} holds the results in the working tree now.\n"
+    made.dvc("commit", "--force", "--quiet").well()
+    write_reference(made.root)
     return made
 
 
@@ -50,20 +49,20 @@ def compared(project: Project) -> list[str]:
     return reference.compare(load_config(project.root / "params.yaml"), project.root)
 
 
-def test_what_is_compared_is_what_dvc_recorded(finished: Finished) -> None:
-    root = finished.project.root
+def test_what_is_compared_is_what_dvc_recorded(kept: Project) -> None:
+    root = kept.root
     lock = yaml.safe_load((root / "dvc.lock").read_text(encoding="utf-8"))["stages"]
     found = artefacts.outputs(root)
     assert {stage: sorted(paths) for stage, paths in found.items()} == {
         stage: sorted(out["path"] for out in entry["outs"]) for stage, entry in lock.items()
     }
     files = {file: digest for stage in artefacts.hashes(root).values() for file, digest in stage.items()}
-    assert files == finished.project.results()
+    assert files == kept.results()
 
 
-def test_no_stage_comes_before_what_it_needs(finished: Finished) -> None:
-    lock = yaml.safe_load((finished.project.root / "dvc.lock").read_text(encoding="utf-8"))["stages"]
-    found = artefacts.outputs(finished.project.root)
+def test_no_stage_comes_before_what_it_needs(kept: Project) -> None:
+    lock = yaml.safe_load((kept.root / "dvc.lock").read_text(encoding="utf-8"))["stages"]
+    found = artefacts.outputs(kept.root)
     written: set[str] = set()
     for stage, paths in found.items():
         for dep in (Path(dep["path"]) for dep in lock[stage]["deps"]):
@@ -76,7 +75,8 @@ def test_no_stage_comes_before_what_it_needs(finished: Finished) -> None:
 def test_the_same_reference_from_another_process(kept: Project, place: Project) -> None:
     before = (place.root / FILE).read_bytes()
     (place.root / FILE).unlink()
-    reference.write(load_config(place.root / "params.yaml"), place.root)
+    done = place.mtl("check", "--write-reference", PYTHONHASHSEED="5").well()
+    assert done.out == f"{FILE} holds the results in the working tree now.\n"
     assert (place.root / FILE).read_bytes() == before
     text = before.decode()
     for private in (str(kept.root), socket.gethostname(), os.uname().release, str(Path.home()) + "/"):
