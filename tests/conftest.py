@@ -1,5 +1,6 @@
 """Surroundings of every test: shapes checked at run time, one thread, no telemetry, the mirror of public data."""
 
+import gc
 import os
 from pathlib import Path
 
@@ -26,6 +27,21 @@ import torch
 torch.set_num_threads(1)
 
 PROJECT = Path(__file__).resolve().parent.parent
+WHOLE_ROOMS = ("report", "tracking")
+"""Folders whose files share something that takes seconds to make."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With several workers, tests that share fixtures run in one of them: a file's, and those of some folders."""
+    for item in items:
+        room = item.path.relative_to(PROJECT / "tests").parts[0]
+        item.add_marker(pytest.mark.xdist_group(room if room in WHOLE_ROOMS else item.path.stem))
+
+
+def pytest_collection_finish() -> None:
+    """What was loaded so far stays: the collector of garbage need not look through it again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

@@ -46,7 +46,7 @@ def test_a_member_takes_the_files_that_the_readme_names(addition: Addition) -> N
 def test_each_dummy_works(tmp_path: Path) -> None:
     """All of them in one copy, by one process: to start it takes longer than they do."""
     for folder in FOLDERS:
-        shutil.copytree(PROJECT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(PROJECT / folder, tmp_path / folder)  # with the byte code of what stays as it is
     for file in FILES:
         shutil.copy(PROJECT / file, tmp_path / file)
     for addition in ADDITIONS:

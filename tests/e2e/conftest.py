@@ -1,5 +1,6 @@
 """Projects that the tests share: made once a session, also when several workers share the tests."""
 
+import compileall
 import json
 import os
 import shutil
@@ -40,6 +41,8 @@ def fresh(tmp_path_factory: pytest.TempPathFactory, project: Path) -> Project:
 
     def make(folder: Path) -> None:
         clone(project, folder)
+        # Once here, instead of by the first command in every copy.
+        assert compileall.compile_dir(folder, quiet=1)
 
     return Project(_once(tmp_path_factory, "fresh", make))
 

@@ -2,13 +2,15 @@
 
 import sys
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from mtl.stages import prepare
 from tests.e2e.project import Project, settings
 from tests.helpers import bad_params
 from tests.helpers.bad_archives import members, nested, pack
@@ -24,14 +26,21 @@ def place(fresh: Project, tmp_path: Path) -> Project:
     return fresh.copy(tmp_path / "outer" / "project")
 
 
-def refused(place: Project, *command: str, names: tuple[str, ...]) -> None:
+@contextmanager
+def unchanged(place: Project) -> Iterator[None]:
+    """Nothing in the project and around it is changed."""
     around = place.root.parent
     (around / "outside.csv").write_text(series_text())
     before = {name: what for name, what in tree(around).items() if "__pycache__" not in name}
-    done = place.run(sys.executable, "-m", *command)
-    check_refusal(done.code, done.err, *names)
-    assert done.out == ""
+    yield
     assert {name: what for name, what in tree(around).items() if "__pycache__" not in name} == before
+
+
+def refused(place: Project, *command: str, names: tuple[str, ...]) -> None:
+    with unchanged(place):
+        done = place.run(sys.executable, "-m", *command)
+        check_refusal(done.code, done.err, *names)
+        assert done.out == ""
 
 
 PARAMS = {
@@ -104,7 +113,10 @@ FILES: dict[str, Callable[[], tuple[bytes, dict[str, Any]]]] = {
 @pytest.mark.parametrize(
     "name", [pytest.param(name, marks=[] if n < 2 else pytest.mark.slow) for n, name in enumerate(FILES)]
 )
-def test_prepare(name: str, place: Project) -> None:
+def test_prepare(
+    name: str, place: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The stage in this process: to start one that loads torch takes ten times as long."""
     data, section = FILES[name]()
     raw = place.root / "data/raw"
     file = raw / Path(section["path"]).with_stem("own").name
@@ -113,7 +125,13 @@ def test_prepare(name: str, place: Project) -> None:
     params = settings()
     params["prepare"]["sources"]["own"] = section
     place.use(params)
-    refused(place, "mtl.stages.prepare", "own", names=("data/raw/own", "prepare.sources.own"))
+    monkeypatch.chdir(place.root)
+    monkeypatch.setattr(sys, "argv", ["mtl.stages.prepare", "own"])
+    with unchanged(place), pytest.raises(SystemExit) as ended:
+        prepare.main()
+    out, err = capsys.readouterr()
+    check_refusal(ended.value.code, err, "data/raw/own", "prepare.sources.own")
+    assert out == ""
     assert not (place.root / "data/prepared").exists()
 
 

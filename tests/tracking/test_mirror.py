@@ -16,6 +16,29 @@ from mtl.paths import RunPath
 from mtl.tracking import open_database, publish, publish_stage, resolve_uri, settle, sync
 from tests.tracking.results import SEEDS, make_config, runs_of, write_results, write_run, write_simple
 
+MEET = """
+import multiprocessing, sys
+from pathlib import Path
+import mlflow
+from mtl.config import load_config
+from mtl.tracking import open_database
+
+def create(together, found):
+    together.wait()
+    found.put(open_database(load_config(), Path(sys.argv[1])))
+
+context = multiprocessing.get_context("fork")
+together, found = context.Barrier(3), context.Queue()
+children = [context.Process(target=create, args=(together, found)) for _ in range(3)]
+for child in children:
+    child.start()
+for child in children:
+    child.join()
+print(*(child.exitcode for child in children))
+for child in children:
+    print(found.get(timeout=1))
+"""
+
 
 @pytest.fixture
 def config(database: str, request: pytest.FixtureRequest) -> Config:
@@ -238,15 +261,14 @@ def test_an_address_that_mlflow_cannot_use_is_named(tmp_path: Path, uri: str) ->
 
 
 def test_processes_that_meet_on_a_fresh_database_do_not_break_it(tmp_path: Path) -> None:
-    """Two processes that both create a SQLite store break it for good, unless the lock holds."""
-    code = (
-        "from pathlib import Path; from mtl.config import load_config; from mtl.tracking import open_database;"
-        f"print(open_database(load_config(), Path({str(tmp_path)!r})))"
-    )
-    children = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) for _ in range(3)]
-    found = [child.communicate()[0].strip() for child in children]
-    assert [child.returncode for child in children] == [0, 0, 0]
-    assert len(set(found)) == 1
+    """Two processes that both create a SQLite store break it for good, unless the lock holds.
+
+    They are forks of one that has imported MLflow, which takes longer than to create the store, and start together.
+    """
+    done = subprocess.run([sys.executable, "-c", MEET, str(tmp_path)], capture_output=True, text=True, timeout=300)
+    codes, *found = done.stdout.splitlines()
+    assert codes == "0 0 0", done.stderr
+    assert len(found) == 3 and len(set(found)) == 1
 
 
 def test_watched_test_metrics_are_curves_of_their_own(config: Config, root: Path) -> None:
