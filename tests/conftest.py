@@ -39,7 +39,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """What was loaded so far stays: the collector of garbage need not look through it again and again."""
+    """Modules and tests stay: the collector of garbage need not look through them again and again."""
     gc.collect()
     gc.freeze()
 

@@ -35,7 +35,7 @@ from tests.tools.mutations import Mutant, mutants, with_switches
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
 SELECTED = "not slow and not thorough"
-"""What `make test` runs."""
+"""Marks of the tests of `make test`."""
 
 
 def copy_project(target: Path) -> None:
