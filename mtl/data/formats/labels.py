@@ -84,7 +84,7 @@ def known_class(name: str, classes: Sequence[str]) -> str | None:
     letter case or the spelling of a number; None if there is none."""
     if name in classes:
         return name
-    alike = [known for known in classes if spelling_key(cleaned_text(known)) == spelling_key(cleaned_text(name))]
+    alike = [known for known in classes if key_of(known) == key_of(name)]
     return alike[0] if len(alike) == 1 else None
 
 
@@ -106,6 +106,11 @@ def _text(cell: object) -> str:
 def cleaned_text(text: str) -> str:
     """The text without blanks around it, each run of blanks in it as one, letters composed."""
     return " ".join(unicodedata.normalize("NFC", text).translate(INVISIBLE).split())
+
+
+def key_of(text: str) -> str:
+    """The same text for all spellings of a name that differ in blanks, letter case or the spelling of a number."""
+    return spelling_key(cleaned_text(text))
 
 
 def spelling_key(text: str) -> str:

@@ -20,6 +20,15 @@ DAY, CLOCK = re.compile(r"[0-9]{1,4}[-/.][0-9]{1,2}[-/.][0-9]{1,4}"), re.compile
 MOST_SKIPPED = 40
 """Lines above the header that are tried."""
 SAMPLE_LINES = 120
+PARTS_OF_TIME = (
+    ("year", "yr", "yyyy", "jahr", "annee", "année", "ano", "año", "anno", "jaar"),
+    ("month", "mon", "mo", "mm", "monat", "mois", "mes", "mês", "mese", "maand"),
+    ("date", "day", "dd", "dom", "datum", "tag", "jour", "dia", "día", "giorno", "dag"),
+    ("hour", "hr", "hh", "time", "uhrzeit", "stunde", "zeit", "heure", "hora", "ora", "uur"),
+    ("minute", "min", "mi"),
+    ("second", "sec", "ss"),
+)
+"""Names of columns that hold parts of the time, from years to seconds, in small letters."""
 Layout = tuple[str, int, str | None]
 """Separator, lines to skip, comment."""
 
@@ -122,6 +131,28 @@ def for_name(name: str, setting: str, frame: pd.DataFrame) -> str:
     if setting == "date" and len(unnamed) and all(DAY.match(str(cell)) for cell in unnamed):
         return ' The column without a name holds dates: `date: ""` takes it.'
     return ""
+
+
+def for_dates(setting: str, frame: pd.DataFrame) -> str:
+    """A sentence on the columns that hold dates or parts of them, where `date` names none of the file, or ""."""
+    if setting != "date":
+        return ""
+    parts = time_parts([str(column) for column in frame.columns])
+    if len(parts) > 1:
+        return f" Its columns seem to hold parts of the time: `date: [{', '.join(parts)}]` joins them."
+    dated = [column for column in frame.columns if all(_dated(cell) for cell in frame[column].iloc[:SAMPLE_LINES])]
+    return f" Column `{dated[0]}` holds dates: `date: {dated[0]}` takes it." if dated else ""
+
+
+def time_parts(columns: Iterable[str]) -> list[str]:
+    """The columns with names of parts of the time, from the longest part to the shortest."""
+    named = {column.strip().casefold(): column for column in columns}
+    parts = [next((named[name] for name in names if name in named), None) for names in PARTS_OF_TIME]
+    return [column for column in parts if column is not None]
+
+
+def _dated(cell: object) -> bool:
+    return isinstance(cell, pd.Timestamp) or DAY.match(str(cell)) is not None
 
 
 def _commented_names(sample: bytes, config: TableFile) -> str:

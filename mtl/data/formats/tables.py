@@ -14,7 +14,7 @@ from mtl.data.formats.numbers import ask_about_points
 from mtl.data.formats.parquet_table import read_parquet
 from mtl.data.formats.reading import check_plain
 from mtl.data.formats.records import Lines
-from mtl.data.formats.remedies import for_name, for_structure
+from mtl.data.formats.remedies import for_dates, for_name, for_structure
 from mtl.data.formats.row_remedies import check_rows, check_sheet_rows, note_short_rows
 from mtl.data.formats.table import Table
 from mtl.data.formats.text_file import open_text
@@ -99,6 +99,7 @@ def _check_roles(table: Table) -> None:
                 remedy = (
                     for_name(name, setting, table.frame)
                     or (told if table.text is None else for_structure(table.text.data, table.options))
+                    or for_dates(setting, table.frame)
                 )  # fmt: skip
                 raise DataError(
                     f"{table.path}: there is no column `{name}`; found: {', '.join(table.frame.columns)}. `{setting}` "

@@ -1,7 +1,8 @@
 """Written dates and times: which part of a stamp is which field, from the shape of its characters.
 
 A shape is a stamp with every digit written as 0, every letter of a month's name as b, of a day of the week as w, of AM
-or PM as p, of a time zone without offset (Z, UTC, GMT) as Z, of a quarter as q, and the T between date and time as T.
+or PM as p, of a time zone without offset (Z, UTC, GMT) as Z, of a quarter as q, of a week as W, of a month's number as M,
+and the T between date and time as T.
 """
 
 import re
@@ -9,16 +10,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from mtl.config.date_format import ISO
-
-MONTHS = ("january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november",
-          "december")  # fmt: skip
-WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-WORDS = {
-    **{month[:n]: "b" for month in MONTHS for n in (3, len(month))}, "sept": "b",
-    **{day[:n]: "w" for day in WEEKDAYS for n in (3, len(day))},
-    "am": "p", "pm": "p", "t": "T", "z": "Z", "utc": "Z", "gmt": "Z", "q": "q",
-}  # fmt: skip
-"""Words of stamps, in small letters, with the letter that stands for them in a shape."""
 
 _WEEKDAY = r"(?P<w>(?:w+(?P<w1>[.,]?)(?P<w2> ?))?)"
 _DATES = (
@@ -28,9 +19,14 @@ _DATES = (
     r"(?P<A>0000)(?P<s>[-./ ]?)b+(?P<s2>[-./ ]?)(?P<C>00?)",
     r"b+(?P<s>[-./, ]*)(?P<Y>0000|00)",
     r"(?P<Y>0000)(?P<s>[-/ ]?)b+",
-    r"(?P<Y>0000)(?P<s>[-/])(?P<m>00)",
-    r"(?P<m>00?)(?P<s>[-/])(?P<Y>0000)",
+    r"(?P<Y>0000)(?P<s>[-/ ])(?P<m>00?)",
+    r"(?P<m>00?)(?P<s>[-/ ])(?P<Y>0000)",
+    r"(?P<Y>0000)[- ]?M(?P<m>00?)",
     r"(?P<Y>0000)(?P<s>[- ]?)q(?P<q>0)",
+    r"q(?P<q>0)(?P<s>[-/ ]?)(?P<Y>0000)",
+    r"(?P<Y>0000)-?W(?P<V>00)(?:-?(?P<u>0))?",
+    r"W(?P<V>00?)(?P<s>[-/ ])(?P<Y>0000)",
+    r"(?P<Y>0000)(?P<s>[-/. ])(?P<j>000)",
     r"(?P<K>0{8}|0{6})",
 )
 _TIMES = (
@@ -39,9 +35,12 @@ _TIMES = (
     r"(?P<H>00?)(?P<M>00)",
     r"(?P<H>00)(?P<M>00)(?P<S>00)(?:(?P<fs>[.,])(?P<f>0{1,9}))?",
     r"(?P<H>00?)",
+    r"(?P<H>00?) (?P<M>00?)(?: (?P<S>00?))?",
 )
 _OFFSET = r"(?:(?P<zs> ?)(?:(?P<Z>Z+)|(?P<z>(?:Z+)?[-+]00(?::?00)?)))?"
 _JOIN = r"(?P<join>T|, *| +| - |_|:|-)"
+_YEAR_LAST = r"b+(?P<s> +)(?P<B>00?)(?P<join> +)" + _TIMES[0] + r"(?: +(?:(?P<Z>Z+)|(?P<z>[-+]00:?00)))? +(?P<C>0000)"
+"""Wed Jan  1 00:00:00 2020: ctime of the C library, and date of the shell, which writes a zone before the year."""
 _PATTERNS = tuple(
     re.compile(pattern)
     for date in _DATES
@@ -50,7 +49,7 @@ _PATTERNS = tuple(
         *(_WEEKDAY + date + _JOIN + time + _OFFSET for time in _TIMES),
         *(time + _JOIN + date for time in _TIMES[:2]),
     )
-)
+) + (re.compile(_WEEKDAY + _YEAR_LAST),)
 
 
 @dataclass(frozen=True)
@@ -79,7 +78,9 @@ def forms(shape: str) -> list[Form]:
 def _forms(match: re.Match[str]) -> Iterator[Form]:
     part = match.groupdict()
     slots = [
-        (name, *match.span(name)) for name in ("Y", "m", "H", "M", "S", "f", "p", "z") if part.get(name) is not None
+        (name, *match.span(name))
+        for name in ("Y", "m", "H", "M", "S", "f", "p", "z", "V", "u", "j")
+        if part.get(name) is not None
     ]
     if slots and slots[0][0] == "Y" and len(part["Y"] or "") == 2:
         slots[0] = ("y", *slots[0][1:])
@@ -102,8 +103,9 @@ def _orders(match: re.Match[str]) -> list[str]:
     part = match.groupdict()
     if part.get("K") is not None:
         return ["Ymd", "dmY", "mdY"] if len(match["K"]) == 8 else ["ymd", "dmy", "mdy"]
-    if part.get("q") is not None:
-        return ["Yq"]
+    apart = next((name for name in "qVj" if part.get(name) is not None), None)
+    if apart is not None:
+        return [f"Y{apart}"]
     if part.get("m") is not None:
         return ["Ym" if match.start("Y") < match.start("m") else "mY"]
     first, last = len(part.get("A") or ""), len(part.get("C") or "")
@@ -142,9 +144,10 @@ def _name(match: re.Match[str], order: str) -> str:
     part = match.groupdict()
     for directive, start, stop in _date_slots(match, order):
         directives.append((start, stop, f"%{directive}"))
-    for group in ("Y", "m", "H", "M", "S", "p"):
+    year = "G" if part.get("V") else "Y"
+    for group in ("Y", "m", "H", "M", "S", "p", "V", "u", "j"):
         if part.get(group) is not None:
-            letter = {"Y": "Y" if len(match[group]) == 4 else "y", "H": "I" if part.get("p") else "H"}.get(group, group)
+            letter = {"Y": year if len(match[group]) == 4 else "y", "H": "I" if part.get("p") else "H"}.get(group, group)
             directives.append((*match.span(group), f"%{letter}"))
     if part.get("f") is not None:  # Some stamps of a form have a fraction, and others none.
         directives.append((match.start("fs"), match.end("f"), ""))

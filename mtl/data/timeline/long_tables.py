@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 
 from mtl.config.sources import SeriesSource
+from mtl.data.formats.labels import key_of
 from mtl.data.formats.table import Table
-from mtl.errors import DataError
+from mtl.errors import DataError, shown
 
 SHARE = 0.2
 """Share of rows with the stamp of an earlier row from which a table is surely a long one."""
@@ -20,18 +21,27 @@ FAULTS = 0.02
 LEAST_ROWS = 3
 """Least mean number of rows of a series of a long table."""
 MOST_COLUMNS = 12
-"""Columns of few values that are looked at in pairs."""
+MOST_IN_THREES = 6
+"""Columns of few values that are looked at in pairs, and in threes."""
+MOST_SPELLINGS = 3
+"""Names of series that a note shows."""
 
 CLOCK = re.compile(r"[0-2]?[0-9]:[0-5][0-9](:[0-5][0-9])?( ?[AaPp][Mm])?")
 HOURS = re.compile(
     r"hour|stunde|uhrzeit|heure|(?<![a-z])(hr|hrs|time|hh|std|zeit|hora|ora|uur)(?![a-z])", re.IGNORECASE
 )
 """Times of the day, and names of columns of hours."""
+QUANTITIES = re.compile(
+    r"variable|parameter|quantity|measure(ment)?|metric|indicator|attribute|feature|channel|signal|tag|pollutant|"
+    r"element|kind|type|item_name|series_name|name",
+    re.IGNORECASE,
+)
+"""Names of columns that tell what was measured, in tables that have one value a row."""
 
 
-def series_of_rows(table: Table, config: SeriesSource) -> tuple[np.ndarray | None, list[str]]:
+def series_of_rows(table: Table, config: SeriesSource, notes: list[str]) -> tuple[np.ndarray | None, list[str]]:
     """Number of the series of each row [R], and the series' names, in the order in which they appear in the file; None
-    without `id`.
+    without `id`. Names that differ in nothing but letter case or the spelling of a number are told of in `notes`.
 
     Raises:
         DataError: an empty cell in a column of `id`.
@@ -48,7 +58,17 @@ def series_of_rows(table: Table, config: SeriesSource) -> tuple[np.ndarray | Non
             )
         parts.append([str(cell).strip() for cell in cells.tolist()])
     numbers, uniques = pd.factorize(pd.Series(list(map(", ".join, zip(*parts, strict=True))), dtype=object))
-    return numbers.astype(np.int64), [str(name) for name in uniques]
+    names = [str(name) for name in uniques]
+    alike: dict[str, list[str]] = {}
+    for name in names:
+        alike.setdefault(", ".join(key_of(part) for part in name.split(", ")), []).append(name)
+    for spellings in alike.values():
+        if len(spellings) > 1:
+            told = " and ".join(shown(name) for name in spellings[:MOST_SPELLINGS])
+            notes.append(
+                f"{' + '.join(config.ids)}: {told} are series of their own; if they are one, write them alike in the file."
+            )
+    return numbers.astype(np.int64), names
 
 
 def columns_that_separate(table: Table, when: np.ndarray, date: str) -> list[str] | None:
@@ -70,13 +90,38 @@ def columns_that_separate(table: Table, when: np.ndarray, date: str) -> list[str
     if single:
         return [min(single, key=lambda column: single[column])]
     few = sorted(codes, key=lambda column: int(codes[column].max()))[:MOST_COLUMNS]
-    for first, second in combinations(few, 2):
-        both = codes[first] * (int(codes[second].max()) + 1) + codes[second]
-        if len(np.unique(both)) * LEAST_ROWS <= rows and _separates(
-            ranks, np.unique(both, return_inverse=True)[1].reshape(-1), repeats
-        ):
-            return [column for column in table.frame.columns if column in (first, second)]
+    for chosen in (*combinations(few, 2), *combinations(few[:MOST_IN_THREES], 3)):
+        of = codes[chosen[0]]
+        for column in chosen[1:]:
+            of = np.unique(of * (int(codes[column].max()) + 1) + codes[column], return_inverse=True)[1].reshape(-1)
+        if (int(of.max()) + 1) * LEAST_ROWS <= rows and _separates(ranks, of, repeats):
+            return [column for column in table.frame.columns if column in chosen]
     return None
+
+
+def counts_within(table: Table, when: np.ndarray, column: str) -> bool:
+    """The column counts from 0 or 1 by one within each run of rows with the same stamp, as hours, half hours and months
+    do within a day or a year, to the same number nearly every time."""
+    cells = numbers_of(table, column)
+    most = len(cells) - 1
+    if most < 3 or cells not in ({*range(most + 1)}, {*range(1, most + 2)}):
+        return False
+    numbers = pd.to_numeric(table.frame[column], errors="coerce").to_numpy(dtype=np.float64)
+    anew = np.diff(when) != 0
+    starts = np.append(0, np.flatnonzero(anew) + 1)
+    whole = np.diff(np.append(starts, len(when))) == most + 1
+    return bool((np.diff(numbers)[~anew] == 1).all()) and bool(whole.mean() > 0.5)
+
+
+def numbers_of(table: Table, column: str) -> set[int]:
+    """The different whole numbers of a column; empty where it holds anything else."""
+    cells = pd.to_numeric(pd.Series(table.frame[column].unique()), errors="coerce").to_numpy(dtype=np.float64)
+    return {int(cell) for cell in cells} if np.isfinite(cells).all() and (cells % 1 == 0).all() else set()
+
+
+def names_quantities(column: str) -> bool:
+    """The name of a column says that its cells tell what was measured."""
+    return QUANTITIES.fullmatch(column.strip()) is not None
 
 
 def is_time_of_day(table: Table, column: str) -> bool:

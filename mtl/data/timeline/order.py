@@ -9,8 +9,17 @@ import numpy as np
 import pandas as pd
 
 from mtl.config.sources import SeriesSource
+from mtl.data.formats.remedies import time_parts
 from mtl.data.formats.table import Table
-from mtl.data.timeline.long_tables import columns_that_separate, is_time_of_day, series_of_rows
+from mtl.data.timeline.long_tables import (
+    columns_that_separate,
+    counts_within,
+    is_time_of_day,
+    names_quantities,
+    series_of_rows,
+)
+from mtl.data.timeline.exchanged import exchanged
+from mtl.data.timeline.readings import read_every_form
 from mtl.data.timeline.stamps import Stamps, read_stamps
 from mtl.data.timeline.units import Unit
 from mtl.data.timeline.zones import half_of_day_is_missing, place_that_repeats, to_utc
@@ -56,7 +65,7 @@ def order_in_time(table: Table, config: SeriesSource, notes: list[str]) -> Timel
         DataError: an empty or unreadable stamp, stamps whose form nothing proves, rows out of order, a table of several
             series without `id`, an hour that clocks repeat without `time_zone`.
     """
-    groups, names = series_of_rows(table, config)
+    groups, names = series_of_rows(table, config, notes)
     if config.date_column is None:
         return _arranged(table, None, groups, names)
     clock = stamps = read_stamps(table, config, groups, notes)
@@ -107,6 +116,13 @@ def _check_order(
             f"{table.at(row, date)}: {table.frame[date].iloc[row]} is there twice or before the row above, and hours "
             "go from 1 to 12: the file should tell AM from PM, or have hours from 0 to 23."
         )
+    if len(backs) and exchanged(stamps, order, same):
+        row = int(backs[0])
+        raise DataError(
+            f"{table.at(row, date)}: {table.frame[date].iloc[row]} is before the row above, and the rows are in order "
+            "where day and month of every date with a day up to 12 are exchanged, as spreadsheets do to a file of "
+            "another country's: get the file as it was first written, or write the stamps as 2020-12-31."
+        )
     newest_first = len(backs) > int((steps[same] > 0).sum())
     against = order[:-1][same & (steps > 0)] if newest_first else backs
     _check_clock(table, config, clock, (against, repeats, newest_first), notes)
@@ -134,16 +150,50 @@ def _tell_of_long_table(
             f"{table.at(row, date)}: {table.frame[date].iloc[row]} is there for each value of `{clocks[0]}`, which "
             f"tells the time of the day: `date: [{joined}]` joins them."
         )
+    parts = time_parts([*config.stamp_columns, *columns])
+    if set(parts) == {*config.stamp_columns, *columns} and len(parts) > 1:
+        raise DataError(
+            f"{table.at(row, date)}: {table.frame[date].iloc[row]} is there for each value of "
+            f"`{'` and `'.join(columns)}`, by its name a part of the time: `date: [{', '.join(parts)}]` joins them."
+        )
+    counted = next((column for column in columns if counts_within(table, stamps.when, column)), None)
+    if counted is not None:
+        raise DataError(
+            f"{table.at(row, date)}: {table.frame[date].iloc[row]} is there for each value of `{counted}`, which counts "
+            f"within it: {_parts_of_a_time(table, config, counted)}; if it tells series apart, `id: {counted}` makes "
+            "each a series of its own."
+        )
     name = columns[0] if len(columns) == 1 else f"[{', '.join(columns)}]"
     if config.on_duplicate == "error" or config.on_unordered == "error":
         raise DataError(
             f"{table.at(row, date)}: the time stamps begin anew or repeat ({table.frame[date].iloc[row]}) for each "
             f"value of `{'` and `'.join(columns)}`: `id: {name}` makes each a series of its own, which no window "
-            "leaves."
+            f"leaves{_quantities(table, config, columns)}."
         )
     notes.append(
         f"{date}: the time stamps begin anew or repeat for each value of `{'` and `'.join(columns)}`, and were taken "
         f"for one series: `id: {name}` would make each a series of its own."
+    )
+
+
+def _parts_of_a_time(table: Table, config: SeriesSource, column: str) -> str:
+    """The remedy where a column that counts within a stamp is a part of the time."""
+    parts = [*config.stamp_columns, column]
+    cells = table.frame[parts].iloc[:1000].astype(str).agg(" ".join, axis=1).tolist()
+    if any(reading.whole for reading in read_every_form(cells)):
+        return f"if it is a part of the time, `date: [{', '.join(parts)}]` joins them"
+    return "if it is a part of the time, the file should have a column with the whole time, such as 2020-12-31 23:30"
+
+
+def _quantities(table: Table, config: SeriesSource, columns: list[str]) -> str:
+    """A clause on a column that names quantities, whose values stand below each other in one column."""
+    taken = {*config.stamp_columns, *columns}
+    rest = [column for column in table.frame.columns if column not in taken]
+    if len(columns) > 1 or len(rest) != 1 or not names_quantities(columns[0]):
+        return ""
+    return (
+        f"; if `{columns[0]}` names quantities that are measured together, the file should have a column for each, as "
+        "pandas' `pivot` makes them"
     )
 
 

@@ -4,14 +4,18 @@ A column is read as a whole: its characters are a matrix, rows of one shape shar
 form reads a shape in a few operations on whole columns. R rows, W characters of the longest.
 """
 
+import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import product
 
 import numpy as np
 
 from mtl.data.timeline.calendar import full_year, times
-from mtl.data.timeline.grammar import MONTHS, WORDS, Form, forms
-from mtl.data.timeline.units import Unit
+from mtl.data.timeline.grammar import Form, forms
+from mtl.data.timeline.plain import plain
+from mtl.data.timeline.units import PER_SECOND, Unit
+from mtl.data.timeline.words import MONTH_NUMBERS, classes_of
 
 LONGEST = 64
 """Characters of the longest stamp that is looked at: RFC 2822 takes 31, with names in full 45."""
@@ -36,6 +40,8 @@ class Reading:
     unit: Unit
     aware: bool = False
     """The stamps tell their offset from UTC."""
+    remark: str = ""
+    """Clause on what was made of stamps that do not have the form as it stands."""
 
     @property
     def whole(self) -> bool:
@@ -76,16 +82,16 @@ class Characters:
 
     def _by_words(self, rows: np.ndarray, shape: str) -> Iterator[tuple[np.ndarray, str]]:
         """The group with the words of its shape named by their class; none where a word is unknown."""
-        at = 0
-        while "a" in shape[at:]:
-            start = shape.index("a", at)
-            stop = start + len(shape[start:]) - len(shape[start:].lstrip("a"))
-            classes = {WORDS.get(word) for word in np.unique(self.words(rows, start, stop)).tolist()}
-            if len(classes) != 1 or None in classes:
+        spans = [match.span() for match in re.finditer("a+", shape)]
+        letters = []
+        for start, stop in spans:
+            words = np.unique(self.words(rows, start, stop)).tolist()
+            classes = [letter for letter in classes_of(words[0]) if all(letter in classes_of(word) for word in words)]
+            if not classes:
                 return
-            shape = shape[:start] + str(classes.pop()) * (stop - start) + shape[stop:]
-            at = stop
-        yield rows, shape
+            letters.append(classes)
+        named = [_named(shape, spans, choice) for choice in product(*letters)]
+        yield rows, named[0] if len(named) == 1 else next((other for other in named if forms(other)), named[0])
 
     def words(self, rows: np.ndarray, start: int, stop: int) -> np.ndarray:
         """Small letters in a span of each row."""
@@ -100,11 +106,58 @@ class Characters:
         return number
 
 
+def _named(shape: str, spans: Sequence[tuple[int, int]], letters: Sequence[str]) -> str:
+    """The shape with a letter for its class in the place of each letter of a word."""
+    for (start, stop), letter in zip(spans, letters, strict=True):
+        shape = shape[:start] + letter * (stop - start) + shape[stop:]
+    return shape
+
+
 def read_every_form(cells: Sequence[str]) -> list[Reading]:
     """A reading for each form that reads a row, those first that the first rows have.
 
-    A form that puts the day between year and month counts only where no other form reads all rows.
+    A form that puts the day between year and month counts only where no other form reads all rows. Where no form reads
+    all of them as they stand, they are read in their plainest spelling, and dates alone among times as midnight.
     """
+    readings = _readings(cells)
+    if any(reading.whole for reading in readings):
+        return readings
+    plainest = plain(cells)
+    spans = bool(plainest) and len(plainest[0]) < 0.7 * len(cells[0])
+    if plainest != list(cells):
+        others = _readings(plainest)
+        if _most(others) > _most(readings):
+            beginnings = ", at the beginning of each span" if spans else ""
+            readings = [replace(reading, remark=beginnings) for reading in others]
+    return [*readings, *([] if any(reading.whole for reading in readings) else _with_midnights(readings))]
+
+
+def _most(readings: Sequence[Reading]) -> int:
+    return max((int(reading.reads.sum()) for reading in readings), default=0)
+
+
+def _with_midnights(readings: Sequence[Reading]) -> list[Reading]:
+    """Readings of dates with times and of dates alone, where the latter stand for all midnights, as programs write
+    them that leave out a time of zeros."""
+    joined = []
+    for timed in readings:
+        day = np.int64(24 * 3600 * PER_SECOND[timed.unit])
+        for dates in readings:
+            behind = timed.name.removeprefix(dates.name)
+            if not dates.reads.any() or behind == timed.name or not re.match(r"(T|[ ,_:-]+)%[HI]", behind):
+                continue
+            midnights = timed.reads & (timed.when % day == 0)
+            if midnights.any() or not (timed.reads | dates.reads).all():
+                continue
+            count = int(dates.reads.sum())
+            remark = f"{timed.remark}, with {count:,} dates alone as midnight"
+            when = np.where(timed.reads, timed.when, dates.when)
+            joined.append(replace(timed, when=when, reads=timed.reads | dates.reads, remark=remark))
+    return joined
+
+
+def _readings(cells: Sequence[str]) -> list[Reading]:
+    """A reading for each form that reads a row of the cells as they stand."""
     characters = Characters(cells)
     groups = [(rows, shape, forms(shape)) for rows, shape in characters.shapes()]
     slots = [slot for *_, known in groups for form in known for slot in form.slots]
@@ -129,7 +182,7 @@ def times_of(characters: Characters, rows: np.ndarray, form: Form, unit: Unit) -
     for directive, start, stop in form.slots:
         if directive == "b":
             names, place = np.unique(characters.words(rows, start, stop), return_inverse=True)
-            numbers = [next(i for i, month in enumerate(MONTHS, 1) if month.startswith(name[:3])) for name in names]
+            numbers = [MONTH_NUMBERS[name] for name in names]
             fields["m"] = np.array(numbers, dtype=np.int64)[place.reshape(-1)]
         elif directive == "p":
             fields["p"] = (characters.codes[rows, start] | 0x20 == ord("p")).astype(np.int64)

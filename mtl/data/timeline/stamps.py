@@ -18,6 +18,7 @@ from mtl.data.timeline.evidence import proved
 from mtl.data.timeline.formats import same_form
 from mtl.data.timeline.readings import Reading, read_every_form
 from mtl.data.timeline.units import PER_SECOND, Unit
+from mtl.data.timeline.words import LANGUAGES
 from mtl.errors import DataError, shown
 
 MOST_YEARS = 98
@@ -146,11 +147,12 @@ def _one_form(
     if reading is None:
         raise DataError(_ambiguous(table, column, text, readings))
     _check_century(table, column, text, reading)
-    if not reading.name.startswith(ISO):
+    if not reading.name.startswith(ISO) or reading.remark:
         reason = "reads every row" if len(readings) == 1 else "makes their steps regular"
         century = f"; two-digit years from {CENTURY} on are of 19{CENTURY} to 1999, others of 2000 to 20{CENTURY - 1}"
         two_digits = century if "%y" in reading.name else ""
-        notes.append(f"{column}: time stamps were read as {reading.name}, the only form that {reason}{two_digits}.")
+        form = f"{reading.name}{reading.remark}"
+        notes.append(f"{column}: time stamps were read as {form}, the only form that {reason}{two_digits}.")
     return Stamps(reading.when, reading.unit, local=not reading.aware)
 
 
@@ -194,8 +196,8 @@ def _unreadable(table: Table, column: str, text: list[str], readings: list[Readi
     if not readings:
         row = _first_text(text)
         return DataError(
-            f"{table.at(row, column)}: should be a time stamp such as 2020-12-31 23:00:00, found {shown(text[row])}; "
-            "`date_format` can name its form."
+            f"{table.at(row, column)}: should be a time stamp such as 2020-12-31 23:00:00, found {shown(text[row])}"
+            f"{_remedy(text[row])}."
         )
     best = sorted(readings, key=lambda reading: -int(reading.reads.sum()))[:2]
     rows = [int(np.flatnonzero(~reading.reads)[0]) for reading in best]
@@ -206,7 +208,19 @@ def _unreadable(table: Table, column: str, text: list[str], readings: list[Readi
     if len(best) > 1 and best[1].reads.sum() > len(text) // 2 and rows[1] != rows[0]:
         place = f"{table.unit} {table.lines[rows[1]]}"
         message += f"; the form {best[1].name} does not read {place}, {shown(text[rows[1]])}"
-    return DataError(f"{message}: a column should have one form, which `date_format` can name.")
+    return DataError(f"{message}: a column should have one form, so write all of its stamps in the same one.")
+
+
+def _remedy(cell: str) -> str:
+    """End of the message on a stamp that is like no date that is known."""
+    if len(cell) > 1 and cell[0] == cell[-1] == "'":
+        return ": marks of quotation are double in such files: write it with these, or without any"
+    if re.search(r"[^\W\d_]{3}", cell):
+        return (
+            f": write the stamps like that one, or in another form with numbers or names in {LANGUAGES}; "
+            "`date_format` can name a form with names in English"
+        )
+    return ": write the stamps like that one, or name their form by `date_format`, as in %d.%m.%Y %H:%M"
 
 
 def _first_text(text: list[str]) -> int:
