@@ -1,18 +1,62 @@
-"""Numbers that look like markers of missing values: -999 and its like, several times and far from all others."""
+"""Numbers that look like markers of missing values: -999 and its like, and what formats fill holes with, far from all
+others."""
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 NINES = re.compile(r"-?9{2,}(\.9+)?")
+SURE = re.compile(r"-9{3,}(\.9+)?")
+"""Markers that no measurement is: several times far below all others."""
+FILLS = frozenset({32767.0, -32767.0, -32768.0, 65535.0, 2147483647.0, -2147483648.0, 4294967295.0})
+"""Greatest and lowest whole numbers of two and four bytes, with which programs fill holes."""
+HUGE = 1e15
+"""Size from which a number beside others of usual size is a filling: 1e20 and 9.97e36 are those of climate data."""
 FAR = 3
 """Times the spread of all other values that a marker lies away from them."""
 
 
-def likely_markers(values: np.ndarray, columns: Sequence[str]) -> Iterator[str]:
-    """A sentence on each column with a lowest or highest value of nines that is there more than once and lies far from
-    all others.
+@dataclass(frozen=True)
+class Marker:
+    """A number that looks like a marker.
+
+    Args:
+        column: number of its column.
+        number: itself.
+        rows: where it stands.
+        low: the lowest of all other values.
+        high: the highest.
+    """
+
+    column: int
+    number: float
+    rows: np.ndarray
+    low: float
+    high: float
+
+    @property
+    def sure(self) -> bool:
+        """True where it can hardly be anything else."""
+        nines = SURE.fullmatch(f"{self.number:.10g}") is not None and len(self.rows) > 1
+        return nines or abs(self.number) >= HUGE * max(abs(self.low), abs(self.high))
+
+    @property
+    def words(self) -> str:
+        times = "once" if len(self.rows) == 1 else f"{len(self.rows):,} times"
+        return f"{self.number:.10g} is there {times}, far from all others ({self.low:g} to {self.high:g})"
+
+    @property
+    def setting(self) -> str:
+        text = f"{self.number:.17g}" if self.number % 1 == 0 else repr(self.number)
+        text = re.sub(r"^(-?[0-9]+)e", r"\1.0e", text)  # Without a point, 1e+20 is a text in YAML.
+        return f"`missing_markers: [{text}]`"
+
+
+def likely_markers(values: np.ndarray, columns: Sequence[str]) -> Iterator[Marker]:
+    """Lowest and highest values of columns that are far from all others, and written in nines or as formats fill
+    holes; positive nines only where they are there more than once.
 
     Args:
         values: [R, C], NaN where missing.
@@ -22,18 +66,16 @@ def likely_markers(values: np.ndarray, columns: Sequence[str]) -> Iterator[str]:
         return
     lowest = np.fmin.reduce(values, axis=0)
     highest = np.fmax.reduce(values, axis=0)
-    for number, column in enumerate(columns):
+    for number in range(len(columns)):
         for marker in (float(lowest[number]), float(highest[number])):
-            if not NINES.fullmatch(f"{marker:.10g}"):
+            nines = NINES.fullmatch(f"{marker:.10g}") is not None
+            if not (nines or marker in FILLS or abs(marker) >= HUGE):
                 continue
             of_row = values[:, number]
             others = of_row[(of_row != marker) & ~np.isnan(of_row)]
-            times = int((of_row == marker).sum())
-            if not len(others) or times < 2:
+            rows = np.flatnonzero(of_row == marker)
+            if not len(others) or (len(rows) < 2 and not SURE.fullmatch(f"{marker:.10g}") and abs(marker) < HUGE):
                 continue
             low, high = float(others.min()), float(others.max())
             if low < high and max(low - marker, marker - high) > FAR * (high - low):
-                yield (
-                    f"{column}: {marker:.10g} is there {times:,} times, far from all others ({low:g} to {high:g}): "
-                    f"if it stands for a missing value, set `missing_markers: [{marker:.10g}]`."
-                )
+                yield Marker(number, marker, rows, low, high)

@@ -24,7 +24,12 @@ MINUS = "\u2212\u2010\u2011\u2012\u2013\u2014\ufe63\uff0d"
 """Signs that look like the minus sign of programs, and are none."""
 NEGATIVE = re.compile(rf"[{MINUS}] *(\d[\d.,]*)|(\d[\d.,]*) *[-{MINUS}]|\( *(\d[\d.,]*) *\)")
 """A negative number with another sign in front, with a sign behind it, or in brackets as bookkeepers have it."""
-FEW = 3
+CENSORED = re.compile(r"(<|>|<=|>=|≤|≥|&[lg]t;) *[+-]?\d[\d.,]*")
+PAIRS = (("yes", "no"), ("y", "n"), ("on", "off"), ("t", "f"), ("open", "closed"), ("ja", "nein"), ("oui", "non"))
+"""Words for 1 and 0."""
+FEW_COLUMNS = 8
+"""Columns that a remedy names one by one."""
+FEW = 6
 """Different texts in a column of numbers that may all stand for a missing value."""
 
 
@@ -42,10 +47,10 @@ def for_cell(table: Table, column: str, wrong: np.ndarray) -> str:
         _quotes(table, texts)
         or _marks(table, column, texts)
         or _minus(texts)
+        or _censored(texts)
         or _missing(table, cells, wrong, texts)
         or _affix(texts, int(cells.notna().sum()) - len(wrong))
-        or ": empty the cell, or name the column in `labels` if it holds classes, in `id` if it tells the series of a "
-        "long table apart."
+        or _words(table, column, texts)
     )
 
 
@@ -68,6 +73,29 @@ def _minus(texts: Sequence[str]) -> str:
         return ""
     digits = next(group for group in parts[0].groups() if group)
     return f": if it is a negative number, write it and its like with a plain minus sign in front, '-{digits}'."
+
+
+def _censored(texts: Sequence[str]) -> str:
+    """The remedy where a number is known only to lie below or above a limit of its instrument."""
+    if not all(CENSORED.fullmatch(text.strip()) for text in texts):
+        return ""
+    return (
+        ": as a value beyond a limit of what can be measured, write a number that stands for it, such as the limit or half "
+        "of it, or empty the cell."
+    )
+
+
+def _words(table: Table, column: str, texts: Sequence[str]) -> str:
+    """The remedy of last resort: what the column may be instead of one of numbers."""
+    small = {text.strip().lower() for text in texts}
+    if len(small) == 2 and any(small == {*pair} for pair in PAIRS):
+        return ": write 1 and 0 for these, or name the column in `labels` if it is to be predicted."
+    rest = [name for name in table.number_columns if name != column and name in table.frame.columns]
+    values = f"`values: {json.dumps(rest, ensure_ascii=False)}`" if 0 < len(rest) <= FEW_COLUMNS else "`values`"
+    return (
+        ": empty the cell, or name the column in `labels` if it holds classes, in `id` if it tells the series of a long "
+        f"table apart; {values} without it leaves it out."
+    )
 
 
 def _affix(texts: Sequence[str], plain: int) -> str:

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from mtl.config.table_file import MISSING_TEXTS
+from mtl.data.formats.label_doubts import doubts
 from mtl.types import NO_LABEL
 
 NUMBER = r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,4})?"
@@ -66,6 +67,10 @@ def class_numbers(
     for key, members in groups.items():
         of_spelling[members] = order[names[key]]
         _note(label, names[key], {spellings[n]: int(counts[n]) for n in members}, notes)
+    if not exact:
+        of_class = {names[key]: int(counts[members].sum()) for key, members in groups.items()}
+        spelt = {names[key]: [*dict.fromkeys(cleaned[n] for n in members)] for key, members in groups.items()}
+        notes += doubts(label, of_class, spelt, [*left_out])
     return of_spelling[codes], list(order)
 
 

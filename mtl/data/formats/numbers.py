@@ -1,5 +1,6 @@
 """Columns of numbers, read as they are written."""
 
+from collections.abc import Iterable
 from decimal import Decimal
 
 import numpy as np
@@ -12,6 +13,7 @@ from mtl.data.formats.table import Table
 from mtl.data.formats.text_table import raw_rows
 from mtl.errors import DataError, shown
 
+TRUTHS = {"true": 1.0, "false": 0.0}
 FIRST_ROWS = 2000
 """Rows in which it is looked for first what points of a file mean."""
 
@@ -46,6 +48,10 @@ def _from_text(table: Table, column: str) -> np.ndarray:
         codes, kinds = pd.factorize(cells)
     except TypeError:
         raise DataError(_no_numbers(table, column)) from None
+    truths = _truths(kinds, missing)
+    if truths is not None:
+        table.notes.append(f"{column}: true and false are read as 1 and 0.")
+        return truths[codes]
     numbers = np.array([_number(cell, marks, missing) for cell in kinds] + [np.nan], dtype=object)
     wrong = np.array([number is None for number in numbers])
     rows = np.flatnonzero(wrong[codes])
@@ -58,6 +64,15 @@ def _from_text(table: Table, column: str) -> np.ndarray:
             f"{for_cell(table, column, rows)}"
         )
     return numbers.astype(np.float64)[codes]
+
+
+def _truths(kinds: Iterable[object], missing: set[str]) -> np.ndarray | None:
+    """1 for true, 0 for false and NaN for a missing marker, of each kind of cell and of an empty one at the end; None
+    where there are others."""
+    words = ["" if isinstance(cell, str) and cell.strip() in missing else str(cell).strip().lower() for cell in kinds]
+    if not {*words} & {*TRUTHS} or not {*words} <= {*TRUTHS, ""}:
+        return None
+    return np.array([*(TRUTHS.get(word, np.nan) for word in words), np.nan])
 
 
 def _number(cell: object, marks: Marks, missing: set[str]) -> float | None:

@@ -139,12 +139,18 @@ def _check_comments(table: Table) -> None:
 
 
 def _check_footer(table: Table) -> None:
-    """The last lines have no digit where all others have time stamps."""
+    """The last lines have no digit where all others have time stamps, or nothing but a text unlike one."""
     stamps = table.options.roles.get("date", [])[:1]
     if not stamps or len(table.frame) <= 2 * MOST_LAST:
         return
     column = table.frame[stamps[0]].astype(str) if len(table.frame) < 100 else table.frame[stamps[0]].iloc[-100:]
-    digits = [re.search(r"\d", str(cell)) is not None for cell in column]
+    shapes = {_shape(cell) for cell in column.iloc[: len(column) - MOST_LAST]}
+    alone = table.frame.drop(columns=stamps[0]).iloc[-len(column) :].isna().all(axis=1)
+    alone &= len(table.frame.columns) > 1
+    digits = [
+        re.search(r"\d", str(cell)) is not None and not (nothing_else and _shape(cell) not in shapes)
+        for cell, nothing_else in zip(column, alone, strict=True)
+    ]
     count = digits[::-1].index(True) if True in digits else 0
     if not 0 < count <= MOST_LAST or not all(digits[: len(digits) - count]):
         return
@@ -155,3 +161,8 @@ def _check_footer(table: Table) -> None:
         f"{table.at(row, stamps[0])}: should be a time stamp, found {shown(str(table.frame[stamps[0]].iloc[row]))}: if "
         f"the file ends in a footer from here on, set `skip_footer: {count}`."
     )
+
+
+def _shape(cell: object) -> str:
+    """The cell with each number as 0, each word as a."""
+    return re.sub(r"[^\W\d_]+", "a", re.sub(r"\d+", "0", str(cell)))

@@ -38,6 +38,7 @@ class TextFile:
         body: byte at which the rows begin.
         line: line there.
         notes: what was done that the options do not ask for.
+        blank: rows, counted from 0, that are blank lines.
     """
 
     where: str
@@ -49,6 +50,7 @@ class TextFile:
     line: int
     units: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    blank: list[int] = field(default_factory=list)
 
 
 def open_text(path: Path, config: TableFile) -> TextFile:

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from mtl.config.table_file import MISSING_NUMBERS, WHITESPACE, TableFile
+from mtl.data.formats.blank_lines import without_blank_lines
 from mtl.data.formats.records import Form, cells, records, replaced, stand_in, starts
 from mtl.data.formats.text_file import UNNAMED, TextFile, unclosed
 from mtl.errors import DataError
@@ -44,6 +45,7 @@ def read_rows(file: TextFile, config: TableFile) -> tuple[pd.DataFrame, Callable
     empty = len(frame) - (int(filled[-1]) + 1 if len(filled) else 0)
     if empty:
         frame = frame.iloc[: len(frame) - min(empty, _blank_at_end(plain))]
+    frame, lines = without_blank_lines(frame, file, lines)
     return without_unnamed(frame, file), lines
 
 
@@ -55,7 +57,8 @@ def raw_rows(file: TextFile, columns: list[str], most: int | None = None) -> pd.
         frame: pd.DataFrame = pd.read_csv(_at_body(plain), **_layout(plain, file.names), **options)
     except pd.errors.ParserError:  # Lines that end in a separator.
         frame = pd.read_csv(_at_body(plain), **_layout(plain, [*file.names, EXTRA]), **options)
-    return frame
+    blank = [row for row in file.blank if row < len(frame)]
+    return frame.drop(index=blank).reset_index(drop=True) if blank else frame
 
 
 def uneven(file: TextFile, reason: str) -> str:

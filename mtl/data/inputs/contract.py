@@ -6,6 +6,7 @@ F folds, k classes.
 import torch
 from torch import Tensor
 
+from mtl.data.formats.labels import is_number
 from mtl.data.inputs.base import Input
 from mtl.types import NO_LABEL, SourceData
 
@@ -93,10 +94,15 @@ def _label(source: Input[SourceData], name: str, parts: bool) -> str | None:
             held = f" when fold {fold} is held out" if data.folds > 1 else ""
             labelled = int((label != NO_LABEL).sum())
             if len(names) > MANY_CLASSES and 2 * len(names) > labelled:
+                remedy = (
+                    "a number to predict belongs in `targets` (task of `kind: regression`; `numbers` of own code), not "
+                    "among the labels"
+                    if all(map(is_number, names))
+                    else "texts of which nearly each is there once are no classes: leave it out of the labels"
+                )
                 return (
                     f"label `{name}` has {len(names)} classes in {labelled} {place}s, and `{names[int(missing[0])]}` "
-                    f"is not among those of the training part{held}: a number to predict belongs in `targets` (task of "
-                    "`kind: regression`; `numbers` of own code), not among the labels."
+                    f"is not among those of the training part{held}: {remedy}."
                 )
             return (
                 f"label `{name}`: class `{names[int(missing[0])]}` is missing from the training part{held}, which "

@@ -14,6 +14,8 @@ from mtl.errors import DataError
 
 SURE = 100
 """Rows in which a column that counts is a row number, whatever its name: in a shorter table it may be a ramp."""
+MOSTLY = 0.9
+"""Share of the steps of a row number that are one step, where rows were taken out of a table."""
 
 
 @dataclass(frozen=True)
@@ -55,8 +57,13 @@ def no_inputs(frame: pd.DataFrame, candidates: Sequence[str]) -> dict[str, NoInp
 
 
 def _of_numbers(column: str, values: np.ndarray) -> NoInput | None:
-    count, named = len(values), has_id_name(column)
-    if count < 3 or not np.isfinite(values).all():
+    named = has_id_name(column)
+    known = np.isfinite(values)
+    # A cell of a row number that was lost is missing, not infinite.
+    if not known.all():
+        return _of_known(column, values, known, named)
+    count = len(values)
+    if count < 3:
         return None
     if _even_steps(values[:SURE]) and _even_steps(values):
         step = (values[-1] - values[0]) / (count - 1)
@@ -66,6 +73,8 @@ def _of_numbers(column: str, values: np.ndarray) -> NoInput | None:
     if not _whole(values[:SURE]) or not _whole(values):
         return None
     renumbered = values.max() - values.min() == count - 1
+    if not named and count >= SURE and _counts_with_gaps(values):
+        return NoInput("it counts the rows, some of which are not there", False)
     if not (named or (renumbered and count >= SURE)):
         return None
     if len(np.unique(values)) == count:
@@ -73,6 +82,26 @@ def _of_numbers(column: str, values: np.ndarray) -> NoInput | None:
     if (np.diff(values) == 1).mean() > 0.5:
         return NoInput("it counts the rows, several times from the start", named)
     return None
+
+
+def _of_known(column: str, values: np.ndarray, known: np.ndarray, named: bool) -> NoInput | None:
+    """The verdict on a column with missing cells: it may count the rows in all others."""
+    rows = np.flatnonzero(known)
+    if np.isinf(values).any() or len(rows) < max(SURE, len(values) / 2):
+        return None
+    steps = np.diff(values[rows]) / np.diff(rows)
+    if steps[0] == 0 or np.abs(steps - steps[0]).max() > 1e-9 * abs(steps[0]):
+        return None
+    return NoInput("it counts the rows" + ("" if steps[0] == 1 else f" in steps of {steps[0]:g}"), named)
+
+
+def _counts_with_gaps(values: np.ndarray) -> bool:
+    """True for whole numbers that grow, or fall, by one step nearly always and by more where rows were taken out."""
+    steps = np.diff(values)
+    if not ((steps > 0).all() or (steps < 0).all()):
+        return False
+    sizes = np.abs(steps)
+    return bool((sizes == sizes.min()).mean() >= MOSTLY and (sizes % sizes.min() == 0).all())
 
 
 def _of_text(column: str, cells: pd.Series) -> NoInput | None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mtl.data.sources.label_hints import label_hints
 from mtl.errors import DataError
 from mtl.types import NO_LABEL
 
@@ -54,6 +55,11 @@ def check_copies(
                 if column != target.name:
                     x = block[target.known, number]
                     _judge(column, x, target, float(alike[number]), where, column in allow, notes)
+    asked_of = [number for number, column in enumerate(columns) if column not in allow]
+    for target in asked:
+        if target.classes and asked_of:
+            others = [columns[number] for number in asked_of]
+            notes += label_hints(values[:, asked_of], others, target.name, targets[target.name])
 
 
 @dataclass(frozen=True)

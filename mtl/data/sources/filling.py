@@ -95,11 +95,7 @@ def fill(
         for part, begin, end in rows.parts():
             held = begin + np.flatnonzero(there[begin:end])
             holes = begin + np.flatnonzero(~there[begin:end])
-            inside = holes[:0]
-            if len(held):
-                inside = (
-                    holes[holes > held[0]] if gaps.how == "ffill" else holes[(holes > held[0]) & (holes < held[-1])]
-                )
+            inside = holes[(holes > held[0]) & (holes < held[-1])] if len(held) else holes[:0]
             if len(inside) and gaps.how == "ffill":
                 values[inside, number] = values[held[np.searchsorted(held, inside) - 1], number]
             elif len(inside):
@@ -117,8 +113,10 @@ def _told(column: str, filled: list[int], left: int, gaps: Gaps) -> Iterator[str
         where = ", ".join(f"{part} {count:,}" for part, count in zip(PARTS, filled, strict=True))
         yield f"{column}: {sum(filled):,} missing values {how}, {FILLED} ({where})."
     if left:
-        side = "before the first known one" if gaps.how == "ffill" else "before the first or after the last known one"
-        yield f"{column}: {left:,} missing values {side} of a part are not filled; windows that read them are left out."
+        yield (
+            f"{column}: {left:,} missing values before the first or after the last known one of a part are not filled; "
+            "windows that read them are left out."
+        )
 
 
 def _longest(longest: int | str, rows: Rows) -> float:
@@ -197,7 +195,7 @@ def frozen(values: np.ndarray, columns: Sequence[str], rows: Rows) -> list[str]:
             where = " and the ".join(f"{PARTS[part]} part ({np.nanmax(parts[part][:, number]):g})" for part in places)
             notes.append(f"{column}: never changes in the {where}, {STILL}: a forecast of it there is no achievement.")
         else:
-            notes += _final_stretch(column, values[:, number], rows)
+            notes += _final_stretch(column, values[:, number], rows) or _long_stretch(column, values[:, number], rows)
     return notes
 
 
@@ -205,6 +203,32 @@ FEWEST = 10
 """Rows in which a channel that stands still is told of."""
 SHARE = 0.05
 """Share of its series from which a final stretch is long."""
+
+
+def _long_stretch(column: str, of_row: np.ndarray, rows: Rows) -> list[str]:
+    """A sentence on the first validation or test part of a series that is one value for half of its rows or more, in a
+    stretch longer than any in training."""
+    for first, end_of_train, end_of_val, end in rows.segments.tolist():
+        before, _ = _longest_stretch(of_row[first:end_of_train])
+        for part, begin, stop in ((1, end_of_train, end_of_val), (2, end_of_val, end)):
+            length, at = _longest_stretch(of_row[begin:stop])
+            if length >= max(FEWEST, (stop - begin) / 2) and length > 2 * before:
+                return [
+                    f"{column}: stays the same for {length:,} known values of the {PARTS[part]} part (from "
+                    f"{rows.at(begin + at, column)}), {STILL}: a forecast of it there is no achievement."
+                ]
+    return []
+
+
+def _longest_stretch(values: np.ndarray) -> tuple[int, int]:
+    """Length and first row of the longest stretch of one value, over missing ones."""
+    places = np.flatnonzero(~np.isnan(values))
+    if not len(places):
+        return 0, 0
+    known = values[places]
+    starts = np.append(np.flatnonzero(np.append(True, known[1:] != known[:-1])), len(known))
+    longest = int(np.diff(starts).argmax())
+    return int(starts[longest + 1] - starts[longest]), int(places[starts[longest]])
 
 
 def _final_stretch(column: str, of_row: np.ndarray, rows: Rows) -> list[str]:

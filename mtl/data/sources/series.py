@@ -47,7 +47,9 @@ def read(config: SeriesSource, name: str, root: Path) -> Prepared:
         )
     read_as_numbers = [*columns, *config.targets]
     check_count(len(table.frame) * len(read_as_numbers), config.path)
+    told = len(table.notes)
     values = np.stack([number_column(table, column) for column in read_as_numbers], axis=1)
+    notes += table.notes[told:]
     marked = np.isin(values, config.missing_markers) if config.missing_markers else np.zeros(values.shape, dtype=bool)
     # A target's missing cell is no target, and is never filled; values have to say what becomes of theirs.
     values[:, len(columns) :][marked[:, len(columns) :]] = np.nan
@@ -56,7 +58,7 @@ def read(config: SeriesSource, name: str, root: Path) -> Prepared:
         _refuse_mean_of_markers(config, marked)
     else:
         values[marked] = np.nan
-    notes += likely_markers(np.where(marked, np.nan, values), read_as_numbers)
+    _check_markers(table, np.where(marked, np.nan, values), read_as_numbers, notes)
     timeline, values, marked = without_repeats(timeline, values, marked, config, notes)
     table = timeline.table
     values, numbers = values[:, : len(columns)], values[:, len(columns) :]
@@ -98,6 +100,20 @@ def read(config: SeriesSource, name: str, root: Path) -> Prepared:
             for number, target in enumerate(config.targets)
         },
     )
+
+
+def _check_markers(table: Table, values: np.ndarray, columns: list[str], notes: list[str]) -> None:
+    """Raises a DataError on a number that is surely a marker of missing values, and notes those that may be one."""
+    for marker in likely_markers(values, columns):
+        column = columns[marker.column]
+        if marker.sure:
+            target = column in table.options.roles["targets"]
+            kept = "" if target else "; with `on_missing: keep_markers` beside it, it stays in as a number"
+            raise DataError(
+                f"{table.at(int(marker.rows[0]), column)}: {marker.words}, as a marker of missing values is: "
+                f"{marker.setting} makes it one{kept}."
+            )
+        notes.append(f"{column}: {marker.words}: if it stands for a missing value, set {marker.setting}.")
 
 
 def _refuse_mean_of_markers(config: SeriesSource, marked: np.ndarray) -> None:

@@ -63,7 +63,9 @@ def column_stamps(
     cells = table.frame[column]
     empty = np.flatnonzero(cells.isna().to_numpy())
     if len(empty):
-        raise DataError(f"{table.at(int(empty[0]), column)}: the time stamp is missing.")
+        rest = table.frame.iloc[int(empty[0])].isna().all()
+        remedy = "the row holds nothing, leave it out of the file" if rest else "fill it in, or leave the row out"
+        raise DataError(f"{table.at(int(empty[0]), column)}: the time stamp is missing: {remedy}.")
     if pd.api.types.is_datetime64_any_dtype(cells):
         dates = cells.dt
         return Stamps(cells.astype("int64").to_numpy(), dates.unit, local=dates.tz is None)
