@@ -13,8 +13,8 @@ MISSING_NUMBERS = (
 )  # fmt: skip
 """Cells of a column of numbers or of time stamps that hold nothing. None of them could be read as a number."""
 MISSING_TEXTS = (
-    "", "NaN", "nan", "-nan", "NaT", "NA", "N/A", "n/a", "#N/A", "<NA>", "null", "NULL", "?", "#DIV/0!", "#VALUE!", "#REF!",
-    "#NAME?", "#NUM!", "#NULL!",
+    "", "NaN", "nan", "-nan", "NaT", "NA", "N/A", "n/a", "#N/A", "<NA>", "null", "NULL", "?", "#DIV/0!", "#VALUE!",
+    "#REF!", "#NAME?", "#NUM!", "#NULL!",
 )  # fmt: skip
 """Cells of a column of labels that hold nothing, unless `missing` names others; `None` and `-` may be classes."""
 SEPARATOR_PATTERN = r"^(?:[\t !#-~]{1,8}|whitespace)$"

@@ -156,7 +156,7 @@ def test_a_series_leaves_out_its_index_and_refuses_copies(tmp_path: Path) -> Non
     with pytest.raises(DataError, match=r"own\.csv, column `code`: is a copy with other names .*`allow: \[code\]`"):
         series(tmp_path, labels=["state"])
     allowed = series(tmp_path, labels=["state"], allow=["code"])
-    assert allowed.columns == ["v", "code"] and len(allowed.notes) == 2
+    assert allowed.columns == ["v", "code"] and len(allowed.notes) == 3
     with pytest.raises(DataError, match="`allow` names no column of the file: 'cod'"):
         series(tmp_path, labels=["state"], allow=["cod"])
     assert series(tmp_path, labels=["state"], values=["v"]).columns == ["v"]

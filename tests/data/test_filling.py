@@ -67,10 +67,10 @@ def test_a_line_is_drawn_by_time_within_a_part_and_nothing_goes_beyond_what_is_k
 
 def test_repeating_stays_within_a_part(tmp_path: Path) -> None:
     values = walk()
-    values[[0, 58, 59, 60, 61, 99]] = np.nan
+    values[[0, 58, 59, 60, 61, 70, 99]] = np.nan
     found = series(tmp_path, {"a": values}, on_missing="ffill").values[:, 0].numpy()
-    assert found[58] == found[59] == values[57] and found[99] == values[98]
-    assert np.flatnonzero(np.isnan(found)).tolist() == [0, 60, 61]
+    assert found[70] == values[69]
+    assert np.flatnonzero(np.isnan(found)).tolist() == [0, 58, 59, 60, 61, 99], "not before nor beyond what is known"
 
 
 @pytest.mark.parametrize(
@@ -114,6 +114,10 @@ def test_a_channel_that_stands_still_is_told(tmp_path: Path) -> None:
     assert "dead: never changes in the validation part (3)" in told
     assert "stuck: never changes in its last 15 known values (from own.csv, line 87" in told
     assert "fine" not in told and prepared.known is None
+    halfway = walk(4)
+    halfway[82:94] = 3.0
+    (note,) = series(tmp_path, {"halfway": halfway, "fine": fine}).notes
+    assert note.startswith("halfway: stays the same for 12 known values of the test part (from own.csv, line 84")
 
 
 @settings(max_examples=25, deadline=None)

@@ -252,7 +252,8 @@ BAD: list[tuple[str, dict[str, Any], str]] = [
     (table("2020-01-01 00:00:00,1,0", "2020-01-01 01:00:00,1,inf"), {}, r"line 3, column `b`: .*finite.*found inf"),
     (table("2020-01-01 00:00:00,1,"), {}, r"line 2, column `b`: the value is missing; `on_missing`"),
     (table("2020-01-01 00:00:00,-1,0"), {"missing_markers": [-1.0]}, r"line 2, column `a`: .*\(a missing marker\)"),
-    (table("2020-01-01 00:00:00,1,0", ""), {}, r"line 3, column `date`: the time stamp is missing"),
+    (table("2020-01-01 00:00:00,1,0", ",1,0"), {}, r"line 3, column `date`: the time stamp is missing: fill it in"),
+    (table("2020-01-01 00:00:00,1,0", ",,"), {}, r"line 3, column `date`: .*the row holds nothing, leave it out"),
     (table("2020-01-01 00:00:00,1,0", "soon,1,1"), {}, r"line 3, column `date`: .*found 'soon'"),
     (table("2020-01-01 05:00:00,1,0"), {}, r"line 3, column `date`: 2020-01-01 01:00:00 is before.*`on_unordered`"),
     (table(*TWICE), {}, r"line 3, column `date`: 2020-01-01 00:00:00 is there twice; `on_duplicate`"),
@@ -328,13 +329,24 @@ def test_missing_and_unknown_files(tmp_path: Path) -> None:
         read(tmp_path, b"nonsense", name="own.parquet")
 
 
-def test_what_looks_like_a_marker_of_missing_values_is_told_until_it_is_named(tmp_path: Path) -> None:
-    numbers = [-999.9 if n in (3, 30) else 99 if n == 8 else n % 7 + n / 8 for n in range(40)]
-    text = "a,b\n" + "".join(f"{number},{99 - n * 3 % 50}\n" for n, number in enumerate(numbers))
-    (told,) = [note for note in read(tmp_path, text, date=None).notes if "missing value" in note]
-    assert told.startswith("a: -999.9 is there 2 times, far from all others (0 to 99)")
-    named = yaml.safe_load(re.findall("`(.*)`", told)[0])
+@pytest.mark.parametrize("marker", [-999.9, -9999.0, 1e20, 9.969209968386869e36])
+def test_a_marker_of_missing_values_is_asked_about_until_it_is_named(marker: float, tmp_path: Path) -> None:
+    numbers = [marker if n in (3, 30) else 99 if n == 8 else n % 7 + n / 8 for n in range(40)]
+    text = "a,b\n" + "".join(f"{number!r},{99 - n * 3 % 50}\n" for n, number in enumerate(numbers))
+    place = r"own\.csv, line 5, column `a`: .* is there 2 times, far from all others \(0 to 99\)"
+    with pytest.raises(DataError, match=place) as told:
+        read(tmp_path, text, date=None)
+    named = yaml.safe_load(re.findall("`(missing_markers.*?)`", str(told.value))[0])
+    assert named == {"missing_markers": [marker]}
     prepared = read(tmp_path, text, date=None, on_missing="ffill", **named)
     assert column(prepared, "a")[3] == numbers[2] and not any("far from" in note for note in prepared.notes)
     kept = read(tmp_path, text, date=None, on_missing="keep_markers", **named)
-    assert not any("far from" in note for note in kept.notes)
+    assert column(kept, "a")[3] == marker and not any("far from" in note for note in kept.notes)
+
+
+@pytest.mark.parametrize(("marker", "times"), [(-999.0, 1), (9999.0, 2), (32767.0, 2), (-32768.0, 3)])
+def test_a_number_that_may_be_a_marker_is_told(marker: float, times: int, tmp_path: Path) -> None:
+    numbers = [marker if n < times else n % 7 + n / 8 for n in range(40)]
+    text = "a,b\n" + "".join(f"{number},{99 - n * 3 % 50}\n" for n, number in enumerate(numbers))
+    (told,) = [note for note in read(tmp_path, text, date=None).notes if "missing_markers" in note]
+    assert f"`missing_markers: [{marker:.0f}]`" in told

@@ -39,8 +39,8 @@ class Marker:
     @property
     def sure(self) -> bool:
         """True where it can hardly be anything else."""
-        nines = SURE.fullmatch(f"{self.number:.10g}") is not None and len(self.rows) > 1
-        return nines or abs(self.number) >= HUGE * max(abs(self.low), abs(self.high))
+        huge = abs(self.number) >= HUGE * max(abs(self.low), abs(self.high))
+        return len(self.rows) > 1 and (huge or SURE.fullmatch(f"{self.number:.10g}") is not None)
 
     @property
     def words(self) -> str:
@@ -48,8 +48,13 @@ class Marker:
         return f"{self.number:.10g} is there {times}, far from all others ({self.low:g} to {self.high:g})"
 
     @property
+    def doubt(self) -> str:
+        """A clause with the setting, where it may be something else."""
+        return f"{self.words}: if it stands for a missing value, set {self.setting}"
+
+    @property
     def setting(self) -> str:
-        text = f"{self.number:.17g}" if self.number % 1 == 0 else repr(self.number)
+        text = repr(self.number).removesuffix(".0")
         text = re.sub(r"^(-?[0-9]+)e", r"\1.0e", text)  # Without a point, 1e+20 is a text in YAML.
         return f"`missing_markers: [{text}]`"
 

@@ -70,8 +70,7 @@ def number_facts(table: Table, column: str, values: np.ndarray, padded: bool) ->
         return _of_names(table, column, "whole numbers under the name of codes")
     if whole and (dates := _dates(column, known, counts.index, missing, told)) is not None:
         return dates
-    told += [sentence.removeprefix(f"{column}: ").rstrip(".") for sentence in likely_markers(
-        np.where(absent, np.nan, values)[:, None], [column])]  # fmt: skip
+    told += [marker.doubt for marker in likely_markers(np.where(absent, np.nan, values)[:, None], [column])]
     why = "numbers"
     if whole:
         why = (

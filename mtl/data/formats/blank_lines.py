@@ -37,7 +37,7 @@ def without_blank_lines(
 
 
 def _blank(file: TextFile, numbers: np.ndarray) -> np.ndarray:
-    """Those of the lines, given by their numbers in order, that hold nothing but blanks."""
+    """Numbers of the lines that hold nothing but blanks, of those that are given in order."""
     blanks = b" \t\r\n".replace(file.form.separator.encode(), b"")
     last = int(numbers[-1])
     wanted = {*numbers.tolist()}

@@ -80,8 +80,8 @@ def _censored(texts: Sequence[str]) -> str:
     if not all(CENSORED.fullmatch(text.strip()) for text in texts):
         return ""
     return (
-        ": as a value beyond a limit of what can be measured, write a number that stands for it, such as the limit or half "
-        "of it, or empty the cell."
+        ": as a value beyond a limit of what can be measured, write a number that stands for it, such as the limit or "
+        "half of it, or empty the cell."
     )
 
 
@@ -93,8 +93,8 @@ def _words(table: Table, column: str, texts: Sequence[str]) -> str:
     rest = [name for name in table.number_columns if name != column and name in table.frame.columns]
     values = f"`values: {json.dumps(rest, ensure_ascii=False)}`" if 0 < len(rest) <= FEW_COLUMNS else "`values`"
     return (
-        ": empty the cell, or name the column in `labels` if it holds classes, in `id` if it tells the series of a long "
-        f"table apart; {values} without it leaves it out."
+        ": empty the cell, or name the column in `labels` if it holds classes, in `id` if it tells the series of a "
+        f"long table apart; {values} without it leaves it out."
     )
 
 

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 NOTHING = frozenset(
     (
-        "-", "--", "---", ".", "..", "none", "nil", "missing", "unknown", "unk", "undefined", "n.a.", "n. a.", "n/a.", "k.a.",
-        "k. a.", "n.v.", "not available", "not applicable", "no data", "nodata", "no label", "unlabelled", "unlabeled",
+        "-", "--", "---", ".", "..", "none", "nil", "missing", "unknown", "unk", "undefined", "n.a.", "n. a.", "n/a.",
+        "k.a.", "k. a.", "n.v.", "not available", "not applicable", "no data", "nodata", "no label",
+        "unlabelled", "unlabeled",
     )
 )  # fmt: skip
 """Names, in small letters, that often stand for no label."""

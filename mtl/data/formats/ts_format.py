@@ -182,8 +182,8 @@ def _case(line: str, place: str, header: _Header) -> tuple[np.ndarray, str]:
 def _numbers(text: str, place: str, header: _Header) -> np.ndarray:
     cells = text.split(",")
     try:
-        if "_" in text:
-            raise ValueError  # Python reads 1_0 as 10.
+        if "_" in text or not text.isascii():
+            raise ValueError  # Python reads 1_0 as 10, and digits of other scripts.
         row = np.array([np.nan if _is_missing(cell) else float(cell) for cell in cells], dtype=np.float64)
     except ValueError:
         wrong = next(n for n, cell in enumerate(cells) if not _is_number(cell))
@@ -206,7 +206,7 @@ def _is_number(cell: str) -> bool:
         float(cell)
     except ValueError:
         return _is_missing(cell)
-    return "_" not in cell
+    return "_" not in cell and cell.isascii()
 
 
 def _is_missing(cell: str) -> bool:

@@ -3,15 +3,17 @@
 F folds, k classes.
 """
 
+import re
+
 import torch
 from torch import Tensor
 
-from mtl.data.formats.labels import is_number
 from mtl.data.inputs.base import Input
 from mtl.types import NO_LABEL, SourceData
 
 MAX_VALUE = 1e100
 """The squares of larger ones, of which a standard deviation is made, are no numbers of float64."""
+NUMBER = re.compile(r"[+-]?[0-9.]+([eE][+-]?[0-9]+)?")
 MANY_CLASSES = 20
 """Classes up to which a label whose classes hardly repeat is none the less one."""
 
@@ -97,7 +99,7 @@ def _label(source: Input[SourceData], name: str, parts: bool) -> str | None:
                 remedy = (
                     "a number to predict belongs in `targets` (task of `kind: regression`; `numbers` of own code), not "
                     "among the labels"
-                    if all(map(is_number, names))
+                    if all(NUMBER.fullmatch(name) for name in names)
                     else "texts of which nearly each is there once are no classes: leave it out of the labels"
                 )
                 return (

@@ -45,6 +45,7 @@ def check_copies(
     asked = [target for name, of_row in targets.items() if (target := _Target.of(name, of_row)) is not None]
     if not asked:
         return
+    judged = {target.name: {target.name, *allow} for target in asked}
     known = np.stack([target.known for target in asked]).astype(np.float64)
     levels = np.stack([target.levels for target in asked])
     for first in range(0, len(columns), BLOCK):
@@ -54,12 +55,11 @@ def check_copies(
                 column = columns[first + number]
                 if column != target.name:
                     x = block[target.known, number]
-                    _judge(column, x, target, float(alike[number]), where, column in allow, notes)
-    asked_of = [number for number, column in enumerate(columns) if column not in allow]
+                    if _judge(column, x, target, float(alike[number]), where, column in allow, notes):
+                        judged[target.name].add(column)
     for target in asked:
-        if target.classes and asked_of:
-            others = [columns[number] for number in asked_of]
-            notes += label_hints(values[:, asked_of], others, target.name, targets[target.name])
+        if target.classes:
+            notes += label_hints(values, columns, target.name, targets[target.name], judged[target.name])
 
 
 @dataclass(frozen=True)
@@ -112,8 +112,9 @@ class _Target:
 
 def _judge(
     column: str, x: np.ndarray, target: _Target, alike: float, where: str, allowed: bool, notes: list[str]
-) -> None:
-    """Refuses a column that is the target under another name, and notes one that comes close."""
+) -> bool:
+    """Refuses a column that is the target under another name, and notes one that comes close; True if it was noted."""
+    held = len(notes)
     relation = _relation(x, target)
     if relation is not None and not allowed:
         raise DataError(
@@ -127,6 +128,7 @@ def _judge(
         notes.append(f"{column}: grows or falls strictly with {target.words} (correlation {alike:.4f}).")
     elif abs(alike) > ALIKE:
         notes.append(f"{column}: has a correlation of {alike:.4f} with {target.words}.")
+    return len(notes) > held
 
 
 def _correlations(x: np.ndarray, known: np.ndarray, levels: np.ndarray) -> np.ndarray:

@@ -1,10 +1,10 @@
-"""Inputs that tell a label though they are no copy of it: a finer code, a part of it such as one of its indicators, or a
-number on one side of a limit for each class.
+"""Inputs that tell a label though they are no copy of it: a finer code, a part of it such as one of its indicators, or
+a number on one side of a limit for each class.
 
 R rows, C columns.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 import numpy as np
 
@@ -18,19 +18,22 @@ REPEATED = 5
 """Mean number of rows of each value of a column that is a code."""
 
 
-def label_hints(values: np.ndarray, columns: Sequence[str], name: str, label: np.ndarray) -> Iterator[str]:
+def label_hints(
+    values: np.ndarray, columns: Sequence[str], name: str, label: np.ndarray, others: Collection[str]
+) -> Iterator[str]:
     """A sentence on each column from which the label can be read off, or that can be read off the label.
 
     Args:
         values: [R, C], NaN where missing.
         columns: their names.
-        name: of the label; a column of the same name is not held against it.
+        name: of the label.
         label: [R] class numbers, NO_LABEL where there is none.
+        others: columns that are not looked at.
     """
     rows = np.flatnonzero(label != NO_LABEL)
     few = rows[np.linspace(0, len(rows) - 1, min(FEW, len(rows))).astype(int)] if len(rows) else rows
     for number, column in enumerate(columns):
-        if column == name or _clause(values[few, number], label[few]) is None:
+        if column in others or _clause(values[few, number], label[few]) is None:
             continue
         clause = _clause(values[rows, number], label[rows])
         if clause is not None:

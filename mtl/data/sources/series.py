@@ -113,7 +113,7 @@ def _check_markers(table: Table, values: np.ndarray, columns: list[str], notes: 
                 f"{table.at(int(marker.rows[0]), column)}: {marker.words}, as a marker of missing values is: "
                 f"{marker.setting} makes it one{kept}."
             )
-        notes.append(f"{column}: {marker.words}: if it stands for a missing value, set {marker.setting}.")
+        notes.append(f"{column}: {marker.doubt}.")
 
 
 def _refuse_mean_of_markers(config: SeriesSource, marked: np.ndarray) -> None:

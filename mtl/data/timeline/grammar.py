@@ -1,8 +1,8 @@
 """Written dates and times: which part of a stamp is which field, from the shape of its characters.
 
 A shape is a stamp with every digit written as 0, every letter of a month's name as b, of a day of the week as w, of AM
-or PM as p, of a time zone without offset (Z, UTC, GMT) as Z, of a quarter as q, of a week as W, of a month's number as M,
-and the T between date and time as T.
+or PM as p, of a time zone without offset (Z, UTC, GMT) as Z, of a quarter as q, of a week as W, of a month's number as
+M, and the T between date and time as T.
 """
 
 import re
@@ -41,15 +41,18 @@ _OFFSET = r"(?:(?P<zs> ?)(?:(?P<Z>Z+)|(?P<z>(?:Z+)?[-+]00(?::?00)?)))?"
 _JOIN = r"(?P<join>T|, *| +| - |_|:|-)"
 _YEAR_LAST = r"b+(?P<s> +)(?P<B>00?)(?P<join> +)" + _TIMES[0] + r"(?: +(?:(?P<Z>Z+)|(?P<z>[-+]00:?00)))? +(?P<C>0000)"
 """Wed Jan  1 00:00:00 2020: ctime of the C library, and date of the shell, which writes a zone before the year."""
-_PATTERNS = tuple(
-    re.compile(pattern)
-    for date in _DATES
-    for pattern in (
-        _WEEKDAY + date,
-        *(_WEEKDAY + date + _JOIN + time + _OFFSET for time in _TIMES),
-        *(time + _JOIN + date for time in _TIMES[:2]),
-    )
-) + (re.compile(_WEEKDAY + _YEAR_LAST),)
+_PATTERNS = (
+    *(
+        re.compile(pattern)
+        for date in _DATES
+        for pattern in (
+            _WEEKDAY + date,
+            *(_WEEKDAY + date + _JOIN + time + _OFFSET for time in _TIMES),
+            *(time + _JOIN + date for time in _TIMES[:2]),
+        )
+    ),
+    re.compile(_WEEKDAY + _YEAR_LAST),
+)
 
 
 @dataclass(frozen=True)
@@ -144,11 +147,11 @@ def _name(match: re.Match[str], order: str) -> str:
     part = match.groupdict()
     for directive, start, stop in _date_slots(match, order):
         directives.append((start, stop, f"%{directive}"))
-    year = "G" if part.get("V") else "Y"
+    letters = {"Y": "G" if part.get("V") else "Y" if len(part.get("Y") or "") == 4 else "y"}
+    letters["H"] = "I" if part.get("p") else "H"
     for group in ("Y", "m", "H", "M", "S", "p", "V", "u", "j"):
         if part.get(group) is not None:
-            letter = {"Y": year if len(match[group]) == 4 else "y", "H": "I" if part.get("p") else "H"}.get(group, group)
-            directives.append((*match.span(group), f"%{letter}"))
+            directives.append((*match.span(group), f"%{letters.get(group, group)}"))
     if part.get("f") is not None:  # Some stamps of a form have a fraction, and others none.
         directives.append((match.start("fs"), match.end("f"), ""))
     for group in ("z", "Z"):

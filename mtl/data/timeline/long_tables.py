@@ -66,7 +66,8 @@ def series_of_rows(table: Table, config: SeriesSource, notes: list[str]) -> tupl
         if len(spellings) > 1:
             told = " and ".join(shown(name) for name in spellings[:MOST_SPELLINGS])
             notes.append(
-                f"{' + '.join(config.ids)}: {told} are series of their own; if they are one, write them alike in the file."
+                f"{' + '.join(config.ids)}: {told} are series of their own; if they are one, write them alike in the "
+                "file."
             )
     return numbers.astype(np.int64), names
 

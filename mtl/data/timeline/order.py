@@ -11,6 +11,7 @@ import pandas as pd
 from mtl.config.sources import SeriesSource
 from mtl.data.formats.remedies import time_parts
 from mtl.data.formats.table import Table
+from mtl.data.timeline.exchanged import exchanged
 from mtl.data.timeline.long_tables import (
     columns_that_separate,
     counts_within,
@@ -18,7 +19,6 @@ from mtl.data.timeline.long_tables import (
     names_quantities,
     series_of_rows,
 )
-from mtl.data.timeline.exchanged import exchanged
 from mtl.data.timeline.readings import read_every_form
 from mtl.data.timeline.stamps import Stamps, read_stamps
 from mtl.data.timeline.units import Unit
@@ -150,8 +150,9 @@ def _tell_of_long_table(
             f"{table.at(row, date)}: {table.frame[date].iloc[row]} is there for each value of `{clocks[0]}`, which "
             f"tells the time of the day: `date: [{joined}]` joins them."
         )
-    parts = time_parts([*config.stamp_columns, *columns])
-    if set(parts) == {*config.stamp_columns, *columns} and len(parts) > 1:
+    parts = time_parts(columns)
+    if len(parts) == len(columns) > 0:
+        parts = [*config.stamp_columns, *parts]
         raise DataError(
             f"{table.at(row, date)}: {table.frame[date].iloc[row]} is there for each value of "
             f"`{'` and `'.join(columns)}`, by its name a part of the time: `date: [{', '.join(parts)}]` joins them."
@@ -159,9 +160,9 @@ def _tell_of_long_table(
     counted = next((column for column in columns if counts_within(table, stamps.when, column)), None)
     if counted is not None:
         raise DataError(
-            f"{table.at(row, date)}: {table.frame[date].iloc[row]} is there for each value of `{counted}`, which counts "
-            f"within it: {_parts_of_a_time(table, config, counted)}; if it tells series apart, `id: {counted}` makes "
-            "each a series of its own."
+            f"{table.at(row, date)}: {table.frame[date].iloc[row]} is there for each value of `{counted}`, which "
+            f"counts within it: {_parts_of_a_time(table, config, counted)}; if it tells series apart, `id: {counted}` "
+            "makes each a series of its own."
         )
     name = columns[0] if len(columns) == 1 else f"[{', '.join(columns)}]"
     if config.on_duplicate == "error" or config.on_unordered == "error":

@@ -1,5 +1,5 @@
-"""Time stamps as people and programs write them, in the plainest spelling of the same: no accents, no ordinals, no other
-digits than 0 to 9, offsets for names of time zones, the beginning of a span for the span."""
+"""Time stamps as people and programs write them, in the plainest spelling of the same: no accents, no ordinals, no
+other digits than 0 to 9, offsets for names of time zones, the beginning of a span for the span."""
 
 import re
 import unicodedata
@@ -10,7 +10,7 @@ from mtl.data.timeline.words import ZONES
 LETTERS = str.maketrans({"ø": "o", "Ø": "O", "æ": "ae", "ß": "ss", "ı": "i", "年": "-", "月": "-", "日": "", "号": "",
                          "년": "-", "월": "-", "일": "", "時": ":", "时": ":", "시": ":", "\u2010": "-", "\u2011": "-",
                          "\u2012": "-", "\u2013": "-", "\u2212": "-"})  # fmt: skip
-"""Letters that Unicode takes apart in no other way, marks behind years, months, days and hours in East Asia, hyphens."""
+"""Letters that Unicode takes apart in no other way, marks of years, months, days and hours in East Asia, hyphens."""
 MINUTES = re.compile(r"(:[0-9]{1,2})(?:分|분) *(?:([0-9]{1,2})(?:秒|초))?")
 ORDINAL = re.compile(r"(?<=[0-9])(?:st|nd|rd|th|er|º|o|ª)(?=[ ,]|$)", re.IGNORECASE)
 HALF = re.compile(r"(?<![A-Za-z])([ap])\.? ?m\b\.?", re.IGNORECASE)
@@ -46,7 +46,7 @@ def _plain(cell: str) -> str:
     text = HALF.sub(r"\1m", text)
     text = PREPOSITION.sub("", POINT.sub("", text))
     text = HOUR.sub(":", CLOCK.sub("", text))
-    return ZONE.sub(_offset, text).strip()
+    return " ".join(ZONE.sub(_offset, text).split())
 
 
 def _offset(zone: re.Match[str]) -> str:

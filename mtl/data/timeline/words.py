@@ -4,8 +4,8 @@ All in small letters without accents, as `plain` leaves them.
 """
 
 LANGUAGES = "English, German, French, Spanish, Italian, Portuguese, Dutch, Danish, Norwegian and Swedish"
-"""Languages of the names, for messages. In others a name may stand for two months: lipiec is July in Polish, lipanj June
-in Croatian."""
+"""Languages of the names, for messages. In others a name may stand for two months: lipiec is July in Polish, lipanj
+June in Croatian."""
 MONTHS: tuple[tuple[str, ...], ...] = (
     ("jan", "january", "januar", "jaenner", "janner", "janv", "janvier", "ene", "enero", "gen", "gennaio", "janeiro",
      "januari"),
@@ -24,17 +24,21 @@ MONTHS: tuple[tuple[str, ...], ...] = (
 """Names of each month, January first."""
 MONTH_NUMBERS = {name: number for number, names in enumerate(MONTHS, 1) for name in names}
 WEEKDAYS = frozenset(
-    """
-    mon monday tue tues tuesday wed wednesday thu thur thurs thursday fri friday sat saturday sun sunday
-    mo montag di dienstag mi mittwoch do donnerstag fr freitag sa samstag sonnabend so sonntag
-    lun lundi mar mardi mer mercredi jeu jeudi ven vendredi sam samedi dim dimanche
-    lunes martes mie miercoles jue jueves vie viernes sab sabado dom domingo
-    lunedi martedi mercoledi gio giovedi venerdi sabato domenica
-    seg segunda ter terca qua quarta qui quinta sex sexta
-    ma maandag dinsdag wo woensdag donderdag vr vrijdag za zaterdag zo zondag
-    man mandag tir tirs tirsdag ons onsdag tor tors torsdag fredag lor lordag son sondag tis tisdag
-    """.split()
-)
+    (
+        "mon", "monday", "tue", "tues", "tuesday", "wed", "wednesday", "thu", "thur", "thurs", "thursday", "fri",
+        "friday", "sat", "saturday", "sun", "sunday",
+        "mo", "montag", "di", "dienstag", "mi", "mittwoch", "do", "donnerstag", "fr", "freitag", "sa", "samstag",
+        "sonnabend", "so", "sonntag",
+        "lun", "lundi", "mar", "mardi", "mer", "mercredi", "jeu", "jeudi", "ven", "vendredi", "sam", "samedi", "dim",
+        "dimanche",
+        "lunes", "martes", "mie", "miercoles", "jue", "jueves", "vie", "viernes", "sab", "sabado", "dom", "domingo",
+        "lunedi", "martedi", "mercoledi", "gio", "giovedi", "venerdi", "sabato", "domenica",
+        "seg", "segunda", "ter", "terca", "qua", "quarta", "qui", "quinta", "sex", "sexta",
+        "ma", "maandag", "dinsdag", "wo", "woensdag", "donderdag", "vr", "vrijdag", "za", "zaterdag", "zo", "zondag",
+        "man", "mandag", "tir", "tirs", "tirsdag", "ons", "onsdag", "tor", "tors", "torsdag", "fredag", "lor", "lordag",
+        "son", "sondag", "tis", "tisdag",
+    )
+)  # fmt: skip
 """Names of days of the week; some are names of months as well (mar. is Tuesday and March)."""
 OTHERS = {"am": "p", "pm": "p", "t": "T", "z": "Z", "utc": "Z", "gmt": "Z", "q": "q", "w": "W", "m": "M"}
 """Other words of stamps, with the letter that stands for them in a shape."""
