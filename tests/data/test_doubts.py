@@ -110,6 +110,9 @@ def test_blank_lines_between_rows_are_no_rows(tmp_path: Path) -> None:
     line = wrong[: wrong.index("soon")].count("\n") + 1
     with pytest.raises(DataError, match=rf"line {line}, column `v`: should be a number"):
         read(tmp_path, wrong)
+    short = text.replace(f"{STAMPS[150]},{NOISE[150]}", STAMPS[150])
+    notes = read(tmp_path, short, on_missing="interpolate").notes
+    assert any(f"1 rows have fewer cells than the 2 columns, the first in line {line}:" in note for note in notes)
 
 
 def test_a_footer_below_a_blank_line(tmp_path: Path) -> None:

@@ -65,11 +65,12 @@ def note_short_rows(table: Table) -> None:
     suspects = np.flatnonzero(table.frame.iloc[:, -1].isna().to_numpy())[:MOST_SHORT]
     if not len(suspects) or b'"' in file.data or not file.form.plain or b"\n" not in file.data:
         return
-    ends = _line_ends(file.data, file.body, int(suspects[-1]) + 1)
+    places = np.delete(np.arange(len(table.frame) + len(file.blank)), file.blank)[suspects]
+    ends = _line_ends(file.data, file.body, int(places[-1]) + 1)
     starts = np.concatenate([[file.body], ends + 1])
     short = []
-    for row in suspects:
-        line = file.data[starts[row] : ends[row] if row < len(ends) else len(file.data)].rstrip(b"\r")
+    for row, place in zip(suspects, places, strict=True):
+        line = file.data[starts[place] : ends[place] if place < len(ends) else len(file.data)].rstrip(b"\r")
         if len(cells(line, file.form)) < len(file.names):
             short.append(row)
     if short:
