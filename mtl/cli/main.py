@@ -58,8 +58,9 @@ def before_each() -> None:
 @app.command()
 def validate() -> None:
     """Check params.yaml; exit code 2 and one message when a value cannot be used."""
+    from mtl.cli.estimate.estimate import estimate
     from mtl.cli.plugin_checks import check_plugins
-    from mtl.cli.preflight import check_written_out, missing_files
+    from mtl.cli.preflight import DVC_FILE, check_written_out, missing_files
     from mtl.cli.sample_sizes import sizes_note
     from mtl.cli.study.search_space import tuning_note
     from mtl.config import load_config
@@ -75,6 +76,8 @@ def validate() -> None:
     }  # fmt: skip
     said = ", ".join(f"{count} {thing}{'' if count == 1 else 's'}" for thing, count in counts.items())
     print(f"params.yaml is fine: {said}.")
+    for sentence in estimate(config, root=ROOT) if (ROOT / DVC_FILE).exists() else ():
+        print(f"`mtl repro`: {sentence}.")
     for note in [*untried, *missing_files(config, ROOT), *tuning_note(config), sizes_note(config, ROOT)]:
         print(f"note: {note}.")
 

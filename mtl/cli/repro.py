@@ -20,6 +20,7 @@ import psutil
 
 from mtl import tracking
 from mtl.cli import preflight
+from mtl.cli.estimate.estimate import estimate
 from mtl.config import PARAMS, Config, load_config
 from mtl.errors import EXIT_CODE, speak_plainly
 from mtl.files import replace_text
@@ -62,6 +63,8 @@ def repro(targets: list[str], force: bool, root: Path = Path()) -> int:
     if config.tracking.enabled:
         tracking.resolve_uri(config, root)  # A wrong address is said now, not after hours.
     allow_without_git(root)
+    for sentence in estimate(config, targets, force, root):
+        print(f"{sentence[0].upper()}{sentence[1:]}.", flush=True)
     code = run_dvc(["repro", *(["--force"] if force else []), *targets], root)
     if code == 0 and (not targets or "evaluate" in targets):
         publish(config, began, root)

@@ -3,6 +3,7 @@ trains.
 """
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,21 @@ def _test_part(config: Config, name: str, root: Path) -> tuple[int, int]:
     kind = kind_named(meta.get("kind"))
     held = Held(task.source, kind, meta["columns"], meta["classes"], meta.get("numbers", []))
     return int(meta["splits"][0]["count"]["test"]), task.predicted(name, held)
+
+
+def sample_bytes(config: Config, tests: Mapping[str, Sequence[int]]) -> int:
+    """Bytes of both files, for all runs of the configuration.
+
+    Args:
+        config: the whole configuration.
+        tests: task → (samples of its test part, numbers predicted of each).
+    """
+    total = 0
+    for name, (samples, numbers) in tests.items():
+        runs = _runs(config, name)
+        total += samples * runs * LOSS_ROW
+        total += samples * (runs + 1) * (NUMBER * numbers + ROW) * config.evaluate.predictions
+    return total
 
 
 def _runs(config: Config, name: str) -> int:

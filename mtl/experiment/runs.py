@@ -88,7 +88,7 @@ def run(
         states = state_files(where, key, len(phases), config.base.state_seconds, out)
         trained: list[Trained] = []
         for phase, checkpoint in zip(phases, states, strict=True):
-            state, samples = _prepare(recipe, phase, model, data, plan, _reference(recipe, phase, root))
+            state, samples = prepare_phase(recipe, phase, model, data, plan, _reference(recipe, phase, root))
             heard, before = 0, len(trained) * config.train.epochs
             for record in fit(state, samples, _budget(config.train), checkpoint):
                 heard = _hear(state.fitted, heard, on_epoch)
@@ -107,7 +107,7 @@ def run(
     return folder
 
 
-def _prepare(
+def prepare_phase(
     recipe: Recipe, phase: Phase, model: MultiTaskModel, data: TaskSet, plan: JointPlan,
     reference: dict[str, float] | None,
 ) -> tuple[TrainingState, TrainingData]:  # fmt: skip
