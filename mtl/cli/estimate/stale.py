@@ -53,7 +53,7 @@ class Asked:
         )  # fmt: skip
 
     def answer(self) -> Stale:
-        """What it says; everything where it fails, as beside another DVC at work."""
+        """Stages that it names; everything where it fails, as beside another DVC at work."""
         try:
             output, _ = self.process.communicate(timeout=PATIENCE)
             content = json.loads(output)

@@ -1,4 +1,4 @@
-"""What the process that times networks tells the one that asked; imports no torch."""
+"""Messages of the process that times networks to the one that asked; imports no torch."""
 
 from dataclasses import asdict, dataclass
 from typing import Any

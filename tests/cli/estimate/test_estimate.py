@@ -1,4 +1,4 @@
-"""What is told before anything trains: which runs, how long, how many bytes."""
+"""Sentences that are told before anything trains: which runs, how long, how many bytes."""
 
 import contextlib
 import io
