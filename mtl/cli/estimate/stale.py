@@ -110,5 +110,5 @@ def _paths(stage: dict[str, Any], *keys: str) -> list[str]:
     return [KEY.sub("", entry if isinstance(entry, str) else next(iter(entry))) for entry in entries]
 
 
-def _meet(one: str, other: str) -> bool:
-    return one == other or one.startswith(f"{other}/") or other.startswith(f"{one}/")
+def _meet(path: str, other: str) -> bool:
+    return path == other or path.startswith(f"{other}/") or other.startswith(f"{path}/")
