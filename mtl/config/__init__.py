@@ -22,6 +22,7 @@ from mtl.config.sources import (
     Source,
     UeaSource,
 )
+from mtl.config.tabular import TabularEncoder
 from mtl.config.tasks import BinaryTask, ClassificationTask, ForecastTask, Task
 from mtl.config.training import (
     BaseConfig,
@@ -82,6 +83,7 @@ __all__ = [
     "PythonSource",
     "RegressionsSource",
     "RocketEncoder",
+    "TabularEncoder",
     "RowBorders",
     "SamplerConfig",
     "SensorsSource",

@@ -7,6 +7,7 @@ from pydantic import Field, JsonValue
 from mtl.config.common import TARGET_PATTERN, DropRate, PositiveInt, Problem
 from mtl.config.encoder_base import ClassificationHead, EncoderBase, wide
 from mtl.config.inputs import IMAGES, ROWS, WINDOWS, InputKind, Sample
+from mtl.config.tabular import TabularEncoder
 from mtl.config.window_encoders import LinearEncoder, RecurrentEncoder, RocketEncoder, TimeDartEncoder
 
 
@@ -104,7 +105,14 @@ class PythonEncoder(EncoderBase):
 
 
 EncoderConfig = Annotated[
-    TimeDartEncoder | LinearEncoder | RecurrentEncoder | RocketEncoder | MlpEncoder | CnnEncoder | PythonEncoder,
+    TimeDartEncoder
+    | LinearEncoder
+    | RecurrentEncoder
+    | RocketEncoder
+    | MlpEncoder
+    | CnnEncoder
+    | TabularEncoder
+    | PythonEncoder,
     Field(discriminator="kind"),
 ]
 

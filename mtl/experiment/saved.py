@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from mtl.data.loading.tasks import TaskSet
@@ -24,8 +25,24 @@ def build_network(recipe: Recipe, data: TaskSet) -> MultiTaskModel:
     """
     specs = [data.specs[name] for name in recipe.tasks]
     model = build_model(recipe.encoder, specs, recipe.seed, recipe.method.sharing)
+    fit_encoders(model, data)
     solve_linear_maps(model, data)
     return model
+
+
+def fit_encoders(model: MultiTaskModel, data: TaskSet) -> None:
+    """Fits the encoders to the training samples of every configured task; the same for every run of a seed."""
+    encoders = [encoder for encoder in model.trunk.encoders() if encoder.fits]
+    if not encoders:
+        return
+    sources = {spec.source for spec in model.tasks.values()}
+    pools = [pool for pool in data.pools["train"] if pool.source in sources]
+    samples = torch.cat([pool.samples.gather(torch.arange(len(pool)), 0)[0] for pool in pools])
+    if len(pools) > 1:  # a sample counts once, whichever of its tasks have a target
+        numbers = np.concatenate([pool.samples.numbers.numpy() for pool in pools])
+        samples = samples[torch.from_numpy(np.unique(numbers, return_index=True)[1])]
+    for encoder in encoders:
+        encoder.fit(samples)
 
 
 def saved_weights(recipe: Recipe, root: Path) -> Path:

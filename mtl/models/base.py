@@ -41,6 +41,19 @@ class Encoder(nn.Module, Heads):
             UserError: The encoder cannot take windows of that length.
         """
 
+    def fit(self, samples: Float[Tensor, "n *S"]) -> None:
+        """Fits to training samples what is not learnt in steps, before the first of these; nothing unless an encoder
+        says so.
+
+        Args:
+            samples: of the source of the tasks, as batches hold them.
+        """
+
+    @property
+    def fits(self) -> bool:
+        """`fit` has something to do."""
+        return False
+
     @abstractmethod
     def forward(self, x: Float[Tensor, "B C *S"], dropout: float | None = None) -> Features:
         """Encodes z-scored samples; `dropout` replaces the encoder's own rate, and none applies in eval mode."""

@@ -25,11 +25,12 @@ from mtl.config import (
     PythonEncoder,
     RecurrentEncoder,
     RocketEncoder,
+    TabularEncoder,
     TimeDartEncoder,
 )
 from mtl.config.common import Problem
 from mtl.config.encoder_checks import encoder_problem, objective_problem
-from mtl.config.inputs import WINDOWS, Sample
+from mtl.config.inputs import WINDOWS, RowLayout, Sample
 from mtl.config.sharing import (
     BranchedSharing,
     CrossStitchSharing,
@@ -54,6 +55,7 @@ from mtl.models.recurrent import Recurrent
 from mtl.models.rocket import Rocket
 from mtl.models.rows import OneHot, one_hot
 from mtl.models.sharing import BranchedTrunk, CrossStitchTrunk, HardTrunk, SeparateTrunk, Trunk
+from mtl.models.tabular import Tabular
 from mtl.models.timedart import TimeDart
 from mtl.tasks.base import TaskSpec
 
@@ -104,6 +106,9 @@ def build_encoder(config: EncoderConfig, samples: Sequence[Sample], seed: int, p
             case CnnEncoder():
                 ((channels, _, _),) = shapes
                 return Cnn(config, channels)
+            case TabularEncoder():
+                ((wide,),) = shapes
+                return Tabular(config, samples[0].layout or RowLayout(wide))
             case PythonEncoder():
                 return load_encoder(config, samples, pretraining)
             case _:

@@ -4,11 +4,13 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from mtl.config.inputs import RowLayout
 from mtl.results.content import Part
 from mtl.results.numbers import Number
 
 MAX_KERNEL_GROUPS = 10_000
 MAX_DEPTH = 1_000
+MAX_CODES = 1 << 16
 Whole = Annotated[int, Field(ge=1, le=2**31 - 1)]
 
 
@@ -40,7 +42,36 @@ class KernelFeatures(Part):
     groups: Annotated[list[KernelGroup], Field(min_length=1, max_length=MAX_KERNEL_GROUPS)]
 
 
-Features = Annotated[FlatFeatures | SummaryFeatures | KernelFeatures, Field(discriminator="kind")]
+class RowFeatures(Part):
+    """Base of features of rows of a table; what the numbers of a row mean is written down."""
+
+    numbers: Annotated[int, Field(ge=0, le=2**31 - 1)]
+    flags: list[Annotated[int, Field(ge=0, le=2**31 - 1)]]
+    """Places of the numbers that have a flag for being missing."""
+    codes: list[Annotated[int, Field(ge=2, le=2**31 - 1)]]
+    """Number of codes of each category."""
+
+    @property
+    def layout(self) -> RowLayout:
+        """Meaning of the numbers of a row."""
+        return RowLayout(self.numbers, tuple(self.flags), tuple(self.codes))
+
+
+class OneHotFeatures(RowFeatures):
+    """Numbers of a row, flags of missing ones, and a column for each category."""
+
+    kind: Literal["one_hot"] = "one_hot"
+
+
+class CellFeatures(RowFeatures):
+    """Numbers of a row that may be missing, and codes of its categories that may be."""
+
+    kind: Literal["cells"] = "cells"
+
+
+Features = Annotated[
+    FlatFeatures | SummaryFeatures | KernelFeatures | OneHotFeatures | CellFeatures, Field(discriminator="kind")
+]
 
 
 class ConstantFit(Part):
@@ -94,6 +125,10 @@ class TreesFit(Part):
     """Nodes of all trees."""
     depth: Annotated[int, Field(ge=1, le=MAX_DEPTH)]
     """Questions from a root to the deepest leaf, at least 1."""
+    sets: Annotated[int, Field(ge=0, le=2**31 - 1)] = Field(default=0, exclude_if=lambda sets: sets == 0)
+    """Nodes that ask for a category."""
+    codes: Annotated[int, Field(ge=0, le=MAX_CODES)] = Field(default=0, exclude_if=lambda codes: codes == 0)
+    """Codes of the category with the most of them that a node asks for."""
 
 
 SimpleFit = Annotated[

@@ -113,6 +113,8 @@ class Question:
     """One logit, that of class 1."""
     weights: tuple[float, ...] | None
     """Weight of each class."""
+    of_samples: Float[Tensor, " m"] | None = None
+    """Weight of each sample; None: all weigh the same."""
 
     @property
     def outputs(self) -> int:
@@ -122,6 +124,8 @@ class Question:
         """Mean cross-entropy, weighted by the classes."""
         logits = logits if self.places is None else logits[self.places]
         weights = None if self.weights is None else torch.tensor(self.weights, dtype=logits.dtype)
+        if self.of_samples is not None:
+            return self._weighted(logits, weights, self.of_samples.to(logits.dtype))
         if not self.single:
             return F.cross_entropy(logits, self.target, weight=weights)
         of_sample = None if weights is None else weights[self.target]
@@ -129,6 +133,17 @@ class Question:
             logits[:, 0], self.target.to(logits.dtype), weight=of_sample, reduction="sum"
         )
         return losses / (len(self.target) if of_sample is None else of_sample.sum())
+
+    def _weighted(self, logits: Tensor, weights: Tensor | None, of_samples: Tensor) -> Float[Tensor, ""]:
+        """The mean cross-entropy of weighted samples."""
+        if weights is not None:
+            of_samples = of_samples * weights[self.target]
+        if self.single:
+            wanted = self.target.to(logits.dtype)
+            losses = F.binary_cross_entropy_with_logits(logits[:, 0], wanted, reduction="none")
+        else:
+            losses = F.cross_entropy(logits, self.target, reduction="none")
+        return (losses * of_samples).sum() / of_samples.sum()
 
 
 def logistic_maps(features: Float[Tensor, "n P"], questions: list[Question]) -> Iterator[list[Map]]:

@@ -61,6 +61,10 @@ class Matrices:
             self._known[key] = torch.cat([what.module(few.batch(block).x) for block in blocks])
         return self._known[key]
 
+    def weights(self, task: str, split: Split, most: int) -> Float[Tensor, " n"] | None:
+        """Weights of the same samples; None: all weigh the same."""
+        return self.pool(task, split).at_most(most).weights
+
     def targets(self, task: str, split: Split, most: int) -> tuple[Tensor, Int[Tensor, " m"] | None]:
         """Targets of the task for the same samples, and the places of those that have one; None: all have."""
         target = self.pool(task, split).at_most(most).targets[task]

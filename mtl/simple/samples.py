@@ -4,20 +4,30 @@ n samples, P features, O outputs, k classes.
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from mtl.config.inputs import RowLayout
 from mtl.config.metrics import METRICS
 from mtl.config.simple import SimpleConfig, SimpleName
 from mtl.data.loading.tasks import TaskSet
 from mtl.models.simple.features import count_features
 from mtl.models.simple.kernels import draw_kernels
 from mtl.models.simple.scores import TreeScores
-from mtl.results.simple import FlatFeatures, LinearFit, SummaryFeatures, TreesFit
-from mtl.simple.boosting import CHOICES, affordable_rounds, first_rounds, fit_boosting, written_out
+from mtl.results.simple import (
+    CellFeatures,
+    Features,
+    FlatFeatures,
+    LinearFit,
+    OneHotFeatures,
+    SummaryFeatures,
+    TreesFit,
+)
+from mtl.simple.boosting import CHOICES, MOST_CODES, affordable_rounds, first_rounds, fit_boosting, written_out
 from mtl.simple.candidates import Candidate, make_network, spread_errors
 from mtl.simple.linear import Map, Question, Ridge, logistic_maps, temperature
 from mtl.simple.matrices import Described, Matrices, described
@@ -41,6 +51,8 @@ class Part:
 
     features: Float[Tensor, "m P"]
     target: Tensor
+    weights: Float[Tensor, " m"] | None
+    """Weights of the samples; None: all weigh the same."""
 
 
 class SampleModels:
@@ -62,11 +74,11 @@ class SampleModels:
     def candidates(self, spec: TaskSpec, form: LabelForm | NumberForm, skipped: dict[str, str]) -> Iterator[Candidate]:
         """The models that are tried; those that are not fitted, or on a part of the samples, are noted in `skipped`."""
         label = isinstance(form, LabelForm)
-        plain = self._plain(spec)
+        plain, cells = self._plain(spec), self._cells(spec)
         tried: list[tuple[SimpleName, Callable[[], Candidate | None]]] = [
             ("ridge", lambda: None if label else self._linear("ridge", spec, form, plain, skipped)),
             ("logistic", lambda: self._logistic_of(spec, form, plain, skipped) if label else None),
-            ("boosting", lambda: self._boosting(spec, form, plain, skipped)),
+            ("boosting", lambda: self._boosting(spec, form, cells, skipped)),
             ("kernels", lambda: self._kernels(spec, form, skipped)),
         ]
         for name, fit in tried:
@@ -75,8 +87,17 @@ class SampleModels:
                 yield candidate
 
     def _plain(self, spec: TaskSpec) -> Described:
-        """A summary of windows; of other samples their own numbers."""
-        features = SummaryFeatures() if spec.input.has_length else FlatFeatures()
+        """A summary of windows; of other samples their own numbers, with a column for each category of a row."""
+        features: Features = SummaryFeatures() if spec.input.has_length else FlatFeatures()
+        if spec.layout is not None and spec.layout.codes:
+            features = OneHotFeatures(**_plain_layout(spec.layout))
+        return self._known(spec, features.kind, lambda: described(features, spec.shape, {}))
+
+    def _cells(self, spec: TaskSpec) -> Described:
+        """The features of trees: rows of a table with what is missing, and codes of categories."""
+        if spec.layout is None:
+            return self._plain(spec)
+        features = CellFeatures(**_plain_layout(spec.layout))
         return self._known(spec, features.kind, lambda: described(features, spec.shape, {}))
 
     def _known(self, spec: TaskSpec, kind: str, make: Callable[[], Described]) -> Described:
@@ -90,7 +111,10 @@ class SampleModels:
         most = most if train else ALL
         features = self.matrices.of(spec.name, split, what, most)
         target, places = self.matrices.targets(spec.name, split, most)
-        return Part(features, target) if places is None else Part(features[places], target[places])
+        weights = self.matrices.weights(spec.name, split, most)
+        if places is None:
+            return Part(features, target, weights)
+        return Part(features[places], target[places], None if weights is None else weights[places])
 
     def _at_most(self, model: str, spec: TaskSpec, most: int, skipped: dict[str, str]) -> int:
         """Samples that a model is fitted on; says so where they are not all."""
@@ -107,6 +131,7 @@ class SampleModels:
         most = self._at_most(model, spec, min(MOST_SAMPLES, MOST_NUMBERS // width), skipped)
         train, val = self._part(spec, what, True, most), self._part(spec, what, False)
         targets, weights = _signs(form, train.target)
+        weights = _times(weights, train.weights)
         maps = self._ridge(model, spec, train, weights).maps(targets)
         if isinstance(form, LabelForm):
             question = _question(form, val.target, None)
@@ -156,7 +181,11 @@ class SampleModels:
                 other = self.data.specs[name].form
                 if isinstance(other, LabelForm) and name not in self._logistic:
                     target, places = self.matrices.targets(name, "train", most)
-                    questions[name] = _question(other, target if places is None else target[places], places)
+                    weights = self.matrices.weights(name, "train", most)
+                    if weights is not None and places is not None:
+                        weights = weights[places]
+                    chosen = target if places is None else target[places]
+                    questions[name] = replace(_question(other, chosen, places), of_samples=weights)
             features = self.matrices.of(spec.name, "train", what, most)
             self._logistic |= {name: [] for name in questions}
             for maps in logistic_maps(features, list(questions.values())):
@@ -207,11 +236,15 @@ class SampleModels:
         weights = None
         if isinstance(form, LabelForm) and form.weights is not None:
             weights = torch.tensor(form.weights, dtype=torch.float64)[train.target]
-        scores = written_out(fit_boosting(train.features, train.target, weights, rounds, self.threads), classes)
+        weights = _times(weights, train.weights)
+        categories, codes = _categories(what, skipped)
+        fitted = fit_boosting(train.features, train.target, weights, rounds, self.threads, categories)
+        scores = written_out(fitted, classes, categories, codes)
         chosen = self._best_rounds(spec, form, scores, val)
         kept = first_rounds(scores, chosen)
         fit = TreesFit(features=what.features, sums=kept.roots.shape[1], rounds=chosen, nodes=len(kept.value),
-                       depth=kept.depth)  # fmt: skip
+                       depth=kept.depth, sets=0 if kept.lefts is None else len(kept.lefts),
+                       codes=0 if kept.lefts is None else kept.lefts.shape[1])  # fmt: skip
         arrays = {f"scores.{name}": value for name, value in kept.state_dict().items()}
         about = f"{_on(what)}, {chosen} round{'' if chosen == 1 else 's'} of trees"
         return self._finished("boosting", about, spec, fit, arrays, val)
@@ -236,12 +269,40 @@ class SampleModels:
         return Candidate(model, about, fit, network, network.finished(numbers))
 
 
+def _plain_layout(layout: RowLayout) -> dict[str, Any]:
+    return {"numbers": layout.numbers, "flags": list(layout.flags), "codes": list(layout.codes)}
+
+
+def _categories(what: Described, skipped: dict[str, str]) -> tuple[list[int], int]:
+    """Places of the features that trees ask for categories, and the most codes that one of them has."""
+    if not isinstance(what.features, CellFeatures) or not what.features.codes:
+        return [], 0
+    first, codes = what.features.numbers, what.features.codes
+    few = [place for place, count in enumerate(codes) if count <= MOST_CODES]
+    if len(few) < len(codes):
+        many = len(codes) - len(few)
+        said = f"{many} column{'s' if many > 1 else ''} of more than {MOST_CODES} categories read as numbers"
+        skipped["boosting"] = f"{skipped['boosting']}; {said}" if "boosting" in skipped else said
+    return [first + place for place in few], max((codes[place] for place in few), default=0)
+
+
+def _times(first: Tensor | None, second: Tensor | None) -> Float[Tensor, " n"] | None:
+    """Product of weights; None stands for weights that are all 1."""
+    if first is None or second is None:
+        return first if second is None else second.double()
+    return first * second.double()
+
+
 def _on(what: Described) -> str:
     match what.features:
         case SummaryFeatures():
             return "on last rows, means, spreads and differences"
         case FlatFeatures():
             return "on the numbers of a sample"
+        case OneHotFeatures():
+            return "on numbers and a column for each category"
+        case CellFeatures():
+            return "on numbers and categories, with what is missing"
         case _:
             return "on shares of positive values and maxima"
 

@@ -13,15 +13,18 @@ from mtl.config import (
     PythonEncoder,
     RecurrentEncoder,
     RocketEncoder,
+    TabularEncoder,
     TimeDartEncoder,
 )
-from mtl.config.inputs import IMAGES
+from mtl.config.inputs import IMAGES, ROWS, RowLayout
 from mtl.tasks.base import TaskSpec
 from tests.helpers.specs import Kind, a_task
 
 LENGTH, CHANNELS = 32, 3
 IMAGE = (8, 10)
 """Rows and columns of the images."""
+ROW = RowLayout(4, (1,), (5, 3))
+"""Rows of a table: four numbers, one of which may be missing, and two categories."""
 
 PLUGIN = '''
 """A user's encoder: two rows a token, one linear layer."""
@@ -52,6 +55,10 @@ ENCODERS: dict[str, EncoderConfig] = {
     "recurrent": RecurrentEncoder(kind="recurrent", width=16, layers=2, dropout=0.0),
     "rocket": RocketEncoder(kind="rocket", kernels=8, dilations=[1, 2, 3], width=16),
     "mlp": MlpEncoder(kind="mlp", sizes=[24, 16]),
+    "tabular": TabularEncoder(kind="tabular", width=16, members=3, dropout=0.0),
+    "tabular-piecewise": TabularEncoder(
+        kind="tabular", numbers="piecewise", width=16, layers=1, members=1, dropout=0.0
+    ),
     "cnn": CnnEncoder(kind="cnn", widths=[8, 16], depth=2),
     "python": PythonEncoder(kind="python", target="mtl_test_pairs:Pairs", dropout=0.0, options={"width": 8}),
 }
@@ -62,8 +69,17 @@ def on_images(encoder: EncoderConfig) -> bool:
     return encoder.kind in ("mlp", "cnn")
 
 
+def on_rows(encoder: EncoderConfig) -> bool:
+    """True for an encoder that reads rows of a table instead of windows."""
+    return encoder.kind == "tabular"
+
+
 def inputs(encoder: EncoderConfig, n: int) -> Tensor:
     """n random samples of what the encoder reads."""
+    if on_rows(encoder):
+        codes = [torch.randint(0, count, (n, 1)).float() for count in ROW.codes]
+        flags = torch.randint(0, 2, (n, len(ROW.flags))).float()
+        return torch.cat([torch.randn(n, ROW.numbers), flags, *codes], dim=1)
     return torch.randn(n, CHANNELS, *(IMAGE if on_images(encoder) else (LENGTH,)))
 
 
@@ -87,11 +103,16 @@ def task(kind: Kind = "forecast", name: str = "task", **changes: object) -> Task
 
 def task_for(encoder: EncoderConfig, kind: Kind, name: str = "task", **changes: object) -> TaskSpec:
     """A task on what the encoder reads."""
-    image = {"input": IMAGES, "shape": (CHANNELS, *IMAGE)} if on_images(encoder) else {}
-    return task(kind, name, **{**image, **changes})
+    own: dict[str, object] = {}
+    if on_images(encoder):
+        own = {"input": IMAGES, "shape": (CHANNELS, *IMAGE)}
+    elif on_rows(encoder):
+        columns = [f"c{number}" for number in range(ROW.numbers + len(ROW.codes))]
+        own = {"input": ROWS, "shape": (ROW.width,), "columns": columns, "layout": ROW}
+    return task(kind, name, **{**own, **changes})
 
 
 def kinds(encoder: EncoderConfig) -> list[Kind]:
     """Kinds of task that can be learnt from the encoder's kind of input."""
     labels: list[Kind] = ["classification", "binary", "regression"]
-    return labels if on_images(encoder) else ["forecast", *labels]
+    return labels if on_images(encoder) or on_rows(encoder) else ["forecast", *labels]

@@ -14,10 +14,10 @@ from mtl.config import DenoiseObjective, EncoderConfig
 from mtl.models.build import build_model, build_pretrainer
 from mtl.models.transfer import hand_over
 from tests.helpers.specs import Kind
-from tests.models.cases import CHANNELS, ENCODERS, LENGTH, inputs, kinds, on_images, task, task_for
+from tests.models.cases import CHANNELS, ENCODERS, LENGTH, inputs, kinds, on_images, on_rows, task, task_for
 
 every_encoder = pytest.mark.parametrize("encoder", ENCODERS.values(), ids=ENCODERS.keys())
-of_windows = {name: encoder for name, encoder in ENCODERS.items() if not on_images(encoder)}
+of_windows = {name: encoder for name, encoder in ENCODERS.items() if not on_images(encoder) and not on_rows(encoder)}
 of_single_channels = {name: encoder for name, encoder in of_windows.items() if not encoder.joins_channels}
 every_encoder_of_single_channels = pytest.mark.parametrize(
     "encoder", of_single_channels.values(), ids=of_single_channels.keys()

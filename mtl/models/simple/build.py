@@ -76,7 +76,8 @@ def _body(fit: PersistenceFit | SeasonalFit | RidgeForecastFit | LinearFit | Tre
             sums = 1 if outputs == 2 else outputs
             if fit.sums != sums:
                 raise ValueError(f"`sums` should be {sums}, found {fit.sums}")
-            scores = TreeScores(sums, fit.rounds, fit.nodes, fit.depth, None if single else outputs)
+            classes = None if single else outputs
+            scores = TreeScores(sums, fit.rounds, fit.nodes, fit.depth, classes, fit.sets, fit.codes)
             return OnFeatures(build_features(fit.features, spec.shape), scores)
         case _:
             raise ValueError(f"a model of kind {fit.kind} does not predict {spec.name}")

@@ -12,8 +12,20 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from mtl.results.simple import Features, FlatFeatures, KernelFeatures, KernelGroup, SummaryFeatures
+from mtl.config.inputs import RowLayout
+from mtl.models.rows import OneHot
+from mtl.results.simple import (
+    CellFeatures,
+    Features,
+    FlatFeatures,
+    KernelFeatures,
+    KernelGroup,
+    OneHotFeatures,
+    SummaryFeatures,
+)
 
+FIRST_CODE = 2
+"""Code of the first category that training rows know."""
 LAST = 8
 """Rows at the end of a window that are features themselves."""
 FIRST_TAIL = 4
@@ -74,6 +86,25 @@ class Kernels(nn.Module):
         return torch.cat([*positive, *largest], dim=1)
 
 
+class Cells(nn.Module):
+    """Numbers of a row and codes of its categories, both NaN where they are missing; a category that training rows do
+    not know is missing too.
+
+    Args:
+        layout: meaning of the numbers of a row.
+    """
+
+    def __init__(self, layout: RowLayout) -> None:
+        super().__init__()
+        self.numbers, self.coded, self.flags = layout.numbers, layout.numbers + len(layout.flags), list(layout.flags)
+
+    def forward(self, x: Float[Tensor, "B W"]) -> Float[Tensor, "B P"]:
+        numbers, codes = x[:, : self.numbers].clone(), x[:, self.coded :]
+        gone = x[:, self.numbers : self.coded] > 0
+        numbers[:, self.flags] = numbers[:, self.flags].masked_fill(gone, torch.nan)
+        return torch.cat([numbers, codes.masked_fill(codes < FIRST_CODE, torch.nan)], dim=1)
+
+
 def count_features(features: Features, shape: tuple[int, ...]) -> int:
     """P of some features of samples of a shape."""
     match features:
@@ -83,6 +114,10 @@ def count_features(features: Features, shape: tuple[int, ...]) -> int:
             return shape[0] * (min(LAST, shape[1]) + 4 * len(Summary(shape[1]).tails))
         case KernelFeatures():
             return 2 * sum(group.count for group in features.groups)
+        case OneHotFeatures():
+            return features.layout.expanded
+        case CellFeatures():
+            return features.numbers + len(features.codes)
         case _:
             assert_never(features)
 
@@ -103,6 +138,12 @@ def build_features(features: Features, shape: tuple[int, ...]) -> nn.Module:
             if any(span >= shape[1] or 2 * padding > span for span, padding in spans):
                 raise ValueError(f"`groups` should hold kernels that fit into windows of {shape[1]} rows")
             return Kernels(features.groups, shape[0])
+        case OneHotFeatures() if shape == (features.layout.width,) and features.codes:
+            return OneHot(features.layout)
+        case CellFeatures() if shape == (features.layout.width,):
+            return Cells(features.layout)
+        case OneHotFeatures() | CellFeatures():
+            raise ValueError(f"features of kind {features.kind} should be those of rows of another width than {shape}.")
         case SummaryFeatures() | KernelFeatures():
             raise ValueError(f"features of kind {features.kind} should be those of windows, found samples of {shape}.")
         case _:

@@ -50,7 +50,8 @@ class OnFeatures(nn.Module):
 class TreeScores(nn.Module):
     """O sums over R rounds of a decision tree each, as tables of nodes; a leaf leads to itself.
 
-    At a node a sample goes left when its feature is at most the threshold, or is missing and the node sends those left.
+    At a node a sample goes left when its feature is at most the threshold, or is missing and the node sends those left;
+    at a node that asks for a category, when that is one of the node's set.
 
     Args:
         outputs: O.
@@ -59,10 +60,19 @@ class TreeScores(nn.Module):
         depth: questions from a root to the deepest leaf.
         classes: k of a label with a logit for each of its classes, whose trees add up to one sum where k is 2; None:
             one number a sample, [B].
+        sets: nodes that ask for a category.
+        codes: codes of the category with the most of them that a node asks for.
     """
 
-    def __init__(self, outputs: int, rounds: int, nodes: int, depth: int, classes: int | None) -> None:
+    def __init__(
+        self, outputs: int, rounds: int, nodes: int, depth: int, classes: int | None, sets: int = 0, codes: int = 0
+    ) -> None:
         super().__init__()
+        self.set_of: Int[Tensor, " N"] | None
+        self.lefts: Tensor | None
+        # Without categories the arrays are those of before there were any.
+        self.register_buffer("set_of", torch.full((nodes,), -1, dtype=torch.int32) if sets else None)
+        self.register_buffer("lefts", torch.zeros(sets, codes, dtype=torch.bool) if sets else None)
         self.depth, self.classes = depth, classes
         whole = {"roots": (rounds, outputs), "feature": (nodes,), "left": (nodes,), "right": (nodes,)}
         for name, shape in whole.items():
@@ -100,5 +110,9 @@ class TreeScores(nn.Module):
         for _ in range(self.depth):
             asked = values.gather(1, self.feature[node].long())
             left = (asked <= self.threshold[node]) | (asked.isnan() & self.missing_left[node])
+            if self.set_of is not None and self.lefts is not None:
+                place, code = self.set_of[node].long(), asked.nan_to_num().long().clamp(0, self.lefts.shape[1] - 1)
+                member = torch.where(asked.isnan(), left, self.lefts[place.clamp(min=0), code])
+                left = torch.where(place < 0, left, member)
             node = torch.where(left, self.left[node], self.right[node]).long()
         return torch.unflatten(self.value[node], 1, self.roots.shape)
