@@ -42,11 +42,11 @@ def _of_one_shape(encoder: EncoderConfig, samples: Sequence[Sample]) -> Problem 
     for number, sample in enumerate(samples):
         for other in samples[:number]:
             pairs = zip(sample.shape, other.shape, strict=False)
-            if (
-                sample.kind != other.kind
-                or sample.layout != other.layout
-                or any(a != b for a, b in pairs if a is not None and b is not None)
-            ):
+            if sample.layout != other.layout:
+                message = f"{encoder.kind} reads rows of the same columns and categories in a run, found others for "
+                ways = "mlp and python read a column for each category"
+                return "encoder.kind", f"{message}{other.whose} than for {sample.whose}; {ways}."
+            if sample.kind != other.kind or any(a != b for a, b in pairs if a is not None and b is not None):
                 words = [f"{unlike.kind.words(unlike.shape)} for {unlike.whose}" for unlike in (other, sample)]
                 message = f"{encoder.kind} takes {sample.kind.noun} of one shape in a run, found {' and '.join(words)}."
                 return "encoder.kind", message
