@@ -4,8 +4,11 @@ import codecs
 import io
 import sys
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+
+OptionValue = str | int | bool | list[str]
+"""Value of an option by which a table is read."""
 
 
 class UserError(Exception):
@@ -34,6 +37,27 @@ class SettingError(ConfigError):
 
 class DataError(UserError):
     """A data file that is missing or cannot be used."""
+
+
+class LayoutError(DataError):
+    """A table that is written otherwise than its options say.
+
+    Args:
+        message: of the error.
+        options: option of the reader → value under which it was tried to be read; empty where none is known for sure.
+    """
+
+    def __init__(self, message: str, options: Mapping[str, OptionValue]) -> None:
+        super().__init__(message, dict(options))  # All of them: errors travel between processes as their arguments.
+
+    @property
+    def options(self) -> dict[str, OptionValue]:
+        """Options that the message names, with their values."""
+        named: dict[str, OptionValue] = self.args[1]
+        return named
+
+    def __str__(self) -> str:
+        return str(self.args[0])
 
 
 EXIT_CODE = 2

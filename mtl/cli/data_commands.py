@@ -1,4 +1,4 @@
-"""`mtl data get|add|list`: raw data files and their manifests."""
+"""`mtl data get|add|inspect|list`: raw data files and their manifests."""
 
 from pathlib import Path
 from typing import Annotated
@@ -102,6 +102,24 @@ def _next_step(name: str, files: list[str], root: Path) -> str:
     if isinstance(path, str) and files and not any(place.startswith(path) for place in places):
         return f"Next: let `prepare.sources.{name}.path` name {places[0]}, found {path!r}; then run `mtl repro`."
     return "Next: `mtl repro`."
+
+
+@app.command()
+def inspect(
+    target: Annotated[str, typer.Argument(metavar="FILE|SOURCE", help="A table, or a source of params.yaml.")],
+    separator: Annotated[
+        str | None, typer.Option("--separator", help="What parts two cells, such as ';' or '\\t'; found out otherwise.")
+    ] = None,
+    option: Annotated[
+        list[str] | None, typer.Option("--option", help="An option of the reader, such as decimal=, or skip_rows=2.")
+    ] = None,
+    plain_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Show the types of a table's columns, why, and what to look at; then the section of params.yaml for it."""
+    with exit_on_user_error():
+        from mtl.cli.inspection import inspect as run
+
+        run(target, separator, option or [], plain_json, Path("."))
 
 
 @app.command("list")

@@ -8,8 +8,8 @@ from mtl.data.columns.cells import texts_of, written_cells
 from mtl.data.formats.table import Table
 from mtl.errors import DataError, shown
 
-TRUE = frozenset(("true", "t", "yes", "y", "on", "1", "1.0"))
-FALSE = frozenset(("false", "f", "no", "n", "off", "0", "0.0"))
+TRUE = frozenset(("true", "t", "yes", "y", "on", "1", "1.0", "ja", "wahr", "oui", "vrai", "sí", "si", "sim"))
+FALSE = frozenset(("false", "f", "no", "n", "off", "0", "0.0", "nein", "falsch", "non", "faux", "não"))
 
 
 def truth(text: str) -> float | None:

@@ -15,7 +15,7 @@ from mtl.data.formats.table import Table
 
 FEW = 10
 """Different texts that may stand among numbers for a missing value."""
-MOSTLY = 0.8
+MOSTLY = 0.6
 """Least share of the known rows that are numbers in a column of numbers with a few texts."""
 SAMPLE = 1000
 MEASURED = re.compile(r"([$€£¥₹]?) ?[+-]?[0-9][0-9.,]* ?([^\s0-9.,+-]{0,6})")

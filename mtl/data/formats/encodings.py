@@ -2,7 +2,7 @@
 
 import codecs
 
-from mtl.errors import DataError, shown
+from mtl.errors import DataError, LayoutError, shown
 
 MARKS = (
     (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"), (codecs.BOM_UTF8, "utf-8"),
@@ -27,14 +27,17 @@ def as_utf8(data: bytes, encoding: str, where: str, notes: list[str]) -> bytes:
     wide = marked if marked in ("utf-16", "utf-32") else _by_zeros(data)
     if wide is not None and not _fits(codec, wide, data):
         why = "its byte-order mark shows" if marked == wide else "the zero bytes between its characters show"
-        raise DataError(f"{where}: is {wide}, as {why}, not {encoding}: set `encoding: {wide}`.")
+        message = f"{where}: is {wide}, as {why}, not {encoding}: set `encoding: {wide}`."
+        raise LayoutError(message, {"encoding": wide})
     if wide is None and codec.startswith(("utf-16", "utf-32")) and data:
-        raise DataError(
+        raise LayoutError(
             f"{where}: is not {encoding}: it has neither a byte-order mark nor zero bytes between its characters: set "
-            f"`encoding: {_likely(data)}`."
+            f"`encoding: {_likely(data)}`.",
+            {"encoding": _likely(data)},
         )
     if marked == "utf-8" and codec not in ("utf-8", "utf-8-sig", "ascii"):
-        raise DataError(f"{where}: begins with the byte-order mark of UTF-8, found {encoding}: set `encoding: utf-8`.")
+        message = f"{where}: begins with the byte-order mark of UTF-8, found {encoding}: set `encoding: utf-8`."
+        raise LayoutError(message, {"encoding": "utf-8"})
     if codec in ("utf-8", "utf-8-sig", "ascii"):
         data = data.removeprefix(codecs.BOM_UTF8)
         if not data.isascii():
@@ -101,7 +104,7 @@ def _decode(data: bytes, codec: str, encoding: str, where: str) -> str:
     end = min((at for at in (data.find(b"\n", start), data.find(b"\r", start)) if at >= 0), default=len(data))
     begin, end = max(begin, start - 20), min(end, start + 20)
     remedy = _readings(data, data[begin:end])
-    raise DataError(f"{where}, line {line}: is not {encoding} ({reason}); {remedy}.")
+    raise LayoutError(f"{where}, line {line}: is not {encoding} ({reason}); {remedy}.", {"encoding": _likely(data)})
 
 
 def _readings(data: bytes, piece: bytes) -> str:

@@ -18,7 +18,7 @@ from mtl.data.formats.reading import check_count
 from mtl.data.formats.records import Form
 from mtl.data.formats.text_file import TextFile, column_names
 from mtl.data.formats.text_table import without_unnamed
-from mtl.errors import DataError, shown
+from mtl.errors import DataError, LayoutError, shown
 
 if TYPE_CHECKING:
     from openpyxl.workbook import Workbook
@@ -140,13 +140,15 @@ def _check_merged(sheet: "Worksheet", header: int, config: TableFile) -> None:
     for merged in sheet.merged_cells.ranges:
         if merged.max_row < header:
             continue
-        remedy = "split them, and write the value into each"
+        remedy, options = "split them, and write the value into each", {}
         if merged.min_row == header and config.columns is None:
             remedy = (
                 f"if they are a title above the names of the columns, set `skip_rows: {merged.max_row}`; otherwise "
                 "split them, and give each column a name"
             )
-        raise DataError(f"{config.path}, row {merged.min_row}: cells {merged.coord} are merged: {remedy}.")
+            options = {"skip_rows": merged.max_row}
+        message = f"{config.path}, row {merged.min_row}: cells {merged.coord} are merged: {remedy}."
+        raise LayoutError(message, options)
 
 
 def _note_hidden(sheet: "Worksheet", config: TableFile, notes: list[str]) -> None:
@@ -161,15 +163,15 @@ def _named(
     """Names of the columns, their units, and the place of the first row of data."""
     header = rows[first][:width]
     if _is_blank(header):
-        raise DataError(
-            f"{config.path}, row {first + 1}: should name the columns, found a blank row: set `skip_rows: {first + 1}`."
-        )
+        message = f"should name the columns, found a blank row: set `skip_rows: {first + 1}`."
+        raise LayoutError(f"{config.path}, row {first + 1}: {message}", {"skip_rows": first + 1})
     filled = sum(cell is not None for cell in header)
     if filled == 1 < width and any(sum(cell is not None for cell in row[:width]) == width for row in rows[first + 1 :]):
         below = next(at for at, row in enumerate(rows[first + 1 :], first + 1) if sum(c is not None for c in row) > 1)
-        raise DataError(
+        raise LayoutError(
             f"{config.path}, row {first + 1}: should name the {width} columns, found one cell, "
-            f"{shown(next(cell for cell in header if cell is not None))}: set `skip_rows: {below}` if it is a title."
+            f"{shown(next(cell for cell in header if cell is not None))}: set `skip_rows: {below}` if it is a title.",
+            {"skip_rows": below},
         )
     names = column_names([_name(cell) for cell in header], (first + 1, first + 1), config, notes)
     if not config.units_row:

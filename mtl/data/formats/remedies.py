@@ -4,6 +4,7 @@ import csv
 import json
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from itertools import islice, product
 
 import pandas as pd
@@ -11,6 +12,7 @@ import pandas as pd
 from mtl.config.table_file import WHITESPACE, TableFile
 from mtl.data.formats.records import Form, cells, lines_of, records
 from mtl.data.formats.text_file import COUNT_CELL, DATA_CELL
+from mtl.errors import OptionValue
 
 SEPARATORS = (",", ";", "\t", "|", ";;", ",,", "||", "::", ", ", ":", WHITESPACE)
 COMMENTS = (None, "#", "%", "!")
@@ -33,8 +35,22 @@ Layout = tuple[str, int, str | None]
 """Separator, lines to skip, comment."""
 
 
-def for_structure(data: bytes, config: TableFile) -> str:
-    """A sentence on the options that read the first lines as a table with the columns that the config names, or "".
+@dataclass(frozen=True)
+class Remedy:
+    """A sentence on options that read a file, and these options; "" and none where nothing helps."""
+
+    sentence: str = ""
+    options: dict[str, OptionValue] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return bool(self.sentence)
+
+
+NONE = Remedy()
+
+
+def for_structure(data: bytes, config: TableFile) -> Remedy:
+    """Options that read the first lines as a table with the columns that the config names.
 
     Args:
         data: the decoded text.
@@ -48,11 +64,12 @@ def for_structure(data: bytes, config: TableFile) -> str:
         _layout(sample, config, asked)
         or _commented_names(sample, config)
         or _one_name_short(sample, config)
-        or ("" if _width(sample, now, config, set()) is not None else _layout(sample, config, set()))
+        or (NONE if _width(sample, now, config, set()) is not None else _layout(sample, config, set()))
+        or (NONE if asked else _without_names(sample, config))
     )
 
 
-def _layout(sample: bytes, config: TableFile, asked: set[str]) -> str:
+def _layout(sample: bytes, config: TableFile, asked: set[str]) -> Remedy:
     """The layout of fewest changes under which the sample is a table with the columns that are asked for."""
     now = (config.separator, config.skip_rows, config.comment)
     for changes in (1, 2, 3):
@@ -65,16 +82,21 @@ def _layout(sample: bytes, config: TableFile, asked: set[str]) -> str:
         if fitting:
             # More columns tell a header from a title.
             _, width, layout = min(fitting, key=lambda fit: fit[:2])
-            settings = [
-                f"`{name}: {json.dumps(value)}`"
+            options: dict[str, OptionValue] = {
+                name: value
                 for name, value, old in zip(("separator", "skip_rows", "comment"), layout, now, strict=True)
-                if value != old
-            ]
+                if value is not None and value != old
+            }
             if _has_decimal_commas(sample, layout, config):
-                settings.append('`decimal: ","`')
-            listed = ", ".join(settings[:-1]) + " and " * (len(settings) > 1) + settings[-1]
-            return f" Its first lines are a table of {-width} columns with {listed}."
-    return ""
+                options["decimal"] = ","
+            return Remedy(f" Its first lines are a table of {-width} columns with {_listed(options)}.", options)
+    return NONE
+
+
+def _listed(options: dict[str, OptionValue]) -> str:
+    """The settings as they stand in params.yaml, in a sentence."""
+    settings = [f"`{name}: {json.dumps(value, ensure_ascii=False)}`" for name, value in options.items()]
+    return ", ".join(settings[:-1]) + " and " * (len(settings) > 1) + settings[-1]
 
 
 def _has_decimal_commas(sample: bytes, layout: Layout, config: TableFile) -> bool:
@@ -90,7 +112,7 @@ def _has_decimal_commas(sample: bytes, layout: Layout, config: TableFile) -> boo
     return bool(commas) and not thousands and not any(DECIMAL_POINT.fullmatch(cell) for cell in texts)
 
 
-def _one_name_short(sample: bytes, config: TableFile) -> str:
+def _one_name_short(sample: bytes, config: TableFile) -> Remedy:
     """The remedy where every row has one cell more than the header names, or where commas part numbers as well."""
     start = sum(len(line) for line in islice(lines_of(sample), config.skip_rows))
     for separator in dict.fromkeys([config.separator, *SEPARATORS]):
@@ -107,19 +129,18 @@ def _one_name_short(sample: bytes, config: TableFile) -> str:
         names = [name.strip() for name in rows[0]]
         if any(len(row) != len(names) + 1 for row in rows[1:]) or DATA_CELL.fullmatch(names[0]):
             continue
-        settings = [] if separator == config.separator else [f"`separator: {json.dumps(separator)}`"]
-        skip = config.skip_rows + sum(1 for _ in lines_of(sample[start : top[0].end]))
-        settings.append(f"`skip_rows: {skip}`")
+        options: dict[str, OptionValue] = {} if separator == config.separator else {"separator": separator}
+        options["skip_rows"] = config.skip_rows + sum(1 for _ in lines_of(sample[start : top[0].end]))
         if all(DAY.fullmatch(row[0]) and CLOCK.fullmatch(row[1]) for row in rows[1:]):
             told = "Day and time stand in two cells under one name"
-            settings += [f"`columns: {json.dumps(['day', 'time', *names[1:]])}`", '`date: ["day", "time"]`']
+            options |= {"columns": ["day", "time", *names[1:]], "date": ["day", "time"]}
         elif len({row[0] for row in rows[1:]}) == len(rows) - 1 and all(row[-1].strip() for row in rows[1:]):
             told = "Its rows have one cell more than the header has names, as where row names are written first"
-            settings.append(f"`columns: {json.dumps(['row', *names])}`")
+            options["columns"] = ["row", *names]
         else:
             continue
-        return f" {told}: {', '.join(settings[:-1])} and {settings[-1]} read them so."
-    return ""
+        return Remedy(f" {told}: {_listed(options)} read them so.", options)
+    return NONE
 
 
 def for_name(name: str, setting: str, frame: pd.DataFrame) -> str:
@@ -133,6 +154,7 @@ def for_name(name: str, setting: str, frame: pd.DataFrame) -> str:
     return ""
 
 
+<<<<<<< HEAD
 def for_dates(setting: str, frame: pd.DataFrame) -> str:
     """A sentence on the columns that hold dates or parts of them, where `date` names none of the file, or ""."""
     if setting != "date":
@@ -156,6 +178,9 @@ def _dated(cell: object) -> bool:
 
 
 def _commented_names(sample: bytes, config: TableFile) -> str:
+=======
+def _commented_names(sample: bytes, config: TableFile) -> Remedy:
+>>>>>>> 0e73f89 (feat(cli): mtl data inspect shows the types of a table's columns and the section that reads it)
     """The remedy where the names of the columns stand behind a sign of comments, as NumPy writes them."""
     asked = {name.strip() for names in config.roles.values() for name in names}
     lines = list(islice(lines_of(sample), MOST_SKIPPED))
@@ -170,13 +195,42 @@ def _commented_names(sample: bytes, config: TableFile) -> str:
         except csv.Error:
             continue
         if width == len(names) > 1 and all(names) and len(set(names)) == width and asked <= set(names):
-            settings = [] if separator == config.separator else [f"`separator: {json.dumps(separator)}`"]
-            settings += [f"`skip_rows: {number}`", f"`columns: {json.dumps(names, ensure_ascii=False)}`"]
-            return (
-                f" Line {number} names the columns behind a sign of comments: {', '.join(settings[:-1])} and "
-                f"{settings[-1]} read them so."
-            )
-    return ""
+            options: dict[str, OptionValue] = {} if separator == config.separator else {"separator": separator}
+            options |= {"skip_rows": number, "columns": names}
+            told = f" Line {number} names the columns behind a sign of comments: {_listed(options)} read them so."
+            return Remedy(told, options)
+    return NONE
+
+
+def _without_names(sample: bytes, config: TableFile) -> Remedy:
+    """The remedy where lines of data follow a title or the like, and no line names the columns."""
+    if config.columns is not None:
+        return NONE
+    for separator, skipped in product(dict.fromkeys([config.separator, *SEPARATORS]), range(MOST_SKIPPED)):
+        form = Form(separator, config.comment)
+        start = sum(len(line) for line in islice(lines_of(sample), skipped))
+        try:
+            rows = [cells(record.data, form) for record in records(sample, form, start)]
+        except (csv.Error, ValueError):
+            continue
+        while rows and not any(cell.strip() for cell in rows[-1]):
+            rows.pop()
+        width = len(rows[0]) if rows else 0
+        if len(rows) < 3 or width < 2 or any(len(row) != width for row in rows):
+            continue
+        if not any(_is_number(first) and _is_number(second) for first, second in zip(rows[0], rows[1], strict=True)):
+            continue
+        options: dict[str, OptionValue] = {} if separator == config.separator else {"separator": separator}
+        options |= {"skip_rows": skipped} if skipped != config.skip_rows else {}
+        options["columns"] = [f"c{number}" for number in range(1, width + 1)]
+        told = f" From line {skipped + 1} on, its lines are data without names: {_listed(options)} read them so."
+        return Remedy(told, options)
+    return NONE
+
+
+def _is_number(cell: str) -> bool:
+    text = cell.strip()
+    return bool(text) and (COUNT_CELL.fullmatch(text) is not None or DATA_CELL.fullmatch(text) is not None)
 
 
 def _layouts(config: TableFile) -> Iterable[Layout]:

@@ -10,7 +10,8 @@ from mtl.data.formats.cell_remedies import WAYS
 from mtl.data.formats.records import cells
 from mtl.data.formats.remedies import for_structure
 from mtl.data.formats.table import Table
-from mtl.errors import DataError, shown
+from mtl.data.formats.text_file import header_of_data
+from mtl.errors import LayoutError, shown
 
 COMMENTS = b"#%!"
 NEWLINE = 10
@@ -29,6 +30,7 @@ def check_rows(table: Table) -> None:
     if table.text is None or not len(table.frame):
         return
     _check_parting(table)
+    check_header(table)
     check_sheet_rows(table)
     _check_comments(table)
     for label in table.options.roles.get("labels", []):
@@ -38,6 +40,22 @@ def check_rows(table: Table) -> None:
                 f"{label}: its classes are numbers with decimal commas, such as {shown(str(names[0]))}; as a column of "
                 'numbers it would need `decimal: ","`.'
             )
+
+
+def check_header(table: Table) -> None:
+    """Raises a DataError where the names of the columns are a row of data: every one is a number over numbers, or is
+    among the cells below it."""
+    if table.options.columns is not None or len(table.frame) < 2:
+        return
+    names = [str(name) for name in table.frame.columns]
+    numbers = [name for name in names if any(way.number(name) is not None for way in WAYS)]
+    others = [name for name in names if name not in numbers]
+    if not numbers or not others:
+        return  # Names that are all words are names; those that are all numbers were looked at with the header.
+    over_numbers = all(pd.api.types.is_numeric_dtype(table.frame[name]) for name in numbers)
+    if over_numbers and all(bool((table.frame[name].astype(str).str.strip() == name).any()) for name in others):
+        line = table.text.header if table.text is not None else table.options.skip_rows + 1
+        raise header_of_data(names, line, table.options)
 
 
 def check_sheet_rows(table: Table) -> None:
@@ -52,8 +70,9 @@ def _check_parting(table: Table) -> None:
         return
     remedy = for_structure(table.text.data, table.options)
     if remedy:
-        raise DataError(
-            f"{table.at(0)}: should have several cells, found {shown(str(table.frame.iloc[0, 0]))}.{remedy}"
+        raise LayoutError(
+            f"{table.at(0)}: should have several cells, found {shown(str(table.frame.iloc[0, 0]))}.{remedy.sentence}",
+            remedy.options,
         )
 
 
@@ -111,9 +130,10 @@ def _check_units(table: Table) -> None:
         way.number(cell) is not None for cell in below for way in WAYS
     ):
         return
-    raise DataError(
+    raise LayoutError(
         f"{table.at(0)}: should be a row of data, found {shown(', '.join(words[:4]))}: if these are the units of the "
-        "columns, set `units_row: true`."
+        "columns, set `units_row: true`.",
+        {"units_row": True},
     )
 
 
@@ -132,10 +152,11 @@ def _check_comments(table: Table) -> None:
         if len(cells(line, file.form)) >= len(file.names):
             continue
         number = file.data.count(b"\n", 0, at + 1) + 1
-        raise DataError(
+        raise LayoutError(
             f"{table.path}, line {number}: should be a row of {len(file.names)} cells, found "
             f"{shown(line.decode('utf-8', errors='replace'))}: if it is a comment, set `comment: "
-            f"{json.dumps(chr(code))}`."
+            f"{json.dumps(chr(code))}`.",
+            {"comment": chr(code)},
         )
 
 
@@ -158,9 +179,10 @@ def _check_footer(table: Table) -> None:
     row = len(table.frame) - count
     if pd.isna(table.frame[stamps[0]].iloc[row]):
         return
-    raise DataError(
+    raise LayoutError(
         f"{table.at(row, stamps[0])}: should be a time stamp, found {shown(str(table.frame[stamps[0]].iloc[row]))}: if "
-        f"the file ends in a footer from here on, set `skip_footer: {count}`."
+        f"the file ends in a footer from here on, set `skip_footer: {count}`.",
+        {"skip_footer": count},
     )
 
 

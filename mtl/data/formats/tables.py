@@ -14,12 +14,17 @@ from mtl.data.formats.numbers import ask_about_points
 from mtl.data.formats.parquet_table import read_parquet
 from mtl.data.formats.reading import check_plain
 from mtl.data.formats.records import Lines
+<<<<<<< HEAD
 from mtl.data.formats.remedies import for_dates, for_name, for_structure
 from mtl.data.formats.row_remedies import check_rows, check_sheet_rows, note_short_rows
+=======
+from mtl.data.formats.remedies import for_name, for_structure
+from mtl.data.formats.row_remedies import check_header, check_rows, check_sheet_rows, note_short_rows
+>>>>>>> 0e73f89 (feat(cli): mtl data inspect shows the types of a table's columns and the section that reads it)
 from mtl.data.formats.table import Table
 from mtl.data.formats.text_file import open_text
 from mtl.data.formats.text_table import read_rows
-from mtl.errors import DataError
+from mtl.errors import DataError, LayoutError
 
 TEXT = (".csv", ".tsv", ".txt", ".dat", ".data", ".test")
 """Endings of files of delimited text, which may be packed with gzip; the UCI repository uses the last two."""
@@ -61,6 +66,7 @@ def read_table(config: TableFile, root: Path) -> Table:
         raise DataError(f"{config.path}: there are no rows below the header.")
     check_rows(table)
     if name.endswith(EXCEL):
+        check_header(table)
         check_sheet_rows(table)
     note_short_rows(table)
     ask_about_points(table)
@@ -83,7 +89,8 @@ def _from_text(path: Path, config: TableFile) -> Table:
     try:
         frame, lines = read_rows(file, config)
     except DataError as error:
-        raise DataError(f"{error}{for_structure(file.data, config)}") from None
+        remedy = for_structure(file.data, config)
+        raise LayoutError(f"{error}{remedy.sentence}", remedy.options) from None
     rows = np.arange(len(frame))
     return Table(config.path, frame, Lines(lines, rows), "line", config, file.units, file.notes, file)
 
@@ -98,8 +105,12 @@ def _check_roles(table: Table) -> None:
                 told = "".join(f" {note}" for note in table.notes)
                 remedy = (
                     for_name(name, setting, table.frame)
+<<<<<<< HEAD
                     or (told if table.text is None else for_structure(table.text.data, table.options))
                     or for_dates(setting, table.frame)
+=======
+                    or (told if table.text is None else for_structure(table.text.data, table.options).sentence)
+>>>>>>> 0e73f89 (feat(cli): mtl data inspect shows the types of a table's columns and the section that reads it)
                 )  # fmt: skip
                 raise DataError(
                     f"{table.path}: there is no column `{name}`; found: {', '.join(table.frame.columns)}. `{setting}` "

@@ -10,7 +10,7 @@ from mtl.config.table_file import TableFile
 from mtl.data.formats.encodings import as_utf8
 from mtl.data.formats.packing import text_bytes
 from mtl.data.formats.records import Form, cells, lines_of, records
-from mtl.errors import DataError, shown
+from mtl.errors import DataError, LayoutError, shown
 
 EXCEL = re.compile(rb'"?sep=([^\r\n])"?\s*$', re.IGNORECASE)
 """First line by which Excel is told a file's separator."""
@@ -84,9 +84,8 @@ def layout(data: bytes, config: TableFile, notes: list[str]) -> TextFile:
         top = list(islice(records(data, form, start, line), 1 + config.units_row))
         if not top or not top[0].data.strip():
             number = top[0].line if top else line
-            raise DataError(
-                f"{where}, line {number}: should name the columns, found a blank line: set `skip_rows: {number}`."
-            )
+            message = f"{where}, line {number}: should name the columns, found a blank line: set `skip_rows: {number}`."
+            raise LayoutError(message, {"skip_rows": number})
         header = top[0]
         # Lines inside a quoted cell count as well.
         last = line + sum(1 for _ in lines_of(data[start : header.end])) - 1
@@ -151,9 +150,10 @@ def column_names(raw: list[str], lines: tuple[int, int], config: TableFile, note
     twice = [name for name in names if name and names.count(name) > 1]
     if twice:
         apart = [name + f"_{names[:at].count(name) + 1}" * (name in names[:at]) for at, name in enumerate(names)]
-        raise DataError(
+        raise LayoutError(
             f"{config.path}, line {line}: column `{twice[0]}` is there more than once: rename one, or set `skip_rows: "
-            f"{last}` and names that differ, `columns: {_yaml(apart)}`."
+            f"{last}` and names that differ, `columns: {_yaml(apart)}`.",
+            {"skip_rows": last, "columns": apart},
         )
     return [name or ("" if at == names.index("") else f"{UNNAMED}{at}") for at, name in enumerate(names)]
 
@@ -167,12 +167,25 @@ def _check_names(names: list[str], line: int, last: int, config: TableFile) -> N
     steps = {after - before for before, after in pairwise(counts)}
     if not data and (steps <= {1} or {name for names in config.roles.values() for name in names} & set(names)):
         return  # 0, 1, 2, … or years: names that pandas gives, or columns of a wide table.
-    columns = f"`columns: [{', '.join(f'c{number}' for number in range(1, len(names) + 1))}]`"
     several = len(set(names)) == len(names)
     kept = "" if data or not several else f"; or, if these are names, `skip_rows: {last}` and `columns: {_yaml(names)}`"
-    raise DataError(
+    raise header_of_data(names, line, config, kept)
+
+
+def header_of_data(names: list[str], line: int, config: TableFile, more: str = "") -> LayoutError:
+    """Error on a line of data where the names of the columns should stand.
+
+    Args:
+        names: its cells.
+        line: its number.
+        config: options of the file.
+        more: end of the message.
+    """
+    numbered = [f"c{number}" for number in range(1, len(names) + 1)]
+    return LayoutError(
         f"{config.path}, line {line}: should name the columns, found data ({shown(', '.join(names[:4]))}): set "
-        f"{columns} with names of your choice{kept}."
+        f"`columns: [{', '.join(numbered)}]` with names of your choice{more}.",
+        {"columns": numbered},
     )
 
 

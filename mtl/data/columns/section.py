@@ -1,0 +1,69 @@
+"""A section of params.yaml for a table that was looked at: its path, the options that it needs, its columns' types."""
+
+import json
+import re
+from collections.abc import Mapping
+from textwrap import wrap
+
+from mtl.config.table_source import LATER
+from mtl.data.columns.facts import ColumnFacts
+from mtl.errors import OptionValue
+
+PLAIN = re.compile(r"[A-Za-z_][\w ()%/.+-]*")
+WORDS = frozenset(("y", "n", "yes", "no", "true", "false", "on", "off", "null"))
+"""Words that YAML takes for truth values or for nothing."""
+WIDTH = 120
+
+
+def source_name(stem: str) -> str:
+    """A name for the source of a file: small letters, digits and underscores, the first a letter."""
+    name = re.sub(r"[^a-z0-9]+", "_", stem.lower()).strip("_")
+    return name if re.match(r"[a-z]", name) else f"table_{name}".strip("_")
+
+
+def table_section(name: str, path: str, options: Mapping[str, OptionValue], facts: list[ColumnFacts]) -> str:
+    """The section, as it may stand in params.yaml; a column that cannot be an input stands in a comment.
+
+    Args:
+        name: of the source.
+        path: of its file, relative to the project's folder.
+        options: of the reader that differ from the defaults.
+        facts: on each column.
+    """
+    lines = ["prepare:", "  sources:", f"    {name}:", "      kind: table", f"      path: {yaml_value(path)}"]
+    lines += [f"      {option}: {yaml_value(value)}" for option, value in options.items()]
+    inputs = [fact for fact in facts if is_input(fact)]
+    if inputs:
+        lines.append("      inputs:")
+        lines += [f"        {yaml_value(fact.name)}: {fact.kind}" for fact in inputs]
+    for fact in facts:
+        if not is_input(fact):
+            lines += _comment(f"{yaml_value(fact.name)} is left out: {_reason(fact)}")
+    for fact in inputs:
+        if fact.group:
+            column = yaml_value(fact.name)
+            lines += _comment(f"Rows of one {column} stay together with `split: {{kind: group, column: {column}}}`.")
+    return "\n".join(lines) + "\n"
+
+
+def is_input(fact: ColumnFacts) -> bool:
+    """True for a column that can be an input as the options are."""
+    return fact.kind != "ignore" and fact.kind not in LATER and fact.problem is None
+
+
+def yaml_value(value: OptionValue) -> str:
+    """A value as it may stand in params.yaml, in a line."""
+    if isinstance(value, str) and PLAIN.fullmatch(value) and value.lower() not in WORDS and value == value.strip():
+        return value
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _reason(fact: ColumnFacts) -> str:
+    if fact.problem is not None:
+        return fact.problem
+    return f"{fact.kind}, which no network reads yet ({fact.why})" if fact.kind in LATER else fact.why
+
+
+def _comment(text: str) -> list[str]:
+    plain = "".join(letter if letter.isprintable() else " " for letter in text)
+    return wrap(plain, WIDTH, initial_indent="      # ", subsequent_indent="      #   ", break_on_hyphens=False)
