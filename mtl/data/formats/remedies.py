@@ -154,7 +154,6 @@ def for_name(name: str, setting: str, frame: pd.DataFrame) -> str:
     return ""
 
 
-<<<<<<< HEAD
 def for_dates(setting: str, frame: pd.DataFrame) -> str:
     """A sentence on the columns that hold dates or parts of them, where `date` names none of the file, or ""."""
     if setting != "date":
@@ -177,10 +176,7 @@ def _dated(cell: object) -> bool:
     return isinstance(cell, pd.Timestamp) or DAY.match(str(cell)) is not None
 
 
-def _commented_names(sample: bytes, config: TableFile) -> str:
-=======
 def _commented_names(sample: bytes, config: TableFile) -> Remedy:
->>>>>>> 0e73f89 (feat(cli): mtl data inspect shows the types of a table's columns and the section that reads it)
     """The remedy where the names of the columns stand behind a sign of comments, as NumPy writes them."""
     asked = {name.strip() for names in config.roles.values() for name in names}
     lines = list(islice(lines_of(sample), MOST_SKIPPED))

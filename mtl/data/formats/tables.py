@@ -14,13 +14,8 @@ from mtl.data.formats.numbers import ask_about_points
 from mtl.data.formats.parquet_table import read_parquet
 from mtl.data.formats.reading import check_plain
 from mtl.data.formats.records import Lines
-<<<<<<< HEAD
 from mtl.data.formats.remedies import for_dates, for_name, for_structure
-from mtl.data.formats.row_remedies import check_rows, check_sheet_rows, note_short_rows
-=======
-from mtl.data.formats.remedies import for_name, for_structure
 from mtl.data.formats.row_remedies import check_header, check_rows, check_sheet_rows, note_short_rows
->>>>>>> 0e73f89 (feat(cli): mtl data inspect shows the types of a table's columns and the section that reads it)
 from mtl.data.formats.table import Table
 from mtl.data.formats.text_file import open_text
 from mtl.data.formats.text_table import read_rows
@@ -105,12 +100,8 @@ def _check_roles(table: Table) -> None:
                 told = "".join(f" {note}" for note in table.notes)
                 remedy = (
                     for_name(name, setting, table.frame)
-<<<<<<< HEAD
-                    or (told if table.text is None else for_structure(table.text.data, table.options))
-                    or for_dates(setting, table.frame)
-=======
                     or (told if table.text is None else for_structure(table.text.data, table.options).sentence)
->>>>>>> 0e73f89 (feat(cli): mtl data inspect shows the types of a table's columns and the section that reads it)
+                    or for_dates(setting, table.frame)
                 )  # fmt: skip
                 raise DataError(
                     f"{table.path}: there is no column `{name}`; found: {', '.join(table.frame.columns)}. `{setting}` "
