@@ -1,4 +1,4 @@
-"""Section of the encoder of rows of a table."""
+"""Section of the encoder of the rows of a table."""
 
 from typing import Annotated, ClassVar, Literal
 

@@ -1,4 +1,4 @@
-"""Runs, time and bytes that `mtl repro` will take, as sentences told before anything trains."""
+"""Runs, time and bytes that `mtl repro` will take, as sentences that are told before anything trains."""
 
 import json
 import math

@@ -1,4 +1,4 @@
-"""Messages of the process that times networks to the one that asked; imports no torch."""
+"""Messages of the process that times networks to the one that asked; it imports no torch."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
