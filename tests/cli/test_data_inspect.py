@@ -164,6 +164,16 @@ def test_a_source_is_shown_as_it_is_configured(tmp_path: Path, monkeypatch: pyte
     assert "gone.csv is missing" in inspect("gone.csv", code=2)
 
 
+def test_columns_that_cannot_be_read_are_ignored_and_told(tmp_path: Path) -> None:
+    lines = (f"{row / 7},0{1 + row % 9}/0{1 + row % 8}/2020,a sentence of several words that is cell {row}\n"
+             for row in range(ROWS))  # fmt: skip
+    (tmp_path / "t.csv").write_text("x,day,note\n" + "".join(lines))
+    output = inspect(tmp_path / "t.csv")
+    assert read_pasted(output, tmp_path / "t.csv") == {"x": "number"}
+    assert section(output)["ignore"] == ["day", "note"]
+    assert "# day is left out: " in output and "`date_format` should name it" in " ".join(output.split())
+
+
 def test_rows_of_one_person_are_told_to_belong_together(tmp_path: Path) -> None:
     text = "subject#,x\n" + "".join(f"{row % 5},{row / 7}\n" for row in range(ROWS))
     (tmp_path / "t.csv").write_text(text)

@@ -36,6 +36,9 @@ def table_section(name: str, path: str, options: Mapping[str, OptionValue], fact
     if inputs:
         lines.append("      inputs:")
         lines += [f"        {yaml_value(fact.name)}: {fact.kind}" for fact in inputs]
+    unread = [fact.name for fact in facts if fact.kind in LATER or fact.problem is not None]
+    if unread:
+        lines.append(f"      ignore: {json.dumps(unread, ensure_ascii=False)}")
     for fact in facts:
         if not is_input(fact):
             lines += _comment(f"{yaml_value(fact.name)} is left out: {_reason(fact)}")

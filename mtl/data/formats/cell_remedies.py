@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from mtl.config.table_file import MISSING_NUMBERS, WHITESPACE
+from mtl.config.table_source import TableSource
 from mtl.data.formats.marks import Marks
 from mtl.data.formats.table import Table
 from mtl.data.formats.text_table import raw_rows
@@ -87,6 +88,8 @@ def _censored(texts: Sequence[str]) -> str:
 
 def _words(table: Table, column: str, texts: Sequence[str]) -> str:
     """The remedy of last resort: what the column may be instead of one of numbers."""
+    if isinstance(table.options, TableSource):
+        return f": empty the cell, or {_as_names(table, column)}; `ignore` leaves the column out."
     small = {text.strip().lower() for text in texts}
     if len(small) == 2 and any(small == {*pair} for pair in PAIRS):
         return ": write 1 and 0 for these, or name the column in `labels` if it is to be predicted."
@@ -186,6 +189,13 @@ def _missing(table: Table, cells: pd.Series, wrong: np.ndarray, texts: Sequence[
     names = json.dumps([*(table.options.missing or []), *(text.strip() for text in texts)], ensure_ascii=False)
     what = shown(texts[0]) if len(texts) == 1 else f"each of {', '.join(map(shown, texts))}"
     return (
-        f": empty the cell, or name the column in `labels` if it holds classes; if {what} stands for a missing value, "
-        f"set `missing: {names}`."
+        f": empty the cell, or {_as_names(table, str(cells.name))}; if {what} stands for a missing value, set "
+        f"`missing: {names}`."
     )
+
+
+def _as_names(table: Table, column: str) -> str:
+    """The setting that makes a column one of names, as a clause."""
+    if isinstance(table.options, TableSource):
+        return f"set `types: {{{json.dumps(column, ensure_ascii=False)}: category}}` if the column holds names"
+    return "name the column in `labels` if it holds classes"
