@@ -121,6 +121,7 @@ def test_a_damaged_lock_file_is_set_aside_and_nothing_runs_again(
     same(place, made)
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize("torn", ["dvc.lock", "rwlock"])
 def test_a_kill_in_the_middle_of_writing(torn: str, place: Path, made: Path) -> None:
     """By hand it leaves half a file; the next `mtl repro` goes on, and its own kill leaves a whole dvc.lock."""

@@ -23,6 +23,7 @@ from tests.e2e.project import SEEDS, Project, settings
 EPOCHS = 80
 
 pytestmark = [
+    pytest.mark.processes,
     pytest.mark.thorough,
     pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends workers with their parent"),
 ]

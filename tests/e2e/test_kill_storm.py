@@ -15,6 +15,7 @@ from tests.e2e.killing import alive, family, until
 from tests.e2e.project import SEEDS, Project, settings
 
 pytestmark = [
+    pytest.mark.processes,
     pytest.mark.thorough,
     pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends workers with their parent at once"),
 ]

@@ -96,6 +96,7 @@ def test_settings_that_change_a_result_start_over_and_others_go_on(root: Path) -
     assert len(list_states(root)) == 2
 
 
+@pytest.mark.processes
 def test_a_run_that_another_process_computes_is_refused(root: Path) -> None:
     code = (
         "import sys; from pathlib import Path; from mtl.experiment.states import held; from mtl.paths import RunPath\n"

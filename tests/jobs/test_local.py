@@ -12,6 +12,8 @@ from mtl.jobs.local import Job, run_jobs
 from mtl.paths import RunPath
 from tests.helpers.records import epoch_json, history_json
 
+pytestmark = pytest.mark.processes
+
 
 class Slow(int):
     """A number that takes its time on the way from a worker to its parent."""

@@ -27,6 +27,8 @@ from tests.experiment.conftest import PRETRAINED, configure
 from tests.helpers.problems import waves
 from tests.helpers.team import CPU, together
 
+pytestmark = pytest.mark.processes
+
 PROJECT = Path(__file__).resolve().parents[2]
 SEED = 3
 STAGE = ("-m", "mtl.stages.pretrain")

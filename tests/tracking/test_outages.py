@@ -188,11 +188,13 @@ def storm(kills: int, tmp_path: Path) -> None:
     server.kill()
 
 
+@pytest.mark.processes
 @pytest.mark.thorough
 def test_a_server_that_is_killed_and_started_again(tmp_path: Path) -> None:
     storm(1, tmp_path)
 
 
+@pytest.mark.processes
 @pytest.mark.slow
 def test_a_server_that_is_killed_again_and_again(tmp_path: Path) -> None:
     storm(12, tmp_path)

@@ -32,6 +32,8 @@ from pathlib import Path
 import psutil
 from mtl.paths import RunPath
 from mtl.tracking import publish_stage
+
+pytestmark = pytest.mark.processes
 stage, name, start, seed = sys.argv[2:]
 publish_stage(stage, [RunPath(stage, name or None, start or None, int(seed)).folder], Path(sys.argv[1]))
 print("mlflow" in sys.modules, psutil.Process().net_connections())

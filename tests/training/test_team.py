@@ -30,6 +30,8 @@ from mtl.training.team import ALONE, LostProcessError, Team
 from tests.helpers.problems import ENCODER, stored, waves
 from tests.helpers.team import CPU, together
 
+pytestmark = pytest.mark.processes
+
 DENOISE, DIFFUSION = DenoiseObjective(kind="denoise"), DiffusionObjective(kind="diffusion", steps=20)
 LINEAR = LinearEncoder(kind="linear", input_len=12, width=16, dropout=0.2, resize="left_pad")
 GRADIENTS = 1e-6

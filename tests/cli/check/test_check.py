@@ -210,6 +210,7 @@ def test_a_second_run_that_fails_is_no_result(ran: Place) -> None:
     assert ran.left() == []
 
 
+@pytest.mark.processes
 @pytest.mark.thorough
 def test_ctrl_c_ends_the_second_run_and_clears_up(ran: Place) -> None:
     environment = ran.environment(**ran.beside(), THEN="__import__('time').sleep(600)")

@@ -32,6 +32,8 @@ from tests.cli.study.conftest import QUICK, config_of
 from tests.cli.study.dask_cluster import DaskCluster, free_port
 from tests.helpers.postgres import Postgres
 
+pytestmark = pytest.mark.processes
+
 
 @pytest.fixture
 def dask(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaskCluster]:

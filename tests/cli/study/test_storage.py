@@ -84,6 +84,7 @@ def test_a_file_that_was_cut_off_or_overwritten_tells_how_to_save_its_trials(tmp
     Store(None, tmp_path).close()
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize("kind", ["sqlite", pytest.param("postgresql", marks=pytest.mark.thorough)])
 def test_kills_and_an_interrupt_lose_and_repeat_no_trial(root: Path, kind: str, request: pytest.FixtureRequest) -> None:
     url = request.getfixturevalue("postgres").url if kind == "postgresql" else None
@@ -121,6 +122,7 @@ def test_kills_and_an_interrupt_lose_and_repeat_no_trial(root: Path, kind: str, 
     store.close()
 
 
+@pytest.mark.processes
 def test_a_trial_of_another_machine_is_taken_when_its_worker_is_silent(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -169,6 +171,7 @@ def test_a_server_that_restarts_in_the_middle_is_waited_for(root: Path, postgres
     store.close()
 
 
+@pytest.mark.processes
 def test_whose_turn_was_cut_off_lets_its_trial_wait(
     root: Path, postgres: Postgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -82,6 +82,7 @@ def test_every_arm_gets_the_same_number_of_trials(root: Path) -> None:
         assert path.read_bytes() == (ours / path.name).read_bytes(), path.name
 
 
+@pytest.mark.processes
 def test_a_worker_that_is_killed_loses_nothing(root: Path) -> None:
     """Its trial goes on from its checkpoint with the same values, and the study is that of an undisturbed worker."""
     config = config_of(train=QUICK | {"epochs": 4})
@@ -106,6 +107,7 @@ def test_a_worker_that_is_killed_loses_nothing(root: Path) -> None:
     assert all(torch.equal(weights[name], expected[name]) for name in expected)
 
 
+@pytest.mark.processes
 def test_a_worker_killed_between_drawing_and_taking_loses_nothing(root: Path) -> None:
     plan, store = planned(root, config_of(), 1)
     with pytest.warns(UserWarning, match="Heartbeat"):
@@ -114,6 +116,7 @@ def test_a_worker_killed_between_drawing_and_taking_loses_nothing(root: Path) ->
     assert [state_of(trial) for trial in trials_of(plan, store, "joint")] == ["lost", "complete"]
 
 
+@pytest.mark.processes
 def test_a_trial_that_always_loses_its_worker_is_given_up(root: Path) -> None:
     plan, store = planned(root, config_of(), 2)
     store.close()
