@@ -1,12 +1,16 @@
 """Tools about the project: lowest versions, and mutants."""
 
+from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from tests.tools.each_mutant import in_order
 from tests.tools.lowest import lowest
-from tests.tools.mutants import draw
-from tests.tools.mutations import mutants
+from tests.tools.mutants import draw, drawn_before
+from tests.tools.mutations import mutants, with_switches
 
 SOURCE = '''"""é before the places: they are counted in bytes."""
 def f(x: "int | None", mask, other):
@@ -16,6 +20,13 @@ def f(x: "int | None", mask, other):
                        other)
     return kept & -other
 '''
+NUMBERS = """
+def f(x, y):
+    if x + 1 <= y - (
+        2 - y):
+        return -y + x
+    return [x, y, x - y][1 if x & y else 0]
+"""
 
 
 def test_lowest_versions_of_what_users_install() -> None:
@@ -58,6 +69,45 @@ def test_every_mutant_of_a_small_file(tmp_path: Path) -> None:
         differing = [number for number, pair in enumerate(zip(changed, SOURCE.splitlines(), strict=True), 1)
                      if pair[0] != pair[1]]  # fmt: skip
         assert set(differing) <= set(range(mutant.line, mutant.end_line + 1)) and mutant.line in differing
+
+
+def test_switches_put_one_mutant_in_place_and_leave_every_line_where_it_was(tmp_path: Path) -> None:
+    """Also where one lies within another: every subset of the mutants is a file, each of which is switched on alone."""
+    (tmp_path / "small.py").write_text(NUMBERS, encoding="utf-8")
+    source = NUMBERS.encode()
+    numbered = dict(enumerate(mutants(tmp_path, "small.py"), 1))
+    switched = with_switches(source, numbered)
+    assert len(switched.splitlines()) == len(source.splitlines())
+    for number, changed in {0: source, **{n: mutant.apply(source) for n, mutant in numbered.items()}}.items():
+        code = switched.decode().replace('__import__("mtl")._switched_on(', f"({number}).__eq__(")
+        assert _values(code) == _values(changed.decode()), numbered.get(number)
+    assert len({_values(mutant.apply(source).decode()) for mutant in numbered.values()} - {_values(NUMBERS)}) > 3
+
+
+def _values(source: str) -> tuple[int, ...]:
+    names: dict[str, Callable[[int, int], int]] = {}
+    exec(source, names)
+    return tuple(names["f"](x, y) for x in range(-2, 5) for y in (-1, 1, 2))
+
+
+def test_mutants_of_an_earlier_draw_are_found_where_lines_have_moved(tmp_path: Path) -> None:
+    (tmp_path / "small.py").write_text(SOURCE, encoding="utf-8")
+    before = mutants(tmp_path, "small.py")
+    (tmp_path / "small.py").write_text(SOURCE.replace("def f", "# é\n\ndef f"), encoding="utf-8")
+    found = drawn_before(tmp_path, [asdict(mutant) for mutant in before])
+    assert [mutant.line for mutant in found] == [mutant.line + 2 for mutant in before]
+    assert found == mutants(tmp_path, "small.py")
+    (tmp_path / "small.py").write_text("x = 1\n", encoding="utf-8")
+    with pytest.raises(LookupError, match=r"^small\.py holds 'x <= 3' no more$"):
+        drawn_before(tmp_path, [asdict(before[0])])
+
+
+def test_cheap_files_judge_first_and_before_them_the_test_that_noticed_it_before() -> None:
+    tests = [SimpleNamespace(nodeid=f"{name}::t{number}", path=Path(name)) for name in "ab" for number in (1, 2)]
+    cpu = {"a::t1": 0.1, "a::t2": 5.0, "b::t1": 1.0, "b::t2": 1.0}
+    ids = set(cpu) - {"b::t2"}
+    assert [test.nodeid for test in in_order(tests, ids, cpu)] == ["b::t1", "a::t1", "a::t2"]
+    assert [test.nodeid for test in in_order(tests, ids, cpu, "a::t2")] == ["a::t2", "b::t1", "a::t1"]
 
 
 def test_a_draw_takes_as_many_of_each_sort_and_depends_on_its_seed(tmp_path: Path) -> None:

@@ -27,11 +27,14 @@ def _out() -> Path:
     return Path(os.environ["MUTANTS_OUT"])
 
 
+def json_lines(file: Path) -> list[dict[str, Any]]:
+    """The rows of a file, none if there is no such file."""
+    return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()] if file.exists() else []
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Notes which switches are passed while tests are collected."""
-    if not (_out() / "noted").exists() and "MUTANTS_ON" not in os.environ:
-        for old in ("reached.tsv", "tests.jsonl"):
-            (_out() / old).unlink(missing_ok=True)
+    if "MUTANTS_ON" not in os.environ:
         os.environ["MUTANTS_REACHED"] = str(_out() / "reached.tsv")
 
 
@@ -46,10 +49,10 @@ def pytest_runtestloop(session: pytest.Session) -> bool | None:
     """Takes the place of pytest's own loop."""
     if session.testsfailed or "MUTANTS_ON" in os.environ:
         return None
-    if not (_out() / "noted").exists():
-        if _in_a_fork(lambda: _note(session.items), limit=None) is None:
-            raise RuntimeError("the run that notes what tests reach was ended")
-        (_out() / "noted").touch()
+    known = {row["test"] for row in json_lines(_out() / "tests.jsonl")}
+    new = [item for item in session.items if item.nodeid not in known]
+    if new and _in_a_fork(lambda: _note(new), limit=None) != 0:
+        raise RuntimeError("the run that notes what tests reach was ended")
     os.environ.pop("MUTANTS_REACHED", None)
     session.testsfailed += _try_all(session.items)
     return True
@@ -67,7 +70,7 @@ def _run(items: Sequence[pytest.Item], stop: bool) -> Generator[pytest.Item, Non
 def _note(items: Sequence[pytest.Item]) -> int:
     """Runs every test; writes its CPU seconds, those of processes that it waited for included."""
     os.environ["MUTANTS_TEST"] = items[0].nodeid
-    with (_out() / "tests.jsonl").open("w", encoding="utf-8") as file:
+    with (_out() / "tests.jsonl").open("a", encoding="utf-8") as file:
         begun = _cpu()
         for place, item in enumerate(_run(items, stop=False)):
             now = _cpu()
@@ -118,18 +121,20 @@ def _try_all(items: Sequence[pytest.Item]) -> int:
     for line in (_out() / "reached.tsv").read_text(encoding="utf-8").splitlines():
         number, test = line.split("\t", 1)
         reached.setdefault(int(number), set()).add(test)
-    noted = [json.loads(line) for line in (_out() / "tests.jsonl").read_text(encoding="utf-8").splitlines()]
+    noted = json_lines(_out() / "tests.jsonl")
     failing = {row["test"] for row in noted if not row["passed"]}
     cpu = {row["test"]: row["cpu"] for row in noted}
+    # A test that noticed a mutant before a change comes first.
+    first = {row["number"]: row["by"] for row in json_lines(_out() / "before.jsonl")}
     results = _out() / "mutants.jsonl"
-    known = (
-        {row["number"]: row for row in map(json.loads, results.read_text().splitlines())} if results.exists() else {}
-    )
+    known = {row["number"]: row for row in json_lines(results)}
     for mutant in drawn:
         number = mutant["number"]
         if number not in known:
             tests = reached.get(number, set())
-            known[number] = mutant | _fate(mutant, in_order(items, tests - failing, cpu), IMPORTED in tests)
+            known[number] = mutant | _fate(
+                mutant, in_order(items, tests - failing, cpu, first.get(number)), IMPORTED in tests
+            )
             with results.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(known[number], ensure_ascii=False) + "\n")
         _show(known[number])
@@ -140,13 +145,15 @@ def _try_all(items: Sequence[pytest.Item]) -> int:
     return len(failing)
 
 
-def in_order(items: Sequence[pytest.Item], tests: set[str], cpu: dict[str, float]) -> list[pytest.Item]:
-    """The tests of the names, file by file, first the file of which these tests cost least."""
+def in_order(
+    items: Sequence[pytest.Item], tests: set[str], cpu: dict[str, float], first: str | None = None
+) -> list[pytest.Item]:
+    """The tests of the names, file by file, first the file of which these tests cost least, but `first` before all."""
     chosen = [item for item in items if item.nodeid in tests]
     cost: dict[Path, float] = {}
     for item in chosen:
         cost[item.path] = cost.get(item.path, 0.0) + cpu.get(item.nodeid, 0.0)
-    return sorted(chosen, key=lambda item: (cost[item.path], str(item.path)))
+    return sorted(chosen, key=lambda item: (item.nodeid != first, cost[item.path], str(item.path)))
 
 
 def _fate(mutant: dict[str, Any], items: list[pytest.Item], imported: bool) -> dict[str, Any]:

@@ -3,6 +3,7 @@
     python -m tests.tools.mutants --out mutants                    # 60 mutants of mtl/, the tests of `make test`
     python -m tests.tools.mutants --only mtl/balancing --tests tests/balancing --count 12
     python -m tests.tools.mutants --select "not slow" --out more   # with the tests of `make test-thorough` too
+    python -m tests.tools.mutants --before mutants --out after     # the same mutants again, after a change
 
 1. The draw depends on mtl/, the number and the seed alone, a quarter of each sort (see mutations.py), so that the same
    mutants judge the tests before and after a change.
@@ -14,9 +15,11 @@
    imported (and by no test) is judged by a process of its own, with the tests of the folder of the same name.
 
 The folder `--out` takes what is known so far, and a call with the same folder goes on from there: `tests.jsonl` (CPU
-seconds, passed), `reached.tsv`, `mutants.jsonl`. A run of one mutant that takes longer than `--limit` is ended and
-is shown as such. Survivors and those that no test reaches are printed: read them, some change nothing (a bound that is
-never met). Exit code 0; 1 if a test fails without any mutant; that test judges no mutant.
+seconds, passed), `reached.tsv`, `mutants.jsonl`. `--before` names such a folder of an earlier call: its mutants are
+looked up by file and text, each is judged first by the test that noticed it then, and only tests that are not in its
+notes run to be noted. A run of one mutant that takes longer than `--limit` is ended and shown as such. Survivors and
+those that no test reaches are printed: read them, some change nothing (a bound that is never met). Exit code 0; 1 if a
+test fails without any mutant; that test judges no mutant.
 """
 
 import argparse
@@ -30,7 +33,9 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
+from tests.tools.each_mutant import json_lines
 from tests.tools.mutations import Mutant, mutants, with_switches
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
@@ -70,6 +75,24 @@ def _sources(place: Path) -> list[Path]:
     return [place] if place.is_file() else list(place.rglob("*.py"))
 
 
+def drawn_before(root: Path, rows: Sequence[dict[str, Any]]) -> list[Mutant]:
+    """The mutants of an earlier draw in today's files: the same change of the same text, nearest to the line of then.
+
+    Raises:
+        LookupError: a mutant's text is no more in its file.
+    """
+    drawn = []
+    for row in rows:
+        alike = [
+            mutant for mutant in mutants(root, row["file"])
+            if (mutant.sort, mutant.old, mutant.new) == (row["sort"], row["old"], row["new"])
+        ]  # fmt: skip
+        if not alike:
+            raise LookupError(f"{row['file']} holds {row['old']!r} no more")
+        drawn.append(min(alike, key=lambda mutant: abs(mutant.line - row["line"])))
+    return drawn
+
+
 def put_switches(root: Path, drawn: Sequence[Mutant]) -> None:
     """Rewrites the files of the mutants in a copy, so that each can be switched on by its number (from 1)."""
     by_file: dict[str, dict[int, Mutant]] = {}
@@ -95,6 +118,9 @@ def _arguments() -> argparse.Namespace:
     command.add_argument(
         "--limit", type=float, default=1800.0, help="seconds for the tests of a mutant (default: 1800)"
     )
+    command.add_argument(
+        "--before", type=Path, metavar="FOLDER", help="what an earlier call found out, to compare with"
+    )
     command.add_argument("--out", type=Path, metavar="FOLDER", help="what is known so far (default: a temporary one)")
     return command.parse_args()
 
@@ -105,9 +131,16 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         root, out = Path(folder, "project"), (asked.out or Path(folder, "out")).resolve()
         copy_project(root)
-        drawn = draw(root, asked.only, asked.count, asked.seed)
-        put_switches(root, drawn)
         out.mkdir(parents=True, exist_ok=True)
+        if asked.before is None:
+            drawn = draw(root, asked.only, asked.count, asked.seed)
+        else:
+            for name in ("tests.jsonl", "reached.tsv"):
+                if not (out / name).exists():
+                    shutil.copyfile(asked.before / name, out / name)
+            shutil.copyfile(asked.before / "mutants.jsonl", out / "before.jsonl")
+            drawn = drawn_before(root, json_lines(out / "before.jsonl"))
+        put_switches(root, drawn)
         numbered = [{"number": number} | asdict(mutant) for number, mutant in enumerate(drawn, 1)]
         (out / "drawn.json").write_text(json.dumps(numbered, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
         surroundings = os.environ | {"MUTANTS_OUT": str(out), "MUTANTS_LIMIT": str(asked.limit)}
