@@ -51,7 +51,7 @@ def names(root: Path = Path()) -> list[str]:
 
 def describe(name: str, root: Path = Path()) -> str:
     """The comment on a preset's first line."""
-    first = _text(name, root).partition("\n")[0]
+    first = _first_line(_text(name, root))
     return first.lstrip("# ").strip() if first.startswith("#") else ""
 
 
@@ -100,11 +100,22 @@ def matching(root: Path = Path()) -> str | None:
     text = plain(read_params(target))
     for name in names(root):
         try:
-            if render(name, root) == text:
+            # Rendering takes a tenth of a second, and there are many presets.
+            if _heading(name, root) == _first_line(text) and render(name, root) == text:
                 return name
         except ConfigError:
             continue  # A preset of the user's that does not hold cannot be what params.yaml came from.
     return None
+
+
+def _heading(name: str, root: Path) -> str:
+    """The first line of a preset's params file: the comment of its own, where it has one."""
+    defaults, own = _text(DEFAULT, root), _text(name, root)
+    return _first_line(own if own.startswith("#") and defaults.startswith("#") else defaults)
+
+
+def _first_line(text: str) -> str:
+    return text.partition("\n")[0]
 
 
 def _text(name: str, root: Path) -> str:
@@ -134,7 +145,7 @@ def _overlay(defaults: str, overlay: str, where: str) -> str:
         _merge(merged, _load(over[section][1], where), ())
         result.append(header + _dump(merged))
     if result and overlay.startswith("#") and result[0].startswith("#"):
-        result[0] = overlay.partition("\n")[0] + "\n" + result[0].partition("\n")[2]
+        result[0] = _first_line(overlay) + "\n" + result[0].partition("\n")[2]
     result += [header + body for section, (header, body) in over.items() if section not in base]
     return "".join(result)
 
