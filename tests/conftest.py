@@ -19,7 +19,9 @@ os.environ.pop("MLFLOW_RUN_ID", None)
 
 import jaxtyping
 
-jaxtyping.install_import_hook(["mtl"], "beartype.beartype")
+import tests.helpers.shapes  # the hook looks it up by its name
+
+jaxtyping.install_import_hook(["mtl"], "tests.helpers.shapes.checked")
 
 import pytest
 import torch

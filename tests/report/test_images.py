@@ -47,12 +47,10 @@ def parity(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Verdicts, Pat
 
 
 @pytest.fixture(scope="module")
-def hundred(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Verdicts, Path]:
+def hundred(tmp_path_factory: pytest.TempPathFactory) -> tuple[Verdicts, Path]:
     """A hundred tasks, of which forty have single-task models; two seeds are enough to look at."""
     root = tmp_path_factory.mktemp("hundred")
-    config = hundred_config(seeds=2, alone=40)
-    verdicts = write_image_results(root, config)
-    return write_report(config, verdicts, root).read_text(encoding="utf-8"), verdicts, root
+    return write_image_results(root, hundred_config(seeds=2, alone=40)), root
 
 
 def section(page: str, key: str) -> str:
@@ -136,8 +134,9 @@ def test_sweeps_have_a_figure_each(tmp_path: Path) -> None:
 
 
 @pytest.mark.thorough
-def test_a_hundred_tasks_are_counted_and_folded(hundred: tuple[str, Verdicts, Path]) -> None:
-    page, _, root = hundred
+def test_a_hundred_tasks_are_counted_and_folded(hundred: tuple[Verdicts, Path]) -> None:
+    verdicts, root = hundred
+    page = write_report(hundred_config(seeds=2, alone=40), verdicts, root).read_text(encoding="utf-8")
     assert Page(page).open == []
     first = section(page.replace('id="verdicts" aria-label="Verdicts"', 'id="verdicts"'), "verdicts")
     assert "Comparisons with single-task models, 100 tasks" in first
@@ -154,8 +153,8 @@ def test_a_hundred_tasks_are_counted_and_folded(hundred: tuple[str, Verdicts, Pa
     assert len(list((root / "report/figures").iterdir())) < 25
 
 
-def test_times_of_a_task_that_is_no_longer_trained_alone_make_no_sum(hundred: tuple[str, Verdicts, Path]) -> None:
-    _, verdicts, root = hundred
+def test_times_of_a_task_that_is_no_longer_trained_alone_make_no_sum(hundred: tuple[Verdicts, Path]) -> None:
+    verdicts, root = hundred
     timings = collect_timings(root)
     second = Timing.parse(timing_json(1.0), "seed-0.json")
     left = {f"baseline/class_{n:02}/random/seed-{seed}": second for n in range(100) for seed in (0, 1)}
@@ -165,8 +164,8 @@ def test_times_of_a_task_that_is_no_longer_trained_alone_make_no_sum(hundred: tu
 
 
 @pytest.mark.parametrize("width", [80, 100])
-def test_a_hundred_tasks_fit_the_terminal(hundred: tuple[str, Verdicts, Path], width: int) -> None:
-    text = terminal(hundred[1], width)
+def test_a_hundred_tasks_fit_the_terminal(hundred: tuple[Verdicts, Path], width: int) -> None:
+    text = terminal(hundred[0], width)
     assert max(len(line.rstrip()) for line in text.splitlines()) <= width
     assert len([line for line in text.splitlines() if line.startswith("  class_")]) == 2 * 2 * EXTREMES
     assert "20 of 40 tasks are left out here (0 helped, 0 hurt and 20 are not known)" in text
