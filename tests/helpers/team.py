@@ -1,20 +1,26 @@
 """Real processes that share one training, joined by gloo on the loopback address.
 
-They are forked from a process of their own, which has imported this and done nothing else: the test's process may have
-threads of torch, whose locks a fork would take along for ever.
+They are forked from a process of their own, which has imported what they need and does nothing else: the test's process
+may have threads of torch, whose locks a fork would take along for ever. It serves all tests of a session, since its
+imports take longer than any of them.
 """
 
+import atexit
+import importlib
+import json
 import multiprocessing
 import os
 import pickle
+import selectors
 import subprocess
 import sys
 import tempfile
 import traceback
 from collections.abc import Callable
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import cloudpickle
 import torch
@@ -32,13 +38,65 @@ PROJECT = Path(__file__).resolve().parents[2]
 def together(size: int, work: Callable[[Team], Any]) -> list[Any]:
     """Runs `work` in `size` processes; returns each one's value or UserError, or None where it was killed."""
     with tempfile.TemporaryDirectory() as folder:
-        task, found = Path(folder, "task"), Path(folder, "found")
-        task.write_bytes(cloudpickle.dumps((size, work)))  # pickle cannot name a test's own function
-        command = [sys.executable, "-m", "tests.helpers.team", str(task), str(found)]
-        done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=2 * PATIENCE, check=False)
-        assert done.returncode == 0, done.stderr
+        task, found, said = (Path(folder, name) for name in ("task", "found", "said"))
+        task.write_bytes(cloudpickle.dumps((dict(os.environ), size, work)))  # pickle cannot name a test's own function
+        starter = _starter()
+        assert starter.stdin is not None and starter.stdout is not None
+        order = {"module": work.__module__, "task": str(task), "found": str(found), "said": str(said)}
+        starter.stdin.write(json.dumps(order) + "\n")
+        starter.stdin.flush()
+        with selectors.DefaultSelector() as waiting:
+            waiting.register(starter.stdout, selectors.EVENT_READ)
+            if not waiting.select(2 * PATIENCE):
+                _starter.cache_clear()
+                starter.kill()
+                raise TimeoutError(f"no answer within {2 * PATIENCE:.0f} s")
+        assert starter.stdout.readline() == "0\n", said.read_text(encoding="utf-8")
         values: list[Any] = pickle.loads(found.read_bytes())
         return values
+
+
+@cache
+def _starter() -> "subprocess.Popen[str]":
+    command = [sys.executable, "-m", "tests.helpers.team"]
+    process = subprocess.Popen(command, cwd=PROJECT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def end() -> None:
+        process.communicate()  # it ends where its orders do
+
+    atexit.register(end)
+    return process
+
+
+def _serve() -> None:
+    """Forks a process for every order, which starts the others, and says its exit code."""
+    for line in sys.stdin:
+        order = json.loads(line)
+        for module in ("torch._dynamo", order["module"]):
+            importlib.import_module(module)
+        child = os.fork()
+        if child == 0:
+            _start(Path(order["task"]), Path(order["found"]), Path(order["said"]))
+        _, status = os.waitpid(child, 0)
+        print(os.waitstatus_to_exitcode(status), flush=True)
+
+
+def _start(task: Path, found: Path, said: Path) -> NoReturn:
+    code = 1
+    try:
+        output = os.open(said, os.O_WRONLY | os.O_CREAT)
+        os.dup2(output, 1)
+        os.dup2(output, 2)
+        environment, size, work = pickle.loads(task.read_bytes())
+        os.environ.clear()
+        os.environ.update(environment)
+        found.write_bytes(pickle.dumps(_answers(size, work)))
+        code = 0
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stderr.flush()
+        os._exit(code)
 
 
 def _answers(size: int, work: Callable[[Team], Any]) -> list[Any]:
@@ -84,4 +142,4 @@ def _member(rank: int, size: int, work: Callable[[Team], Any], pipe: Any) -> Non
 
 
 if __name__ == "__main__":
-    Path(sys.argv[2]).write_bytes(pickle.dumps(_answers(*pickle.loads(Path(sys.argv[1]).read_bytes()))))
+    _serve()
