@@ -19,7 +19,7 @@ os.environ.pop("MLFLOW_RUN_ID", None)
 
 import jaxtyping
 
-import tests.helpers.shapes  # the hook looks it up by its name
+import tests.helpers.shapes  # noqa: F401 (the hook looks it up by its name)
 
 jaxtyping.install_import_hook(["mtl"], "tests.helpers.shapes.checked")
 
