@@ -135,7 +135,7 @@ class RowSet:
     category_columns: list[str] = field(default_factory=list)
     """Names of the G categories."""
     vocabularies: dict[str, list[str]] = field(default_factory=dict)
-    """Column of categories → names over all rows, sorted. Which of them training rows know is found for each fold."""
+    """Column of categories → names over all rows, in order. Which of them training rows know is found for each fold."""
     groups: Int[Tensor, " S"] | None = None
     """Number of whom a row belongs to (a person), from 0; None where that is not known."""
     group_names: list[str] = field(default_factory=list)
@@ -146,6 +146,11 @@ class RowSet:
     """Form in which networks see a number: its z-score, or the normal quantile at its rank among training rows."""
     rare: int = 1
     """Categories that fewer training rows than this have are one category."""
+    crossed: bool = False
+    """Cross-validation: every row has a fold from 0 to F - 1, and seed s tests on fold s mod F and validates on the
+    next."""
+    aside: list[str] = field(default_factory=list)
+    """Columns of numbers or categories that are no inputs, and that tasks may learn."""
 
 
 SourceData = Prepared | ImageSet | RowSet

@@ -21,6 +21,7 @@ class InputKind:
         has_length: a task may say how many rows a sample has (`input_len`).
         continues: rows follow a sample, so that they can be forecast.
         turns: a sample can be turned upside down.
+        tabular: a sample has columns that tasks may learn, whatever the source calls them.
     """
 
     name: str
@@ -29,6 +30,7 @@ class InputKind:
     has_length: bool = False
     continues: bool = False
     turns: bool = False
+    tabular: bool = False
 
     def words(self, shape: Shape) -> str:
         """Samples of a shape, in words."""
@@ -71,7 +73,7 @@ class RowLayout:
 
 WINDOWS = InputKind("windows", "windows", 2, has_length=True, continues=True)
 IMAGES = InputKind("images", "images", 3, turns=True)
-ROWS = InputKind("rows", "rows", 1)
+ROWS = InputKind("rows", "rows", 1, tabular=True)
 INPUT_KINDS = (WINDOWS, IMAGES, ROWS)
 
 
@@ -166,6 +168,12 @@ class SourceBase(Section):
     def labels_among_inputs(self) -> list[str]:
         """Labels whose columns the section takes for inputs as well."""
         return []
+
+    @property
+    def allowed(self) -> list[str] | None:
+        """Inputs that may be copies of a target; None where the source says itself which columns are targets, and its
+        reader has held the others against them."""
+        return None
 
     @property
     def known(self) -> Known | None:

@@ -22,6 +22,7 @@ from mtl.config.inputs import WINDOWS, InputKind, SourceBase
 from mtl.config.regressions import RegressionsSource
 from mtl.config.sensors import SensorsSource
 from mtl.config.table_file import TableFile
+from mtl.config.table_source import TableSource
 
 
 def _known_zone(name: str) -> str:
@@ -291,7 +292,7 @@ class PythonSource(SourceBase):
 
 Source = Annotated[
     SensorsSource | RegressionsSource | SeriesSource | HarSource | UeaSource | ArraysSource | PythonSource
-    | DigitsSource | MnistSource | Cifar10Source | Cifar100Source,
+    | DigitsSource | MnistSource | Cifar10Source | Cifar100Source | TableSource,
     Field(discriminator="kind"),
 ]  # fmt: skip
 
@@ -304,5 +305,6 @@ class PrepareConfig(Section):
 
 __all__ = [
     "ArraysSource", "Cifar100Source", "Cifar10Source", "DigitsSource", "FractionBorders", "HarSource", "MnistSource",
-    "PrepareConfig", "PythonSource", "RegressionsSource", "RowBorders", "SeriesSource", "Source", "UeaSource",
+    "PrepareConfig", "PythonSource", "RegressionsSource", "RowBorders", "SeriesSource", "Source", "TableSource",
+    "UeaSource",
 ]  # fmt: skip

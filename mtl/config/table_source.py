@@ -191,6 +191,10 @@ class TableSource(TableFile):
         return [self.path, *([self.split.test_path] if isinstance(self.split, FilesSplit) else [])]
 
     @property
+    def allowed(self) -> list[str]:
+        return self.allow
+
+    @property
     def declared(self) -> dict[str, ColumnType]:
         """Column → the type that the section says, where it says one."""
         given = self.inputs if isinstance(self.inputs, dict) else {}

@@ -70,6 +70,11 @@ class TaskBase(Section, ABC):
         return []
 
     @property
+    def sorts(self) -> list[str]:
+        """Names among `named` that it reads as classes: columns of whole numbers become labels for it."""
+        return []
+
+    @property
     def weighs_classes(self) -> bool:
         """The loss counts rare classes for more than their samples."""
         return False
@@ -314,6 +319,10 @@ class LabelBase(TaskBase):
     def named(self) -> list[str]:
         wanted = self.label.of if isinstance(self.label, LabelRule) else self.label
         return [] if wanted is None else [wanted]
+
+    @property
+    def sorts(self) -> list[str]:
+        return [] if isinstance(self.label, LabelRule) and self.label.border is not None else self.named
 
     @property
     def turns(self) -> int | None:

@@ -17,6 +17,7 @@ from mtl.config.sources import (
     Source,
     UeaSource,
 )
+from mtl.config.table_source import TableSource
 from mtl.data.inputs.every import check_prepared
 from mtl.types import SourceData
 
@@ -45,6 +46,10 @@ def read_source(name: str, source: Source, root: Path = Path(".")) -> SourceData
             from mtl.data.sources import series
 
             return check_prepared(series.read(source, name, root), source.path)
+        case TableSource():
+            from mtl.data.sources import table
+
+            return check_prepared(table.read(source, name, root), source.path)
         case HarSource():
             from mtl.data.sources import har
 

@@ -16,6 +16,11 @@ D/(n·B): their plain sum counts σ² twice, and its intervals cover 99 % instea
 benchmarks.variance`).
 The degrees of freedom are Satterthwaite's (1946, Biometrics Bulletin 2, 110–114) for three mean squares.
 
+Where each seed tests on a fold of its own (cross-validation), seeds and blocks are not crossed: the spread between
+folds holds both already. Their training parts overlap, though, so that their changes are not independent, and that
+spread alone is too small. The corrected variance of the mean of J folds is s²·(1/J + n₂/n₁) for n₂ test and n₁ training
+samples (Nadeau and Bengio 2003, Machine Learning 52, 239–281, section 3).
+
 n seeds, B blocks.
 """
 
@@ -117,6 +122,45 @@ def change_components(
     changes = sign * (after / before - 1)
     pseudo = count * changes[:, None] - (count - 1) * sign * (after_without / before_without - 1)
     return _crossed(changes, pseudo)
+
+
+def fold_components(
+    stl: Sequence[BlockErrors], joint: Sequence[BlockErrors], lower_is_better: bool, trained: Sequence[int]
+) -> Components | Undefined:
+    """The mean change from `stl` to `joint` of seeds that test on folds of their own; seeds that share a fold count as
+    one.
+
+    Args:
+        stl: errors of the single-task run of each seed.
+        joint: those of the joint run of each seed, on the same samples as its single-task run.
+        lower_is_better: the metric is the mean error; else it is 1 less that.
+        trained: number of training samples of each seed.
+    """
+    if any(not _same_blocks(single, together) for single, together in zip(stl, joint, strict=True)):
+        return Undefined("the runs were not measured on the same test samples")
+    folds: dict[int, list[int]] = {}
+    for seed, run in enumerate(stl):
+        folds.setdefault(next(n for n in range(seed + 1) if _same_blocks(stl[n], run)), []).append(seed)
+    if len(folds) < 2:
+        return Undefined("one fold has no spread")
+    changes = []
+    for seeds in folds.values():
+        before, after = (_metrics([side[seed] for seed in seeds], lower_is_better)[0] for side in (stl, joint))
+        if not (before > 0).all():
+            return Undefined("the single-task value is 0 on a fold")
+        changes.append(float((100 * (after / before - 1)).mean()) * (-1 if lower_is_better else 1))
+    tested = sum(int(stl[seeds[0]].samples.sum()) for seeds in folds.values())
+    ratio = tested / sum(trained[seeds[0]] for seeds in folds.values())
+    variance = 0.0 if min(changes) == max(changes) else float(np.var(changes, ddof=1))
+    blocks = sum(len(stl[seeds[0]].blocks) for seeds in folds.values())
+    count, mean = len(folds), float(np.mean(changes))
+    return Components(mean, variance / count, variance * ratio, float(count - 1), len(stl), blocks)
+
+
+def on_folds(stl: Sequence[BlockErrors]) -> bool:
+    """True where the seeds were measured on samples of their own: no sample of one is there in another, unless all
+    are."""
+    return any(not np.isin(stl[0].blocks, other.blocks).any() for other in stl[1:])
 
 
 def _same_blocks(first: BlockErrors, other: BlockErrors) -> bool:

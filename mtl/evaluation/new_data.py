@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from mtl.config.budgets import STL
 from mtl.config.metrics import METRICS
 from mtl.evaluation.comparison import Comparison
-from mtl.evaluation.components import Components, change_components
+from mtl.evaluation.components import Components, change_components, fold_components, on_folds
 from mtl.evaluation.rows import Pairs
 from mtl.results.samples import BlockErrors, ErrorsOf
 from mtl.tasks.undefined import Undefined
@@ -44,4 +44,7 @@ def _components(made: Comparison, pair: Pairs, errors: Mapping[ErrorsOf, BlockEr
     stl, joint = ([run for run in side if run is not None] for side in sides)
     if len(stl) < len(made.seeds) or len(joint) < len(made.seeds):
         return Undefined(f"the {METRICS[spec.primary_metric].title} has no errors of single samples")
+    if on_folds(stl):
+        trained = [run.train_size[pair.task] for run in pair.stl_runs]
+        return fold_components(stl, joint, spec.lower_is_better, trained)
     return change_components(stl, joint, spec.lower_is_better)

@@ -11,7 +11,8 @@ from mtl.config import Config, Method, TrainConfig
 from mtl.config.balancing import Learnt
 from mtl.config.sharing import CrossStitchSharing
 from mtl.data.inputs.every import input_of
-from mtl.data.loading.labels import seen_by
+from mtl.data.loading.labels import derive_labels
+from mtl.data.loading.leaks import leaks
 from mtl.data.loading.pools import Pool
 from mtl.data.loading.remarks import remarks
 from mtl.data.loading.sampling import JointPlan
@@ -39,8 +40,13 @@ def data_remarks(config: Config, root: Path = Path()) -> list[str]:
     """Sentences on the sources of the tasks that a reader of the results should know, for the first seed."""
     seed = config.base.seeds[0]
     sources = load_sources([task.source for task in config.tasks.values()], root)
-    inputs = seen_by(config.tasks, {name: input_of(source) for name, source in sources.items()})
-    return [sentence for source in inputs.values() for sentence in remarks(source, seed % source.data.folds)]
+    close = leaks(config.tasks, config.prepare.sources, sources)
+    _, inputs = derive_labels(config.tasks, {name: input_of(source) for name, source in sources.items()})
+    return [
+        sentence
+        for name, source in inputs.items()
+        for sentence in remarks(source, seed % source.data.folds, close.get(name, []))
+    ]
 
 
 def load_tasks(config: Config, seed: int, root: Path) -> tuple[TaskSet, dict[str, SourceData]]:

@@ -46,13 +46,14 @@ def write_samples(config: Config, root: Path = Path()) -> None:
     """
     make_deterministic(stable_seed(config.base.seeds[0], "evaluate"), config.base.threads)
     slicer = Slicer(config.evaluate.slices, config.base.seeds[0])
+    told: set[tuple[str, int]] = set()
     with ExitStack() as opened:
         losses = opened.enter_context(table_stream(root / LOSSES, LOSSES_SCHEMA))
         predictions = opened.enter_context(table_stream(root / PREDICTIONS, PREDICTIONS_SCHEMA))
         for seed in config.base.seeds:
             data, _ = load_tasks(config, seed, root)
-            if config.evaluate.predictions and seed == config.base.seeds[0]:
-                _write_truth(predictions, data)
+            if config.evaluate.predictions:
+                _write_truth(predictions, data, told)
             for recipe in _recipes(config, seed):
                 for task in predicted(recipe, data, root):
                     losses.write_table(_losses(task, data))
@@ -86,13 +87,23 @@ def _losses(task: Predicted, data: TaskSet) -> pa.Table:
     return pa.Table.from_arrays([pa.array(column) for column in columns], schema=LOSSES_SCHEMA)
 
 
-def _write_truth(writer: pq.ParquetWriter, data: TaskSet) -> None:
-    """The truth of every task; one seed has that of all, since all are measured on the same samples."""
+def _write_truth(writer: pq.ParquetWriter, data: TaskSet, told: set[tuple[str, int]]) -> None:
+    """The truth of every task on test samples whose truth is not there yet; seeds have the same ones, but for
+    cross-validation.
+
+    Args:
+        writer: of predictions.parquet.
+        data: of one seed.
+        told: source and test fold of what was written; takes what is written now.
+    """
     pools = data.select(list(data.specs), "test")
     numbers = numbers_of(pools)
+    part = {name: (name, data.fold[name] if source.crossed else 0) for name, source in data.sources.items()}
     for pool in pools:
-        for name in pool.tasks:
-            _write_pool_truth(writer, data.specs[name], pool, numbers[name])
+        if part[pool.source] not in told:
+            for name in pool.tasks:
+                _write_pool_truth(writer, data.specs[name], pool, numbers[name])
+    told |= set(part.values())
 
 
 def _write_pool_truth(writer: pq.ParquetWriter, spec: TaskSpec, pool: Pool, numbers: Int[Tensor, " n"]) -> None:

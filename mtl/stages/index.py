@@ -16,7 +16,8 @@ from pathlib import Path
 
 from safetensors import safe_open
 
-from mtl.config.inputs import Held, kind_named
+from mtl.config import Task
+from mtl.config.inputs import Held, SourceBase, kind_named
 from mtl.config.slices import GROUPS, check_slices
 from mtl.errors import UserError
 from mtl.files import write_json
@@ -40,8 +41,11 @@ def main() -> None:
             hashes[name] = hashlib.sha256(text).hexdigest()
             meta_of = json.loads(text)
             kind, numbers = kind_named(meta_of.get("kind")), meta_of.get("numbers", [])
-            held = Held(name, kind, meta_of["columns"], meta_of["classes"], numbers)
             tasks_here = {task_name: task for task_name, task in config.tasks.items() if task.source == name}
+            if kind.tabular:
+                held = _of_table(name, tasks_here, config.prepare.sources[name])
+            else:
+                held = Held(name, kind, meta_of["columns"], meta_of["classes"], numbers)
             for task_name, task in tasks_here.items():
                 task.learns(task_name, held)
             if tasks_here:
@@ -51,6 +55,18 @@ def main() -> None:
         write_json(Path("data/index.json"), hashes)
         tasks = [{"name": name} | task.model_dump(mode="json") for name, task in config.tasks.items()]
         write_json(Path("data/tasks.json"), tasks)
+
+
+def _of_table(name: str, tasks: dict[str, Task], section: SourceBase) -> Held:
+    """Names in a table, whose columns are inputs unless a task learns them; inputs that are copies of a target end the
+    stage."""
+    from mtl.data.inputs.every import input_of
+    from mtl.data.loading.leaks import leaks
+    from mtl.data.loading.store import load_prepared
+
+    data = load_prepared(name)
+    leaks(tasks, {name: section}, {name: data})
+    return input_of(data).for_tasks(list(tasks.values())).held
 
 
 def _grouped(arrays: Path) -> bool:

@@ -12,8 +12,8 @@ import pytest
 from mtl.config import parse_config
 from mtl.config.sources import SeriesSource
 from mtl.data.build import read_source
+from mtl.data.inputs.copies import check_copies
 from mtl.data.sources.columns import input_columns, no_inputs
-from mtl.data.sources.copies import check_copies
 from mtl.errors import ConfigError, DataError
 from mtl.types import NO_LABEL, Prepared
 from tests.helpers.cases import params

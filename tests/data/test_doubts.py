@@ -10,8 +10,8 @@ import pytest
 from mtl.config.sources import SeriesSource
 from mtl.data.build import read_source
 from mtl.data.formats.labels import class_numbers
+from mtl.data.inputs.label_hints import label_hints
 from mtl.data.sources.columns import no_inputs
-from mtl.data.sources.label_hints import label_hints
 from mtl.errors import DataError
 from mtl.types import NO_LABEL, Prepared
 

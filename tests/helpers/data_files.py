@@ -22,6 +22,7 @@ from mtl.config.sources import (
     Source,
     UeaSource,
 )
+from mtl.config.table_source import TableSource
 from tests.helpers.image_files import cifar10_members, cifar100_members, mnist_parts, tar_gz, write_mnist
 
 ACTIVITIES = ["WALKING", "SITTING", "LAYING"]
@@ -37,6 +38,18 @@ def series_text(rows: int = 20, state: bool = True) -> str:
     for row in range(rows):
         cells = [f"2020-01-{1 + row // 24:02d} {row % 24:02d}:00:00", str(row), str((-1) ** row)]
         lines.append(",".join(cells + ([["low", "high"][row // 2 % 2]] if state else [])))
+    return "\n".join(lines) + "\n"
+
+
+def table_text(rows: int = 60) -> str:
+    """`rows` people: a row number, `age` 20, 21, ..., `dose` (empty in every tenth row), `town`, `smoker` and `score`,
+    which is the age plus 10 for smokers."""
+    lines = ["id,age,dose,town,smoker,score"]
+    for row in range(rows):
+        age, smoker = 20 + row * 7 % 50, row % 3 == 0
+        dose = "" if row % 10 == 9 else f"{row % 4}.5"
+        town = ["Ulm", "Jena", "Bonn"][row * 5 % 7 % 3]
+        lines.append(f"{row + 1},{age},{dose},{town},{'yes' if smoker else 'no'},{age + 10 * smoker}")
     return "\n".join(lines) + "\n"
 
 
@@ -128,6 +141,9 @@ def make_source(kind: str, root: Path) -> Source:
         case "series":
             (raw / "own.csv").write_text(series_text())
             return SeriesSource(kind="series", path="data/raw/own.csv", labels=["state"])
+        case "table":
+            (raw / "own.csv").write_text(table_text())
+            return TableSource(kind="table", path="data/raw/own.csv", folds=4)
         case "har":
             (raw / "har.zip").write_bytes(zip_bytes(har_files(), "UCI HAR Dataset/"))
             return HarSource(kind="har", path="data/raw/har.zip", folds=4)

@@ -31,7 +31,7 @@ from tests.helpers.problems import ENCODER, spec
 from tests.helpers.results import write_results
 from tests.helpers.verdicts import typed
 
-KINDS = ("sensors", "series", "har", "uea", "arrays", "python", "digits", "mnist", "cifar10", "cifar100")
+KINDS = ("sensors", "series", "table", "har", "uea", "arrays", "python", "digits", "mnist", "cifar10", "cifar100")
 NAMES = [f"task_{number}" for number in range(20)]
 
 

@@ -25,6 +25,13 @@ def category_column(table: Table, column: str, exact: bool, notes: list[str]) ->
         [R] int64 places in the names, -1 where a cell is missing; names in their order.
     """
     cells = written_cells(table, [column])[column]
+    if not exact:
+        known = cells.notna()
+        stripped = cells.where(~known, cells.astype(str).str.strip())
+        blanks = int((stripped[known] != cells[known]).sum())
+        if blanks:
+            notes.append(f"{column}: blanks around {blanks:,} of its cells were taken off.")
+        cells = stripped
     numbers, names = class_numbers(cells, column, notes, exact, table.options.missing)
     return _without_markers(numbers, names, table.options.missing_markers)
 

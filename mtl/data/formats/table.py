@@ -1,6 +1,6 @@
 """A table in memory: a frame, and where each of its rows stands in the file that it came from."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -23,6 +23,7 @@ class Table:
         units: column → unit, from a row of units.
         notes: what was done to read it that the options do not ask for.
         text: the delimited text that it was read from; None for other formats.
+        later: path of a second file whose rows follow, and the number of rows of the first; None for one file.
     """
 
     path: str
@@ -33,15 +34,17 @@ class Table:
     units: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     text: TextFile | None = None
+    later: tuple[str, int] | None = None
 
     def at(self, row: int | np.integer, column: str | None = None) -> str:
         """Place of a cell in words: "data/raw/x.csv, line 17, column `OT`"."""
-        return f"{self.path}, {self.unit} {self.lines[row]}" + (f", column `{column}`" if column is not None else "")
+        path = self.path if self.later is None or self.lines.rows[row] < self.later[1] else self.later[0]
+        return f"{path}, {self.unit} {self.lines[row]}" + (f", column `{column}`" if column is not None else "")
 
     def take(self, rows: np.ndarray) -> "Table":
         """The same table with only these rows, in this order."""
         frame, lines = self.frame.iloc[rows].reset_index(drop=True), self.lines.take(rows)
-        return Table(self.path, frame, lines, self.unit, self.options, self.units, self.notes, self.text)
+        return replace(self, frame=frame, lines=lines)
 
     @property
     def typed(self) -> bool:

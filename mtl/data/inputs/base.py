@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 import torch
 from jaxtyping import Bool, Float, Float64, Int
+from numpy import ndarray
 from torch import Tensor
 
 from mtl.checks import bad
@@ -121,6 +122,11 @@ class Input(ABC, Generic[Data]):
     @property
     def series(self) -> bool:
         """Samples may start anywhere in a row of time steps; else each has a fold."""
+        return False
+
+    @property
+    def crossed(self) -> bool:
+        """Seeds test on folds of their own."""
         return False
 
     @property
@@ -276,6 +282,11 @@ class Input(ABC, Generic[Data]):
     def latest(self, numbers: Int[Tensor, " n"], share: float) -> Int[Tensor, " m"]:
         """The latest share of samples, at least one; of several series, of each."""
         return numbers[-max(1, round(share * len(numbers))) :]
+
+    def cells(self) -> tuple[list[str], Float64[ndarray, "n C"], list[str]] | None:
+        """Names of the inputs, their values side by side (NaN is missing), and the names of those whose values are
+        numbers of categories; None where a sample is no row of a table."""
+        return None
 
     @property
     def oracle(self) -> Oracle | None:

@@ -66,6 +66,20 @@ def _groups_form(p: RowSet, count: int) -> str | None:
     return None
 
 
+def crossed_problem(p: RowSet) -> str | None:
+    """Problem of the folds of cross-validation, or None."""
+    if p.folds < 3:
+        return (
+            f"`folds` of cross-validation should be at least 3, to train on, validate on and test on; found {p.folds}."
+        )
+    counts = torch.bincount(p.fold.clamp(min=0), minlength=p.folds)
+    if int(p.fold.min()) < 0 or len(counts) > p.folds:
+        outside = int(p.fold[(p.fold < 0) | (p.fold >= p.folds)][0])
+        return f"`fold` of cross-validation should be from 0 to {p.folds - 1}, found {outside}."
+    empty = torch.nonzero(counts == 0)
+    return f"too few rows: fold {int(empty[0])} of {p.folds} is empty." if len(empty) else None
+
+
 def value_problems(p: RowSet) -> list[str]:
     """Problems of numbers, categories and weights, the first of each; their form is right."""
     problems = [_numbers(p), *(_codes(p, place) for place in range(len(p.category_columns))), _weights(p)]
@@ -88,8 +102,8 @@ def _codes(p: RowSet, place: int) -> str | None:
     assert p.categories is not None
     column, codes = p.category_columns[place], p.categories[:, place]
     names = p.vocabularies[column]
-    if len(set(names)) != len(names) or names != sorted(names):
-        return f"`vocabularies` of `{column}` should be different names in ascending order, found {names[:10]}."
+    if len(set(names)) != len(names):
+        return f"`vocabularies` of `{column}` should be different names, found {names[:10]}."
     outside = torch.nonzero((codes != NO_CATEGORY) & ((codes < 0) | (codes >= len(names))))
     if not len(outside):
         return None

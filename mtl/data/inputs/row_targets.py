@@ -7,43 +7,52 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 import torch
-from jaxtyping import Bool
+from jaxtyping import Bool, Float64, Int
 from torch import Tensor
 
 from mtl.data.inputs.base import PARTS
 from mtl.errors import DataError
-from mtl.types import NO_CATEGORY, RowSet, Split
+from mtl.types import NO_CATEGORY, NO_LABEL, RowSet, Split
 
 MOST_NAMES = 4
 MOST_COLUMNS = 4
+MOST_CLASSES = 100
+"""Different whole numbers of a column up to which they may be classes."""
 
 
-def without_targets(data: RowSet, named: Collection[str]) -> RowSet:
-    """The rows with the columns that tasks name as targets: numbers among `numbers`, categories among `labels`.
+def without_targets(data: RowSet, named: Collection[str], sorts: Collection[str] = ()) -> RowSet:
+    """The rows with the columns that tasks name as targets: numbers among `numbers`, categories among `labels`; columns
+    that are no inputs are left out.
 
     Args:
         data: rows whose columns may be targets or inputs.
         named: names that tasks learn or that their rules are made from; those of no column are left alone.
+        sorts: those of them that tasks read as classes: whole numbers are then labels as well.
 
     Raises:
         DataError: no input is left.
     """
-    kept = [place for place, name in enumerate(data.columns) if name not in named]
-    others = [place for place, name in enumerate(data.category_columns) if name not in named]
+    gone = {*named, *data.aside}
+    kept = [place for place, name in enumerate(data.columns) if name not in gone]
+    others = [place for place, name in enumerate(data.category_columns) if name not in gone]
     if (len(kept), len(others)) == (len(data.columns), len(data.category_columns)):
         return data
     if not kept and not others:
         raise DataError(
-            f"{data.name}: every column is a target of some task ({', '.join(sorted(named))}), so that no input is "
-            "left: leave a task out."
+            f"{data.name}: every column is a target of some task ({', '.join(sorted(named))}) or no input, so that no "
+            "input is left: leave a task out, or name other `inputs`."
         )
-    numbers = {name: data.values[:, place].clone() for place, name in enumerate(data.columns) if place not in kept}
+    numbers = {name: data.values[:, place].clone() for place, name in enumerate(data.columns) if name in named}
     labels, classes = {}, {}
     for place, name in enumerate(data.category_columns):
-        if place not in others:
+        if name in named:
             assert data.categories is not None
             labels[name] = data.categories[:, place].long()  # what is missing is NO_LABEL
             classes[name] = data.vocabularies[name]
+    for name in numbers:
+        sorted_out = whole_classes(numbers[name]) if name in sorts else None
+        if sorted_out is not None:
+            labels[name], classes[name] = sorted_out
     columns = [data.category_columns[place] for place in others]
     return replace(
         data,
@@ -55,7 +64,20 @@ def without_targets(data: RowSet, named: Collection[str]) -> RowSet:
         numbers=data.numbers | numbers,
         labels=data.labels | labels,
         classes=data.classes | classes,
+        aside=[],
     )
+
+
+def whole_classes(numbers: Float64[Tensor, " S"]) -> tuple[Int[Tensor, " S"], list[str]] | None:
+    """Class of each of some whole numbers, NO_LABEL where it is missing, and the names of the classes, by size; None
+    where they are not whole, or too many to be classes."""
+    known = ~numbers.isnan()
+    values, places = torch.unique(numbers[known], return_inverse=True)
+    if len(values) > MOST_CLASSES or bool((values != values.round()).any()) or bool((values.abs() >= 2**53).any()):
+        return None
+    label = torch.full((len(numbers),), NO_LABEL, dtype=torch.int64)
+    label[known] = places
+    return label, [str(int(value)) for value in values.tolist()]
 
 
 def row_remarks(data: RowSet, masks: Mapping[Split, Bool[Tensor, " S"]]) -> list[str]:

@@ -7,25 +7,27 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
 from jaxtyping import Bool, Float, Float64, Int
 from torch import Tensor
 
 from mtl.config.inputs import ROWS, InputKind, RowLayout
 from mtl.config.tasks import Task
-from mtl.data.inputs.base import Fitted, Input, Layout, Sampler, Samples, part_of
+from mtl.data.inputs.base import Fitted, Input, Layout, Sampler, Samples
 from mtl.data.inputs.contract import folds_problem, targets_problems
 from mtl.data.inputs.oracles import as_tensors, from_tensors
-from mtl.data.inputs.row_contract import form_problems, value_problems
+from mtl.data.inputs.row_contract import crossed_problem, form_problems, value_problems
 from mtl.data.inputs.row_fit import FittedRows, fit_table
 from mtl.data.inputs.row_frames import rows_given
 from mtl.data.inputs.row_targets import row_remarks, without_targets
 from mtl.data.inputs.scaling import scores_problem
 from mtl.tasks.context import Oracle
-from mtl.types import RowSet, Split
+from mtl.types import NO_CATEGORY, RowSet, Split
 
 PLAIN: dict[str, Any] = {
     "category_columns": [], "vocabularies": {}, "group_names": [], "scaling": "zscore", "rare": 1,
+    "crossed": False, "aside": [],
 }  # fmt: skip
 """Members of the meta that rows of numbers alone have at these values, and that are then left out of it."""
 
@@ -68,11 +70,15 @@ class RowsInput(Input[RowSet]):
     def place(self) -> str:
         return "row"
 
+    @property
+    def crossed(self) -> bool:
+        return self.data.crossed
+
     def problems(self) -> list[str]:
         form = form_problems(self.data)
         if form:
             return form
-        parts = folds_problem(self)
+        parts = crossed_problem(self.data) if self.data.crossed else folds_problem(self)
         others = [problem for problem in (parts, self._oracle()) if problem is not None]
         return [*value_problems(self.data), *others, *targets_problems(self, parts is None)]
 
@@ -108,7 +114,8 @@ class RowsInput(Input[RowSet]):
         return cls(rows)
 
     def for_tasks(self, tasks: Sequence[Task]) -> "RowsInput":
-        return type(self)(without_targets(self.data, {name for task in tasks for name in task.named}))
+        named = {name for task in tasks for name in task.named}
+        return type(self)(without_targets(self.data, named, {name for task in tasks for name in task.sorts}))
 
     @property
     def columns(self) -> list[str]:
@@ -139,7 +146,13 @@ class RowsInput(Input[RowSet]):
         return fitted.layout
 
     def numbers_of(self, split: Split, fold: int, length: int, ahead: int) -> Int[Tensor, " n"]:
-        return part_of(self.data.fold, split, fold)
+        return self.masks(fold)[split].nonzero().squeeze(1)
+
+    def masks(self, fold: int) -> dict[Split, Bool[Tensor, " S"]]:
+        if not self.data.crossed:
+            return super().masks(fold)
+        test, val = self.data.fold == fold, self.data.fold == (fold + 1) % self.data.folds
+        return {"train": ~(test | val), "val": val, "test": test}
 
     def places(self, numbers: Int[Tensor, " n"], length: int) -> Int[Tensor, " n"]:
         return numbers
@@ -166,6 +179,14 @@ class RowsInput(Input[RowSet]):
     @property
     def units(self) -> dict[str, str]:
         return self.data.units
+
+    def cells(self) -> tuple[list[str], Float64[np.ndarray, "S C"], list[str]]:
+        p = self.data
+        values = p.values.numpy()
+        if p.categories is not None:
+            codes = p.categories.double().numpy()
+            values = np.concatenate([values, np.where(codes == NO_CATEGORY, np.nan, codes)], axis=1)
+        return [*p.columns, *p.category_columns], values, p.category_columns
 
     @property
     def groups(self) -> Int[Tensor, " S"] | None:

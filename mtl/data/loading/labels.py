@@ -7,12 +7,14 @@ n rows, stored windows or images of a source.
 """
 
 from collections.abc import Mapping
+from typing import assert_never
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from mtl.config import Task
+from mtl.config.labels import Border
 from mtl.config.names import Derived
 from mtl.data.inputs.base import Input
 from mtl.seeding import generator
@@ -73,13 +75,15 @@ def _with_label(source: Input[SourceData], derived: Derived) -> Input[SourceData
     classes = data.classes | {derived.name: list(derived.classes)}
     if derived.of is None:
         labels = data.labels | {derived.name: _coin(data.name, derived, source.size)}
+    elif derived.border is not None:
+        labels = data.labels | {derived.name: _on_a_side(data.numbers[derived.of], *derived.border)}
     else:
         labels = data.labels | {derived.name: _holds(data.labels[derived.of], derived)}
     oracle = source.oracle
     optimum = {} if oracle is None else dict(oracle.labels)
     if derived.of in optimum:
         optimum[derived.name] = _chance(optimum[derived.of], derived)
-    elif derived.of is None and oracle is not None:
+    elif derived.coin is not None and oracle is not None:
         optimum[derived.name] = torch.full((oracle.rows, 2), 0.5, dtype=torch.float64)
     return source.with_labels(labels, classes, optimum)
 
@@ -93,6 +97,22 @@ def _holds(label: Int[Tensor, " n"], derived: Derived) -> Int[Tensor, " n"]:
     """1 where the rule holds, 0 where not, NO_LABEL where the label is missing."""
     holds = torch.isin(label, torch.tensor(derived.positive)).long()
     return torch.where(label == NO_LABEL, NO_LABEL, holds)
+
+
+def _on_a_side(numbers: Float[Tensor, " n"], rule: Border, border: float) -> Int[Tensor, " n"]:
+    """1 where a number is on the side of the border that the rule names, 0 where not, NO_LABEL where it is missing."""
+    match rule:
+        case "at_least":
+            holds = numbers >= border
+        case "at_most":
+            holds = numbers <= border
+        case "above":
+            holds = numbers > border
+        case "below":
+            holds = numbers < border
+        case _:
+            assert_never(rule)
+    return torch.where(numbers.isnan(), NO_LABEL, holds.long())
 
 
 def _chance(chance: Float[Tensor, "m k"], derived: Derived) -> Float[Tensor, "m 2"]:

@@ -2,7 +2,7 @@
 a part, cells that were filled in, channels that stand still.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from jaxtyping import Bool
@@ -21,15 +21,16 @@ MOST_CLASSES = 12
 """Classes whose counts a sentence holds."""
 
 
-def remarks(source: Input[SourceData], fold: int = 0) -> list[str]:
+def remarks(source: Input[SourceData], fold: int = 0, close: Sequence[str] = ()) -> list[str]:
     """Sentences on a prepared source, each beginning with its name; the same for the same data.
 
     Args:
         source: the data.
         fold: the part of the training samples that is held out for validation.
+        close: sentences on inputs that targets can nearly be read off.
     """
     data, masks = source.data, source.masks(fold)
-    notes = [note for note in data.notes if FILLED not in note and STILL not in note]
+    notes = [*close, *(note for note in data.notes if FILLED not in note and STILL not in note)]
     said = joined_notes(notes, (PREPARED / data.name / META).as_posix()) + class_remarks(source, fold)
     said += source.remarks(masks)
     return [f"{data.name}: {sentence}" for sentence in said]

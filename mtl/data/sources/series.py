@@ -16,8 +16,8 @@ from mtl.data.formats.numbers import number_column
 from mtl.data.formats.reading import check_count
 from mtl.data.formats.table import Table
 from mtl.data.formats.tables import read_table
+from mtl.data.inputs.copies import check_copies
 from mtl.data.sources.columns import input_columns
-from mtl.data.sources.copies import check_copies
 from mtl.data.sources.filling import Gaps, Rows, fill, flagged, frozen
 from mtl.data.timeline.order import Timeline, order_in_time, without_repeats
 from mtl.errors import DataError, shown

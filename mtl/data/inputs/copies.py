@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mtl.data.sources.label_hints import label_hints
+from mtl.data.inputs.label_hints import label_hints
 from mtl.errors import DataError
 from mtl.types import NO_LABEL
 
@@ -18,6 +18,7 @@ FEW = 1000
 """Rows that decide which columns are looked at whole."""
 BLOCK = 64
 """Columns that are looked at together: 50 MB of 100,000 rows."""
+REMEDY = "let `values` name the other columns, or say `allow: [{column}]` if it is known before the {what} is"
 
 
 def check_copies(
@@ -27,6 +28,8 @@ def check_copies(
     where: str,
     allow: Collection[str],
     notes: list[str],
+    remedy: str = REMEDY,
+    named: Collection[str] = (),
 ) -> None:
     """Refuses inputs that are a target or a label under another name, and notes those that come close.
 
@@ -38,6 +41,8 @@ def check_copies(
         where: the file, for messages.
         allow: columns that may be a copy.
         notes: of the source.
+        remedy: clause on what to do, with the fields `column` and `what` (label or target).
+        named: columns whose numbers are names, so that their order and size mean nothing.
 
     Raises:
         DataError: a column that `allow` does not name equals a target, or has a value of its own for each value of it.
@@ -55,7 +60,16 @@ def check_copies(
                 column = columns[first + number]
                 if column != target.name:
                     x = block[target.known, number]
-                    if _judge(column, x, target, float(alike[number]), where, column in allow, notes):
+                    relation = _relation(x, target)
+                    if relation is not None and column not in allow:
+                        what = "label" if target.classes else "target"
+                        raise DataError(
+                            f"{where}, column `{column}`: is {relation} of {target.words}, which could be read off it: "
+                            f"{remedy.format(column=column, what=what)}."
+                        )
+                    told = _remark(column, x, target, float(alike[number]), relation, column in named)
+                    if told:
+                        notes += told
                         judged[target.name].add(column)
     for target in asked:
         if target.classes:
@@ -110,25 +124,17 @@ class _Target:
         return asked | (_may_be_named(*few) if self.nameable else False)
 
 
-def _judge(
-    column: str, x: np.ndarray, target: _Target, alike: float, where: str, allowed: bool, notes: list[str]
-) -> bool:
-    """Refuses a column that is the target under another name, and notes one that comes close; True if it was noted."""
-    held = len(notes)
-    relation = _relation(x, target)
-    if relation is not None and not allowed:
-        raise DataError(
-            f"{where}, column `{column}`: is {relation} of {target.words}, which could be read off it: let `values` "
-            f"name the other columns, or say `allow: [{column}]` if it is known before the "
-            f"{'label' if target.classes else 'target'} is."
-        )
+def _remark(column: str, x: np.ndarray, target: _Target, alike: float, relation: str | None, named: bool) -> list[str]:
+    """At most one sentence, on a column that is the target under another name, as `allow` says, or that comes close."""
     if relation is not None:
-        notes.append(f"{column}: {relation} of {target.words} among the inputs, which `allow` lets in.")
-    elif not target.classes and _monotone(x, target.y):
-        notes.append(f"{column}: grows or falls strictly with {target.words} (correlation {alike:.4f}).")
-    elif abs(alike) > ALIKE:
-        notes.append(f"{column}: has a correlation of {alike:.4f} with {target.words}.")
-    return len(notes) > held
+        return [f"{column}: {relation} of {target.words} among the inputs, which `allow` lets in."]
+    if named and len(np.unique(x[~np.isnan(x)])) > 2:
+        return []
+    if not target.classes and _monotone(x, target.y):
+        return [f"{column}: grows or falls strictly with {target.words} (correlation {alike:.4f})."]
+    if abs(alike) > ALIKE:
+        return [f"{column}: has a correlation of {alike:.4f} with {target.words}."]
+    return []
 
 
 def _correlations(x: np.ndarray, known: np.ndarray, levels: np.ndarray) -> np.ndarray:

@@ -1,0 +1,54 @@
+"""Targets that can be read off an input: copies, other names for their values, and columns that come close.
+
+Only the tasks say what is a target, so that this is looked at once sources are prepared and before anything trains.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from mtl.config.inputs import SourceBase
+from mtl.config.tasks import Task
+from mtl.data.inputs.copies import check_copies
+from mtl.data.inputs.every import input_of
+from mtl.data.loading.labels import derive_labels
+from mtl.types import SourceData
+
+REMEDY = "name it in `ignore` of the source, or say `allow: [{column}]` if it is known before the {what} is"
+
+
+def leaks(
+    tasks: Mapping[str, Task], sections: Mapping[str, SourceBase], sources: Mapping[str, SourceData]
+) -> dict[str, list[str]]:
+    """Checks the inputs of sources whose columns may be targets.
+
+    Args:
+        tasks: the whole section `tasks`.
+        sections: `prepare.sources`.
+        sources: the prepared sources that tasks name.
+
+    Returns:
+        Source → sentences on inputs that are allowed copies of a target, follow it strictly, or correlate with it above
+        .999.
+
+    Raises:
+        DataError: an input that its source does not allow is a copy of a target, or names its values otherwise.
+        SettingError: a task names what its source does not hold.
+    """
+    asked = {name: data for name, data in sources.items() if sections[name].allowed is not None}
+    here = {name: task for name, task in tasks.items() if task.source in asked}
+    learns, made = derive_labels(here, {name: input_of(data) for name, data in asked.items()})
+    told: dict[str, list[str]] = {}
+    for name, source in made.items():
+        learnt = list(dict.fromkeys(learns[task] for task in here if task in learns and here[task].source == name))
+        labels, numbers = source.data.labels, source.data.numbers
+        targets = {target: (labels[target] if target in labels else numbers[target]).numpy() for target in learnt}
+        cells = source.cells()
+        told[name] = []
+        if cells is None:
+            continue
+        columns, values, named = cells
+        where = sections[name].files[0] if sections[name].files else f"prepare.sources.{name}"
+        allow = sections[name].allowed or []
+        check_copies(np.asarray(values), columns, targets, where, allow, told[name], REMEDY, named)
+    return told

@@ -1,0 +1,126 @@
+"""Drawing test rows and dealing the others into folds, when some rows have to stay together.
+
+A unit is a set of rows that are never parted: a group, copies of one row, or a single row. S rows, U units, F folds.
+"""
+
+import numpy as np
+from jaxtyping import Bool, Int64
+from numpy import ndarray
+
+QUARTERS = 4
+"""Strata that numbers are cut into."""
+
+
+def numbered(keys: ndarray) -> Int64[ndarray, " S"]:
+    """Number of the unit of each row, from 0 in the order of the keys."""
+    unit: Int64[ndarray, " S"] = np.unique(keys, return_inverse=True)[1].reshape(-1).astype(np.int64)
+    return unit
+
+
+def strata_of(values: ndarray, classes: bool) -> Int64[ndarray, " S"]:
+    """Stratum of each row: its class, or the quarter of the numbers that its own lies in; missing ones have their own.
+
+    Args:
+        values: [S] class numbers (-1 is missing), or float64 numbers (NaN is missing).
+        classes: which of the two they are.
+    """
+    if classes:
+        return values.astype(np.int64)
+    known = np.isfinite(values)
+    if len(np.unique(values[known])) <= QUARTERS:
+        strata = np.full(len(values), -1, dtype=np.int64)
+        strata[known] = numbered(values[known])
+        return strata
+    borders = np.quantile(values[known], np.arange(1, QUARTERS) / QUARTERS)
+    return np.where(known, np.searchsorted(borders, np.where(known, values, 0), side="right"), -1)
+
+
+def drawn_test(
+    unit: Int64[ndarray, " S"], strata: Int64[ndarray, " S"] | None, share: float, seed: int
+) -> Bool[ndarray, " S"]:
+    """Mask of the test rows: whole units, about `share` of the rows of every stratum.
+
+    The units are laid out stratum by stratum, in random order within each, and drawn systematically along that line
+    (Cochran, Sampling Techniques, 1977, section 8.5), so that no stratum is off by more than a unit.
+    """
+    generator = np.random.default_rng([seed, 0])
+    order, sizes = _laid_out(unit, strata, generator)
+    marks = np.floor(np.cumsum(sizes[order]) * share + generator.random())
+    chosen = np.zeros(len(sizes), dtype=bool)
+    chosen[order] = np.diff(marks, prepend=0.0) > 0
+    if sizes.max() > 1:
+        _trim(chosen, order, sizes, share)
+    test: Bool[ndarray, " S"] = chosen[unit]
+    return test
+
+
+def _trim(chosen: Bool[ndarray, " U"], order: Int64[ndarray, " U"], sizes: Int64[ndarray, " U"], share: float) -> None:
+    """Adds or takes out single units while that brings their rows closer to the share; large units are drawn more
+    often than small ones."""
+    excess = float(sizes[chosen].sum() - share * sizes.sum())
+    for number in order.tolist():
+        change = -int(sizes[number]) if chosen[number] else int(sizes[number])
+        if abs(excess + change) < abs(excess):
+            chosen[number] = not chosen[number]
+            excess += change
+
+
+def dealt(
+    unit: Int64[ndarray, " n"], strata: Int64[ndarray, " n"] | None, parts: int, seed: int
+) -> Int64[ndarray, " n"]:
+    """Part of each row, from 0: whole units in random order, each to the part with the fewest rows so far.
+
+    With strata the units come stratum by stratum, so that every part holds equal shares of each; else the largest come
+    first, so that parts are about equally large.
+    """
+    order, sizes = _laid_out(unit, strata, np.random.default_rng([seed, 1]))
+    if strata is None:
+        order = order[np.argsort(-sizes[order], kind="stable")]
+    part_of = np.zeros(len(sizes), dtype=np.int64)
+    if sizes.max(initial=1) == 1:
+        part_of[order] = np.arange(len(sizes)) % parts
+    else:
+        filled = np.zeros(parts, dtype=np.int64)
+        for number in order.tolist():
+            part_of[number] = np.argmin(filled)
+            filled[part_of[number]] += sizes[number]
+    part: Int64[ndarray, " n"] = part_of[unit]
+    return part
+
+
+def _laid_out(
+    unit: Int64[ndarray, " S"], strata: Int64[ndarray, " S"] | None, generator: np.random.Generator
+) -> tuple[Int64[ndarray, " U"], Int64[ndarray, " U"]]:
+    """Units in random order, stratum by stratum where there are strata, and the number of rows of each unit."""
+    first = np.unique(unit, return_index=True)[1]
+    sizes = np.bincount(unit, minlength=len(first)).astype(np.int64)
+    order = generator.permutation(len(first))
+    if strata is not None:
+        order = order[np.argsort(strata[first[order]], kind="stable")]
+    return order, sizes
+
+
+def latest(when: ndarray, share: float) -> Bool[ndarray, " S"]:
+    """Mask of about the latest `share` of the rows; rows of one time are on one side of the border.
+
+    Args:
+        when: [S] times, all known.
+        share: in (0, 1).
+    """
+    times, counts = np.unique(when, return_counts=True)
+    if len(times) < 2:
+        return np.zeros(len(when), dtype=bool)
+    before = np.cumsum(counts)[:-1]
+    border = int(np.argmin(np.abs(before - (1 - share) * len(when)))) + 1
+    mask: Bool[ndarray, " S"] = when >= times[border]
+    return mask
+
+
+def stretches(when: ndarray, parts: int) -> Int64[ndarray, " n"]:
+    """Number of the stretch of time of each row, from 0 for the earliest; rows of one time are in one."""
+    times, place, counts = np.unique(when, return_inverse=True, return_counts=True)
+    middle = np.cumsum(counts) - counts / 2
+    of_time = np.minimum((middle * parts / len(when)).astype(np.int64), parts - 1)
+    assert len(of_time) == len(times)
+    stretch: Int64[ndarray, " n"] = of_time[place.reshape(-1)]
+    return stretch

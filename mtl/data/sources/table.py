@@ -1,0 +1,159 @@
+"""`kind: table`: rows of any columns, each a sample.
+
+All usable columns are kept; the tasks say later which of them are targets. What was left out, unified or found twice
+ends in `notes`. S rows.
+"""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+
+from mtl.config.table_source import ColumnType, TableSource, TimeSplit
+from mtl.data.columns.infer import column_facts
+from mtl.data.formats.reading import check_count
+from mtl.data.formats.table import Table
+from mtl.data.sources.table_columns import Column, read_columns
+from mtl.data.sources.table_files import read_files, without_final_points
+from mtl.data.sources.table_parts import TEST, Parts, Rows, parts_of
+from mtl.data.sources.table_rows import copies_note, equal_rows
+from mtl.errors import DataError
+from mtl.types import RowSet
+
+BRACKETS = re.compile(r"\(([^()]+)\)\s*$")
+"""Unit at the end of a column's name."""
+
+
+def read(config: TableSource, name: str, root: Path) -> RowSet:
+    """The rows that `config` describes; numbers in original units.
+
+    Raises:
+        DataError: the file cannot be used as it is and the config does not say what to do; names line and column.
+    """
+    table, second = read_files(config, root)
+    notes = list(table.notes)
+    columns = _columns(table, second, config, notes)
+    count = len(table.frame)
+    check_count(count * len(columns), config.path)
+    apart = (config.weight, *config.kept_apart)
+    kept = [column for column in columns if column.origin not in apart]
+    if not kept:
+        raise DataError(f"{config.path}: should have columns to learn from, found none beside those of `split`.")
+    same = equal_rows(kept, count)
+    parts = parts_of(Rows(table, {column.name: column for column in columns}, same, second), config)
+    told = copies_note(same, parts, config)
+    notes += [] if told is None else [told]
+    kept = _changing(kept, parts, config, notes)
+    numbers = [column for column in kept if column.names is None]
+    categories = [column for column in kept if column.names is not None]
+    return RowSet(
+        name=name,
+        values=torch.from_numpy(_matrix(numbers, count, np.float64)),
+        columns=[column.name for column in numbers],
+        fold=torch.from_numpy(np.ascontiguousarray(parts.fold)),
+        folds=parts.folds,
+        crossed=parts.crossed,
+        units=_units(table, numbers, config),
+        notes=notes,
+        categories=torch.from_numpy(_matrix(categories, count, np.int32)) if categories else None,
+        category_columns=[column.name for column in categories],
+        vocabularies={column.name: column.names or [] for column in categories},
+        groups=None if parts.groups is None else torch.from_numpy(np.ascontiguousarray(parts.groups)),
+        group_names=list(parts.group_names),
+        weights=_weights(table, columns, config),
+        aside=[column.name for column in kept if _is_aside(column, config)],
+    )
+
+
+def _columns(table: Table, second: np.ndarray | None, config: TableSource, notes: list[str]) -> list[Column]:
+    """The usable columns of the table."""
+    exact = {*config.exact_labels, *config.kept_apart}
+    facts = column_facts(table, _declared(table, config), config.date_format, exact)
+    columns = read_columns(table, facts, config, notes)
+    if second is not None:
+        columns = [without_final_points(column, second, notes) for column in columns]
+    names = [column.name for column in columns]
+    twice = [name for name in names if names.count(name) > 1]
+    if twice:
+        raise DataError(f"{table.path}: column `{twice[0]}` has the name of a part of a date: rename it.")
+    return columns
+
+
+def _declared(table: Table, config: TableSource) -> dict[str, ColumnType]:
+    """Types that the section tells: also those of columns that are read in one way alone."""
+    declared = dict(config.declared)
+    if config.weight is not None:
+        declared[config.weight] = "number"
+    for column in config.kept_apart:
+        declared.setdefault(column, "category")
+    for column in config.split_columns:
+        # Also one that counts the rows, which is no input, tells their order.
+        if pd.api.types.is_numeric_dtype(table.frame[column]):
+            declared.setdefault(column, "number")
+    return declared
+
+
+def _is_aside(column: Column, config: TableSource) -> bool:
+    """True for a column that is no input, and may be a target."""
+    if config.inputs is not None:
+        return column.origin not in config.inputs
+    return isinstance(config.split, TimeSplit) and column.origin == config.split.column
+
+
+def _changing(columns: list[Column], parts: Parts, config: TableSource, notes: list[str]) -> list[Column]:
+    """The columns of which some rows that are not tested on differ: others tell nothing, and are left out."""
+    seen = np.ones(len(parts.fold), dtype=bool) if parts.crossed else parts.fold != TEST
+    kept = []
+    for column in columns:
+        values = column.values[seen & ~column.missing]
+        missing = bool(column.missing[seen].any())
+        if len(values) == 0 or ((values == values[0]).all() and not missing):
+            what = "is empty" if len(values) == 0 else "never changes"
+            notes.append(f"{column.name}: left out, for it {what} in the rows that are trained and validated on.")
+        else:
+            kept.append(column)
+    if not kept:
+        raise DataError(
+            f"{config.path}: should have a column that changes in the training rows, found that none does: choose "
+            "another `split`."
+        )
+    return kept
+
+
+def _weights(table: Table, columns: list[Column], config: TableSource) -> torch.Tensor | None:
+    """float64 weight of each row [S], or None."""
+    if config.weight is None:
+        return None
+    column = next(column for column in columns if column.name == config.weight)
+    wrong = np.flatnonzero(np.isnan(column.values) | (column.values < 0))
+    if len(wrong):
+        row = int(wrong[0])
+        value = "none" if np.isnan(column.values[row]) else f"{column.values[row]:g}"
+        raise DataError(
+            f"{table.at(row, column.name)}: should be a weight of 0 or more, found {value}: a row that should not "
+            "count has the weight 0."
+        )
+    return torch.from_numpy(np.ascontiguousarray(column.values))
+
+
+def _matrix(columns: list[Column], count: int, dtype: type) -> np.ndarray:
+    """Values of the columns side by side [S, columns]."""
+    if not columns:
+        return np.zeros((count, 0), dtype=dtype)
+    return np.stack([column.values for column in columns], axis=1).astype(dtype)
+
+
+def _units(table: Table, columns: list[Column], config: TableSource) -> dict[str, str]:
+    """Units that the config names, else from the file's row of units, else from brackets at the end of the name."""
+    units = {}
+    for name in (column.name for column in columns if column.name == column.origin):
+        brackets = BRACKETS.search(name)
+        if name in config.units:
+            units[name] = config.units[name]
+        elif name in table.units:
+            units[name] = table.units[name]
+        elif brackets:
+            units[name] = brackets[1]
+    return units

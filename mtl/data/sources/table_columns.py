@@ -1,0 +1,130 @@
+"""Columns of a table as a source holds them: numbers, or categories with their names. S rows."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from mtl.config.table_source import LATER, TableSource
+from mtl.data.columns.booleans import boolean_column, truth
+from mtl.data.columns.categories import category_column
+from mtl.data.columns.dates import date_numbers
+from mtl.data.columns.facts import ColumnFacts
+from mtl.data.formats.numbers import number_column
+from mtl.data.formats.table import Table
+from mtl.errors import DataError
+
+NO_CATEGORY = -1
+FEW_CATEGORIES = 1000
+"""Categories of a column from which on it is told of: nearly each row may have one of its own."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of the source.
+
+    Args:
+        name: of the column; parts of a date have their own.
+        origin: name of the column of the file that it was made from.
+        values: [S] float64 numbers (NaN is missing), or int64 places in `names` (-1 is missing).
+        names: categories in their order; None for numbers.
+    """
+
+    name: str
+    origin: str
+    values: np.ndarray
+    names: list[str] | None = None
+
+    @property
+    def missing(self) -> np.ndarray:
+        """Mask [S] of the rows without a value."""
+        mask: np.ndarray = np.isnan(self.values) if self.names is None else self.values == NO_CATEGORY
+        return mask
+
+    @property
+    def codes(self) -> np.ndarray:
+        """Number of the value of each row [S] int64, from 0; -1 is missing."""
+        if self.names is not None:
+            return self.values
+        codes = np.full(len(self.values), NO_CATEGORY, dtype=np.int64)
+        known = ~self.missing
+        codes[known] = np.unique(self.values[known], return_inverse=True)[1]
+        return codes
+
+
+def read_columns(table: Table, facts: Sequence[ColumnFacts], config: TableSource, notes: list[str]) -> list[Column]:
+    """The usable columns of the table, each read as its type says.
+
+    Args:
+        table: as it was read.
+        facts: of its columns, in their order.
+        config: the source.
+        notes: takes what was left out or unified.
+
+    Raises:
+        DataError: a cell that is not what its column's type says, or a column of text or images; names a remedy.
+    """
+    _refuse_text(table, [column for column in facts if column.kind in LATER], config)
+    columns: list[Column] = []
+    for column in facts:
+        columns += _read(table, column, config, notes)  # Says the line of a cell that cannot be read.
+        if column.problem is not None:
+            raise DataError(f"{table.path}, column `{column.name}`: {column.problem}.")
+    return columns
+
+
+def _read(table: Table, column: ColumnFacts, config: TableSource, notes: list[str]) -> list[Column]:
+    name = column.name
+    match column.kind:
+        case "number":
+            return [Column(name, name, _without_markers(number_column(table, name), config))]
+        case "boolean":
+            return [_boolean(table, name, notes)]
+        case "category":
+            codes, names = category_column(table, name, name in config.exact_labels, notes)
+            if len(names) > FEW_CATEGORIES:
+                notes.append(f"{name}: has {len(names):,} categories; `ignore` leaves it out if each row names itself.")
+            return [Column(name, name, codes, names)]
+        case "date":
+            parts = date_numbers(table, name, config.date_format.get(name), notes)
+            return [Column(part, name, values) for part, values in parts.items()]
+        case _:
+            if name not in config.ignore and config.declared.get(name) != "ignore":
+                called = name.strip() or "the column without a name"
+                notes.append(f"{called}: left out, for {column.why}; `types: {{{name}: …}}` takes it in.")
+            return []
+
+
+def _boolean(table: Table, name: str, notes: list[str]) -> Column:
+    """A column of no (0) and yes (1), named as most of its cells spell them."""
+    truths = boolean_column(table, name)
+    codes, spellings = category_column(table, name, exact=False, notes=[])
+    counts = np.bincount(codes[codes >= 0], minlength=len(spellings))
+    names = []
+    for place, word in enumerate(("no", "yes")):
+        spelt = [number for number, spelling in enumerate(spellings) if truth(spelling) == place]
+        names.append(spellings[max(spelt, key=lambda number: counts[number])] if spelt else word)
+        if len(spelt) > 1:
+            others = ", ".join(repr(spellings[number]) for number in spelt if spellings[number] != names[-1])
+            notes.append(f"{name}: `{names[-1]}` is also spelt {others}, which is the same here.")
+    return Column(name, name, np.where(np.isnan(truths), NO_CATEGORY, truths).astype(np.int64), names)
+
+
+def _without_markers(values: np.ndarray, config: TableSource) -> np.ndarray:
+    if config.missing_markers:
+        values[np.isin(values, config.missing_markers)] = np.nan
+    return values
+
+
+def _refuse_text(table: Table, columns: Sequence[ColumnFacts], config: TableSource) -> None:
+    """Raises a DataError on columns that no network reads yet, unless `inputs` names the inputs and none of these."""
+    if not columns or (config.inputs is not None and not any(column.name in config.inputs for column in columns)):
+        return
+    first = columns[0]
+    names = ", ".join(f"`{column.name}`" for column in columns)
+    those = "each of them" if len(columns) > 1 else "it"
+    raise DataError(
+        f"{table.path}, column `{first.name}`: is taken for {first.kind} ({first.why}), such as {first.example!r}, "
+        f"which no network reads yet: name {those} in `ignore` (found {names}), or say "
+        f"`types: {{{first.name}: category}}` if its {first.distinct:,} texts are categories."
+    )

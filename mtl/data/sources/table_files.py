@@ -1,0 +1,98 @@
+"""Files of a table: one, or one of training rows and one of test rows, whose columns are read as one."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from mtl.config.table_file import WHITESPACE
+from mtl.config.table_source import FilesSplit, TableSource
+from mtl.data.formats.records import Lines
+from mtl.data.formats.table import Table
+from mtl.data.formats.tables import read_table
+from mtl.data.formats.text_file import TextFile
+from mtl.data.formats.text_table import read_rows
+from mtl.data.sources.table_columns import NO_CATEGORY, Column
+from mtl.errors import DataError, shown
+
+
+def read_files(config: TableSource, root: Path) -> tuple[Table, np.ndarray | None]:
+    """The table, and the mask of the rows of the second file [S]; None where there is one file.
+
+    Raises:
+        DataError: a file cannot be read, or the second has other columns than the first.
+    """
+    first = read_table(config, root)
+    if not isinstance(config.split, FilesSplit):
+        return first, None
+    split = config.split
+    skipped = config.skip_rows if split.test_skip_rows is None else split.test_skip_rows
+    second = read_table(config.model_copy(update={"path": split.test_path, "skip_rows": skipped}), root)
+    _check_columns(first, second)
+    table = _joined(first, second)
+    return table, np.arange(len(table.frame)) >= len(first.frame)
+
+
+def _check_columns(first: Table, second: Table) -> None:
+    names, others = list(first.frame.columns), list(second.frame.columns)
+    lacking = [name for name in names if name not in others]
+    more = [name for name in others if name not in names]
+    if lacking or more:
+        difference = f"no `{lacking[0]}`" if lacking else f"`{more[0]}`, which is not there"
+        raise DataError(
+            f"{second.path}: should have the columns of {first.path}, found {difference}: rename its columns, or let "
+            "`columns` name them if the files have no header."
+        )
+
+
+def _joined(first: Table, second: Table) -> Table:
+    """The rows of both files, those of the second below the first."""
+    count = len(first.frame)
+    names = list(first.frame.columns)
+    rows = np.arange(count + len(second.frame))
+    lines = Lines(lambda: np.array([*map(first.lines.__getitem__, range(count)),
+                                    *map(second.lines.__getitem__, range(len(second.frame)))]), rows)  # fmt: skip
+    notes = list(dict.fromkeys([*first.notes, *second.notes]))
+    later = (second.path, count)
+    above, below = first.text, second.text
+    if above is None or below is None or above.form != below.form or above.names != below.names:
+        frame = pd.concat([first.frame, second.frame[names]], ignore_index=True)
+        return replace(first, frame=frame, lines=lines, notes=notes, text=None, later=later)
+    text = replace(above, data=_filled(above) + b"\n" + below.data[below.body :])
+    frame, _ = read_rows(text, first.options)
+    if len(frame) != len(rows):
+        raise DataError(
+            f"{first.path} and {second.path}: should have {len(rows):,} rows together, found {len(frame):,}: end each "
+            "row with a line break, and let no quoted cell be open at the end."
+        )
+    return replace(first, frame=frame[names], lines=lines, notes=notes, text=text, later=later)
+
+
+def _filled(text: TextFile) -> bytes:
+    """The text without the lines at its end that hold nothing but blanks and separators."""
+    hollow = b' \t"\r\n' + (b"" if text.form.separator == WHITESPACE else text.form.separator.encode())
+    data = text.data.rstrip(b"\r\n")
+    while data:
+        last = data[data.rfind(b"\n") + 1 :]
+        if last.strip(hollow):
+            break
+        data = data[: -len(last)].rstrip(b"\r\n") if last else data.rstrip(b"\r\n")
+    return data
+
+
+def without_final_points(column: Column, second: np.ndarray, notes: list[str]) -> Column:
+    """The column with the names of the second file as the first spells them, where they end in a point in the second
+    alone, as those of the test part of the census data do."""
+    if column.names is None:
+        return column
+    there = {column.names[code] for code in np.unique(column.values[second & ~column.missing]).tolist()}
+    first = {column.names[code] for code in np.unique(column.values[~second & ~column.missing]).tolist()}
+    if not there or not all(name.endswith(".") and name[:-1] in first for name in there) or there & first:
+        return column
+    names = [name for name in column.names if name not in there]
+    place = [names.index(name[:-1] if name in there else name) for name in column.names]
+    codes = np.array([*place, NO_CATEGORY], dtype=np.int64)[column.values]
+    some = min(there)
+    notes.append(f"{column.name}: names of the test file end in a point, and were read as {shown(some[:-1])}.")
+    return replace(column, values=codes, names=names)
