@@ -1,4 +1,4 @@
-"""`tasks.NAME.linear`: the closed-form map of the raw window that a network starts from."""
+"""`tasks.NAME.linear`: the map of the raw window or row, solved for, that a network starts from."""
 
 from typing import Annotated, Literal
 
@@ -11,6 +11,7 @@ Channels = Literal["one", "own", "all"]
 
 
 MOST_KERNELS = 100_000
+USUAL_KERNELS = 1000
 Kernels = Annotated[int, Field(ge=1, le=MOST_KERNELS, strict=True)]
 """Number of random convolution kernels (Dempster et al. 2020, arXiv 1910.13051); each gives two features."""
 
@@ -29,6 +30,15 @@ class LinearStart(Section):
     """Taken off the window and added to what is predicted: its last value, its mean, or nothing."""
 
 
+class RowStart(Section):
+    """Ridge regression of a number, or logistic regression of a label, on the numbers of a row of a table and a column
+    for each category, solved before training and then kept.
+
+    The head of the network starts at zero, so before the first step the task predicts what the simple model predicts,
+    and that is a candidate when the best epoch is chosen.
+    """
+
+
 class KernelStart(Section):
     """Ridge regression of a label on random convolution kernels of the window, solved before training and then kept.
 
@@ -36,4 +46,6 @@ class KernelStart(Section):
     predicts, and that is a candidate when the best epoch is chosen.
     """
 
-    kernels: Kernels = 1000
+    kernels: Kernels | None = None
+    """null takes 1000 on windows; rows of a table have none: logistic regression on their numbers and a column for each
+    category, as `RowStart`."""

@@ -13,7 +13,7 @@ from mtl.config.common import DropRate, Name, PositiveFloat, PositiveFraction, P
 from mtl.config.inputs import Held, InputKind, SourceBase
 from mtl.config.judging import judged_by, score_problem
 from mtl.config.labels import Label, LabelRule
-from mtl.config.linear_map import KernelStart, LinearStart
+from mtl.config.linear_map import KernelStart, LinearStart, RowStart
 from mtl.config.losses import NumberLoss, QuantileLoss, levels_of
 from mtl.config.metrics import METRICS, BinaryMetric, ClassMetric, Family, ForecastMetric, RegressionMetric, summed
 from mtl.config.names import Derived, check_label, label_of
@@ -239,6 +239,8 @@ class RegressionTask(TaskBase):
     metric: Annotated[RegressionMetric | None, judged_by(get_args(RegressionMetric), "a regression")] = None
     """Metric that verdicts, the choice of an epoch and studies read; null takes mse, or crps for quantiles. Never r2,
     whose relative change means nothing near 0; it is reported beside."""
+    linear: RowStart | None = Field(default=None, exclude_if=lambda linear: linear is None)
+    """Ridge regression of the row that the network starts from, of rows of a table alone; null: none."""
 
     @model_validator(mode="after")
     def _only_quantiles_have_a_score(self) -> "RegressionTask":
@@ -254,6 +256,10 @@ class RegressionTask(TaskBase):
     @property
     def named(self) -> list[str]:
         return [self.target]
+
+    def check_input(self, name: str, source: str, kind: InputKind) -> None:
+        super().check_input(name, source, kind)
+        _check_row_start(name, self.linear, source, kind)
 
     def predicted(self, name: str, held: Held) -> int:
         self.learns(name, held)
@@ -275,6 +281,17 @@ class RegressionTask(TaskBase):
                 raise SettingError(where, message)
             raise SettingError(where, f"should be one of {', '.join(held.numbers)}; found {asked}.")
         return self.target
+
+
+def _check_row_start(name: str, linear: RowStart | None, source: str, kind: InputKind) -> None:
+    """Checks that a start at a linear map of rows is asked of rows.
+
+    Raises:
+        SettingError: it is not.
+    """
+    if linear is not None and kind.dimensions != 1:
+        message = f"is for rows of a table, and {source} holds {kind.noun}: leave it out."
+        raise SettingError(f"tasks.{name}.linear", message)
 
 
 class LabelBase(TaskBase):
@@ -369,7 +386,8 @@ class ClassificationTask(LabelBase):
     metric: Annotated[ClassMetric | None, judged_by(get_args(ClassMetric), "a classification")] = None
     """Metric as for every label; `macro_auc` is the mean area under the curve of each class against the rest."""
     linear: KernelStart | None = Field(default=None, exclude_if=lambda linear: linear is None)
-    """Ridge regression on random kernels of the window that the network starts from; null: none."""
+    """Ridge regression on random kernels of the window that the network starts from, or logistic regression of a row of
+    a table; null: none."""
 
     @property
     def could_start_linear(self) -> bool:
@@ -377,8 +395,14 @@ class ClassificationTask(LabelBase):
 
     def check_input(self, name: str, source: str, kind: InputKind) -> None:
         super().check_input(name, source, kind)
-        if self.linear is not None and not kind.has_length:
-            raise SettingError(f"tasks.{name}.linear", f"is for windows, and {source} holds {kind.noun}: leave it out.")
+        if self.linear is None or kind.has_length:
+            return
+        if kind.dimensions != 1:
+            message = f"is for windows and rows, and {source} holds {kind.noun}: leave it out."
+            raise SettingError(f"tasks.{name}.linear", message)
+        if self.linear.kernels is not None:
+            message = f"is for windows, and {source} holds {kind.noun}: leave it out, as in `linear: {{}}`."
+            raise SettingError(f"tasks.{name}.linear.kernels", message)
 
 
 class BinaryTask(LabelBase):
@@ -390,6 +414,12 @@ class BinaryTask(LabelBase):
     kind: Literal["binary"]
     metric: Annotated[BinaryMetric | None, judged_by(get_args(BinaryMetric), "a binary task")] = None
     """Metric as for every label; `f1` is that of the positive class, `ece` the expected calibration error."""
+    linear: RowStart | None = Field(default=None, exclude_if=lambda linear: linear is None)
+    """Logistic regression of the row that the network starts from, of rows of a table alone; null: none."""
+
+    def check_input(self, name: str, source: str, kind: InputKind) -> None:
+        super().check_input(name, source, kind)
+        _check_row_start(name, self.linear, source, kind)
 
 
 Task = Annotated[ForecastTask | RegressionTask | ClassificationTask | BinaryTask, Field(discriminator="kind")]

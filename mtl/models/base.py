@@ -11,10 +11,11 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from mtl.config.encoder_base import ClassificationHead
+from mtl.config.inputs import RowLayout
 from mtl.config.linear_map import Channels, Level
 from mtl.models.features import Features
 from mtl.models.heads import FlatForecastHead, JointForecastHead, LinearHead, PooledClassifier
-from mtl.models.linear_map import ForecastMap, KernelMap
+from mtl.models.linear_map import ForecastMap, KernelMap, RowMap
 from mtl.models.simple.forecasts import RidgeForecast
 from mtl.tasks.context import Heads
 
@@ -90,6 +91,10 @@ class Encoder(nn.Module, Heads):
         """A linear map of random kernels of windows (C, L) that the head of a label is added to."""
         channels, length = shape
         return KernelMap(kernels, (channels, length), classes)
+
+    def row_map(self, width: int, layout: RowLayout | None, outputs: int) -> RowMap:
+        """A linear map of rows of `width` numbers that the head of a label or a number is added to."""
+        return RowMap(width, layout, outputs)
 
     def vector_head(self, shape: tuple[int, ...], numbers: int, rate: float) -> nn.Module:
         """A head that predicts `numbers` a sample: of windows (C, L) from pooled tokens, else one linear layer."""

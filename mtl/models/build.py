@@ -204,7 +204,7 @@ def build_model(
                 message = "should be left out: the encoder has a head of its own for it, which may not start at zero."
                 raise SettingError(f"tasks.{task.name}.linear", message)
             maps[task.name] = linear
-        if isinstance(head, LinearHead) and task.stacked:
+        if isinstance(head, LinearHead) and task.stacked and linear is None:
             # A stack has one kind of task and one learning rate.
             stacks.setdefault((task.kind, task.head_lr), {})[task.name] = head.linear
         else:

@@ -8,7 +8,7 @@ import math
 from typing import assert_never
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Float64
 from torch import Tensor, nn
 
 from mtl.config.inputs import RowLayout
@@ -16,8 +16,6 @@ from mtl.config.tabular import TabularEncoder
 
 NARROW = 1e-9
 """Width of a piece, in z-scored units, below which nothing lies inside."""
-BLOCK = 256
-"""Columns whose quantiles are found together."""
 
 
 class Piecewise(nn.Module):
@@ -40,15 +38,14 @@ class Piecewise(nn.Module):
         self.bias = nn.Parameter(torch.empty(numbers, width).uniform_(-1, 1))
 
     def fit(self, x: Float[Tensor, "n F"]) -> None:
-        """Puts the edges at quantiles of training rows."""
-        places = torch.linspace(0, 1, self.edges.shape[1], dtype=torch.float64)
-        for begin in range(0, x.shape[1], BLOCK):
-            ordered = x[:, begin : begin + BLOCK].double().sort(dim=0).values
-            at = places * (len(x) - 1)
-            low = at.floor().long()
-            high = (low + 1).clamp(max=len(x) - 1)
-            edges = torch.lerp(ordered[low], ordered[high], (at - low)[:, None])
-            self.edges[begin : begin + BLOCK] = edges.T.float()
+        """Puts half of the edges at quantiles of training rows, and half at quantiles of their distinct values: a
+        number that most rows share leaves the others to the second half."""
+        count = self.edges.shape[1]
+        for column in range(x.shape[1]):
+            ordered = x[:, column].double().sort().values
+            distinct = torch.unique(ordered)
+            edges = torch.cat([_quantiles(ordered, count - count // 2), _quantiles(distinct, count // 2)])
+            self.edges[column] = edges.sort().values.float()
 
     def forward(self, x: Float[Tensor, "*B F"]) -> Float[Tensor, "*B F E"]:
         low, size = self.edges[:, :-1], self.edges.diff(dim=1)
@@ -56,6 +53,14 @@ class Piecewise(nn.Module):
         shares = ((x[..., None] - low) / torch.where(whole, size, 1.0)).clamp(0, 1) * whole
         pieces = torch.einsum("...ft,fte->...fe", shares, self.weight)
         return pieces + x[..., None] * self.slope + self.bias
+
+
+def _quantiles(ordered: Float64[Tensor, " n"], count: int) -> Float64[Tensor, " c"]:
+    """Quantiles of ascending values, from the smallest to the largest."""
+    at = torch.linspace(0, len(ordered) - 1, count, dtype=torch.float64)
+    low = at.floor().long()
+    high = (low + 1).clamp(max=len(ordered) - 1)
+    return torch.lerp(ordered[low], ordered[high], at - low)
 
 
 class Periodic(nn.Module):

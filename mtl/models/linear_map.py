@@ -1,8 +1,8 @@
-"""Maps of the raw window that a task starts from: what its network then learns is what the map leaves.
+"""Maps of the raw window or row that a task starts from: what its network then learns is what the map leaves.
 
 Their numbers are solved for, and no step moves them.
 
-B samples, C channels, T target channels, L rows of a window, H horizon, k classes.
+B samples, C channels, T target channels, L rows of a window, H horizon, W numbers of a row, k classes.
 """
 
 from abc import ABC, abstractmethod
@@ -11,6 +11,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from mtl.config.inputs import RowLayout
+from mtl.models.rows import one_hot
 from mtl.models.simple.features import Kernels
 from mtl.models.simple.forecasts import RidgeForecast
 from mtl.models.simple.kernels import kernel_groups
@@ -26,7 +28,7 @@ class LinearMap(nn.Module, ABC):
         """Numbers that were solved for."""
 
     @abstractmethod
-    def forward(self, x: Float[Tensor, "B C L"]) -> Float[Tensor, "B *P"]:
+    def forward(self, x: Float[Tensor, "B *S"]) -> Float[Tensor, "B *P"]:
         """Prediction that the head's is added to."""
 
 
@@ -54,6 +56,33 @@ class KernelMap(LinearMap):
         with torch.no_grad():  # nothing below is trained
             logits: Tensor = self.body(x)
         return logits.to(x.dtype)
+
+
+class RowMap(LinearMap):
+    """A number by ridge regression, or logits by logistic regression, of a row of a table, as the simple models of
+    these names give them.
+
+    Args:
+        width: W, numbers of a row.
+        layout: their meaning; None where each is a number.
+        outputs: numbers that are predicted, 1 where one logit stands for two classes.
+    """
+
+    def __init__(self, width: int, layout: RowLayout | None, outputs: int) -> None:
+        super().__init__()
+        expand = one_hot(layout)
+        scores = LinearScores(width if layout is None else layout.expanded, outputs, single=False)
+        self.body = OnFeatures(nn.Identity() if expand is None else expand, scores)
+        self.numbers_solved = scores.weight.numel() + scores.bias.numel()
+
+    @property
+    def numbers(self) -> int:
+        return self.numbers_solved
+
+    def forward(self, x: Float[Tensor, "B W"]) -> Float[Tensor, "B _"]:
+        with torch.no_grad():  # nothing below is trained
+            predicted: Tensor = self.body(x)
+        return predicted.to(x.dtype)
 
 
 class ForecastMap(LinearMap):

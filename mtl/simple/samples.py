@@ -167,6 +167,14 @@ class SampleModels:
         assert candidate is not None, "samples are windows"
         return candidate.network.body
 
+    def on_rows(self, spec: TaskSpec, form: LabelForm | NumberForm) -> nn.Module:
+        """Ridge regression of a number of rows of a table, or logistic regression of a label: row → [B] or [B, k]; the
+        penalty is the best one on the validation part, and ridge regression is fitted on `MOST_SAMPLES` at most."""
+        plain = self._plain(spec)
+        if isinstance(form, LabelForm):
+            return self._logistic_of(spec, form, plain, {}).network.body
+        return self._linear("ridge", spec, form, plain, {}).network.body
+
     def _logistic_of(
         self, spec: TaskSpec, form: LabelForm | NumberForm, what: Described, skipped: dict[str, str]
     ) -> Candidate:

@@ -4,7 +4,7 @@ B samples of a batch, n of a part, J binary tasks.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import torch
@@ -15,7 +15,7 @@ from torch.nn import functional
 from mtl.config.tasks import BinaryTask, Task
 from mtl.results.numbers import Metrics
 from mtl.tasks.answers import Classes
-from mtl.tasks.base import Criterion, Detail, LabelSpec, weighted_mean
+from mtl.tasks.base import ABSENT, Criterion, Detail, LabelSpec, weighted_mean
 from mtl.tasks.classification import TINY, class_counts
 from mtl.tasks.context import AtSource, Heads, Oracle
 from mtl.tasks.focal import focal_factor, focal_guess, focused
@@ -30,6 +30,9 @@ class Binary(LabelSpec):
     kind: ClassVar[str] = "binary"
     stacked: ClassVar[bool] = True
 
+    linear: bool | None = field(default=None, metadata=ABSENT)
+    """Its network starts at logistic regression of the row."""
+
     @classmethod
     def resolve(cls, task: Task, at: AtSource) -> "Binary":
         assert isinstance(task, BinaryTask) and at.learns is not None
@@ -38,6 +41,7 @@ class Binary(LabelSpec):
         return cls(
             **cls.common(task, at), label=at.learns, classes=at.classes,
             class_weights=(float(counts[0] / counts[1]),) if balanced else None, focal=task.focal,
+            linear=None if task.linear is None else True,
         )  # fmt: skip
 
     @property
@@ -58,6 +62,9 @@ class Binary(LabelSpec):
 
     def head(self, encoder: Heads, rate: float) -> nn.Module:
         return encoder.vector_head(self.shape, 1, rate)
+
+    def linear_map(self, encoder: Heads) -> nn.Module | None:
+        return None if self.linear is None else encoder.row_map(self.shape[0], self.layout, 1)
 
     @classmethod
     def criterion(cls, specs: Sequence[Any]) -> Criterion:

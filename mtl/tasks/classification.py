@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
-from mtl.config.linear_map import MOST_KERNELS
+from mtl.config.linear_map import MOST_KERNELS, USUAL_KERNELS, KernelStart
 from mtl.config.tasks import ClassificationTask, Task
 from mtl.errors import DataError
 from mtl.results.numbers import Metrics
@@ -34,7 +34,8 @@ class Classification(LabelSpec):
     kind: ClassVar[str] = "classification"
 
     linear: int | None = None
-    """Random kernels of the ridge regression that its network starts from; None: it starts from none."""
+    """Random kernels of the ridge regression that its network starts from, of a row of a table 0; None: it starts from
+    none."""
 
     @classmethod
     def resolve(cls, task: Task, at: AtSource) -> "Classification":
@@ -49,7 +50,7 @@ class Classification(LabelSpec):
             classes=at.classes,
             class_weights=weights,
             focal=task.focal,
-            linear=None if task.linear is None else task.linear.kernels,
+            linear=None if task.linear is None else _kernels(task.linear, at),
         )
 
     @property
@@ -73,10 +74,13 @@ class Classification(LabelSpec):
         return encoder.vector_head(self.shape, self.outputs, rate)
 
     def linear_map(self, encoder: Heads) -> nn.Module | None:
+        if self.linear == 0:
+            return encoder.row_map(self.shape[0], self.layout, self.outputs)
         return None if self.linear is None else encoder.kernel_map(self.linear, self.shape, self.outputs)
 
     def problem(self) -> str | None:
-        if self.linear is not None and not 1 <= self.linear <= MOST_KERNELS:
+        of_row = self.linear == 0 and len(self.shape) == 1
+        if self.linear is not None and not of_row and not 1 <= self.linear <= MOST_KERNELS:
             return f"`linear` should be from 1 to {MOST_KERNELS:,} kernels, found {self.linear}"
         return super().problem()
 
@@ -117,6 +121,13 @@ class Classification(LabelSpec):
     def answer(self, prediction: Float[Tensor, "n k"]) -> Classes:
         chance = prediction.softmax(dim=1)
         return Classes([self.classes[number] for number in chance.argmax(dim=1).tolist()], self.classes, chance.numpy())
+
+
+def _kernels(linear: KernelStart, at: AtSource) -> int:
+    """Random kernels of a start at ridge regression; 0 for rows, which have none."""
+    if at.input.dimensions == 1:
+        return 0
+    return USUAL_KERNELS if linear.kernels is None else linear.kernels
 
 
 class _CrossEntropy(Criterion):

@@ -32,6 +32,10 @@ class Heads(ABC):
         """Ridge regression on random kernels of the raw window, [B, C, L] → [B, k], for a head that starts at zero."""
 
     @abstractmethod
+    def row_map(self, width: int, layout: RowLayout | None, outputs: int) -> nn.Module:
+        """Linear map of a row of a table, [B, W] → [B, outputs], for a head that starts at zero."""
+
+    @abstractmethod
     def vector_head(self, shape: tuple[int, ...], numbers: int, rate: float) -> nn.Module:
         """Predicts `numbers` a sample, [B, numbers]."""
 

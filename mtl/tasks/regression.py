@@ -5,7 +5,7 @@ B samples of a batch, n of a part, J regressions.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import torch
@@ -17,7 +17,7 @@ from mtl.config.tasks import RegressionTask, Task
 from mtl.errors import DataError
 from mtl.results.numbers import Metrics
 from mtl.tasks.answers import Numbers
-from mtl.tasks.base import Criterion, Detail, RegressionSpec, TaskSpec, weighted_mean
+from mtl.tasks.base import ABSENT, Criterion, Detail, RegressionSpec, TaskSpec, weighted_mean
 from mtl.tasks.context import AtSource, Heads, Oracle
 from mtl.tasks.error_losses import error_of, guess_of, nearest_metric
 from mtl.tasks.forms import NumberForm
@@ -38,6 +38,8 @@ class OfSamples(RegressionSpec):
     """Sample standard deviation of the training samples, original units."""
     unit: str | None = None
     """Unit in words, where known."""
+    linear: bool | None = field(default=None, metadata=ABSENT)
+    """Its network starts at ridge regression of the row."""
 
     @staticmethod
     def at_source(task: RegressionTask, at: AtSource) -> dict[str, Any]:
@@ -56,13 +58,16 @@ class OfSamples(RegressionSpec):
             )
         return TaskSpec.common(task, at) | {
             "target": at.learns, "mean": float(at.values.mean()), "std": float(at.values.std()),
-            "unit": at.units.get(at.learns),
+            "unit": at.units.get(at.learns), "linear": None if task.linear is None else True,
         }  # fmt: skip
 
     @property
     def known_units(self) -> dict[str, str]:
         """Target → unit, where it is known."""
         return {} if self.unit is None else {self.target: self.unit}
+
+    def linear_map(self, encoder: Heads) -> nn.Module | None:
+        return None if self.linear is None else encoder.row_map(self.shape[0], self.layout, 1)
 
     @classmethod
     def column(cls, source: SourceData, learns: str) -> Tensor | None:
