@@ -202,7 +202,7 @@ ENCODERS: list[tuple[Raw, str]] = [
     (
         own("digits", "even")
         | {"tasks": {"t0": {"kind": "classification", "source": "own", "label": "digit", "linear": {"kernels": 10}}}},
-        "`tasks.t0.linear` is for windows, and own holds images: leave it out.",
+        "`tasks.t0.linear` is for windows and rows, and own holds images: leave it out.",
     ),
     (
         own("digits", "even", {"kind": "mlp", "in_channels": 3}),
