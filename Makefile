@@ -107,6 +107,7 @@ coverage: $(VENV)/.installed-dev
 	$(BIN)/coverage report
 
 wheel:
+	rm -rf build
 	$(PYTHON) -m pip wheel --quiet --no-deps --wheel-dir dist .
 
 format: $(VENV)/.installed-dev

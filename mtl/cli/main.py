@@ -60,13 +60,14 @@ def validate() -> None:
     """Check params.yaml; exit code 2 and one message when a value cannot be used."""
     from mtl.cli.estimate.estimate import estimate
     from mtl.cli.plugin_checks import check_plugins
-    from mtl.cli.preflight import DVC_FILE, check_written_out, missing_files
+    from mtl.cli.preflight import DVC_FILE, filled_note, missing_files
+    from mtl.cli.repro import bring_code_up_to_date
     from mtl.cli.sample_sizes import sizes_note
     from mtl.cli.study.search_space import tuning_note
     from mtl.config import load_config
 
     config = load_config()
-    check_written_out(config, ROOT)
+    bring_code_up_to_date(ROOT)
     untried = check_plugins(config, ROOT)
     single = len(config.baseline_tasks) * len(config.baseline.starts)
     runs = len(config.base.seeds) * (single + len(config.finetune.methods))
@@ -78,7 +79,8 @@ def validate() -> None:
     print(f"params.yaml is fine: {said}.")
     for sentence in estimate(config, root=ROOT) if (ROOT / DVC_FILE).exists() else ():
         print(f"`mtl repro`: {sentence}.")
-    for note in [*untried, *missing_files(config, ROOT), *tuning_note(config), sizes_note(config, ROOT)]:
+    notes = [*untried, *filled_note(config, ROOT), *missing_files(config, ROOT)]
+    for note in [*notes, *tuning_note(config), sizes_note(config, ROOT)]:
         print(f"note: {note}.")
 
 

@@ -1,12 +1,12 @@
 """Checks before DVC starts: mistakes that it would refuse with its own exit code get our messages and exit code 2."""
 
-import json
 import re
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 from mtl.cli.plugin_checks import check_plugins
-from mtl.config import PARAMS, Config
+from mtl.config import PARAMS, Config, load_config
 from mtl.config.yaml_file import read_yaml
 from mtl.errors import ConfigError, UserError
 
@@ -25,9 +25,8 @@ def check(config: Config, targets: list[str], root: Path = Path()) -> None:
         root: folder of the project.
 
     Raises:
-        UserError: dvc.yaml is missing, a target is no stage, a value that a stage watches is not written out, a
-            source has no manifest, one of its files is missing or another than the manifest means, or the user's own
-            code cannot do what params.yaml asks of it.
+        UserError: dvc.yaml is missing, a target is no stage, a source has no manifest, one of its files is missing or
+            another than the manifest means, or the user's own code cannot do what params.yaml asks of it.
     """
     if not (root / DVC_FILE).exists():
         raise UserError(f"{DVC_FILE} is missing; run this from the project's folder.")
@@ -37,7 +36,6 @@ def check(config: Config, targets: list[str], root: Path = Path()) -> None:
     stages: dict[str, Any] = content["stages"]
     params: dict[str, Any] = read_yaml(root / PARAMS)
     _check_targets(targets, stages, params, root)
-    check_written_out(config, root)
     _check_files(config, targets, root)
     check_plugins(config, root)
 
@@ -55,35 +53,57 @@ def _check_targets(targets: list[str], stages: dict[str, Any], params: dict[str,
             raise UserError(f"`repro` should be given stages among {', '.join(known)}, found {target!r}.")
 
 
-def check_written_out(config: Config, root: Path = Path()) -> None:
-    """Checks that every value that a stage watches is written out in params.yaml.
+def filled(params: dict[str, Any], config: Config, root: Path = Path()) -> dict[str, Any]:
+    """Content of params.yaml with the default of every value that a stage watches and the file leaves out.
 
-    A default that is not works everywhere but in DVC, which cannot see whether it changed.
+    DVC compares values and knows no defaults. What is written stays as it is.
 
     Args:
-        config: the checked content of params.yaml.
+        params: content of params.yaml.
+        config: the same, checked.
         root: folder of the project; one without dvc.yaml has no stage.
+    """
+    complete = deepcopy(params)
+    for path, value in left_out(params, config, root).items():
+        *sections, key = path.split(".")
+        here = complete
+        for section in sections:
+            here = here.setdefault(section, {})
+        here[key] = value
+    return complete
 
-    Raises:
-        ConfigError: names every value that is missing, with its default.
+
+def left_out(params: dict[str, Any], config: Config, root: Path = Path()) -> dict[str, Any]:
+    """Path → default of the values that a stage watches and params.yaml leaves out, in the order of dvc.yaml.
+
+    Args:
+        params: content of params.yaml.
+        config: the same, checked.
+        root: folder of the project; one without dvc.yaml has no stage.
     """
     if not (root / DVC_FILE).exists():
-        return
-    params: dict[str, Any] = read_yaml(root / PARAMS)
-    missing: dict[str, str] = {}
-    for name, stage in read_yaml(root / DVC_FILE)["stages"].items():
-        for path in stage.get("do", stage).get("params", []):
-            if not TEMPLATE.search(path) and _value(params, path) is _ABSENT:
-                missing.setdefault(path, name)
-    if not missing:
-        return
+        return {}
+    stages: dict[str, Any] = read_yaml(root / DVC_FILE)["stages"]
+    watched = [path for stage in stages.values() for path in stage.get("do", stage).get("params", [])]
     defaults = config.model_dump(mode="json", by_alias=True)
-    first, stage = next(iter(missing.items()))
-    lines = ", ".join(f"`{path}: {json.dumps(_value(defaults, path))}`" for path in missing)
-    raise ConfigError(
-        f"{PARAMS}: `{first}` is missing: the stage {stage} watches it, so it should be written out, even with its "
-        f"default value. Add {lines} (presets/sensors.yaml has them all)."
-    )
+    return {
+        path: _value(defaults, path)
+        for path in watched
+        if isinstance(path, str) and not TEMPLATE.search(path) and _value(params, path) is _ABSENT
+    }
+
+
+def filled_note(config: Config, root: Path = Path()) -> list[str]:
+    """A sentence on the values that params.yaml leaves out; none if it has all."""
+    params: dict[str, Any] = read_yaml(root / PARAMS)
+    halves = [(path, path.partition(".")[0]) for path in left_out(params, config, root)]
+    missing = list(dict.fromkeys(path if section in params else section for path, section in halves))
+    if not missing:
+        return []
+    return [
+        f"{PARAMS} leaves out {', '.join(f'`{path}`' for path in missing)}: `mtl` fills in the defaults (`dvc` alone "
+        "needs them written out; `mtl preset show sensors` has them all)"
+    ]
 
 
 def _check_files(config: Config, targets: list[str], root: Path) -> None:
@@ -130,7 +150,7 @@ def check_shared(stages: list[str], root: Path = Path()) -> None:
     Raises:
         UserError: a stage has not run, or with other settings.
     """
-    params: dict[str, Any] = read_yaml(root / PARAMS)
+    params = filled(read_yaml(root / PARAMS), load_config(root / PARAMS), root)
     try:
         held = read_yaml(root / LOCK) if (root / LOCK).exists() else {}
     except ConfigError:

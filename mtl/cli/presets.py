@@ -1,5 +1,7 @@
 """Named overlays of params.yaml: `presets/sensors.yaml` holds every default, the others what they change.
 
+They come with the package; a project may have a folder presets/ with more. A clone has them all there, and edits count.
+
 `render(X)` is the defaults with X laid over them. A section that X leaves alone keeps its text byte for byte; in a
 section that X changes, comments of the defaults stay with their keys. Maps merge key by key, except maps of things
 (tasks, sources, methods) and tagged unions whose `kind` changes, which are replaced whole; so are lists.
@@ -19,7 +21,10 @@ from ruamel.yaml.representer import RoundTripRepresenter
 from mtl.cli.params_file import in_form_of, plain, read_params, write_params
 from mtl.config import PARAMS, parse_config
 from mtl.config.yaml_file import parse_yaml
+from mtl.data.files.manifest import RAW
 from mtl.errors import ConfigError, UserError
+from mtl.files import replace_text
+from mtl.project.places import MANIFESTS, PRESETS
 
 FOLDER = Path("presets")
 DEFAULT = "sensors"
@@ -38,15 +43,15 @@ class Change:
 
 
 def names(root: Path = Path()) -> list[str]:
-    """Presets that exist, the default first.
-
-    Raises:
-        UserError: there is no default preset here.
-    """
-    stems = sorted(path.stem for path in (root / FOLDER).glob("*.yaml"))
-    if DEFAULT not in stems:
-        raise UserError(f"{FOLDER / DEFAULT}.yaml is missing; run this from the project's folder.")
+    """Presets that exist, the default first."""
+    stems = sorted(_files(root))
     return [DEFAULT, *(name for name in stems if name != DEFAULT)]
+
+
+def _files(root: Path) -> dict[str, Path]:
+    """Preset → its file: those of the project, and those of the package unless the project has a default of its own."""
+    own = {path.stem: path for path in (root / FOLDER).glob("*.yaml")}
+    return own if DEFAULT in own else {path.stem: path for path in PRESETS.glob("*.yaml")} | own
 
 
 def describe(name: str, root: Path = Path()) -> str:
@@ -70,7 +75,7 @@ def render(name: str, root: Path = Path()) -> str:
 
 
 def use(name: str, root: Path = Path(), force: bool = False) -> Change:
-    """Writes a preset to params.yaml, all or nothing.
+    """Writes a preset to params.yaml, all or nothing, and the manifests of its sources that the project lacks.
 
     Raises:
         UserError: no such preset, or params.yaml holds edits of its own and `force` is not given.
@@ -86,6 +91,8 @@ def use(name: str, root: Path = Path(), force: bool = False) -> Change:
         )
     if old != new:
         write_params(target, in_form_of(held, new))
+    if _files(root)[name].parent == PRESETS:
+        _bring_manifests(new, root)
     lines = difflib.unified_diff(
         old.splitlines(), new.splitlines(), f"{PARAMS} before", f"{PARAMS} ({name})", "", "", 1
     )
@@ -118,18 +125,26 @@ def _first_line(text: str) -> str:
     return text.partition("\n")[0]
 
 
+def _bring_manifests(text: str, root: Path) -> None:
+    """Puts the manifests of a preset's sources where the project has none."""
+    for source in parse_config(parse_yaml(text, str(PARAMS))).prepare.sources:
+        manifest, target = MANIFESTS / f"{source}.json", root / RAW / f"{source}.json"
+        if manifest.is_file() and not target.exists():
+            replace_text(target, manifest.read_text(encoding="utf-8"))
+
+
 def _text(name: str, root: Path) -> str:
     known = names(root)
     if name not in known:
         raise UserError(f"`preset` should be one of {', '.join(known)}, found {name!r}.")
-    return _read(root / FOLDER / f"{name}.yaml")
+    return _read(_files(root)[name], FOLDER / f"{name}.yaml")
 
 
-def _read(path: Path) -> str:
+def _read(path: Path, where: Path) -> str:
     try:
         return path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} cannot be read: {error}") from None
+        raise ConfigError(f"{where} cannot be read: {error}") from None
 
 
 def _overlay(defaults: str, overlay: str, where: str) -> str:

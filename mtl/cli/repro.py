@@ -25,6 +25,7 @@ from mtl.config import PARAMS, Config, load_config
 from mtl.errors import EXIT_CODE, speak_plainly
 from mtl.files import replace_text
 from mtl.paths import VERDICTS
+from mtl.project.pipeline import upgrade
 from mtl.results.verdicts import Verdicts
 
 REPORT = Path("report/report.html")
@@ -59,6 +60,7 @@ def repro(targets: list[str], force: bool, root: Path = Path()) -> int:
     """
     began = time.time()
     config = load_config(root / PARAMS)
+    bring_code_up_to_date(root)
     preflight.check(config, targets, root)
     if config.tracking.enabled:
         tracking.resolve_uri(config, root)  # A wrong address is said now, not after hours.
@@ -75,6 +77,15 @@ def repro(targets: list[str], force: bool, root: Path = Path()) -> int:
     elif code == 0 and (root / VERDICTS).exists():
         show(root)
     return code
+
+
+def bring_code_up_to_date(root: Path = Path()) -> None:
+    """Writes into code.json which code is installed, and says what an upgrade makes run again; nothing in a clone."""
+    change = upgrade(root)
+    if change is not None:
+        change.write(root)
+        for sentence in change.said:
+            print(f"{sentence}.", flush=True)
 
 
 def run_dvc(
@@ -221,8 +232,10 @@ def _dvc(arguments: list[str]) -> int:
     from dvc.cli import main
 
     from mtl.cli.dvc_files import guard
+    from mtl.cli.dvc_params import fill_in
 
     guard(Path())
+    fill_in(Path())
     reason = _Reason()
     logger = logging.getLogger("dvc")
     for handler in logger.handlers:

@@ -16,9 +16,10 @@ from mtl.experiment.recipe import Recipe
 from mtl.paths import PREPARED, RunPath
 from mtl.seeding import resolve_device
 
-HARMLESS = ("cli", "stages", "tracking", "report", "jobs", "serving", "__init__.py", "version.py")
-"""Rooms of `mtl` that change no result: commands and stages, which say where it is written; those that mirror and show
-results, start the processes, or read finished models; and the doors and the version of the package itself."""
+HARMLESS = ("cli", "stages", "project", "tracking", "report", "jobs", "serving", "__init__.py", "version.py")
+"""Rooms of `mtl` that change no result: commands and stages, which say where it is written; files of new projects;
+those that mirror and show results, start the processes, or read finished models; and the doors and the version of the
+package itself."""
 
 
 def digest(value: object) -> str:

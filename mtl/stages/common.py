@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from mtl.config import Config, load_config
 from mtl.config.training import FinetuneConfig
 from mtl.errors import UserError, exit_on_user_error
+from mtl.project.code import check_code
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells set it."""
@@ -13,10 +14,11 @@ INTERRUPTED = 130
 
 @contextmanager
 def stage(sections: tuple[str, ...]) -> Iterator[Config]:
-    """The declared sections of params.yaml; a wrong value anywhere in the file ends with exit code 2,
-    Ctrl-C with 130."""
+    """The declared sections of params.yaml; a wrong value anywhere in the file, or a project whose code.json is of
+    other code than runs here, ends with exit code 2, Ctrl-C with 130."""
     with exit_on_user_error():
         try:
+            check_code()
             yield narrowed(load_config(), sections)
         except KeyboardInterrupt:
             raise SystemExit(INTERRUPTED) from None  # `mtl repro` says what that means

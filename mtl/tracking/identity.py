@@ -8,9 +8,9 @@ from typing import Any
 from mtl.config import BaseConfig, Config
 
 PREPARED = Path("data/prepared")
-CODE = ("mtl", "plugins")
-NOT_CODE = (Path("mtl/tracking"), Path("mtl/cli"))
-"""Folders of the mirror and of the commands, left out of the code's hash because editing them changes no result."""
+PACKAGE = Path(__file__).resolve().parents[1]
+NOT_CODE = ("tracking", "cli", "project")
+"""Rooms of the mirror, of the commands and of new projects, left out of the code's hash: they change no result."""
 
 
 def digest(value: object) -> str:
@@ -31,11 +31,11 @@ def identity(config: Config, root: Path) -> dict[str, str]:
     metas = {name: root / PREPARED / name / "meta.json" for name in config.prepare.sources}
     data = {name: path.read_text(encoding="utf-8") for name, path in metas.items() if path.exists()}
     code = {}
-    for folder in CODE:
-        for path in sorted((root / folder).rglob("*.py")):
-            relative = path.relative_to(root)
-            if not {*NOT_CODE} & {*relative.parents}:
-                code[relative.as_posix()] = hashlib.sha256(path.read_bytes()).hexdigest()
+    for folder in (PACKAGE, root / "plugins"):
+        for path in sorted(folder.rglob("*.py")):
+            relative = path.relative_to(folder)
+            if folder != PACKAGE or relative.parts[0] not in NOT_CODE:
+                code[f"{folder.name}/{relative.as_posix()}"] = hashlib.sha256(path.read_bytes()).hexdigest()
     return {"config": digest(resolved(config)), "data": digest(data), "code": digest(code)}
 
 

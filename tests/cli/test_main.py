@@ -77,18 +77,18 @@ def test_a_wrong_value_stops_every_command(
     assert _files(workspace) == before
 
 
-def test_a_default_that_is_not_written_out_is_told_by_validate_as_by_repro(
+def test_a_default_that_is_left_out_is_a_note(
     workspace: Path, project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    monkeypatch.setenv("MTL_ESTIMATE", "no")
     shutil.copyfile(project / "dvc.yaml", workspace / "dvc.yaml")
     params = workspace / "params.yaml"
+    assert _mtl(monkeypatch, "validate") == 0
+    assert "leaves out" not in capsys.readouterr().out
     params.write_text(re.sub(r"(?m)^  (threads: 1|slices: \[\]) .*\n", "", params.read_text()))
-    said = []
-    for command in ("validate", "repro"):
-        assert _mtl(monkeypatch, command) == 2
-        said.append(capsys.readouterr().err)
-    assert said[0] == said[1]
-    assert "Add `evaluate.slices: []`, `base.threads: 1` (presets/sensors.yaml has them all)." in said[0]
+    assert _mtl(monkeypatch, "validate") == 0
+    out = capsys.readouterr().out
+    assert "note: params.yaml leaves out `evaluate.slices`, `base.threads`: `mtl` fills in the defaults (" in out
 
 
 def test_what_only_a_study_would_refuse_is_a_note(

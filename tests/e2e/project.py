@@ -184,9 +184,10 @@ def clone(checkout: Path, target: Path) -> Project:
         cwd=checkout, capture_output=True, text=True, check=True,
     ).stdout  # fmt: skip
     for name in filter(None, listed.split("\0")):
-        if (checkout / name).is_file() and not name.startswith(("tests/", "docs/", "benchmarks/")):
-            (target / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(checkout / name, target / name)
+        if not (checkout / name).exists() or name.startswith(("tests/", "docs/", "benchmarks/")):
+            continue
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(checkout / name, target / name, follow_symlinks=False)
     made = Project(target)
     made.run("git", "init", "--quiet").well()
     return made

@@ -23,10 +23,6 @@ def too_much_lambda(params: Json) -> None:
     params["finetune"]["methods"]["joint"]["lambda"] = 1.5
 
 
-def unwritten_default(params: Json) -> None:
-    del params["base"]["threads"]
-
-
 def unregistered(params: Json) -> None:
     params["prepare"]["sources"]["mine"] = {"kind": "series", "path": "data/raw/mine.csv"}
 
@@ -38,7 +34,6 @@ WRONG: list[tuple[Callable[[Json], None], str]] = [
 ]
 """Mistakes in params.yaml that every command refuses."""
 REPRO_ONLY: list[tuple[Callable[[Json], None], str]] = [
-    (unwritten_default, "params.yaml: `base.threads` is missing: the stage simple watches it, "),
     (unregistered, "data/raw/mine.json is missing: run `mtl data add mine 'data/raw/mine.csv'`."),
 ]
 """Mistakes that DVC would refuse in words of its own."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from mtl.cli import preflight
 from mtl.cli.check import artefacts, second_run
 from mtl.cli.check.artefacts import Compared
-from mtl.cli.repro import allow_without_git, run_dvc
+from mtl.cli.repro import allow_without_git, bring_code_up_to_date, run_dvc
 from mtl.config import PARAMS, Config, load_config
 from mtl.errors import UserError
 from mtl.paths import MEANS
@@ -84,6 +84,7 @@ def up_to_date(root: Path) -> Config:
         UserError: the settings cannot be used, or DVC says that a stage has not run with them.
     """
     config = load_config(root / PARAMS)
+    bring_code_up_to_date(root)
     preflight.check(config, [], root)
     if not (root / second_run.LOCK).exists():
         raise UserError(f"{second_run.LOCK} is missing: nothing has run here; run `mtl repro` first.")

@@ -37,7 +37,7 @@ def copied(config: Config, root: Path = Path(), keep: bool = False) -> Iterator[
         copy = folder / "second"
         for name in _sources(root, folder):
             if name != LOCK.as_posix():  # It says which stages have run: none has.
-                _copy(root / name, copy / name)
+                _copy(root / name, copy / name, root)
         _link_raw(config, root, copy)
         _settings(config, copy)
         yield copy
@@ -82,10 +82,13 @@ def _git(arguments: list[str], folder: Path) -> list[str] | None:
     return [os.fsdecode(name) for name in done.stdout.split(b"\0") if name] if done.returncode == 0 else None
 
 
-def _copy(source: Path, target: Path) -> None:
-    """A copy of its own, also of what a link leads to, so that the second run writes nothing in the first's place."""
+def _copy(source: Path, target: Path, root: Path) -> None:
+    """A copy of its own, also of what a link out of the project leads to, so that the second run writes nothing in the
+    first's place; a link within the project leads to the same place of the copy."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    if source.is_dir():
+    if source.is_symlink() and not source.readlink().is_absolute() and source.resolve().is_relative_to(root.resolve()):
+        target.symlink_to(source.readlink())
+    elif source.is_dir():
         shutil.copytree(source, target, ignore=shutil.ignore_patterns(".git"))
     else:
         shutil.copy(source, target)
@@ -107,7 +110,7 @@ def _settings(config: Config, copy: Path) -> None:
     """Sets another number of jobs, no tracking, and a DVC cache of its own, whatever the user's DVC settings say."""
     file = YAML()  # Leaves every other value as it is written.
     params = file.load(copy / PARAMS)
-    params["base"]["jobs"] = jobs_of_copy(config)
+    params.setdefault("base", {})["jobs"] = jobs_of_copy(config)
     params["tracking"] = (params.get("tracking") or {}) | {"enabled": False}
     file.dump(params, copy / PARAMS)
     local = copy / ".dvc" / "config.local"

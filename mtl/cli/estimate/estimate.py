@@ -292,5 +292,6 @@ def _collected(process: "subprocess.Popen[str]") -> Measured:
     finally:
         clock.cancel()
         process.kill()
+        process.stdout.close()
         process.wait()
     return measured

@@ -11,11 +11,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from mtl.data.files.content import file_sha256
-from mtl.data.files.manifest import RAW, Manifest, ManifestFile, read_manifest
+from mtl.data.files.manifest import RAW, Manifest, ManifestFile, read_manifest, shipped_manifest, write_manifest
 from mtl.data.files.origins import read_origins, record_origins
 from mtl.data.formats.archives import Archive
 from mtl.data.formats.reading import read_bytes, reading, writing
 from mtl.errors import DataError
+from mtl.project.places import MANIFESTS
 
 SUMS = "SHA256SUMS"
 """End of the names of a mirror's files that list its hashes, such as SHA256SUMS and ADDITION_SHA256SUMS."""
@@ -34,9 +35,9 @@ class Fetched:
 
 
 def known_sets(root: Path) -> dict[str, Manifest]:
-    """Name → manifest of every source whose files have a public address."""
-    names = sorted(path.stem for path in (root / RAW).glob("*.json"))
-    manifests = {name: read_manifest(name, root) for name in names}
+    """Name → manifest of every source whose files have a public address: of the package, and of the project."""
+    names = sorted({path.stem for folder in (MANIFESTS, root / RAW) for path in folder.glob("*.json")})
+    manifests = {name: read_manifest(name, root) or shipped_manifest(name) for name in names}
     return {name: manifest for name, manifest in manifests.items() if manifest is not None and manifest.known}
 
 
@@ -49,7 +50,7 @@ def get(names: Sequence[str], root: Path, mirror: Path | None = None) -> list[Fe
     """Fills data/raw/ with the files of known data sets.
 
     Args:
-        names: known sets; each has a manifest data/raw/NAME.json with public addresses.
+        names: known sets, whose manifests have public addresses; data/raw/NAME.json is written if the project lacks it.
         root: the project's folder.
         mirror: a folder with the files and their SHA256SUMS; None fetches from the public addresses.
 
@@ -89,6 +90,8 @@ def get(names: Sequence[str], root: Path, mirror: Path | None = None) -> list[Fe
                 fresh.replace(target)
                 record_origins(name, {relative: origin}, root)
             fetched.append(Fetched(RAW / relative, origin))
+        if read_manifest(name, root) is None:
+            write_manifest(name, known[name], root)
     return fetched
 
 

@@ -18,6 +18,7 @@ from mtl.data.files.content import content_sha256, file_sha256
 from mtl.data.formats.reading import read_bytes
 from mtl.errors import DataError, shown
 from mtl.files import replace_text
+from mtl.project.places import MANIFESTS
 
 RAW = Path("data/raw")
 MAX_NAME = 255
@@ -68,7 +69,15 @@ def read_manifest(name: str, root: Path) -> Manifest | None:
     Raises:
         DataError: it is not a manifest, or names a path outside data/raw/.
     """
-    path = manifest_path(name, root)
+    return _read(manifest_path(name, root))
+
+
+def shipped_manifest(name: str) -> Manifest | None:
+    """The manifest of `name` that comes with the package, or None if there is none."""
+    return _read(MANIFESTS / f"{name}.json")
+
+
+def _read(path: Path) -> Manifest | None:
     where = RAW / path.name
     if not path.exists():
         return None

@@ -1,0 +1,68 @@
+"""Values that params.yaml leaves out and a stage watches: DVC sees their defaults in processes that `mtl` starts."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from dvc.utils import serialize
+
+from mtl.cli.dvc_params import fill_in
+from mtl.cli.new_project import lay_out
+from mtl.cli.preflight import filled, filled_note, left_out
+from mtl.config import parse_config
+
+DOZEN = """\
+base: {seeds: [3]}
+prepare: {sources: {sensors: {kind: sensors}}}
+tasks:
+  ahead: {kind: forecast, source: sensors, input_len: 24, horizon: 6}
+encoder: {kind: timedart}
+train: {epochs: 1}
+finetune: {methods: {joint: {kind: equal}}}
+"""
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    lay_out(tmp_path)
+    (tmp_path / "params.yaml").write_text(DOZEN, encoding="utf-8")
+    return tmp_path
+
+
+def test_what_is_written_stays_and_the_rest_is_the_default(place: Path) -> None:
+    params: dict[str, Any] = yaml.safe_load(DOZEN)
+    config = parse_config(params)
+    complete = filled(params, config, place)
+    assert params == yaml.safe_load(DOZEN)
+    assert {name: complete[name] for name in ("prepare", "tasks", "encoder", "finetune")} == {
+        name: params[name] for name in ("prepare", "tasks", "encoder", "finetune")
+    }
+    assert complete["base"] == {"seeds": [3], "device": config.base.device, "threads": config.base.threads}
+    assert complete["train"] == {"epochs": 1, "sampler": config.train.sampler.model_dump(mode="json")}
+    assert complete["evaluate"] == config.evaluate.model_dump(mode="json", by_alias=True)
+    assert left_out(complete, config, place) == {}
+    assert parse_config(complete) == config
+
+
+def test_a_section_is_told_once(place: Path) -> None:
+    (note,) = filled_note(parse_config(yaml.safe_load(DOZEN)), place)
+    assert "`base.threads`" in note and "`train.sampler`" in note
+    assert note.count("`evaluate`") == 1 and "`evaluate.slices`" not in note and "`base`" not in note
+
+
+def test_dvc_reads_the_defaults(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from dvc.repo import Repo
+
+    monkeypatch.setattr(serialize, "LOADERS", serialize.LOADERS.copy())
+    (place / ".dvc/config").write_text("[core]\n    no_scm = true\n    analytics = false\n")
+    monkeypatch.chdir(place)
+    fill_in(place)
+    with Repo() as repo:
+        stages = {stage.addressing: stage for stage in repo.index.stages}
+        assert {"prepare@sensors", "baseline@ahead", "finetune@joint", "evaluate"} <= set(stages)
+        watched = {
+            name: [str(dependency) for dependency in stage.params if dependency.get_hash()]
+            for name, stage in stages.items()
+        }
+    assert all(files == ["code.json", "params.yaml"] for files in watched.values()), watched

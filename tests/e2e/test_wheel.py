@@ -1,0 +1,152 @@
+"""The wheel in an environment of its own: a project that is no clone goes from a dozen lines to the report."""
+
+import json
+import subprocess
+import sys
+import sysconfig
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.e2e.project import Done, Project, own_csv
+
+pytestmark = pytest.mark.thorough
+
+PARAMS = """\
+base: {seeds: [0, 1], threads: 1, jobs: 1}
+prepare: {sources: {mine: {kind: series, path: data/raw/mine.csv, labels: [state]}}}
+tasks:
+  ahead: {kind: forecast, source: mine, input_len: 24, horizon: 6}
+  state: {kind: classification, source: mine, input_len: 24, label: state}
+encoder: {kind: recurrent}
+train: {epochs: 1}
+pretrain: {objective: {kind: none}}
+baseline: {starts: [{init: random}]}
+finetune: {methods: {joint: {kind: equal}}}
+tracking: {enabled: false}
+"""
+
+
+def python(*command: str, cwd: Path | None = None) -> None:
+    done = subprocess.run([sys.executable, *command], cwd=cwd, capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module")
+def wheel(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Built from a copy of the sources, since setuptools builds beside them."""
+    folder = tmp_path_factory.mktemp("wheel")
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=project, capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    for name in filter(None, listed.split("\0")):
+        if name.startswith(("tests/", "docs/", "benchmarks/")) or not (project / name).exists():
+            continue
+        target = folder / "sources" / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if (project / name).is_symlink():
+            target.symlink_to((project / name).readlink())
+        else:
+            target.write_bytes((project / name).read_bytes())
+    python("-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--wheel-dir", str(folder),
+           str(folder / "sources"))  # fmt: skip
+    (built,) = folder.glob("*.whl")
+    return built
+
+
+@dataclass(frozen=True)
+class Installed(Project):
+    """A project whose `mtl` is that of an environment."""
+
+    environment_folder: Path
+
+    def mtl(self, *arguments: str, **environment: str) -> Done:
+        return self.run(str(self.environment_folder / "bin/mtl"), *arguments, **environment)
+
+    def python(self, *arguments: str) -> Done:
+        return self.run(str(self.environment_folder / "bin/python"), *arguments)
+
+    @property
+    def package(self) -> Path:
+        """Folder of the installed `mtl`."""
+        (folder,) = self.environment_folder.glob("lib/python*/site-packages/mtl")
+        return folder
+
+
+@pytest.fixture(scope="module")
+def place(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Installed:
+    """A folder with a table, and folders of the user's own that are named as those of the repository."""
+    folder = tmp_path_factory.mktemp("installed")
+    environment = folder / "environment"
+    python("-m", "venv", "--without-pip", str(environment))
+    (packages,) = environment.glob("lib/python*/site-packages")
+    # The libraries come from this environment; its own `mtl`, if it is installed there, comes second.
+    (packages / "libraries.pth").write_text(f"{sysconfig.get_paths()['purelib']}\n")
+    python("-m", "pip", "--python", str(environment / "bin/python"), "install", "--quiet", "--no-deps", "--no-index",
+           "--ignore-installed", str(wheel))  # fmt: skip
+    made = Installed(folder / "mine", environment)
+    for own in ("stages", "pipelines"):
+        (made.root / own).mkdir(parents=True)
+        (made.root / own / "__init__.py").write_text("raise SystemExit('not yours')\n")
+    (made.root / "mine.csv").write_text(own_csv())
+    (made.root / "params.yaml").write_text(PARAMS)
+    lay_out = "from pathlib import Path; from mtl.cli.new_project import lay_out; lay_out(Path())"
+    made.python("-c", lay_out).well()
+    return made
+
+
+def test_the_wheel_holds_one_package_and_what_projects_need(wheel: Path, project: Path) -> None:
+    names = zipfile.ZipFile(wheel).namelist()
+    assert {name.partition("/")[0].removesuffix(".dist-info").partition("-")[0] for name in names} == {"mtl"}
+    for folder, pattern, held in (("presets", "*.yaml", "presets"), ("data/raw", "*.json", "manifests")):
+        for path in (project / folder).glob(pattern):
+            tracked = subprocess.run(["git", "check-ignore", "-q", str(path)], cwd=project).returncode != 0
+            assert not tracked or f"mtl/project/{held}/{path.name}" in names
+    assert {"mtl/project/dvc.yaml", "mtl/project/template/gitignore", "mtl/report/page.html.j2"} <= set(names)
+
+
+def test_a_dozen_lines_and_a_table_become_a_report(place: Installed) -> None:
+    assert place.python("-c", "import mtl; print(mtl.__path__[0])").well().out.strip() == str(place.package)
+    assert place.mtl("data", "add", "mine", "mine.csv").well()
+    validated = place.mtl("validate").well()
+    assert "leaves out" in validated.out and "changed in" not in validated.out
+    assert place.mtl("preset", "list").well().out.count("\n") > 10
+
+    done = place.mtl("repro").well()
+    assert {"prepare@mine", "baseline@state", "finetune@joint", "evaluate"} <= set(done.ran)
+    assert (place.root / "report/report.html").stat().st_size > 10_000
+    assert {task["name"] for task in place.json("results/verdicts.json")["tasks"]} == {"ahead", "state"}
+    assert place.mtl("repro").well().ran == []
+
+    # An upgrade: `evaluate` alone imports this file.
+    with (place.package / "evaluation/compare.py").open("a") as stream:
+        stream.write("# another version\n")
+    refused = place.python("-m", "mtl.stages.index")
+    assert refused.code == 2 and "run `mtl repro`" in refused.err
+    again = place.mtl("repro").well()
+    assert again.ran == ["evaluate"] and again.out.count("what the stage evaluate made is computed again") == 1
+    assert place.mtl("repro").well().ran == []
+
+    # Written out, the values are those that `mtl` filled in: DVC by itself finds nothing to do.
+    filled = (
+        "import yaml; from pathlib import Path\n"
+        "from mtl.cli.preflight import filled; from mtl.config import load_config\n"
+        "params = yaml.safe_load(Path('params.yaml').read_text())\n"
+        "Path('params.yaml').write_text(yaml.safe_dump(filled(params, load_config(), Path()), sort_keys=False))"
+    )
+    place.python("-c", filled).well()
+    assert "up to date" in place.python("-m", "dvc", "status").well().out
+    assert len(yaml.safe_load((place.root / "params.yaml").read_text())) > len(yaml.safe_load(PARAMS))
+
+
+def test_a_preset_brings_its_manifests(place: Installed, tmp_path: Path) -> None:
+    fresh = Installed(tmp_path / "fresh", place.environment_folder)
+    fresh.root.mkdir()
+    fresh.mtl("preset", "use", "etth1-har").well()
+    assert {path.name for path in (fresh.root / "data/raw").iterdir()} == {"etth1.json", "har.json"}
+    assert json.loads((fresh.root / "data/raw/etth1.json").read_text())["files"]
+    assert "weather" in fresh.mtl("data", "list").well().out
