@@ -87,13 +87,15 @@ PLAINER = {
 
 
 def plainer(error: UnicodeError) -> tuple[str | bytes, int]:
-    """Error handler of codecs: letters and signs that an encoding lacks give way to plainer ones, the rest to `?`."""
+    """Error handler of codecs: letters and signs that an encoding lacks give way to plainer ones, the rest to their
+    numbers, as in `\\u5e74`, by which names stay apart."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
     text = ""
     for letter in error.object[error.start : error.end]:
         parts = PLAINER.get(letter) or unicodedata.normalize("NFKD", letter)
-        text += parts if parts.isascii() else "".join(part for part in parts if part.isascii()) or "?"
+        plain = parts if parts.isascii() else "".join(part for part in parts if part.isascii())
+        text += plain or letter.encode("ascii", "backslashreplace").decode()
     return text, error.end
 
 

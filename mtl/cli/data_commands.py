@@ -49,12 +49,18 @@ def add(
         import re
 
         from mtl.checks import bad
+        from mtl.data.files.manifest import RAW, read_manifest
         from mtl.data.files.register import add as register
 
         if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
             raise bad("NAME", "be lower-case letters, digits and _, and start with a letter", name)
+        before = read_manifest(name, Path("."))
         manifest = register(name, files or [], Path("."), replace)
         print(summary(name, list(manifest.files), Path(".")))
+        gone = sorted({*(() if before is None else before.files)} - {*manifest.files})
+        if gone:
+            shown_files = ", ".join((RAW / file).as_posix() for file in gone[:3]) + (", …" if len(gone) > 3 else "")
+            print(f"No longer a file of {name}: {shown_files}; to have several, name all of them in one command.")
 
 
 def summary(name: str, files: list[str], root: Path) -> str:

@@ -11,6 +11,7 @@ import re
 import shutil
 import sqlite3
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
@@ -34,6 +35,9 @@ LOCK = Path("dvc.lock")
 GOOD = Path(".mtl/dvc/dvc.lock")
 """The last dvc.lock that could be read."""
 TEMPORARY = Path(".dvc/tmp")
+EXPERIMENTS = TEMPORARY / "exps/run"
+BEING_WRITTEN = 2.0
+"""Seconds in which a file that is empty may be in the middle of being written."""
 ENTRY = re.compile(r"[0-9a-f]{64}")
 """Name of an entry of the run cache; a kill can leave others beside it, half written."""
 CONFLICT = b"<<<<<<< "
@@ -48,6 +52,7 @@ def guard(root: Path) -> None:
     """
     if (root / ".dvc").is_dir():
         _mend_locked_paths(root)
+        _mend_experiments(root)
         _mend_lock(root)
         _keep(root)
     dvcfile.modify_yaml = _in_one_step(dvcfile.modify_yaml, root)
@@ -140,6 +145,18 @@ def _mend_locked_paths(root: Path) -> None:
         if alone and path.is_file() and not _lists_paths(path):
             aside = set_aside(path)
             _say(f"{TEMPORARY / path.name} was damaged while DVC wrote it: it is {aside.name} now.")
+
+
+def _mend_experiments(root: Path) -> None:
+    """Sets notes on DVC's experiments aside that cannot be read; with one of these, DVC lists and starts none."""
+    for path in sorted((root / EXPERIMENTS).glob("*/*.run")):
+        try:
+            json.loads(path.read_bytes())
+        except (ValueError, UnicodeDecodeError):
+            if path.stat().st_size == 0 and time.time() - path.stat().st_mtime < BEING_WRITTEN:
+                continue
+            aside = set_aside(path)
+            _say(f"{path.relative_to(root)} was damaged while DVC wrote it: it is {aside.name} now.")
 
 
 def _lists_paths(path: Path) -> bool:

@@ -31,6 +31,6 @@ def remedy(uri: str, problem: str | None) -> str:
     if database is None or not any(sign in (problem or "") for sign in DAMAGED):
         return ""
     return (
-        f" Rename {database.name} to {database.name}.damaged, so that it is made anew; runs of earlier settings stay "
-        "in the renamed file (`sqlite3 FILE .recover` reads it)."
+        f" Rename {database.name} to {database.name}.damaged, so that it is made anew, or put a copy of an earlier day "
+        "in its place, which alone holds the runs of earlier settings."
     )

@@ -69,6 +69,16 @@ def test_adding_a_folder_prints_a_summary_and_the_next_command(project_folder: P
     assert CliRunner().invoke(app, ["add", "noise"]).output.startswith("noise: registered in data/raw/noise.json as a")
 
 
+def test_a_file_that_is_no_longer_one_of_the_source_is_told(project_folder: Path) -> None:
+    for month in ("january", "february"):
+        (project_folder / f"somewhere/{month}.csv").write_text(series_text(40))
+    CliRunner().invoke(app, ["add", "own", "somewhere/january.csv"])
+    told = CliRunner().invoke(app, ["add", "own", "somewhere/february.csv"]).output
+    assert "No longer a file of own: data/raw/january.csv; to have several, name all of them in one command." in told
+    both = CliRunner().invoke(app, ["add", "own", "somewhere/january.csv", "somewhere/february.csv"]).output
+    assert "2 files" in both and "No longer" not in both
+
+
 def test_replacing_by_a_file_of_another_name_keeps_the_place_that_params_name(project_folder: Path) -> None:
     elsewhere = project_folder / "somewhere"
     newer = series_text(50)

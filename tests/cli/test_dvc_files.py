@@ -174,6 +174,20 @@ def test_a_damaged_index_is_made_again(place: Path, made: Path) -> None:
     same(place, made)
 
 
+def test_a_damaged_note_on_an_experiment_is_set_aside(place: Path, made: Path) -> None:
+    """With it, `dvc exp run` ends in an error at every start."""
+    folder = place / ".dvc/tmp/exps/run/workspace"
+    folder.mkdir(parents=True)
+    (folder / "workspace.run").write_text('{"git_u')
+    whole = folder.parent / "abc/abc.run"
+    whole.parent.mkdir()
+    whole.write_text('{"git_url": "x"}')
+    told = "workspace/workspace.run was damaged while DVC wrote it: it is workspace.run.damaged now."
+    assert told in repro(place) and repro(place) == ""
+    assert (folder / "workspace.run.damaged").read_text() == '{"git_u' and whole.is_file()
+    same(place, made)
+
+
 def test_what_is_not_ours_to_mend_stays(place: Path) -> None:
     conflict = b"<<<<<<< HEAD\nschema: '2.0'\n=======\nschema: '1.0'\n>>>>>>> other\n"
     (place / "dvc.lock").write_bytes(conflict)

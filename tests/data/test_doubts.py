@@ -191,3 +191,14 @@ def test_columns_of_dates_under_another_name(head: str, cells: str, setting: str
     with pytest.raises(DataError) as message:
         read(tmp_path, f"{head},v\n{rows}")
     assert setting in str(message.value)
+
+
+def test_control_characters_of_latin_1_are_letters_of_windows(tmp_path: Path) -> None:
+    rows = "".join(f"{stamp},{value}\n" for stamp, value in zip(STAMPS, NOISE, strict=True))
+    (tmp_path / "own.csv").write_bytes(f"date,Preis \u20ac\n{rows}".encode("cp1252"))
+    for encoding, told in (("latin-1", True), ("cp1252", False)):
+        source = SeriesSource(kind="series", path="own.csv", encoding=encoding)
+        notes = read_source("own", source, tmp_path).notes
+        assert any("'date,Preis \u20ac' as cp1252: is `encoding: latin-1` right?" in note for note in notes) == told
+    with pytest.raises(DataError, match=r"'date,Preis \u20ac' as cp1252.*; or to another one, such as cp850"):
+        read_source("own", SeriesSource(kind="series", path="own.csv"), tmp_path)

@@ -249,9 +249,9 @@ def _check_readable(file: Path, url: URL) -> None:
     except sqlite3.DatabaseError as error:
         old = f"{file.name}.damaged"
         raise UserError(
-            f"`--storage` {url!r} cannot be reached: {error}. If it held studies, rename it to {old}; `sqlite3 {old} "
-            f".recover | sqlite3 {file.name}` saves the trials that can still be read, and without it `mtl tune` "
-            "starts anew (studies/NAME/study.json keeps what the trials came to: copy it first)."
+            f"`--storage` {url!r} cannot be reached: {error}. If it held studies, put a copy of an earlier day in its "
+            f"place, from which they go on; or rename it to {old}, and `mtl tune` starts anew (studies/NAME/study.json "
+            "keeps what the trials came to: copy it first)."
         ) from None
 
 

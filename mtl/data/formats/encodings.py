@@ -11,6 +11,8 @@ MARKS = (
 """Byte-order marks, longest first: that of UTF-16 begins one of UTF-32."""
 SINGLE_BYTE = ("latin-1", "cp1252", "cp1250", "cp1251")
 """Encodings to compare where a file is not UTF-8: western Europe, Windows there, in central Europe, and Cyrillic."""
+OTHERS = "cp850, mac_roman, shift_jis or gb18030"
+"""Encodings of DOS, old Macs, Japan and China, whose text reads as nonsense in the others."""
 SAMPLE = 1 << 14
 """Bytes at the beginning that are looked at for zero bytes."""
 
@@ -46,6 +48,8 @@ def as_utf8(data: bytes, encoding: str, where: str, notes: list[str]) -> bytes:
     text = _decode(data, codec, encoding, where)
     if not data.isascii() and marked is None and wide is None:
         _note_utf8(data, encoding, where, notes)
+        if codec == "iso8859-1":
+            _note_windows(data, encoding, where, notes)
     try:
         return text.removeprefix("\ufeff").encode("utf-8")
     except UnicodeEncodeError:
@@ -120,9 +124,9 @@ def _readings(data: bytes, piece: bytes) -> str:
         if text not in readings.values():
             readings[name] = text
     if not readings:
-        return "set `encoding`, for example latin-1"
+        return f"set `encoding` to that of the file, such as {OTHERS}"
     told = ", ".join(f"{shown(text)} as {name}" for name, text in readings.items())
-    return f"set `encoding` to the one in which this reads right: {told}"
+    return f"set `encoding` to the one in which this reads right: {told}; or to another one, such as {OTHERS}"
 
 
 def _likely(data: bytes) -> str:
@@ -137,6 +141,17 @@ def _is(data: bytes, encoding: str) -> bool:
     except UnicodeError:
         return False
     return True
+
+
+def _note_windows(data: bytes, encoding: str, where: str, notes: list[str]) -> None:
+    """Says that a file read as Latin-1 holds control characters, which are letters and signs in Windows' encoding."""
+    at = next((number for number, byte in enumerate(data) if 0x80 <= byte < 0xA0), None)
+    if at is None or not _is(data, "cp1252"):
+        return
+    piece = data[max(0, at - 12) : at + 12].decode("cp1252").split("\n")[0].strip()
+    notes.append(
+        f"{where} has control characters as {encoding}, and {shown(piece)} as cp1252: is `encoding: {encoding}` right?"
+    )
 
 
 def _note_utf8(data: bytes, encoding: str, where: str, notes: list[str]) -> None:

@@ -108,7 +108,7 @@ def _label(source: Input[SourceData], name: str, parts: bool) -> str | None:
                 )
             return (
                 f"label `{name}`: class `{names[int(missing[0])]}` is missing from the training part{held}, which "
-                f"should hold every class: {_other_parts(source, 'train')}, or give no sample that class."
+                f"should hold every class: {_other_parts(source, 'train')}, or leave the label of its samples empty."
             )
     return None
 

@@ -71,15 +71,17 @@ def test_a_server_that_is_away_is_asked_a_few_times(tmp_path: Path, monkeypatch:
 
 @pytest.mark.thorough
 @pytest.mark.skipif(sys.platform != "linux", reason="workers are forked on Linux only")
-def test_a_file_that_was_cut_off_or_overwritten_tells_how_to_save_its_trials(tmp_path: Path) -> None:
+def test_a_file_that_was_cut_off_or_overwritten_tells_what_to_do(tmp_path: Path) -> None:
     Store(None, tmp_path).close()
     file = tmp_path / ".mtl/studies/studies.db"
     whole = file.read_bytes()
     for damaged in (whole[: len(whole) // 2], b"?" * 100 + whole[100:], whole[:-1]):
         file.write_bytes(damaged)
-        with pytest.raises(UserError, match=r"studies\.db cannot be reached: .*rename it to studies\.db\.damaged;"):
+        with pytest.raises(UserError, match=r"studies\.db cannot be reached: .*rename it to studies\.db\.damaged, and"):
             Store(None, tmp_path)
         assert file.read_bytes() == damaged
+    file.rename(f"{file}.damaged")
+    Store(None, tmp_path).close()
     file.write_bytes(whole)
     Store(None, tmp_path).close()
 
