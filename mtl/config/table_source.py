@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal, get_args
 
 from pydantic import Field, field_validator, model_validator
 
-from mtl.config.common import Folds, Section, Seed
+from mtl.config.common import Folds, PositiveInt, Section, Seed
 from mtl.config.date_format import date_format_problem
 from mtl.config.inputs import ROWS, InputKind
 from mtl.config.table_file import TableFile
@@ -130,6 +130,11 @@ class TableSource(TableFile):
     """Columns in which every spelling is a category of its own, and only an empty cell or NaN is missing."""
     date_format: dict[str, str] = {}
     """Column of dates → form of its cells, as in strftime (%d.%m.%Y); without it the one form that all rows prove."""
+    numbers: Literal["zscore", "quantile"] = "zscore"
+    """Form in which networks see a number: its z-score, or the normal quantile at its rank among training rows, which
+    brings far values near. What is missing is the median of training rows, beside a flag."""
+    rare: PositiveInt = 1
+    """Categories that fewer training rows than this have are one unknown category, as those are which none has."""
     units: dict[str, str] = {}
     """Column → unit in words; a unit in brackets at the end of a column's name, as in `T (degC)`, is read by itself."""
     split: Split = RandomSplit(kind="random")

@@ -64,6 +64,8 @@ def read(config: TableSource, name: str, root: Path) -> RowSet:
         group_names=list(parts.group_names),
         weights=_weights(table, columns, config),
         aside=[column.name for column in kept if _is_aside(column, config)],
+        scaling=config.numbers,
+        rare=config.rare,
     )
 
 
