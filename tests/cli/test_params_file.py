@@ -1,6 +1,9 @@
 """Editors of params.yaml keep line ends, byte order mark, final line end, permissions and links."""
 
 import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -90,3 +93,32 @@ def test_permissions_and_a_link_stay(tmp_path: Path) -> None:
     real.write_bytes(b"a: \xff\n")
     with pytest.raises(ConfigError, match="cannot be read"):
         read_params(link)
+
+
+KILL = """
+import os, signal, sys, tempfile
+from pathlib import Path
+from mtl.cli.params_file import write_params
+
+def kill(*_):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+if sys.argv[1] == "in the middle":
+    made = tempfile.mkstemp
+    tempfile.mkstemp = lambda **places: (os.write((pair := made(**places))[0], b"bas"), kill())
+else:
+    os.fsync = kill
+write_params(Path(sys.argv[2]), "new: 1\\n" * 1000)
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="kills")
+@pytest.mark.parametrize("moment", ["in the middle", "at the end"])
+def test_a_kill_while_params_are_written_leaves_the_old_ones(moment: str, tmp_path: Path) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_text("old: 1\n")
+    done = subprocess.run([sys.executable, "-c", KILL, moment, str(path)], capture_output=True)
+    assert done.returncode == -signal.SIGKILL, done
+    assert path.read_text() == "old: 1\n" and len(list(tmp_path.iterdir())) == 2
+    write_params(path, "new: 1\n")
+    assert path.read_text() == "new: 1\n"

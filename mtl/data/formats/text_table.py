@@ -20,6 +20,9 @@ COMMAS = (
     " If its numbers have decimal commas, no option tells these from separators: write the numbers with points, in "
     "quotes, or the file with another separator."
 )
+OLD = tuple(map(int, pd.__version__.split(".")[:2])) < (3, 1)
+EXACT: dict[str, Any] = {"float_precision": "round_trip"} if OLD else {}
+"""Before 3.1, pandas reads numbers to the last bit where it is asked to, and from then on it warns of being asked."""
 EXTRA = "\x1fextra"
 """Name of the column behind a separator at the end of every line."""
 
@@ -135,6 +138,7 @@ def _parse(file: TextFile, config: TableFile, names: list[str]) -> pd.DataFrame:
         frame: pd.DataFrame = pd.read_csv(
             _at_body(file),
             **_layout(file, names),
+            **EXACT,
             decimal=config.decimal_mark,
             dtype=dict.fromkeys(text, str),
             keep_default_na=False,
