@@ -27,7 +27,8 @@ LEAST = 3
 
 
 def date_times(table: Table, column: str, form: str | None, notes: list[str]) -> np.ndarray:
-    """Times of a column of dates, datetime64 [R] in UTC or by the clock at their place; NaT where a cell is missing.
+    """Times of a column of dates, datetime64 [R] by the clock at their place, in UTC where they are written with offsets;
+    NaT where a cell is missing.
 
     Args:
         table: as it was read.
@@ -38,7 +39,11 @@ def date_times(table: Table, column: str, form: str | None, notes: list[str]) ->
     Raises:
         DataError: a cell that is no date, two forms in a column, or several forms of which nothing proves one.
     """
-    known = _known(table, column)
+    known, cells = _known(table, column), table.frame[column]
+    if isinstance(cells.dtype, pd.DatetimeTZDtype):
+        # The hour of the clock at the place tells more than that of UTC.
+        local: np.ndarray = cells.dt.tz_localize(None).to_numpy().astype("datetime64[us]")
+        return local
     when = np.full(len(table.frame), np.datetime64("NaT"), dtype="datetime64[us]")
     rows = np.flatnonzero(known)
     if len(rows):
