@@ -12,8 +12,10 @@ from typer.testing import CliRunner
 
 from mtl.cli.data_commands import app
 from mtl.config.table_source import TableSource
+from mtl.data.build import read_source
 from mtl.data.columns.infer import column_facts
 from mtl.data.formats.tables import read_table
+from mtl.types import RowSet
 
 ROWS = 30
 HARD = "Verkäufe 2020\nid;Größe;plz;Datum;Preis;aktiv;no\n" + "".join(
@@ -42,6 +44,10 @@ def read_pasted(output: str, file: Path) -> dict[str, str]:
     pasted = section(output)
     assert pasted["path"] == f"data/raw/{file.name}"
     source = TableSource.model_validate(pasted | {"path": file.name})
+    rows = read_source("own", source, file.parent)
+    assert isinstance(rows, RowSet)
+    kept = {name.split(" (days)")[0] for name in [*rows.columns, *rows.category_columns]}
+    assert kept >= {*(source.inputs or [])}
     facts = column_facts(read_table(source, file.parent), source.declared)
     assert isinstance(source.inputs, dict)
     assert all(fact.problem is None for fact in facts if fact.name in source.inputs)

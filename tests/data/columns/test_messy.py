@@ -79,7 +79,7 @@ def check(case: Messy) -> None:
         assert fact.distinct + fact.missing <= len(seen.table.frame) + 1 or fact.kind == "category"
 
 
-@few_and_many(40, 600)
+@few_and_many(15, 400)
 def test_what_is_shown_can_be_pasted(cases: int) -> None:
     for_all(messy_tables(), cases, check)
 
