@@ -27,8 +27,8 @@ LEAST = 3
 
 
 def date_times(table: Table, column: str, form: str | None, notes: list[str]) -> np.ndarray:
-    """Times of a column of dates, datetime64 [R] by the clock at their place, in UTC where they are written with offsets;
-    NaT where a cell is missing.
+    """Times of a column of dates, datetime64 [R], NaT where a cell is missing: by the clock at their place, and in UTC
+    where they are written with offsets.
 
     Args:
         table: as it was read.
