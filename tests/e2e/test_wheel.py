@@ -106,7 +106,7 @@ def test_the_wheel_holds_one_package_and_what_projects_need(wheel: Path, project
         for path in (project / folder).glob(pattern):
             tracked = subprocess.run(["git", "check-ignore", "-q", str(path)], cwd=project).returncode != 0
             assert not tracked or f"mtl/project/{held}/{path.name}" in names
-    assert {"mtl/project/dvc.yaml", "mtl/project/template/gitignore", "mtl/report/page.html.j2"} <= set(names)
+    assert {"mtl/project/pipeline.yaml", "mtl/project/template/gitignore", "mtl/report/page.html.j2"} <= set(names)
 
 
 def test_a_dozen_lines_and_a_table_become_a_report(place: Installed) -> None:

@@ -1,6 +1,7 @@
 """A project that is no clone: which stages an edit of the installed code runs again, and what becomes of dvc.yaml."""
 
 import shutil
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -167,3 +168,9 @@ def test_a_damaged_file_is_written_anew(place: Path, text: str) -> None:
     assert change is not None and change.said == []
     change.write(place)
     assert read_code(place) == whole
+
+
+def test_dvc_finds_one_pipeline_in_a_clone(project: Path) -> None:
+    """It looks for files of that name in every folder."""
+    listed = subprocess.run(["git", "ls-files"], cwd=project, capture_output=True, text=True, check=True).stdout
+    assert [name for name in listed.split("\n") if Path(name).name == DVC_FILE.name] == [DVC_FILE.as_posix()]
