@@ -46,9 +46,10 @@ class TimeSplit(Section):
     are the validation part. Rows of one time stay together."""
 
     kind: Literal["time"]
-    column: str
-    """Column of dates or numbers; it is an input only if `inputs` names it."""
-    test: TestShare = 0.2
+    column: str | None = None
+    """Column of dates or numbers; it is an input only if `inputs` names it. Null: rows stand in the order of time."""
+    test: TestShare | PositiveInt = 0.2
+    """Share of the rows, or their number."""
 
 
 class ColumnSplit(Section):
@@ -114,6 +115,10 @@ class TableSource(TableFile):
     input: ClassVar[InputKind | None] = ROWS
 
     kind: Literal["table"]
+    also: list[str] = []
+    """More files of the same columns, read as `path` is; their rows follow those of it."""
+    file_column: str | None = None
+    """Name of an input that tells which of these files a row comes from, by the file's name; null: there is none."""
     inputs: Annotated[dict[str, ColumnType] | list[str], Field(min_length=1)] | None = None
     """Columns that are inputs, with their types or as a list; null takes every column that no task learns, row numbers
     and ids apart. A column that a task learns is no input in any case."""
@@ -152,6 +157,15 @@ class TableSource(TableFile):
             if problem is not None:
                 raise ValueError(f"of {column!r} {problem}")
         return forms
+
+    @model_validator(mode="after")
+    def _files_differ(self) -> "TableSource":
+        twice = [path for path, times in Counter(self.files).items() if times > 1]
+        if twice:
+            raise ValueError(f"path and also should name each file once, found {twice[0]!r} more than once")
+        if self.file_column is not None and not self.also:
+            raise ValueError("file_column should be left out where `also` names no file: all rows come from one")
+        return self
 
     @model_validator(mode="after")
     def _columns_have_one_part(self) -> "TableSource":
@@ -193,7 +207,11 @@ class TableSource(TableFile):
 
     @property
     def files(self) -> list[str]:
-        return [self.path, *([self.split.test_path] if isinstance(self.split, FilesSplit) else [])]
+        return [self.path, *self.also, *([self.split.test_path] if isinstance(self.split, FilesSplit) else [])]
+
+    @property
+    def to_add(self) -> list[str]:
+        return self.files
 
     @property
     def allowed(self) -> list[str]:

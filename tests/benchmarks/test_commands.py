@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch.profiler import ProfilerActivity, profile
@@ -37,6 +38,8 @@ from benchmarks import (
     stamps,
     step,
     study,
+    table_growth,
+    tables,
     variance,
 )
 from benchmarks.command import finish, parser
@@ -54,7 +57,7 @@ MAINS: dict[str, Main] = {
     "images": images.main, "jobs": jobs.main, "methods": methods.main, "pipeline": pipeline.main,
     "pretrain_parallel": pretrain_parallel.main, "profile_step": profile_step.main,
     "regressions": regressions.main, "simple": simple.main, "stamps": stamps.main, "step": step.main,
-    "study": study.main, "variance": variance.main,
+    "study": study.main, "table_growth": table_growth.main, "tables": tables.main, "variance": variance.main,
 }  # fmt: skip
 SHARED = {"__init__", "command", "histories", "loop", "machine", "project", "reference_timedart"}
 """Modules without a command."""
@@ -199,6 +202,34 @@ def test_simple(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
                "--raw", str(tmp_path))  # fmt: skip
     assert set(rows) == {f"smoke: {task}" for task in ("next_6h", "fault", "load_state")}, "no file of the weather"
     assert positive(rows) and rows["smoke: fault"]["note"].endswith("CPU s; STL 0.25, joint 0.75")
+
+
+def test_tables(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What was trained is kept and not trained again; a table without its file is left out."""
+    (tmp_path / "data/raw").mkdir(parents=True)
+    generator = np.random.default_rng(0)
+    inputs = generator.standard_normal((60, 3))
+    targets = inputs @ generator.standard_normal((3, 3)) + 0.1 * generator.standard_normal((60, 3))
+    head = "@relation jura\n" + "".join(f"@attribute {name} numeric\n" for name in ("a", "b", "c", "Cd", "Co", "Cu"))
+    cells = "\n".join(",".join(f"{cell:.6f}" for cell in row) for row in np.concatenate([inputs, targets], axis=1))
+    (tmp_path / "data/raw/jura.arff").write_text(f"{head}@data\n{cells}\n")
+    given = ("jura", "wq", "--seeds", "2", "--epochs", "2", "--raw", str(tmp_path), "--folder", str(tmp_path / "runs"))
+    rows = run("tables", tmp_path, capsys, *given)
+    assert rows["jura: simple: aRRMSE"]["value"] < 0.6, "the targets are linear"
+    assert rows["jura: alone: aRRMSE"]["note"].endswith("published 0.5874")
+    assert {name for name in rows if "change" in name} == {"jura: alone: change", "jura: joint: change"}
+    seconds = tmp_path / "runs/jura/cpu_seconds.json"
+    before = seconds.read_bytes()
+    assert run("tables", tmp_path, capsys, *given) == rows
+    assert seconds.read_bytes() == before
+
+
+def test_table_growth(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = run("table_growth", tmp_path, capsys, "--rows", "300", "--columns", "10", "--targets", "2")
+    assert {name.removeprefix("300 rows, 10 columns, 2 targets: ") for name in rows} == {
+        "file", "prepare", "its memory", "an epoch"
+    }  # fmt: skip
+    assert all(row["value"] >= 0 for row in rows.values())
 
 
 def test_bytes_of_a_kernel_are_those_that_it_touches() -> None:

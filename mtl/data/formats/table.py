@@ -23,7 +23,7 @@ class Table:
         units: column → unit, from a row of units.
         notes: what was done to read it that the options do not ask for.
         text: the delimited text that it was read from; None for other formats.
-        later: path of a second file whose rows follow, and the number of rows of the first; None for one file.
+        later: path of each further file whose rows follow, and the row at which they begin, in their order.
     """
 
     path: str
@@ -34,11 +34,12 @@ class Table:
     units: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     text: TextFile | None = None
-    later: tuple[str, int] | None = None
+    later: tuple[tuple[str, int], ...] = ()
 
     def at(self, row: int | np.integer, column: str | None = None) -> str:
         """Place of a cell in words: "data/raw/x.csv, line 17, column `OT`"."""
-        path = self.path if self.later is None or self.lines.rows[row] < self.later[1] else self.later[0]
+        place = self.lines.rows[row]
+        path = next((path for path, begin in reversed(self.later) if place >= begin), self.path)
         return f"{path}, {self.unit} {self.lines[row]}" + (f", column `{column}`" if column is not None else "")
 
     def take(self, rows: np.ndarray) -> "Table":

@@ -16,7 +16,7 @@ from mtl.data.columns.infer import column_facts
 from mtl.data.formats.reading import check_count
 from mtl.data.formats.table import Table
 from mtl.data.sources.table_columns import Column, read_columns
-from mtl.data.sources.table_files import read_files, without_final_points
+from mtl.data.sources.table_files import file_of_rows, read_files, without_final_points
 from mtl.data.sources.table_parts import TEST, Parts, Rows, parts_of
 from mtl.data.sources.table_rows import copies_note, equal_rows
 from mtl.errors import DataError
@@ -76,6 +76,8 @@ def _columns(table: Table, second: np.ndarray | None, config: TableSource, notes
     columns = read_columns(table, facts, config, notes)
     if second is not None:
         columns = [without_final_points(column, second, notes) for column in columns]
+    if config.file_column is not None:
+        columns.append(file_of_rows(table, config.file_column))
     names = [column.name for column in columns]
     twice = [name for name in names if names.count(name) > 1]
     if twice:
@@ -99,6 +101,8 @@ def _declared(table: Table, config: TableSource) -> dict[str, ColumnType]:
 
 def _is_aside(column: Column, config: TableSource) -> bool:
     """True for a column that is no input, and may be a target."""
+    if column.origin == config.file_column:
+        return False
     if config.inputs is not None:
         return column.origin not in config.inputs
     return isinstance(config.split, TimeSplit) and column.origin == config.split.column

@@ -1,4 +1,4 @@
-"""Files of a table: one, or one of training rows and one of test rows, whose columns are read as one."""
+"""Files of a table: one or several, and one of test rows, whose columns are read as one."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -18,20 +18,50 @@ from mtl.errors import DataError, shown
 
 
 def read_files(config: TableSource, root: Path) -> tuple[Table, np.ndarray | None]:
-    """The table, and the mask of the rows of the second file [S]; None where there is one file.
+    """The table, and the mask of the rows of the file of test rows [S]; None where there is none.
 
     Raises:
-        DataError: a file cannot be read, or the second has other columns than the first.
+        DataError: a file cannot be read, or has other columns than the first.
     """
     first = read_table(config, root)
+    for path in config.also:
+        first = _below(first, read_table(config.model_copy(update={"path": path}), root))
     if not isinstance(config.split, FilesSplit):
         return first, None
     split = config.split
     skipped = config.skip_rows if split.test_skip_rows is None else split.test_skip_rows
     second = read_table(config.model_copy(update={"path": split.test_path, "skip_rows": skipped}), root)
-    _check_columns(first, second)
-    table = _joined(first, second)
+    table = _below(first, second)
     return table, np.arange(len(table.frame)) >= len(first.frame)
+
+
+def file_of_rows(table: Table, name: str) -> Column:
+    """The file that each row comes from as a column of categories, which are the files' names without ending.
+
+    Raises:
+        DataError: the table has a column of this name.
+    """
+    if name in table.frame.columns:
+        raise DataError(f"{table.path}: has a column `{name}`: let `file_column` be another name.")
+    paths = [table.path, *(path for path, _ in table.later)]
+    names = [Path(path).name.partition(".")[0] for path in paths]
+    if len(set(names)) < len(names):
+        names = paths
+    begins = np.array([begin for _, begin in table.later])
+    files = np.searchsorted(begins, np.arange(len(table.frame)), side="right")
+    ordered = sorted(names)
+    places = np.array([ordered.index(file) for file in names], dtype=np.int64)
+    return Column(name, name, places[files], ordered)
+
+
+def _below(first: Table, second: Table) -> Table:
+    """The rows of both tables.
+
+    Raises:
+        DataError: their columns differ.
+    """
+    _check_columns(first, second)
+    return _joined(first, second)
 
 
 def _check_columns(first: Table, second: Table) -> None:
@@ -54,7 +84,7 @@ def _joined(first: Table, second: Table) -> Table:
     lines = Lines(lambda: np.array([*map(first.lines.__getitem__, range(count)),
                                     *map(second.lines.__getitem__, range(len(second.frame)))]), rows)  # fmt: skip
     notes = list(dict.fromkeys([*first.notes, *second.notes]))
-    later = (second.path, count)
+    later = (*first.later, (second.path, count))
     above, below = first.text, second.text
     if above is None or below is None or above.form != below.form or above.names != below.names:
         frame = pd.concat([first.frame, second.frame[names]], ignore_index=True)

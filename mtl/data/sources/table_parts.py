@@ -166,16 +166,20 @@ def _check_groups(names: Sequence[str], least: int, column: str, config: TableSo
 
 def _by_time(rows: Rows, split: TimeSplit, config: TableSource) -> Parts:
     """The latest rows are the test part, and folds are stretches of time."""
-    when = _times(rows, split.column, config)
-    test = latest(when, split.test)
+    count = len(rows.table.frame)
+    when = np.arange(count) if split.column is None else _times(rows, split.column, config)
+    test = latest(when, split.test if isinstance(split.test, float) else split.test / count)
     rest = ~test
     folds = _folds(config)
     fold = np.full(len(when), TEST, dtype=np.int64)
     if not test.any() or len(np.unique(when[rest])) < 2:
         times = len(np.unique(when))
+        where = config.path if split.column is None else f"{config.path}, column `{split.column}`"
+        held = f"{times} different time{'' if times == 1 else 's'}"
+        asked = f" with {split.test:,} test rows" if not isinstance(split.test, float) else ""
         raise DataError(
-            f"{config.path}, column `{split.column}`: has {times} different time{'' if times == 1 else 's'}, too few "
-            "for a training, a validation and a test part: choose another column or another `split`."
+            f"{where}: has {held}, too few for a training, a validation and a test part{asked}: choose another column "
+            "or another `split`."
         )
     if folds == 1:
         fold[rest] = np.where(latest(when[rest], 1 / parts_dealt(folds)), 0, 1)
