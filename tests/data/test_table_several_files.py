@@ -61,5 +61,5 @@ def test_the_last_rows_are_the_test_part_where_rows_stand_in_the_order_of_time(t
     assert data.columns == ["x", "y"]
     shared = read(source(split={"kind": "time", "test": 0.2}, folds=2), "flow", tmp_path)
     assert shared.fold.tolist() == [0] * 12 + [1] * 12 + [-1] * 6
-    with pytest.raises(DataError, match="30 different times, too few .* with 30 test rows"):
+    with pytest.raises(DataError, match=r"30 different times, too few .* with 30 test rows"):
         read(source(split={"kind": "time", "test": 30}), "flow", tmp_path)
