@@ -205,7 +205,7 @@ def test_simple(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_tables(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """What was trained is kept and not trained again; a table without its file is left out."""
+    """Keeps what was trained and does not train it again; leaves out a table without its file."""
     (tmp_path / "data/raw").mkdir(parents=True)
     generator = np.random.default_rng(0)
     inputs = generator.standard_normal((60, 3))
