@@ -13,7 +13,7 @@ from mtl.data.formats.table import Table
 from mtl.data.timeline.digits import read_digits
 from mtl.data.timeline.readings import Reading, read_every_form
 from mtl.data.timeline.stamps import Stamps, column_stamps
-from mtl.errors import DataError, shown
+from mtl.errors import DataError
 
 EPOCH = np.datetime64("2000-01-01")
 """Day from which ages are counted: one that no row of the file decides."""
@@ -131,7 +131,7 @@ def _dates(table: Table, column: str, rows: np.ndarray, stamps: Stamps) -> np.nd
     if stamps.unit is None:
         cell = table.frame[column].iloc[int(rows[0])]
         raise DataError(
-            f"{table.at(int(rows[0]), column)}: should be a date such as 2020-12-31, found {shown(cell)}: let the "
+            f"{table.at(int(rows[0]), column)}: should be a date such as 2020-12-31, found {cell!s:.80}: let the "
             "column be a number, or name the form of its dates in `date_format`."
         )
     when = stamps.when.astype(np.int64)
