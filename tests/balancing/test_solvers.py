@@ -14,6 +14,7 @@ from mtl.balancing.fairness import fair_weights
 from mtl.balancing.mgda import Mgda
 from mtl.balancing.nonnegative import ITERATIONS, ROW_TOLERANCE, definite, kkt_residual, solve, solve_rows
 from mtl.balancing.projection import UpGrad, scaled
+from mtl.balancing.surgery import PcGrad
 
 
 def gradients(count: int, width: int, seed: int, spread: float = 0.0, common: float = 0.0) -> Tensor:
@@ -245,3 +246,24 @@ def test_fair_weights_solve_their_equation(count: int, common: float, alpha: flo
 def test_fair_weights_of_a_task_without_a_gradient() -> None:
     rows = torch.tensor([[3.0, 0.0], [0.0, 0.0], [0.0, 2.0]], dtype=torch.float64)
     assert fair_weights(rows @ rows.T, 1.0).tolist() == pytest.approx([1 / 3, 0, 1 / 2], rel=1e-4)
+
+
+def test_pcgrad_alters_each_gradient_against_the_others_alone_in_some_order() -> None:
+    """The first gradient, against the second and then the third, points away from what it was."""
+    rows = torch.tensor([[0.5, -0.866], [0.0, 1.0], [-0.9, 0.436]], dtype=torch.float64)
+    gramian = rows @ rows.T
+
+    def altered(own: int, order: tuple[int, ...]) -> Tensor:
+        weights = torch.eye(3, dtype=torch.float64)[own]
+        for other in order:
+            product = gramian[other] @ weights
+            weights[other] -= product.clamp(max=0) / gramian[other, other]
+        return weights
+
+    ways = [[altered(own, order) for order in itertools.permutations({0, 1, 2} - {own})] for own in range(3)]
+    assert gramian[0] @ ways[0][0] < 0, "what the first comes to conflicts with itself"
+    allowed = torch.stack([torch.stack(chosen).sum(dim=0) for chosen in itertools.product(*ways)])
+    found = torch.stack([PcGrad(seed)(gramian, [0, 1, 2]) for seed in range(40)])
+    nearest = (found[:, None] - allowed).norm(dim=2).min(dim=1)
+    assert nearest.values.max() < 1e-12
+    assert len(set(nearest.indices.tolist())) > 2, "orders are drawn"

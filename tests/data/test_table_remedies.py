@@ -195,6 +195,12 @@ def test_short_rows_are_told(tmp_path: Path) -> None:
     )
 
 
+def test_names_behind_a_sign_of_comments_that_are_all_asked_for(tmp_path: Path) -> None:
+    with pytest.raises(DataError) as caught:
+        read(tmp_path, "# date,load,temp\n" + text(head=None), "own.csv", labels=["load", "temp"])
+    assert settings(str(caught.value)) == {"skip_rows": 1, "columns": ["date", "load", "temp"]}
+
+
 def test_a_file_without_names(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"line 1: should name the columns, found data .*`columns: \[c1, c2, c3\]`"):
         read(tmp_path, text(head=None), "own.csv")
@@ -203,6 +209,8 @@ def test_a_file_without_names(tmp_path: Path) -> None:
     numbers = "".join(f"{n * 7 % 24},{n * n},{5 * n + 7}\n" for n in range(1, ROWS))
     with pytest.raises(DataError, match=r"`columns: \[c1, c2, c3\]` .* or, if these are names, `skip_rows: 1` and"):
         read(tmp_path, numbers, "own.csv", date=None)
+    with pytest.raises(DataError, match=r"line 1: should name the columns, found data .* or, if these are names"):
+        read(tmp_path, numbers, "own.csv", date="date")  # a column that is asked for and not there is no excuse
     assert read(tmp_path, "0,1,2\n" + numbers, "own.csv", date=None).rows == ROWS - 1
 
 
@@ -355,8 +363,8 @@ def test_text_of_a_parquet_file_follows_the_same_marks(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"thousands": "."}, r"thousands should differ from the decimal mark, found '\.'"),
-        ({"decimal": ",", "thousands": ","}, "thousands should differ from the decimal mark, found ','"),
+        ({"thousands": "."}, r"thousands should differ from the decimal mark, found '\.' .*`decimal: ','`"),
+        ({"decimal": ",", "thousands": ","}, r"the decimal mark, found ',' .*`decimal: '\.'`"),
         ({"comment": ",", "decimal": ","}, "comment should be no separator, decimal or thousands mark, found ','"),
         ({"columns": ["a", "a"]}, "should name each column once, found 'a' more than once"),
         ({"columns": ["a"], "units_row": True}, "units_row should be false where `columns` names the columns"),

@@ -37,6 +37,8 @@ def test_the_map_holds_every_pairs_mean_and_names_the_worst() -> None:
     assert "joint: b · a −0.50, c · a 0.20, c · b 0.90; other: b · a 0.25" in picture.caption
     for number in ("−0.50", "0.20", "0.90", "0.25"):
         assert picture.svg.count(f">{number}<") == 2  # once on either side of the diagonal
+    left, right = picture.svg.split('axes_2"', 1)
+    assert (left.count(">b<"), right.count(">b<")) == (2, 1), "rows are named on the left alone"
 
 
 def test_a_hundred_tasks_are_readable() -> None:
