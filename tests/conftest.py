@@ -23,10 +23,14 @@ import tests.helpers.shapes  # noqa: F401 (the hook looks it up by its name)
 
 jaxtyping.install_import_hook(["mtl"], "tests.helpers.shapes.checked")
 
+import hypothesis
 import pytest
 import torch
 
 torch.set_num_threads(1)
+# How long an example takes depends on the machine and what else it does.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 PROJECT = Path(__file__).resolve().parent.parent
 WHOLE_ROOMS = ("report", "tracking")
