@@ -24,6 +24,7 @@ from mtl.results.examples import Example
 from mtl.results.numbers import Metrics
 from mtl.tasks.answers import Answer
 from mtl.tasks.context import AtSource, Heads, Oracle
+from mtl.tasks.criterion import Criterion
 from mtl.tasks.forms import Form
 from mtl.tasks.gaps import measured
 from mtl.tasks.no_skill import unmeasurable
@@ -316,37 +317,6 @@ class LabelSpec(TaskSpec):
 
     def truth(self, target: Int[Tensor, " n"]) -> list[str]:
         return [self.classes[number] for number in target.tolist()]
-
-
-class Criterion(nn.Module, ABC):
-    """A training loss; what it needs of the tasks are buffers, which move with the network."""
-
-    @abstractmethod
-    def forward(self, prediction: Tensor, target: Tensor, places: Sequence[int] | None = None) -> Tensor:
-        """The mean loss of one task, or of stacked tasks the loss of each sample, [B, J].
-
-        Args:
-            prediction: of samples that have a target; of stacked tasks [B, J], with some samples without one.
-            target: theirs.
-            places: of stacked tasks, which of them are there; None for all.
-        """
-
-    def weighted(self, prediction: Tensor, target: Tensor, weights: Float[Tensor, " B"]) -> Float[Tensor, ""]:
-        """The weighted mean loss of one task that is not stacked; 0 where no sample has a weight.
-
-        Args:
-            prediction: of samples that have a target.
-            target: theirs.
-            weights: of the samples.
-        """
-        losses = [self(*pair) for pair in zip(torch.split(prediction, 1), torch.split(target, 1), strict=True)]
-        return weighted_mean_of(torch.stack(losses), weights)
-
-
-def weighted_mean_of(losses: Float[Tensor, "B *J"], weights: Float[Tensor, "B *J"]) -> Float[Tensor, "*J"]:
-    """Weighted mean over samples; 0 where none has a weight."""
-    total = weights.sum(dim=0)
-    return (losses * weights).sum(dim=0) / torch.where(total > 0, total, 1.0)
 
 
 def known(values: Tensor) -> Bool[Tensor, " n"]:

@@ -15,9 +15,10 @@ from torch.nn import functional
 from mtl.config.tasks import BinaryTask, Task
 from mtl.results.numbers import Metrics
 from mtl.tasks.answers import Classes
-from mtl.tasks.base import ABSENT, Criterion, Detail, LabelSpec, weighted_mean
+from mtl.tasks.base import ABSENT, Detail, LabelSpec, weighted_mean
 from mtl.tasks.classification import TINY, class_counts
 from mtl.tasks.context import AtSource, Heads, Oracle
+from mtl.tasks.criterion import Criterion
 from mtl.tasks.focal import focal_factor, focal_guess, focused
 from mtl.tasks.forms import LabelForm
 from mtl.tasks.label_scores import label_metrics, label_optimum

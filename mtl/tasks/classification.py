@@ -17,8 +17,9 @@ from mtl.config.tasks import ClassificationTask, Task
 from mtl.errors import DataError
 from mtl.results.numbers import Metrics
 from mtl.tasks.answers import Classes
-from mtl.tasks.base import Criterion, Detail, LabelSpec, weighted_mean, weighted_mean_of
+from mtl.tasks.base import Detail, LabelSpec, weighted_mean
 from mtl.tasks.context import AtSource, Heads, Oracle
+from mtl.tasks.criterion import Criterion, weighted_mean_of
 from mtl.tasks.focal import focal_guess, focused
 from mtl.tasks.forms import LabelForm
 from mtl.tasks.label_scores import label_metrics, label_optimum

@@ -17,8 +17,9 @@ from mtl.config.tasks import ForecastTask, Task
 from mtl.results.examples import Example, Window, shown_values
 from mtl.results.numbers import Metrics
 from mtl.tasks.answers import Numbers
-from mtl.tasks.base import Criterion, Detail, RegressionSpec, TaskSpec, weighted_mean
+from mtl.tasks.base import Detail, RegressionSpec, TaskSpec, weighted_mean
 from mtl.tasks.context import AtSource, Heads, Oracle
+from mtl.tasks.criterion import Criterion
 from mtl.tasks.error_losses import error_of, guess_of, mean_error, nearest_metric
 from mtl.tasks.forecast_scores import forecast_metrics, forecast_optimum
 from mtl.tasks.forms import RowsForm

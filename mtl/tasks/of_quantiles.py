@@ -12,8 +12,9 @@ from torch import Tensor
 
 from mtl.config.losses import levels_problem
 from mtl.results.numbers import Metrics
-from mtl.tasks.base import Criterion, RegressionSpec
+from mtl.tasks.base import RegressionSpec
 from mtl.tasks.context import Oracle
+from mtl.tasks.criterion import Criterion
 from mtl.tasks.quantile_loss import QuantileCriterion
 from mtl.tasks.quantile_scores import normal_crps
 

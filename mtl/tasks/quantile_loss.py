@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from mtl.tasks.base import Criterion, weighted_mean_of
+from mtl.tasks.criterion import Criterion, weighted_mean_of
 from mtl.tasks.gaps import mean_of, sample_means
 from mtl.tasks.quantiles import crps
 

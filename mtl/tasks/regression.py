@@ -17,8 +17,9 @@ from mtl.config.tasks import RegressionTask, Task
 from mtl.errors import DataError
 from mtl.results.numbers import Metrics
 from mtl.tasks.answers import Numbers
-from mtl.tasks.base import ABSENT, Criterion, Detail, RegressionSpec, TaskSpec, weighted_mean
+from mtl.tasks.base import ABSENT, Detail, RegressionSpec, TaskSpec, weighted_mean
 from mtl.tasks.context import AtSource, Heads, Oracle
+from mtl.tasks.criterion import Criterion
 from mtl.tasks.error_losses import error_of, guess_of, nearest_metric
 from mtl.tasks.forms import NumberForm
 from mtl.tasks.optimum import oracle_positions

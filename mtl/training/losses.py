@@ -10,7 +10,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from mtl.data.loading.pools import Pool
-from mtl.tasks.base import Criterion, TaskSpec, weighted_mean_of
+from mtl.tasks.base import TaskSpec
+from mtl.tasks.criterion import Criterion, weighted_mean_of
 from mtl.tasks.every import by_kind
 from mtl.types import Batch, Predictions, Stack
 

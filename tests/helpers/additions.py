@@ -247,7 +247,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from mtl.tasks.base import Criterion
+from mtl.tasks.criterion import Criterion
 from mtl.tasks.regression import Regression
 
 

@@ -37,7 +37,7 @@ def derive_labels(
         says so.
 
     Raises:
-        SettingError: as `mtl.config.tasks.TaskBase.learns`.
+        SettingError: as `mtl.config.task_base.TaskBase.learns`.
     """
     learns: dict[str, str] = {}
     made = seen_by(tasks, sources)

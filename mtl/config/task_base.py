@@ -1,0 +1,160 @@
+"""The questions that the section of every task answers before any data is read."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Sequence
+from typing import Annotated, ClassVar, Literal, get_args
+
+from pydantic import Field
+
+from mtl.config.common import DropRate, Name, PositiveFloat, PositiveFraction, PositiveInt, Section, tag
+from mtl.config.inputs import Held, InputKind, SourceBase
+from mtl.config.metrics import METRICS, Family, summed
+from mtl.config.names import Derived
+from mtl.errors import SettingError
+
+
+class TaskBase(Section, ABC):
+    """Base of the sections of tasks, with the questions that a kind answers before any data is read."""
+
+    family: ClassVar[Family]
+    metrics: ClassVar[tuple[str, ...]]
+    """Names of all metrics of the kind that a task may be judged by; the first unless the section says another."""
+    looks_ahead: ClassVar[bool] = False
+    """The target is what follows a sample."""
+
+    source: Name
+    input_len: PositiveInt | None = None
+    """Rows in a window; needed on a series, null on a source of stored windows (their own length)."""
+    role: Literal["main", "auxiliary"] = "main"
+    """Auxiliary tasks are trained but do not count in verdicts' means or in early stopping."""
+    train_fraction: PositiveFraction = 1.0
+    """Share of the task's training samples that is used: the latest rows of a series' forecast, a stratified
+    draw (by the run's seed) for labels."""
+    dropout: DropRate | None = None
+    """Dropout of this task's head and encoder pass; null takes `encoder.dropout`."""
+    head_lr: PositiveFloat | None = None
+    """Learning rate of this task's head; null takes `train.head_lr`."""
+    weight: Annotated[float, Field(gt=0, strict=True)] = 1.0
+    """Relative weight among the tasks of its family."""
+
+    @property
+    def primary_metric(self) -> str:
+        """Name of the metric that verdicts, the choice of an epoch and studies read."""
+        return self.metrics[0]
+
+    @property
+    def lower_is_better(self) -> bool:
+        """Direction of the primary metric."""
+        return METRICS[self.primary_metric].lower_is_better
+
+    @property
+    def untrained(self) -> dict[str, float]:
+        """Values in place of the metrics of the task while it is not trained yet, where a trial of a study trains its
+        tasks one after the other: the error of the mean of z-scored values, or no class that is right."""
+        metric = summed(self.primary_metric)
+        return {metric: 1.0 if METRICS[metric].lower_is_better else 0.0}
+
+    @property
+    def named(self) -> list[str]:
+        """Columns, labels or numeric targets of its source that it learns or that its rule is made from, as far as the
+        section names them."""
+        return []
+
+    @property
+    def sorts(self) -> list[str]:
+        """Names among `named` that it reads as classes: columns of whole numbers become labels for it."""
+        return []
+
+    @property
+    def weighs_classes(self) -> bool:
+        """The loss counts rare classes for more than their samples."""
+        return False
+
+    @property
+    def rows_ahead(self) -> int:
+        """Number of rows following a sample that are its target; 0 where the target belongs to the sample."""
+        return 0
+
+    def followed(self, columns: Sequence[str]) -> list[str]:
+        """Columns whose next rows it predicts.
+
+        Args:
+            columns: those that it predicts if it names none.
+        """
+        return []
+
+    @property
+    def could_start_linear(self) -> bool:
+        """The network could start at ridge regression of the window for this task, and does not."""
+        return False
+
+    @property
+    def turns(self) -> int | None:
+        """Seed of the coin that turns samples upside down for this task; None where it turns none."""
+        return None
+
+    def check_input(self, name: str, source: str, kind: InputKind) -> None:
+        """Checks that the task `name` can be learnt from samples of a kind.
+
+        Raises:
+            SettingError: it cannot, or it says how long samples are that have a length of their own.
+        """
+        if not kind.has_length and self.input_len is not None:
+            message = f"is for windows, and {source} holds {kind.noun}: leave it out."
+            raise SettingError(f"tasks.{name}.input_len", message)
+        if not kind.continues and self.rows_ahead:
+            from mtl.config.tasks import Task  # here, since it lists the classes that this is the base of
+
+            allowed = [tag(other) for other in get_args(get_args(Task)[0]) if not other.looks_ahead]
+            message = f"should be {', '.join(allowed[:-1])} or {allowed[-1]}: {source} holds {kind.noun}, found "
+            raise SettingError(f"tasks.{name}.kind", f"{message}{tag(type(self))!r}.")
+        if not kind.turns and self.turns is not None:
+            raise SettingError(f"tasks.{name}.label.flipped", f"is for images; {source} holds none.")
+
+    def check_against(self, name: str, source: SourceBase) -> None:
+        """Checks the task `name` against what the section of its source tells, before any data is read.
+
+        Raises:
+            SettingError: the source is known not to hold what the task names.
+        """
+        if source.input is None:
+            return
+        self.check_input(name, self.source, source.input)
+        known = source.known
+        if known is None:
+            self.check_label_is_no_input(name, source.labels_among_inputs)
+            return
+        if known.names is None:
+            self.check_label_name(name, known.labels)
+        else:
+            classes = {label: list(names) for label, names in known.names.items()}
+            self.learns(name, Held(self.source, source.input, known.columns, classes, known.numbers))
+
+    def check_label_name(self, name: str, labels: Collection[str]) -> None:
+        """Checks the label that the task names, if it names one, where no more than the labels' names are known."""
+
+    def check_label_is_no_input(self, name: str, inputs: Collection[str]) -> None:
+        """Checks that the label that the task learns is none of the inputs of its source.
+
+        Raises:
+            SettingError: it is one, so that it could be read off the last row of a sample.
+        """
+
+    @abstractmethod
+    def predicted(self, name: str, held: Held) -> int:
+        """Numbers that are predicted of one sample: values, or a probability of each class.
+
+        Raises:
+            SettingError: the source does not hold what the task names.
+        """
+
+    @abstractmethod
+    def learns(self, name: str, held: Held) -> str | Derived | None:
+        """Checks what the task names against what its source holds.
+
+        Returns:
+            The label or the numeric target of the source that it learns; None where it learns the rows that follow.
+
+        Raises:
+            SettingError: the source does not hold it.
+        """
