@@ -64,11 +64,12 @@ def validate() -> None:
     from mtl.cli.repro import bring_code_up_to_date
     from mtl.cli.sample_sizes import sizes_note
     from mtl.cli.study.search_space import tuning_note
+    from mtl.cli.table_checks import check_tables
     from mtl.config import load_config
 
     config = load_config()
     bring_code_up_to_date(ROOT)
-    untried = check_plugins(config, ROOT)
+    untried = [*check_plugins(config, ROOT), *check_tables(config, ROOT)]
     single = len(config.baseline_tasks) * len(config.baseline.starts)
     runs = len(config.base.seeds) * (single + len(config.finetune.methods))
     counts = {

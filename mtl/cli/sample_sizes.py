@@ -48,7 +48,13 @@ def _test_part(config: Config, name: str, root: Path) -> tuple[int, int]:
     task = config.tasks[name]
     meta: dict[str, Any] = json.loads((root / PREPARED / task.source / "meta.json").read_text(encoding="utf-8"))
     kind = kind_named(meta.get("kind"))
-    held = Held(task.source, kind, meta["columns"], meta["classes"], meta.get("numbers", []))
+    if kind.tabular:
+        from mtl.data.loading.leaks import held_by
+        from mtl.data.loading.store import load_prepared
+
+        held = held_by([task], load_prepared(task.source, root / PREPARED))
+    else:
+        held = Held(task.source, kind, meta["columns"], meta["classes"], meta.get("numbers", []))
     return int(meta["splits"][0]["count"]["test"]), task.predicted(name, held)
 
 

@@ -60,13 +60,12 @@ def main() -> None:
 def _of_table(name: str, tasks: dict[str, Task], section: SourceBase) -> Held:
     """Names in a table, whose columns are inputs unless a task learns them; inputs that are copies of a target end the
     stage."""
-    from mtl.data.inputs.every import input_of
-    from mtl.data.loading.leaks import leaks
+    from mtl.data.loading.leaks import held_by, leaks
     from mtl.data.loading.store import load_prepared
 
     data = load_prepared(name)
     leaks(tasks, {name: section}, {name: data})
-    return input_of(data).for_tasks(list(tasks.values())).held
+    return held_by(list(tasks.values()), data)
 
 
 def _grouped(arrays: Path) -> bool:

@@ -1,5 +1,6 @@
 """Small tables as people have them, made by hand: each is read as it is meant, or refused with the way out."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -282,3 +283,34 @@ def test_parts_by_group_time_and_column(tmp_path: Path) -> None:
 def test_cross_validation_tests_every_row_once(tmp_path: Path) -> None:
     rows = read(tmp_path, PLAIN, split={"kind": "cross", "folds": 5, "stratify": "town"}, folds=None)
     assert rows.crossed and rows.fold.bincount().tolist() == [8] * 5
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"inputs": {"a": "text"}}, "inputs should be numbers, categories, booleans or dates, found 'a': text"),
+        ({"inputs": {"a": "ignore"}}, "inputs should leave out what is no input, found 'a': ignore"),
+        ({"inputs": ["a", "a"]}, "inputs should name each column once, found 'a' more than once"),
+        ({"inputs": ["a"], "weight": "a"}, "inputs should name no column of `weight`, found 'a' in both"),
+        ({"inputs": ["a"], "split": {"kind": "group", "column": "a"}}, "inputs should name no column of `split`"),
+        (
+            {"ignore": ["a"], "split": {"kind": "time", "column": "a"}},
+            "ignore should name no column of `weight` or `spl",
+        ),
+        (
+            {"types": {"a": "number"}, "inputs": {"a": "date"}},
+            "types and inputs should agree, found number and date of",
+        ),
+        ({"date_format": {"a": "%Q"}}, "of 'a' "),
+        (
+            {"date_format": {"a": "%Y"}, "types": {"a": "number"}},
+            "date_format is for dates, found 'a', which is a number",
+        ),
+        ({"folds": 5, "split": {"kind": "cross", "folds": 10}}, "folds should be left out beside"),
+        ({"split": {"kind": "cross", "group": "a", "stratify": "b"}}, "group should stand alone"),
+        ({"split": {"kind": "column", "column": "a", "train": ["x"], "test": ["x"]}}, "should name each value once"),
+    ],
+)
+def test_sections_that_contradict_themselves(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(message)):
+        TableSource.model_validate({"kind": "table", "path": "own.csv"} | options)

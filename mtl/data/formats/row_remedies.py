@@ -31,8 +31,8 @@ def check_rows(table: Table) -> None:
         return
     _check_parting(table)
     check_header(table)
+    _check_comments(table)  # Before units: a comment below the header looks like a row of them.
     check_sheet_rows(table)
-    _check_comments(table)
     for label in table.options.roles.get("labels", []):
         names = table.frame[label].dropna().unique()
         if len(names) > 1 and all(DECIMAL_COMMA.fullmatch(str(name)) for name in names):

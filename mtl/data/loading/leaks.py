@@ -3,11 +3,11 @@
 Only the tasks say what is a target, so that this is looked at once sources are prepared and before anything trains.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from mtl.config.inputs import SourceBase
+from mtl.config.inputs import Held, SourceBase
 from mtl.config.tasks import Task
 from mtl.data.inputs.copies import check_copies
 from mtl.data.inputs.every import input_of
@@ -15,6 +15,11 @@ from mtl.data.loading.labels import derive_labels
 from mtl.types import SourceData
 
 REMEDY = "name it in `ignore` of the source, or say `allow: [{column}]` if it is known before the {what} is"
+
+
+def held_by(tasks: Sequence[Task], data: SourceData) -> Held:
+    """Names in a prepared source, of which those that tasks learn are no inputs."""
+    return input_of(data).for_tasks(tasks).held
 
 
 def leaks(

@@ -1,5 +1,6 @@
 """Columns of a table as a source holds them: numbers, or categories with their names. S rows."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -91,7 +92,9 @@ def _read(table: Table, column: ColumnFacts, config: TableSource, notes: list[st
         case _:
             if name not in config.ignore and config.declared.get(name) != "ignore":
                 called = name.strip() or "the column without a name"
-                notes.append(f"{called}: left out, for {column.why}; `types: {{{name}: …}}` takes it in.")
+                same = column.distinct < 2
+                remedy = "" if same else f"; `types: {{{json.dumps(name, ensure_ascii=False)}: number}}` takes it in"
+                notes.append(f"{called}: left out, for {column.why}{remedy}.")
             return []
 
 

@@ -1,0 +1,39 @@
+"""Checks of tables by `mtl validate`: whether a target can be read off an input, before anything is prepared."""
+
+from pathlib import Path
+
+from mtl.config import Config
+
+MOST_BYTES = 50_000_000
+"""Size of a table up to which `mtl validate` reads it; that of a larger one is looked at by `mtl repro`."""
+
+
+def check_tables(config: Config, root: Path) -> list[str]:
+    """Sentences on inputs that nearly tell a target, for the tables whose files are there.
+
+    Args:
+        config: the checked content of params.yaml.
+        root: folder of the project.
+
+    Raises:
+        UserError: a table cannot be read, a task names no column of it, or an input is a copy of a target.
+    """
+    asked = {task.source for task in config.tasks.values()}
+    notes: list[str] = []
+    for name, section in config.prepare.sources.items():
+        files = [root / file for file in section.files]
+        if section.allowed is None or name not in asked or not all(file.is_file() for file in files):
+            continue
+        size = sum(file.stat().st_size for file in files)
+        if size > MOST_BYTES:
+            notes.append(
+                f"{name}: {size / 1e6:,.0f} MB are looked at for copies of targets by `mtl repro index`, not here"
+            )
+            continue
+        from mtl.data.build import read_source
+        from mtl.data.loading.leaks import leaks
+
+        tasks = {task_name: task for task_name, task in config.tasks.items() if task.source == name}
+        told = leaks(tasks, config.prepare.sources, {name: read_source(name, section, root)})
+        notes += [f"{name}: {sentence.removesuffix('.')}" for sentence in told[name]]
+    return notes
