@@ -24,7 +24,7 @@ FAULTS = (
     "units",
     "skip",
 )
-"""What is wrong with a file; most have nothing wrong."""
+"""Fault of a file; most have none."""
 
 
 @dataclass(frozen=True)
