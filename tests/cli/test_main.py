@@ -152,7 +152,7 @@ def test_an_unknown_preset_and_edits_are_refused(
     workspace: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert _mtl(monkeypatch, "preset", "use", "nope") == 2
-    assert "should be one of sensors, cifar10-10, cifar10-15," in capsys.readouterr().err
+    assert "should be one of sensors, adult, cifar10-10, cifar10-15," in capsys.readouterr().err
     params = workspace / "params.yaml"
     params.write_text(params.read_text() + "# mine\n")
     assert _mtl(monkeypatch, "preset", "use", "smoke") == 2

@@ -361,8 +361,8 @@ def test_it_has_a_kind_of_its_own() -> None:
 ''',
     },
     edits=[
-        ("mtl/config/inputs.py", 'ROWS = InputKind("rows", "rows", 1)\n',
-         'ROWS = InputKind("rows", "rows", 1)\nSPECTRA = InputKind("spectra", "spectra", 1)\n'),
+        ("mtl/config/inputs.py", 'ROWS = InputKind("rows", "rows", 1, tabular=True)\n',
+         'ROWS = InputKind("rows", "rows", 1, tabular=True)\nSPECTRA = InputKind("spectra", "spectra", 1)\n'),
         ("mtl/config/inputs.py", "(WINDOWS, IMAGES, ROWS)", "(WINDOWS, IMAGES, ROWS, SPECTRA)"),
         ("mtl/types.py", "SourceData = Prepared | ImageSet | RowSet\n", '''@dataclass(frozen=True)
 class Spectra(RowSet):
