@@ -26,6 +26,8 @@ LONG = 120.0
 JOINT = [RunPath("finetune", "joint", None, seed).folder for seed in SEEDS]
 PRETRAINING = [RunPath("pretrain", None, None, seed).folder for seed in SEEDS]
 
+pytestmark = pytest.mark.processes
+
 STAGE = """
 import sys
 from pathlib import Path
@@ -33,7 +35,6 @@ import psutil
 from mtl.paths import RunPath
 from mtl.tracking import publish_stage
 
-pytestmark = pytest.mark.processes
 stage, name, start, seed = sys.argv[2:]
 publish_stage(stage, [RunPath(stage, name or None, start or None, int(seed)).folder], Path(sys.argv[1]))
 print("mlflow" in sys.modules, psutil.Process().net_connections())
