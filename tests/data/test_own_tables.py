@@ -314,3 +314,19 @@ def test_cross_validation_tests_every_row_once(tmp_path: Path) -> None:
 def test_sections_that_contradict_themselves(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=re.escape(message)):
         TableSource.model_validate({"kind": "table", "path": "own.csv"} | options)
+
+
+def test_a_footer_below_names_is_refused_and_a_row_of_one_cell_with_its_separators_is_read(tmp_path: Path) -> None:
+    text = lines("town,dose,score", lambda n: f"{'Ulm' if n % 3 else 'Jena'},{n % 7},{n * n}")
+    with pytest.raises(DataError, match=r"own\.csv, line 42: .*`skip_footer: 1`; if it is a row, write the separators"):
+        read(tmp_path, text + "end of the table\n")
+    assert numbers(read(tmp_path, text + "end of the table\n", skip_footer=1), "score") == [n * n for n in range(ROWS)]
+    row = read(tmp_path, text + "end of the table,,\n")
+    assert np.isnan(numbers(row, "score")[ROWS]) and names(row, "town")[ROWS] == "end of the table"
+
+
+def test_a_first_row_of_names_a_date_and_numbers_is_no_header(tmp_path: Path) -> None:
+    text = lines("no,2021-01-13,0.5", lambda n: f"{['no', 'yes'][n % 2]},2021-0{1 + n % 9}-1{4 + n % 5},{n * n}")
+    with pytest.raises(DataError, match=r"own\.csv, line 1: should name the columns, found data .*`columns: "):
+        read(tmp_path, text)
+    assert len(read(tmp_path, text, columns=["smoker", "day", "score"]).values) == ROWS + 1

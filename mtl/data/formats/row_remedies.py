@@ -44,7 +44,7 @@ def check_rows(table: Table) -> None:
 
 def check_header(table: Table) -> None:
     """Raises a DataError where the names of the columns are a row of data: every one is a number over numbers, or is
-    among the cells below it."""
+    among the cells below it or written as all of them are (a date over dates)."""
     if table.options.columns is not None or len(table.frame) < 2:
         return
     names = [str(name) for name in table.frame.columns]
@@ -53,9 +53,17 @@ def check_header(table: Table) -> None:
     if not numbers or not others:
         return  # Names that are all words are names; those that are all numbers were looked at with the header.
     over_numbers = all(pd.api.types.is_numeric_dtype(table.frame[name]) for name in numbers)
-    if over_numbers and all(bool((table.frame[name].astype(str).str.strip() == name).any()) for name in others):
+    if over_numbers and all(_is_like_below(table.frame[name], name) for name in others):
         line = table.text.header if table.text is not None else table.options.skip_rows + 1
         raise header_of_data(names, line, table.options)
+
+
+def _is_like_below(cells: pd.Series, name: str) -> bool:
+    """True for a name that is among the cells of its column, or that holds digits where all of them do, as dates."""
+    if bool((cells.astype(str).str.strip() == name).any()):
+        return True
+    known = cells.dropna().iloc[:100]
+    return re.search(r"\d", name) is not None and len(known) > 1 and all(_shape(cell) == _shape(name) for cell in known)
 
 
 def check_sheet_rows(table: Table) -> None:
@@ -163,7 +171,10 @@ def _check_comments(table: Table) -> None:
 def _check_footer(table: Table) -> None:
     """The last lines have no digit where all others have time stamps, or nothing but a text unlike one."""
     stamps = table.options.roles.get("date", [])[:1]
-    if not stamps or len(table.frame) <= 2 * MOST_LAST:
+    if len(table.frame) <= 2 * MOST_LAST:
+        return
+    if not stamps:
+        _check_text_alone(table)
         return
     column = table.frame[stamps[0]].astype(str) if len(table.frame) < 100 else table.frame[stamps[0]].iloc[-100:]
     shapes = {_shape(cell) for cell in column.iloc[: len(column) - MOST_LAST]}
@@ -182,6 +193,33 @@ def _check_footer(table: Table) -> None:
     raise LayoutError(
         f"{table.at(row, stamps[0])}: should be a time stamp, found {shown(str(table.frame[stamps[0]].iloc[row]))}: if "
         f"the file ends in a footer from here on, set `skip_footer: {count}`.",
+        {"skip_footer": count},
+    )
+
+
+def _check_text_alone(table: Table) -> None:
+    """The last lines have one cell alone, which no row above holds, where each of these has more."""
+    columns = list(table.frame.columns)
+    if len(columns) < 2 or table.text is None:
+        return
+    last = table.frame.iloc[-100:]
+    alone = (last[columns[1:]].isna().all(axis=1) & last[columns[0]].notna()).to_numpy()
+    count = int(alone[::-1].argmin()) if not alone.all() else 0
+    cells_above = set(table.frame[columns[0]].iloc[: len(table.frame) - count])
+    if not 0 < count <= MOST_LAST or alone[: len(alone) - count].any():
+        return
+    # A row whose other cells are empty has their separators.
+    ends = table.text.data[table.text.body :].rstrip().split(b"\n")[-count:]
+    if any(len(cells(line.rstrip(b"\r"), table.text.form)) > 1 for line in ends):
+        return
+    rows = range(len(table.frame) - count, len(table.frame))
+    texts = [table.frame[columns[0]].iloc[row] for row in rows]
+    if not all(isinstance(text, str) and text not in cells_above for text in texts):
+        return
+    raise LayoutError(
+        f"{table.at(rows[0])}: should be a row of {len(columns)} cells, found {shown(texts[0])} alone, which no other "
+        f"row holds: if the file ends in a footer from here on, set `skip_footer: {count}`; if it is a row, write the "
+        "separators of its empty cells.",
         {"skip_footer": count},
     )
 
