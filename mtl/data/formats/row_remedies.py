@@ -6,6 +6,7 @@ import re
 import numpy as np
 import pandas as pd
 
+from mtl.config.table_file import MISSING_NUMBERS
 from mtl.data.formats.cell_remedies import WAYS
 from mtl.data.formats.records import cells
 from mtl.data.formats.remedies import for_structure
@@ -60,7 +61,8 @@ def check_header(table: Table) -> None:
 
 def _is_like_below(cells: pd.Series, name: str) -> bool:
     """True for a name that is among the cells of its column, or that holds digits where all of them do, as dates."""
-    if bool((cells.astype(str).str.strip() == name).any()):
+    # A cell that may stand for a missing value, such as `none`, names no column.
+    if name in MISSING_NUMBERS or bool((cells.astype(str).str.strip() == name).any()):
         return True
     known = cells.dropna().iloc[:100]
     return re.search(r"\d", name) is not None and len(known) > 1 and all(_shape(cell) == _shape(name) for cell in known)
