@@ -23,7 +23,7 @@ def make_project(folder: Path, preset: str) -> Path:
         source, target = HERE / name, folder / name
         if source.exists():
             target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(source, target)
+            shutil.copyfile(source, target, follow_symlinks=False)
     (folder / "params.yaml").write_text(render(preset, folder), encoding="utf-8")
     return folder
 

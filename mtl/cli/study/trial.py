@@ -131,7 +131,7 @@ def _one_trial(plan: Plan, store: Store, arm: str, stack: ExitStack, turn: Turn,
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
         try:
-            study.optimize(objective, n_trials=1, catch=(TrialFailed,))
+            run_once(study, objective)
         except TurnLost:
             stack.close()
             store.again(leave)
@@ -147,6 +147,21 @@ def _one_trial(plan: Plan, store: Store, arm: str, stack: ExitStack, turn: Turn,
             # It was taken from us while this machine slept. Its results are on disk: whoever has it finds them there.
             return
     shutil.rmtree(folder[0] / ".mtl", ignore_errors=True)  # Its states; the results stay.
+
+
+def run_once(study: optuna.Study, objective: Callable[[Trial], list[float]]) -> None:
+    """Runs one trial, and lets one that has no value fail.
+
+    Raises:
+        StorageInternalError: the storage went away as the trial ended. Optuna hides it behind an assertion: by the time
+            it looks, the storage may be back, with a trial that has not ended.
+    """
+    try:
+        study.optimize(objective, n_trials=1, catch=(TrialFailed,))
+    except AssertionError as error:
+        if isinstance(error.__context__, GONE):
+            raise error.__context__ from None
+        raise
 
 
 def _trained(

@@ -9,9 +9,11 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import optuna
 import psutil
 import pytest
-from optuna.trial import Trial
+from optuna.exceptions import StorageInternalError
+from optuna.trial import Trial, TrialState
 
 from mtl.cli.study import storage, study
 from mtl.cli.study import trial as trial_module
@@ -20,7 +22,7 @@ from mtl.cli.study.search_space import Space, arms
 from mtl.cli.study.storage import Store
 from mtl.cli.study.study import first_number, is_finished, trials_of
 from mtl.cli.study.table import state_of
-from mtl.cli.study.trial import News, work
+from mtl.cli.study.trial import News, run_once, work
 from mtl.cli.study.workers import run
 from mtl.errors import UserError
 from tests.cli.study.conftest import QUICK, config_of
@@ -58,6 +60,29 @@ def test_a_folder_that_cannot_be_made_is_one_message(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"`--storage` sqlite:.*x\.db cannot be reached: .*Not a directory"):
         Store(f"sqlite:///{tmp_path}/notes.txt/deep/x.db", tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
+def test_a_storage_that_goes_away_as_a_trial_ends_is_told_as_such(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Back by the time Optuna looks, it shows a trial that has not ended, of which Optuna makes an assertion."""
+    tried = optuna.create_study(storage=f"sqlite:///{tmp_path}/x.db", direction="minimize")
+    ended = tried._storage.set_trial_state_values
+
+    def cut(*args: Any, **kwargs: Any) -> bool:
+        monkeypatch.setattr(tried._storage, "set_trial_state_values", ended)
+        raise StorageInternalError("server closed the connection")
+
+    monkeypatch.setattr(tried._storage, "set_trial_state_values", cut)
+    with pytest.raises(StorageInternalError, match="closed the connection"):
+        run_once(tried, lambda trial: [0.5])
+    assert [trial.state for trial in tried.trials] == [TrialState.RUNNING]
+
+    def wrong(trial: Trial) -> list[float]:
+        raise AssertionError("ours")
+
+    with pytest.raises(AssertionError, match="ours"):
+        run_once(tried, wrong)
 
 
 def test_a_server_that_is_away_is_asked_a_few_times(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
