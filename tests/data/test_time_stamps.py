@@ -147,6 +147,13 @@ def test_a_day_that_does_not_exist_is_refused_with_the_line(wrong: str, tmp_path
         read(stamps, tmp_path)
 
 
+def test_years_and_weeks_in_numbers_are_told_the_form_that_reads_them(tmp_path: Path) -> None:
+    weeks = [(2015 + number // 52, number % 52 + 1) for number in range(200)]
+    with pytest.raises(DataError, match=r"line 14, .*found '2015 13': if these are weeks .* as in 2015-W13"):
+        read([f"{year} {week}" for year, week in weeks], tmp_path)
+    assert rows(read([f"{year}-W{week:02d}" for year, week in weeks], tmp_path)) == list(range(200))
+
+
 def test_fractions_dates_alone_and_t_are_one_form_in_iso(tmp_path: Path) -> None:
     stamps = ["2020-01-01", "2020-01-01T00:00:00.5", "2020-01-01 00:00:01", "2020-01-01T00:00:02.250000", "2020-01-02"]
     stamps += [f"2020-01-{3 + n:02d}" for n in range(10)]

@@ -210,6 +210,9 @@ def _unreadable(table: Table, column: str, text: list[str], readings: list[Readi
     if len(best) > 1 and best[1].reads.sum() > len(text) // 2 and rows[1] != rows[0]:
         place = f"{table.unit} {table.lines[rows[1]]}"
         message += f"; the form {best[1].name} does not read {place}, {shown(text[rows[1]])}"
+    week = re.fullmatch(r"(\d{4})\D+(1[3-9]|[2-4]\d|5[0-3])", text[rows[0]])
+    if week is not None and "%m" in best[0].name:
+        return DataError(f"{message}: if these are weeks of a year, write them as in {week[1]}-W{week[2]} (ISO 8601).")
     return DataError(f"{message}: a column should have one form, so write all of its stamps in the same one.")
 
 
