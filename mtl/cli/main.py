@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from mtl.cli import model_commands
 from mtl.errors import exit_on_user_error
 
 ROOT = Path()
@@ -112,6 +113,9 @@ def advise(
     from mtl.cli.advise import advise as run
 
     run(ROOT, everything)
+
+
+app.command()(model_commands.deploy)
 
 
 @app.command()

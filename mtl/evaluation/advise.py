@@ -1,6 +1,7 @@
 """One or two sentences of advice, from the content of verdicts.json."""
 
 from collections.abc import Mapping
+from typing import Literal, assert_never
 
 from mtl.config import Method
 from mtl.evaluation.limits import MIN_SEEDS
@@ -8,6 +9,9 @@ from mtl.evaluation.transfer import calls_for_transfer, transfer
 from mtl.results.statistics import Interval
 from mtl.results.verdicts import JudgedMethod, Row, Verdicts
 
+Way = Literal["few", "joint", "transfer", "one", "separate"]
+"""Ways to train: too few seeds to tell; jointly with a method that helped; a method that helped tasks which have
+nothing in common with the others; one model that does the work of all; each task alone."""
 MOST_NAMED = 6
 """Tasks that a sentence lists before it counts the others."""
 
@@ -25,35 +29,74 @@ def advice(verdicts: Verdicts, methods: Mapping[str, Method]) -> str:
         methods: section `finetune.methods`.
     """
     judged = [m for m in verdicts.methods if m.kind != "sequential" and m.delta_m.mean is not None]
-    joint = [m for m in judged if m.target is None]
     apart = [text for m in judged if m.target is not None and (text := _for_target(verdicts, m))]
     if not judged:
         return "No joint method with a main task was compared with single-task models, so there is nothing to advise."
-    if joint:
-        return " ".join([_of_joint(verdicts, methods, joint), *apart])
+    if ranking(verdicts):
+        return " ".join([_of_joint(verdicts, methods), *apart])
     nothing = "Train separately: joint training before a task's own helped no target beyond what chance would give."
     return " ".join(apart) or nothing
 
 
-def _of_joint(verdicts: Verdicts, methods: Mapping[str, Method], joint: list[JudgedMethod]) -> str:
-    ranked = sorted(joint, key=lambda m: (-_mean(m.delta_m), m.name))
-    seeds = len(verdicts.seeds)
-    if seeds < MIN_SEEDS:
-        best = ranked[0]
-        sequential = any(m.kind == "sequential" for m in verdicts.methods)
-        aside = " of those that train all tasks at once" if sequential else ""
-        count = f"{seeds} seed is" if seeds == 1 else f"{seeds} seeds are"
-        return (
-            f"Not known: {count} too few for a verdict ({MIN_SEEDS} are needed). "
-            f"So far {best.name} has the best mean change over tasks{aside}, {_signed(_mean(best.delta_m))} %."
-        )
+def recommended(verdicts: Verdicts, methods: Mapping[str, Method]) -> tuple[Way, JudgedMethod | None]:
+    """The way that the verdicts speak for, and the joint method of it.
+
+    Args:
+        verdicts: what was measured.
+        methods: section `finetune.methods`.
+
+    Returns:
+        The way, and the method where it has one: of `transfer` the one that helped, of `few` and `separate` None.
+    """
+    ranked = ranking(verdicts)
+    if len(verdicts.seeds) < MIN_SEEDS or not ranked:
+        return "few" if ranked else "separate", None
     helpful = [m for m in ranked if _helped(verdicts, m)]
     for method in helpful:
         if not all(calls_for_transfer(verdicts, methods, method, row.task) for row in _helped(verdicts, method)):
-            return _joint(verdicts, method)
+            return "joint", method
     if helpful:
-        return _transfer(verdicts, methods, helpful[0])
-    return _one_for_all(verdicts, ranked) or _separate(verdicts, ranked)
+        return "transfer", helpful[0]
+    smallest = _one_for_all(verdicts, ranked)
+    return ("one", smallest) if smallest is not None else ("separate", None)
+
+
+def ranking(verdicts: Verdicts) -> list[JudgedMethod]:
+    """Methods that train all of their tasks at once, the one with the best Δm first."""
+    judged = [m for m in verdicts.methods if m.kind != "sequential" and m.delta_m.mean is not None and m.target is None]
+    return sorted(judged, key=lambda m: (-_mean(m.delta_m), m.name))
+
+
+def _of_joint(verdicts: Verdicts, methods: Mapping[str, Method]) -> str:
+    ranked = ranking(verdicts)
+    way, best = recommended(verdicts, methods)
+    match way:
+        case "few":
+            return _too_few(verdicts, ranked[0])
+        case "joint":
+            assert best is not None
+            return _joint(verdicts, best)
+        case "transfer":
+            assert best is not None
+            return _transfer(verdicts, methods, best)
+        case "one":
+            assert best is not None
+            return _work_of_all(verdicts, best)
+        case "separate":
+            return _separate(verdicts, ranked)
+        case _:
+            assert_never(way)
+
+
+def _too_few(verdicts: Verdicts, best: JudgedMethod) -> str:
+    seeds = len(verdicts.seeds)
+    sequential = any(m.kind == "sequential" for m in verdicts.methods)
+    aside = " of those that train all tasks at once" if sequential else ""
+    count = f"{seeds} seed is" if seeds == 1 else f"{seeds} seeds are"
+    return (
+        f"Not known: {count} too few for a verdict ({MIN_SEEDS} are needed). "
+        f"So far {best.name} has the best mean change over tasks{aside}, {_signed(_mean(best.delta_m))} %."
+    )
 
 
 def _helped(verdicts: Verdicts, method: JudgedMethod) -> list[Row]:
@@ -66,8 +109,7 @@ def _hurt(verdicts: Verdicts, method: JudgedMethod) -> list[Row]:
 
 def _level(verdicts: Verdicts, method: JudgedMethod) -> list[Row]:
     """Main tasks on which the method is level with their single-task models."""
-    rows = [row for row in verdicts.rows if row.method == method.name and row.role == "main"]
-    return [row for row in rows if row.verdict.level]
+    return [row for row in _main(verdicts, method) if row.verdict.level]
 
 
 def _transfer(verdicts: Verdicts, methods: Mapping[str, Method], best: JudgedMethod) -> str:
@@ -134,15 +176,20 @@ def _separate(verdicts: Verdicts, ranked: list[JudgedMethod]) -> str:
     return f"{text}.{_left_open(verdicts, best)}"
 
 
-def _one_for_all(verdicts: Verdicts, ranked: list[JudgedMethod]) -> str:
-    """The smallest method that does the work of all single-task models of its main tasks; nothing without one."""
-    main = {m.name: [row for row in verdicts.rows if row.method == m.name and row.role == "main"] for m in ranked}
+def _one_for_all(verdicts: Verdicts, ranked: list[JudgedMethod]) -> JudgedMethod | None:
+    """The smallest method that does the work of all single-task models of its main tasks; None without one."""
+    main = {m.name: _main(verdicts, m) for m in ranked}
     level = [m for m in ranked if len(main[m.name]) > 1 and all(row.verdict.level for row in main[m.name])]
     smaller = [m for m in level if (share := _share(verdicts, m)) is not None and share < 1 and not _hurt(verdicts, m)]
-    if not smaller:
-        return ""
-    best = min(smaller, key=lambda method: _share(verdicts, method) or 0)
-    rows = main[best.name]
+    return min(smaller, key=lambda method: _share(verdicts, method) or 0) if smaller else None
+
+
+def _main(verdicts: Verdicts, method: JudgedMethod) -> list[Row]:
+    return [row for row in verdicts.rows if row.method == method.name and row.role == "main"]
+
+
+def _work_of_all(verdicts: Verdicts, best: JudgedMethod) -> str:
+    rows = _main(verdicts, best)
     return (
         f"Train one model: {best.name} does the work of {len(rows)}. It is level with the single-task models on "
         f"{_names(rows)} (within {_margins(rows)}), and has {_cost(verdicts, best)}."
@@ -157,7 +204,7 @@ def _margins(rows: list[Row]) -> str:
 
 def _left_open(verdicts: Verdicts, method: JudgedMethod) -> str:
     """A sentence on what would decide the main tasks on which nothing is known; empty where all is."""
-    rows = [row for row in verdicts.rows if row.method == method.name and row.role == "main"]
+    rows = _main(verdicts, method)
     seeds = [row for row in rows if row.verdict.open == "seeds" and row.verdict.seeds_needed is not None]
     data = [row for row in rows if row.verdict.open == "test data"]
     ways = [f"{row.task} ({row.verdict.seeds_needed:,} seeds would decide)" for row in seeds[:MOST_NAMED]]

@@ -90,7 +90,7 @@ def _decided(interval: Interval) -> bool:
 def _grouping(groups: Groups, compared: list[GroupingRow] | None) -> list[EvidenceLine]:
     """The clusters found, and whether single seeds agree with each other; no advice where their models were trained
     and did no better than random ones."""
-    idle = compared is not None and not any(_better(row) for row in compared)
+    idle = compared is not None and not any(better_than_random(row) for row in compared)
     agreed = groups.stability.runs
     sure = "one seed" if agreed is None else f"groupings of single seeds agree with {agreed:.2f} (adjusted Rand index)"
     rule = f"one model a cluster; agreement of {AGREED:g} or more, and models that beat random ones, where trained"
@@ -104,7 +104,7 @@ def _grouping(groups: Groups, compared: list[GroupingRow] | None) -> list[Eviden
     return lines
 
 
-def _better(row: GroupingRow) -> bool:
+def better_than_random(row: GroupingRow) -> bool:
     """Says whether a grouping lies above random ones of as many models."""
     over = row.over_random
     return over is not None and over.n >= MIN_SEEDS and over.low is not None and over.low > 0
@@ -122,7 +122,11 @@ def _worth(made: Comparison, compared: list[GroupingRow]) -> list[EvidenceLine]:
             f"Δm {_text(over.mean)} points over random groupings into {row.models} models, {_text(delta)} % against "
             "single-task models"
         )
-        says = f"these groups, not random ones, where {row.models} models are what can be had" if _better(row) else None
+        says = (
+            f"these groups, not random ones, where {row.models} models are what can be had"
+            if better_than_random(row)
+            else None
+        )
         lines.append(
             line("grouping", row.name, measured, "interval over random groupings above 0", says,
                  _sure(over, made.confidence))

@@ -1,8 +1,9 @@
-"""A finished network that predicts samples in original units.
+"""Finished models that predict samples in original units.
 
 n samples, C channels, L rows of a window, F numbers of a row, Y × X pixels.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,21 +16,23 @@ from mtl.data.inputs.base import Layout
 from mtl.data.inputs.every import fitted, given
 from mtl.errors import UserError, shown
 from mtl.models.saved import Network, load
+from mtl.results.model import ModelInput
 from mtl.tasks.answers import Answer
 from mtl.tasks.base import TaskSpec
 from mtl.training.measure import CHUNK, outputs
 
 
-@dataclass(frozen=True)
-class LoadedModel:
-    """The network of a run, as `mtl.load_model` loads it."""
-
-    network: Network
+class Model(ABC):
+    """One network, or several that answer as one."""
 
     @property
+    @abstractmethod
     def tasks(self) -> dict[str, TaskSpec]:
-        """Name → task, of those that the run was measured by: kind, shape of a sample, columns, classes, units."""
-        return {name: self.network.specs[name] for name in self.network.saved.judged}
+        """Name → task: kind, shape of a sample, columns, classes, units."""
+
+    @abstractmethod
+    def members_of(self, task: str) -> "list[LoadedModel]":
+        """The networks that answer a task."""
 
     def predict(
         self, samples: object, tasks: Sequence[str] | None = None, batch_size: int = CHUNK
@@ -46,28 +49,16 @@ class LoadedModel:
         Raises:
             UserError: the samples do not fit the tasks, or these do not read the same samples.
         """
-        answers = self.outputs(samples, tasks, batch_size)
-        return {name: self.network.specs[name].answer(output) for name, output in answers.items()}
+        answers, specs = self.outputs(samples, tasks, batch_size), self.tasks
+        return {name: specs[name].answer(output) for name, output in answers.items()}
 
+    @abstractmethod
     def outputs(
         self, samples: object, tasks: Sequence[str] | None = None, batch_size: int = CHUNK
     ) -> dict[str, Tensor]:
         """Task → what the network itself gives: z-scored numbers, or logits. Arguments and errors as in `predict`."""
-        if type(batch_size) is not int or batch_size < 1:
-            raise bad("batch_size", "be a whole number from 1 on", batch_size)
-        specs = self._asked(tasks)
-        first = specs[0]
-        ahead = max(spec.rows_ahead for spec in specs)
-        batches = given(first.input, samples, self._layout(first), ahead)
-        parts = torch.split(torch.arange(len(batches)), batch_size)
-        names = [spec.name for spec in specs]
-        return outputs(self.network.model, (batches.gather(index, ahead)[0] for index in parts), names)
 
-    def _layout(self, spec: TaskSpec) -> Layout:
-        source = self.network.saved.sources[spec.source]
-        return Layout(spec.source, spec.shape, source.columns, fitted(spec.input, source.scaler.plain()))
-
-    def _asked(self, tasks: Sequence[str] | None) -> list[TaskSpec]:
+    def asked(self, tasks: Sequence[str] | None) -> list[TaskSpec]:
         """The tasks that are wanted, in the order of training.
 
         Raises:
@@ -81,11 +72,11 @@ class LoadedModel:
         groups: dict[tuple[str, tuple[int, ...]], list[str]] = {}
         for name, spec in known.items():
             if name in asked:
-                groups.setdefault((spec.source, spec.shape), []).append(name)
+                groups.setdefault(spec.samples, []).append(name)
         if len(groups) > 1:
             told = "; ".join(
-                f"{', '.join(names)}: {known[names[0]].input.words(shape)} of {source}"
-                for (source, shape), names in groups.items()
+                f"{', '.join(names)}: {known[names[0]].input.words(known[names[0]].shape)} of {source}"
+                for (source, _), names in groups.items()
             )
             example = next(iter(groups.values()))
             raise UserError(
@@ -95,6 +86,46 @@ class LoadedModel:
         return [known[name] for name in known if name in asked]
 
 
-def load_model(folder: Path) -> LoadedModel:
-    """The finished network of a run; as `mtl.load_model`, which is the way in."""
-    return LoadedModel(load(folder))
+@dataclass(frozen=True)
+class LoadedModel(Model):
+    """The network of a run, as `mtl.load_model` loads it."""
+
+    network: Network
+
+    @classmethod
+    def of_folder(cls, folder: Path) -> "LoadedModel":
+        """The network of a run's folder.
+
+        Raises:
+            UserError: as `mtl.load_model`.
+        """
+        return cls(load(folder))
+
+    @property
+    def tasks(self) -> dict[str, TaskSpec]:
+        """Name → task, of those that the run was measured by: kind, shape of a sample, columns, classes, units."""
+        return {name: self.network.specs[name] for name in self.network.saved.judged}
+
+    def members_of(self, task: str) -> "list[LoadedModel]":
+        return [self]
+
+    def input_of(self, task: str) -> ModelInput:
+        """Samples of a task as they were when the network was trained."""
+        return self.network.saved.sources[self.network.specs[task].source]
+
+    def outputs(
+        self, samples: object, tasks: Sequence[str] | None = None, batch_size: int = CHUNK
+    ) -> dict[str, Tensor]:
+        if type(batch_size) is not int or batch_size < 1:
+            raise bad("batch_size", "be a whole number from 1 on", batch_size)
+        specs = self.asked(tasks)
+        first = specs[0]
+        ahead = max(spec.rows_ahead for spec in specs)
+        batches = given(first.input, samples, self._layout(first), ahead)
+        parts = torch.split(torch.arange(len(batches)), batch_size)
+        names = [spec.name for spec in specs]
+        return outputs(self.network.model, (batches.gather(index, ahead)[0] for index in parts), names)
+
+    def _layout(self, spec: TaskSpec) -> Layout:
+        source = self.network.saved.sources[spec.source]
+        return Layout(spec.source, spec.shape, source.columns, fitted(spec.input, source.scaler.plain()))

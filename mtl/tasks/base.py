@@ -112,6 +112,12 @@ class TaskSpec(ABC):
         return self.shape[1] if len(self.shape) == 2 else 0
 
     @property
+    def samples(self) -> tuple[str, tuple[int, ...]]:
+        """Source and shape of a sample as a user gives it: tasks that agree in both read the same samples. What
+        networks see of a row of a table may depend on the training rows, and does not count."""
+        return self.source, () if self.input.tabular else self.shape
+
+    @property
     def rows_ahead(self) -> int:
         """Rows behind a sample that belong to it; 0 where the target belongs to the sample itself."""
         return 0
@@ -205,6 +211,11 @@ class TaskSpec(ABC):
         Raises:
             DataError: there is no sample.
         """
+
+    def taken_from(self, other: "TaskSpec", prediction: Tensor) -> Tensor:
+        """Predictions of another run of the task, whose targets may be scaled by other training samples, on the scale
+        of this one."""
+        return prediction
 
     @abstractmethod
     def combine(self, predictions: Sequence[Tensor], shares: Sequence[float]) -> Tensor:

@@ -96,6 +96,12 @@ class RowsAhead(RegressionSpec):
         """Values of the T channels in original units."""
         return values * self._std.float()[:, None] + self._mean.float()[:, None]
 
+    def taken_from(self, other: TaskSpec, prediction: Float[Tensor, "n T S"]) -> Float[Tensor, "n T S"]:
+        assert isinstance(other, RowsAhead)
+        if (self.mean, self.std) == (other.mean, other.std):
+            return prediction
+        return (other.original(prediction) - self._mean.float()[:, None]) / self._std.float()[:, None]
+
     def truth(self, target: Float[Tensor, "n T H"]) -> Float[Tensor, "n T H"]:
         return self.original(target)
 

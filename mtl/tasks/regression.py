@@ -86,6 +86,12 @@ class OfSamples(RegressionSpec):
         """Values in original units."""
         return values * self.std + self.mean
 
+    def taken_from(self, other: TaskSpec, prediction: Float[Tensor, "n *Q"]) -> Float[Tensor, "n *Q"]:
+        assert isinstance(other, OfSamples)
+        if (self.mean, self.std) == (other.mean, other.std):
+            return prediction
+        return (other.original(prediction) - self.mean) / self.std
+
     def truth(self, target: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
         return self.original(target)
 

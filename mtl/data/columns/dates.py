@@ -10,13 +10,12 @@ import pandas as pd
 
 from mtl.config.table_file import MISSING_NUMBERS
 from mtl.data.formats.table import Table
+from mtl.data.inputs.date_parts import date_parts
 from mtl.data.timeline.digits import read_digits
 from mtl.data.timeline.readings import Reading, read_every_form
 from mtl.data.timeline.stamps import Stamps, column_stamps
 from mtl.errors import DataError
 
-EPOCH = np.datetime64("2000-01-01")
-"""Day from which ages are counted: one that no row of the file decides."""
 SAMPLE = 1000
 """Texts that are looked at first; where hardly any is a date, the column is none."""
 PROMISING, MOSTLY = 0.2, 0.9
@@ -73,20 +72,13 @@ def date_numbers(table: Table, column: str, form: str | None, notes: list[str]) 
     """
     when = date_times(table, column, form, notes)
     missing = np.isnat(when)
-    days = when.astype("datetime64[D]")
-    # 1970-01-01 was a Thursday.
-    parts = {
-        "month": when.astype("datetime64[M]").astype(np.int64) % 12 + 1,
-        "day of the month": (days - days.astype("datetime64[M]").astype("datetime64[D]")).astype(np.int64) + 1,
-        "day of the week": (days.astype(np.int64) + 3) % 7,
-        "hour": (when - days) / np.timedelta64(1, "h"),
-    }
-    numbers = {f"{column} (days)": np.where(missing, np.nan, (when - EPOCH) / np.timedelta64(1, "D"))}
-    for part, values in parts.items():
-        known = values[~missing]
-        if len(known) and (known != known[0]).any():
-            numbers[f"{column} ({part})"] = np.where(missing, np.nan, values.astype(np.float64))
-    return numbers
+    days, *parts = date_parts(column, when).items()
+    changing = [(name, values) for name, values in parts if _changes(values[~missing])]
+    return dict([days, *changing])
+
+
+def _changes(values: np.ndarray) -> bool:
+    return len(values) > 0 and bool((values != values[0]).any())
 
 
 def date_readings(texts: Sequence[str]) -> list[Reading]:

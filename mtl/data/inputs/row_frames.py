@@ -14,6 +14,7 @@ from torch import Tensor
 
 from mtl.data.inputs.base import Layout
 from mtl.data.inputs.contract import MAX_VALUE
+from mtl.data.inputs.date_parts import date_parts, dates_behind
 from mtl.data.inputs.given import array_of, check_names, no_numbers, wrong_shape
 from mtl.data.inputs.row_fit import FittedRows
 from mtl.data.inputs.scaling import scores_problem
@@ -66,9 +67,32 @@ def _matrix(given: object, layout: Layout, width: int) -> Float64[Tensor, "n F"]
 
 def _with_columns(frame: "pd.DataFrame", layout: Layout) -> "pd.DataFrame":
     """A frame that has the columns of the source, by names that are texts."""
-    names = [str(name) for name in frame.columns]
-    check_names(names, layout.columns)
-    return frame.set_axis(names, axis=1)
+    frame = _with_date_parts(frame.set_axis([str(name) for name in frame.columns], axis=1), layout)
+    check_names(list(frame.columns), layout.columns)
+    return frame
+
+
+def _with_date_parts(frame: "pd.DataFrame", layout: Layout) -> "pd.DataFrame":
+    """The frame with the parts of its dates that the source has, in the place of the dates.
+
+    Raises:
+        DataError: a column of which parts are wanted holds no dates.
+    """
+    import pandas as pd
+
+    parts, columns = dates_behind(layout.columns, list(frame.columns)), list(frame.columns)
+    for name in dict.fromkeys(name for name in parts.values() if columns.count(name) == 1):
+        cells = frame[name]
+        if not pd.api.types.is_datetime64_any_dtype(cells):
+            raise DataError(
+                f"samples: column {name!r} should hold dates, found {cells.dtype}: convert it, as with "
+                "`pandas.to_datetime`."
+            )
+        local = cells.dt.tz_localize(None) if cells.dt.tz is not None else cells
+        made = date_parts(name, local.to_numpy().astype("datetime64[us]"))
+        wanted = {part: made[part] for part in layout.columns if part in made and part in parts}
+        frame = frame.drop(columns=name).assign(**wanted)
+    return frame
 
 
 def _numbers(column: "pd.Series[Any]", name: str) -> np.ndarray:

@@ -37,6 +37,8 @@ class Stamps:
     """Unit of `when`, counted from 1970; None for the number of a step."""
     local: bool
     """The stamps tell no offset from UTC: they are times of the clock at their place."""
+    form: str | None = None
+    """The form of text that every row proved, as `date_format` may name it; None where it was named, or is none."""
 
 
 def read_stamps(table: Table, config: SeriesSource, groups: np.ndarray | None, notes: list[str]) -> Stamps:
@@ -155,7 +157,7 @@ def _one_form(
         two_digits = century if "%y" in reading.name else ""
         form = f"{reading.name}{reading.remark}"
         notes.append(f"{column}: time stamps were read as {form}, the only form that {reason}{two_digits}.")
-    return Stamps(reading.when, reading.unit, local=not reading.aware)
+    return Stamps(reading.when, reading.unit, local=not reading.aware, form=reading.name)
 
 
 def _check_century(table: Table, column: str, text: list[str], reading: Reading) -> None:

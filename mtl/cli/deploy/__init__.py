@@ -1,0 +1,1 @@
+"""`mtl deploy`: from verdicts to a folder that answers every task."""

@@ -1,0 +1,221 @@
+"""`mtl deploy`: the finished runs that the verdicts recommend, in one folder with their reasons and a model card."""
+
+import hashlib
+import re
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from mtl.cli.deploy.origins import origins
+from mtl.cli.repro import allow_without_git, run_dvc
+from mtl.config import PARAMS, Config, load_config
+from mtl.config.metrics import METRICS
+from mtl.errors import UserError
+from mtl.evaluation.choose import Choice, choose
+from mtl.experiment.mixture import Measured, Shares, measure, members
+from mtl.experiment.objects import load_tasks
+from mtl.paths import VERDICTS, RunPath
+from mtl.results.deployment import Beside, Deployment, Member, Seeds, Served
+from mtl.results.model import MODEL, SavedModel
+from mtl.results.verdicts import JudgedTask, Row, Unpaired, Verdicts
+from mtl.serving.folder import write_deployment
+
+AUTO, STL, SIMPLE = "auto", "stl", "simple"
+DEPLOYED = Path("models")
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
+
+
+@dataclass(frozen=True)
+class Wish:
+    """A deployment as it is asked for.
+
+    Args:
+        method: `auto`, `stl`, `simple`, a method, or a grouping.
+        seeds: `best`, `ensemble`, or a seed.
+        tasks: None: every task.
+        name: of the folder below models/; None: the method's.
+    """
+
+    method: str = AUTO
+    seeds: Seeds = "best"
+    tasks: list[str] | None = None
+    name: str | None = None
+
+
+def deploy(wish: Wish, root: Path = Path()) -> Path:
+    """Writes models/NAME, says what it holds, and gives it to DVC where the project has one.
+
+    Raises:
+        UserError: nothing was evaluated yet, a run is missing, or there is no such method, seed or task.
+    """
+    name = wish.name or re.sub(r"[^A-Za-z0-9_.-]+", "-", wish.method).strip("-.")
+    if NAME.fullmatch(name) is None:
+        raise UserError(f"--name should be letters, digits, `_`, `-` and `.`, a letter or digit first, found {name!r}.")
+    config = load_config(root / PARAMS)
+    verdicts = Verdicts.read(root / VERDICTS)
+    choices = chosen(wish, config, verdicts)
+    answers = members(config, choices, wish.seeds, root)
+    measured = measure(config, answers, root)
+    deployment, folders = described(wish, name, config, verdicts, choices, answers, measured, root)
+    write_deployment(root / DEPLOYED / name, deployment, folders)
+    _say(deployment)
+    _track(DEPLOYED / name, root)
+    return root / DEPLOYED / name
+
+
+def chosen(wish: Wish, config: Config, verdicts: Verdicts) -> dict[str, Choice]:
+    """Task → its model, of the tasks that are wanted.
+
+    Raises:
+        UserError: a task or method is not known, or the method does not answer a task.
+    """
+    known = [task.name for task in verdicts.tasks if task.name in config.tasks]
+    wanted = known if wish.tasks is None else wish.tasks
+    unknown = [task for task in wanted if task not in known]
+    if unknown or not wanted:
+        odd = repr(unknown[0]) if unknown else "none"
+        raise UserError(f"--tasks should name tasks of results/verdicts.json ({', '.join(known)}), found {odd}.")
+    if wish.method == AUTO:
+        automatic = choose(verdicts, config.finetune.methods)
+        return {task: automatic[task] for task in known if task in wanted}
+    return {task: _asked(wish.method, verdicts.task(task), config, verdicts) for task in known if task in wanted}
+
+
+def _asked(method: str, task: JudgedTask, config: Config, verdicts: Verdicts) -> Choice:
+    groupings = {} if verdicts.grouping is None else {row.name: row for row in verdicts.grouping.rows}
+    judged = {judged.name: judged for judged in verdicts.methods if judged.name in config.finetune.methods}
+    why = f"asked for by `--method {method}`"
+    if method == STL:
+        if not task.alone:
+            raise UserError(
+                f"{task.name} has no single-task network (`baseline.tasks`): let --method name a method that answers "
+                "it, or --tasks the other tasks."
+            )
+        return Choice("single-task", config.baseline.starts[0].label, why)
+    if method == SIMPLE:
+        if task.simple is None:
+            raise UserError(f"{task.name} has no simple model: let `simple.models` be null and run `mtl repro`.")
+        return Choice("simple", task.simple.model, why)
+    if method in judged:
+        if task.name not in judged[method].tasks:
+            told = ", ".join(judged[method].tasks)
+            raise UserError(f"{method} answers {told}, not {task.name}: name the tasks by --tasks.")
+        return Choice("joint", method, why)
+    if method in groupings and task.name in groupings[method].metrics and groupings[method].models:
+        return Choice("cluster", method, why)
+    allowed = ", ".join([AUTO, STL, SIMPLE, *judged, *groupings])
+    raise UserError(f"--method should be one of {allowed}, found {method!r}.")
+
+
+def described(
+    wish: Wish, name: str, config: Config, verdicts: Verdicts, choices: Mapping[str, Choice],
+    answers: Mapping[str, Shares], measured: Mapping[str, Measured], root: Path,
+) -> tuple[Deployment, dict[str, Path]]:  # fmt: skip
+    """Content of deployment.json, and the folder of each member's run."""
+    paths = list(dict.fromkeys(path for shares in answers.values() for path in shares))
+    called = {path: "-".join(path.folder.parts[1:]) for path in paths}
+    folders = {called[path]: root / path.folder for path in paths}
+    saved = {path: SavedModel.of_folder(root / path.folder, f"mtl repro {path.target}") for path in paths}
+    data, _ = load_tasks(config, paths[0].seed, root)
+    used = {config.tasks[task].source for task in choices}
+    first = next(iter(saved.values()))
+    served = {
+        task: Served(
+            how=choice.how,
+            name=choice.name,
+            why=choice.why,
+            members={called[path]: share for path, share in answers[task].items()},
+            metric=config.tasks[task].primary_metric,
+            test=measured[task].test,
+            no_test=measured[task].reason,
+            beside=beside(verdicts, task),
+        )
+        for task, choice in choices.items()
+    }
+    deployment = Deployment(
+        name=name,
+        method=wish.method,
+        seeds=wish.seeds,
+        order=list(served),
+        tasks=served,
+        members={called[path]: _member(path, saved[path], root) for path in paths},
+        sources=origins(config, {name: source for name, source in data.sources.items() if name in used}, root),
+        advice=verdicts.advice,
+        remarks=verdicts.data,
+        data=first.data,
+        versions=first.versions,
+    )
+    return deployment, folders
+
+
+def _member(path: RunPath, saved: SavedModel, root: Path) -> Member:
+    digest = hashlib.sha256((root / path.folder / MODEL).read_bytes()).hexdigest()
+    code = None if saved.code is None else saved.code.target
+    return Member(stage=saved.stage, name=saved.name, start=saved.start, seed=saved.seed, model=digest, code=code)
+
+
+def beside(verdicts: Verdicts, task: str) -> list[Beside]:
+    """The simple model, single-task training and every method of a task, with their test values."""
+    listed = []
+    simple = verdicts.task(task).simple
+    if simple is not None:
+        listed.append(Beside(name=f"simple: {simple.model}", test=simple.summary))
+    starts: list[str] = []
+    for row in (row for row in verdicts.rows if row.task == task):
+        if row.start not in starts:
+            starts.append(row.start)
+            mark = " †" if row.simple is not None and "STL" in row.simple.loses else ""
+            listed.append(Beside(name=f"trained alone ({row.start}){mark}", test=row.stl))
+    others: list[Row | Unpaired] = [*verdicts.rows, *verdicts.unpaired]
+    for other in (row for row in others if row.task == task):
+        mark = " †" if other.simple is not None and "joint" in other.simple.loses else ""
+        verdict = _verdict(other) if isinstance(other, Row) else ""
+        listed.append(Beside(name=f"{other.method}{mark}", test=other.joint, verdict=verdict))
+    return listed
+
+
+def _verdict(row: Row) -> str:
+    """`HELPED, +5.9 % [+4.6, +7.2], for new data [+3.9, +7.9]`."""
+    change = row.change
+    if change.mean is None:
+        return row.verdict.text
+    text = f"{row.verdict.text}, {change.mean:+.1f} %"
+    if change.low is not None and change.high is not None:
+        text += f" [{change.low:+.1f}, {change.high:+.1f}]"
+    if row.new_data is not None:
+        text += f", for new data [{row.new_data.low:+.1f}, {row.new_data.high:+.1f}]"
+    return text.replace("-", "−")
+
+
+def _say(deployment: Deployment) -> None:
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for column in ("task", "model", "test", "why"):
+        table.add_column(column, overflow="fold")
+    for name, served in deployment.tasks.items():
+        value = None if served.test is None else served.test.get(served.metric)
+        test = "–" if value is None else f"{METRICS[served.metric].title} {value:.4g}"
+        table.add_row(name, served.label, test, served.why)
+    console = Console(highlight=False)
+    console.print(table)
+    folder = DEPLOYED / deployment.name
+    console.print(f"\nModel   {folder} (card: {folder / 'README.md'})")
+    console.print(f"Next    mtl predict FILE --model {folder} -o predictions.parquet")
+
+
+def _track(folder: Path, root: Path) -> None:
+    """Gives the folder to DVC: git keeps one line of it, and `dvc push` shares it. Nothing where there is no DVC."""
+    if not (root / ".dvc").is_dir():
+        return
+    allow_without_git(root)
+    place = folder.as_posix()
+    with tempfile.TemporaryFile() as output:
+        code = run_dvc(["add", "--quiet", place], root, output=output)
+    if code == 0:
+        print(f"DVC     {place}.dvc is to be committed; `dvc push` shares the model")
+    else:
+        print(f"DVC     could not take the model in: `dvc add {place}` says why", file=sys.stderr)

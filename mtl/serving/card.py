@@ -1,0 +1,116 @@
+"""The model card: what a deployed model answers, why, how well, from which data, and what it is not for."""
+
+from collections.abc import Iterator
+
+from mtl.config.metrics import METRICS
+from mtl.results.deployment import Beside, Deployment, Origin, Served
+
+
+def card(deployment: Deployment) -> str:
+    """The card of a deployment, Markdown; the same bytes for the same deployment."""
+    return "\n".join(
+        [*_head(deployment), *_tasks(deployment), *_beside(deployment), *_data(deployment), *_limits(deployment)]
+    )
+
+
+def _head(deployment: Deployment) -> Iterator[str]:
+    count, seeds = len(deployment.members), deployment.seeds
+    ways = {
+        "best": "the seed that is best on validation data",
+        "ensemble": "the mean over all seeds",
+    }
+    how = ways.get(str(seeds), f"seed {seeds}")
+    yield f"# {deployment.name}\n"
+    yield (
+        f"{len(deployment.tasks)} tasks, answered by {count} finished model{'s' * (count != 1)} of mtl "
+        f"(`mtl deploy --method {deployment.method} --seeds {seeds}`; {how}).\n"
+    )
+    yield "```python"
+    yield "import mtl\n"
+    yield f'model = mtl.load_model("models/{deployment.name}")  # or wherever this folder lies'
+    yield "answers = model.predict(samples)  # original units, names of classes with probabilities"
+    yield "```\n"
+    yield "```bash"
+    yield f"mtl predict FILE --model models/{deployment.name} -o predictions.parquet"
+    yield "```\n"
+
+
+def _tasks(deployment: Deployment) -> Iterator[str]:
+    yield "## What answers each task\n"
+    yield "| task | model | test | why |"
+    yield "|---|---|---|---|"
+    for name in deployment.order:
+        served = deployment.tasks[name]
+        yield f"| {name} | {_cell(served.label)} | {_test(served)} | {_cell(served.why)} |"
+    yield ""
+    yield f"{deployment.advice}\n"
+
+
+def _test(served: Served) -> str:
+    title = METRICS[served.metric].title
+    if served.test is None:
+        return f"not measured: {served.no_test}"
+    value = served.test.get(served.metric)
+    return f"{title} undefined on these samples" if value is None else f"{title} {value:.4g}"
+
+
+def _beside(deployment: Deployment) -> Iterator[str]:
+    if not any(served.beside for served in deployment.tasks.values()):
+        return
+    yield "## Beside it\n"
+    yield (
+        "On the same test samples: the mean over the seeds with its interval over training randomness, and the verdict "
+        "against the single-task network.\n"
+    )
+    yield "| task | metric | model | test | verdict |"
+    yield "|---|---|---|---|---|"
+    for name in deployment.order:
+        title = METRICS[deployment.tasks[name].metric].title
+        for other in deployment.tasks[name].beside:
+            yield f"| {name} | {title} | {_cell(other.name)} | {_summary(other)} | {_cell(other.verdict) or '–'} |"
+    yield ""
+
+
+def _summary(other: Beside) -> str:
+    test = other.test
+    ends = "" if test.low is None or test.high is None else f" [{test.low:.4g}, {test.high:.4g}]"
+    return f"{test.mean:.4g}{ends}"
+
+
+def _data(deployment: Deployment) -> Iterator[str]:
+    yield "## Data\n"
+    for name, origin in deployment.sources.items():
+        yield f"- **{name}**: {_origin(origin)}"
+    yield f"- Prepared data: sha256 `{deployment.data}`"
+    for remark in deployment.remarks:
+        yield f"- {remark}"
+    yield ""
+
+
+def _origin(origin: Origin) -> str:
+    title = f"{origin.title}; " if origin.title else ""
+    files = "".join(f"; `{file}` sha256 `{digest}`" for file, digest in origin.files.items())
+    licence = origin.licence or "not stated"
+    return f"{title}{origin.rows or origin.kind}{files}. Licence of the data: {licence}."
+
+
+def _limits(deployment: Deployment) -> Iterator[str]:
+    yield "## Limits\n"
+    yield "- Test figures hold for samples like those of the test part; other places, times or units may differ."
+    yield "- Which model answers was chosen by comparisons on the same test part, so its figures lean to the good side."
+    if deployment.seeds == "best":
+        yield "- The seed was chosen on validation data; its test value is that of one run, the intervals are over all."
+    if any(served.how == "simple" for served in deployment.tasks.values()):
+        yield "- Where a simple model answers, no network here was better."
+    yield "- Categories that training rows did not have are one unknown category; a missing input is an error unless"
+    yield "  training rows lacked some as well."
+    own = dict.fromkeys(member.code for member in deployment.members.values() if member.code is not None)
+    if own:
+        yield f"- Built by code of its own, which has to lie in plugins/ of the current folder: {', '.join(own)}."
+    trained = ", ".join(f"{package} {version}" for package, version in deployment.versions.items())
+    yield f"- Trained with {trained}; `deployment.json` holds every hash and figure."
+
+
+def _cell(text: str) -> str:
+    """Text as it may stand in a cell of a table."""
+    return " ".join(text.replace("|", "\\|").split())

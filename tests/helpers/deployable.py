@@ -1,0 +1,147 @@
+"""Small projects that are trained for two seeds, with single-task networks, simple models and verdicts, to deploy."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import yaml
+
+from mtl.config import Config, parse_config
+from mtl.data.build import read_source
+from mtl.data.loading.store import write_prepared
+from mtl.experiment import run_baseline, run_finetune
+from mtl.experiment.simple import run_simple, same_samples
+from mtl.paths import PREPARED, VERDICTS
+from tests.helpers.verdicts import interval_json, method_json, row_json, task_json, typed, verdict_json, verdicts_json
+
+Json = dict[str, Any]
+SEEDS = [0, 1]
+ROWS = 700
+"""More than one chunk of the evaluation in the test part."""
+
+
+def flats(count: int = ROWS, seed: int = 0) -> pd.DataFrame:
+    """A table with numbers (some missing), names, yes and no, dates, and two targets."""
+    draw = np.random.default_rng(seed)
+    size, town = draw.normal(70, 20, count), draw.choice(["Bonn", "Köln", "Trier"], count)
+    lift = draw.choice(["yes", "no"], count)
+    sold = pd.Timestamp("2021-01-01") + pd.to_timedelta(draw.integers(0, 700, count), unit="D")
+    rent = 9 * size + 200 * (town == "Köln") + 50 * (lift == "yes") + draw.normal(0, 30, count)
+    year = draw.integers(1900, 2020, count).astype(float)
+    year[::9] = np.nan
+    return pd.DataFrame({
+        "size (m2)": size.round(1), "town": town, "lift": lift, "sold": sold.strftime("%d.%m.%Y"), "year": year,
+        "rent": rent.round(2), "dear": np.where(rent > 700, "dear", "cheap"),
+    })  # fmt: skip
+
+
+def table_settings() -> Json:
+    """A regression, one with quantiles, and a binary label on rows."""
+    return _settings(
+        {"flats": {"kind": "table", "path": "data/raw/flats.csv", "separator": ";", "folds": 3,
+                   "split": {"kind": "random", "test": 0.5}}},
+        {"rent": {"kind": "regression", "source": "flats", "target": "rent"},
+         "band": {"kind": "regression", "source": "flats", "target": "rent", "loss": {"quantiles": [0.1, 0.5, 0.9]}},
+         "dear": {"kind": "binary", "source": "flats", "label": "dear"}},
+        {"kind": "tabular", "width": 12, "layers": 1, "members": 1},
+    )  # fmt: skip
+
+
+def plant(count: int = 900) -> pd.DataFrame:
+    """Hours of a load and a temperature, in two towns one below the other, and an alarm."""
+    draw, parts = np.random.default_rng(1), []
+    for town, shift in (("north", 0.0), ("south", 3.0)):
+        hours = np.arange(count // 2)
+        load = 50 + 10 * np.sin(hours * 2 * np.pi / 24 + shift) + draw.normal(0, 1, len(hours))
+        when = pd.Timestamp("2024-05-01") + pd.to_timedelta(hours, unit="h")
+        parts.append(pd.DataFrame({
+            "town": town, "time": when.strftime("%d.%m.%Y %H:%M"), "load": load.round(3),
+            "temp [°C]": (15 + 5 * np.sin(hours / 50) + draw.normal(0, 0.1, len(hours))).round(3),
+            "alarm": np.where(load > 55, "on", "off"),
+        }))  # fmt: skip
+    return pd.concat(parts)
+
+
+def series_settings() -> Json:
+    """Two forecasts, one of them with quantiles, and a label on windows of two series."""
+    at = {"source": "plant", "input_len": 24}
+    return _settings(
+        {"plant": {"kind": "series", "path": "data/raw/plant.csv", "date": "time", "id": "town", "labels": ["alarm"]}},
+        {"next": {"kind": "forecast", "horizon": 4, "targets": ["load"]} | at,
+         "later": {"kind": "forecast", "horizon": 6, "loss": {"quantiles": [0.1, 0.5, 0.9]}} | at,
+         "alarm": {"kind": "binary", "label": "alarm"} | at},
+        {"kind": "recurrent", "width": 6, "layers": 1},
+    )  # fmt: skip
+
+
+def digits_settings() -> Json:
+    """Two labels of images."""
+    return _settings(
+        {"digits": {"kind": "digits", "train_images": 200}},
+        {"digit": {"kind": "classification", "source": "digits", "label": "classes"},
+         "even": {"kind": "binary", "source": "digits", "label": "even"}},
+        {"kind": "mlp", "sizes": [12]},
+    )  # fmt: skip
+
+
+def write_raw(root: Path) -> None:
+    """The files that the tables and series are read from."""
+    folder = root / "data/raw"
+    folder.mkdir(parents=True, exist_ok=True)
+    flats().to_csv(folder / "flats.csv", sep=";", index=False)
+    plant().to_csv(folder / "plant.csv", index=False)
+
+
+def train(settings: Json, root: Path) -> Config:
+    """Every run of the settings, finished, and their params.yaml."""
+    write_raw(root)
+    (root / "params.yaml").write_text(yaml.safe_dump(settings, sort_keys=False), encoding="utf-8")
+    config = parse_config(settings)
+    for name, source in config.prepare.sources.items():
+        write_prepared(read_source(name, source, root), root / PREPARED / name, {})
+    for seeds in same_samples(config, root):
+        run_simple(config, seeds, root)
+    for seed in config.base.seeds:
+        for task in config.baseline_tasks:
+            run_baseline(config, task, config.baseline.starts[0], seed, root)
+        for method in config.finetune.methods:
+            run_finetune(config, method, seed, root)
+    write_verdicts(root, config, {})
+    return config
+
+
+def write_verdicts(root: Path, config: Config, words: Mapping[str, str]) -> None:
+    """verdicts.json with a verdict on the method `joint` for each task: HELPED, LEVEL, HURT, `simple` where every
+    network loses to the simple model, else not known."""
+    tasks, rows = [], []
+    for name, task in config.tasks.items():
+        word = words.get(name, "not known")
+        poor = word == "simple"
+        simple = {"model": "ridge", "by_seed": ["ridge"] * 5, "gap": None,
+                  "summary": {"mean": 0.5, "low": None, "high": None, "values": [0.5] * 5}}  # fmt: skip
+        tasks.append(task_json(name, source=task.source, metric=task.primary_metric, simple=simple))
+        known = {"open": None, "seeds_needed": None} if word in ("HELPED", "HURT", "LEVEL") else {}
+        rows.append(row_json(
+            "joint", name, metric=task.primary_metric, change=interval_json(3.0, 1.0, 5.0, 5),
+            verdict=verdict_json("not known" if poor else word, **known),
+            simple={"stl": interval_json(-8.0, -9.0, -7.0, 5), "joint": interval_json(-8.0, -9.0, -7.0, 5),
+                    "loses": ["STL", "joint"] if poor else []},
+        ))  # fmt: skip
+    method = method_json("joint", list(config.tasks), delta_m=interval_json(2.0, 1.0, 3.0, 5))
+    costs = {"parameters": {"stl": {}, "stl_total": 0, "stl_by_start": {"random": dict.fromkeys(config.tasks, 100)},
+                            "methods": {"joint": 50}}}  # fmt: skip
+    typed(verdicts_json(tasks, [method], rows, seeds=[0, 1, 2, 3, 4], costs=costs)).write(root / VERDICTS)
+
+
+def _settings(sources: Json, tasks: Json, encoder: Json) -> Json:
+    return {
+        "base": {"seeds": SEEDS, "device": "cpu", "threads": 1},
+        "prepare": {"sources": sources},
+        "tasks": tasks,
+        "simple": {"models": ["ridge"]},
+        "encoder": encoder,
+        "train": {"epochs": 2, "batch_size": 32, "lr": 3e-3, "gradient_probes": 0, "stopping": {"patience": None}},
+        "finetune": {"methods": {"joint": {"kind": "equal"}}},
+    }
