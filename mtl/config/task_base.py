@@ -83,10 +83,14 @@ class TaskBase(Section, ABC):
         """
         return []
 
-    @property
-    def could_start_linear(self) -> bool:
-        """The network could start at ridge regression of the window for this task, and does not."""
-        return False
+    def starts(self, kind: InputKind | None, kernels: int) -> dict[str, str]:
+        """Simple model → `linear` of the task by which the network would start at it; empty where it starts at one.
+
+        Args:
+            kind: of the samples; None where it is not known before they are read.
+            kernels: number of random kernels of the simple model.
+        """
+        return {}
 
     @property
     def turns(self) -> int | None:

@@ -48,9 +48,8 @@ class ForecastTask(TaskBase):
     def followed(self, columns: Sequence[str]) -> list[str]:
         return self.targets or list(columns)
 
-    @property
-    def could_start_linear(self) -> bool:
-        return self.linear is None
+    def starts(self, kind: InputKind | None, kernels: int) -> dict[str, str]:
+        return {"ridge": "{channels: one}"} if self.linear is None else {}
 
     @model_validator(mode="after")
     def _only_quantiles_have_a_score(self) -> "ForecastTask":
@@ -111,6 +110,9 @@ class RegressionTask(TaskBase):
     @property
     def named(self) -> list[str]:
         return [self.target]
+
+    def starts(self, kind: InputKind | None, kernels: int) -> dict[str, str]:
+        return {"ridge": "{}"} if self.linear is None and kind is not None and kind.tabular else {}
 
     def check_input(self, name: str, source: str, kind: InputKind) -> None:
         super().check_input(name, source, kind)
@@ -244,9 +246,11 @@ class ClassificationTask(LabelBase):
     """Ridge regression on random kernels of the window that the network starts from, or logistic regression of a row of
     a table; null: none."""
 
-    @property
-    def could_start_linear(self) -> bool:
-        return self.linear is None
+    def starts(self, kind: InputKind | None, kernels: int) -> dict[str, str]:
+        if self.linear is not None or kind is None:
+            return {}
+        windows = {"kernels": f"{{kernels: {kernels}}}"} if kind.has_length else {}
+        return windows | ({"logistic": "{}"} if kind.tabular else {})
 
     def check_input(self, name: str, source: str, kind: InputKind) -> None:
         super().check_input(name, source, kind)
@@ -271,6 +275,9 @@ class BinaryTask(LabelBase):
     """Metric as for every label; `f1` is that of the positive class, `ece` the expected calibration error."""
     linear: RowStart | None = Field(default=None, exclude_if=lambda linear: linear is None)
     """Logistic regression of the row that the network starts from, of rows of a table alone; null: none."""
+
+    def starts(self, kind: InputKind | None, kernels: int) -> dict[str, str]:
+        return {"logistic": "{}"} if self.linear is None and kind is not None and kind.tabular else {}
 
     def check_input(self, name: str, source: str, kind: InputKind) -> None:
         super().check_input(name, source, kind)

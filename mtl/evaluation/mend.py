@@ -2,7 +2,7 @@
 train together.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from mtl.config import Config
@@ -18,10 +18,10 @@ MOST_NAMED = 6
 """Tasks that the sentence lists before it counts the others."""
 STL = "STL"
 OPEN = "compare its seeds: their mean loses, their spread leaves it open"
-RIDGE = "ridge"
-"""Name of the simple model that a network can start at."""
 KERNELS = "kernels"
-"""Name of the simple model that a network of labels can start at, and whose features a network can be trained on."""
+"""Name of the simple model whose features a network can be trained on."""
+START_WORDS = {"ridge": "ridge regression", "logistic": "logistic regression", KERNELS: "their ridge regression"}
+"""Simple model that a network can start at → what that is."""
 
 
 @dataclass(frozen=True)
@@ -78,26 +78,24 @@ def with_mending(first: str, advice: str) -> str:
     return f"{first}{AS_THEY_ARE}{advice[:1].lower()}{advice[1:]}" if first else advice
 
 
-def _start_of(config: Config, poor: Sequence[_Judged], model: str) -> list[str]:
-    """Tasks that lose to this simple model and could start at it."""
-    return [
-        judged.task.name
-        for judged in poor
-        if judged.simple.model == model and config.tasks[judged.task.name].could_start_linear
-    ]
+def _starts(config: Config, poor: Sequence[_Judged]) -> Iterator[str]:
+    """Ways to start at the simple models that win: the `linear` of the tasks that could."""
+    tasks: dict[tuple[str, str], list[str]] = {}
+    for judged in poor:
+        task = config.tasks[judged.task.name]
+        kind = config.prepare.sources[task.source].input
+        model = judged.simple.model
+        linear = task.starts(kind, config.simple.kernels).get(model)
+        if linear is not None:
+            tasks.setdefault((model, linear), []).append(judged.task.name)
+    for (model, linear), names in tasks.items():
+        of = f"tasks.{names[0]}" if len(names) == 1 else f"the tasks that lose to {model}"
+        yield f"`linear: {linear}` of {of}, a start at {START_WORDS[model]}"
 
 
 def tries(config: Config, poor: Sequence[_Judged]) -> str:
     """Ways that the settings leave to try for networks that are worse than a simple model."""
-    ways = []
-    linear = _start_of(config, poor, RIDGE)
-    if linear:
-        of = f"tasks.{linear[0]}" if len(linear) == 1 else f"the forecasts that lose to {RIDGE}"
-        ways.append(f"`linear: {{channels: one}}` of {of}, a start at ridge regression")
-    kernels = _start_of(config, poor, KERNELS)
-    if kernels:
-        of = f"tasks.{kernels[0]}" if len(kernels) == 1 else f"the labels that lose to {KERNELS}"
-        ways.append(f"`linear: {{kernels: {config.simple.kernels}}}` of {of}, a start at their ridge regression")
+    ways = list(_starts(config, poor))
     sources = {task.source for task in config.tasks.values()}
     if len(sources) == 1 and config.encoder.normalises(*sources):
         ways.append("`encoder: {kind: recurrent}`, which reads all channels together and keeps their levels")

@@ -231,6 +231,34 @@ def test_a_label_that_loses_to_random_kernels_may_start_at_them(section: dict[st
     assert ("`linear: {kernels: 1000}` of tasks.fault, a start at their ridge regression" in advice) == tried
 
 
+def test_tasks_on_rows_of_a_table_may_start_at_the_model_that_wins() -> None:
+    tasks: dict[str, dict[str, object]] = {
+        "number": {"kind": "regression", "target": "n"}, "other": {"kind": "regression", "target": "o"},
+        "yes": {"kind": "binary", "label": "y"}, "class": {"kind": "classification", "label": "c"},
+        "begun": {"kind": "binary", "label": "z", "linear": {}},
+    }  # fmt: skip
+    rows = {"kind": "table", "path": "data/raw/rows.csv"}
+    config = make_config(
+        prepare={"sources": {"rows": rows}}, encoder={"kind": "tabular"},
+        tasks={name: task | {"source": "rows"} for name, task in tasks.items()},
+        finetune={"methods": {"joint": {"kind": "equal"}}},
+    )  # fmt: skip
+
+    def advised(losers: dict[str, str]) -> str:
+        runs = make_runs(config, value)
+        for task, model in losers.items():
+            worst = 0.1 if task in ("number", "other") else 0.99
+            runs += simple_runs(config, {task: worst}, model)
+        return compare(config, runs).advice.partition("For the networks as")[0]
+
+    both = advised({"number": "ridge", "other": "ridge", "yes": "logistic", "class": "logistic"})
+    assert "`linear: {}` of the tasks that lose to ridge, a start at ridge regression; " in both
+    assert "`linear: {}` of the tasks that lose to logistic, a start at logistic regression; " in both
+    assert "`linear: {}` of tasks.yes, a start at logistic regression; " in advised({"yes": "logistic"})
+    for losers in ({"begun": "logistic"}, {"number": "boosting"}):
+        assert "Try " in advised(losers) and "linear" not in advised(losers)
+
+
 def test_a_loss_that_the_spread_of_seeds_leaves_open_is_looked_at() -> None:
     """Four seeds are level with the simple model, one has not learnt."""
     config = make_config()
