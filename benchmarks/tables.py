@@ -80,6 +80,8 @@ def _as_ludwig(raw: Raw) -> None:
     raw["train"] |= {"epochs": 30, "batch_size": 128, "lr": 0.001, "weight_decay": 0.0, "schedule": "constant",
                      "average": None, "stopping": raw["train"]["stopping"] | {"patience": None}}  # fmt: skip
     raw["finetune"]["methods"] = {"uncertainty": {"kind": "uncertainty"}}
+    for task in raw["tasks"].values():
+        del task["linear"]
 
 
 VARIANTS = {

@@ -35,10 +35,16 @@ def test_units_stay_whole_and_parts_have_their_shares(kind: str, seed: int) -> N
     assert not np.array_equal(test, drawn_test(unit, None, 0.2, seed + 100))
 
 
-def test_every_row_has_the_same_chance_to_be_tested() -> None:
-    unit = np.arange(20)
-    often = sum(drawn_test(unit, None, 0.25, seed).astype(int) for seed in range(2000)) / 2000
+@pytest.mark.parametrize("kind", ["single rows", "copies", "persons"])
+def test_every_unit_has_the_same_chance_to_be_tested(kind: str) -> None:
+    """Also one of many rows: a test part with more copies than the table would be none of its kind."""
+    sizes = unit_sizes(kind, 0)[:60]
+    unit = np.repeat(np.arange(len(sizes)), sizes)
+    first = np.cumsum(sizes) - sizes
+    often = sum(drawn_test(unit, None, 0.25, seed)[first].astype(int) for seed in range(2000)) / 2000
     assert np.abs(often - 0.25).max() < 0.05  # five standard deviations
+    by_size = [often[sizes == size].mean() for size in np.unique(sizes)]
+    assert by_size == pytest.approx([0.25] * len(by_size), abs=0.05)
 
 
 def test_strata_are_in_every_part_in_their_share() -> None:

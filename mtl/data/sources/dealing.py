@@ -40,23 +40,25 @@ def drawn_test(
 ) -> Bool[ndarray, " S"]:
     """Mask of the test rows: whole units, about `share` of the rows of every stratum.
 
-    The units are laid out stratum by stratum, in random order within each, and drawn systematically along that line
-    (Cochran, Sampling Techniques, 1977, section 8.5), so that no stratum is off by more than a unit.
+    Every unit is drawn with the same probability, whatever its size, else the test part would hold more copies and
+    larger groups than the table does. The units are laid out stratum by stratum, by size within each, and drawn
+    systematically along that line (Cochran, Sampling Techniques, 1977, section 8.1), so that the rows of a stratum are
+    off by little more than a unit.
     """
     generator = np.random.default_rng([seed, 0])
     order, sizes = _laid_out(unit, strata, generator)
-    marks = np.floor(np.cumsum(sizes[order]) * share + generator.random())
+    marks = np.floor(np.arange(1, len(sizes) + 1) * share + generator.random())
     chosen = np.zeros(len(sizes), dtype=bool)
     chosen[order] = np.diff(marks, prepend=0.0) > 0
-    if sizes.max() > 1:
-        _trim(chosen, order, sizes, share)
+    if sizes.max() > 1 and abs(float(sizes[chosen].sum()) - share * len(unit)) > sizes.max() / 2:
+        _trim(chosen, generator.permutation(len(sizes)), sizes, share)
     test: Bool[ndarray, " S"] = chosen[unit]
     return test
 
 
 def _trim(chosen: Bool[ndarray, " U"], order: Int64[ndarray, " U"], sizes: Int64[ndarray, " U"], share: float) -> None:
-    """Adds or takes out single units while that brings their rows closer to the share; large units are drawn more
-    often than small ones."""
+    """Adds or takes out single units while that brings their rows closer to the share: where a few large units make up
+    the table, one of them may have been drawn, or none."""
     excess = float(sizes[chosen].sum() - share * sizes.sum())
     for number in order.tolist():
         change = -int(sizes[number]) if chosen[number] else int(sizes[number])
@@ -68,14 +70,11 @@ def _trim(chosen: Bool[ndarray, " U"], order: Int64[ndarray, " U"], sizes: Int64
 def dealt(
     unit: Int64[ndarray, " n"], strata: Int64[ndarray, " n"] | None, parts: int, seed: int
 ) -> Int64[ndarray, " n"]:
-    """Part of each row, from 0: whole units in random order, each to the part with the fewest rows so far.
+    """Part of each row, from 0: whole units, the largest first, each to the part with the fewest rows so far.
 
-    With strata the units come stratum by stratum, so that every part holds equal shares of each; else the largest come
-    first, so that parts are about equally large.
+    With strata the units come stratum by stratum, so that every part holds equal shares of each.
     """
     order, sizes = _laid_out(unit, strata, np.random.default_rng([seed, 1]))
-    if strata is None:
-        order = order[np.argsort(-sizes[order], kind="stable")]
     part_of = np.zeros(len(sizes), dtype=np.int64)
     if sizes.max(initial=1) == 1:
         part_of[order] = np.arange(len(sizes)) % parts
@@ -91,10 +90,12 @@ def dealt(
 def _laid_out(
     unit: Int64[ndarray, " S"], strata: Int64[ndarray, " S"] | None, generator: np.random.Generator
 ) -> tuple[Int64[ndarray, " U"], Int64[ndarray, " U"]]:
-    """Units in random order, stratum by stratum where there are strata, and the number of rows of each unit."""
+    """Units stratum by stratum where there are strata, the largest first, in random order where they are alike, and the
+    number of rows of each unit."""
     first = np.unique(unit, return_index=True)[1]
     sizes = np.bincount(unit, minlength=len(first)).astype(np.int64)
     order = generator.permutation(len(first))
+    order = order[np.argsort(-sizes[order], kind="stable")]
     if strata is not None:
         order = order[np.argsort(strata[first[order]], kind="stable")]
     return order, sizes
