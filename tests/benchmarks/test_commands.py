@@ -217,7 +217,9 @@ def test_tables(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rows = run("tables", tmp_path, capsys, *given)
     assert rows["jura: simple: aRRMSE"]["value"] < 0.6, "the targets are linear"
     assert rows["jura: alone: aRRMSE"]["note"].endswith("published 0.5874")
-    assert {name for name in rows if "change" in name} == {"jura: alone: change", "jura: joint: change"}
+    changes = {f"jura: {arm}: change against {simple}" for arm in ("alone", "joint") for simple in ("simple", "trees")}
+    assert {name for name in rows if "change" in name} == changes
+    assert rows["jura: trees: aRRMSE"]["value"] > rows["jura: simple: aRRMSE"]["value"], "ridge regression is better"
     seconds = tmp_path / "runs/jura/cpu_seconds.json"
     before = seconds.read_bytes()
     assert run("tables", tmp_path, capsys, *given) == rows
