@@ -188,9 +188,9 @@ def tree_arm(config: Config, root: Path) -> Arm:
 
 def arms_of(config: Config, root: Path) -> dict[str, Arm]:
     """Trains everything, seed by seed; arm → what came out."""
-    runs, begin = Runs(root), config.baseline.starts[0]
     arms = {SIMPLE: simple_arm(config, root), TREES: tree_arm(config, root)}
     arms |= {name: Arm() for name in (ALONE, *config.finetune.methods)}
+    runs, begin = Runs(root), config.baseline.starts[0]
     for seed in config.base.seeds:
         print(f"seed {seed}", flush=True)
         alone = {}
