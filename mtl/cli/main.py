@@ -90,11 +90,14 @@ def validate() -> None:
 def repro(
     targets: Annotated[list[str] | None, typer.Argument(help="DVC targets; none: everything.")] = None,
     force: Annotated[bool, typer.Option("--force", "-f", help="Compute also what is up to date.")] = False,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="First look: one seed, few epochs, apart from the results in .mtl/quick.")
+    ] = False,
 ) -> None:
     """Run what is not up to date, then print the verdicts."""
     from mtl.cli.repro import repro as run
 
-    raise typer.Exit(run(targets or [], force, ROOT))
+    raise typer.Exit(run(targets or [], force, ROOT, quick))
 
 
 @app.command()

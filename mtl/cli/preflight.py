@@ -53,6 +53,15 @@ def _check_targets(targets: list[str], stages: dict[str, Any], params: dict[str,
             raise UserError(f"`repro` should be given stages among {', '.join(known)}, found {target!r}.")
 
 
+def written_paths(stage: dict[str, Any]) -> list[str]:
+    """Paths that a stage of dvc.yaml writes, with `${key}` where there is one of it for each key.
+
+    An entry is a path, or a path with settings of its own.
+    """
+    entries = [entry for kind in ("outs", "metrics", "plots") for entry in stage.get(kind, [])]
+    return [path for entry in entries for path in ([entry] if isinstance(entry, str) else entry)]
+
+
 def filled(params: dict[str, Any], config: Config, root: Path = Path()) -> dict[str, Any]:
     """Content of params.yaml with the default of every value that a stage watches and the file leaves out.
 

@@ -21,11 +21,13 @@ import psutil
 from mtl import tracking
 from mtl.cli import preflight
 from mtl.cli.estimate.estimate import estimate
+from mtl.cli.quick import is_workspace, lay_out
 from mtl.config import PARAMS, Config, load_config
 from mtl.errors import EXIT_CODE, speak_plainly
 from mtl.files import replace_text
 from mtl.paths import VERDICTS
 from mtl.project.pipeline import upgrade
+from mtl.results.quick import QuickLook
 from mtl.results.verdicts import Verdicts
 
 REPORT = Path("report/report.html")
@@ -40,17 +42,18 @@ ANOTHER = re.compile(r"is busy, it is being blocked by|Unable to acquire lock")
 HOLDER = re.compile(r"\(PID (\d+)\)")
 INTERRUPTED = re.compile(r"exited with (130|-2)\b")
 INTERRUPTED_CODE = 130
-INTERRUPTED_MESSAGE = "Interrupted; `mtl repro` goes on from the last states."
+INTERRUPTED_MESSAGE = "Interrupted; `{}` goes on from the last states."
 ASK_AGAIN_SECONDS = 10.0
 
 
-def repro(targets: list[str], force: bool, root: Path = Path()) -> int:
+def repro(targets: list[str], force: bool, root: Path = Path(), quick: bool = False) -> int:
     """Brings the pipeline up to date and shows what came out.
 
     Args:
         targets: DVC targets, such as `evaluate` or `finetune@joint`; none is the whole pipeline.
         force: compute also what is up to date.
         root: folder of the project.
+        quick: a first look with one seed and few epochs, in a workspace of its own.
 
     Returns:
         Exit code: 0, 2 for a mistake of the user's, or DVC's own.
@@ -64,6 +67,12 @@ def repro(targets: list[str], force: bool, root: Path = Path()) -> int:
     preflight.check(config, targets, root)
     if config.tracking.enabled:
         tracking.resolve_uri(config, root)  # A wrong address is said now, not after hours.
+    if quick:
+        root = lay_out(config, root)
+        config = load_config(root / PARAMS)
+        look = QuickLook.of(config)
+        assert look is not None, "the workspace's params.yaml is marked"
+        print(f"Quick look in {root}: {look.budget}. The results of `mtl repro` stay as they are.", flush=True)
     allow_without_git(root)
     for sentence in estimate(config, targets, force, root):
         print(f"{sentence[0].upper()}{sentence[1:]}.", flush=True)
@@ -73,10 +82,16 @@ def repro(targets: list[str], force: bool, root: Path = Path()) -> int:
     elif code == 0:
         tracking.settle(root)
     if code == 0 and targets and "evaluate" not in targets:
-        print("`mtl repro` without a stage evaluates; `mtl show` prints the verdicts of the last evaluation.")
+        shows = "" if quick else "; `mtl show` prints the verdicts of the last evaluation"
+        print(f"`{command_in(root)}` without a stage evaluates{shows}.")
     elif code == 0 and (root / VERDICTS).exists():
         show(root)
     return code
+
+
+def command_in(folder: Path) -> str:
+    """The command that goes on with the pipeline of a folder."""
+    return "mtl repro --quick" if is_workspace(folder) else "mtl repro"
 
 
 def bring_code_up_to_date(root: Path = Path()) -> None:
@@ -127,7 +142,7 @@ def run_dvc(
                 asked.append(time.monotonic())
             else:
                 if code < 0 and asked:
-                    print(INTERRUPTED_MESSAGE, file=sys.stderr)
+                    print(INTERRUPTED_MESSAGE.format(command_in(root)), file=sys.stderr)
                     return INTERRUPTED_CODE
                 return code
     finally:
@@ -155,7 +170,8 @@ def publish(config: Config, began: float, root: Path = Path()) -> None:
         return
     done = tracking.publish(config, root)
     if done.new:
-        print(f"MLflow: {done.new} new runs, {done.present} were there; `mtl ui` shows them.")
+        shown = "`mtl ui` shows them" + f" in the experiment {config.tracking.experiment}" * is_workspace(root)
+        print(f"MLflow: {done.new} new runs, {done.present} were there; {shown}.")
 
 
 def show(root: Path = Path()) -> None:
@@ -243,12 +259,13 @@ def _dvc(arguments: list[str]) -> int:
     logger.addHandler(reason)
     code = int(main(arguments))
     if reason.stopped is not None:
-        print(f"The stage {reason.stopped} stopped there; `mtl repro` goes on with it.", file=sys.stderr)
+        again = command_in(Path())
+        print(f"The stage {reason.stopped} stopped there; `{again}` goes on with it.", file=sys.stderr)
     if code and reason.another:
         who = f" (process {', '.join(sorted(reason.holders))})" if reason.holders else ""
         print(f"error: another `mtl repro` or `dvc` works in this folder{who}: wait until it is done.", file=sys.stderr)
     if code and reason.interrupted:
-        print(INTERRUPTED_MESSAGE, file=sys.stderr)
+        print(INTERRUPTED_MESSAGE.format(command_in(Path())), file=sys.stderr)
         return INTERRUPTED_CODE
     return EXIT_CODE if code and reason.user_error else code
 

@@ -175,6 +175,15 @@ DEFAULT_MARGIN = 0.01
 """Margin of tasks for which none is given."""
 
 
+class QuickConfig(Section):
+    """`evaluate.quick`: whole budget of which a quick look trains a part."""
+
+    seeds: PositiveInt
+    """Number of seeds in params.yaml."""
+    epochs: PositiveInt
+    """`train.epochs` in params.yaml."""
+
+
 class EvaluateConfig(Section):
     """`evaluate`: how results are compared and shown."""
 
@@ -194,6 +203,9 @@ class EvaluateConfig(Section):
     shared_by: Name | None = None
     """Method, or `stl`, whose trial chose the settings that all arms share; the verdicts say that the others did not
     choose them. Null: no trial did. `mtl tune --apply` writes it."""
+    quick: QuickConfig | None = None
+    """Marks results as a quick look, of which no verdict is known. Null: they are the real ones. `mtl repro --quick`
+    writes it into its own copy of params.yaml."""
 
     predictions: bool = True
     """Keep every test prediction in results/predictions.parquet, not the losses alone."""

@@ -38,6 +38,17 @@ def advice(verdicts: Verdicts, methods: Mapping[str, Method]) -> str:
     return " ".join(apart) or nothing
 
 
+def first_look(verdicts: Verdicts) -> str:
+    """Sentences in the place of advice on a quick look: nothing is known, what was seen, and what decides."""
+    best = max(
+        (method for method in verdicts.methods if method.delta_m.mean is not None),
+        key=lambda method: _mean(method.delta_m),
+        default=None,
+    )
+    seen = "" if best is None else f" Seen, which may be luck: {best.name} {_signed(_mean(best.delta_m))} % over tasks."
+    return f"None on a quick look: one seed decides nothing, `mtl repro` does.{seen}"
+
+
 def recommended(verdicts: Verdicts, methods: Mapping[str, Method]) -> tuple[Way, JudgedMethod | None]:
     """The way that the verdicts speak for, and the joint method of it.
 

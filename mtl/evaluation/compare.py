@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from mtl.config import Config, SequentialMethod, Start, WeightedMethod
 from mtl.config.budgets import STL, budgets
 from mtl.config.metrics import METRICS
-from mtl.evaluation.advise import advice
+from mtl.evaluation.advise import advice, first_look
 from mtl.evaluation.comparison import Comparison
 from mtl.evaluation.describe import describe
 from mtl.evaluation.intervals import adjusted_intervals
@@ -22,6 +22,7 @@ from mtl.evaluation.scores import label_scores
 from mtl.evaluation.simple import most_chosen
 from mtl.evaluation.sweeps import capacity, label_fractions
 from mtl.results.history import History
+from mtl.results.quick import QuickLook
 from mtl.results.record import Detail, Run
 from mtl.results.verdicts import (
     Costs,
@@ -92,10 +93,13 @@ def compare(
             for method, by_pair in (likeness or {}).items()
         },
         tuning=tuning,
+        quick=QuickLook.of(config),
         advice="",
         grouping=None,
         evidence=[],
     )
+    if verdicts.quick is not None:
+        return verdicts.with_advice(first_look(verdicts))
     first = mend_first(config, verdicts)
     return verdicts.with_advice(with_mending(first, advice(verdicts, config.finetune.methods)))
 

@@ -50,6 +50,17 @@ def judge(
     return verdict("not known", None, "test data" if needed is None and data is not None else "seeds", needed)
 
 
+def of_quick_look(margin: float) -> Verdict:
+    """Verdict of a look with one seed and a part of the epochs: `not known`, whatever was seen.
+
+    Args:
+        margin: share that is too little to matter.
+    """
+    return Verdict(
+        word="not known", margin=margin, matters=None, open="quick look", covers="training", seeds_needed=None
+    )
+
+
 def _data_error(parts: Components) -> TestData | None:
     """Error from the choice of test data, with its own degrees of freedom; None where there is none."""
     if parts.data == 0:

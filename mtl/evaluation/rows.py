@@ -8,7 +8,7 @@ from mtl.evaluation.blind import is_blind
 from mtl.evaluation.comparison import Comparison
 from mtl.evaluation.components import Components
 from mtl.evaluation.intervals import Effect, Widened, over_seeds, spread, t_interval
-from mtl.evaluation.judge import judge
+from mtl.evaluation.judge import judge, of_quick_look
 from mtl.evaluation.limits import MIN_GAP, MIN_SEEDS
 from mtl.evaluation.simple import over_simple
 from mtl.results.record import Run
@@ -92,6 +92,8 @@ def row(
 def _verdict(made: Comparison, pairs: Pairs, parts: Components | Undefined, widened: Widened) -> Verdict:
     """Verdict that covers new data where the interval that it rests on does."""
     margin, seeds = made.config.evaluate.margin_of(pairs.task), len(made.seeds)
+    if made.config.evaluate.quick is not None:
+        return of_quick_look(margin)
     if isinstance(parts, Undefined) or made.config.evaluate.interval == "training":
         return judge(pairs.changes, widened, margin, seeds)
     return judge(pairs.changes, widened, margin, seeds, parts)

@@ -99,9 +99,10 @@ def _method(verdicts: Verdicts, number: int, method: JudgedMethod) -> ShownMetho
     rows = verdicts.rows_of(method.name)
     said = {"helped": "helped", "hurt": "hurt", "level": "level on"}
     by = {kind: [row.task for row in rows if verdict_class(row.verdict) == kind] for kind in said}
-    few = any(row.verdict.open == "too few seeds" for row in rows)
+    reasons = {row.verdict.open for row in rows}
     effects = [f"{text} {briefly(by[kind])}" for kind, text in said.items() if by[kind]]
-    sentence = ", ".join(effects) or ("not known: too few seeds" if few else "not known on any task")
+    few = next((reason for reason in ("quick look", "too few seeds") if reason in reasons), None)
+    sentence = ", ".join(effects) or (f"not known: {few}" if few else "not known on any task")
     return ShownMethod(
         name=method.name,
         described=method.label.removeprefix(method.name).lstrip(": "),
@@ -130,7 +131,7 @@ def _settings(config: Config) -> dict[str, str]:
     content = config.model_dump(mode="json", by_alias=True)
     for harmless in BaseConfig.EXECUTION:
         content["base"].pop(harmless, None)
-    for tuning in ("trials", "shared_by"):  # The page speaks of tuning where there was some.
+    for tuning in ("trials", "shared_by", "quick"):  # The page speaks of tuning, and of a quick look, where it is one.
         if content["evaluate"][tuning] is None:
             del content["evaluate"][tuning]
     return {

@@ -80,6 +80,8 @@ def verdict_block(verdicts: Verdicts, timings: Timings, report_path: Path, width
         width: columns of the terminal.
     """
     lines: list[Text] = [Text()]
+    if verdicts.quick is not None:
+        lines.append(Text(f"QUICK LOOK, no result: {verdicts.quick.budget}", style="bold yellow"))
     table = _fitting(verdicts, width)
     lines += [
         _line(table.head, table.widths, table.right, "dim", blanks=table.blanks),
@@ -109,13 +111,12 @@ def verdict_block(verdicts: Verdicts, timings: Timings, report_path: Path, width
     lines += [Text(note, style="dim") for note in said]
     lines += [Text(), Text.assemble(("Advice  ", "bold"), verdicts.advice)]
     lines.append(Text.assemble(("Report  ", "bold"), (str(report_path), "cyan")))
-    following: list[str | tuple[str, str]] = [
-        ("mtl ui", "cyan"),
-        " (every run) · edit ",
-        ("params.yaml", "cyan"),
-        " · ",
-    ]
-    lines.append(Text.assemble(("Next    ", "bold"), *following, ("mtl preset use etth1-har", "cyan")))
+    following: list[str | tuple[str, str]] = [("mtl ui", "cyan"), " (every run) · edit ", ("params.yaml", "cyan")]
+    if verdicts.quick is not None:
+        following = [("mtl repro", "cyan"), " (verdicts, with intervals) · ", *following]
+    else:
+        following += [" · ", ("mtl preset use etth1-har", "cyan")]
+    lines.append(Text.assemble(("Next    ", "bold"), *following))
     return Group(*lines)
 
 
@@ -227,7 +228,8 @@ def _table(verdicts: Verdicts, short: Collection[str]) -> _Table:
         head, right = [*head, "simple"], [*right, True]
         if "names" not in short:
             head, right = [*head, ""], [*right, False]
-    head = [*head, "STL", "method", f"change % ± {confidence_text(verdicts)}"]
+    interval = f" ± {confidence_text(verdicts)}" if verdicts.quick is None else ""
+    head = [*head, "STL", "method", f"change %{interval}"]
     right += [True, True, True]
     if "gap" not in short:
         head, right = [*head, "gap"], [*right, True]

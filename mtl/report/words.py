@@ -285,11 +285,8 @@ def _meaning(verdicts: Verdicts) -> list[str]:
 def notes(verdicts: Verdicts) -> list[str]:
     """Sentences that every reader of the intervals has to know."""
     seeds = len(verdicts.seeds)
-    said = [
-        *_covered(verdicts),
-        *_meaning(verdicts),
-    ]
-    if seeds < MIN_SEEDS:
+    said = [verdicts.quick.text] if verdicts.quick is not None else [*_covered(verdicts), *_meaning(verdicts)]
+    if verdicts.quick is None and seeds < MIN_SEEDS:
         said.append(f"Only {seeds} seed{'s' * (seeds != 1)}: a verdict needs {MIN_SEEDS}, so none is known.")
     said += verdicts.data
     said += [*simple_note(verdicts), *lost_note(verdicts), *blind_note(verdicts)]

@@ -8,10 +8,10 @@ Word = Literal["HELPED", "HURT", "LEVEL", "not known"]
 """`HELPED` and `HURT`: the widened interval of the change excludes zero. `LEVEL`: it holds zero and lies within the
 margin, so that equivalence is shown (two one-sided tests, Schuirmann 1987). `not known`: neither."""
 
-Open = Literal["too few seeds", "seeds", "test data", "margin", "undefined"]
+Open = Literal["too few seeds", "seeds", "test data", "margin", "undefined", "quick look"]
 """Reasons for `not known`: fewer seeds than any verdict needs; fewer than would decide; test data too few for any
 number of seeds; a margin of 0, within which nothing can be shown to lie; a single-task value of 0, which leaves no
-relative change."""
+relative change; one seed and a part of the epochs, which decide nothing."""
 
 Covers = Literal["training", "new data"]
 """Randomness that an interval covers: of training alone, or of the choice of test data as well."""
@@ -49,6 +49,7 @@ class Verdict(Part):
             "seeds": "more seeds" if self.seeds_needed is None else f"{self.seeds_needed:,} seeds",
             "test data": "more test data",
             "undefined": "STL is 0",
+            "quick look": "quick look",
         }
         return reasons.get(self.open, "")
 

@@ -8,6 +8,7 @@ from mtl.config.training import DEFAULT_MARGIN
 from mtl.results.content import Part, ResultFile, absent
 from mtl.results.groupings import Groupings
 from mtl.results.label_scores import LabelScores, Published
+from mtl.results.quick import QuickLook
 from mtl.results.statistics import Ends, Estimate, Interval, NewDataInterval, Summary
 from mtl.results.sweeps import Capacity, LabelFractions
 from mtl.results.verdict import Verdict
@@ -279,6 +280,8 @@ class Verdicts(ResultFile):
     """Method → `a|b`, two tasks → correlation of their data maps; of methods that record maps."""
     tuning: Tuning | None = Field(default=None, exclude_if=absent)
     """None where no arm was tuned."""
+    quick: QuickLook | None = Field(default=None, exclude_if=absent)
+    """None but in a quick look, whose results are no verdicts."""
     data: list[str] = Field(default_factory=list, exclude_if=_none_said)
     """Sentences on the data that a reader of the results should know."""
     advice: str

@@ -10,6 +10,7 @@ from mlflow.entities import Run
 
 from mtl.config.budgets import budgets, counted
 from mtl.paths import VERDICTS, project_folder
+from mtl.results.quick import QuickLook
 from mtl.results.sides import lost_sides, networks
 from mtl.results.study import Budgets
 from mtl.results.verdicts import Verdicts
@@ -25,6 +26,8 @@ from mtl.tracking.study_records import best_points, study_params, study_records,
 CONTENT = "mtl.content"
 FILES = "mtl.files"
 SUPERSEDED = "mtl.superseded"
+QUICK = "quick"
+"""Tag of the runs of a quick look."""
 PUBLISHER = "mtl.publisher"
 """Tag of a run that names who adds it and when that began (seconds since 1970)."""
 FOREIGN_SECONDS = 3600
@@ -161,8 +164,10 @@ def _parent(store: Store, job: Job) -> str:
         tags = {KEY: job.key, "stage": "pipeline" if job.study is None else "study", "execution": job.execution}
         tags |= {f"mtl.{part}": value for part, value in job.identity.items()}
         tags |= _noted(NOTE, _tuning(job)) if job.study is None else _noted(STUDY_NOTE, None)
+        tags |= _quick(job)
         what = f"{'+'.join(job.config.prepare.sources)}: {len(job.config.tasks)} tasks"
         name = what if job.execution == "workspace" else f"{job.execution} ({what})"
+        name = f"quick look: {name}" if job.config.evaluate.quick is not None else name
         if job.study is not None:
             name = f"study: {job.study}"
         store.start(f"{name} {job.key[:8]}", tags)
@@ -178,6 +183,12 @@ def _parent(store: Store, job: Job) -> str:
         store.log(parent, [], params)
         store.log_data(parent, list(job.data.values()))
     return parent
+
+
+def _quick(job: Job) -> dict[str, str]:
+    """Tag of every run of a quick look; none of others."""
+    look = QuickLook.of(job.config)
+    return {} if look is None else {QUICK: look.budget}
 
 
 def _tuning(job: Job) -> Budgets | None:
@@ -232,7 +243,7 @@ def _add(store: Store, record: Record, parent: str, job: Job) -> None:
     # A stage publishes what it computed, and a summary is computed by what publishes it.
     computed = job.contents is not None or record.tags["stage"] in ("summary", "trial")
     tags = record.tags | {CONTENT: record.content, "execution": "computed" if computed else "cached"}
-    tags[PUBLISHER] = f"{_myself(job)}:{int(time.time())}"
+    tags |= {PUBLISHER: f"{_myself(job)}:{int(time.time())}"} | _quick(job)
     run_id = store.start(record.title, tags, parent, record.started)
     store.log(run_id, record.points, record.params)
     store.log_data(run_id, [job.data[name] for name in record.sources if name in job.data])

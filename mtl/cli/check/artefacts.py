@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mtl.cli.preflight import DVC_FILE, TEMPLATE
+from mtl.cli.preflight import DVC_FILE, TEMPLATE, written_paths
 from mtl.config import PARAMS
 from mtl.config.yaml_file import read_yaml
 
@@ -31,7 +31,7 @@ def outputs(root: Path = Path()) -> dict[str, list[str]]:
     paths_of: dict[str, list[str]] = {}
     for name, stage in stages.items():
         if "foreach" not in stage:
-            paths_of[name] = _paths(stage)
+            paths_of[name] = written_paths(stage)
             continue
         over = TEMPLATE.fullmatch(str(stage["foreach"]))
         assert over is not None, f"{DVC_FILE}: the foreach of {name} is no ${{value}} of {PARAMS}"
@@ -39,14 +39,8 @@ def outputs(root: Path = Path()) -> dict[str, list[str]]:
         for part in over.group(1).split("."):
             members = members[part]
         for key in members:
-            paths_of[f"{name}@{key}"] = [path.replace("${key}", str(key)) for path in _paths(stage["do"])]
+            paths_of[f"{name}@{key}"] = [path.replace("${key}", str(key)) for path in written_paths(stage["do"])]
     return paths_of
-
-
-def _paths(stage: dict[str, Any]) -> list[str]:
-    """An entry is a path, or a path with settings of its own."""
-    entries = [entry for kind in ("outs", "metrics", "plots") for entry in stage.get(kind, [])]
-    return [path for entry in entries for path in ([entry] if isinstance(entry, str) else entry)]
 
 
 def files(paths: list[str], root: Path) -> list[str]:

@@ -91,7 +91,7 @@ def _settings(config: Config) -> str:
     content = config.model_dump(
         mode="json",
         by_alias=True,
-        exclude={"tracking": True, "tune": True, "base": {"jobs"}, "evaluate": {"trials", "shared_by"}},
+        exclude={"tracking": True, "tune": True, "base": {"jobs"}, "evaluate": {"trials", "shared_by", "quick"}},
     )
     return digest(content)
 
