@@ -55,7 +55,7 @@ NO_OUTPUT = {
     "mtl/project/pipeline.py:Upgrade.write": "dvc.yaml and code.json; tests/project compares them",
     "mtl/cli/params_file.py:write_params": "params.yaml, whose bytes tests/cli/test_params_file.py compares",
     "mtl/cli/repro.py:allow_without_git": "DVC's settings on this machine",
-    "mtl/cli/quick.py": "a workspace: links, settings of this machine, and params.yaml, which tests/cli/test_quick.py reads",
+    "mtl/cli/quick.py": "a workspace: links and settings; tests/cli/test_quick.py reads them",
     "mtl/cli/check/second_run.py": "a copy of the project that goes again",
 }
 """Code that writes files which are no output of a stage: folder, file or function, and why."""

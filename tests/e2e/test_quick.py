@@ -96,7 +96,7 @@ def test_both_know_what_is_up_to_date(looked: Looked) -> None:
 def test_ctrl_c_and_on(fresh: Project, tmp_path: Path) -> None:
     place = fresh.copy(tmp_path / "project")
     params = settings()
-    params["train"]["epochs"] = 2000  # of which 400 are trained; it is ended before
+    params["train"] |= {"epochs": 500, "stopping": {"patience": None}}  # of which 100 are trained; it is ended before
     params["tracking"]["enabled"] = False
     place.use(params)
     running = subprocess.Popen(
@@ -114,9 +114,9 @@ def test_ctrl_c_and_on(fresh: Project, tmp_path: Path) -> None:
     assert list(states.rglob("*.safetensors"))
     assert not (place.root / "outputs").exists() and not (place.root / "dvc.lock").exists()
     again = place.mtl("repro", "--quick", "baseline@ahead").well()
-    assert "stl / ahead / random / seed 0: done, 400 epochs" in again.out
+    assert "stl / ahead / random / seed 0: done, 100 epochs" in again.out
     timing = place.json(f"{QUICK}/timings/baseline/ahead/random/seed-0.json")
-    assert timing["epochs"] == 400
+    assert timing["epochs"] == 100
     assert not (place.root / "outputs").exists()
 
 

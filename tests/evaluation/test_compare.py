@@ -167,6 +167,16 @@ def test_what_a_seeds_runs_share_cancels() -> None:
     assert found.stl.high - found.stl.low > 0.3
 
 
+def test_a_quick_look_knows_nothing_and_advises_nothing() -> None:
+    """Neither its one seed nor seeds that the settings have would make a verdict of a part of the epochs."""
+    for seeds in (1, 5):
+        config = make_config(range(seeds), evaluate={"quick": {"seeds": 5, "epochs": 99}})
+        verdicts = compare(config, make_runs(config, planted(EFFECTS, 0.0001)))
+        assert {r.verdict.text for r in verdicts.rows} == {"not known: quick look"}
+        assert verdicts.quick is not None and (verdicts.quick.of_seeds, verdicts.quick.of_epochs) == (5, 99)
+        assert verdicts.advice.startswith("None on a quick look") and "Train" not in verdicts.advice
+
+
 @pytest.mark.parametrize("seeds", [1, 4])
 def test_too_few_seeds_leave_it_open_however_large_the_effect(seeds: int) -> None:
     config = make_config(range(seeds))

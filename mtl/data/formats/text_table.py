@@ -56,10 +56,12 @@ def raw_rows(file: TextFile, columns: list[str], most: int | None = None) -> pd.
     """The cells of some columns as they are written, without quotes; at most the first `most` rows."""
     plain, _ = _plain(file)
     options: dict[str, Any] = {"usecols": columns, "dtype": str, "keep_default_na": False, "nrows": most}
+    # Where all is text, no part of the file needs to know of another, and its other columns are held in parts alone.
+    options["low_memory"] = True
     try:
-        frame: pd.DataFrame = pd.read_csv(_at_body(plain), **_layout(plain, file.names), **options)
+        frame: pd.DataFrame = pd.read_csv(_at_body(plain), **_layout(plain, file.names) | options)
     except pd.errors.ParserError:  # Lines that end in a separator.
-        frame = pd.read_csv(_at_body(plain), **_layout(plain, [*file.names, EXTRA]), **options)
+        frame = pd.read_csv(_at_body(plain), **_layout(plain, [*file.names, EXTRA]) | options)
     blank = [row for row in file.blank if row < len(frame)]
     return frame.drop(index=blank).reset_index(drop=True) if blank else frame
 

@@ -146,9 +146,10 @@ def _weights(table: Table, columns: list[Column], config: TableSource) -> torch.
 
 def _matrix(columns: list[Column], count: int, dtype: type) -> np.ndarray:
     """Values of the columns side by side [S, columns]."""
-    if not columns:
-        return np.zeros((count, 0), dtype=dtype)
-    return np.stack([column.values for column in columns], axis=1).astype(dtype)
+    matrix = np.empty((count, len(columns)), dtype=dtype)
+    for place, column in enumerate(columns):
+        matrix[:, place] = column.values
+    return matrix
 
 
 def _units(table: Table, columns: list[Column], config: TableSource) -> dict[str, str]:
