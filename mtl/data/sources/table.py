@@ -146,7 +146,7 @@ def _weights(table: Table, columns: list[Column], config: TableSource) -> torch.
 
 def _matrix(columns: list[Column], count: int, dtype: type) -> np.ndarray:
     """Values of the columns side by side [S, columns]."""
-    matrix = np.empty((count, len(columns)), dtype=dtype)
+    matrix: np.ndarray = np.empty((count, len(columns)), dtype=dtype)
     for place, column in enumerate(columns):
         matrix[:, place] = column.values
     return matrix
