@@ -17,11 +17,9 @@ os.environ.update(
 os.environ.pop("MLFLOW_TRACKING_URI", None)
 os.environ.pop("MLFLOW_RUN_ID", None)
 
-import jaxtyping
+import tests.helpers.shapes
 
-import tests.helpers.shapes  # noqa: F401 (the hook looks it up by its name)
-
-jaxtyping.install_import_hook(["mtl"], "tests.helpers.shapes.checked")
+tests.helpers.shapes.install(["mtl"])
 
 import hypothesis
 import pytest

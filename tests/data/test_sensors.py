@@ -1,5 +1,7 @@
 """The embedded source: the optimum against brute force and Monte Carlo, the labels' definition, determinism."""
 
+import json
+from functools import cache
 from itertools import product
 from pathlib import Path
 
@@ -19,6 +21,17 @@ def config(**changes: object) -> SensorsSource:
 
 
 def prepare(**changes: object) -> Prepared:
+    """The plant of these settings, drawn once for all tests that ask for the same: they only read it."""
+    return _prepared(json.dumps(changes, sort_keys=True))
+
+
+@cache
+def _prepared(changes: str) -> Prepared:
+    return drawn_anew(**json.loads(changes))
+
+
+def drawn_anew(**changes: object) -> Prepared:
+    """The same, drawn for the caller alone."""
     return read(config(**changes), "hall", Path("."))
 
 
@@ -184,8 +197,7 @@ def test_a_longer_test_part_leaves_every_row_before_it_as_it_is(changes: dict[st
 
 def test_a_longer_test_part_goes_on_where_the_history_ends() -> None:
     """The best forecast of one row ahead errs across the seam as elsewhere, and the rows behind it are new."""
-    settings = config(test_rows=60_800)
-    prepared = read(settings, "hall", Path("."))
+    prepared = prepare(test_rows=60_800)
     assert prepared.oracle_forecast is not None
     values = prepared.values.numpy()
     error = values[3200:] - prepared.oracle_forecast[:-1, 0].numpy()
@@ -205,9 +217,14 @@ def test_a_test_part_shorter_than_what_is_left_of_the_rows_is_refused() -> None:
         config(test_rows=799)
 
 
-@pytest.mark.parametrize("relatedness", [0.0, 0.4, 1.0])
-def test_label_probabilities_are_calibrated_and_give_the_realised_accuracy(relatedness: float) -> None:
-    prepared = prepare(rows=60_000, relatedness=relatedness)
+LONG_PLANTS = [(1.0, 4), (0.4, 3), (0.0, 4)]
+"""Relatedness and regimes of the plants whose optima are held against what happens."""
+
+
+@pytest.mark.parametrize(("relatedness", "regimes"), LONG_PLANTS)
+def test_label_probabilities_are_calibrated_and_give_the_realised_accuracy(relatedness: float, regimes: int) -> None:
+    # Wear changes no label, the horizon no optimum of one: the same plant as that of the optimum of wear.
+    prepared = prepare(rows=60_000, relatedness=relatedness, regimes=regimes, wear=True, max_horizon=2)
     for label in ("load_state", "fault", "coin"):
         truth, probability = truth_and_optimum(prepared, label)
         hit = probability.argmax(axis=1) == truth
@@ -288,7 +305,7 @@ def test_relatedness_mixes_the_two_filters_and_leaves_the_channels_alone() -> No
 
 
 def test_same_seed_same_bytes_and_another_seed_another_series() -> None:
-    one, same, other = prepare(), prepare(), prepare(seed=12)
+    one, same, other = prepare(), drawn_anew(), prepare(seed=12)
     assert one.values.numpy().tobytes() == same.values.numpy().tobytes()
     assert one.oracle_forecast is not None
     assert same.oracle_forecast is not None
@@ -377,10 +394,9 @@ def test_planting_groups_leaves_the_rest_of_the_source_as_it_is() -> None:
     assert more.classes["group2_1"] == ["even regime", "odd regime"]
 
 
-@pytest.mark.parametrize(("relatedness", "regimes"), [(1.0, 4), (0.4, 3), (0.0, 4)])
+@pytest.mark.parametrize(("relatedness", "regimes"), LONG_PLANTS)
 def test_the_optimum_of_wear_is_the_mean_given_the_past(relatedness: float, regimes: int) -> None:
-    settings = config(rows=60_000, relatedness=relatedness, regimes=regimes, wear=True, max_horizon=2)
-    prepared = read(settings, "hall", Path("."))
+    prepared = prepare(rows=60_000, relatedness=relatedness, regimes=regimes, wear=True, max_horizon=2)
     best = prepared.oracle_numbers["wear"].numpy()
     error = prepared.numbers["wear"].numpy()[prepared.oracle_from :] - best
     chance = prepared.oracle_labels["load_state"].numpy()
@@ -403,7 +419,7 @@ def test_wear_is_drawn_by_itself_and_a_tenth_of_it_is_missing() -> None:
     for label in plain.labels:
         assert torch.equal(plain.labels[label], more.labels[label])
     wear = more.numbers["wear"]
-    assert torch.equal(wear.nan_to_num(), prepare(wear=True).numbers["wear"].nan_to_num())
+    assert torch.equal(wear.nan_to_num(), drawn_anew(wear=True).numbers["wear"].nan_to_num())
     assert torch.equal(
         prepare(wear=True, groups={"count": 2, "tasks": 1}).numbers["wear"].nan_to_num(), wear.nan_to_num()
     )
