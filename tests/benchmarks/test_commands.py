@@ -226,6 +226,7 @@ def test_tables(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert seconds.read_bytes() == before
 
 
+@pytest.mark.thorough
 def test_table_growth(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rows = run("table_growth", tmp_path, capsys, "--rows", "300", "--columns", "10", "--targets", "2")
     assert {name.removeprefix("300 rows, 10 columns, 2 targets: ") for name in rows} == {

@@ -1,49 +1,21 @@
 """Data maps and groups on the page: shown when they were asked for, with the hardest samples, and absent otherwise."""
 
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
 
-from mtl.config import Config, parse_config
+from mtl.config import Config
 from mtl.config.grouping import ClusterConfig
 from mtl.files import write_json
 from mtl.grouping.find import find_groups
-from mtl.grouping.maps import FILE, PoolArrays, write_maps
 from mtl.paths import GROUPS
 from mtl.report.page import write_report
 from mtl.report.plot_groups import group_tables, groups
 from mtl.report.words import Json
+from tests.helpers.group_results import WORST, with_maps, write_maps_and_groups
 from tests.helpers.records import epoch_json, history_json, run_json
-from tests.helpers.results import STL, write_results
+from tests.helpers.results import write_results
 from tests.helpers.verdicts import typed
-
-WORST = (17, 3)
-"""Samples of `fault` with the lowest confidence, which the page has to list first."""
-
-
-def with_maps(config: Config) -> Config:
-    raw: Any = config.model_dump(mode="json", by_alias=True)
-    raw["finetune"]["methods"]["joint"]["datamap"] = {"record": "training"}
-    raw["cluster"] = {"source": "joint", "clusters": 2, "algorithm": {"kind": "fuzzy"}}
-    return parse_config(raw)
-
-
-def write_files(root: Path, config: Config) -> None:
-    """Maps for every seed of `joint`, and the groups found by them: the coin is unlike the others."""
-    tasks = list(STL)
-    for seed in config.base.seeds:
-        dice = np.random.default_rng(seed)
-        values = dice.uniform(0.6, 0.9, (1, 3, len(tasks), 50)).astype(np.float32)
-        values[:, :, tasks.index("coin")] = 0.5
-        values[:, 1] /= 2
-        for place, sample in enumerate(WORST):
-            values[:, 0, tasks.index("fault"), sample] = 0.01 * place
-        values[:, :, tasks.index("fault"), 20:30] = np.nan
-        pool = PoolArrays("sensors/near", tasks, np.arange(50), np.full((1, 50), 8, np.int32), values)
-        write_maps(root / f"outputs/finetune/joint/seed-{seed}" / FILE, [pool], [8], "training")
-    find_groups(config.cluster, config.base.seeds, root).write(root / GROUPS)
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +23,7 @@ def grouped(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, Config
     root = tmp_path_factory.mktemp("grouped")
     config, verdicts = write_results(root, methods=("joint", "uncertainty"))
     config = with_maps(config)
-    write_files(root, config)
+    write_maps_and_groups(root, config)
     return root, write_report(config, typed(verdicts), root).read_text(encoding="utf-8"), config, verdicts
 
 
@@ -73,10 +45,9 @@ def test_the_same_results_give_the_same_bytes(grouped: tuple[Path, str, Config, 
     assert write_report(config, typed(verdicts), root).read_text(encoding="utf-8") == text
 
 
-def test_nothing_is_shown_that_was_not_asked_for(grouped: tuple[Path, str, Config, Json], tmp_path: Path) -> None:
-    config, verdicts = write_results(tmp_path, methods=("joint",))
-    write_files(tmp_path, with_maps(config))
-    text = write_report(config, typed(verdicts), tmp_path).read_text(encoding="utf-8")
+def test_nothing_is_shown_that_was_not_asked_for(plain: tuple[Path, str]) -> None:
+    root, text = plain
+    assert (root / GROUPS).is_file()
     assert "Data maps" not in text and "belong together" not in text
 
 

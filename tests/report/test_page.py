@@ -112,11 +112,9 @@ def test_simple_models_stand_beside_the_networks(page: Page, text: str) -> None:
     assert text.count('aria-label="Validation curves') == 1 and text.count(">simple model</text>") == 6
 
 
-def test_without_simple_models_the_page_does_not_speak_of_them(tmp_path: Path) -> None:
-    config, verdicts = write_results(tmp_path, methods=("joint",), seeds=2)
-    (tmp_path / "outputs/simple/near/seed-0").mkdir(parents=True)
-    (tmp_path / "outputs/simple/near/seed-0/run.json").write_text("left by other settings")
-    shown = write_report(config, typed(verdicts), tmp_path).read_text(encoding="utf-8")
+def test_without_simple_models_the_page_does_not_speak_of_them(plain: tuple[Path, str]) -> None:
+    root, shown = plain
+    assert (root / "outputs/simple/near/seed-0/run.json").is_file()
     assert "simple" not in shown.lower().replace("fill=", "") and "†" not in shown
 
 
@@ -132,17 +130,12 @@ def test_verdicts_come_first_and_every_one_is_there(page: Page, reported: tuple[
     assert "Where pretraining helps" in shown and "Forgetting" in shown
 
 
-def test_figures_are_also_files_and_old_ones_go(tmp_path: Path) -> None:
-    config, verdicts = write_results(tmp_path, methods=("joint",), seeds=2)
-    stale = tmp_path / "report" / "figures" / "forecast_removed.png"
-    stale.parent.mkdir(parents=True)
-    stale.write_bytes(b"old")
-    path = write_report(config, typed(verdicts), tmp_path)
-    files = {file.name for file in stale.parent.iterdir()}
+def test_figures_are_also_files_and_old_ones_go(plain: tuple[Path, str]) -> None:
+    root, shown = plain
+    files = {file.name for file in (root / "report/figures").iterdir()}
     assert {"change.png", "learning_curves.png", "forecast_near.png", "confusion_fault.png"} <= files
-    assert stale.name not in files
-    assert all(file.read_bytes().startswith(b"\x89PNG") for file in stale.parent.iterdir())
-    shown = path.read_text(encoding="utf-8")
+    assert "forecast_removed.png" not in files
+    assert all(file.read_bytes().startswith(b"\x89PNG") for file in (root / "report/figures").iterdir())
     assert 'not known</span> <small class="below">too few seeds</small>' in shown and "a verdict needs 5" in shown
     assert "Where pretraining helps" not in shown and "Forgetting" not in shown
 

@@ -261,6 +261,7 @@ def test_an_address_that_mlflow_cannot_use_is_named(tmp_path: Path, uri: str) ->
 
 
 @pytest.mark.processes
+@pytest.mark.thorough
 def test_processes_that_meet_on_a_fresh_database_do_not_break_it(tmp_path: Path) -> None:
     """Two processes that both create a SQLite store break it for good, unless the lock holds.
 

@@ -47,10 +47,20 @@ def test_a_server_that_refuses(remote: Config, results: Path, proxy: Proxy, warn
         assert f"MLflow at {proxy.uri} cannot be reached: " in failed.problem and str(status) in failed.problem
         assert failed.problem.endswith("Results are safe; `mtl sync` publishes them later.")
         assert len(failed.problem) < 500
+    proxy.well()
+    assert_repaired(remote, results)
+    assert warnings_of == [], "who asks by `sync` is answered"
+
+
+@pytest.mark.thorough
+def test_a_server_that_refuses_the_publisher(
+    remote: Config, results: Path, proxy: Proxy, warnings_of: list[str]
+) -> None:
+    proxy.status = 403
     for seed in SEEDS:
         publish_stage("finetune", [RunPath("finetune", "joint", None, seed).folder], results)
     done = publish(remote, results, patience=LONG)
-    assert len(warnings_of) == 1 and [done.problem] == warnings_of == [failed.problem]
+    assert len(warnings_of) == 1 and warnings_of == [done.problem] == [sync(remote, results).problem]
     proxy.well()
     assert_repaired(remote, results)
     assert len(warnings_of) == 1
@@ -81,6 +91,7 @@ def test_a_server_that_never_answers(tmp_path: Path, warnings_of: list[str]) -> 
     assert len(warnings_of) == 1 and "mtl sync" in warnings_of[0]
 
 
+@pytest.mark.thorough
 def test_a_slow_server_is_given_up_between_calls(
     remote: Config, results: Path, proxy: Proxy, warnings_of: list[str]
 ) -> None:

@@ -74,6 +74,7 @@ def test_models_and_groupings_stand_below_the_parent_by_name(config: Config, tmp
     assert (again.new, again.present) == (0, 17)
 
 
+@pytest.mark.thorough
 def test_the_stage_publishes_its_models_and_the_rest_follows(config: Config, tmp_path: Path) -> None:
     folders = write_grouped(tmp_path, config)
     publish_stage("specialise", folders, tmp_path)

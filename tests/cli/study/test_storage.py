@@ -112,7 +112,8 @@ def test_a_file_that_was_cut_off_or_overwritten_tells_what_to_do(tmp_path: Path)
 
 
 @pytest.mark.processes
-@pytest.mark.parametrize("kind", ["sqlite", pytest.param("postgresql", marks=pytest.mark.thorough)])
+@pytest.mark.thorough
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
 def test_kills_and_an_interrupt_lose_and_repeat_no_trial(root: Path, kind: str, request: pytest.FixtureRequest) -> None:
     url = request.getfixturevalue("postgres").url if kind == "postgresql" else None
     config = config_of(train=QUICK | {"epochs": 40})  # long enough to be interrupted in the middle of the study
