@@ -58,6 +58,7 @@ def pages(browser: Browser, computed: Project, tmp_path_factory: pytest.TempPath
     }
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("width", "height"), [DESKTOP, PHONE], ids=["desktop", "phone"])
 @pytest.mark.parametrize("name", ["report", "study", "arms"])
 def test_every_figure_is_drawn_with_the_network_off(

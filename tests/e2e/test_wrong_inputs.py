@@ -151,11 +151,16 @@ def test_a_raw_file_that_was_changed_in_place_is_not_taken_for_computed(own: Pro
     assert "verdicts of the last evaluation" in done.out and "Advice" not in done.out
 
 
-def test_a_stage_before_what_it_needs(place: Project) -> None:
-    done = place.run(sys.executable, "-m", "mtl.stages.finetune", "joint")
-    assert done.code == 2
-    refused(done.err, "data/prepared/sensors")
-    assert "dvc repro prepare@sensors" in done.err
+def test_a_stage_before_what_it_needs(
+    place: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(place.root)
+    with pytest.raises(SystemExit) as ended:
+        finetune.main("joint")
+    assert ended.value.code == 2
+    err = capsys.readouterr().err
+    refused(err, "data/prepared/sensors")
+    assert "dvc repro prepare@sensors" in err
     assert not (place.root / "outputs").exists()
 
 

@@ -138,8 +138,12 @@ def test_a_pass_without_a_sample_of_some_task_notes_the_others(root: Path) -> No
 
 
 @pytest.mark.parametrize(
-    ("record", "stop"), [("training", 2), ("training", 12), ("training", 18), ("evaluation", 1), ("evaluation", 3)]
-)
+    ("record", "stop"),
+    [
+        ("training", 2), ("training", 18), ("evaluation", 3),
+        *(pytest.param(*case, marks=pytest.mark.thorough) for case in (("training", 12), ("evaluation", 1))),
+    ],
+)  # fmt: skip
 def test_a_stopped_run_ends_with_the_same_map(root: Path, record: str, stop: int) -> None:
     """With a state after every step, a stop before any pass is noted loses that step alone."""
     settings = config(record, (1, 2), state_seconds=0)

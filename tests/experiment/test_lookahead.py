@@ -142,7 +142,7 @@ def test_a_task_without_a_sample_in_a_step_is_not_looked_at() -> None:
     assert set(record.affinity["next"]) == {"next", "phase", "up"} and record.affinity["late"] == {}
 
 
-@pytest.mark.parametrize("stop", [1, 4, 9, 14])
+@pytest.mark.parametrize("stop", [1, 9, *(pytest.param(stop, marks=pytest.mark.thorough) for stop in (4, 14))])
 def test_a_stopped_run_ends_with_the_same_affinities(root: Path, stop: int) -> None:
     """With a state after every step, a stop at any probe loses that step alone."""
     settings = config(state_seconds=0, every=1)

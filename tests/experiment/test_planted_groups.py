@@ -74,6 +74,7 @@ def test_the_planted_groups_are_found_on_every_plant(plants: list[Path], relatio
     assert [found(root, relation, algorithm) for root in plants] == [1.0] * len(plants)
 
 
+@pytest.mark.thorough
 def test_where_nothing_is_shared_nothing_is_found(tmp_path: Path) -> None:
     """Coins: `within` is 0, and the channels as they were."""
     train(tmp_path, 0, within=0.0)

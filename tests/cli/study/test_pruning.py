@@ -44,7 +44,7 @@ def test_trials_worse_than_most_are_pruned_and_count(root: Path) -> None:
     assert {t.params["train.lr"] for t in best_first(plan, "joint", trials)[:1]} <= {1e-2, 3e-3, 1e-3}
 
 
-@pytest.mark.parametrize(("arm", "parts"), [(STL, 3), ("handed", 2)])
+@pytest.mark.parametrize(("arm", "parts"), [pytest.param(STL, 3, marks=pytest.mark.thorough), ("handed", 2)])
 def test_trials_of_several_runs_or_phases_are_pruned_by_the_same_rule(root: Path, arm: str, parts: int) -> None:
     config = config_of({"space": RATES} | PRUNED, train=QUICK | {"epochs": 2}, finetune=HANDED)
     plan, store = tuned(root, config, arm, 6)
