@@ -6,8 +6,9 @@ import sys
 import unicodedata
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
-OptionValue = str | int | bool | list[str]
+OptionValue = str | int | float | bool | list[Any] | dict[str, Any] | None
 """Value of an option by which a table is read."""
 
 
@@ -55,6 +56,30 @@ class LayoutError(DataError):
         """Options that the message names, with their values."""
         named: dict[str, OptionValue] = self.args[1]
         return named
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+class CopyError(DataError):
+    """An input from which a target can be read off.
+
+    Args:
+        message: of the error.
+        column: the input.
+        relation: the way in which it is the target under another name, in words.
+    """
+
+    def __init__(self, message: str, column: str, relation: str) -> None:
+        super().__init__(message, column, relation)
+
+    @property
+    def column(self) -> str:
+        return str(self.args[1])
+
+    @property
+    def relation(self) -> str:
+        return str(self.args[2])
 
     def __str__(self) -> str:
         return str(self.args[0])

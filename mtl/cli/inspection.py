@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -48,8 +49,12 @@ def inspect(target: str, separator: str | None, given: list[str], plain_json: bo
         _source(target, plain_json, root)
 
 
-def parse_options(given: list[str]) -> dict[str, OptionValue]:
-    """Options of the reader from `name=value`.
+def parse_options(given: Sequence[str], known: Sequence[str] = OPTIONS) -> dict[str, OptionValue]:
+    """Options from `name=value`.
+
+    Args:
+        given: each an option.
+        known: names of the options that there are; those of the reader if none are given.
 
     Raises:
         ConfigError: no name, one that there is not, or a value that is no YAML.
@@ -59,8 +64,8 @@ def parse_options(given: list[str]) -> dict[str, OptionValue]:
     options: dict[str, OptionValue] = {}
     for text in given:
         name, sign, value = text.partition("=")
-        if not sign or name not in OPTIONS:
-            raise ConfigError(f"--option should be NAME=VALUE, NAME one of {', '.join(OPTIONS)}; found {shown(text)}.")
+        if not sign or name not in known:
+            raise ConfigError(f"--option should be NAME=VALUE, NAME one of {', '.join(known)}; found {shown(text)}.")
         if name in TEXTS:
             options[name] = ESCAPES.get(value, value)
             continue

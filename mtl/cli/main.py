@@ -57,6 +57,39 @@ def before_each() -> None:
 
 
 @app.command()
+def init(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of the project; made if it is missing.")],
+    data: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Your own table, copied in; else the data of the preset.")
+    ] = None,
+    targets: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LIST",
+            help="What is predicted, by commas: COLUMN, COLUMN:KIND, NAME=COLUMN>=NUMBER (also <=, >, <), "
+            "NAME=COLUMN==VALUE (or VALUE|VALUE). Names with commas, colons or signs in them stand in quotes.",
+        ),
+    ] = None,
+    group: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="Rows of one person, place or machine stay together.")
+    ] = None,
+    preset: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Settings of a preset; with --data those of training.")
+    ] = None,
+    option: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--option", metavar="NAME=VALUE", help="A setting of the source, such as decimal=, or ignore=[a]."
+        ),
+    ] = None,
+) -> None:
+    """Make a project of your own, from a table or from a preset."""
+    from mtl.cli.init.init import init as make
+
+    make(folder, data, targets, group, preset, option or [])
+
+
+@app.command()
 def validate() -> None:
     """Check params.yaml; exit code 2 and one message when a value cannot be used."""
     from mtl.cli.estimate.estimate import estimate

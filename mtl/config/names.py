@@ -106,14 +106,14 @@ def _by_border(name: str, rule: LabelRule, border: tuple[Border, float], held: H
         if rule.of in held.classes:
             message = f"should hold numbers for {border[0]}, {asked}, which has the classes "
             raise SettingError(
-                f"{where}.column", f"{message}{_some(held.classes[rule.of])}: use one_vs_rest or any_of."
+                f"{where}.column", f"{message}{some_names(held.classes[rule.of])}: use one_vs_rest or any_of."
             )
         if rule.of in held.columns:
             message = f"is an input of {held.source}, from which the label could be read off; {asked}: name it among "
             raise SettingError(f"{where}.column", f"{message}`targets` of the source, so that it is none.")
         if not held.numbers:
             raise SettingError(f"{where}.column", f"should hold numbers: {held.source} has none to predict; {asked}.")
-        raise SettingError(f"{where}.column", f"should be one of {_some(held.numbers)}; {asked}.")
+        raise SettingError(f"{where}.column", f"should be one of {some_names(held.numbers)}; {asked}.")
     kind, number = border
     told = f"{number:.15g}"
     below, over = ("below", "at least") if kind in ("at_least", "below") else ("at most", "above")
@@ -123,7 +123,7 @@ def _by_border(name: str, rule: LabelRule, border: tuple[Border, float], held: H
     return Derived(f"{kind}({told}) of {rule.of}", classes, rule.of, border=border)
 
 
-def _some(names: Sequence[str]) -> str:
+def some_names(names: Sequence[str]) -> str:
     """Names in words, the first of many."""
     return ", ".join(names[:MOST_NAMES]) + (f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else "")
 

@@ -1,11 +1,12 @@
 """The questions that the section of every task answers before any data is read."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Annotated, ClassVar, Literal, get_args
 
 from pydantic import Field
 
+from mtl.config.cells import Cells
 from mtl.config.common import DropRate, Name, PositiveFloat, PositiveFraction, PositiveInt, Section, tag
 from mtl.config.inputs import Held, InputKind, SourceBase
 from mtl.config.metrics import METRICS, Family, summed
@@ -21,6 +22,8 @@ class TaskBase(Section, ABC):
     """Names of all metrics of the kind that a task may be judged by; the first unless the section says another."""
     looks_ahead: ClassVar[bool] = False
     """The target is what follows a sample."""
+    predicts: ClassVar[str]
+    """Words for what is predicted of a column, with the field `distinct`: its different values."""
 
     source: Name
     input_len: PositiveInt | None = None
@@ -36,6 +39,26 @@ class TaskBase(Section, ABC):
     """Learning rate of this task's head; null takes `train.head_lr`."""
     weight: Annotated[float, Field(gt=0, strict=True)] = 1.0
     """Relative weight among the tasks of its family."""
+
+    @classmethod
+    @abstractmethod
+    def refuses(cls, cells: Cells) -> str | None:
+        """A clause on why a task of the kind cannot learn a column of such cells; None where it can."""
+
+    @classmethod
+    @abstractmethod
+    def means(cls, cells: Cells) -> bool:
+        """True where a user who names such a column as a target, and no kind, may mean this one."""
+
+    @classmethod
+    @abstractmethod
+    def learning(cls, column: str, rule: Mapping[str, object]) -> dict[str, object]:
+        """Settings of a task of the kind that learns a column.
+
+        Args:
+            column: its name.
+            rule: name of the rule that makes a label of the column → its value; empty where the column is learnt.
+        """
 
     @property
     def primary_metric(self) -> str:

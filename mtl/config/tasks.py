@@ -3,11 +3,12 @@
 A class answers what is asked of its kind before any data is read: its family, its metrics, what it names.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Annotated, ClassVar, Literal, get_args
 
 from pydantic import Field, model_validator
 
+from mtl.config.cells import MOST_CLASSES, Cells
 from mtl.config.common import PositiveInt
 from mtl.config.inputs import Held, InputKind
 from mtl.config.judging import judged_by, score_problem
@@ -28,6 +29,7 @@ class ForecastTask(TaskBase):
     family: ClassVar[Family] = "regression"
     metrics: ClassVar[tuple[str, ...]] = get_args(ForecastMetric)
     looks_ahead: ClassVar[bool] = True
+    predicts: ClassVar[str] = "the numbers that follow, from those before"
 
     kind: Literal["forecast"]
     horizon: PositiveInt
@@ -44,6 +46,20 @@ class ForecastTask(TaskBase):
     linear: LinearStart | None = Field(default=None, exclude_if=lambda linear: linear is None)
     """Linear map of the raw window that the network starts from; null: the network starts as its encoder and head do.
     Left out where it is null, as `loss` is."""
+
+    @classmethod
+    def refuses(cls, cells: Cells) -> str | None:
+        if not cells.in_time:
+            return "it needs rows that are steps of time, one after the other, with their dates in the first column"
+        return None if cells.type == "number" else f"it needs numbers, and the cells are taken for {cells.type}"
+
+    @classmethod
+    def means(cls, cells: Cells) -> bool:
+        return cells.in_time and cells.type == "number"
+
+    @classmethod
+    def learning(cls, column: str, rule: Mapping[str, object]) -> dict[str, object]:
+        return {"targets": [column]}
 
     def followed(self, columns: Sequence[str]) -> list[str]:
         return self.targets or list(columns)
@@ -83,6 +99,7 @@ class RegressionTask(TaskBase):
 
     family: ClassVar[Family] = "regression"
     metrics: ClassVar[tuple[str, ...]] = get_args(RegressionMetric)
+    predicts: ClassVar[str] = "the number"
 
     kind: Literal["regression"]
     target: str = "target"
@@ -106,6 +123,18 @@ class RegressionTask(TaskBase):
     @property
     def primary_metric(self) -> str:
         return self.metric or ("crps" if isinstance(self.loss, QuantileLoss) else "mse")
+
+    @classmethod
+    def refuses(cls, cells: Cells) -> str | None:
+        return None if cells.type == "number" else f"it needs numbers, and the cells are taken for {cells.type}"
+
+    @classmethod
+    def means(cls, cells: Cells) -> bool:
+        return cells.type == "number" and not (cells.whole and cells.distinct == 2)
+
+    @classmethod
+    def learning(cls, column: str, rule: Mapping[str, object]) -> dict[str, object]:
+        return {"target": column}
 
     @property
     def named(self) -> list[str]:
@@ -174,6 +203,19 @@ class LabelBase(TaskBase):
 
     two_classes: ClassVar[bool] = False
 
+    @classmethod
+    def refuses(cls, cells: Cells) -> str | None:
+        if cells.distinct < 2:
+            return "it needs two classes at least, and all cells that are not empty hold the same"
+        if cells.sorted_out:
+            return None
+        needs = f"it needs names, or at most {MOST_CLASSES} different whole numbers"
+        return f"{needs}, and the cells are taken for {cells.type}" if cells.type != "number" else needs
+
+    @classmethod
+    def learning(cls, column: str, rule: Mapping[str, object]) -> dict[str, object]:
+        return {"label": {"column": column, **rule} if rule else column}
+
     @model_validator(mode="after")
     def _gamma_is_of_the_focal_loss(self) -> "LabelBase":
         if self.loss != "focal" and self.gamma != FOCAL_GAMMA:
@@ -238,6 +280,7 @@ class ClassificationTask(LabelBase):
     """One of two or more classes; cross-entropy."""
 
     metrics: ClassVar[tuple[str, ...]] = get_args(ClassMetric)
+    predicts: ClassVar[str] = "one of {distinct} classes"
 
     kind: Literal["classification"]
     metric: Annotated[ClassMetric | None, judged_by(get_args(ClassMetric), "a classification")] = None
@@ -245,6 +288,10 @@ class ClassificationTask(LabelBase):
     linear: KernelStart | None = Field(default=None, exclude_if=lambda linear: linear is None)
     """Ridge regression on random kernels of the window that the network starts from, or logistic regression of a row of
     a table; null: none."""
+
+    @classmethod
+    def means(cls, cells: Cells) -> bool:
+        return cells.sorted_out and 2 < cells.distinct <= MOST_CLASSES
 
     def starts(self, kind: InputKind | None, kernels: int) -> dict[str, str]:
         if self.linear is not None or kind is None:
@@ -269,12 +316,24 @@ class BinaryTask(LabelBase):
 
     metrics: ClassVar[tuple[str, ...]] = get_args(BinaryMetric)
     two_classes: ClassVar[bool] = True
+    predicts: ClassVar[str] = "one of two classes"
 
     kind: Literal["binary"]
     metric: Annotated[BinaryMetric | None, judged_by(get_args(BinaryMetric), "a binary task")] = None
     """Metric as for every label; `f1` is that of the positive class, `ece` the expected calibration error."""
     linear: RowStart | None = Field(default=None, exclude_if=lambda linear: linear is None)
     """Logistic regression of the row that the network starts from, of rows of a table alone; null: none."""
+
+    @classmethod
+    def refuses(cls, cells: Cells) -> str | None:
+        problem = super().refuses(cells)
+        if problem is not None or cells.distinct == 2:
+            return problem
+        return f"it needs two classes, and there are {cells.distinct}"
+
+    @classmethod
+    def means(cls, cells: Cells) -> bool:
+        return cells.sorted_out and cells.distinct == 2
 
     def starts(self, kind: InputKind | None, kernels: int) -> dict[str, str]:
         return {"logistic": "{}"} if self.linear is None and kind is not None and kind.tabular else {}

@@ -79,7 +79,7 @@ def inspect_file(path: Path, given: Mapping[str, OptionValue]) -> Inspection:
     return Inspection(table, facts, options, [*notes, *table.notes], frozenset(given))
 
 
-def described(path: Path, options: Mapping[str, OptionValue]) -> TableSource:
+def described(path: Path, options: Mapping[str, object]) -> TableSource:
     """The section of a file of these options.
 
     Raises:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mtl.data.inputs.label_hints import label_hints
-from mtl.errors import DataError
+from mtl.errors import CopyError
 from mtl.types import NO_LABEL
 
 ALIKE = 0.999
@@ -45,7 +45,7 @@ def check_copies(
         named: columns whose numbers are names, so that their order and size mean nothing.
 
     Raises:
-        DataError: a column that `allow` does not name equals a target, or has a value of its own for each value of it.
+        CopyError: a column that `allow` does not name equals a target, or has a value of its own for each value of it.
     """
     asked = [target for name, of_row in targets.items() if (target := _Target.of(name, of_row)) is not None]
     if not asked:
@@ -63,9 +63,11 @@ def check_copies(
                     relation = _relation(x, target)
                     if relation is not None and column not in allow:
                         what = "label" if target.classes else "target"
-                        raise DataError(
+                        raise CopyError(
                             f"{where}, column `{column}`: is {relation} of {target.words}, which could be read off it: "
-                            f"{remedy.format(column=column, what=what)}."
+                            f"{remedy.format(column=column, what=what)}.",
+                            column,
+                            f"{relation} of {target.words}",
                         )
                     told = _remark(column, x, target, float(alike[number]), relation, column in named)
                     if told:

@@ -10,14 +10,13 @@ import torch
 from jaxtyping import Bool, Float64, Int
 from torch import Tensor
 
+from mtl.config.cells import MOST_CLASSES
 from mtl.data.inputs.base import PARTS
 from mtl.errors import DataError
 from mtl.types import NO_CATEGORY, NO_LABEL, RowSet, Split
 
 MOST_NAMES = 4
 MOST_COLUMNS = 4
-MOST_CLASSES = 100
-"""Different whole numbers of a column up to which they may be classes."""
 
 
 def without_targets(data: RowSet, named: Collection[str], sorts: Collection[str] = ()) -> RowSet:

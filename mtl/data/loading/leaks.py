@@ -37,7 +37,7 @@ def leaks(
         .999.
 
     Raises:
-        DataError: an input that its source does not allow is a copy of a target, or names its values otherwise.
+        CopyError: an input that its source does not allow is a copy of a target, or names its values otherwise.
         SettingError: a task names what its source does not hold.
     """
     asked = {name: data for name, data in sources.items() if sections[name].allowed is not None}

@@ -1,0 +1,219 @@
+"""`mtl init`: a project of one's own, all of it or nothing."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mtl.cli import presets
+from mtl.cli.init import place, question
+from mtl.cli.init.budget import budget
+from mtl.cli.init.check import tried
+from mtl.cli.init.params import fill_budget, fill_tasks, put, rendered, template
+from mtl.cli.init.source import INDENT, check_group, fill_table
+from mtl.cli.init.spelling import parse_targets, quoted
+from mtl.cli.init.table import Own, read_own
+from mtl.cli.init.targets import Ask, Target, choose
+from mtl.cli.inspection import parse_options
+from mtl.config import parse_config
+from mtl.config.names import some_names
+from mtl.config.table_source import TableSource
+from mtl.config.yaml_file import parse_yaml
+from mtl.data.columns.section import is_input, source_name
+from mtl.data.files.manifest import RAW, shipped_manifest
+from mtl.data.files.register import add
+from mtl.errors import CopyError, UserError
+from mtl.project.places import TEMPLATE
+
+SETTINGS = tuple(name for name in TableSource.model_fields if name not in ("kind", "path", "also", "file_column"))
+"""Settings of the source that `--option` may name."""
+
+
+@dataclass(frozen=True)
+class New:
+    """A project that is made.
+
+    Args:
+        folder: where.
+        what: what it is about, a sentence.
+        said: sentences on what was found out and chosen.
+        commands: the three that come next, each with a word on it.
+        bring_data: puts raw data and manifests into the folder, and returns the text of params.yaml.
+    """
+
+    folder: Path
+    what: str
+    said: list[str]
+    commands: list[tuple[str, str]]
+    bring_data: Callable[[], str]
+
+
+def init(
+    folder: Path,
+    data: Path | None = None,
+    targets: str | None = None,
+    group: str | None = None,
+    preset: str | None = None,
+    given: Sequence[str] = (),
+) -> None:
+    """Makes a project and says what comes next.
+
+    Args:
+        folder: of the project; made if it is missing.
+        data: the user's table; None: the data of the preset.
+        targets: as `--targets` spells them; None: they are asked for.
+        group: column whose rows stay together.
+        preset: whose settings are taken; None: those for the number of rows, or without data the default preset.
+        given: settings of the source, each `name=value` with a value as params.yaml has it.
+
+    Raises:
+        UserError: something is missing, is wrong or is in the way; nothing was written.
+    """
+    place.check_folder(folder)
+    if data is None:
+        for option, value in (("--targets", targets), ("--group", group), ("--option", given or None)):
+            if value is not None:
+                raise UserError(f"{option} is for a table of your own: name it by --data FILE, or leave {option} out.")
+        new = _of_preset(folder, preset or presets.DEFAULT)
+    else:
+        new = _of_table(folder, data, targets, group, preset, given)
+    commands = [f"{command:<14}# {word}" for command, word in new.commands]
+    readme = (TEMPLATE / "own/README.md").read_text(encoding="utf-8").format(
+        name=folder.resolve().name, what=new.what, first=commands[0], second=commands[1], third=commands[2]
+    )  # fmt: skip
+    kept = place.write_project(folder, readme, new.bring_data)
+    print(f"{folder}: {new.what}")
+    for sentence in [*new.said, place.begin_git(folder)]:
+        print(f"  {sentence}")
+    if kept:
+        print(f"  Files that were there stay as they are: {', '.join(kept)}.{_gitignore_note(kept)}")
+    where = [] if folder.resolve() == Path().resolve() else [f"cd {folder}"]
+    print("Next:")
+    for line in [*where, *commands]:
+        print(f"  {line}")
+
+
+def _of_preset(folder: Path, preset: str) -> New:
+    """A project with the data and the settings of a preset."""
+    text = presets.render(preset, folder)
+    sources = parse_config(parse_yaml(text, preset)).prepare.sources
+    fetched = [name for name in sources if (manifest := shipped_manifest(name)) is not None and manifest.known]
+    what = f"the preset {preset}. {presets.describe(preset, folder)}"
+
+    def bring() -> str:
+        presets.bring_manifests(text, folder)
+        return text
+
+    first = (f"mtl data get {' '.join(fetched)}", "fetches the raw data") if fetched else ("mtl validate", VALIDATE)
+    last = ("mtl ui", "every run, in MLflow") if not fetched else ("mtl show", "prints the verdicts again")
+    return New(folder, what, [], [first, ("mtl repro", REPRO), last], bring)
+
+
+VALIDATE = "checks params.yaml and the data; says how many runs there will be and about how long they take"
+REPRO = "trains, compares, and writes report/report.html"
+
+
+def _of_table(
+    folder: Path, data: Path, targets: str | None, group: str | None, preset: str | None, given: Sequence[str]
+) -> New:
+    """A project with the user's table."""
+    if preset is not None:
+        presets.text_of(preset, folder)
+    place.check_copy(data, folder) if data.exists() else None
+    own = read_own(data, parse_options(list(given), SETTINGS))
+    ask: Ask | None = question.ask if question.at_terminal() else None
+    chosen = choose(parse_targets(targets if targets is not None else _asked(own, ask), own.columns), own, ask)
+    if group is not None:
+        check_group(group, own, chosen)
+        if "split" in own.options:
+            raise UserError("--group should be left out beside --option split=…, which says how rows are dealt.")
+    source = source_name(data.name.split(".")[0])
+    tasks = ", ".join(f"{target.name} ({target.kind})" for target in chosen)
+    title = f"{tasks} from {data.name}, {own.rows:,} rows."
+    told: dict[str, str] = {}
+
+    def text_with(path: str) -> str:
+        return _params(title, source, path, own, chosen, group, preset, told)
+
+    while True:
+        try:
+            notes = tried(text_with(str(RAW / data.name)), data, preset)
+            break
+        except CopyError as error:
+            told[error.column] = f"{error.relation}; to let it in, name it in `inputs` and in `allow`"
+
+    def bring() -> str:
+        manifest = add(source, [data], folder)
+        names = [name for name in manifest.files if Path(name).name == data.name]
+        return text_with((RAW / names[-1]).as_posix())
+
+    said = [*own.notes, *_chosen(chosen), *(f"{column} is no input: {why}." for column, why in told.items())]
+    said += [*_groups(own, chosen, group), *(f"{note}." for note in notes), *_alone(chosen)]
+    commands = [("mtl validate", VALIDATE), ("mtl repro", REPRO), ("mtl ui", "every run, in MLflow")]
+    return New(folder, title, said, commands, bring)
+
+
+def _params(
+    title: str,
+    source: str,
+    path: str,
+    own: Own,
+    targets: Sequence[Target],
+    group: str | None,
+    preset: str | None,
+    told: dict[str, str],
+) -> str:
+    """Text of the params.yaml of a table."""
+    sections = template("table")
+    section = sections["prepare"]["sources"].pop("SOURCE")
+    sections["prepare"]["sources"][source] = section
+    put(section, "path", path, INDENT)
+    fill_table(section, own, targets, group, told)
+    fill_tasks(sections, source, targets)
+    fill_budget(sections, budget(own.rows), own.rows)
+    return rendered(title, sections, preset)
+
+
+def _asked(own: Own, ask: Ask | None) -> str:
+    """The targets that the user names at a terminal.
+
+    Raises:
+        UserError: there is no terminal; the message lists the columns.
+    """
+    columns = some_names([quoted(column) for column in own.candidates])
+    if ask is None:
+        raise UserError(
+            f"--targets is missing: which columns of {own.file} should be predicted? It has {columns}; name them by "
+            "commas, as in --targets 'COLUMN,NAME=COLUMN>=NUMBER'."
+        )
+    print(f"{own.file} has {own.rows:,} rows and the columns {columns}.")
+    return question.answered("Which should be predicted? Names, parted by commas: ")
+
+
+def _chosen(targets: Sequence[Target]) -> list[str]:
+    return [f"{target.name}: {target.kind} of {target.column} ({target.why})." for target in targets]
+
+
+def _groups(own: Own, targets: Sequence[Target], group: str | None) -> list[str]:
+    """A sentence on each column that seems to name whom rows belong to, where none of them keeps rows together."""
+    if group is not None or "split" in own.options:
+        return []
+    learnt = {target.column for target in targets}
+    named = [fact.name for fact in own.facts if fact.group and is_input(fact) and fact.name not in learnt]
+    return [
+        f"{name} seems to name what rows belong to: with --group {quoted(name)} the rows of each stay in one part, and "
+        "results hold for new ones."
+        for name in named
+    ]
+
+
+def _alone(targets: Sequence[Target]) -> list[str]:
+    if len(targets) > 1:
+        return []
+    return ["There is one task, so nothing is trained together with it: a second target makes a comparison."]
+
+
+def _gitignore_note(kept: Sequence[str]) -> str:
+    if ".gitignore" not in kept:
+        return ""
+    lines = [line for line in (TEMPLATE / "gitignore").read_text(encoding="utf-8").splitlines() if line[0] != "#"]
+    return f" Lines that .gitignore should have: {' '.join(lines)}"

@@ -1,0 +1,151 @@
+"""params.yaml of a new project: the commented file of the package with the user's columns and tasks laid over it."""
+
+from collections.abc import Mapping, Sequence
+from textwrap import wrap
+from typing import Any
+
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
+
+from mtl.cli import presets
+from mtl.cli.init.budget import Budget
+from mtl.cli.init.targets import Target
+from mtl.cli.overlay import dump_text, load_text, overlaid, sections_of
+from mtl.project.places import TEMPLATE
+
+HEAD = """\
+# {title}
+#
+# Every knob of the pipeline, written by `mtl init`. `mtl validate` checks this file, `mtl repro` runs it, and
+# `dvc exp run -S train.lr=3e-4` tries a value without editing it.
+
+"""
+WIDEST = 119
+"""Columns of a line, where a comment is cut so that it keeps to them."""
+SHORTEST = 20
+"""Letters of a comment that stay in any case."""
+BESIDE = 32
+"""Column at which comments of the template begin."""
+COMMENTS = 44
+"""Column at which comments beside the user's columns begin, where names are short enough."""
+OWN = ("prepare", "tasks")
+"""Sections that describe data and not how networks learn from them."""
+
+
+def template(name: str) -> CommentedMap:
+    """Sections of a kind of source, with a commented example of each kind of task."""
+    return load_text((TEMPLATE / "own" / f"{name}.yaml").read_text(encoding="utf-8"), name)
+
+
+def rendered(title: str, sections: CommentedMap, preset: str | None) -> str:
+    """The whole text.
+
+    Args:
+        title: first line of the file.
+        sections: that differ from the defaults.
+        preset: whose training settings are taken; None: those of the sections.
+    """
+    text = overlaid(presets.text_of(presets.DEFAULT), dump_text(sections), "the new params.yaml")
+    if preset is not None:
+        body = sections_of(presets.text_of(preset))
+        settings = "".join(lines for name, (_, lines) in body.items() if name not in OWN)
+        text = overlaid(text, settings, f"preset {preset}") if settings else text
+    return HEAD.format(title=title) + text[text.index("# What every training stage uses.") :]
+
+
+def fill_tasks(sections: CommentedMap, source: str, targets: Sequence[Target]) -> None:
+    """Puts the tasks in the place of the examples: the first of a kind with all its settings, others with theirs."""
+    examples, tasks = sections["tasks"], CommentedMap()
+    for target in targets:
+        example = examples[target.kind]
+        full = example["source"] != source
+        task = example if full else CommentedMap()
+        if not full:
+            task["kind"] = target.kind
+            task.fa.set_flow_style()
+        task["source"] = source
+        for key, value in target.settings.items():
+            if full:
+                put(task, key, value, 4)
+            else:
+                task[key] = flow(value)
+        if not full:
+            for key in ("input_len", "horizon", "metric", "linear"):
+                if example.get(key) is not None:
+                    task[key] = flow(example[key])
+        tasks[target.name] = task
+        tasks.yaml_set_comment_before_after_key(target.name, printable(f"{target.column}: {target.why}", 4), indent=2)
+    sections["tasks"] = tasks
+
+
+def fill_budget(sections: CommentedMap, budget: Budget, rows: int) -> None:
+    """Puts in how long and in which batches networks learn."""
+    train, encoder = sections["train"], sections["encoder"]
+    train["epochs"], train["batch_size"] = budget.epochs, budget.batch_size
+    train.yaml_add_eol_comment(f"about a thousand steps on {rows:,} rows, as the presets of tables", "epochs")
+    encoder["dropout"] = budget.dropout
+
+
+def listed(columns: Mapping[str, str]) -> CommentedSeq:
+    """A list of columns, a line each, with a comment beside each."""
+    names = CommentedSeq(list(columns))
+    for place, (column, comment) in enumerate(columns.items()):
+        _beside(names, place, comment, len(column) + 12)
+    return names
+
+
+def commented(values: Mapping[str, str], comments: Mapping[str, str]) -> CommentedMap:
+    """A map of columns, a line each, with a comment beside each that has one."""
+    made = CommentedMap(values)
+    for key, value in values.items():
+        if comments.get(key):
+            _beside(made, key, comments[key], len(key) + len(value) + 12)
+    return made
+
+
+def _beside(values: CommentedMap | CommentedSeq, place: str | int, comment: str, width: int) -> None:
+    """Puts a comment beside a value, at the usual column where the line before it, `width` columns, leaves that."""
+    start = COMMENTS if width < COMMENTS else 0
+    values.yaml_add_eol_comment(printable(comment, max(width, COMMENTS) + 2), place, column=start)
+
+
+def put(section: CommentedMap, key: str, value: Any, indent: int) -> None:
+    """Puts a value in the place of another one; the comment beside it moves above where the line would be too long.
+
+    Args:
+        section: with the key.
+        key: of the value.
+        value: the new one.
+        indent: columns before the key.
+    """
+    section[key] = flow(value)
+    written = dump_text(CommentedMap({key: section[key]})).rstrip("\n")
+    beside = section.ca.items.get(key, [None, None, None])[2]
+    if beside is None or "\n" in written:
+        return
+    lines = [line.strip().removeprefix("#").strip() for line in beside.value.strip().splitlines()]
+    width = indent + len(written)
+    if width < BESIDE or (len(lines) == 1 and width + len(lines[0]) + 3 <= WIDEST):
+        return
+    section.ca.items.pop(key)
+    above = "\n".join(wrap(" ".join(lines), WIDEST - indent - 2, break_on_hyphens=False))
+    section.yaml_set_comment_before_after_key(key, above, indent=indent)
+
+
+def flow(value: Any) -> Any:
+    """A value in one line, as in {column: quality, at_least: 7}."""
+    if isinstance(value, dict):
+        made = CommentedMap({key: flow(inner) for key, inner in value.items()})
+        made.fa.set_flow_style()
+        return made
+    if isinstance(value, list):
+        names = CommentedSeq([flow(inner) for inner in value])
+        names.fa.set_flow_style()
+        return names
+    return value
+
+
+def printable(text: str, start: int) -> str:
+    """The text as a comment may hold it that begins at a column: in one line, cut where it is long."""
+    room = max(WIDEST - start, SHORTEST)
+    plain = "".join(letter if letter.isprintable() else " " for letter in text)
+    return plain if len(plain) <= room else f"{plain[: room - 1]}…"

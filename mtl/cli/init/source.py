@@ -1,0 +1,113 @@
+"""The source of a new project: the user's table with the type of each column and why, and how its rows are dealt."""
+
+from collections.abc import Collection, Mapping, Sequence
+
+from ruamel.yaml.comments import CommentedMap
+
+from mtl.cli.init.near import near
+from mtl.cli.init.params import commented, flow, listed, put
+from mtl.cli.init.table import Own
+from mtl.cli.init.targets import Target
+from mtl.config.table_source import LATER, TimeSplit
+from mtl.data.columns.facts import ColumnFacts
+from mtl.data.columns.inspection import described
+from mtl.data.columns.section import is_input
+from mtl.errors import UserError
+
+INDENT = 6
+"""Columns before a setting of a source."""
+TEST = 0.2
+WRITTEN = ("inputs", "types", "ignore", "split")
+"""Settings that are written out whether or not they are given."""
+
+
+def fill_table(
+    section: CommentedMap, own: Own, targets: Sequence[Target], group: str | None, told: Mapping[str, str]
+) -> None:
+    """Puts a table into its section: options, types of its columns, and parts.
+
+    Args:
+        section: of the source, as the template has it.
+        own: the table.
+        targets: the tasks of the project.
+        group: column whose rows stay together; None: every row stands for itself.
+        told: columns that give a target away → how, so that they are no inputs.
+
+    Raises:
+        UserError: no input is left.
+    """
+    split = own.options.get("split") or _split(own, targets, group)
+    if "split" in own.options:
+        put(section, "folds", None, INDENT)
+    source = described(own.file, {**own.options, "split": split})
+    for name, value in own.options.items():
+        if name not in WRITTEN:
+            put(section, name, value, INDENT)
+    learnt = {target.column for target in targets}
+    apart = {*learnt, *told, *source.kept_apart, *([source.weight] if source.weight is not None else [])}
+    asked = own.columns if source.inputs is None else list(source.inputs)
+    if isinstance(source.split, TimeSplit) and source.inputs is None and source.split.column is not None:
+        apart.add(source.split.column)
+    inputs = [fact for fact in own.facts if is_input(fact) and fact.name in asked and fact.name not in apart]
+    if not inputs:
+        raise UserError(f"--targets should leave columns of {own.file} to predict from, found none that can be read.")
+    comments = {fact.name: about(fact) for fact in own.facts}
+    section["inputs"] = commented({fact.name: fact.kind for fact in inputs}, comments)
+    put(section, "types", {fact.name: fact.kind for fact in own.facts if fact.name in learnt}, INDENT)
+    section["ignore"] = listed(_left_out(own, apart - set(told), told)) or flow([])
+    put(section, "split", split, INDENT)
+
+
+def about(fact: ColumnFacts) -> str:
+    """A clause on a column: its range, how many values differ and are missing, why it has its type, what is odd."""
+    parts = []
+    if fact.low is not None and fact.high is not None:
+        low, high = (f"{end:.6g}" if isinstance(end, float) else end for end in (fact.low, fact.high))
+        parts.append(f"{low} to {high}")
+    elif fact.kind == "category":
+        parts.append(f"{fact.distinct:,} names")
+    if fact.missing:
+        parts.append(f"{fact.missing:,} missing")
+    if fact.why not in ("numbers", "texts that repeat", "texts"):
+        parts.append(fact.why)
+    return "; ".join([*parts, *fact.warnings])
+
+
+def check_group(group: str, own: Own, targets: Sequence[Target]) -> None:
+    """Checks that a column can tell which rows belong together.
+
+    Raises:
+        UserError: there is none, a task learns it, or it has one value, or one of its own in every row.
+    """
+    if group not in own.columns:
+        raise UserError(f"--group should be a column of {own.file}, {near(group, own.columns)}")
+    if any(target.column == group for target in targets):
+        raise UserError(f"--group should be a column that no task learns, found {group!r}, which is a target.")
+    distinct = own.fact(group).distinct
+    if distinct < 2 or distinct == own.rows:
+        what = "holds the same in every row" if distinct < 2 else "holds another value in every row"
+        raise UserError(f"--group should be a column whose values repeat, found {group!r}, which {what}.")
+
+
+def _split(own: Own, targets: Sequence[Target], group: str | None) -> dict[str, object]:
+    """How rows are dealt: whole groups; the latest last where rows are steps of time; else at random, copies of a row
+    together, and stratified by the one column that classes are made from."""
+    if group is not None:
+        return {"kind": "group", "column": group, "test": TEST}
+    if own.dates is not None:
+        return {"kind": "time", "column": own.dates, "test": TEST}
+    labels = {target.column for target in targets if "label" in target.settings}
+    strata = {"stratify": next(iter(labels))} if len(labels) == 1 else {}
+    return {"kind": "random", "test": TEST, **strata, "duplicates": "together"}
+
+
+def _left_out(own: Own, elsewhere: Collection[str], told: Mapping[str, str]) -> dict[str, str]:
+    """Column that is neither input nor target → why."""
+    left = {}
+    for fact in own.facts:
+        if fact.name in told:
+            left[fact.name] = told[fact.name]
+        elif not is_input(fact) and fact.name not in elsewhere:
+            later = f"{fact.kind}, which no network reads yet ({fact.why})" if fact.kind in LATER else fact.why
+            left[fact.name] = fact.problem or later
+    return left
