@@ -29,7 +29,7 @@ class ForecastTask(TaskBase):
     family: ClassVar[Family] = "regression"
     metrics: ClassVar[tuple[str, ...]] = get_args(ForecastMetric)
     looks_ahead: ClassVar[bool] = True
-    predicts: ClassVar[str] = "the numbers that follow, from those before"
+    predicts: ClassVar[str] = "the numbers that follow"
 
     kind: Literal["forecast"]
     horizon: PositiveInt
@@ -99,7 +99,7 @@ class RegressionTask(TaskBase):
 
     family: ClassVar[Family] = "regression"
     metrics: ClassVar[tuple[str, ...]] = get_args(RegressionMetric)
-    predicts: ClassVar[str] = "the number"
+    predicts: ClassVar[str] = "the number itself"
 
     kind: Literal["regression"]
     target: str = "target"

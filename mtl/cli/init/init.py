@@ -9,13 +9,14 @@ from mtl.cli.init import place, question
 from mtl.cli.init.budget import budget
 from mtl.cli.init.check import tried
 from mtl.cli.init.params import fill_budget, fill_tasks, put, rendered, template
-from mtl.cli.init.source import INDENT, check_group, fill_table
+from mtl.cli.init.source import INDENT, check_group, fill_series, fill_table, lengths
 from mtl.cli.init.spelling import parse_targets, quoted
 from mtl.cli.init.table import Own, read_own
-from mtl.cli.init.targets import Ask, Target, choose
+from mtl.cli.init.targets import KINDS, Ask, Target, choose
 from mtl.cli.inspection import parse_options
 from mtl.config import parse_config
 from mtl.config.names import some_names
+from mtl.config.sources import SeriesSource
 from mtl.config.table_source import TableSource
 from mtl.config.yaml_file import parse_yaml
 from mtl.data.columns.section import is_input, source_name
@@ -24,7 +25,11 @@ from mtl.data.files.register import add
 from mtl.errors import CopyError, UserError
 from mtl.project.places import TEMPLATE
 
-SETTINGS = tuple(name for name in TableSource.model_fields if name not in ("kind", "path", "also", "file_column"))
+SETTINGS = tuple(
+    name
+    for name in {**TableSource.model_fields, **SeriesSource.model_fields}
+    if name not in ("kind", "path", "also", "file_column")
+)
 """Settings of the source that `--option` may name."""
 
 
@@ -76,7 +81,8 @@ def init(
         new = _of_preset(folder, preset or presets.DEFAULT)
     else:
         new = _of_table(folder, data, targets, group, preset, given)
-    commands = [f"{command:<14}# {word}" for command, word in new.commands]
+    width = max(len(command) for command, _ in new.commands) + 2
+    commands = [f"{command:<{width}}# {word}" for command, word in new.commands]
     readme = (TEMPLATE / "own/README.md").read_text(encoding="utf-8").format(
         name=folder.resolve().name, what=new.what, first=commands[0], second=commands[1], third=commands[2]
     )  # fmt: skip
@@ -126,6 +132,8 @@ def _of_table(
         check_group(group, own, chosen)
         if "split" in own.options:
             raise UserError("--group should be left out beside --option split=…, which says how rows are dealt.")
+        if any(KINDS[target.kind].looks_ahead for target in chosen):
+            raise UserError("--group is for rows that are samples of their own: leave it out of a forecast's series.")
     source = source_name(data.name.split(".")[0])
     tasks = ", ".join(f"{target.name} ({target.kind})" for target in chosen)
     title = f"{tasks} from {data.name}, {own.rows:,} rows."
@@ -139,7 +147,9 @@ def _of_table(
             notes = tried(text_with(str(RAW / data.name)), data, preset)
             break
         except CopyError as error:
-            told[error.column] = f"{error.relation}; to let it in, name it in `inputs` and in `allow`"
+            if error.column in told:
+                raise
+            told[error.column] = f"{error.relation}; to let it in, name it among the inputs and in `allow`"
 
     def bring() -> str:
         manifest = add(source, [data], folder)
@@ -162,13 +172,17 @@ def _params(
     preset: str | None,
     told: dict[str, str],
 ) -> str:
-    """Text of the params.yaml of a table."""
-    sections = template("table")
+    """Text of the params.yaml of a table, or of a series where a task looks ahead in it."""
+    series = any(KINDS[target.kind].looks_ahead for target in targets)
+    sections = template("series" if series else "table")
     section = sections["prepare"]["sources"].pop("SOURCE")
     sections["prepare"]["sources"][source] = section
     put(section, "path", path, INDENT)
-    fill_table(section, own, targets, group, told)
-    fill_tasks(sections, source, targets)
+    tasks = fill_tasks(sections, source, targets, lengths(own))
+    if series:
+        fill_series(section, own, tasks, told)
+    else:
+        fill_table(section, own, targets, group, told)
     fill_budget(sections, budget(own.rows), own.rows)
     return rendered(title, sections, preset)
 

@@ -8,8 +8,9 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
 from mtl.cli import presets
 from mtl.cli.init.budget import Budget
-from mtl.cli.init.targets import Target
+from mtl.cli.init.targets import KINDS, Target
 from mtl.cli.overlay import dump_text, load_text, overlaid, sections_of
+from mtl.config.task_base import TaskBase
 from mtl.project.places import TEMPLATE
 
 HEAD = """\
@@ -52,8 +53,23 @@ def rendered(title: str, sections: CommentedMap, preset: str | None) -> str:
     return HEAD.format(title=title) + text[text.index("# What every training stage uses.") :]
 
 
-def fill_tasks(sections: CommentedMap, source: str, targets: Sequence[Target]) -> None:
-    """Puts the tasks in the place of the examples: the first of a kind with all its settings, others with theirs."""
+def fill_tasks(
+    sections: CommentedMap, source: str, targets: Sequence[Target], lengths: Mapping[str, int]
+) -> list[TaskBase]:
+    """Puts the tasks in the place of the examples: the first of a kind with all its settings, others with theirs.
+
+    Args:
+        sections: of the template.
+        source: of the tasks.
+        targets: that become tasks.
+        lengths: numbers of rows of a window that examples have, and their values.
+
+    Returns:
+        The tasks.
+    """
+    for example in sections["tasks"].values():
+        for key in lengths.keys() & example.keys():
+            example[key] = lengths[key]
     examples, tasks = sections["tasks"], CommentedMap()
     for target in targets:
         example = examples[target.kind]
@@ -75,13 +91,16 @@ def fill_tasks(sections: CommentedMap, source: str, targets: Sequence[Target]) -
         tasks[target.name] = task
         tasks.yaml_set_comment_before_after_key(target.name, printable(f"{target.column}: {target.why}", 4), indent=2)
     sections["tasks"] = tasks
+    return [KINDS[target.kind].model_validate(tasks[target.name]) for target in targets]
 
 
 def fill_budget(sections: CommentedMap, budget: Budget, rows: int) -> None:
     """Puts in how long and in which batches networks learn."""
     train, encoder = sections["train"], sections["encoder"]
     train["epochs"], train["batch_size"] = budget.epochs, budget.batch_size
-    train.yaml_add_eol_comment(f"about a thousand steps on {rows:,} rows, as the presets of tables", "epochs")
+    train.yaml_add_eol_comment(
+        f"of about {budget.steps:,} steps each on {rows:,} rows; more where validation still falls at the end", "epochs"
+    )
     encoder["dropout"] = budget.dropout
 
 

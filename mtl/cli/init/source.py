@@ -9,6 +9,7 @@ from mtl.cli.init.params import commented, flow, listed, put
 from mtl.cli.init.table import Own
 from mtl.cli.init.targets import Target
 from mtl.config.table_source import LATER, TimeSplit
+from mtl.config.task_base import TaskBase
 from mtl.data.columns.facts import ColumnFacts
 from mtl.data.columns.inspection import described
 from mtl.data.columns.section import is_input
@@ -17,6 +18,9 @@ from mtl.errors import UserError
 INDENT = 6
 """Columns before a setting of a source."""
 TEST = 0.2
+DAYS_OF_WEEK = 7
+SHORT = 100
+"""Share of the rows, as a divisor, that is forecast at most: a part of a tenth then holds windows."""
 WRITTEN = ("inputs", "types", "ignore", "split")
 """Settings that are written out whether or not they are given."""
 
@@ -56,6 +60,34 @@ def fill_table(
     put(section, "types", {fact.name: fact.kind for fact in own.facts if fact.name in learnt}, INDENT)
     section["ignore"] = listed(_left_out(own, apart - set(told), told)) or flow([])
     put(section, "split", split, INDENT)
+
+
+def fill_series(section: CommentedMap, own: Own, tasks: Sequence[TaskBase], told: Collection[str]) -> None:
+    """Puts a series into its section: options, its time stamps, and what its columns are.
+
+    Args:
+        section: of the source, as the template has it.
+        own: the table, whose rows are steps of time.
+        tasks: of the project.
+        told: columns that give a target away, so that they are no values.
+    """
+    labels = list(dict.fromkeys(name for task in tasks for name in task.sorts))
+    targets = list(dict.fromkeys(name for task in tasks for name in task.named if name not in labels))
+    held = [fact for fact in own.facts if fact.kind in ("number", "boolean") and isinstance(fact.low, float)]
+    comments = {fact.name: about(fact) for fact in held if fact.name not in (*labels, *targets, *told)}
+    settings = {"date": own.dates, "labels": labels, "targets": targets, **own.options}
+    for name, value in settings.items():
+        put(section, name, value, INDENT)
+    if "values" not in own.options:
+        section["values"] = listed(comments)
+
+
+def lengths(own: Own) -> dict[str, int]:
+    """Rows that networks see and predict of a series: a day that follows four where rows are hours or less, a week
+    where they are days, else four rows; less of a short series."""
+    ahead = 24 if own.step < 1 else 7 if own.step < DAYS_OF_WEEK else 4
+    ahead = max(1, min(ahead, own.rows // SHORT))
+    return {"input_len": 4 * ahead, "horizon": ahead}
 
 
 def about(fact: ColumnFacts) -> str:

@@ -19,6 +19,8 @@ from mtl.errors import DataError, OptionValue
 
 LEAST_STEPS = 20
 """Rows from which on their dates may tell that they are steps of time."""
+DAY = 86_400e6
+"""Microseconds."""
 EVEN = 0.5
 """Share of the steps that are equally long, from which on rows are steps of time."""
 
@@ -34,6 +36,7 @@ class Own:
         options: settings of its source that differ from the defaults: given, or needed to read it.
         notes: what was set, and why; and what the reader did.
         dates: column with the time of each row, where the rows are steps of time; None: they are not.
+        step: days from one to the next.
     """
 
     file: Path
@@ -42,6 +45,7 @@ class Own:
     options: dict[str, OptionValue]
     notes: list[str]
     dates: str | None
+    step: float
 
     @property
     def rows(self) -> int:
@@ -78,25 +82,27 @@ def read_own(file: Path, given: Mapping[str, OptionValue]) -> Own:
         ConfigError: an option that there is not, or a value that it cannot have.
         DataError: the file cannot be read.
     """
-    seen = inspect_file(file, given)
+    of_tables = {name: value for name, value in given.items() if name in TableSource.model_fields}
+    seen = inspect_file(file, of_tables)
     source = described(file, seen.options)
     facts = seen.facts
     if source.declared:
         facts = column_facts(seen.table, source.declared, source.date_format, source.exact_labels)
-    return Own(file, seen.table, facts, seen.options, seen.notes, _dates(seen.table, facts, source))
+    dates, step = _dates(seen.table, facts, source)
+    return Own(file, seen.table, facts, {**given, **seen.options}, seen.notes, dates, step)
 
 
-def _dates(table: Table, facts: list[ColumnFacts], source: TableSource) -> str | None:
-    """The first column, where it holds dates that rise from row to row in steps of which most are equally long."""
+def _dates(table: Table, facts: list[ColumnFacts], source: TableSource) -> tuple[str | None, float]:
+    """The first column, where it holds dates that rise from row to row in steps of which most are equally long, and
+    the days that these take."""
     first = facts[0]
     if first.kind != "date" or first.problem is not None or first.missing or first.distinct < LEAST_STEPS:
-        return None
+        return None, 0.0
     try:
         when = date_times(table, first.name, source.date_format.get(first.name), [])
     except DataError:
-        return None
-    steps = np.diff(when).astype(np.int64)
-    if (steps <= 0).any():
-        return None
-    most = np.unique(steps, return_counts=True)[1].max()
-    return first.name if most >= EVEN * len(steps) else None
+        return None, 0.0
+    steps, counts = np.unique(np.diff(when).astype(np.int64), return_counts=True)
+    if steps[0] <= 0 or counts.max() < EVEN * counts.sum():
+        return None, 0.0
+    return first.name, float(steps[counts.argmax()]) / DAY

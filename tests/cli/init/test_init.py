@@ -144,7 +144,7 @@ def test_kinds_of_targets(here: Path, targets: str, kinds: dict[str, str]) -> No
     ("arguments", "told"),
     [
         ({"targets": None}, "--targets is missing: which columns of own.csv should be predicted? It has a, width (cm)"),
-        ({"targets": "grade"}, "may mean the number or one of 5 classes: write grade:regression or grade:classific"),
+        ({"targets": "grade"}, "may mean the number itself or one of 5 classes: write grade:regression or grade:c"),
         ({"targets": "q=grade"}, "write q=grade:regression or q=grade:classification"),
         ({"targets": "Grade"}, "found 'Grade'; did you mean 'grade'?"),
         ({"targets": "pice:regression"}, "(in 'pice:regression'), found 'pice'; did you mean 'price'?"),
