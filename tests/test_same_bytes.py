@@ -51,6 +51,7 @@ NO_OUTPUT = {
     "mtl/cli/study/cluster_task.py:_run": "a pipe from a worker's process, no file",
     "mtl/cli/dvc_files.py": "dvc.lock as DVC writes it; tests/cli/test_dvc_files.py compares its bytes",
     "mtl/cli/new_project.py:lay_out": "the files of a new project, which its user edits",
+    "mtl/cli/init/place.py:write_project": "the files of a new project, which its user edits",
     "mtl/cli/presets.py:bring_manifests": "manifests as the package holds them",
     "mtl/project/pipeline.py:Upgrade.write": "dvc.yaml and code.json; tests/project compares them",
     "mtl/cli/params_file.py:write_params": "params.yaml, whose bytes tests/cli/test_params_file.py compares",

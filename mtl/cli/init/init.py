@@ -178,7 +178,7 @@ def _params(
     section = sections["prepare"]["sources"].pop("SOURCE")
     sections["prepare"]["sources"][source] = section
     put(section, "path", path, INDENT)
-    tasks = fill_tasks(sections, source, targets, lengths(own))
+    tasks = fill_tasks(sections, source, targets, lengths(own) if series else {})
     if series:
         fill_series(section, own, tasks, told)
     else:

@@ -62,7 +62,7 @@ def fill_tasks(
         sections: of the template.
         source: of the tasks.
         targets: that become tasks.
-        lengths: numbers of rows of a window that examples have, and their values.
+        lengths: of windows in rows, setting → its value; empty for a table.
 
     Returns:
         The tasks.
@@ -72,22 +72,16 @@ def fill_tasks(
             example[key] = lengths[key]
     examples, tasks = sections["tasks"], CommentedMap()
     for target in targets:
-        example = examples[target.kind]
-        full = example["source"] != source
-        task = example if full else CommentedMap()
-        if not full:
-            task["kind"] = target.kind
-            task.fa.set_flow_style()
+        example = examples.get(target.kind)
+        full = example is not None and example["source"] != source
+        task = example if full else CommentedMap(kind=target.kind)
         task["source"] = source
         for key, value in target.settings.items():
-            if full:
-                put(task, key, value, 4)
-            else:
-                task[key] = flow(value)
+            put(task, key, value, 4)
         if not full:
-            for key in ("input_len", "horizon", "metric", "linear"):
-                if example.get(key) is not None:
-                    task[key] = flow(example[key])
+            own = {key: length for key, length in lengths.items() if key in KINDS[target.kind].model_fields}
+            usual = {key: example[key] for key in ("metric", "linear") if example is not None and key in example}
+            task = flow({**task, **own, **{key: value for key, value in usual.items() if value is not None}})
         tasks[target.name] = task
         tasks.yaml_set_comment_before_after_key(target.name, printable(f"{target.column}: {target.why}", 4), indent=2)
     sections["tasks"] = tasks
