@@ -6,10 +6,12 @@ tests cost. `install` puts `checked` in its place, which reports the same mistak
 shapes, beartype within one of jaxtyping's contexts on those with shapes.
 """
 
+import contextlib
 import dataclasses
 import inspect
 from collections.abc import Callable, Sequence
 from functools import wraps
+from types import SimpleNamespace
 from typing import Any, get_args, get_type_hints
 
 import jaxtyping
@@ -53,11 +55,13 @@ def _in_context(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _resolved(function: Callable[..., Any]) -> dict[str, Any]:
-    """Annotations without text; those that name something which is not known here (yet) are left out."""
-    try:
-        return get_type_hints(function, include_extras=True)
-    except NameError:
-        return {name: hint for name, hint in function.__annotations__.items() if not isinstance(hint, str)}
+    """Annotations without text; those that name something which type checkers alone import are left out."""
+    known = {}
+    for name, hint in function.__annotations__.items():
+        alone = SimpleNamespace(__annotations__={name: hint})
+        with contextlib.suppress(NameError):
+            known |= get_type_hints(alone, function.__globals__, include_extras=True)
+    return known
 
 
 def _shapes(hint: Any) -> list[str]:
