@@ -157,7 +157,11 @@ def _of_table(
         return text_with((RAW / names[-1]).as_posix())
 
     said = [*own.notes, *_chosen(chosen), *(f"{column} is no input: {why}." for column, why in told.items())]
-    said += [*_groups(own, chosen, group), *(f"{note}." for note in notes), *_alone(chosen)]
+    said += [
+        *_groups(own, chosen, group),
+        *(f"{note}." if note[-1].isalnum() else note for note in notes),
+        *_alone(chosen),
+    ]
     commands = [("mtl validate", VALIDATE), ("mtl repro", REPRO), ("mtl ui", "every run, in MLflow")]
     return New(folder, title, said, commands, bring)
 
