@@ -44,6 +44,7 @@ NO_OUTPUT = {
     "mtl/report/timings.py": "measured times",
     "mtl/report/study_page.py": "of a study and no stage's; tests/report/test_study_page.py compares its bytes",
     "mtl/serving/folder.py": "a deployment and no stage's output; tests/serving/test_deploy.py compares its bytes",
+    "mtl/serving/output.py": "predictions of new data, no stage's; tests/serving/test_predict.py reads them",
     "mtl/tracking": "the mirror in MLflow",
     "mtl/training/checkpoint.py": "states of runs that have not ended",
     "mtl/training/team.py:Team.load": "a state that process 0 has sent, in a temporary folder",

@@ -152,6 +152,7 @@ def advise(
 
 
 app.command()(model_commands.deploy)
+app.command()(model_commands.predict)
 
 
 @app.command()

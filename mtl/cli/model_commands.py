@@ -1,7 +1,7 @@
 """Commands on finished models; each imports its own modules, so that `mtl --help` is there at once."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -29,5 +29,55 @@ def deploy(
     if seeds not in words and not seeds.isdecimal():
         raise UserError(f"--seeds should be best, ensemble or a seed, found {seeds!r}.")
     asked = words[seeds] if seeds in words else int(seeds)
-    wanted = None if tasks is None else [task.strip() for task in tasks.split(",") if task.strip()]
-    run(Wish(method, asked, wanted, name), ROOT)
+    run(Wish(method, asked, None if tasks is None else _names(tasks), name), ROOT)
+
+
+def predict(
+    data: Annotated[Path, typer.Argument(metavar="DATA", help="A table, the rows up to now of a series, or an .npz.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="File of predictions, .parquet or .csv.")],
+    model: Annotated[
+        Path | None, typer.Option(help="Folder of a deployed model or of a run; else the only one below models/.")
+    ] = None,
+    tasks: Annotated[str | None, typer.Option(metavar="TASK,…", help="Which are predicted; else all.")] = None,
+    source: Annotated[str | None, typer.Option(help="Which source the data are like, where there are several.")] = None,
+    keep: Annotated[str | None, typer.Option(metavar="COLUMN,…", help="Columns of a table that are repeated.")] = None,
+    options: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Option of the reader, as in params.yaml.")
+    ] = None,
+    array: Annotated[str | None, typer.Option(help="Name of the array of an .npz; else `x`, or the only one.")] = None,
+    threads: Annotated[int, typer.Option(min=1, help="1 gives the figures of the evaluation to the last digit.")] = 1,
+) -> None:
+    """Predict new data: rows of a table, what follows a series, or windows and images in an .npz."""
+    from mtl.cli.predict import predict as run
+    from mtl.serving.predict import Request
+
+    wanted = None if tasks is None else _names(tasks)
+    run(
+        Request(data, out, wanted, source, tuple(_names(keep or "")), _changes(options or []), array),
+        model,
+        threads,
+        ROOT,
+    )
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _changes(options: list[str]) -> dict[str, Any]:
+    """Options of the reader, each written as KEY=VALUE with a value of YAML."""
+    import yaml
+
+    from mtl.errors import UserError
+
+    changes = {}
+    for option in options:
+        name, mark, value = option.partition("=")
+        if not mark:
+            raise UserError(f"--set should be KEY=VALUE, as in separator=';', found {option!r}.")
+        try:
+            # One character is a mark, not a piece of YAML, in which many of them mean something.
+            changes[name.strip()] = value if len(value) == 1 and not value.isdigit() else yaml.safe_load(value)
+        except yaml.YAMLError:
+            changes[name.strip()] = value
+    return changes

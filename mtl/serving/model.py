@@ -16,7 +16,6 @@ from mtl.data.inputs.base import Layout
 from mtl.data.inputs.every import fitted, given
 from mtl.errors import UserError, shown
 from mtl.models.saved import Network, load
-from mtl.results.model import ModelInput
 from mtl.tasks.answers import Answer
 from mtl.tasks.base import TaskSpec
 from mtl.training.measure import CHUNK, outputs
@@ -109,9 +108,9 @@ class LoadedModel(Model):
     def members_of(self, task: str) -> "list[LoadedModel]":
         return [self]
 
-    def input_of(self, task: str) -> ModelInput:
-        """Samples of a task as they were when the network was trained."""
-        return self.network.saved.sources[self.network.specs[task].source]
+    def layout_of(self, task: str) -> Layout:
+        """Description of the samples of a task, with what was fitted to the training samples."""
+        return self._layout(self.network.specs[task])
 
     def outputs(
         self, samples: object, tasks: Sequence[str] | None = None, batch_size: int = CHUNK

@@ -13,8 +13,8 @@ import torch
 
 import mtl
 from mtl.cli.deploy.deploy import Wish, deploy
+from mtl.cli.deploy.members import recipe_of
 from mtl.errors import UserError
-from mtl.experiment.mixture import recipe_of
 from mtl.experiment.objects import load_tasks
 from mtl.experiment.predicted import predicted
 from mtl.paths import RunPath

@@ -11,13 +11,13 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from mtl.cli.deploy.members import Measured, Shares, measure, members
 from mtl.cli.deploy.origins import origins
 from mtl.cli.repro import allow_without_git, run_dvc
 from mtl.config import PARAMS, Config, load_config
 from mtl.config.metrics import METRICS
 from mtl.errors import UserError
 from mtl.evaluation.choose import Choice, choose
-from mtl.experiment.mixture import Measured, Shares, measure, members
 from mtl.experiment.objects import load_tasks
 from mtl.paths import VERDICTS, RunPath
 from mtl.results.deployment import Beside, Deployment, Member, Seeds, Served

@@ -1,5 +1,6 @@
 """A table from a Parquet file: columns, and the index that pandas wrote beside them."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -44,6 +45,29 @@ def read_parquet(path: Path, config: TableFile, notes: list[str]) -> pd.DataFram
     except (pa.ArrowException, ValueError, OSError, KeyError, TypeError, NotImplementedError, MemoryError) as error:
         raise DataError(f"{config.path} is not a Parquet file that can be read: {error}") from None
     return with_names(with_index(frame, config, notes), config, notes)
+
+
+def parquet_pieces(path: Path, config: TableFile, notes: list[str], rows: int) -> Iterator[pd.DataFrame]:
+    """The rows of a Parquet file as `read_parquet` reads them, at most so many at a time, of any number.
+
+    Raises:
+        DataError: as `read_parquet`.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    check_plain(path, config.path, most=1 << 50)
+    _check_magic(path, config.path)
+    try:
+        with pq.ParquetFile(path) as file:
+            for batch in file.iter_batches(batch_size=rows):
+                if batch.nbytes > MAX_BYTES:
+                    raise DataError(f"{config.path}: {rows:,} rows should be at most {size(MAX_BYTES)}, found more.")
+                frame = pa.Table.from_batches([batch]).to_pandas()
+                yield with_names(with_index(frame, config, notes), config, notes)
+    # pyarrow's own errors are ValueErrors, KeyErrors, TypeErrors and NotImplementedErrors, and MemoryErrors.
+    except (pa.ArrowException, ValueError, OSError, KeyError, TypeError, NotImplementedError, MemoryError) as error:
+        raise DataError(f"{config.path} is not a Parquet file that can be read: {error}") from None
 
 
 def _check_magic(path: Path, where: str) -> None:

@@ -33,7 +33,7 @@ def read(config: ArraysSource, name: str, root: Path) -> Prepared:
         SettingError: the file brings a validation part, and `folds` asks for others.
         DataError: the file or an array is missing, has the wrong type or shape, or holds Python objects.
     """
-    arrays = _load(root / config.path, config.path)
+    arrays = load_arrays(root / config.path, config.path)
     where = config.path
     splits = [TRAIN, VAL, TEST] if f"x_{VAL}" in arrays else [TRAIN, TEST]
     if VAL in splits and config.folds != 1:
@@ -95,7 +95,7 @@ def _dealt(
     return group_folds(np.arange(count), config.folds, config.split_seed, config.path)
 
 
-def _load(path: Path, where: str) -> Mapping[str, np.ndarray]:
+def load_arrays(path: Path, where: str) -> Mapping[str, np.ndarray]:
     """Every array; Python objects are refused, for reading them would run code from the file."""
     if path.is_file():
         with path.open("rb") as file:

@@ -134,7 +134,7 @@ def _check_parts(column: str, there: np.ndarray, rows: Rows) -> None:
     """Raises a DataError where a part has no known value of a channel."""
     for part, name in enumerate(PARTS):
         of_part = np.flatnonzero(rows.rows_of(part))
-        if not there[of_part].any():
+        if len(of_part) and not there[of_part].any():
             raise DataError(
                 f"{rows.at(int(of_part[0]), column)}: should have a value in the {name} part, found that every one of "
                 f"its {len(of_part):,} rows is missing: let `values` name the other columns, or choose other `borders`."

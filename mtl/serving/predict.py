@@ -1,0 +1,250 @@
+"""Predictions for a file of new data, written as they are made.
+
+n samples of a piece.
+"""
+
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from math import prod
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from pydantic import JsonValue, TypeAdapter
+
+from mtl.config.inputs import SourceBase
+from mtl.config.sources import Source
+from mtl.data.inputs.row_fit import FittedRows
+from mtl.errors import UserError, shown
+from mtl.results.deployment import Origin
+from mtl.serving.deployed import DeployedModel
+from mtl.serving.model import LoadedModel, Model
+from mtl.serving.new_data import arrays, rows, series
+from mtl.serving.new_data.options import rows_options, series_options
+from mtl.serving.output import check_output, output
+from mtl.serving.predictions import Columns, long, parts, wide
+from mtl.tasks.answers import Answer
+from mtl.tasks.base import TaskSpec
+from mtl.training.measure import CHUNK
+
+NUMBERS = 1 << 24
+"""Numbers of the samples that are predicted together, about."""
+ARRAYS = ".npz"
+SAMPLE = "sample"
+Tell = Callable[[int], None]
+
+
+@dataclass(frozen=True)
+class Request:
+    """Predictions as they are asked for.
+
+    Args:
+        data: file of new data.
+        out: file of predictions, .parquet or .csv.
+        tasks: None: all that read the source.
+        source: of the model that the data are like; None: the only one.
+        keep: columns of a table that the output repeats.
+        changes: options of the reader that differ from those of training.
+        array: name of the array of an .npz.
+    """
+
+    data: Path
+    out: Path
+    tasks: list[str] | None = None
+    source: str | None = None
+    keep: tuple[str, ...] = ()
+    changes: Mapping[str, JsonValue] = field(default_factory=dict)
+    array: str | None = None
+
+
+@dataclass(frozen=True)
+class Done:
+    """Predictions that were written.
+
+    Args:
+        samples: rows, windows or images that were predicted.
+        tasks: names.
+        notes: sentences that a user should know.
+    """
+
+    samples: int
+    tasks: list[str]
+    notes: list[str]
+
+
+def silent(samples: int) -> None:
+    """Tells nobody how many samples were predicted."""
+
+
+def predict_file(model: Model, request: Request, origins: Mapping[str, Origin], tell: Tell = silent) -> Done:
+    """Writes predictions of a model for a file of new data, a row a sample, or a row a step ahead of forecasts.
+
+    Args:
+        model: finished.
+        request: what is predicted, and where it is written.
+        origins: source → how it was read in training, where that is known.
+        tell: told after each piece how many samples were predicted.
+
+    Raises:
+        UserError: the data do not fit the model, or cannot be read; no output is left.
+    """
+    check_output(request.out)
+    specs = _asked(model, request)
+    notes: list[str] = []
+    made = _pieces(model, specs, request, origins.get(specs[0].source), notes)
+    done = 0
+    with output(request.out) as write:
+        for count, piece in made:
+            write(piece)
+            done += count
+            tell(done)
+    return Done(done, [spec.name for spec in specs], notes)
+
+
+def origins_of(model: Model) -> dict[str, Origin]:
+    """Source → how new data of it are read, as far as the model knows."""
+    return dict(model.deployment.sources) if isinstance(model, DeployedModel) else {}
+
+
+def _asked(model: Model, request: Request) -> list[TaskSpec]:
+    """The tasks that are wanted, all of one source."""
+    known = model.tasks
+    unknown = [name for name in request.tasks or [] if name not in known]
+    if unknown or request.tasks == []:
+        odd = shown(unknown[0]) if unknown else "none"
+        raise UserError(f"--tasks should name tasks of the model ({', '.join(known)}), found {odd}.")
+    wanted = [spec for name, spec in known.items() if request.tasks is None or name in request.tasks]
+    sources = list(dict.fromkeys(spec.source for spec in wanted))
+    if request.source is not None and request.source not in sources:
+        raise UserError(f"--source should be one of {', '.join(sources)}, found {shown(request.source)}.")
+    if request.source is None and len(sources) > 1:
+        told = "; ".join(
+            f"{name} ({', '.join(spec.name for spec in wanted if spec.source == name)})" for name in sources
+        )
+        raise UserError(
+            f"the model has tasks of several sources, {told}: say by --source which of them the data are like."
+        )
+    return [spec for spec in wanted if spec.source == (request.source or sources[0])]
+
+
+def _pieces(
+    model: Model, specs: list[TaskSpec], request: Request, origin: Origin | None, notes: list[str]
+) -> Iterator[tuple[int, pd.DataFrame]]:
+    """Number of samples and table of predictions of each piece."""
+    kind = specs[0].input
+    if request.keep and (not kind.tabular or request.data.suffix.lower() == ARRAYS):
+        raise UserError("--keep is for columns of a table whose rows are samples.")
+    if request.data.suffix.lower() == ARRAYS:
+        return _of_arrays(model, specs, request, notes)
+    if kind.tabular:
+        return _of_rows(model, specs, request, origin, notes)
+    if kind.continues and (origin is None or origin.section is None or _section(origin).series):
+        return _of_series(model, specs, request, origin, notes)
+    raise UserError(
+        f"{request.data}: {kind.noun} of {specs[0].source} are given as an array `x` in an .npz, "
+        f"[n, {', '.join(map(str, _given_shape(specs[0])))}]."
+    )
+
+
+def _section(origin: Origin) -> SourceBase:
+    section: SourceBase = TypeAdapter(Source).validate_python(origin.section)
+    return section
+
+
+def _given_shape(spec: TaskSpec) -> tuple[int, ...]:
+    """Shape of a sample as a user gives it: rows of a window first, then channels."""
+    return spec.shape[::-1] if spec.input.continues else spec.shape
+
+
+def _members(model: Model, specs: Sequence[TaskSpec]) -> list[tuple[LoadedModel, str]]:
+    """Each network that answers, with one of its tasks."""
+    return [(member, spec.name) for spec in specs for member in model.members_of(spec.name)]
+
+
+def _predicted(model: Model, samples: object, specs: Sequence[TaskSpec]) -> dict[str, Answer]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # unknown categories are told of once, over all rows
+        return model.predict(samples, [spec.name for spec in specs])
+
+
+def _of_rows(
+    model: Model, specs: list[TaskSpec], request: Request, origin: Origin | None, notes: list[str]
+) -> Iterator[tuple[int, pd.DataFrame]]:
+    layouts = [member.layout_of(task) for member, task in _members(model, specs)]
+    fitted = [layout.fitted for layout in layouts if isinstance(layout.fitted, FittedRows)]
+    section = {} if origin is None or origin.section is None else origin.section
+    of_file = section.get("file_column")
+    form = rows.RowForm.of(layouts[0].columns, fitted, of_file if isinstance(of_file, str) else None)
+    strange = rows.Strange()
+    waiting: rows.Piece | None = None
+    for piece in rows.pieces(rows_options(request.data, origin, request.changes), form, request.keep, strange, notes):
+        waiting = piece if waiting is None else piece.below(waiting)
+        count = len(waiting.frame)
+        # Whole chunks, as in the evaluation: the last digit depends on what passes through a network together.
+        whole = count - count % CHUNK
+        if whole:
+            yield whole, _rows_table(model, specs, waiting.rows(0, whole))
+            waiting = waiting.rows(whole) if whole < count else None
+    if waiting is not None:
+        yield len(waiting.frame), _rows_table(model, specs, waiting)
+    notes += strange.told()
+
+
+def _rows_table(model: Model, specs: list[TaskSpec], piece: rows.Piece) -> pd.DataFrame:
+    table = wide(parts(_predicted(model, piece.frame, specs)), len(piece.frame))
+    return _beside({str(name): piece.kept[name].to_numpy() for name in piece.kept.columns}, table)
+
+
+def _beside(first: Columns, table: pd.DataFrame) -> pd.DataFrame:
+    """The table with columns in front; those of the data that have a name of its own are called NAME_data."""
+    if not first:
+        return table
+    named = {name if name not in table.columns else f"{name}_data": values for name, values in first.items()}
+    return pd.concat([pd.DataFrame(named, index=table.index), table], axis=1)
+
+
+def _of_arrays(
+    model: Model, specs: list[TaskSpec], request: Request, notes: list[str]
+) -> Iterator[tuple[int, pd.DataFrame]]:
+    if request.changes:
+        raise UserError("--set is for tables; an .npz has no options.")
+    values = arrays.samples(request.data, request.array, specs[0].columns)
+    fitting = [spec for spec in specs if values.ndim > 1 and _fits(spec, values.shape[1:])]
+    if not fitting:
+        fitting = specs[:1]  # whose own message tells what is wrong
+    fitting = [spec for spec in fitting if spec.samples == fitting[0].samples]
+    left = [spec.name for spec in specs if spec not in fitting]
+    if left:
+        notes.append(f"{', '.join(left)}: not predicted, for their samples have another shape")
+    size = max(CHUNK, NUMBERS // max(1, prod(values.shape[1:])) // CHUNK * CHUNK) if values.ndim > 1 else CHUNK
+    for begin in range(0, max(1, len(values) if values.ndim else 1), size):
+        some = values[begin : begin + size] if values.ndim else values
+        columns = parts(_predicted(model, some, fitting))
+        count = len(some)
+        numbers = np.arange(begin, begin + count)
+        if columns.ahead:
+            table = long(columns, count)
+            yield count, _beside({SAMPLE: np.repeat(numbers, len(table) // count)}, table)
+        else:
+            yield count, _beside({SAMPLE: numbers}, wide(columns, count))
+
+
+def _fits(spec: TaskSpec, shape: tuple[int, ...]) -> bool:
+    return spec.input.tabular or _given_shape(spec) == shape
+
+
+def _of_series(
+    model: Model, specs: list[TaskSpec], request: Request, origin: Origin | None, notes: list[str]
+) -> Iterator[tuple[int, pd.DataFrame]]:
+    options = series_options(request.data, origin, request.changes)
+    ahead = max(spec.rows_ahead for spec in specs)
+    wanted = series.Wanted(specs[0].columns, tuple(spec.input_len for spec in specs), ahead)
+    read = series.ends(options, wanted, origin, notes)
+    answers: dict[str, Answer] = {}
+    for length, windows in read.windows.items():
+        answers |= _predicted(model, windows, [spec for spec in specs if spec.input_len == length])
+    columns, count = parts({spec.name: answers[spec.name] for spec in specs}), len(read.names)
+    table = long(columns, count) if columns.ahead else wide(columns, count)
+    first, steps = (1 if columns.ahead and not columns.now else 0), len(table) // count
+    yield count, _beside(read.front(first, steps), table)
