@@ -10,6 +10,7 @@ with the fewest columns and targets, columns and targets with the fewest rows.
 """
 
 import json
+import re
 import resource
 import subprocess
 import sys
@@ -30,8 +31,8 @@ from mtl.data.loading.store import write_prepared
 from mtl.experiment import run_finetune
 from mtl.paths import PREPARED
 
-CHUNK = 20_000
-"""Rows that are written at a time."""
+CHUNK = 200_000
+"""Cells that are written at a time."""
 NAMES = np.array(["ash", "beech", "cedar", "elm", "fir", "larch", "oak", "pine"])
 FEW_COLUMNS = 10
 FEW_ROWS = 200
@@ -67,8 +68,9 @@ def write_table(case: Case, path: Path) -> None:
     named = list(range(FEW_COLUMNS - 1, case.columns, FEW_COLUMNS))
     with path.open("w", encoding="ascii") as file:
         file.write(",".join(names) + "\n")
-        for begin in range(0, case.rows, CHUNK):
-            size = min(CHUNK, case.rows - begin)
+        chunk = max(1, CHUNK // (case.columns + case.targets))
+        for begin in range(0, case.rows, chunk):
+            size = min(chunk, case.rows - begin)
             x = generator.standard_normal((size, case.columns))
             places = np.arange(case.targets)
             y = x[:, places % case.columns] + x[:, (places + 1) % case.columns]
@@ -108,7 +110,11 @@ def measure(case: Case, folder: Path) -> dict[str, float]:
 
 
 def _largest_memory() -> float:
-    """MiB of this process so far."""
+    """MiB of this process so far; on Linux without those of the process that started it, which getrusage counts."""
+    status = Path("/proc/self/status")
+    told = re.search(r"^VmHWM:\s+(\d+) kB", status.read_text(), re.MULTILINE) if status.exists() else None
+    if told is not None:
+        return int(told[1]) * 1024 / MEGA
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / MEGA
 

@@ -45,23 +45,32 @@ class Texts:
         return int(min(often, key=lambda place: self.names[place]))
 
 
-def written_cells(table: Table, columns: Sequence[str]) -> dict[str, pd.Series]:
+def written_cells(table: Table, columns: Sequence[str], keep: bool = False) -> dict[str, pd.Series]:
     """Cells of some columns as texts, as the file writes them; NaN where a file of another format than text holds none.
 
     Args:
         table: as it was read.
         columns: of its frame.
+        keep: the cells stay with the file, for those who ask for single columns: each reading goes through all of it.
     """
-    raw = None
-    held = [] if table.text is None else [name for name in columns if name in table.text.names]
-    if table.text is not None and held:
-        raw = raw_rows(table.text, held)
-        rows = table.lines.rows
-        if len(rows) != len(raw) or not np.array_equal(rows, np.arange(len(raw))):
-            raw = raw.iloc[rows].reset_index(drop=True)
-    return {
-        name: raw[name] if raw is not None and name in raw.columns else _as_texts(table.frame[name]) for name in columns
-    }
+    if table.text is None:
+        return {name: _as_texts(table.frame[name]) for name in columns}
+    there = set(table.text.names)
+    read = table.text.written
+    absent = [name for name in columns if name in there and name not in read]
+    if absent:
+        raw = raw_rows(table.text, absent)
+        fresh = {name: raw[name] for name in absent}
+        read = read | fresh
+        if keep:
+            table.text.written.update(fresh)
+    rows = table.lines.rows
+    cells = {name: read[name] if name in there else _as_texts(table.frame[name]) for name in columns}
+    count = next((len(read[name]) for name in columns if name in there), 0)
+    if count and not np.array_equal(rows, np.arange(count)):
+        taken = {name: texts.iloc[rows].reset_index(drop=True) for name, texts in cells.items() if name in there}
+        return cells | taken
+    return cells
 
 
 def _as_texts(cells: pd.Series) -> pd.Series:

@@ -21,6 +21,9 @@ from mtl.data.formats.numbers import number_column
 from mtl.data.formats.table import Table
 from mtl.errors import DataError
 
+NAMES = ("category", "boolean")
+"""Types that are read from the cells as they are written."""
+
 
 def column_facts(
     table: Table,
@@ -43,8 +46,10 @@ def column_facts(
     numeric = [name for name in frame.columns if _is_numeric(frame[name])]
     whole = may_be_padded(table, numeric)
     texts = [name for name in frame.columns if name not in numeric and not _is_plain(frame[name])]
-    written = written_cells(table, [*whole, *texts])
-    padded = {name for name in whole if is_padded(written.pop(name))}
+    padded = {name for name, cells in written_cells(table, whole).items() if is_padded(cells)} if whole else set()
+    names = [name for name in frame.columns if declared.get(name) in NAMES]
+    kept = written_cells(table, list(dict.fromkeys([*texts, *padded, *names])), keep=True)
+    written = {name: kept[name] for name in texts}
     facts = []
     for name in frame.columns:
         form = date_format.get(name)
@@ -140,4 +145,4 @@ def _as_declared(
         return replace(facts, problem=str(error))
 
 
-__all__: Sequence[str] = ["ColumnFacts", "column_facts"]
+__all__: Sequence[str] = ["NAMES", "ColumnFacts", "column_facts"]

@@ -14,8 +14,9 @@ from mtl.data.formats.text_table import raw_rows
 from mtl.errors import DataError, shown
 
 TRUTHS = {"true": 1.0, "false": 0.0}
+FIRST_COLUMNS = 20
 FIRST_ROWS = 2000
-"""Rows in which it is looked for first what points of a file mean."""
+"""Columns and rows in which it is looked for first what points of a file mean."""
 
 
 def number_column(table: Table, column: str) -> np.ndarray:
@@ -107,7 +108,8 @@ def ask_about_points(table: Table) -> None:
         return
     floats = [name for name in table.number_columns if name in table.frame.columns
               and pd.api.types.is_float_dtype(table.frame[name])]  # fmt: skip
-    if not floats or _settled(raw_rows(table.text, floats, FIRST_ROWS)):
+    first = (floats[:FIRST_COLUMNS], floats[FIRST_COLUMNS:])
+    if not floats or any(_settled(raw_rows(table.text, some, FIRST_ROWS)) for some in first if some):
         return  # As in most files.
     if any(_has_other_decimals(table.frame[name].to_numpy()) for name in floats):
         return

@@ -2,9 +2,12 @@
 
 import csv
 import re
+from collections import Counter
 from dataclasses import dataclass, field
 from itertools import islice, pairwise
 from pathlib import Path
+
+import pandas as pd
 
 from mtl.config.table_file import TableFile
 from mtl.data.formats.encodings import as_utf8
@@ -39,6 +42,7 @@ class TextFile:
         line: line there.
         notes: what was done that the options do not ask for.
         blank: rows, counted from 0, that are blank lines.
+        written: column → its cells as they are written, of columns that were asked for; a copy of the file has none.
     """
 
     where: str
@@ -51,6 +55,7 @@ class TextFile:
     units: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     blank: list[int] = field(default_factory=list)
+    written: dict[str, pd.Series] = field(default_factory=dict, init=False)
 
 
 def open_text(path: Path, config: TableFile) -> TextFile:
@@ -147,7 +152,8 @@ def column_names(raw: list[str], lines: tuple[int, int], config: TableFile, note
         shown_names = ", ".join(f"`{name}`" for name in changed[:5]) + (", …" if len(changed) > 5 else "")
         notes.append(f"{config.path}: blanks around names of columns were taken off: {shown_names}.")
     _check_names(names, line, last, config)
-    twice = [name for name in names if name and names.count(name) > 1]
+    times = Counter(names)
+    twice = [name for name in names if name and times[name] > 1]
     if twice:
         apart = [name + f"_{names[:at].count(name) + 1}" * (name in names[:at]) for at, name in enumerate(names)]
         raise LayoutError(

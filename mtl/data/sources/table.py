@@ -5,6 +5,7 @@ ends in `notes`. S rows.
 """
 
 import re
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -79,7 +80,7 @@ def _columns(table: Table, second: np.ndarray | None, config: TableSource, notes
     if config.file_column is not None:
         columns.append(file_of_rows(table, config.file_column))
     names = [column.name for column in columns]
-    twice = [name for name in names if names.count(name) > 1]
+    twice = [name for name, times in Counter(names).items() if times > 1]
     if twice:
         raise DataError(f"{table.path}: column `{twice[0]}` has the name of a part of a date: rename it.")
     return columns

@@ -9,8 +9,10 @@ import numpy as np
 from mtl.config.table_source import LATER, TableSource
 from mtl.data.columns.booleans import boolean_column, truth
 from mtl.data.columns.categories import category_column
+from mtl.data.columns.cells import written_cells
 from mtl.data.columns.dates import date_numbers
 from mtl.data.columns.facts import ColumnFacts
+from mtl.data.columns.infer import NAMES
 from mtl.data.formats.numbers import number_column
 from mtl.data.formats.table import Table
 from mtl.errors import DataError
@@ -66,6 +68,7 @@ def read_columns(table: Table, facts: Sequence[ColumnFacts], config: TableSource
         DataError: a cell that is not what its column's type says, or a column of text or images; names a remedy.
     """
     _refuse_text(table, [column for column in facts if column.kind in LATER], config)
+    written_cells(table, [column.name for column in facts if column.kind in NAMES], keep=True)
     columns: list[Column] = []
     for column in facts:
         columns += _read(table, column, config, notes)  # Says the line of a cell that cannot be read.
