@@ -161,5 +161,6 @@ def class_counts(at: AtSource) -> Int[Tensor, " k"]:
     counts = torch.bincount(at.values, minlength=len(at.classes))
     absent = [at.classes[number] for number in (counts == 0).nonzero().squeeze(1).tolist()]
     if absent:
-        raise DataError(f"tasks.{at.name}: no training sample of class {absent[0]!r}.")
+        raise DataError(f"tasks.{at.name}: no training sample of class {absent[0]!r}: choose other parts of the "
+                        "source, or classes of which each has samples there.")  # fmt: skip
     return counts

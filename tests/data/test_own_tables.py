@@ -211,7 +211,7 @@ def test_a_column_there_twice_is_refused_with_names_that_differ(tmp_path: Path) 
         (PLAIN, {"ignore": ["x"]}, r"there is no column `x`; .*`ignore`"),
         (PLAIN, {"types": {"town": "number"}}, r"line 2, column `town`: should be a number or an em.*'Je"),
         (PLAIN, {"types": {"score": "boolean"}}, r"line 4, column `score`: should be yes or no .*found '4'"),
-        (PLAIN, {"weight": "town"}, r"line 2, column `town`: should be a number"),
+        (PLAIN, {"weight": "town"}, r"line 2, column `town`: should be a weight, a number"),
         (PLAIN.replace("0,Jena,0\n", "0,Jena,-1\n"), {"weight": "score"}, r"line 2, column `score`: .*weight of 0 or"),
         ("dose\n" + "1\n" * 9, {}, r"own\.csv: should have columns to learn from, found none"),
         ("dose,score\n", {}, r"own\.csv: there are no rows below the header"),

@@ -30,6 +30,8 @@ PAIRS = (("yes", "no"), ("y", "n"), ("on", "off"), ("t", "f"), ("open", "closed"
 """Words for 1 and 0."""
 FEW_COLUMNS = 8
 """Columns that a remedy names one by one."""
+MOST_LAST = 5
+"""Lines at the end that may be a footer."""
 FEW = 6
 """Different texts in a column of numbers that may all stand for a missing value."""
 
@@ -45,13 +47,42 @@ def for_cell(table: Table, column: str, wrong: np.ndarray) -> str:
     cells = table.frame[column].astype(object)
     texts = [str(cell) for cell in dict.fromkeys(cells.iloc[wrong])]
     return (
-        _quotes(table, texts)
+        _names_again(table, int(wrong[0]))
+        or _footer(table, column, wrong, texts)
+        or _quotes(table, texts)
         or _marks(table, column, texts)
         or _minus(texts)
         or _censored(texts)
         or _missing(table, cells, wrong, texts)
         or _affix(texts, int(cells.notna().sum()) - len(wrong))
         or _words(table, column, texts)
+    )
+
+
+def _names_again(table: Table, row: int) -> str:
+    """The remedy where a row holds the names of the columns, as where files are laid end to end."""
+    held = [str(cell).strip() for cell in table.frame.iloc[row]]
+    if table.options.columns is not None or held != [str(name).strip() for name in table.frame.columns]:
+        return ""
+    return f": the {table.unit} names the columns again, as where files are laid end to end: take it out of the file."
+
+
+def _footer(table: Table, column: str, wrong: np.ndarray, texts: Sequence[str]) -> str:
+    """The remedy where the wrong cells are those of the last rows alone, such as the word `Total` before sums."""
+    first, rows = int(wrong[0]), len(table.frame)
+    below = rows - first
+    if table.text is None or below != len(wrong) or below > MOST_LAST or rows < 3 * below:
+        return ""
+    if any(NEGATIVE.fullmatch(text.strip()) or CENSORED.fullmatch(text.strip()) for text in texts):
+        return ""
+    marks = Marks(table.options.decimal_mark, table.options.thousands)
+    above = table.frame[column].iloc[:first].dropna()
+    if any(re.search(r"\d", text) for text in texts) or any(marks.number(str(cell)) is None for cell in above):
+        return ""
+    names = json.dumps([*(table.options.missing or []), *(text.strip() for text in texts)], ensure_ascii=False)
+    return (
+        f": if the file ends in a footer from here on, such as totals, set `skip_footer: {below}`; if the row is data "
+        f"and its cell missing, empty it or set `missing: {names}`."
     )
 
 

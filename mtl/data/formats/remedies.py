@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import islice, product
@@ -22,6 +23,8 @@ DAY, CLOCK = re.compile(r"[0-9]{1,4}[-/.][0-9]{1,2}[-/.][0-9]{1,4}"), re.compile
 MOST_SKIPPED = 40
 """Lines above the header that are tried."""
 SAMPLE_LINES = 120
+LEAST_HIDDEN = 3
+"""Lines above a header that are none of a table, whatever they look like."""
 PARTS_OF_TIME = (
     ("year", "yr", "yyyy", "jahr", "annee", "année", "ano", "año", "anno", "jaar"),
     ("month", "mon", "mo", "mm", "monat", "mois", "mes", "mês", "mese", "maand"),
@@ -78,6 +81,7 @@ def _layout(sample: bytes, config: TableFile, asked: set[str]) -> Remedy:
             for separator, skipped, comment in _layouts(config)
             if changes == (separator != now[0]) + (skipped != now[1]) + (comment != now[2])
             and (width := _width(sample, (separator, skipped, comment), config, asked)) is not None
+            and not _hides(sample, skipped, config)
         ]
         if fitting:
             # More columns tell a header from a title.
@@ -91,6 +95,20 @@ def _layout(sample: bytes, config: TableFile, asked: set[str]) -> Remedy:
                 options["decimal"] = ","
             return Remedy(f" Its first lines are a table of {-width} columns with {_listed(options)}.", options)
     return NONE
+
+
+def _hides(sample: bytes, skipped: int, config: TableFile) -> bool:
+    """True when the lines that would be skipped are more than the others, and most of them a table themselves."""
+    lines = list(lines_of(sample))
+    above = [line for line in lines[config.skip_rows : skipped] if line.strip()]
+    if len(above) <= max(LEAST_HIDDEN, len(lines) - skipped):
+        return False
+    form = Form(config.separator, config.comment)
+    try:
+        width, times = Counter(len(cells(line.rstrip(b"\r\n"), form)) for line in above).most_common(1)[0]
+    except csv.Error:
+        return False
+    return width > 1 and 2 * times > len(above)
 
 
 def _listed(options: dict[str, OptionValue]) -> str:
@@ -265,6 +283,9 @@ def _width(sample: bytes, layout: Layout, config: TableFile, asked: set[str]) ->
     else:
         names = config.columns
     body = rows[config.columns is None :]
+    last = len(names) - 1
+    if config.columns is None and not names[last] and not any(cell.strip() for row in body for cell in row[last:]):
+        names, body = names[:last], [row[:last] for row in body]  # Lines end in a separator.
     width = len(names)
     if width < 2 or any(len(row) != width for row in body) or not asked <= set(names) or not all(names):
         return None

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from mtl.config.table_file import MISSING_NUMBERS
-from mtl.data.formats.cell_remedies import WAYS
+from mtl.data.formats.cell_remedies import MOST_LAST, WAYS
 from mtl.data.formats.records import cells
 from mtl.data.formats.remedies import for_structure
 from mtl.data.formats.table import Table
@@ -20,8 +20,6 @@ CHUNK = 1 << 20
 """Bytes that are searched for line ends at a time."""
 MOST_SHORT = 1000
 """Rows without a last cell that are looked at."""
-MOST_LAST = 5
-"""Lines at the end that may be a footer."""
 DECIMAL_COMMA = re.compile(r"\s*[+-]?[0-9]+,[0-9]+\s*")
 
 

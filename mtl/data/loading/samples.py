@@ -55,6 +55,7 @@ class TaskAtSource:
         if count == 0 or self.learns is None:
             return f"{name} has no {split} sample{self.source.no_samples(self.length, self.task.rows_ahead)}"
         parts = "`borders`" if self.source.series else "`split_seed` or `folds`"
+        parts = "parts by `split`" if self.source.kind.tabular else parts
         return (
             f"none of the {count:,} {split} samples of {name} has a value of `{self.learns}`: choose other {parts} of "
             "the source, or leave the task out"

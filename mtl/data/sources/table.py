@@ -14,15 +14,18 @@ import torch
 
 from mtl.config.table_source import ColumnType, TableSource, TimeSplit
 from mtl.data.columns.infer import column_facts
+from mtl.data.formats.cell_remedies import WAYS
 from mtl.data.formats.reading import check_count
 from mtl.data.formats.table import Table
 from mtl.data.sources.table_columns import Column, read_columns
 from mtl.data.sources.table_files import file_of_rows, read_files, without_final_points
 from mtl.data.sources.table_parts import TEST, Parts, Rows, parts_of
 from mtl.data.sources.table_rows import copies_note, equal_rows
-from mtl.errors import DataError
+from mtl.errors import DataError, shown
 from mtl.types import RowSet
 
+FIRST_ROWS = 1000
+"""Rows of weights in which a number is looked for."""
 BRACKETS = re.compile(r"\(([^()]+)\)\s*$")
 """Unit at the end of a column's name."""
 
@@ -41,7 +44,10 @@ def read(config: TableSource, name: str, root: Path) -> RowSet:
     apart = (config.weight, *config.kept_apart)
     kept = [column for column in columns if column.origin not in apart]
     if not kept:
-        raise DataError(f"{config.path}: should have columns to learn from, found none beside those of `split`.")
+        why = " ".join(notes[len(table.notes) :]) or "None stands beside those of `split`."
+        raise DataError(
+            f"{config.path}: should have columns to learn from, found none in {count:,} row{'s' * (count != 1)}. {why}"
+        )
     same = equal_rows(kept, count)
     parts = parts_of(Rows(table, {column.name: column for column in columns}, same, second), config)
     told = copies_note(same, parts, config)
@@ -90,6 +96,13 @@ def _declared(table: Table, config: TableSource) -> dict[str, ColumnType]:
     """Types that the section tells: also those of columns that are read in one way alone."""
     declared = dict(config.declared)
     if config.weight is not None:
+        cells = table.frame[config.weight]
+        words = not pd.api.types.is_numeric_dtype(cells)
+        if words and all(way.number(str(cell)) is None for cell in cells.iloc[:FIRST_ROWS] for way in WAYS):
+            raise DataError(
+                f"{table.at(0, config.weight)}: should be a weight, a number of 0 or more, found {shown(cells.iloc[0])}: "
+                "write one in every row, or let `weight` name another column or be null."
+            )
         declared[config.weight] = "number"
     for column in config.kept_apart:
         declared.setdefault(column, "category")

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 from mtl.config.table_source import LATER, TableSource
 from mtl.data.columns.booleans import boolean_column, truth
@@ -13,6 +14,7 @@ from mtl.data.columns.cells import written_cells
 from mtl.data.columns.dates import date_numbers
 from mtl.data.columns.facts import ColumnFacts
 from mtl.data.columns.infer import NAMES
+from mtl.data.columns.markers import likely_markers
 from mtl.data.formats.numbers import number_column
 from mtl.data.formats.table import Table
 from mtl.errors import DataError
@@ -81,7 +83,10 @@ def _read(table: Table, column: ColumnFacts, config: TableSource, notes: list[st
     name = column.name
     match column.kind:
         case "number":
-            return [Column(name, name, _without_markers(number_column(table, name), config))]
+            values = _without_markers(number_column(table, name), config)
+            doubts = likely_markers(values[:, None], [name]) if column.problem is None else []
+            notes += [f"{name}: {marker.doubt}." for marker in doubts if not marker.sure]
+            return [Column(name, name, values)]
         case "boolean":
             return [_boolean(table, name, notes)]
         case "category":
@@ -95,8 +100,8 @@ def _read(table: Table, column: ColumnFacts, config: TableSource, notes: list[st
         case _:
             if name not in config.ignore and config.declared.get(name) != "ignore":
                 called = name.strip() or "the column without a name"
-                same = column.distinct < 2
-                remedy = "" if same else f"; `types: {{{json.dumps(name, ensure_ascii=False)}: number}}` takes it in"
+                takes = column.distinct > 1 and pd.api.types.is_numeric_dtype(table.frame[name])
+                remedy = f"; `types: {{{json.dumps(name, ensure_ascii=False)}: number}}` takes it in" if takes else ""
                 notes.append(f"{called}: left out, for {column.why}{remedy}.")
             return []
 

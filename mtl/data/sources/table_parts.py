@@ -24,6 +24,8 @@ from mtl.data.sources.table_columns import Column
 from mtl.errors import DataError, shown
 
 TEST = -1
+MOST_NAMED = 6
+"""Values of a column that a message lists."""
 FOLDS = 5
 """Folds where neither the section nor the file says how many."""
 
@@ -226,6 +228,13 @@ def _by_column(rows: Rows, split: ColumnSplit, config: TableSource) -> Parts:
             f"{_joined(split.train)} are trained on, of {_joined(split.val)} validated and of {_joined(split.test)} "
             "tested on; `train`, `val` and `test` of the split name the values."
         )
+    for wanted_part, values, setting in ((TEST, split.test, "test"), (1, split.train, "train")):
+        if not (part == wanted_part).any():
+            raise DataError(
+                f"{config.path}, column `{split.column}`: should name rows of the {setting} part ({_joined(values)}), "
+                f"found none, but {_joined(names[:MOST_NAMED])}: let `{setting}` of the split name their values, or "
+                "choose another `split`."
+            )
     if not (part == 0).any():
         return _with_folds(part == TEST, np.arange(len(part)), None, config)
     if config.folds not in (None, 1):

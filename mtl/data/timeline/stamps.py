@@ -3,6 +3,7 @@
 R rows.
 """
 
+import json
 import re
 from dataclasses import dataclass
 
@@ -23,6 +24,8 @@ from mtl.errors import DataError, shown
 
 MOST_YEARS = 98
 """Longest time between stamps with years of two digits: one that passes 1968 and 1969 seems to last a century."""
+MOST_UNREAD = 6
+"""Different texts that may all stand for no date."""
 MOST_SHOWN = 4
 """Forms that a message shows."""
 
@@ -215,7 +218,12 @@ def _unreadable(table: Table, column: str, text: list[str], readings: list[Readi
     week = re.fullmatch(r"(\d{4})\D+(1[3-9]|[2-4]\d|5[0-3])", text[rows[0]])
     if week is not None and "%m" in best[0].name:
         return DataError(f"{message}: if these are weeks of a year, write them as in {week[1]}-W{week[2]} (ISO 8601).")
-    return DataError(f"{message}: a column should have one form, so write all of its stamps in the same one.")
+    unread = dict.fromkeys(text[row].strip() for row in np.flatnonzero(~best[0].reads)[:MOST_UNREAD].tolist())
+    none = ""
+    if column in table.frame.columns and column not in table.options.text_columns and len(unread) < MOST_UNREAD:
+        named = json.dumps([*(table.options.missing or []), *unread], ensure_ascii=False)
+        none = f"; what stands for no date is named by `missing: {named}`"
+    return DataError(f"{message}: a column should have one form, so write all of its stamps in the same one{none}.")
 
 
 def _remedy(cell: str) -> str:
