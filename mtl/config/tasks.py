@@ -161,8 +161,8 @@ class RegressionTask(TaskBase):
             if held.kind.tabular:
                 message = (
                     f"should be a numeric target of {held.source}, or a column of numbers that was not left out as row "
-                    f"numbers or id; found {asked}. `mtl data inspect {held.source}` shows its columns; one of names is "
-                    "predicted by `kind: classification` or `binary`."
+                    f"numbers or id; found {asked}. `mtl data inspect {held.source}` shows its columns; one of names "
+                    "is predicted by `kind: classification` or `binary`."
                 )
                 raise SettingError(where, message)
             if not held.numbers:

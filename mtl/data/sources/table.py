@@ -100,8 +100,8 @@ def _declared(table: Table, config: TableSource) -> dict[str, ColumnType]:
         words = not pd.api.types.is_numeric_dtype(cells)
         if words and all(way.number(str(cell)) is None for cell in cells.iloc[:FIRST_ROWS] for way in WAYS):
             raise DataError(
-                f"{table.at(0, config.weight)}: should be a weight, a number of 0 or more, found {shown(cells.iloc[0])}: "
-                "write one in every row, or let `weight` name another column or be null."
+                f"{table.at(0, config.weight)}: should be a weight, a number of 0 or more, found "
+                f"{shown(cells.iloc[0])}: write one in every row, or let `weight` name another column or be null."
             )
         declared[config.weight] = "number"
     for column in config.kept_apart:
