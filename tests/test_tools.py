@@ -1,12 +1,18 @@
 """Tools about the project: lowest versions, and mutants."""
 
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
+import torch
+from beartype.roar import BeartypeCallHintViolation
+from jaxtyping import Float
 
+from mtl.models.patching import sinusoid
+from tests.helpers.shapes import checked
 from tests.tools.each_mutant import in_order
 from tests.tools.lowest import lowest
 from tests.tools.mutants import draw, drawn_before
@@ -118,3 +124,24 @@ def test_a_draw_takes_as_many_of_each_sort_and_depends_on_its_seed(tmp_path: Pat
     assert drawn == draw(tmp_path, ["room"], 4, 0)
     assert {tuple(draw(tmp_path, ["room"], 4, seed)) for seed in range(8)} != {tuple(drawn)}
     assert len(draw(tmp_path, ["room"], 60, 0)) == 7
+
+
+def test_annotations_and_shapes_are_checked_in_every_call() -> None:
+    def same(a: Float[np.ndarray, "N C"], b: Float[np.ndarray, "N C"], count: int) -> Float[np.ndarray, "N {count}"]:
+        return a[:, :2]
+
+    watched, two, three = checked(same), np.zeros((4, 2)), np.zeros((4, 3))
+    assert watched(three, three, 2).shape == (4, 2) and watched(two, two, 2).shape == (4, 2)
+    for wrong in ((two, three, 2), (two, two, 3), (two, two, "2"), (two[0], two[0], 2)):
+        with pytest.raises(BeartypeCallHintViolation):
+            watched(*wrong)
+
+    @checked
+    @dataclass
+    class Place:
+        line: int
+
+    with pytest.raises(BeartypeCallHintViolation):
+        Place("1")
+    with pytest.raises(BeartypeCallHintViolation):
+        sinusoid(torch.zeros(2, 3), 4)
