@@ -159,12 +159,9 @@ class RegressionTask(TaskBase):
                 message = f"is an input of {held.source}, from which it could be read off: name it among the source's "
                 raise SettingError(where, f"{message}targets, so that it is none, or choose another; found {asked}.")
             if held.kind.tabular:
-                message = (
-                    f"should be a numeric target of {held.source}, or a column of numbers that was not left out as row "
-                    f"numbers or id; found {asked}. `mtl data inspect {held.source}` shows its columns; one of names "
-                    "is predicted by `kind: classification` or `binary`."
-                )
-                raise SettingError(where, message)
+                message = f"should be a target or column of numbers of {held.source}, no row numbers or id; found "
+                message += f"{asked}. `mtl data inspect {held.source}` shows its columns; one of names is "
+                raise SettingError(where, f"{message}predicted by `kind: classification` or `binary`.")
             if not held.numbers:
                 message = (
                     f"should be a numeric target of {held.source}, which has none; found {asked}. Name its columns or "

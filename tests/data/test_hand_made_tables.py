@@ -223,7 +223,7 @@ PARTS = ["train"] * 18 + ["val"] * 5 + ["test"] * 7
         (CLASS[:23] + ["z"] * 7, {"kind": "classification", "label": "t"}, "no training sample of class 'z': choose"),
         (Y, {"kind": "binary", "label": {"column": "t", "at_least": 1000}}, "sample of class 'at least 1000'"),
         (CLASS, NUMBER, "predicted by `kind: classification` or `binary`"),
-        (list(range(ROWS)), NUMBER, "not left out as row numbers or id; found 't'"),
+        (list(range(ROWS)), NUMBER, "no row numbers or id; found 't'"),
         ([5] * 18 + Y[18:], NUMBER, "should have at least two different values"),
     ],
 )  # fmt: skip
