@@ -151,8 +151,7 @@ def advise(
     run(ROOT, everything)
 
 
-app.command()(model_commands.deploy)
-app.command()(model_commands.predict)
+app.add_typer(model_commands.app)
 
 
 @app.command()

@@ -6,8 +6,10 @@ from typing import Annotated, Any
 import typer
 
 ROOT = Path()
+app = typer.Typer()
 
 
+@app.command()
 def deploy(
     method: Annotated[
         str,
@@ -32,6 +34,7 @@ def deploy(
     run(Wish(method, asked, None if tasks is None else _names(tasks), name), ROOT)
 
 
+@app.command()
 def predict(
     data: Annotated[Path, typer.Argument(metavar="DATA", help="A table, the rows up to now of a series, or an .npz.")],
     out: Annotated[Path, typer.Option("-o", "--out", help="File of predictions, .parquet or .csv.")],

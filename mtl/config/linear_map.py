@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from mtl.config.common import Section
+from mtl.config.inputs import InputKind
+from mtl.errors import SettingError
 
 Level = Literal["last", "mean", "zero"]
 Channels = Literal["one", "own", "all"]
@@ -49,3 +51,14 @@ class KernelStart(Section):
     kernels: Kernels | None = None
     """null takes 1000 on windows; rows of a table have none: logistic regression on their numbers and a column for each
     category, as `RowStart`."""
+
+
+def check_row_start(name: str, linear: RowStart | None, source: str, kind: InputKind) -> None:
+    """Checks that a start at a linear map of rows is asked of rows.
+
+    Raises:
+        SettingError: it is not.
+    """
+    if linear is not None and kind.dimensions != 1:
+        message = f"is for rows of a table, and {source} holds {kind.noun}: leave it out."
+        raise SettingError(f"tasks.{name}.linear", message)

@@ -13,7 +13,7 @@ from mtl.config.common import PositiveInt
 from mtl.config.inputs import Held, InputKind
 from mtl.config.judging import judged_by, score_problem
 from mtl.config.labels import Label, LabelRule
-from mtl.config.linear_map import KernelStart, LinearStart, RowStart
+from mtl.config.linear_map import KernelStart, LinearStart, RowStart, check_row_start
 from mtl.config.losses import NumberLoss, QuantileLoss, levels_of
 from mtl.config.metrics import BinaryMetric, ClassMetric, Family, ForecastMetric, RegressionMetric
 from mtl.config.names import Derived, check_label, label_of
@@ -145,7 +145,7 @@ class RegressionTask(TaskBase):
 
     def check_input(self, name: str, source: str, kind: InputKind) -> None:
         super().check_input(name, source, kind)
-        _check_row_start(name, self.linear, source, kind)
+        check_row_start(name, self.linear, source, kind)
 
     def predicted(self, name: str, held: Held) -> int:
         self.learns(name, held)
@@ -171,17 +171,6 @@ class RegressionTask(TaskBase):
                 raise SettingError(where, message)
             raise SettingError(where, f"should be one of {', '.join(held.numbers)}; found {asked}.")
         return self.target
-
-
-def _check_row_start(name: str, linear: RowStart | None, source: str, kind: InputKind) -> None:
-    """Checks that a start at a linear map of rows is asked of rows.
-
-    Raises:
-        SettingError: it is not.
-    """
-    if linear is not None and kind.dimensions != 1:
-        message = f"is for rows of a table, and {source} holds {kind.noun}: leave it out."
-        raise SettingError(f"tasks.{name}.linear", message)
 
 
 class LabelBase(TaskBase):
@@ -344,7 +333,7 @@ class BinaryTask(LabelBase):
 
     def check_input(self, name: str, source: str, kind: InputKind) -> None:
         super().check_input(name, source, kind)
-        _check_row_start(name, self.linear, source, kind)
+        check_row_start(name, self.linear, source, kind)
 
 
 Task = Annotated[ForecastTask | RegressionTask | ClassificationTask | BinaryTask, Field(discriminator="kind")]
