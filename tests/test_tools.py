@@ -6,6 +6,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from beartype.roar import BeartypeCallHintViolation
@@ -145,3 +146,13 @@ def test_annotations_and_shapes_are_checked_in_every_call() -> None:
         Place("1")
     with pytest.raises(BeartypeCallHintViolation):
         sinusoid(torch.zeros(2, 3), 4)
+
+
+def test_an_annotation_that_only_type_checkers_read_leaves_the_others_checked() -> None:
+    @checked
+    def counted(rows: int, names: "pd.Categorical[str]", other: "only.imported.by.Checkers") -> None:
+        assert names is other
+
+    counted(1, None, None)
+    with pytest.raises(BeartypeCallHintViolation):
+        counted("1", None, None)

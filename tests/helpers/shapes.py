@@ -55,11 +55,12 @@ def _in_context(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _resolved(function: Callable[..., Any]) -> dict[str, Any]:
-    """Annotations without text; those that name something which type checkers alone import are left out."""
+    """Annotations without text; those that only type checkers read are left out: names that they alone import, classes
+    of other packages that they alone give a parameter."""
     known = {}
     for name, hint in function.__annotations__.items():
         alone = SimpleNamespace(__annotations__={name: hint})
-        with contextlib.suppress(NameError):
+        with contextlib.suppress(NameError, TypeError):
             known |= get_type_hints(alone, function.__globals__, include_extras=True)
     return known
 

@@ -3,6 +3,7 @@
 G series, L rows of a window, C channels, H rows ahead.
 """
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -197,9 +198,13 @@ def _stamps(
     return stamps
 
 
-def _regular(times: pd.DatetimeIndex) -> str | None:
+def _regular(times: pd.DatetimeIndex) -> str | pd.offsets.BaseOffset | None:
     """Steps of the calendar that stamps follow, as pandas names them; None where they follow none."""
-    return pd.infer_freq(times) if len(times) >= 3 else None
+    if len(times) < 3:
+        return None
+    with warnings.catch_warnings():  # pandas 3.1 warns that an offset will stand for its name: either serves here.
+        warnings.filterwarnings("ignore", "A future version of pandas will return a BaseOffset", DeprecationWarning)
+        return pd.infer_freq(times)
 
 
 def _following(times: pd.DatetimeIndex, ahead: int) -> pd.DatetimeIndex:
