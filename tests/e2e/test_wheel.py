@@ -135,7 +135,7 @@ def test_a_table_becomes_a_report(place: Installed) -> None:
     assert "price" in place.mtl("show").well().out and place.mtl("advise").well().out
     assert "up to date" in place.python("-m", "dvc", "status").well().out, "every value is written out"
     assert place.mtl("check").well()
-    assert "2 trials" in place.mtl("tune", "--trials", "2").well().out
+    assert "joint: 2 complete" in place.mtl("tune", "--trials", "2").well().out
 
     # An upgrade: `evaluate` alone imports this file.
     with (place.package / "evaluation/compare.py").open("a") as stream:
