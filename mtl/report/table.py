@@ -115,7 +115,7 @@ def verdict_block(verdicts: Verdicts, timings: Timings, report_path: Path, width
     if verdicts.quick is not None:
         following = [("mtl repro", "cyan"), " (verdicts, with intervals) · ", *following]
     else:
-        following += [" · ", ("mtl preset use etth1-har", "cyan")]
+        following += [" · ", ("mtl deploy", "cyan")]
     lines.append(Text.assemble(("Next    ", "bold"), *following))
     return Group(*lines)
 

@@ -37,7 +37,7 @@ def test_fits_the_terminal_and_names_everything(project: tuple[Path, Json], widt
     assert max(len(line.rstrip()) for line in text.splitlines()) <= width
     assert "…" not in text
     for part in ("λ = 0.2, warmup", "Δm +3.3", "accuracy %" if width == 100 else "acc.", "64,941 / 229,805",
-                 "1.10 / 4.00", "Advice", "report/report.html", "mtl ui", "params.yaml", "mtl preset use etth1-har",
+                 "1.10 / 4.00", "Advice", "report/report.html", "mtl ui", "params.yaml", "mtl deploy",
                  "near yes", "auxiliary task"):  # fmt: skip
         assert part in text
 
