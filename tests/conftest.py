@@ -3,6 +3,7 @@
 import gc
 import os
 from pathlib import Path
+from typing import Any
 
 # Before anything imports mtl, mlflow or dvc.
 os.environ.update(
@@ -35,11 +36,19 @@ WHOLE_ROOMS = ("report", "tracking")
 """Folders whose files share something that takes seconds to make."""
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With several workers, tests that share fixtures run in one of them: a file's, and those of some folders."""
-    for item in items:
-        room = item.path.relative_to(PROJECT / "tests").parts[0]
-        item.add_marker(pytest.mark.xdist_group(room if room in WHOLE_ROOMS else item.path.stem))
+@pytest.hookimpl(optionalhook=True)  # unknown where pytest-xdist is switched off
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """With several workers, tests that share fixtures run in one of them: those of a file, and of some folders."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    # Marks would not do: pytest 9.2 keeps the ids of tests from pytest-xdist 3.8, which writes groups into them.
+    class Rooms(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.split("::", 1)[0]
+            room = file.split("/")[1]
+            return room if room in WHOLE_ROOMS else file
+
+    return Rooms(config, log)
 
 
 def pytest_collection_finish() -> None:

@@ -108,6 +108,7 @@ def contents(folder: Path) -> dict[str, str]:
     return {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("writer", WRITERS)
 def test_two_processes_write_the_same_bytes(writer: str, written: list[Path]) -> None:
     first, second = (contents(folder / WRITERS[writer].__name__) for folder in written)
@@ -119,6 +120,7 @@ def test_two_processes_write_the_same_bytes(writer: str, written: list[Path]) ->
     assert first
 
 
+@pytest.mark.thorough
 def test_what_was_compared_is_there(written: list[Path]) -> None:
     names = {path.relative_to(written[0]).as_posix() for path in written[0].rglob("*") if path.is_file()}
     assert {

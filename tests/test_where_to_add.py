@@ -43,6 +43,7 @@ def test_a_member_takes_the_files_that_the_readme_names(addition: Addition) -> N
     assert len(addition.files) <= addition.most
 
 
+@pytest.mark.thorough
 def test_each_dummy_works(tmp_path: Path) -> None:
     """All of them in one copy, by one process: to start it takes longer than they do."""
     for folder in FOLDERS:

@@ -42,9 +42,8 @@ def place(tmp_path: Path, project: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize(
-    "surroundings", ["C", *(pytest.param(name, marks=pytest.mark.thorough) for name in ("ascii", "cp1252"))]
-)
+@pytest.mark.thorough
+@pytest.mark.parametrize("surroundings", ["C", "ascii", "cp1252"])
 def test_commands_print_and_write_as_everywhere(surroundings: str, place: Path, project: Path) -> None:
     """Eight commands in one process, since each import costs a second; the last one is a mistake."""
     code = (

@@ -189,6 +189,7 @@ def test_the_block_in_the_terminal_begins_and_ends_with_the_mark(
     assert lines[-1].startswith("Next    mtl repro (verdicts, with intervals)")
 
 
+@pytest.mark.thorough
 def test_the_page_says_so_in_its_title_and_above_its_heading(looked: tuple[Config, Path, dict[str, object]]) -> None:
     config, root, verdicts = looked
     page = write_report(config, typed(verdicts), root).read_text(encoding="utf-8")

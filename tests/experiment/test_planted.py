@@ -93,6 +93,7 @@ def test_duplicates_and_complements_fall_together_and_no_coin_with_another_task(
         assert not coins & {label[task] for task in related}, seed
 
 
+@pytest.mark.thorough
 def test_a_label_and_its_negation_have_nearly_the_same_map(runs: Path) -> None:
     """Nearer than any two tasks that are neither a copy nor a complement."""
     for seed in SEEDS:

@@ -106,8 +106,8 @@ def test_the_loss_of_a_task_reaches_what_it_should_and_nothing_else(encoder: Enc
             assert parameter.grad[0].abs().sum() > 0 and parameter.grad[1:].abs().sum() == 0, name
 
 
+@pytest.mark.parametrize("name", ["mlp", pytest.param("linear", marks=pytest.mark.thorough)])
 @every_form
-@pytest.mark.parametrize("name", ["mlp", "linear"])
 def test_memorises_64_samples(name: str, form: Form) -> None:
     encoder = ENCODERS[name]
     model = build(encoder, form.sharing)

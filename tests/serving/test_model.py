@@ -231,6 +231,7 @@ def test_tasks_and_batches_are_checked(finished: dict[str, Path]) -> None:
         model.predict(np.zeros((1, 4)), batch_size=0)
 
 
+@pytest.mark.thorough
 def test_a_fresh_process_elsewhere_says_the_same(finished: dict[str, Path], tmp_path: Path, project: Path) -> None:
     """With nothing of the project but the folder of the run; `import mtl` and `mtl.config` load no torch."""
     for name in (MODEL, WEIGHTS):

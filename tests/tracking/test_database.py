@@ -99,7 +99,7 @@ def bound_by_permissions() -> None:
 
 CASES = [
     pytest.param(locked, "database is locked", id="locked", marks=pytest.mark.thorough),
-    pytest.param(overwritten, "file is not a database", id="overwritten"),
+    pytest.param(overwritten, "file is not a database", id="overwritten", marks=pytest.mark.thorough),
     pytest.param(read_only_file, "readonly database", id="read-only file", marks=pytest.mark.thorough),
     pytest.param(read_only_folder, "Permission denied", id="read-only folder", marks=pytest.mark.slow),
     pytest.param(replaced_by_a_folder, "unable to open database file", id="a folder", marks=pytest.mark.slow),

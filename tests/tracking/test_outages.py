@@ -15,11 +15,13 @@ from mtl.tracking import publish, publish_stage, settle, sync
 from tests.tracking.results import RUNS, SEEDS, assert_complete, make_config, runs_of, write_results
 from tests.tracking.server import Proxy, Server
 
+pytestmark = pytest.mark.thorough
 QUICK = 3.0
 """Seconds of patience, where nothing is to be waited for."""
 LONG = 120.0
-QUICK_BREAKS = [("runs/create", "lose"), ("weights.safetensors", "cut")]
 """Patience where all is well: a busy machine is no outage."""
+QUICK_BREAKS = [("runs/create", "lose"), ("weights.safetensors", "cut")]
+"""Breaks that are tried on every change, the others in the slow set."""
 
 
 @pytest.fixture(autouse=True)
@@ -52,7 +54,6 @@ def test_a_server_that_refuses(remote: Config, results: Path, proxy: Proxy, warn
     assert warnings_of == [], "who asks by `sync` is answered"
 
 
-@pytest.mark.thorough
 def test_a_server_that_refuses_the_publisher(
     remote: Config, results: Path, proxy: Proxy, warnings_of: list[str]
 ) -> None:
@@ -91,7 +92,6 @@ def test_a_server_that_never_answers(tmp_path: Path, warnings_of: list[str]) -> 
     assert len(warnings_of) == 1 and "mtl sync" in warnings_of[0]
 
 
-@pytest.mark.thorough
 def test_a_slow_server_is_given_up_between_calls(
     remote: Config, results: Path, proxy: Proxy, warnings_of: list[str]
 ) -> None:
@@ -200,7 +200,6 @@ def storm(kills: int, tmp_path: Path) -> None:
 
 
 @pytest.mark.processes
-@pytest.mark.thorough
 def test_a_server_that_is_killed_and_started_again(tmp_path: Path) -> None:
     storm(1, tmp_path)
 

@@ -86,6 +86,7 @@ def test_a_stage_neither_imports_mlflow_nor_waits_for_the_tracker(tmp_path: Path
     until(lambda: not publishers(tmp_path))
 
 
+@pytest.mark.thorough
 def test_one_publisher_serves_stages_that_end_at_once_and_then_ends(local: Config, root: Path) -> None:
     which = [("finetune", "joint", "", str(seed)) for seed in SEEDS] + [("pretrain", "", "", "0")]
     for child in [stage(root, *run) for run in which]:
@@ -139,6 +140,7 @@ def test_a_publisher_that_is_killed_leaves_nothing_that_sync_does_not_repair(
     assert_complete(remote)
 
 
+@pytest.mark.thorough
 def test_what_is_known_to_be_there_is_not_asked_for(remote: Config, results: Path, proxy: Proxy) -> None:
     assert not is_published(make(remote, results))
     assert sync(remote, results).new == RUNS

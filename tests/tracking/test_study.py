@@ -87,6 +87,7 @@ def test_trials_are_nested_and_their_state_is_seen(config: Config, tmp_path: Pat
     assert shown == {"studies/s/figures", "studies/s/study.json"}
 
 
+@pytest.mark.thorough
 def test_publishing_again_adds_what_is_new_and_nothing_twice(config: Config, tmp_path: Path) -> None:
     write_study(tmp_path, [trial(0, "complete")])
     assert publish_study(config, "s", tmp_path, wait=True).new == 1

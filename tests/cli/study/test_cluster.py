@@ -241,6 +241,7 @@ def test_addresses_that_cannot_be_used_are_one_message(scheduler: str, storage: 
         check_addresses(scheduler, storage)
 
 
+@pytest.mark.thorough
 def test_a_scheduler_that_is_away_is_asked_a_few_times(
     root: Path, postgres: Postgres, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
