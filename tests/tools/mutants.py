@@ -50,9 +50,9 @@ def copy_project(target: Path) -> None:
         cwd=PROJECT, capture_output=True, text=True, check=True,
     ).stdout  # fmt: skip
     for name in filter(None, listed.split("\0")):
-        if (PROJECT / name).is_file():
+        if (PROJECT / name).is_symlink() or (PROJECT / name).is_file():  # a link may lead to a folder
             (target / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(PROJECT / name, target / name)
+            shutil.copy2(PROJECT / name, target / name, follow_symlinks=False)
     subprocess.run(["git", "init", "--quiet"], cwd=target, check=True)
 
 
