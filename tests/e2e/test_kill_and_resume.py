@@ -116,7 +116,7 @@ def test_ctrl_c_ends_in_one_line_and_the_run_goes_on(place: Project) -> None:
     "hears",
     [
         pytest.param(True, id="in the foreground"),
-        pytest.param(False, id="where interrupts are ignored"),
+        pytest.param(False, id="where interrupts are ignored", marks=pytest.mark.slow),
     ],
 )
 def test_a_second_pipeline_in_the_same_folder_is_refused(place: Project, hears: bool) -> None:

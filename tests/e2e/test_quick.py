@@ -81,6 +81,7 @@ def test_its_runs_lie_in_an_experiment_of_their_own(looked: Looked) -> None:
     assert any(name.startswith("quick look: ") for name in names)
 
 
+@pytest.mark.slow
 def test_both_know_what_is_up_to_date(looked: Looked) -> None:
     """A second look, one of a stage, and the real pipeline compute nothing; what is no stage is refused."""
     for arguments in (["--quick"], ["--quick", "finetune@joint"], []):
@@ -93,6 +94,7 @@ def test_both_know_what_is_up_to_date(looked: Looked) -> None:
     assert stage.rstrip().endswith("`mtl repro --quick` without a stage evaluates.")
 
 
+@pytest.mark.slow
 def test_ctrl_c_and_on(fresh: Project, tmp_path: Path) -> None:
     place = fresh.copy(tmp_path / "project")
     params = settings()
