@@ -319,4 +319,4 @@ class Input(ABC, Generic[Data]):
 def part_of(fold: Int[Tensor, " n"], split: Split, held_out: int) -> Int[Tensor, " m"]:
     """Numbers of the samples with a fold that belong to a part."""
     test, val = fold == -1, fold == held_out
-    return {"test": test, "val": val & ~test, "train": ~test & ~val}[split].nonzero().squeeze(1)
+    return {"test": test, "val": val, "train": ~(test | val)}[split].nonzero().squeeze(1)
