@@ -14,6 +14,7 @@ from mtl.config.sources import Source
 from mtl.data.build import read_source
 from mtl.data.files.content import content_sha256
 from mtl.data.inputs.every import input_of
+from mtl.data.inputs.images import Images
 from mtl.data.loading.store import load_prepared, write_prepared
 from mtl.errors import ConfigError, DataError
 from mtl.stages.prepare import describe
@@ -168,6 +169,20 @@ def test_a_channel_of_one_value_keeps_its_spread(tmp_path: Path) -> None:
     fitted = input_of(found).fit(0)
     mean, std = fitted.mean, fitted.std
     assert (mean.item(), std.item()) == (pytest.approx(0.2), 1.0)
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3])
+def test_the_images_of_a_batch_are_normalised_channel_by_channel(channels: int) -> None:
+    chance = torch.Generator().manual_seed(channels)
+    pixels = torch.randint(0, 256, (6, channels, 4, 5), dtype=torch.uint8, generator=chance)
+    scale, shift = torch.rand(2, channels, generator=chance) + 0.5
+    batch, after = Images(pixels, torch.tensor([5, 3, 0, 1]), scale, shift).gather(torch.tensor([2, 0]), 0)
+    assert after is None
+    wanted = [
+        [pixels[image, channel] * float(scale[channel]) + float(shift[channel]) for channel in range(channels)]
+        for image in (0, 5)
+    ]
+    torch.testing.assert_close(batch, torch.stack([torch.stack(image) for image in wanted]))
 
 
 def test_what_the_store_tells_of_images(tmp_path: Path) -> None:
