@@ -10,6 +10,7 @@ import torch
 from mtl.config import PARAMS, load_config
 from mtl.errors import UserError
 from mtl.results.deployment import DEPLOYMENT, Origin
+from mtl.serving.drift import told
 from mtl.serving.load import load_model
 from mtl.serving.model import LoadedModel, Model
 from mtl.serving.predict import Request, origins_of, predict_file
@@ -37,6 +38,8 @@ def predict(request: Request, folder: Path | None, threads: int = 1, root: Path 
     progress.end()
     for note in done.notes:
         print(f"note: {note}.", file=sys.stderr)
+    for line in [] if done.drift is None else told(done.drift):
+        print(line, file=sys.stderr)
     print(f"{request.out}: {', '.join(done.tasks)} of {done.samples:,} {'sample' if done.samples == 1 else 'samples'}")
 
 

@@ -10,6 +10,7 @@ from mtl.results.content import VERSION_KEY, Part, ResultFile, absent
 from mtl.results.model import MAX_BYTES, MAX_TASKS, Sha256
 from mtl.results.numbers import Metrics
 from mtl.results.statistics import Summary
+from mtl.results.trained import TrainedInputs
 
 DEPLOYMENT, MEMBERS, CARD = "deployment.json", "members", "README.md"
 MAX_MEMBERS = 10_000
@@ -92,6 +93,8 @@ class Origin(Part):
     licence: str = ""
     files: dict[str, Sha256] = {}
     """Raw file → its hash."""
+    inputs: TrainedInputs | None = Field(default=None, exclude_if=absent)
+    """Counts of the inputs of the training part; None in deployments that were made before they were kept."""
 
 
 class Deployment(ResultFile):

@@ -15,10 +15,12 @@ from pydantic import JsonValue, TypeAdapter
 
 from mtl.config.inputs import SourceBase
 from mtl.config.sources import Source
+from mtl.data.inputs.every import seen_of
 from mtl.data.inputs.row_fit import FittedRows
 from mtl.errors import UserError, shown
 from mtl.results.deployment import Origin
 from mtl.serving.deployed import DeployedModel
+from mtl.serving.drift import Drift, Watch
 from mtl.serving.model import LoadedModel, Model
 from mtl.serving.new_data import arrays, rows, series
 from mtl.serving.new_data.options import rows_options, series_options
@@ -66,11 +68,13 @@ class Done:
         samples: rows, windows or images that were predicted.
         tasks: names.
         notes: sentences that a user should know.
+        drift: the inputs, compared with those of training; None where these are not known.
     """
 
     samples: int
     tasks: list[str]
     notes: list[str]
+    drift: Drift | None = None
 
 
 def silent(samples: int) -> None:
@@ -92,14 +96,16 @@ def predict_file(model: Model, request: Request, origins: Mapping[str, Origin], 
     check_output(request.out)
     specs = _asked(model, request)
     notes: list[str] = []
-    made = _pieces(model, specs, request, origins.get(specs[0].source), notes)
+    origin = origins.get(specs[0].source)
+    watch = Watch(None if origin is None else origin.inputs)
+    made = _pieces(model, specs, request, origin, notes, watch)
     done = 0
     with output(request.out) as write:
         for count, piece in made:
             write(piece)
             done += count
             tell(done)
-    return Done(done, [spec.name for spec in specs], notes)
+    return Done(done, [spec.name for spec in specs], notes, watch.drift())
 
 
 def origins_of(model: Model) -> dict[str, Origin]:
@@ -129,18 +135,18 @@ def _asked(model: Model, request: Request) -> list[TaskSpec]:
 
 
 def _pieces(
-    model: Model, specs: list[TaskSpec], request: Request, origin: Origin | None, notes: list[str]
+    model: Model, specs: list[TaskSpec], request: Request, origin: Origin | None, notes: list[str], watch: Watch
 ) -> Iterator[tuple[int, pd.DataFrame]]:
     """Number of samples and table of predictions of each piece."""
     kind = specs[0].input
     if request.keep and (not kind.tabular or request.data.suffix.lower() == ARRAYS):
         raise UserError("--keep is for columns of a table whose rows are samples.")
     if request.data.suffix.lower() == ARRAYS:
-        return _of_arrays(model, specs, request, notes)
+        return _of_arrays(model, specs, request, notes, watch)
     if kind.tabular:
-        return _of_rows(model, specs, request, origin, notes)
+        return _of_rows(model, specs, request, origin, notes, watch)
     if kind.continues and (origin is None or origin.section is None or _section(origin).series):
-        return _of_series(model, specs, request, origin, notes)
+        return _of_series(model, specs, request, origin, notes, watch)
     raise UserError(
         f"{request.data}: {kind.noun} of {specs[0].source} are given as an array `x` in an .npz, "
         f"[n, {', '.join(map(str, _given_shape(specs[0])))}]."
@@ -169,7 +175,7 @@ def _predicted(model: Model, samples: object, specs: Sequence[TaskSpec]) -> dict
 
 
 def _of_rows(
-    model: Model, specs: list[TaskSpec], request: Request, origin: Origin | None, notes: list[str]
+    model: Model, specs: list[TaskSpec], request: Request, origin: Origin | None, notes: list[str], watch: Watch
 ) -> Iterator[tuple[int, pd.DataFrame]]:
     layouts = [member.layout_of(task) for member, task in _members(model, specs)]
     fitted = [layout.fitted for layout in layouts if isinstance(layout.fitted, FittedRows)]
@@ -179,6 +185,7 @@ def _of_rows(
     strange = rows.Strange()
     waiting: rows.Piece | None = None
     for piece in rows.pieces(rows_options(request.data, origin, request.changes), form, request.keep, strange, notes):
+        watch.add(seen_of(specs[0].input, piece.frame, form.columns), len(piece.frame))
         waiting = piece if waiting is None else piece.below(waiting)
         count = len(waiting.frame)
         # Whole chunks, as in the evaluation: the last digit depends on what passes through a network together.
@@ -205,7 +212,7 @@ def _beside(first: Columns, table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _of_arrays(
-    model: Model, specs: list[TaskSpec], request: Request, notes: list[str]
+    model: Model, specs: list[TaskSpec], request: Request, notes: list[str], watch: Watch
 ) -> Iterator[tuple[int, pd.DataFrame]]:
     if request.changes:
         raise UserError("--set is for tables; an .npz has no options.")
@@ -222,6 +229,7 @@ def _of_arrays(
         some = values[begin : begin + size] if values.ndim else values
         columns = parts(_predicted(model, some, fitting))
         count = len(some)
+        watch.add(seen_of(fitting[0].input, some, fitting[0].columns), count)
         numbers = np.arange(begin, begin + count)
         if columns.ahead:
             table = long(columns, count)
@@ -235,7 +243,7 @@ def _fits(spec: TaskSpec, shape: tuple[int, ...]) -> bool:
 
 
 def _of_series(
-    model: Model, specs: list[TaskSpec], request: Request, origin: Origin | None, notes: list[str]
+    model: Model, specs: list[TaskSpec], request: Request, origin: Origin | None, notes: list[str], watch: Watch
 ) -> Iterator[tuple[int, pd.DataFrame]]:
     options = series_options(request.data, origin, request.changes)
     ahead = max(spec.rows_ahead for spec in specs)
@@ -244,6 +252,7 @@ def _of_series(
     answers: dict[str, Answer] = {}
     for length, windows in read.windows.items():
         answers |= _predicted(model, windows, [spec for spec in specs if spec.input_len == length])
+    watch.add(seen_of(specs[0].input, read.windows[max(read.windows)], specs[0].columns), len(read.names))
     columns, count = parts({spec.name: answers[spec.name] for spec in specs}), len(read.names)
     table = long(columns, count) if columns.ahead else wide(columns, count)
     first, steps = (1 if columns.ahead and not columns.now else 0), len(table) // count

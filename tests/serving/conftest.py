@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from mtl.cli.deploy.deploy import Wish, deploy
 from mtl.config import Config
-from tests.helpers.deployable import digits_settings, series_settings, table_settings, train
+from tests.helpers.deployable import digits_settings, series_settings, table_settings, train, write_verdicts
 
 
 @dataclass(frozen=True)
@@ -51,3 +52,18 @@ def digits(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """Images."""
     root = tmp_path_factory.mktemp("digits")
     return Project(root, train(digits_settings(), root))
+
+
+@pytest.fixture(scope="session")
+def rows(flats: Project, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a deployed mixture of a joint, a single-task and a simple model on rows."""
+    made = flats.copy(tmp_path_factory.mktemp("rows"))
+    write_verdicts(made.root, made.config, {"rent": "HELPED", "band": "HURT", "dear": "simple"})
+    return deploy(Wish(), made.root)
+
+
+@pytest.fixture(scope="session")
+def series(plant: Project, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of the deployed joint model of two series."""
+    made = plant.copy(tmp_path_factory.mktemp("series"))
+    return deploy(Wish(method="joint", seeds=0), made.root)

@@ -25,23 +25,7 @@ from mtl.serving.deployed import DeployedModel
 from mtl.serving.predict import Done, Request, origins_of, predict_file
 from tests.helpers.deployable import flats as flats_frame
 from tests.helpers.deployable import plant as plant_frame
-from tests.helpers.deployable import write_verdicts
 from tests.serving.conftest import Project
-
-
-@pytest.fixture(scope="module")
-def rows(flats: Project, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folder of a deployed mixture of a joint, a single-task and a simple model on rows."""
-    made = flats.copy(tmp_path_factory.mktemp("rows"))
-    write_verdicts(made.root, made.config, {"rent": "HELPED", "band": "HURT", "dear": "simple"})
-    return deploy(Wish(), made.root)
-
-
-@pytest.fixture(scope="module")
-def series(plant: Project, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folder of the deployed joint model of two series."""
-    made = plant.copy(tmp_path_factory.mktemp("series"))
-    return deploy(Wish(method="joint", seeds=0), made.root)
 
 
 def predict(folder: Path, data: Path, out: Path, **more: Any) -> tuple[Done, pd.DataFrame]:
@@ -310,4 +294,5 @@ def test_a_kill_in_the_middle_leaves_no_output(number: int, rows: Path, tmp_path
     write(flats_frame(5), tmp_path / "new.csv")
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
     assert "out.csv: rent, band, dear of 5 samples" in done.stdout
+    assert "drift   none beyond chance in" in done.stderr
     assert sorted(path.name for path in tmp_path.iterdir()) == ["new.csv", "out.csv"], "the next run sweeps"

@@ -121,7 +121,8 @@ def described(
     called = {path: "-".join(path.folder.parts[1:]) for path in paths}
     folders = {called[path]: root / path.folder for path in paths}
     saved = {path: SavedModel.of_folder(root / path.folder, f"mtl repro {path.target}") for path in paths}
-    data, _ = load_tasks(config, paths[0].seed, root)
+    seed = paths[0].seed
+    data, _ = load_tasks(config, seed, root)
     used = {config.tasks[task].source for task in choices}
     first = next(iter(saved.values()))
     served = {
@@ -144,7 +145,7 @@ def described(
         order=list(served),
         tasks=served,
         members={called[path]: _member(path, saved[path], root) for path in paths},
-        sources=origins(config, {name: source for name, source in data.sources.items() if name in used}, root),
+        sources=origins(config, {name: data.sources[name] for name in data.sources if name in used}, seed, root),
         advice=verdicts.advice,
         remarks=verdicts.data,
         data=first.data,

@@ -20,21 +20,23 @@ from mtl.data.timeline.order import order_in_time
 from mtl.data.timeline.stamps import column_stamps
 from mtl.errors import DataError
 from mtl.results.deployment import Origin
+from mtl.serving.drift import trained_inputs
 from mtl.types import SourceData
 
 
-def origins(config: Config, sources: Mapping[str, Input[SourceData]], root: Path) -> dict[str, Origin]:
+def origins(config: Config, sources: Mapping[str, Input[SourceData]], seed: int, root: Path) -> dict[str, Origin]:
     """Source → what a deployment keeps of it.
 
     Args:
         config: the whole configuration.
         sources: the prepared ones that deployed tasks read.
+        seed: of the first member; inputs of its training part are what new ones are compared with.
         root: folder of the project.
     """
-    return {name: _origin(config, name, source, root) for name, source in sources.items()}
+    return {name: _origin(config, name, source, seed, root) for name, source in sources.items()}
 
 
-def _origin(config: Config, name: str, source: Input[SourceData], root: Path) -> Origin:
+def _origin(config: Config, name: str, source: Input[SourceData], seed: int, root: Path) -> Origin:
     section, manifest = config.prepare.sources[name], read_manifest(name, root)
     forms, step = _times(section, source.columns, root)
     files = {} if manifest is None else {file: entry.sha256[0] for file, entry in manifest.files.items()}
@@ -47,6 +49,7 @@ def _origin(config: Config, name: str, source: Input[SourceData], root: Path) ->
         title="" if manifest is None else manifest.title,
         licence="" if manifest is None else manifest.licence,
         files={file: _hash(root / RAW / file, known) for file, known in files.items()},
+        inputs=trained_inputs(source.seen(seed % source.data.folds), seed),
     )
 
 

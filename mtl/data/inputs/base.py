@@ -19,6 +19,7 @@ from torch import Tensor
 from mtl.checks import bad
 from mtl.config.inputs import Held, InputKind, RowLayout
 from mtl.config.tasks import Task
+from mtl.data.inputs.seen import Columns
 from mtl.tasks.context import Oracle
 from mtl.types import SourceData, Split
 
@@ -287,6 +288,15 @@ class Input(ABC, Generic[Data]):
         """Names of the inputs, their values side by side (NaN is missing), and the names of those whose values are
         numbers of categories; None where a sample is no row of a table."""
         return None
+
+    @abstractmethod
+    def seen(self, fold: int) -> Columns:
+        """Values of each input in the training part when `fold` is held out, original units."""
+
+    @classmethod
+    @abstractmethod
+    def seen_of(cls, values: object, columns: list[str]) -> Columns:
+        """Values of each input in samples that a user gives, as `given` takes them."""
 
     @property
     def oracle(self) -> Oracle | None:

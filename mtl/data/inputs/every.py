@@ -9,6 +9,7 @@ from mtl.config.inputs import InputKind, kind_named
 from mtl.data.inputs.base import Fitted, Input, Layout, Samples
 from mtl.data.inputs.images import ImagesInput
 from mtl.data.inputs.rows import RowsInput
+from mtl.data.inputs.seen import Columns
 from mtl.data.inputs.windows import WindowsInput
 from mtl.errors import DataError
 from mtl.types import ImageSet, Prepared, RowSet, SourceData
@@ -47,6 +48,11 @@ def given(kind: InputKind, values: object, layout: Layout, ahead: int) -> Sample
         DataError: they do not fit.
     """
     return next(member for member in KINDS if member.kind == kind).given(values, layout, ahead)
+
+
+def seen_of(kind: InputKind, values: object, columns: list[str]) -> Columns:
+    """Values of each input in samples of a kind that a user gives, as `Input.seen_of` makes them."""
+    return next(member for member in KINDS if member.kind == kind).seen_of(values, columns)
 
 
 def check_prepared(prepared: object, where: str) -> SourceData:

@@ -13,6 +13,7 @@ from mtl.config.tasks import Task
 from mtl.data.inputs.base import Fitted, Input, Layout, Sampler, Samples, part_of
 from mtl.data.inputs.contract import columns_problem, fold_tensor_problem, folds_problem, targets_problems
 from mtl.data.inputs.given import array_of, wrong_shape
+from mtl.data.inputs.seen import Columns, channels_of
 from mtl.types import ImageSet, Split
 
 FULL = 255.0
@@ -142,6 +143,13 @@ class ImagesInput(Input[ImageSet]):
         if not len(pixels):
             raise wrong_shape("at least one image", 0)
         return image_samples(pixels, torch.arange(len(pixels)), layout.fitted)
+
+    def seen(self, fold: int) -> Columns:
+        return self.seen_of(self.data.images[self.masks(fold)["train"]], self.columns)
+
+    @classmethod
+    def seen_of(cls, values: object, columns: list[str]) -> Columns:
+        return channels_of(values, columns, 1)
 
     def describe(self) -> str:
         y, x = self.data.images.shape[2:]

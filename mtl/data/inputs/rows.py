@@ -22,6 +22,7 @@ from mtl.data.inputs.row_fit import FittedRows, fit_table
 from mtl.data.inputs.row_frames import rows_given
 from mtl.data.inputs.row_targets import row_remarks, without_targets
 from mtl.data.inputs.scaling import scores_problem
+from mtl.data.inputs.seen import UNKNOWN, Columns, Named, row_columns
 from mtl.tasks.context import Oracle
 from mtl.types import NO_CATEGORY, RowSet, Split
 
@@ -187,6 +188,20 @@ class RowsInput(Input[RowSet]):
             codes = p.categories.double().numpy()
             values = np.concatenate([values, np.where(codes == NO_CATEGORY, np.nan, codes)], axis=1)
         return [*p.columns, *p.category_columns], values, p.category_columns
+
+    def seen(self, fold: int) -> Columns:
+        p, train = self.data, self.masks(fold)["train"]
+        for place, name in enumerate(p.columns):
+            yield name, p.values[train, place].numpy()
+        for place, (name, known) in enumerate(zip(p.category_columns, self._fit(fold).names, strict=True)):
+            assert p.categories is not None
+            often = set(known)
+            names = [word if word in often else UNKNOWN for word in p.vocabularies[name]]
+            yield name, Named(p.categories[train, place].numpy(), names)
+
+    @classmethod
+    def seen_of(cls, values: object, columns: list[str]) -> Columns:
+        return row_columns(values, columns)
 
     @property
     def groups(self) -> Int[Tensor, " S"] | None:

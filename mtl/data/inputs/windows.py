@@ -17,15 +17,12 @@ from mtl.config.inputs import WINDOWS, InputKind
 from mtl.config.tasks import Task
 from mtl.data.inputs.base import Fitted, Input, Layout, Sampler, Samples, part_of
 from mtl.data.inputs.channels import channel_remarks
-from mtl.data.inputs.contract import (
-    MAX_VALUE,
-    folds_problem,
-    targets_problems,
-)
+from mtl.data.inputs.contract import MAX_VALUE, folds_problem, targets_problems
 from mtl.data.inputs.gaps import Gaps, fit_known, spans
 from mtl.data.inputs.given import array_of, checked_rows, frame_of, wrong_shape
 from mtl.data.inputs.oracles import as_tensors, from_tensors, oracle_problem
 from mtl.data.inputs.scaling import fit_rows, scores_problem
+from mtl.data.inputs.seen import Columns, channels_of
 from mtl.data.inputs.stretches import form_problems, parts_problem, rows_of, segment_of, segments_of, stretches
 from mtl.errors import DataError, SettingError, shown
 from mtl.tasks.context import Oracle
@@ -300,6 +297,14 @@ class WindowsInput(Input[Prepared]):
         segment = segment_of(self.data, numbers)
         parts = [numbers[segment == member] for member in sorted(set(segment.tolist()))]
         return torch.cat([part[-max(1, round(share * len(part))) :] for part in parts])
+
+    def seen(self, fold: int) -> Columns:
+        train = self.masks(fold)["train"].repeat_interleave(self.data.window or 1)
+        return ((name, self.data.values[train, place].numpy()) for place, name in enumerate(self.columns))
+
+    @classmethod
+    def seen_of(cls, values: object, columns: list[str]) -> Columns:
+        return channels_of(values, columns, 2)
 
     @property
     def oracle(self) -> Oracle | None:

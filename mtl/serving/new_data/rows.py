@@ -21,12 +21,11 @@ from mtl.data.formats.pieces import table_pieces
 from mtl.data.formats.table import Table
 from mtl.data.inputs.date_parts import date_parts, dates_behind
 from mtl.data.inputs.row_fit import FittedRows
+from mtl.data.inputs.seen import UNKNOWN
 from mtl.errors import DataError
 from mtl.serving.new_data.columns import check_columns, kept_columns
 from mtl.serving.new_data.options import NewRows
 
-UNKNOWN = "\x00"
-"""Category that stands for every name that the model does not know."""
 MOST_NAMES = 5
 
 
