@@ -39,6 +39,7 @@ NO_OUTPUT = {
     "mtl/data/files/origins.py": "where raw data came from, on this machine",
     "mtl/experiment/states.py": "states of runs that have not ended",
     "mtl/files.py:replaced": "whose callers write",
+    "mtl/data/loading/tensor_file.py": "by write_prepared; tests/data/test_tensor_file.py compares its bytes",
     "mtl/experiment/samples.py": "by table_stream; tests/experiment/test_samples.py compares its bytes",
     "mtl/report/style.py:picture": "draws in memory, for write_report",
     "mtl/report/timings.py": "measured times",

@@ -11,7 +11,7 @@ import pandas as pd
 
 from mtl.config.table_file import MISSING_TEXTS
 from mtl.data.columns.cells import texts_of, written_cells
-from mtl.data.columns.dates import date_readings, said
+from mtl.data.columns.dates import DIGITS, date_readings, said
 from mtl.data.columns.facts import ColumnFacts, share_warnings
 from mtl.data.columns.markers import likely_markers
 from mtl.data.columns.names import COUNTER_NAME, has_code_name, has_id_name, names_things
@@ -44,21 +44,23 @@ def number_facts(table: Table, column: str, values: np.ndarray, padded: bool) ->
     missing = rows - len(known)
     if not len(known):
         return ColumnFacts(column, "ignore", "every cell is empty", missing, 0)
-    counts = pd.Series(known).value_counts(sort=False)
-    distinct, most = len(counts), int(counts.max())
+    different, counts = np.unique(known, return_counts=True)
+    distinct, most = len(different), int(counts.max())
+    often = different[counts == most].min()
+    del counts
     low, high = float(known.min()), float(known.max())
     example = shortest(float(known[0]))
     if padded:
         return _of_names(table, column, "written with zeros in front, as codes are")
     if distinct == 1 and not missing:
         return ColumnFacts(column, "ignore", f"every row holds {example}", 0, 1, low, high, example)
-    told = share_warnings(rows, missing, most, shortest(float(counts.index[counts == most].min())))
-    if set(counts.index) <= {0.0, 1.0}:
+    told = share_warnings(rows, missing, most, shortest(float(often)))
+    if np.isin(different, (0, 1)).all():
         why = "0 and 1" if distinct == 2 else f"{example} or nothing"
         why = "true and false" if pd.api.types.is_bool_dtype(table.frame[column]) else why
         return ColumnFacts(column, "boolean", why, missing, distinct, low, high, example, tuple(told))
     if np.isinf(low) or np.isinf(high):
-        return _with_infinite(column, known, missing, counts, told)
+        return _with_infinite(column, known, missing, different, told)
     whole = low % 1 == 0 and bool((known == np.floor(known)).all())
     if whole and (reason := _row_number(column, known, distinct, missing)) is not None:
         return ColumnFacts(column, "ignore", reason, missing, distinct, low, high, example)
@@ -68,7 +70,7 @@ def number_facts(table: Table, column: str, values: np.ndarray, padded: bool) ->
         )
     if whole and not table.typed and has_code_name(column):
         return _of_names(table, column, "whole numbers under the name of codes")
-    if whole and (dates := _dates(column, known, counts.index, missing, told)) is not None:
+    if whole and (dates := _dates(column, known, missing, told, distinct)) is not None:
         return dates
     told += [marker.doubt for marker in likely_markers(np.where(absent, np.nan, values)[:, None], [column])]
     why = "numbers"
@@ -129,18 +131,18 @@ def _of_things(table: Table, column: str, facts: ColumnFacts) -> ColumnFacts:
     )  # fmt: skip
 
 
-def _with_infinite(column: str, known: np.ndarray, missing: int, counts: pd.Series, told: list[str]) -> ColumnFacts:
+def _with_infinite(column: str, known: np.ndarray, missing: int, different: np.ndarray, told: list[str]) -> ColumnFacts:
     finite = known[np.isfinite(known)]
     infinite = len(known) - len(finite)
-    names = [name for name, value in (("inf", np.inf), ("-inf", -np.inf)) if value in counts.index]
+    names = [name for name, value in (("inf", np.inf), ("-inf", -np.inf)) if value in different]
     problem = (
         f"{infinite:,} infinite cells among the numbers: empty them, or name them in `missing` as they are written"
     )
     low = float(finite.min()) if len(finite) else None
     high = float(finite.max()) if len(finite) else None
     return ColumnFacts(
-        column, "number", "numbers", missing, len(counts), low, high, shortest(float(known[0])), tuple(told), problem,
-        {"missing": names},
+        column, "number", "numbers", missing, len(different), low, high, shortest(float(known[0])), tuple(told),
+        problem, {"missing": names},
     )  # fmt: skip
 
 
@@ -159,15 +161,17 @@ def _row_number(column: str, known: np.ndarray, distinct: int, missing: int) -> 
     return None
 
 
-def _dates(column: str, known: np.ndarray, different: pd.Index, missing: int, told: list[str]) -> ColumnFacts | None:
+def _dates(column: str, known: np.ndarray, missing: int, told: list[str], distinct: int) -> ColumnFacts | None:
     """The facts on numbers such as 20201231 that are dates; None if they are none."""
     if not known.min() > 0 or known.max() >= 2**53:
         return None
-    readings = date_readings([str(int(number)) for number in different])
+    if {len(str(int(number))) for number in (known.min(), known.max())} - set(DIGITS):
+        return None
+    readings = date_readings([str(int(number)) for number in pd.unique(known)])
     if not readings:
         return None
     when = readings[0].when.astype(f"datetime64[{readings[0].unit}]")
     why = f"digits that are dates as {readings[0].name}, in every row"
     example = str(int(known[0]))
     low, high = said(when.min()), said(when.max())
-    return ColumnFacts(column, "date", why, missing, len(different), low, high, example, tuple(told))
+    return ColumnFacts(column, "date", why, missing, distinct, low, high, example, tuple(told))

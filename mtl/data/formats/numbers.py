@@ -20,7 +20,7 @@ FIRST_ROWS = 2000
 
 
 def number_column(table: Table, column: str) -> np.ndarray:
-    """The column as float64 [R], NaN where a cell is empty or a marker of a missing value.
+    """The column as float64 [R], NaN where a cell is empty or a marker of a missing value; it may be the table's own.
 
     Raises:
         DataError: a cell that is no finite number as the options of the file say; names line, column and remedy.
@@ -29,7 +29,7 @@ def number_column(table: Table, column: str) -> np.ndarray:
     if pd.api.types.is_bool_dtype(cells) or not pd.api.types.is_numeric_dtype(cells):
         values = _from_text(table, column)
     else:
-        values = cells.to_numpy(dtype=np.float64, na_value=np.nan).copy()
+        values = cells.to_numpy(dtype=np.float64, na_value=np.nan)
     infinite = np.flatnonzero(np.isinf(values))
     if len(infinite):
         row = int(infinite[0])

@@ -77,7 +77,12 @@ def spans(rows: Bool[Tensor, " R"], starts: Int[Tensor, " n"], length: int) -> I
 
 def fit_known(rows: Float64[Tensor, "R C"], known: Bool[Tensor, "R C"]) -> Fitted:
     """Mean and population standard deviation of the known cells of each column, as `fit_rows` gives those of all."""
-    whole = fit_rows(torch.where(known, rows, 0.0))
+    return fit_filled(torch.where(known, rows, 0.0), known)
+
+
+def fit_filled(rows: Float64[Tensor, "R C"], known: Bool[Tensor, "R C"]) -> Fitted:
+    """The same of rows in which the cells that are not known hold 0."""
+    whole = fit_rows(rows)
     mean, std = whole.mean, whole.std
     for column in (~known.all(dim=0)).nonzero().squeeze(1).tolist():
         cells = rows[known[:, column], column][:, None]

@@ -87,10 +87,15 @@ def value_problems(p: RowSet) -> list[str]:
 
 
 def _numbers(p: RowSet) -> str | None:
-    usable = (p.values.abs() <= MAX_VALUE) | p.values.isnan()
-    if bool(usable.all()):
+    wrong = []
+    for column in range(len(p.columns)):  # One after the other: what is asked of all takes more than they do.
+        values = p.values[:, column]
+        usable = (values.abs() <= MAX_VALUE) | values.isnan()
+        if not bool(usable.all()):
+            wrong.append((int(torch.nonzero(~usable)[0]), column))
+    if not wrong:
         return None
-    row, column = (int(i) for i in torch.nonzero(~usable)[0])
+    row, column = min(wrong)
     return (
         f"row {row} (counted from 0), column `{p.columns[column]}`: should be a finite number of at most "
         f"{MAX_VALUE:g} in size, or NaN where it is missing, found {float(p.values[row, column])}."

@@ -3,7 +3,7 @@
 S rows, F numbers, G categories, Q quantiles, W = F + flags + G numbers that stand for a row (`RowLayout`).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ from torch import Tensor
 
 from mtl.config.inputs import RowLayout
 from mtl.data.inputs.base import Fitted
-from mtl.data.inputs.gaps import fit_known
+from mtl.data.inputs.gaps import fit_filled
 from mtl.data.inputs.scaling import fit_rows
 from mtl.types import NO_CATEGORY, RowSet
 
@@ -24,6 +24,8 @@ QUANTILES = 256
 """Quantiles of a number that its ranks are found by, at most."""
 LEAST_SHARE = 1e-7
 """Share of training rows below the smallest value, so that its normal quantile is a number (about ±5.2)."""
+TOGETHER = 32
+"""Columns that are fitted together, a multiple of those that a processor adds up at once."""
 BLOCK = 1 << 16
 """Rows that are encoded together: what they need in float64 stays small beside the result."""
 
@@ -125,11 +127,20 @@ class FittedRows(Fitted):
 
 def fit_table(data: RowSet, train: Bool[Tensor, " S"]) -> FittedRows:
     """The fit to the training rows of a fold; no other row has any part in it."""
-    values = data.values[train]
-    lacking = values.isnan()
-    flags = tuple((lacking.any(dim=0) & ~lacking.all(dim=0)).nonzero().squeeze(1).tolist())
-    scale = fit_known(values, ~lacking) if bool(lacking.any()) else fit_rows(values)
-    medians = values.nanmedian(dim=0).values.nan_to_num() if values.shape[1] else scale.mean
+    rows, flags = train.nonzero().squeeze(1), []
+    scales, medians, quantiles = [], [], []
+    for columns in column_blocks(len(data.columns)):
+        values = data.values[:, columns].index_select(0, rows)
+        lacking = values.isnan()
+        flagged = lacking.any(dim=0) & ~lacking.all(dim=0)
+        flags += [columns.start + place for place in flagged.nonzero().squeeze(1).tolist()]
+        medians += [values[:, place].nanmedian().nan_to_num() for place in range(values.shape[1])]
+        if data.scaling == "quantile":
+            quantiles += _quantiles(values)
+        if bool(lacking.any()):
+            scales.append(fit_filled(values.masked_fill_(lacking, 0.0), lacking.logical_not_()))
+        else:
+            scales.append(fit_rows(values))
     names, missing = [], []
     for place, column in enumerate(data.category_columns):
         assert data.categories is not None
@@ -138,13 +149,33 @@ def fit_table(data: RowSet, train: Bool[Tensor, " S"]) -> FittedRows:
         often = (counts[1:] >= max(1, data.rare)).nonzero().squeeze(1).tolist()
         names.append(tuple(vocabulary[number] for number in often))
         missing.append(bool(counts[0] > 0))
-    quantiles = _quantiles(values) if data.scaling == "quantile" and values.shape[1] else None
-    return FittedRows(scale.mean, scale.std, medians, flags, quantiles, tuple(names), tuple(missing))
+    none = torch.empty(0, dtype=torch.float64)
+    return FittedRows(
+        torch.cat([none, *(scale.mean for scale in scales)]),
+        torch.cat([none, *(scale.std for scale in scales)]),
+        torch.stack(medians) if medians else none,
+        tuple(flags),
+        torch.from_numpy(np.maximum.accumulate(np.stack(quantiles, axis=1), axis=0)) if quantiles else None,
+        tuple(names),
+        tuple(missing),
+    )
 
 
-def _quantiles(values: Float64[Tensor, "S F"]) -> Float64[Tensor, "Q F"]:
+def column_blocks(count: int, together: int = TOGETHER) -> Iterator[slice]:
+    """Places of columns that are looked at together, so that a copy of them stays small beside the whole.
+
+    By TOGETHER, sums of a column are those of the whole matrix to the last bit: its place in the registers of a
+    processor is the same, and it is never alone.
+    """
+    begin = 0
+    while begin < count:
+        end = begin + together if count - begin > together + (together > 1) else count
+        yield slice(begin, end)
+        begin = end
+
+
+def _quantiles(values: Float64[Tensor, "S F"]) -> list[np.ndarray]:
     """Quantiles of the known values of each column, as many as there are rows at most; zeros where none is known."""
     places = np.linspace(0, 1, min(QUANTILES, max(2, len(values))))
-    columns = [column[~np.isnan(column)] for column in values.numpy().T]
-    grid = [np.quantile(column, places) if len(column) else np.zeros(len(places)) for column in columns]
-    return torch.from_numpy(np.maximum.accumulate(np.stack(grid, axis=1), axis=0))
+    columns = (column[~np.isnan(column)] for column in values.numpy().T)
+    return [np.quantile(column, places) if len(column) else np.zeros(len(places)) for column in columns]

@@ -18,7 +18,7 @@ from mtl.data.inputs.base import Fitted, Input, Layout, Sampler, Samples
 from mtl.data.inputs.contract import folds_problem, targets_problems
 from mtl.data.inputs.oracles import as_tensors, from_tensors
 from mtl.data.inputs.row_contract import crossed_problem, form_problems, value_problems
-from mtl.data.inputs.row_fit import FittedRows, fit_table
+from mtl.data.inputs.row_fit import FittedRows, column_blocks, fit_table
 from mtl.data.inputs.row_frames import rows_given
 from mtl.data.inputs.row_targets import row_remarks, without_targets
 from mtl.data.inputs.scaling import scores_problem
@@ -129,8 +129,13 @@ class RowsInput(Input[RowSet]):
         assert isinstance(fitted, FittedRows)
         if fitted.quantiles is not None:
             return None
-        values = torch.where(self.data.values.isnan(), fitted.medians, self.data.values)
-        return scores_problem(values, self.data.columns, fitted)
+        for columns in column_blocks(len(self.data.columns), 1):
+            values, medians = self.data.values[:, columns], fitted.medians[columns]
+            scale = Fitted(fitted.mean[columns], fitted.std[columns])
+            problem = scores_problem(torch.where(values.isnan(), medians, values), self.data.columns[columns], scale)
+            if problem is not None:
+                return problem
+        return None
 
     def remarks(self, masks: Mapping[Split, Bool[Tensor, " S"]]) -> list[str]:
         return row_remarks(self.data, masks)

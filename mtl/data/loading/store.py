@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save
+from safetensors.torch import load_file
 from torch import Tensor
 
 from mtl.data.inputs.base import Input
 from mtl.data.inputs.every import input_of, kept
+from mtl.data.loading.tensor_file import write_tensors
 from mtl.errors import DataError
 from mtl.tasks.base import known
 from mtl.types import SourceData, Split
@@ -35,7 +36,6 @@ def write_prepared(prepared: SourceData, folder: Path, hashes: dict[str, str]) -
         hashes: source file → sha256, kept in the meta.
     """
     source = input_of(prepared)
-    arrays = save(_tensors(source))
     meta = source.meta() | {
         "format": FORMAT,
         "name": prepared.name,
@@ -46,7 +46,6 @@ def write_prepared(prepared: SourceData, folder: Path, hashes: dict[str, str]) -
         "notes": prepared.notes,
         "splits": describe_splits(source),
         "source_files": hashes,
-        "sha256": {ARRAYS: hashlib.sha256(arrays).hexdigest()},
     }
     if prepared.numbers:
         meta["numbers"] = list(prepared.numbers)
@@ -54,7 +53,7 @@ def write_prepared(prepared: SourceData, folder: Path, hashes: dict[str, str]) -
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         fresh.mkdir()
-        (fresh / ARRAYS).write_bytes(arrays)
+        meta["sha256"] = {ARRAYS: write_tensors(fresh / ARRAYS, _tensors(source))}
         text = json.dumps(meta, sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False)
         (fresh / META).write_text(text + "\n", encoding="utf-8")
         if folder.exists():
@@ -169,9 +168,7 @@ def _count(labels: Tensor, names: list[str]) -> dict[str, int]:
 def _tensors(source: Input[SourceData]) -> dict[str, Tensor]:
     labels = {f"labels.{name}": values for name, values in source.data.labels.items()}
     numbers = {f"numbers.{name}": values for name, values in source.data.numbers.items()}
-    tensors = source.tensors() | labels | numbers
-    # Own copies: safetensors refuses tensors that share memory (a label used twice, a view of a larger array).
-    return {name: tensor.detach().contiguous().clone() for name, tensor in tensors.items()}
+    return source.tensors() | labels | numbers
 
 
 __all__ = ["PREPARED", "describe_splits", "load_prepared", "write_prepared"]

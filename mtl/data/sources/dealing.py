@@ -7,12 +7,19 @@ import numpy as np
 from jaxtyping import Bool, Int64
 from numpy import ndarray
 
+WIDE = 4
+"""Times the number of rows that keys reach to and are still counted in a list of all that may be there."""
 QUARTERS = 4
 """Strata that numbers are cut into."""
 
 
 def numbered(keys: ndarray) -> Int64[ndarray, " S"]:
     """Number of the unit of each row, from 0 in the order of the keys."""
+    if keys.dtype.kind == "i" and len(keys) and keys.min() >= 0 and keys.max() < WIDE * len(keys):
+        there = np.zeros(int(keys.max()) + 1, dtype=bool)
+        there[keys] = True
+        number: Int64[ndarray, " S"] = (np.cumsum(there) - 1)[keys]
+        return number
     unit: Int64[ndarray, " S"] = np.unique(keys, return_inverse=True)[1].reshape(-1).astype(np.int64)
     return unit
 
@@ -92,12 +99,14 @@ def _laid_out(
 ) -> tuple[Int64[ndarray, " U"], Int64[ndarray, " U"]]:
     """Units stratum by stratum where there are strata, the largest first, in random order where they are alike, and the
     number of rows of each unit."""
-    first = np.unique(unit, return_index=True)[1]
-    sizes = np.bincount(unit, minlength=len(first)).astype(np.int64)
-    order = generator.permutation(len(first))
-    order = order[np.argsort(-sizes[order], kind="stable")]
+    sizes = np.bincount(unit).astype(np.int64)
+    order = generator.permutation(len(sizes))
+    if sizes.max(initial=1) > 1:
+        order = order[np.argsort(-sizes[order], kind="stable")]
     if strata is not None:
-        order = order[np.argsort(strata[first[order]], kind="stable")]
+        of_unit = np.empty(len(sizes), dtype=strata.dtype)
+        of_unit[unit[::-1]] = strata[::-1]  # That of the first row of each.
+        order = order[np.argsort(of_unit[order], kind="stable")]
     return order, sizes
 
 

@@ -7,6 +7,7 @@ ends in `notes`. S rows.
 import re
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -53,26 +54,35 @@ def read(config: TableSource, name: str, root: Path) -> RowSet:
     told = copies_note(same, parts, config)
     notes += [] if told is None else [told]
     kept = _changing(kept, parts, config, notes)
-    numbers = [column for column in kept if column.names is None]
-    categories = [column for column in kept if column.names is not None]
+    fields = {
+        "units": _units(table, [column for column in kept if column.names is None], config),
+        "weights": _weights(table, columns, config),
+        "aside": [column.name for column in kept if _is_aside(column, config)],
+    }
+    del table, columns, same  # Only `kept` holds its numbers now, which are given up one column after the other.
+    return _row_set(name, kept, parts, config, fields | {"notes": notes})
+
+
+def _row_set(name: str, kept: list[Column], parts: Parts, config: TableSource, fields: dict[str, Any]) -> RowSet:
+    """The rows of columns, which are taken out of their list."""
+    numbers = [column.name for column in kept if column.names is None]
+    named = {column.name: column.names for column in kept if column.names is not None}
+    categories = _matrix(kept, list(named), len(parts.fold), np.int32) if named else None
     return RowSet(
         name=name,
-        values=torch.from_numpy(_matrix(numbers, count, np.float64)),
-        columns=[column.name for column in numbers],
+        values=_matrix(kept, numbers, len(parts.fold), np.float64),
+        columns=numbers,
         fold=torch.from_numpy(np.ascontiguousarray(parts.fold)),
         folds=parts.folds,
         crossed=parts.crossed,
-        units=_units(table, numbers, config),
-        notes=notes,
-        categories=torch.from_numpy(_matrix(categories, count, np.int32)) if categories else None,
-        category_columns=[column.name for column in categories],
-        vocabularies={column.name: column.names or [] for column in categories},
+        categories=categories,
+        category_columns=list(named),
+        vocabularies=named,
         groups=None if parts.groups is None else torch.from_numpy(np.ascontiguousarray(parts.groups)),
         group_names=list(parts.group_names),
-        weights=_weights(table, columns, config),
-        aside=[column.name for column in kept if _is_aside(column, config)],
         scaling=config.numbers,
         rare=config.rare,
+        **fields,
     )
 
 
@@ -155,15 +165,17 @@ def _weights(table: Table, columns: list[Column], config: TableSource) -> torch.
             f"{table.at(row, column.name)}: should be a weight of 0 or more, found {value}: a row that should not "
             "count has the weight 0."
         )
-    return torch.from_numpy(np.ascontiguousarray(column.values))
+    return torch.from_numpy(column.values.copy())
 
 
-def _matrix(columns: list[Column], count: int, dtype: type) -> np.ndarray:
-    """Values of the columns side by side [S, columns]."""
-    matrix: np.ndarray = np.empty((count, len(columns)), dtype=dtype)
-    for place, column in enumerate(columns):
-        matrix[:, place] = column.values
-    return matrix
+def _matrix(columns: list[Column], names: list[str], count: int, dtype: type) -> torch.Tensor:
+    """Values of some columns side by side [S, columns], those of a column behind each other in memory; the columns are
+    taken out of their list, so that there are never two copies of all."""
+    matrix: np.ndarray = np.empty((len(names), count), dtype=dtype)
+    for place, name in enumerate(names):
+        column = columns.pop(next(at for at, column in enumerate(columns) if column.name == name))
+        matrix[place] = column.values
+    return torch.from_numpy(matrix).T
 
 
 def _units(table: Table, columns: list[Column], config: TableSource) -> dict[str, str]:

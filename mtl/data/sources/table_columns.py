@@ -31,7 +31,7 @@ class Column:
     Args:
         name: of the column; parts of a date have their own.
         origin: name of the column of the file that it was made from.
-        values: [S] float64 numbers (NaN is missing), or int64 places in `names` (-1 is missing).
+        values: [S] float64 numbers (NaN is missing), or int32 places in `names` (-1 is missing).
         names: categories in their order; None for numbers.
     """
 
@@ -93,7 +93,7 @@ def _read(table: Table, column: ColumnFacts, config: TableSource, notes: list[st
             codes, names = category_column(table, name, name in config.exact_labels, notes)
             if len(names) > FEW_CATEGORIES:
                 notes.append(f"{name}: has {len(names):,} categories; `ignore` leaves it out if each row names itself.")
-            return [Column(name, name, codes, names)]
+            return [Column(name, name, codes.astype(np.int32), names)]
         case "date":
             parts = date_numbers(table, name, config.date_format.get(name), notes)
             return [Column(part, name, values) for part, values in parts.items()]
@@ -118,12 +118,12 @@ def _boolean(table: Table, name: str, notes: list[str]) -> Column:
         if len(spelt) > 1:
             others = ", ".join(repr(spellings[number]) for number in spelt if spellings[number] != names[-1])
             notes.append(f"{name}: `{names[-1]}` is also spelt {others}, which is the same here.")
-    return Column(name, name, np.where(np.isnan(truths), NO_CATEGORY, truths).astype(np.int64), names)
+    return Column(name, name, np.where(np.isnan(truths), NO_CATEGORY, truths).astype(np.int32), names)
 
 
 def _without_markers(values: np.ndarray, config: TableSource) -> np.ndarray:
     if config.missing_markers:
-        values[np.isin(values, config.missing_markers)] = np.nan
+        return np.where(np.isin(values, config.missing_markers), np.nan, values)
     return values
 
 

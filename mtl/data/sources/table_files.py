@@ -50,7 +50,7 @@ def file_of_rows(table: Table, name: str) -> Column:
     begins = np.array([begin for _, begin in table.later])
     files = np.searchsorted(begins, np.arange(len(table.frame)), side="right")
     ordered = sorted(names)
-    places = np.array([ordered.index(file) for file in names], dtype=np.int64)
+    places = np.array([ordered.index(file) for file in names], dtype=np.int32)
     return Column(name, name, places[files], ordered)
 
 
@@ -122,7 +122,7 @@ def without_final_points(column: Column, second: np.ndarray, notes: list[str]) -
         return column
     names = [name for name in column.names if name not in there]
     place = [names.index(name[:-1] if name in there else name) for name in column.names]
-    codes = np.array([*place, NO_CATEGORY], dtype=np.int64)[column.values]
+    codes = np.array([*place, NO_CATEGORY], dtype=np.int32)[column.values]
     some = min(there)
     notes.append(f"{column.name}: names of the test file end in a point, and were read as {shown(some[:-1])}.")
     return replace(column, values=codes, names=names)

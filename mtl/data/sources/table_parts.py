@@ -150,8 +150,9 @@ def _with_folds(
     folds, rest = _folds(config), ~test
     fold = np.full(len(test), TEST, dtype=np.int64)
     if rest.any():
-        parts = min(parts_dealt(folds), len(np.unique(unit[rest]))) if folds == 1 else folds
-        fold[rest] = dealt(numbered(unit[rest]), None if strata is None else strata[rest], parts, config.split_seed)
+        units = numbered(unit[rest])
+        parts = min(parts_dealt(folds), int(units.max()) + 1) if folds == 1 else folds
+        fold[rest] = dealt(units, None if strata is None else strata[rest], parts, config.split_seed)
         if folds == 1:
             fold[rest] = fold[rest] > 0
     return Parts(fold, folds, groups=groups, group_names=names)

@@ -9,9 +9,68 @@ from mtl.config.table_source import CrossSplit, RandomSplit, TableSource
 from mtl.data.sources.table_columns import Column
 from mtl.data.sources.table_parts import TEST, Parts
 
+BLOCK = 1 << 17
+"""Rows that are looked at together."""
+MIXED = ((0x9E3779B97F4A7C15, 32), (0xD6E8FEB86659FD93, 29), (0xD6E8FEB86659FD93, 32))
+"""Odd factors and shifts, after which every bit of a number depends on all."""
+
 
 def equal_rows(columns: Sequence[Column], count: int) -> np.ndarray:
-    """Number of each row [S], the same for rows that equal each other in every column; missing cells are equal."""
+    """Number of each row [S], the same for rows that equal each other in every column; missing cells are equal. Rows
+    are numbered from 0 in the order in which they are there first."""
+    keys = _keys(columns, count)
+    ordered = np.sort(keys)
+    if not bool((ordered[1:] == ordered[:-1]).any()):
+        return np.arange(count)
+    del ordered
+    first = _first_of(keys)
+    del keys
+    later = np.flatnonzero(first != np.arange(count))
+    if not all(_equal(column.values, later, first[later]) for column in columns):
+        return _by_columns(columns, count)
+    number = np.cumsum(first == np.arange(count)) - 1
+    same: np.ndarray = number[first]
+    return same
+
+
+def _keys(columns: Sequence[Column], count: int) -> np.ndarray:
+    """A number of 64 bits for each row [S], the same for equal rows and hardly ever for others."""
+    keys = np.zeros(count, dtype=np.uint64)
+    for begin in range(0, count, BLOCK):
+        block = keys[begin : begin + BLOCK]
+        for column in columns:
+            values = column.values[begin : begin + BLOCK]
+            if values.dtype.kind == "f":
+                values = values + 0.0  # One zero of both.
+                values[np.isnan(values)] = np.nan  # And one NaN of all.
+                block ^= values.view(np.uint64)
+            else:
+                block ^= values.astype(np.int64).view(np.uint64)
+            for factor, shift in MIXED:
+                block *= np.uint64(factor)
+                block ^= block >> np.uint64(shift)
+    return keys
+
+
+def _first_of(keys: np.ndarray) -> np.ndarray:
+    """The first row with the key of each row [S]."""
+    order = np.argsort(keys, kind="stable")
+    ordered = keys[order]
+    begins = np.concatenate([[True], ordered[1:] != ordered[:-1]])
+    first = np.empty(len(keys), dtype=np.int64)
+    first[order] = order[begins][np.cumsum(begins) - 1]
+    return first
+
+
+def _equal(values: np.ndarray, rows: np.ndarray, others: np.ndarray) -> bool:
+    """True where values of some rows equal those of as many others, one by one."""
+    blocks = (slice(begin, begin + BLOCK) for begin in range(0, len(rows), BLOCK))
+    numbers = values.dtype.kind == "f"
+    return all(np.array_equal(values[rows[block]], values[others[block]], equal_nan=numbers) for block in blocks)
+
+
+def _by_columns(columns: Sequence[Column], count: int) -> np.ndarray:
+    """The numbers of `equal_rows`, found by the values themselves."""
     same = np.zeros(count, dtype=np.int64)
     for column in columns:
         codes = pd.factorize(column.values, use_na_sentinel=False)[0].astype(np.int64)

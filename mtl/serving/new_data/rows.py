@@ -151,7 +151,7 @@ def _frame(table: Table, form: RowForm, options: NewRows, strange: Strange, note
 def _numbers(table: Table, name: str, options: NewRows) -> np.ndarray:
     values = number_column(table, name)
     if options.missing_markers:
-        values[np.isin(values, options.missing_markers)] = np.nan
+        return np.where(np.isin(values, options.missing_markers), np.nan, values)
     return values
 
 
