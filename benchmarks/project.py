@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.machine import HERE
-from mtl.cli.presets import DEFAULT, render
 from mtl.config import Config, SensorsSource, load_config
 from mtl.paths import PREPARED
+from mtl.setup.presets import DEFAULT, render
 from mtl.stages.prepare import prepare
 
 

@@ -16,7 +16,6 @@ import yaml
 
 from benchmarks.command import count, finish, parser, start
 from benchmarks.machine import HERE, Result
-from mtl.cli.presets import render
 from mtl.config import Config, RegressionsSource, parse_config
 from mtl.data.build import read_source
 from mtl.data.loading.store import write_prepared
@@ -24,6 +23,7 @@ from mtl.data.sources.regressions import equal_turn, excess, front
 from mtl.experiment import run_baseline, run_finetune
 from mtl.paths import PREPARED
 from mtl.results.record import Run
+from mtl.setup.presets import render
 
 Errors = tuple[float, float]
 

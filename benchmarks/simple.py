@@ -23,7 +23,6 @@ import yaml
 
 from benchmarks.command import count, finish, parser, start
 from benchmarks.machine import HERE, Result
-from mtl.cli import presets
 from mtl.config import Config, parse_config
 from mtl.data.build import read_source
 from mtl.data.loading.store import write_prepared
@@ -32,6 +31,7 @@ from mtl.errors import UserError
 from mtl.experiment.objects import load_tasks
 from mtl.paths import PREPARED, VERDICTS
 from mtl.seeding import make_deterministic
+from mtl.setup import presets
 from mtl.simple.fit import Chosen, fit_simple
 from mtl.training.measure import measure
 

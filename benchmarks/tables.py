@@ -26,7 +26,6 @@ import yaml
 
 from benchmarks.command import at_least, count, finish, parser, start
 from benchmarks.machine import HERE, Result
-from mtl.cli import presets
 from mtl.config import Config, parse_config
 from mtl.config.metrics import METRICS
 from mtl.config.simple import SimpleConfig
@@ -40,6 +39,7 @@ from mtl.files import replace_text
 from mtl.paths import PREPARED, RunPath
 from mtl.results.record import Run
 from mtl.results.statistics import Interval
+from mtl.setup import presets
 
 SIMPLE, TREES, ALONE = "simple", "trees", "alone"
 PUBLISHED = {"enb": 0.1165, "jura": 0.5874, "atp1d": 0.3732, "oes97": 0.5230, "wq": 0.8994}

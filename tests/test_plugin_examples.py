@@ -13,7 +13,6 @@ import torch.nn.functional as F
 import yaml
 from torch import Tensor
 
-from mtl.cli import presets
 from mtl.cli.plugin_checks import check_plugins
 from mtl.config import Config, PythonEncoder, parse_config
 from mtl.config.inputs import IMAGES, Sample
@@ -22,6 +21,7 @@ from mtl.data.build import read_source
 from mtl.data.loading.tasks import build_tasks
 from mtl.errors import DataError, UserError
 from mtl.models.build import build_encoder, build_model
+from mtl.setup import presets
 from mtl.types import Prepared
 
 

@@ -98,8 +98,8 @@ def validate() -> None:
     from mtl.cli.repro import bring_code_up_to_date
     from mtl.cli.sample_sizes import sizes_note
     from mtl.cli.study.search_space import tuning_note
-    from mtl.cli.table_checks import check_tables
     from mtl.config import load_config
+    from mtl.setup.table_checks import check_tables
 
     config = load_config()
     bring_code_up_to_date(ROOT)
@@ -271,7 +271,7 @@ def clean_runs(
 @preset_app.command("list")
 def list_presets() -> None:
     """Name every preset; an asterisk marks the one that params.yaml is."""
-    from mtl.cli import presets
+    from mtl.setup import presets
 
     current = presets.matching(ROOT)
     known = presets.names(ROOT)
@@ -283,7 +283,7 @@ def list_presets() -> None:
 @preset_app.command("show")
 def show_preset(name: str) -> None:
     """Print the params.yaml of a preset."""
-    from mtl.cli import presets
+    from mtl.setup import presets
 
     print(presets.render(name, ROOT), end="")
 
@@ -294,7 +294,7 @@ def use_preset(
     force: Annotated[bool, typer.Option("--force", help="Overwrite edits of params.yaml.")] = False,
 ) -> None:
     """Write a preset to params.yaml and show what changed."""
-    from mtl.cli import presets
+    from mtl.setup import presets
 
     change = presets.use(name, ROOT, force)
     if not change.diff:

@@ -22,8 +22,8 @@ def deploy(
     name: Annotated[str | None, typer.Option(help="Of the folder below models/; else the method's.")] = None,
 ) -> None:
     """Put the models that the verdicts recommend into models/NAME, with their reasons and a model card."""
-    from mtl.cli.deploy.deploy import Wish
-    from mtl.cli.deploy.deploy import deploy as run
+    from mtl.api.deployment.deploy import Wish
+    from mtl.cli.deploy import deploy as run
     from mtl.errors import UserError
     from mtl.results.deployment import Seeds
 

@@ -16,10 +16,12 @@ from mtl.experiment.recipe import Recipe
 from mtl.paths import PREPARED, RunPath
 from mtl.seeding import resolve_device
 
-HARMLESS = ("cli", "stages", "project", "tracking", "report", "jobs", "serving", "__init__.py", "version.py")
-"""Rooms of `mtl` that change no result: commands and stages, which say where it is written; files of new projects;
-those that mirror and show results, start the processes, or read finished models; and the doors and the version of the
-package itself."""
+HARMLESS = (
+    "api", "cli", "stages", "project", "setup", "tracking", "report", "jobs", "serving", "__init__.py", "version.py",
+)  # fmt: skip
+"""Rooms of `mtl` that change no result: the Python API, commands and stages, which say where it is written; new
+projects; those that mirror and show results, start the processes, or read finished models; and the doors and the
+version of the package itself."""
 
 
 def digest(value: object) -> str:

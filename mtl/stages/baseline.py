@@ -2,12 +2,17 @@
 it out."""
 
 import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mtl.config import Config
 from mtl.errors import UserError
 from mtl.files import whole_folder, write_json
 from mtl.paths import LEFT_OUT, RunPath, baseline_folder
 from mtl.stages.common import stage
+
+if TYPE_CHECKING:
+    from mtl.jobs.local import Job
 
 SECTIONS = ("base", "tasks", "encoder", "train", "pretrain", "baseline")
 
@@ -17,23 +22,39 @@ def main(task: str) -> None:
     with stage(SECTIONS) as config:
         if task not in config.tasks:
             raise UserError(f"`baseline` should be run for one of {', '.join(config.tasks)}, found {task!r}.")
-        folder = baseline_folder(task)
-        if task not in config.baseline_tasks:
-            with whole_folder(folder) as fresh:
-                write_json(fresh / LEFT_OUT, {"left_out": True})
+        if leave_out(config, task):
             print(f"{task} is not among baseline.tasks: it is not trained alone.")
             return
+        # Not before they are needed: a hundred tasks that are left out would import torch a hundred times.
+        from mtl import tracking
+        from mtl.jobs.local import run_jobs
+
+        tracking.publish_stage("baseline", run_jobs(jobs(config, task), config.base))
+
+
+def leave_out(config: Config, task: str, root: Path = Path()) -> bool:
+    """Marks a task that is not trained alone; returns False for one that is.
+
+    Args:
+        config: the whole configuration.
+        task: name of the task.
+        root: folder of the project.
+    """
+    folder = root / baseline_folder(task)
+    if task in config.baseline_tasks:
         (folder / LEFT_OUT).unlink(missing_ok=True)
-        _train(config, task)
+        return False
+    with whole_folder(folder) as fresh:
+        write_json(fresh / LEFT_OUT, {"left_out": True})
+    return True
 
 
-def _train(config: Config, task: str) -> None:
-    # Not before they are needed: a hundred tasks that are left out would import torch a hundred times.
-    from mtl import tracking
+def jobs(config: Config, task: str) -> "list[Job]":
+    """Single-task runs of a task: every start and seed."""
     from mtl.experiment import run_baseline
-    from mtl.jobs.local import Job, run_jobs
+    from mtl.jobs.local import Job
 
-    jobs = [
+    return [
         Job(
             f"stl / {task} / {start.label} / seed {seed}",
             RunPath("baseline", task, start.label, seed),
@@ -43,7 +64,6 @@ def _train(config: Config, task: str) -> None:
         for start in config.baseline.starts
         for seed in config.base.seeds
     ]
-    tracking.publish_stage("baseline", run_jobs(jobs, config.base))
 
 
 if __name__ == "__main__":

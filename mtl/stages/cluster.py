@@ -1,5 +1,8 @@
 """Stage `cluster`: groups tasks that belong together, from the records of the runs of one joint method."""
 
+from pathlib import Path
+
+from mtl.config import Config
 from mtl.grouping.find import find_groups
 from mtl.paths import GROUPS
 from mtl.results.groups import NoGroups
@@ -11,8 +14,14 @@ SECTIONS = ("base", "cluster")
 def main() -> None:
     """Writes outputs/cluster/groups.json; without `cluster.source` it says so and holds nothing else."""
     with stage(SECTIONS) as config:
-        groups = NoGroups() if config.cluster.source is None else find_groups(config.cluster, config.base.seeds)
-        groups.write(GROUPS)
+        cluster(config)
+
+
+def cluster(config: Config, root: Path = Path()) -> None:
+    """Writes the groups of tasks below `root`, the folder of the project; arguments as the config's sections."""
+    wanted = config.cluster.source is not None
+    groups = find_groups(config.cluster, config.base.seeds, root) if wanted else NoGroups()
+    groups.write(root / GROUPS)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from functools import partial
 from pathlib import Path
 
 from mtl import tracking
+from mtl.config import Config
 from mtl.evaluation.compare import compare
 from mtl.evaluation.evidence import evidence
 from mtl.evaluation.groupings import compare_groupings, read_groups
@@ -17,6 +18,7 @@ from mtl.paths import LOSSES, MEANS, VERDICTS
 from mtl.report.page import write_report
 from mtl.report.timings import write_timings_js
 from mtl.results.samples import read_block_errors
+from mtl.results.verdicts import Verdicts
 from mtl.stages.common import stage
 
 SECTIONS = (
@@ -38,22 +40,48 @@ SECTIONS = (
 def main() -> None:
     """Writes results/ and report/ from the result files of the runs that params.yaml names."""
     with stage(SECTIONS) as config:
-        results = Path("results")
-        runs = read_runs(config)
-        histories = read_histories(runs)
-        write_samples(config)
-        compared = compare(config, runs, histories, map_likeness(config), partial(read_block_errors, LOSSES))
-        grouped = compared.with_grouping(compare_groupings(config, runs))
-        grouped = grouped.with_data(data_remarks(config))
-        verdicts = grouped.with_evidence(evidence(config, grouped, runs, histories, read_groups(config)))
-        verdicts.write(VERDICTS)
-        metrics_summary(config, runs).write(MEANS)
-        write_parquet(runs_table(runs), results / "runs.parquet")
-        write_csv(learning_curves(histories, read_pretraining(config)), results / "learning_curves.csv")
-        measure_latency(config)
-        write_report(config, verdicts)
-        write_timings_js(verdicts=verdicts)
+        verdicts = judge(config)
+        show(config, verdicts)
         tracking.publish()
+
+
+def judge(config: Config, root: Path = Path()) -> Verdicts:
+    """Writes results/ from the result files of the runs; returns the verdicts.
+
+    Args:
+        config: the whole configuration.
+        root: folder of the project.
+
+    Raises:
+        UserError: a run is not finished.
+    """
+    results = root / "results"
+    runs = read_runs(config, root)
+    histories = read_histories(runs, root)
+    write_samples(config, root)
+    compared = compare(config, runs, histories, map_likeness(config, root), partial(read_block_errors, root / LOSSES))
+    grouped = compared.with_grouping(compare_groupings(config, runs, root))
+    grouped = grouped.with_data(data_remarks(config, root))
+    verdicts = grouped.with_evidence(evidence(config, grouped, runs, histories, read_groups(config, root)))
+    verdicts.write(root / VERDICTS)
+    metrics_summary(config, runs).write(root / MEANS)
+    write_parquet(runs_table(runs), results / "runs.parquet")
+    write_csv(learning_curves(histories, read_pretraining(config, root)), results / "learning_curves.csv")
+    return verdicts
+
+
+def show(config: Config, verdicts: Verdicts, root: Path = Path()) -> Path:
+    """Measures how long predictions take and writes report/; returns the page.
+
+    Args:
+        config: the whole configuration.
+        verdicts: content of results/verdicts.json.
+        root: folder of the project.
+    """
+    measure_latency(config, root)
+    page = write_report(config, verdicts, root)
+    write_timings_js(root, verdicts)
+    return page
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from safetensors import safe_open
 
-from mtl.config import Task
+from mtl.config import Config, Task
 from mtl.config.inputs import Held, SourceBase, kind_named
 from mtl.config.slices import GROUPS, check_slices
 from mtl.errors import UserError
@@ -30,40 +30,49 @@ SECTIONS = ("prepare", "tasks", "evaluate")
 def main() -> None:
     """Writes data/index.json and data/tasks.json."""
     with stage(SECTIONS) as config:
-        hashes = {}
-        labels: dict[str, None] = {}
-        grouped = False
-        for name in config.prepare.sources:
-            meta = PREPARED / name / "meta.json"
-            if not meta.exists():
-                raise UserError(f"{meta} is missing; run `dvc repro prepare@{name}`.")
-            text = meta.read_bytes()
-            hashes[name] = hashlib.sha256(text).hexdigest()
-            meta_of = json.loads(text)
-            kind, numbers = kind_named(meta_of.get("kind")), meta_of.get("numbers", [])
-            tasks_here = {task_name: task for task_name, task in config.tasks.items() if task.source == name}
-            if kind.tabular:
-                held = _of_table(name, tasks_here, config.prepare.sources[name])
-            else:
-                held = Held(name, kind, meta_of["columns"], meta_of["classes"], numbers)
-            for task_name, task in tasks_here.items():
-                task.learns(task_name, held)
-            if tasks_here:
-                labels |= dict.fromkeys(held.classes)
-                grouped |= _grouped(PREPARED / name / "arrays.safetensors")
-        check_slices(config.evaluate.slices, list(labels), grouped)
-        write_json(Path("data/index.json"), hashes)
-        tasks = [{"name": name} | task.model_dump(mode="json") for name, task in config.tasks.items()]
-        write_json(Path("data/tasks.json"), tasks)
+        index(config)
 
 
-def _of_table(name: str, tasks: dict[str, Task], section: SourceBase) -> Held:
+def index(config: Config, root: Path = Path()) -> None:
+    """Writes data/index.json and data/tasks.json below the folder of a project.
+
+    Raises:
+        UserError: a source is not prepared, or does not hold what tasks and slices name.
+    """
+    hashes = {}
+    labels: dict[str, None] = {}
+    grouped = False
+    for name in config.prepare.sources:
+        meta = root / PREPARED / name / "meta.json"
+        if not meta.exists():
+            raise UserError(f"{PREPARED / name / 'meta.json'} is missing; run `dvc repro prepare@{name}`.")
+        text = meta.read_bytes()
+        hashes[name] = hashlib.sha256(text).hexdigest()
+        meta_of = json.loads(text)
+        kind, numbers = kind_named(meta_of.get("kind")), meta_of.get("numbers", [])
+        tasks_here = {task_name: task for task_name, task in config.tasks.items() if task.source == name}
+        if kind.tabular:
+            held = _of_table(name, tasks_here, config.prepare.sources[name], root)
+        else:
+            held = Held(name, kind, meta_of["columns"], meta_of["classes"], numbers)
+        for task_name, task in tasks_here.items():
+            task.learns(task_name, held)
+        if tasks_here:
+            labels |= dict.fromkeys(held.classes)
+            grouped |= _grouped(root / PREPARED / name / "arrays.safetensors")
+    check_slices(config.evaluate.slices, list(labels), grouped)
+    write_json(root / "data/index.json", hashes)
+    tasks = [{"name": name} | task.model_dump(mode="json") for name, task in config.tasks.items()]
+    write_json(root / "data/tasks.json", tasks)
+
+
+def _of_table(name: str, tasks: dict[str, Task], section: SourceBase, root: Path) -> Held:
     """Names in a table, whose columns are inputs unless a task learns them; inputs that are copies of a target end the
     stage."""
     from mtl.data.loading.leaks import held_by, leaks
     from mtl.data.loading.store import load_prepared
 
-    data = load_prepared(name)
+    data = load_prepared(name, root / PREPARED)
     leaks(tasks, {name: section}, {name: data})
     return held_by(list(tasks.values()), data)
 

@@ -5,7 +5,9 @@ losses order the samples of a `curriculum`.
 """
 
 import hashlib
+from pathlib import Path
 
+from mtl.config import Config
 from mtl.paths import REFERENCE, RunPath
 from mtl.results.reading import read_run
 from mtl.results.reference import ByRun, Reference
@@ -17,19 +19,24 @@ SECTIONS = ("base", "tasks", "baseline")
 def main() -> None:
     """Writes outputs/reference.json."""
     with stage(SECTIONS) as config:
-        mse: ByRun[float] = {}
-        weights: ByRun[str] = {}
-        for name in config.baseline_tasks:
-            for start in config.baseline.starts:
-                for seed in config.base.seeds:
-                    path = RunPath("baseline", name, start.label, seed)
-                    run = read_run(path)
-                    model = hashlib.sha256((path.folder / "weights.safetensors").read_bytes()).hexdigest()
-                    weights.setdefault(name, {}).setdefault(start.label, {})[str(seed)] = model
-                    if config.tasks[name].family == "regression":
-                        error = run.value(name, config.tasks[name].primary_metric, "val")
-                        mse.setdefault(name, {}).setdefault(start.label, {})[str(seed)] = error
-        Reference(mse=mse, weights=weights).write(REFERENCE)
+        reference(config)
+
+
+def reference(config: Config, root: Path = Path()) -> None:
+    """Writes outputs/reference.json below `root`, the folder of the project, from its single-task runs."""
+    mse: ByRun[float] = {}
+    weights: ByRun[str] = {}
+    for name in config.baseline_tasks:
+        for start in config.baseline.starts:
+            for seed in config.base.seeds:
+                path = RunPath("baseline", name, start.label, seed)
+                run = read_run(path, root)
+                model = hashlib.sha256((root / path.folder / "weights.safetensors").read_bytes()).hexdigest()
+                weights.setdefault(name, {}).setdefault(start.label, {})[str(seed)] = model
+                if config.tasks[name].family == "regression":
+                    error = run.value(name, config.tasks[name].primary_metric, "val")
+                    mse.setdefault(name, {}).setdefault(start.label, {})[str(seed)] = error
+    Reference(mse=mse, weights=weights).write(root / REFERENCE)
 
 
 if __name__ == "__main__":

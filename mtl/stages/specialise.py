@@ -1,6 +1,10 @@
 """Stage `specialise`: a model for each cluster that `cluster` found, and those of the groupings to compare with."""
 
+from collections.abc import Callable
+from pathlib import Path
+
 from mtl import tracking
+from mtl.config import Config
 from mtl.experiment.specialise import ensemble_metrics, model_path, planned, run_specialised
 from mtl.jobs.local import Job, run_jobs
 from mtl.paths import MODELS
@@ -14,29 +18,44 @@ def main() -> None:
     """Writes outputs/specialise/: a folder for each model and seed, and models.json; nothing was asked for without
     `specialise.weights`, and models.json says so."""
     with stage(SECTIONS) as config:
-        plan = planned(config)
-        if plan is None:
-            NoServing().write(MODELS)
-            return
-        folders = run_jobs(
-            [
-                Job(f"{name} / seed {seed}", model_path(name, seed), run_specialised, (config, plan, name, seed))
-                for name in plan.models
-                for seed in config.base.seeds
-            ],
-            config.base,
-        )
-        soft = next(candidate for candidate in plan.candidates if candidate.kind == "soft")
-        assert config.specialise.weights is not None
-        serving = Serving(
-            models=plan.models,
-            tasks=plan.tasks,
-            candidates=plan.candidates,
-            weights=config.specialise.weights,
-            soft={str(seed): ensemble_metrics(config, plan, soft, seed) for seed in config.base.seeds},
-        )
-        serving.write(MODELS)
-        tracking.publish_stage("specialise", folders)
+        folders = specialise(config, lambda jobs: run_jobs(jobs, config.base))
+        if folders:
+            tracking.publish_stage("specialise", folders)
+
+
+def specialise(config: Config, work: Callable[[list[Job]], list[Path]], root: Path = Path()) -> list[Path]:
+    """Trains the models of the groups and says in models.json which of them serve a task.
+
+    Args:
+        config: the whole configuration.
+        work: does the jobs, and returns their folders.
+        root: folder of the project.
+
+    Returns:
+        Folders of the runs; none where `specialise.weights` asks for none.
+    """
+    plan = planned(config, root)
+    if plan is None:
+        NoServing().write(root / MODELS)
+        return []
+    folders = work(
+        [
+            Job(f"{name} / seed {seed}", model_path(name, seed), run_specialised, (config, plan, name, seed))
+            for name in plan.models
+            for seed in config.base.seeds
+        ]
+    )
+    soft = next(candidate for candidate in plan.candidates if candidate.kind == "soft")
+    assert config.specialise.weights is not None
+    serving = Serving(
+        models=plan.models,
+        tasks=plan.tasks,
+        candidates=plan.candidates,
+        weights=config.specialise.weights,
+        soft={str(seed): ensemble_metrics(config, plan, soft, seed, root) for seed in config.base.seeds},
+    )
+    serving.write(root / MODELS)
+    return folders
 
 
 if __name__ == "__main__":

@@ -44,10 +44,10 @@ from benchmarks import (
 )
 from benchmarks.command import finish, parser
 from benchmarks.machine import Result
-from mtl.cli.presets import render
 from mtl.config import load_config
 from mtl.errors import EXIT_CODE, UserError
 from mtl.results.statistics import Interval
+from mtl.setup.presets import render
 from mtl.stages.prepare import prepare
 
 Main = Callable[[Sequence[str] | None], int]

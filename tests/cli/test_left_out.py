@@ -8,9 +8,9 @@ import yaml
 from dvc.utils import serialize
 
 from mtl.cli.dvc_params import fill_in
-from mtl.cli.new_project import lay_out
 from mtl.cli.preflight import filled, filled_note, left_out
 from mtl.config import parse_config
+from mtl.setup.new_project import lay_out
 
 DOZEN = """\
 base: {seeds: [3]}

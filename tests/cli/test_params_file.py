@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from mtl.cli import presets
-from mtl.cli.params_file import BOM, in_form_of, line_end, plain, read_params, write_params
 from mtl.cli.study.params_edit import edited
 from mtl.config import parse_config
 from mtl.config.yaml_file import parse_yaml
 from mtl.errors import ConfigError, UserError
+from mtl.setup import presets
+from mtl.setup.params_file import BOM, in_form_of, line_end, plain, read_params, write_params
 
 PROJECT = Path(__file__).resolve().parents[2]
 TEXT = (PROJECT / "presets/sensors.yaml").read_text(encoding="utf-8")
@@ -98,7 +98,7 @@ def test_permissions_and_a_link_stay(tmp_path: Path) -> None:
 KILL = """
 import os, signal, sys, tempfile
 from pathlib import Path
-from mtl.cli.params_file import write_params
+from mtl.setup.params_file import write_params
 
 def kill(*_):
     os.kill(os.getpid(), signal.SIGKILL)

@@ -73,6 +73,6 @@ def test_commands_print_and_write_as_everywhere(surroundings: str, place: Path, 
 
 
 def _rendered(name: str, project: Path) -> bytes:
-    from mtl.cli.presets import render
+    from mtl.setup.presets import render
 
     return render(name, project).encode("utf-8")

@@ -6,9 +6,9 @@ from typing import get_args
 import pytest
 import yaml
 
-from mtl.cli import presets
 from mtl.config import BinaryTask, Config, LabelRule, MnistSource, Task, parse_config
 from mtl.errors import ConfigError, UserError
+from mtl.setup import presets
 
 DEFAULTS = """\
 # The default.

@@ -8,8 +8,6 @@ import yaml
 from dvc.config import Config as DvcSettings
 from rich.console import Console
 
-from mtl.cli import presets
-from mtl.cli.new_project import lay_out as lay_out_project
 from mtl.cli.quick import FOLDER, few, is_workspace, lay_out, shortened
 from mtl.config import Config, load_config, parse_config
 from mtl.config.yaml_file import parse_yaml
@@ -20,6 +18,8 @@ from mtl.report.page import write_report
 from mtl.report.table import print_verdicts
 from mtl.report.timings import Timings
 from mtl.results.quick import QuickLook
+from mtl.setup import presets
+from mtl.setup.new_project import lay_out as lay_out_project
 from tests.helpers.results import make_config, write_results
 from tests.helpers.verdicts import typed
 

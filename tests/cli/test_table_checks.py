@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mtl.cli.table_checks import check_tables
 from mtl.config import Config, parse_config
 from mtl.errors import DataError, SettingError
+from mtl.setup.table_checks import check_tables
 from tests.helpers.cases import tree
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from mtl.cli.new_project import lay_out
+from mtl.setup.new_project import lay_out
 from tests.e2e.conftest import Finished
 from tests.e2e.killing import alive, family, interruptible, until
 from tests.e2e.project import TASKS, Done, Json, Project, settings

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 import yaml
 
-from mtl.cli.new_project import lay_out
 from mtl.errors import UserError
 from mtl.project import code as digests
 from mtl.project.code import CODE, check_code, digest, installed, read_code, room_digest, rooms_of_stages, write_code
 from mtl.project.pipeline import DVC_FILE, pipeline, upgrade
 from mtl.project.places import MANIFESTS, PACKAGE, PIPELINE, PRESETS
+from mtl.setup.new_project import lay_out
 
 
 def stages(text: str) -> dict[str, Any]:

@@ -12,8 +12,9 @@ import pytest
 import torch
 
 import mtl
-from mtl.cli.deploy.deploy import Wish, deploy
-from mtl.cli.deploy.members import recipe_of
+from mtl.api.deployment.deploy import Wish
+from mtl.api.deployment.members import recipe_of
+from mtl.cli.deploy import deploy
 from mtl.errors import UserError
 from mtl.experiment.objects import load_tasks
 from mtl.experiment.predicted import predicted

@@ -16,7 +16,8 @@ import pytest
 import torch
 
 import mtl
-from mtl.cli.deploy.deploy import Wish, deploy
+from mtl.api.deployment.deploy import Wish
+from mtl.cli.deploy import deploy
 from mtl.data.formats import pieces
 from mtl.errors import UserError
 from mtl.experiment.objects import load_tasks

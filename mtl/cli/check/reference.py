@@ -7,7 +7,6 @@ test metrics of every run, and their means, should lie within the tolerance that
 from collections.abc import Iterator
 from pathlib import Path
 
-from mtl.cli import presets
 from mtl.cli.check import artefacts
 from mtl.cli.check.machine import describe
 from mtl.cli.check.reference_file import FOLDER, ByRun, Reference, known, read, tolerances
@@ -18,6 +17,7 @@ from mtl.experiment.identity import digest
 from mtl.files import write_json
 from mtl.paths import MEANS
 from mtl.results.means import Means
+from mtl.setup import presets
 
 MEAN = "mean of "
 """Begins the name of a method's means over seeds."""

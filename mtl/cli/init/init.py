@@ -4,26 +4,24 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mtl.cli import presets
-from mtl.cli.init import place, question
-from mtl.cli.init.budget import budget
-from mtl.cli.init.check import tried
-from mtl.cli.init.params import fill_budget, fill_tasks, put, rendered, template
-from mtl.cli.init.source import INDENT, check_group, fill_series, fill_table, lengths
-from mtl.cli.init.spelling import parse_targets, quoted
-from mtl.cli.init.table import Own, read_own
-from mtl.cli.init.targets import KINDS, Ask, Target, choose
+from mtl.cli.init import question
 from mtl.cli.inspection import parse_options
 from mtl.config import parse_config
 from mtl.config.names import some_names
 from mtl.config.sources import SeriesSource
 from mtl.config.table_source import TableSource
 from mtl.config.yaml_file import parse_yaml
-from mtl.data.columns.section import is_input, source_name
-from mtl.data.files.manifest import RAW, shipped_manifest
+from mtl.data.columns.section import is_input
+from mtl.data.files.manifest import shipped_manifest
 from mtl.data.files.register import add
-from mtl.errors import CopyError, UserError
+from mtl.errors import UserError
 from mtl.project.places import TEMPLATE
+from mtl.setup import place, presets
+from mtl.setup.draft import Draft, raw_path
+from mtl.setup.source import check_group
+from mtl.setup.spelling import parse_targets, quoted
+from mtl.setup.table import Own, read_own
+from mtl.setup.targets import KINDS, Ask, Target, choose
 
 SETTINGS = tuple(
     name
@@ -134,61 +132,20 @@ def _of_table(
             raise UserError("--group should be left out beside --option split=…, which says how rows are dealt.")
         if any(KINDS[target.kind].looks_ahead for target in chosen):
             raise UserError("--group is for rows that are samples of their own: leave it out of a forecast's series.")
-    source = source_name(data.name.split(".")[0])
-    tasks = ", ".join(f"{target.name} ({target.kind})" for target in chosen)
-    title = f"{tasks} from {data.name}, {own.rows:,} rows."
-    told: dict[str, str] = {}
-
-    def text_with(path: str) -> str:
-        return _params(title, source, path, own, chosen, group, preset, told)
-
-    while True:
-        try:
-            notes = tried(text_with(str(RAW / data.name)), data, preset)
-            break
-        except CopyError as error:
-            if error.column in told:
-                raise
-            told[error.column] = f"{error.relation}; to let it in, name it among the inputs and in `allow`"
+    draft = Draft(own, chosen, group, preset).tried()
 
     def bring() -> str:
-        manifest = add(source, [data], folder)
-        names = [name for name in manifest.files if Path(name).name == data.name]
-        return text_with((RAW / names[-1]).as_posix())
+        manifest = add(draft.source, [data], folder)
+        return draft.text(raw_path(data, list(manifest.files)))
 
-    said = [*own.notes, *_chosen(chosen), *(f"{column} is no input: {why}." for column, why in told.items())]
+    said = [*own.notes, *_chosen(chosen), *(f"{column} is no input: {why}." for column, why in draft.told.items())]
     said += [
         *_groups(own, chosen, group),
-        *(f"{note}." if note[-1].isalnum() else note for note in notes),
+        *(f"{note}." if note[-1].isalnum() else note for note in draft.notes),
         *_alone(chosen),
     ]
     commands = [("mtl validate", VALIDATE), ("mtl repro", REPRO), ("mtl ui", "every run, in MLflow")]
-    return New(folder, title, said, commands, bring)
-
-
-def _params(
-    title: str,
-    source: str,
-    path: str,
-    own: Own,
-    targets: Sequence[Target],
-    group: str | None,
-    preset: str | None,
-    told: dict[str, str],
-) -> str:
-    """Text of the params.yaml of a table, or of a series where a task looks ahead in it."""
-    series = any(KINDS[target.kind].looks_ahead for target in targets)
-    sections = template("series" if series else "table")
-    section = sections["prepare"]["sources"].pop("SOURCE")
-    sections["prepare"]["sources"][source] = section
-    put(section, "path", path, INDENT)
-    tasks = fill_tasks(sections, source, targets, lengths(own) if series else {})
-    if series:
-        fill_series(section, own, tasks, told)
-    else:
-        fill_table(section, own, targets, group, told)
-    fill_budget(sections, budget(own.rows), own.rows)
-    return rendered(title, sections, preset)
+    return New(folder, draft.title, said, commands, bring)
 
 
 def _asked(own: Own, ask: Ask | None) -> str:

@@ -8,7 +8,6 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 from pydantic import TypeAdapter
 
-from mtl.cli.params_file import read_params, write_params
 from mtl.cli.study import params_edit
 from mtl.cli.study.objective import MAXIMISED
 from mtl.cli.study.plan import MEANS, conditions
@@ -18,6 +17,7 @@ from mtl.cli.study.table import is_feasible, shown
 from mtl.config import PARAMS, Dimension, load_config
 from mtl.config.budgets import STL, budgets, counted
 from mtl.errors import UserError
+from mtl.setup.params_file import read_params, write_params
 
 BEST = "best"
 

@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from ruamel.yaml import YAML
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode
 
-from mtl.cli.params_file import BOM, LINE, line_end
 from mtl.cli.study.search_space import overlaid
 from mtl.config import PARAMS, parse_config
 from mtl.config.tune import Scalar
 from mtl.config.yaml_file import parse_yaml
 from mtl.errors import ConfigError, UserError
+from mtl.setup.params_file import BOM, LINE, line_end
 
 PLAIN = re.compile(r"[A-Za-z_][\w-]*")
 WORDS = {"true", "false", "null", "yes", "no", "on", "off", "y", "n"}

@@ -10,11 +10,9 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from mtl.cli.init import place
 from mtl.cli.init.init import init
 from mtl.cli.main import app
 from mtl.cli.preflight import check, left_out
-from mtl.cli.table_checks import check_tables
 from mtl.config import Config, load_config
 from mtl.config.common import tag
 from mtl.config.table_source import RandomSplit, TableSource
@@ -24,6 +22,8 @@ from mtl.config.yaml_file import read_yaml
 from mtl.errors import DataError, UserError
 from mtl.project.pipeline import pipeline
 from mtl.project.places import TEMPLATE
+from mtl.setup import place
+from mtl.setup.table_checks import check_tables
 from tests.cli.init.conftest import ROWS, own_table
 
 BOTH = "price,smoker"
@@ -314,7 +314,7 @@ def test_an_error_while_writing_leaves_what_was_there(here: Path, monkeypatch: p
 
 
 def test_what_a_kill_has_left_is_no_hindrance(here: Path) -> None:
-    from mtl.cli.new_project import lay_out
+    from mtl.setup.new_project import lay_out
 
     lay_out(here / "new")
     made()

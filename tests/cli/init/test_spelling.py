@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mtl.cli.init.spelling import Wanted, parse_targets, quoted
 from mtl.errors import UserError
+from mtl.setup.spelling import Wanted, parse_targets, quoted
 
 COLUMNS = ["price", "fixed acidity", "c,d", "Landuse=1", 'a "b": c']
 

@@ -1,21 +1,14 @@
-"""`mtl deploy`: the finished runs that the verdicts recommend, in one folder with their reasons and a model card."""
+"""A deployment: the finished runs that the verdicts recommend, in one folder with their reasons and a model card."""
 
 import hashlib
 import re
-import sys
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from rich.console import Console
-from rich.table import Table
-
-from mtl.cli.deploy.members import Measured, Shares, measure, members
-from mtl.cli.deploy.origins import origins
-from mtl.cli.repro import allow_without_git, run_dvc
+from mtl.api.deployment.members import Measured, Shares, measure, members
+from mtl.api.deployment.origins import origins
 from mtl.config import PARAMS, Config, load_config
-from mtl.config.metrics import METRICS
 from mtl.errors import UserError
 from mtl.evaluation.choose import Choice, choose
 from mtl.experiment.objects import load_tasks
@@ -47,8 +40,8 @@ class Wish:
     name: str | None = None
 
 
-def deploy(wish: Wish, root: Path = Path()) -> Path:
-    """Writes models/NAME, says what it holds, and gives it to DVC where the project has one.
+def deploy(wish: Wish, root: Path = Path()) -> tuple[Path, Deployment]:
+    """Writes models/NAME below `root`; returns the folder, relative to it, and what it holds.
 
     Raises:
         UserError: nothing was evaluated yet, a run is missing, or there is no such method, seed or task.
@@ -63,9 +56,7 @@ def deploy(wish: Wish, root: Path = Path()) -> Path:
     measured = measure(config, answers, root)
     deployment, folders = described(wish, name, config, verdicts, choices, answers, measured, root)
     write_deployment(root / DEPLOYED / name, deployment, folders)
-    _say(deployment)
-    _track(DEPLOYED / name, root)
-    return root / DEPLOYED / name
+    return DEPLOYED / name, deployment
 
 
 def chosen(wish: Wish, config: Config, verdicts: Verdicts) -> dict[str, Choice]:
@@ -191,32 +182,3 @@ def _verdict(row: Row) -> str:
     if row.new_data is not None:
         text += f", for new data [{row.new_data.low:+.1f}, {row.new_data.high:+.1f}]"
     return text.replace("-", "−")
-
-
-def _say(deployment: Deployment) -> None:
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for column in ("task", "model", "test", "why"):
-        table.add_column(column, overflow="fold")
-    for name, served in deployment.tasks.items():
-        value = None if served.test is None else served.test.get(served.metric)
-        test = "–" if value is None else f"{METRICS[served.metric].title} {value:.4g}"
-        table.add_row(name, served.label, test, served.why)
-    console = Console(highlight=False)
-    console.print(table)
-    folder = DEPLOYED / deployment.name
-    console.print(f"\nModel   {folder} (card: {folder / 'README.md'})")
-    console.print(f"Next    mtl predict FILE --model {folder} -o predictions.parquet")
-
-
-def _track(folder: Path, root: Path) -> None:
-    """Gives the folder to DVC: git keeps one line of it, and `dvc push` shares it. Nothing where there is no DVC."""
-    if not (root / ".dvc").is_dir():
-        return
-    allow_without_git(root)
-    place = folder.as_posix()
-    with tempfile.TemporaryFile() as output:
-        code = run_dvc(["add", "--quiet", place], root, output=output)
-    if code == 0:
-        print(f"DVC     {place}.dvc is to be committed; `dvc push` shares the model")
-    else:
-        print(f"DVC     could not take the model in: `dvc add {place}` says why", file=sys.stderr)

@@ -6,8 +6,6 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-from mtl.cli.new_project import FILES, lay_out
-from mtl.cli.params_file import write_params
 from mtl.config import PARAMS
 from mtl.data.files.content import file_sha256
 from mtl.data.files.manifest import RAW
@@ -15,6 +13,8 @@ from mtl.errors import UserError
 from mtl.files import replace_text
 from mtl.project.code import CODE
 from mtl.project.pipeline import DVC_FILE, pipeline
+from mtl.setup.new_project import FILES, lay_out
+from mtl.setup.params_file import write_params
 
 README = Path("README.md")
 OUR_FILES = (*map(Path, FILES.values()), DVC_FILE, CODE, README, PARAMS)

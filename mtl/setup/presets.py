@@ -9,14 +9,14 @@ import difflib
 from dataclasses import dataclass
 from pathlib import Path
 
-from mtl.cli.overlay import first_line, load_text, overlaid
-from mtl.cli.params_file import in_form_of, plain, read_params, write_params
 from mtl.config import PARAMS, parse_config
 from mtl.config.yaml_file import parse_yaml
 from mtl.data.files.manifest import RAW
 from mtl.errors import ConfigError, UserError
 from mtl.files import replace_text
 from mtl.project.places import MANIFESTS, PRESETS
+from mtl.setup.overlay import first_line, load_text, overlaid
+from mtl.setup.params_file import in_form_of, plain, read_params, write_params
 
 FOLDER = Path("presets")
 DEFAULT = "sensors"

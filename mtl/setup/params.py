@@ -6,12 +6,12 @@ from typing import Any
 
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
-from mtl.cli import presets
-from mtl.cli.init.budget import Budget
-from mtl.cli.init.targets import KINDS, Target
-from mtl.cli.overlay import dump_text, load_text, overlaid, sections_of
 from mtl.config.task_base import TaskBase
 from mtl.project.places import TEMPLATE
+from mtl.setup import presets
+from mtl.setup.budget import Budget
+from mtl.setup.overlay import dump_text, load_text, overlaid, sections_of
+from mtl.setup.targets import KINDS, Target
 
 HEAD = """\
 # {title}

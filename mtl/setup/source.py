@@ -4,16 +4,16 @@ from collections.abc import Collection, Mapping, Sequence
 
 from ruamel.yaml.comments import CommentedMap
 
-from mtl.cli.init.near import near
-from mtl.cli.init.params import commented, flow, listed, put
-from mtl.cli.init.table import Own
-from mtl.cli.init.targets import Target
 from mtl.config.table_source import LATER, TimeSplit
 from mtl.config.task_base import TaskBase
 from mtl.data.columns.facts import ColumnFacts
 from mtl.data.columns.inspection import described
 from mtl.data.columns.section import is_input
 from mtl.errors import UserError
+from mtl.setup.near import near
+from mtl.setup.params import commented, flow, listed, put
+from mtl.setup.table import Own
+from mtl.setup.targets import Target
 
 INDENT = 6
 """Columns before a setting of a source."""

@@ -6,9 +6,6 @@ from typing import get_args
 
 import numpy as np
 
-from mtl.cli.init.near import near
-from mtl.cli.init.spelling import Wanted, quoted
-from mtl.cli.init.table import Own
 from mtl.config.cells import MOST_CLASSES, RULE, Cells
 from mtl.config.common import tag
 from mtl.config.task_base import TaskBase
@@ -16,6 +13,9 @@ from mtl.config.tasks import Task
 from mtl.data.columns.section import source_name, yaml_value
 from mtl.data.formats.numbers import number_column
 from mtl.errors import UserError, shown
+from mtl.setup.near import near
+from mtl.setup.spelling import Wanted, quoted
+from mtl.setup.table import Own
 
 BORDERS: dict[str, np.ufunc] = {
     "at_least": np.greater_equal, "at_most": np.less_equal, "above": np.greater, "below": np.less,

@@ -3,12 +3,12 @@
 from pathlib import Path
 from typing import Any
 
-from mtl.cli.table_checks import check_tables
 from mtl.config import Config, parse_config
 from mtl.config.yaml_file import parse_yaml
 from mtl.data.build import read_source
 from mtl.data.inputs.every import input_of
 from mtl.errors import SettingError, UserError
+from mtl.setup.table_checks import check_tables
 
 NEW = "the new params.yaml"
 

@@ -1,0 +1,1 @@
+"""Deployments: from verdicts to a folder that answers every task."""

@@ -1,1 +1,0 @@
-"""`mtl deploy`: from verdicts to a folder that answers every task."""

@@ -1,0 +1,98 @@
+"""params.yaml of a table with its targets, tried on the file before it is written anywhere."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mtl.data.columns.section import source_name
+from mtl.data.files.manifest import RAW
+from mtl.errors import CopyError
+from mtl.setup.budget import budget
+from mtl.setup.check import NEW, tried
+from mtl.setup.overlay import overlaid
+from mtl.setup.params import fill_budget, fill_tasks, put, rendered, template
+from mtl.setup.source import INDENT, fill_series, fill_table, lengths
+from mtl.setup.table import Own
+from mtl.setup.targets import KINDS, Target
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A project's settings before they have a place.
+
+    Args:
+        own: the table.
+        targets: the tasks.
+        group: column whose rows stay together; None: every row stands for itself.
+        preset: whose training settings are taken; None: those for the number of rows.
+        overlay: text of sections that are laid over them; empty: none.
+        told: input that gives a target away → how, so that it is none.
+        notes: sentences on inputs that nearly tell a target.
+    """
+
+    own: Own
+    targets: Sequence[Target]
+    group: str | None = None
+    preset: str | None = None
+    overlay: str = ""
+    told: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def source(self) -> str:
+        """Name of the source, after the file."""
+        return source_name(self.own.file.name.split(".")[0])
+
+    @property
+    def title(self) -> str:
+        """Sentence on tasks, file and rows."""
+        tasks = ", ".join(f"{target.name} ({target.kind})" for target in self.targets)
+        return f"{tasks} from {self.own.file.name}, {self.own.rows:,} rows."
+
+    def text(self, path: str) -> str:
+        """Text of params.yaml, of a table, or of a series where a task looks ahead in it.
+
+        Args:
+            path: of the file, relative to the project's folder.
+        """
+        series = any(KINDS[target.kind].looks_ahead for target in self.targets)
+        sections = template("series" if series else "table")
+        section = sections["prepare"]["sources"].pop("SOURCE")
+        sections["prepare"]["sources"][self.source] = section
+        put(section, "path", path, INDENT)
+        tasks = fill_tasks(sections, self.source, self.targets, lengths(self.own) if series else {})
+        if series:
+            fill_series(section, self.own, tasks, self.told)
+        else:
+            fill_table(section, self.own, self.targets, self.group, self.told)
+        fill_budget(sections, budget(self.own.rows), self.own.rows)
+        text = rendered(self.title, sections, self.preset)
+        return overlaid(text, self.overlay, NEW) if self.overlay else text
+
+    def tried(self) -> "Draft":
+        """The same draft after it was tried on the file: inputs that are copies of a target are no inputs any more.
+
+        Raises:
+            UserError: the settings contradict each other or the file.
+        """
+        told = dict(self.told)
+        while True:
+            draft = Draft(self.own, self.targets, self.group, self.preset, self.overlay, told)
+            try:
+                notes = tried(draft.text(str(RAW / self.own.file.name)), self.own.file, self.preset)
+            except CopyError as error:
+                if error.column in told:
+                    raise
+                told[error.column] = f"{error.relation}; to let it in, name it among the inputs and in `allow`"
+            else:
+                return Draft(self.own, self.targets, self.group, self.preset, self.overlay, told, notes)
+
+
+def raw_path(file: Path, files: Sequence[str]) -> str:
+    """Path of a file below data/raw, as the project's manifest names it.
+
+    Args:
+        file: the user's.
+        files: of the manifest.
+    """
+    return (RAW / [name for name in files if Path(name).name == file.name][-1]).as_posix()
