@@ -70,13 +70,13 @@ ASCII = str.maketrans(
 )
 
 
-def verdict_block(verdicts: Verdicts, timings: Timings, report_path: Path, width: int = WIDEST) -> Group:
+def verdict_block(verdicts: Verdicts, timings: Timings, report_path: Path | None = None, width: int = WIDEST) -> Group:
     """Verdicts, costs and advice of a finished pipeline.
 
     Args:
         verdicts: content of results/verdicts.json.
         timings: from `collect_timings`.
-        report_path: the page to open.
+        report_path: the page to open; None leaves it out, and the commands that come next.
         width: columns of the terminal.
     """
     lines: list[Text] = [Text()]
@@ -110,6 +110,8 @@ def verdict_block(verdicts: Verdicts, timings: Timings, report_path: Path, width
         said.append("* auxiliary task: trained, not counted in Δm.")
     lines += [Text(note, style="dim") for note in said]
     lines += [Text(), Text.assemble(("Advice  ", "bold"), verdicts.advice)]
+    if report_path is None:
+        return Group(*lines)
     lines.append(Text.assemble(("Report  ", "bold"), (str(report_path), "cyan")))
     following: list[str | tuple[str, str]] = [("mtl ui", "cyan"), " (every run) · edit ", ("params.yaml", "cyan")]
     if verdicts.quick is not None:

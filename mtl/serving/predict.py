@@ -43,7 +43,7 @@ class Request:
 
     Args:
         data: file of new data.
-        out: file of predictions, .parquet or .csv.
+        out: file of predictions, .parquet or .csv; None: they stay in memory.
         tasks: None: all that read the source.
         source: of the model that the data are like; None: the only one.
         keep: columns of a table that the output repeats.
@@ -52,7 +52,7 @@ class Request:
     """
 
     data: Path
-    out: Path
+    out: Path | None
     tasks: list[str] | None = None
     source: str | None = None
     keep: tuple[str, ...] = ()
@@ -93,6 +93,7 @@ def predict_file(model: Model, request: Request, origins: Mapping[str, Origin], 
     Raises:
         UserError: the data do not fit the model, or cannot be read; no output is left.
     """
+    assert request.out is not None, "predictions are written"
     check_output(request.out)
     specs = _asked(model, request)
     notes: list[str] = []
@@ -106,6 +107,14 @@ def predict_file(model: Model, request: Request, origins: Mapping[str, Origin], 
             done += count
             tell(done)
     return Done(done, [spec.name for spec in specs], notes, watch.drift())
+
+
+def predictions(model: Model, request: Request, origins: Mapping[str, Origin]) -> tuple[list[pd.DataFrame], list[str]]:
+    """Predictions of a model for a file of new data, in pieces that follow each other, and sentences that a user
+    should know; arguments and errors as in `predict_file`, which writes them."""
+    specs = _asked(model, request)
+    notes: list[str] = []
+    return [piece for _, piece in _pieces(model, specs, request, origins.get(specs[0].source), notes)], notes
 
 
 def origins_of(model: Model) -> dict[str, Origin]:

@@ -4,9 +4,11 @@ from collections.abc import Mapping, Sequence
 from textwrap import wrap
 from typing import Any
 
+from pydantic import ValidationError
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
 from mtl.config.task_base import TaskBase
+from mtl.errors import ConfigError, shown
 from mtl.project.places import TEMPLATE
 from mtl.setup import presets
 from mtl.setup.budget import Budget
@@ -81,11 +83,30 @@ def fill_tasks(
         if not full:
             own = {key: length for key, length in lengths.items() if key in KINDS[target.kind].model_fields}
             usual = {key: example[key] for key in ("metric", "linear") if example is not None and key in example}
+            own, usual = ({key: value for key, value in part.items() if key not in task} for part in (own, usual))
             task = flow({**task, **own, **{key: value for key, value in usual.items() if value is not None}})
         tasks[target.name] = task
         tasks.yaml_set_comment_before_after_key(target.name, printable(f"{target.column}: {target.why}", 4), indent=2)
     sections["tasks"] = tasks
-    return [KINDS[target.kind].model_validate(tasks[target.name]) for target in targets]
+    return [_checked(target, tasks[target.name]) for target in targets]
+
+
+def _checked(target: Target, section: CommentedMap) -> TaskBase:
+    """The section of a task.
+
+    Raises:
+        ConfigError: it has a setting that there is not, or a value that it cannot have.
+    """
+    try:
+        return KINDS[target.kind].model_validate(section)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(["tasks", target.name, *map(str, first["loc"])])
+        known = ", ".join(sorted(KINDS[target.kind].model_fields))
+        if first["type"] == "extra_forbidden":
+            raise ConfigError(f"the new params.yaml: `{place}` is not a known key; allowed here: {known}.") from None
+        told = first["msg"].replace("Input should", "should")
+        raise ConfigError(f"the new params.yaml: `{place}` {told}, found {shown(first.get('input'))}.") from None
 
 
 def fill_budget(sections: CommentedMap, budget: Budget, rows: int) -> None:

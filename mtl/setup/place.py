@@ -3,7 +3,7 @@
 import os
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from mtl.config import PARAMS
@@ -13,11 +13,37 @@ from mtl.errors import UserError
 from mtl.files import replace_text
 from mtl.project.code import CODE
 from mtl.project.pipeline import DVC_FILE, pipeline
+from mtl.project.places import TEMPLATE
 from mtl.setup.new_project import FILES, lay_out
 from mtl.setup.params_file import write_params
 
 README = Path("README.md")
 OUR_FILES = (*map(Path, FILES.values()), DVC_FILE, CODE, README, PARAMS)
+
+
+VALIDATE = "checks params.yaml and the data; says how many runs there will be and about how long they take"
+REPRO = "trains, compares, and writes report/report.html"
+NEXT = (("mtl validate", VALIDATE), ("mtl repro", REPRO), ("mtl ui", "every run, in MLflow"))
+"""Commands that come after a new project is made, each with a word on it."""
+
+
+def command_lines(commands: Sequence[tuple[str, str]] = NEXT) -> list[str]:
+    """Lines of commands, with a comment beside each."""
+    width = max(len(command) for command, _ in commands) + 2
+    return [f"{command:<{width}}# {word}" for command, word in commands]
+
+
+def readme(name: str, what: str, commands: Sequence[tuple[str, str]] = NEXT) -> str:
+    """Text of a new project's README.
+
+    Args:
+        name: of the project.
+        what: it is about, a sentence.
+        commands: three that come next, each with a word on it.
+    """
+    first, second, third = command_lines(commands)
+    text = (TEMPLATE / "own/README.md").read_text(encoding="utf-8")
+    return text.format(name=name, what=what, first=first, second=second, third=third)
 
 
 def check_folder(folder: Path) -> None:

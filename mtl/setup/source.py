@@ -13,7 +13,7 @@ from mtl.errors import UserError
 from mtl.setup.near import near
 from mtl.setup.params import commented, flow, listed, put
 from mtl.setup.table import Own
-from mtl.setup.targets import Target
+from mtl.setup.targets import KINDS, Target
 
 INDENT = 6
 """Columns before a setting of a source."""
@@ -105,7 +105,20 @@ def about(fact: ColumnFacts) -> str:
     return "; ".join([*parts, *fact.warnings])
 
 
-def check_group(group: str, own: Own, targets: Sequence[Target]) -> None:
+def check_grouping(group: str, own: Own, targets: Sequence[Target]) -> None:
+    """Checks that a column can tell which rows belong together, and that nothing else says so.
+
+    Raises:
+        UserError: it cannot, the options have a split, or the rows are steps of a series.
+    """
+    _check_group(group, own, targets)
+    if "split" in own.options:
+        raise UserError("--group should be left out beside --option split=…, which says how rows are dealt.")
+    if any(KINDS[target.kind].looks_ahead for target in targets):
+        raise UserError("--group is for rows that are samples of their own: leave it out of a forecast's series.")
+
+
+def _check_group(group: str, own: Own, targets: Sequence[Target]) -> None:
     """Checks that a column can tell which rows belong together.
 
     Raises:

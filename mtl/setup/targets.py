@@ -80,7 +80,7 @@ def _target(wanted: Wanted, own: Own, ask: Ask | None) -> Target:
     name = wanted.name or source_name(wanted.column)
     _check_column(wanted, own)
     cells = own.cells(wanted.column)
-    about = _about(own, wanted.column, cells)
+    about = in_words(own, wanted.column, cells)
     if wanted.rule:
         if wanted.needs_numbers and cells.type != "number":
             values = f"{quoted(wanted.column)}==VALUE"
@@ -172,7 +172,7 @@ def _other_ways(wanted: Wanted, cells: Cells) -> str:
     return f"; it could be {', or '.join(ways)}" if ways else ""
 
 
-def _about(own: Own, column: str, cells: Cells) -> str:
+def in_words(own: Own, column: str, cells: Cells) -> str:
     """A clause on the cells of a column: type, range, how many differ and how many are missing."""
     fact = own.fact(column)
     what = "whole numbers" if cells.whole else {"number": "numbers", "boolean": "yes and no"}.get(cells.type, "names")

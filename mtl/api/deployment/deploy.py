@@ -40,8 +40,13 @@ class Wish:
     name: str | None = None
 
 
-def deploy(wish: Wish, root: Path = Path()) -> tuple[Path, Deployment]:
-    """Writes models/NAME below `root`; returns the folder, relative to it, and what it holds.
+def deploy(wish: Wish, root: Path = Path(), out: Path | None = None) -> tuple[Path, Deployment]:
+    """Writes models/NAME and returns the place of the folder, relative to where it is written, and what it holds.
+
+    Args:
+        wish: a deployment as it is asked for.
+        root: folder of the project.
+        out: folder below which it is written; None: `root`.
 
     Raises:
         UserError: nothing was evaluated yet, a run is missing, or there is no such method, seed or task.
@@ -55,7 +60,7 @@ def deploy(wish: Wish, root: Path = Path()) -> tuple[Path, Deployment]:
     answers = members(config, choices, wish.seeds, root)
     measured = measure(config, answers, root)
     deployment, folders = described(wish, name, config, verdicts, choices, answers, measured, root)
-    write_deployment(root / DEPLOYED / name, deployment, folders)
+    write_deployment((root if out is None else out) / DEPLOYED / name, deployment, folders)
     return DEPLOYED / name, deployment
 
 

@@ -18,10 +18,10 @@ from mtl.errors import UserError
 from mtl.project.places import TEMPLATE
 from mtl.setup import place, presets
 from mtl.setup.draft import Draft, raw_path
-from mtl.setup.source import check_group
+from mtl.setup.source import check_grouping
 from mtl.setup.spelling import parse_targets, quoted
 from mtl.setup.table import Own, read_own
-from mtl.setup.targets import KINDS, Ask, Target, choose
+from mtl.setup.targets import Ask, Target, choose
 
 SETTINGS = tuple(
     name
@@ -79,11 +79,8 @@ def init(
         new = _of_preset(folder, preset or presets.DEFAULT)
     else:
         new = _of_table(folder, data, targets, group, preset, given)
-    width = max(len(command) for command, _ in new.commands) + 2
-    commands = [f"{command:<{width}}# {word}" for command, word in new.commands]
-    readme = (TEMPLATE / "own/README.md").read_text(encoding="utf-8").format(
-        name=folder.resolve().name, what=new.what, first=commands[0], second=commands[1], third=commands[2]
-    )  # fmt: skip
+    commands = place.command_lines(new.commands)
+    readme = place.readme(folder.resolve().name, new.what, new.commands)
     kept = place.write_project(folder, readme, new.bring_data)
     print(f"{folder}: {new.what}")
     for sentence in [*new.said, place.begin_git(folder)]:
@@ -107,13 +104,11 @@ def _of_preset(folder: Path, preset: str) -> New:
         presets.bring_manifests(text, folder)
         return text
 
-    first = (f"mtl data get {' '.join(fetched)}", "fetches the raw data") if fetched else ("mtl validate", VALIDATE)
+    first = (
+        (f"mtl data get {' '.join(fetched)}", "fetches the raw data") if fetched else ("mtl validate", place.VALIDATE)
+    )
     last = ("mtl ui", "every run, in MLflow") if not fetched else ("mtl show", "prints the verdicts again")
-    return New(folder, what, [], [first, ("mtl repro", REPRO), last], bring)
-
-
-VALIDATE = "checks params.yaml and the data; says how many runs there will be and about how long they take"
-REPRO = "trains, compares, and writes report/report.html"
+    return New(folder, what, [], [first, ("mtl repro", place.REPRO), last], bring)
 
 
 def _of_table(
@@ -127,11 +122,7 @@ def _of_table(
     ask: Ask | None = question.ask if question.at_terminal() else None
     chosen = choose(parse_targets(targets if targets is not None else _asked(own, ask), own.columns), own, ask)
     if group is not None:
-        check_group(group, own, chosen)
-        if "split" in own.options:
-            raise UserError("--group should be left out beside --option split=…, which says how rows are dealt.")
-        if any(KINDS[target.kind].looks_ahead for target in chosen):
-            raise UserError("--group is for rows that are samples of their own: leave it out of a forecast's series.")
+        check_grouping(group, own, chosen)
     draft = Draft(own, chosen, group, preset).tried()
 
     def bring() -> str:
@@ -144,8 +135,7 @@ def _of_table(
         *(f"{note}." if note[-1].isalnum() else note for note in draft.notes),
         *_alone(chosen),
     ]
-    commands = [("mtl validate", VALIDATE), ("mtl repro", REPRO), ("mtl ui", "every run, in MLflow")]
-    return New(folder, draft.title, said, commands, bring)
+    return New(folder, draft.title, said, list(place.NEXT), bring)
 
 
 def _asked(own: Own, ask: Ask | None) -> str:

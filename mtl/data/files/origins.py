@@ -9,6 +9,9 @@ from mtl.data.formats.reading import read_bytes
 from mtl.errors import DataError
 from mtl.files import replace_text
 
+ORIGINS = Path(".origins")
+"""Folder below data/raw."""
+
 
 def record_origins(name: str, origins: dict[str, str], root: Path) -> None:
     """Adds to data/raw/.origins/NAME.json where files came from."""
@@ -19,7 +22,7 @@ def record_origins(name: str, origins: dict[str, str], root: Path) -> None:
 
 
 def _path(name: str, root: Path) -> Path:
-    return root / RAW / ".origins" / f"{name}.json"
+    return root / RAW / ORIGINS / f"{name}.json"
 
 
 def read_origins(name: str, root: Path) -> dict[str, str]:
