@@ -1,4 +1,4 @@
-"""What a comparison came to: verdicts, predictions, report and models, in a folder that is a project."""
+"""Outcome of a comparison: verdicts, predictions, report and models, in a folder that is a project."""
 
 import io
 import re
