@@ -59,7 +59,7 @@ NO_OUTPUT = {
     "mtl/setup/params_file.py:write_params": "params.yaml, whose bytes tests/cli/test_params_file.py compares",
     "mtl/cli/repro.py:allow_without_git": "DVC's settings on this machine",
     "mtl/cli/quick.py": "a workspace: links and settings; tests/cli/test_quick.py reads them",
-    "mtl/api": "results that a caller keeps in a folder; tests/api compares a saved project with the runs of its stages",
+    "mtl/api": "results that a caller keeps; tests/api compares a saved project with the runs of its stages",
     "mtl/cli/check/second_run.py": "a copy of the project that goes again",
 }
 """Code that writes files which are no output of a stage: folder, file or function, and why."""

@@ -18,6 +18,7 @@ from mtl.errors import UserError, shown
 from mtl.files import whole_folder
 from mtl.results.deployment import CARD, Deployment
 from mtl.serving.deployed import DeployedModel
+from mtl.serving.drift import Drift, told
 from mtl.serving.predict import Request, origins_of, predictions
 
 
@@ -28,12 +29,14 @@ class FittedModel:
         folder: place of the deployment, as of `mtl deploy`; temporary, so that it goes with this: `save` keeps it.
         loaded: the networks, as `mtl.load_model` loads them.
         notes: sentences on the data of the last prediction, such as categories that training rows do not know.
+        drift: inputs of the last prediction, compared with those of training; None before there is one.
     """
 
     def __init__(self, folder: Path, loaded: DeployedModel, owned: OwnFolder) -> None:
         self.folder = folder
         self.loaded = loaded
         self.notes: list[str] = []
+        self.drift: Drift | None = None
         self._owned = owned
 
     @property
@@ -86,8 +89,10 @@ class FittedModel:
 
             torch.set_num_threads(1)  # as in the evaluation, whose figures these are to the last digit
             request = Request(file_of(data, Path(folder)), None, None if names is None else list(names))
-            parts, self.notes = predictions(self.loaded, request, origins_of(self.loaded))
-        made = pd.concat(parts, ignore_index=True)
+            made, done = predictions(self.loaded, request, origins_of(self.loaded))
+        self.notes, self.drift = done.notes, done.drift
+        if done.drift is not None and done.drift.drifted:
+            self.notes.append("\n".join(told(done.drift)))
         if isinstance(data, pd.DataFrame) and len(made) == len(data):
             made.index = data.index
         return made

@@ -109,12 +109,16 @@ def predict_file(model: Model, request: Request, origins: Mapping[str, Origin], 
     return Done(done, [spec.name for spec in specs], notes, watch.drift())
 
 
-def predictions(model: Model, request: Request, origins: Mapping[str, Origin]) -> tuple[list[pd.DataFrame], list[str]]:
-    """Predictions of a model for a file of new data, in pieces that follow each other, and sentences that a user
-    should know; arguments and errors as in `predict_file`, which writes them."""
+def predictions(model: Model, request: Request, origins: Mapping[str, Origin]) -> tuple[pd.DataFrame, Done]:
+    """Predictions of a model for a file of new data, and what `predict_file`, which writes them, returns; arguments
+    and errors as there."""
     specs = _asked(model, request)
     notes: list[str] = []
-    return [piece for _, piece in _pieces(model, specs, request, origins.get(specs[0].source), notes)], notes
+    origin = origins.get(specs[0].source)
+    watch = Watch(None if origin is None else origin.inputs)
+    made = list(_pieces(model, specs, request, origin, notes, watch))
+    table = pd.concat([piece for _, piece in made], ignore_index=True)
+    return table, Done(sum(count for count, _ in made), [spec.name for spec in specs], notes, watch.drift())
 
 
 def origins_of(model: Model) -> dict[str, Origin]:

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from mtl.cli.deploy.deploy import Wish, deploy
+from mtl.api.deployment.deploy import Wish
+from mtl.cli.deploy import deploy
 from mtl.config import Config
 from tests.helpers.deployable import digits_settings, series_settings, table_settings, train, write_verdicts
 

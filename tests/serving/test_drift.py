@@ -10,7 +10,8 @@ import pytest
 import torch
 
 import mtl
-from mtl.cli.deploy.deploy import Wish, deploy
+from mtl.api.deployment.deploy import Wish
+from mtl.cli.deploy import deploy
 from mtl.data.formats import pieces
 from mtl.data.inputs.seen import UNKNOWN, Named
 from mtl.errors import UserError
