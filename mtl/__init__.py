@@ -43,7 +43,9 @@ def compare(
         seeds: number of seeds, 0, 1, …, or a list of them. Fewer than five decide nothing.
         epochs: of a run; None: by the number of rows.
         group: column whose rows stay in one part, such as a patient; None: every row stands for itself.
-        encoder: kind of encoder, or its settings; None: `tabular` for rows, `recurrent` for a series.
+        encoder: kind of encoder, its settings, or a function or class that builds an `nn.Module` from a batch [B, F] of
+            z-scored numbers and coded categories to [B, D]; it is called for every network that is built, after the
+            run's seed is set. None: `tabular` for rows, `recurrent` for a series.
         settings: section of params.yaml → settings, or a path with points → value, as in `{"train.lr": 3e-4}`; `source`
             holds options of the table, as `mtl init --option`.
 

@@ -1,7 +1,8 @@
 """Code of the user's own: `target: module:callable` names a function or class of a module in the folder plugins/.
 
-The folder is on the import path only while its code is imported or called. Whatever the code does wrong becomes one
-message that begins with the target and says where.
+The folder is that of the current project: of the current folder, unless `project` names another. It is on the import
+path only while its code is imported or called. Whatever the code does wrong becomes one message that begins with the
+target and says where.
 """
 
 import importlib
@@ -10,6 +11,7 @@ import sys
 import traceback
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,19 @@ from mtl.errors import UserError
 FOLDER = "plugins"
 MOST_NAMED = 20
 """Modules that a message lists before it counts the others."""
+_PROJECT: ContextVar[Path] = ContextVar("project", default=Path())
+_imported_from: Path | None = None
+"""Folder plugins/ whose modules are imported."""
+
+
+@contextmanager
+def project(root: Path) -> Iterator[None]:
+    """Lets targets name modules of the project in a folder, which need not be the current one."""
+    token = _PROJECT.set(root)
+    try:
+        yield
+    finally:
+        _PROJECT.reset(token)
 
 
 class PluginError(UserError):
@@ -97,21 +112,22 @@ class Plugin:
             raise PluginError(f"{self.target} failed: {failure(error)}.") from error
 
 
-def load(target: str, root: Path = Path()) -> Plugin:
+def load(target: str, root: Path | None = None) -> Plugin:
     """The callable that a target names.
 
     Args:
         target: `module:callable`; the module may stand in a subfolder, as `folder.module:callable`.
-        root: folder of the project.
+        root: folder of the project; None: the current one.
 
     Raises:
         PluginError: there is no such module or callable, or the import failed.
     """
     module_name, _, name = target.partition(":")
-    folder = (root / FOLDER).resolve()
+    folder = ((_PROJECT.get() if root is None else root) / FOLDER).resolve()
     file = f"{FOLDER}/{module_name.replace('.', '/')}.py"
     if not folder.is_dir():
         raise PluginError(f"{target}: there is no folder {FOLDER}/ to find it in.")
+    _forget_others(folder)
     with _on_import_path(folder):
         try:
             module = importlib.import_module(module_name)
@@ -133,6 +149,17 @@ def load(target: str, root: Path = Path()) -> Plugin:
     return Plugin(target, function, folder)
 
 
+def _forget_others(folder: Path) -> None:
+    """Lets go of modules of another project, whose names may be those of this one's."""
+    global _imported_from
+    if _imported_from is not None and _imported_from != folder:
+        for name, module in list(sys.modules.items()):
+            file = getattr(module, "__file__", None)
+            if isinstance(file, str) and Path(file).is_relative_to(_imported_from):
+                del sys.modules[name]
+    _imported_from = folder
+
+
 def _defined_in(value: object, module: str) -> bool:
     """Says whether a function or class was written in a module, not imported by it."""
     return (inspect.isfunction(value) or inspect.isclass(value)) and value.__module__ == module
@@ -148,13 +175,18 @@ def _held(folder: Path) -> str:
     return f"{FOLDER}/ holds the modules {', '.join(names[:MOST_NAMED])}{more}"
 
 
-def file_of(target: str, root: Path = Path()) -> Path:
+def file_of(target: str, root: Path | None = None) -> Path:
     """The file below plugins/ that a target names; nothing is imported.
+
+    Args:
+        target: as in `load`.
+        root: folder of the project; None: the current one.
 
     Raises:
         PluginError: there is none.
     """
     module_name, _, _ = target.partition(":")
+    root = _PROJECT.get() if root is None else root
     place = root / FOLDER / module_name.replace(".", "/")
     files = [place / "__init__.py", place.with_name(f"{place.name}.py")]
     file = next((file for file in files if file.is_file()), None)

@@ -7,10 +7,11 @@ from typing import Any
 
 from mtl.api.folders import OwnFolder
 from mtl.api.given import file_of
+from mtl.api.own_code import MODULE, own_code
 from mtl.api.pipeline import run_pipeline
 from mtl.api.progress import progress
 from mtl.api.result import Result
-from mtl.api.untouched import torch_as_it_was
+from mtl.api.untouched import at_home
 from mtl.api.wishes import (
     Methods,
     Targets,
@@ -26,6 +27,7 @@ from mtl.config import PARAMS, load_config
 from mtl.data.files.register import add
 from mtl.errors import UserError, shown
 from mtl.files import replace_text
+from mtl.plugins import FOLDER
 from mtl.setup.draft import Draft, raw_path
 from mtl.setup.new_project import lay_out
 from mtl.setup.place import readme
@@ -47,9 +49,14 @@ def compare(
 ) -> Result:
     """As `mtl.compare`, which is the way in."""
     sections, options = split_settings(settings)
+    own = own_code(encoder) if encoder is not None and not isinstance(encoder, str | Mapping) else None
+    if own is not None:
+        encoder = own.section
     sections = _sections(sections, methods_of(methods), seeds_of(seeds), epochs, encoder)
     owned = OwnFolder()
     try:
+        if own is not None:
+            replace_text(owned.path / PROJECT / FOLDER / f"{MODULE}.py", own.text)
         notes = _made(owned.path, data, targets, group, (sections, options))
         return Result(owned.path / PROJECT, notes, owned)
     except BaseException:
@@ -81,7 +88,7 @@ def _made(
         manifest = add(draft.source, [file], root)
         replace_text(root / PARAMS, draft.text(raw_path(file, list(manifest.files))))
         config = load_config(root / PARAMS)
-        with torch_as_it_was(), progress("mtl.compare") as tell:
+        with at_home(root), progress("mtl.compare") as tell:
             run_pipeline(config, root, tell)
     shutil.rmtree(incoming)
     return [*own.notes, *(f"{column} is no input: {why}." for column, why in draft.told.items()), *draft.notes]
@@ -102,7 +109,7 @@ def _sections(
     if encoder is not None:
         if "encoder" in sections:
             raise UserError("`encoder` should be given once, found it in `settings` too.")
-        sections["encoder"] = _encoder(encoder)
+        sections["encoder"] = {"kind": encoder} if isinstance(encoder, str) else encoder
     return sections
 
 
@@ -113,11 +120,3 @@ def _own(sections: dict[str, Any], section: str, key: str, value: Any, argument:
     if key in held:
         raise UserError(f"`settings['{section}.{key}']` should be left out: the argument `{argument}` says it.")
     held[key] = value
-
-
-def _encoder(encoder: object) -> dict[str, Any]:
-    if isinstance(encoder, str):
-        return {"kind": encoder}
-    if isinstance(encoder, Mapping):
-        return dict(encoder)
-    raise UserError(f"`encoder` should be a kind of encoder or its settings, found {shown(encoder)}.")

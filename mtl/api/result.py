@@ -13,7 +13,7 @@ from rich.console import Console
 
 from mtl.api import frames
 from mtl.api.folders import OwnFolder, save_project
-from mtl.api.untouched import torch_as_it_was
+from mtl.api.untouched import at_home
 from mtl.config import PARAMS, Config, load_config
 from mtl.errors import UserError
 from mtl.paths import PREDICTIONS, VERDICTS
@@ -86,7 +86,7 @@ class Result:
         if not page.exists():
             from mtl.stages import evaluate
 
-            with torch_as_it_was():
+            with at_home(self.folder):
                 evaluate.show(self.config, self._read, self.folder)
         if show:
             webbrowser.open(page.resolve().as_uri())
@@ -114,7 +114,7 @@ class Result:
         name = re.sub(r"[^A-Za-z0-9_.-]+", "-", "-".join(parts)).strip("-.")[:100]
         own = OwnFolder()
         try:
-            with torch_as_it_was():
+            with at_home(self.folder):
                 place, _ = deploy(Wish(method, seeds, wanted, name), self.folder, own.path)
                 return FittedModel(own.path / place, load_deployed(own.path / place), own)
         except UserError as error:

@@ -1,12 +1,26 @@
-"""Settings of torch that runs change, as the caller had them before."""
+"""A process in which runs leave no trace: settings of torch as the caller had them, code of the project in use."""
 
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import torch
 
+from mtl.plugins import project
+
 CUBLAS = "CUBLAS_WORKSPACE_CONFIG"
+
+
+@contextmanager
+def at_home(root: Path) -> Iterator[None]:
+    """Lets a project's own code be found while the block runs, and puts torch back as it was when it ends.
+
+    Args:
+        root: folder of the project.
+    """
+    with project(root), torch_as_it_was():
+        yield
 
 
 @contextmanager

@@ -27,7 +27,7 @@ GUIDE = "plugins/README.md"
 
 
 def load_encoder(
-    config: PythonEncoder, samples: Sequence[Sample], pretraining: bool = False, root: Path = Path()
+    config: PythonEncoder, samples: Sequence[Sample], pretraining: bool = False, root: Path | None = None
 ) -> Encoder:
     """The encoder that the user's target builds, tried on every shape of sample.
 
@@ -36,7 +36,7 @@ def load_encoder(
         samples: a sample of each task, of known shape; a plain network needs at least one, unless `config.width` is
             given.
         pretraining: it is to be pretrained.
-        root: folder of the project.
+        root: folder of the project; None: the current one.
 
     Raises:
         SettingError: the target cannot be imported or called, what it returns misses points of the contract, or it
@@ -63,7 +63,7 @@ def load_encoder(
     return encoder
 
 
-def build_network(config: PythonEncoder, root: Path = Path()) -> nn.Module:
+def build_network(config: PythonEncoder, root: Path | None = None) -> nn.Module:
     """Network that the user's target returns: an `Encoder`, or a plain network.
 
     Raises:

@@ -78,7 +78,7 @@ def load(folder: Path, remedy: str | None = None) -> Network:
     return Network(model.eval(), specs, saved)
 
 
-def code_of(target: str | None, root: Path = Path()) -> Code | None:
+def code_of(target: str | None, root: Path | None = None) -> Code | None:
     """Target and hash of a user's own code, as `model.json` holds them; None without such code."""
     return None if target is None else Code(target=target, sha256=_sha256(file_of(target, root)))
 
