@@ -330,3 +330,15 @@ def test_a_first_row_of_names_a_date_and_numbers_is_no_header(tmp_path: Path) ->
     with pytest.raises(DataError, match=r"own\.csv, line 1: should name the columns, found data .*`columns: "):
         read(tmp_path, text)
     assert len(read(tmp_path, text, columns=["smoker", "day", "score"]).values) == ROWS + 1
+
+
+@pytest.mark.parametrize(("folds", "least"), [(1, 3), (2, 3), (3, 4)])
+def test_the_fewest_groups(tmp_path: Path, folds: int, least: int) -> None:
+    def grouped(groups: int) -> RowSet:
+        text = lines("who,dose", lambda n: f"p{n % groups},{n * n % 13}")
+        return read(tmp_path, text, split={"kind": "group", "column": "who"}, folds=folds)
+
+    assert set(grouped(least).fold.tolist()) == set(range(-1, max(folds, 2)))
+    remedy = "lower `folds`, or split by another column." if least > 3 else "split by another column."
+    with pytest.raises(DataError, match=rf"has {least - 1} groups, .* need at least {least}: {remedy}"):
+        grouped(least - 1)

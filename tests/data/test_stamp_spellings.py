@@ -12,6 +12,7 @@ import pytest
 
 from mtl.config.sources import SeriesSource
 from mtl.data.build import read_source
+from mtl.data.timeline.plain import plain
 from mtl.data.timeline.readings import read_every_form
 from mtl.errors import DataError
 from mtl.types import Prepared
@@ -148,3 +149,9 @@ def test_a_stamp_of_no_known_form(stamp: str, remedy: str, tmp_path: Path) -> No
     stamps = [stamp.format(day) for day in range(1, 29)]
     with pytest.raises(DataError, match=rf"line 2, column `date`: .* found .*{re.escape(remedy)}"):
         read(stamps, tmp_path)
+
+
+def test_a_span_of_days_is_its_first_also_with_short_years() -> None:
+    days = ["01.02.20 - 05.02.20", "31.12.20 - 04.01.21"]
+    assert plain(days) == ["01.02.20", "31.12.20"]
+    assert plain(["1.2.20 - 3", "2.2.20 - 4"]) == ["1.2.20 - 3", "2.2.20 - 4"], "the second end is no day"

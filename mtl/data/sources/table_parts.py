@@ -24,6 +24,8 @@ from mtl.data.sources.table_columns import Column
 from mtl.errors import DataError, shown
 
 TEST = -1
+FEWEST_GROUPS = 3
+"""One for the test part, one for validation, one to train on."""
 MOST_NAMED = 6
 """Values of a column that a message lists."""
 FOLDS = 5
@@ -108,7 +110,8 @@ def parts_of(rows: Rows, config: TableSource) -> Parts:
             return _with_folds(test, unit, strata, config)
         case GroupSplit():
             groups, names = rows.groups(split.column)
-            _check_groups(names, 2 + parts_dealt(_folds(config)) - 1, split.column, config)
+            folds = _folds(config)
+            _check_groups(names, FEWEST_GROUPS if folds == 1 else folds + 1, split.column, config)
             test = drawn_test(groups, None, split.test, seed)
             return _with_folds(test, groups, None, config, groups, names)
         case TimeSplit():
@@ -160,10 +163,10 @@ def _with_folds(
 
 def _check_groups(names: Sequence[str], least: int, column: str, config: TableSource) -> None:
     if len(names) < least:
-        lower = "; `folds: 1` needs 3" if least > 3 and not isinstance(config.split, CrossSplit) else ""
+        fewer = "lower `folds`, or " if least > FEWEST_GROUPS else ""
         raise DataError(
             f"{config.path}, column `{column}`: has {len(names)} groups, and whole ones for the test part and every "
-            f"fold need at least {least}: lower `folds`{lower}, or split by another column."
+            f"fold need at least {least}: {fewer}split by another column."
         )
 
 

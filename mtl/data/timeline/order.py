@@ -142,7 +142,7 @@ def _tell_of_long_table(
     """Raises a DataError that names the columns by which series are told apart, or notes them where the config already
     says what to do with stamps that repeat and step back."""
     date = str(config.date_column)
-    row = int(((np.diff(stamps.when) < 0) | (np.diff(stamps.when) == 0)).argmax()) + 1
+    row = int((np.diff(stamps.when) <= 0).argmax()) + 1
     clocks = [column for column in columns if is_time_of_day(table, column)]
     if clocks:
         joined = ", ".join([*config.stamp_columns, clocks[0]])
