@@ -1,6 +1,7 @@
 """Curves of binary labels: what is drawn is what the counts say, and what cannot be drawn says why."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from mtl.report import read
 from mtl.report.plot_curves import GRID, MOST_MODELS, Points, thresholds
 from mtl.report.read import STL, Results
 from mtl.report.scores import label_tables
-from mtl.report.style import Missing, Picture, styled
+from mtl.report.style import MUTED, Missing, Picture, styled
 from mtl.results.record import Run
 from mtl.results.verdicts import Verdicts
 from mtl.tasks.ranking import operating_points, rank
@@ -65,6 +66,15 @@ def results(methods: int = 2, seeds: int = 2, positive: int | None = None, **det
     return Results({("fault", "random"): runs}, dict.fromkeys(names, runs), typed(verdicts))
 
 
+def dotted(figure: Picture) -> list[int]:
+    """Dotted grey lines of each pair of axes."""
+    grey = f"stroke: {MUTED}".lower()
+    return [
+        sum("stroke-dasharray" in path and grey in path.lower() for path in part.split("<path")[1:])
+        for part in re.split(r'id="[\w-]*axes_\d', figure.svg)[1:]
+    ]
+
+
 def drawn(found: Results) -> list[Picture | Missing]:
     with styled():
         return thresholds(found, found.verdicts.tasks)
@@ -75,6 +85,7 @@ def test_a_figure_of_a_binary_task() -> None:
     assert isinstance(figure, Picture)
     assert (figure.key, figure.title) == ("thresholds_fault", "Thresholds and calibration: fault")
     assert "range over seeds" in figure.caption
+    assert dotted(figure) == [1, 1, 1], "each panel shows what scores that say nothing would reach"
     for name in (STL, "m0", "m1"):
         assert f">{name}</text>" in figure.svg
         assert f"{name} AUC 75.0 % and calibration error 10.0 %" in figure.alt
