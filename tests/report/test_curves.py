@@ -13,7 +13,7 @@ from mtl.report import read
 from mtl.report.plot_curves import GRID, MOST_MODELS, Points, thresholds
 from mtl.report.read import STL, Results
 from mtl.report.scores import label_tables
-from mtl.report.style import MUTED, Missing, Picture, styled
+from mtl.report.style import Missing, Picture, styled
 from mtl.results.record import Run
 from mtl.results.verdicts import Verdicts
 from mtl.tasks.ranking import operating_points, rank
@@ -68,9 +68,8 @@ def results(methods: int = 2, seeds: int = 2, positive: int | None = None, **det
 
 def dotted(figure: Picture) -> list[int]:
     """Dotted grey lines of each pair of axes."""
-    grey = f"stroke: {MUTED}".lower()
     return [
-        sum("stroke-dasharray" in path and grey in path.lower() for path in part.split("<path")[1:])
+        sum("stroke-dasharray" in path and "stroke: var(--muted)" in path for path in part.split("<path")[1:])
         for part in re.split(r'id="[\w-]*axes_\d', figure.svg)[1:]
     ]
 
