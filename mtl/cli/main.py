@@ -116,7 +116,7 @@ def validate() -> None:
         print(f"`mtl repro`: {sentence}.")
     notes = [*untried, *filled_note(config, ROOT), *missing_files(config, ROOT)]
     for note in [*notes, *tuning_note(config), sizes_note(config, ROOT)]:
-        print(f"note: {note}.")
+        print(f"note: {note}{'' if note.endswith('?') else '.'}")
 
 
 @app.command()

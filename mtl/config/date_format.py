@@ -6,17 +6,19 @@ ISO = "ISO8601"
 """Year, month and day in this order, with or without a time."""
 NUMBER = "number"
 """Seconds, or the number of a step, even where the digits could be a date."""
+EXCEL = "excel"
+"""Days since the end of 1899, as spreadsheets count them, with the time of day behind the point."""
 YEAR, MONTH, HOUR = "YyGcxDFs", "mbBhjWUVcxDFs", "HIkTRrcXs"
 """Directives of strftime that tell a year, a month (or a place in the year), an hour."""
 
 
 def date_format_problem(form: str) -> str | None:
     """Reason why time stamps read in this form would come in a wrong order, as a sentence; None if there is none."""
-    if form in (ISO, NUMBER):
+    if form in (ISO, NUMBER, EXCEL):
         return None
     directives = set(re.findall(r"%-?([A-Za-z])", form.replace("%%", "")))
     if not directives & set(YEAR):
-        return f"should have a year, as in %d.%m.%Y %H:%M, or be {ISO} or {NUMBER}; found {form!r}"
+        return f"should have a year, as in %d.%m.%Y %H:%M, or be {ISO}, {NUMBER} or {EXCEL}; found {form!r}"
     if "d" in directives and not directives & set(MONTH):
         return f"should have a month (%m, or %b for its name) beside the day: %M is the minute; found {form!r}"
     if "M" in directives and not directives & set(HOUR):

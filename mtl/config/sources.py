@@ -79,8 +79,8 @@ class SeriesSource(TableFile):
     date: str | Annotated[list[str], Field(min_length=1)] | None = "date"
     """Column with the time stamps; several, such as [day, time], are joined by blanks; null when there is none."""
     date_format: str | None = None
-    """Form of the time stamps, as in strftime (%d.%m.%Y %H:%M), `ISO8601`, or `number`; null takes the one form that
-    all rows prove. Two-digit years from 69 on are 19xx, others 20xx."""
+    """Form of the time stamps, as in strftime (%d.%m.%Y %H:%M), `ISO8601`, `number`, or `excel` (days as spreadsheets
+    count them); null takes the one form that all rows prove. Two-digit years from 69 on are 19xx, others 20xx."""
     time_zone: Annotated[str, AfterValidator(_known_zone)] | None = None
     """Place whose clock the stamps were read from (Europe/Berlin): the hour that it repeats in autumn is told apart by
     the order of the rows. Null for stamps in UTC, with an offset, or of a clock that is never changed."""

@@ -134,7 +134,8 @@ class TableSource(TableFile):
     exact_labels: list[str] = []
     """Columns in which every spelling is a category of its own, and only an empty cell or NaN is missing."""
     date_format: dict[str, str] = {}
-    """Column of dates → form of its cells, as in strftime (%d.%m.%Y); without it the one form that all rows prove."""
+    """Column of dates → form of its cells, as in strftime (%d.%m.%Y), or `excel` for days as spreadsheets count them;
+    without it the one form that all rows prove."""
     numbers: Literal["zscore", "quantile"] = "zscore"
     """Form in which networks see a number: its z-score, or the normal quantile at its rank among training rows, which
     brings far values near. What is missing is the median of training rows, beside a flag."""

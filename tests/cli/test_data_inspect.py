@@ -188,6 +188,18 @@ def test_rows_of_one_person_are_told_to_belong_together(tmp_path: Path) -> None:
     assert '# Rows of one "subject#" stay together with `split: {kind: group, column: "subject#"}`.' in output
 
 
+@pytest.mark.parametrize("others", [1, 3])
+def test_the_decimal_mark_that_most_columns_are_written_with_is_taken(tmp_path: Path, others: int) -> None:
+    """One column has points, and another, which has commas as the rest, holds a text."""
+    rest = [f"price {number}" for number in range(others)]
+    lines = [";".join(["unknown" if row == 3 else f"{row},5", f"0.{row:03d}", *[f"{row},{row % 10}"] * others])
+             for row in range(ROWS)]  # fmt: skip
+    (tmp_path / "t.csv").write_text("\n".join([";".join(["size", "share", *rest]), *lines]) + "\n")
+    output = inspect(tmp_path / "t.csv", "--option", "decimal=,") if others == 1 else inspect(tmp_path / "t.csv")
+    assert section(output)["inputs"] == dict.fromkeys(["size", *rest], "number")
+    assert section(output)["decimal"] == "," and section(output)["ignore"] == ["share"]
+
+
 @pytest.mark.real_data
 @pytest.mark.parametrize(
     ("name", "options", "types"),

@@ -124,6 +124,31 @@ def test_a_copy_of_a_label_that_a_rule_makes_is_refused(tmp_path: Path) -> None:
         judged(tmp_path, task, score=[*SCORE], positive=[["no", "yes"][value > 0] for value in SCORE])
 
 
+@pytest.mark.parametrize(
+    ("rule", "behind", "again"),
+    [({"column": "score", "above": 0}, SCORE, SCORE),
+     ({"column": "grade", "at_least": 3}, GRADE, [f"{n} stars" for n in GRADE]),
+     ({"column": "town", "one_vs_rest": "Jena"}, [TOWNS[n] for n in GRADE], [7 * n for n in GRADE])],
+)  # fmt: skip
+def test_a_copy_of_the_column_behind_a_rule_is_refused_unless_allowed(
+    tmp_path: Path, rule: dict[str, Any], behind: list[object], again: list[object]
+) -> None:
+    task, column = {"kind": "binary", "label": rule}, rule["column"]
+    words = rf"column `again`: is .*copy.* of the column `{column}`, which a label is made from"
+    with pytest.raises(DataError, match=words):
+        judged(tmp_path, task, again=again, **{column: behind})
+    assert "which `allow` lets in" in judged(tmp_path, task, ["again"], again=again, **{column: behind})[0]
+    others = judged(tmp_path, task, half=[n // 2 for n in range(60)], **{column: behind})
+    assert others == [], "only copies are looked for"
+
+
+def test_names_lie_on_no_side_of_a_limit(tmp_path: Path) -> None:
+    names = ["a", "b", "c", "d", "e", "f"]
+    (note,) = judged(tmp_path, {"kind": "binary", "label": "smoker"}, letter=[names[n % 6] for n in range(60)],
+                     smoker=[["no", "yes"][n % 6 > 2] for n in range(60)])  # fmt: skip
+    assert "letter: has values each of which belongs to one class" in note
+
+
 def test_the_column_that_a_rule_reads_is_no_input(tmp_path: Path) -> None:
     data = table(tmp_path, score=[*SCORE])
     tasks = {"t": TypeAdapter(Task).validate_python(

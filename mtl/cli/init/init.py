@@ -1,6 +1,6 @@
 """`mtl init`: a project of one's own, all of it or nothing."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -130,6 +130,7 @@ def _of_table(
         return draft.text(raw_path(data, list(manifest.files)))
 
     said = [*own.notes, *_chosen(chosen), *(f"{column} is no input: {why}." for column, why in draft.told.items())]
+    said += _doubts(own, [*(target.column for target in chosen), *draft.told])
     said += [
         *_groups(own, chosen, group),
         *(f"{note}." if note[-1].isalnum() else note for note in draft.notes),
@@ -156,6 +157,14 @@ def _asked(own: Own, ask: Ask | None) -> str:
 
 def _chosen(targets: Sequence[Target]) -> list[str]:
     return [f"{target.name}: {target.kind} of {target.column} ({target.why})." for target in targets]
+
+
+def _doubts(own: Own, elsewhere: Collection[str]) -> list[str]:
+    """A sentence on each column that is read as something else than it seems to be, and one on how that is changed."""
+    told = [f"{fact.name}: {doubt}." for fact in own.facts if fact.name not in elsewhere for doubt in fact.doubts]
+    if told:
+        told.append("Such settings stand in params.yaml, or are given here, as in --option 'types={NAME: TYPE}'.")
+    return told
 
 
 def _groups(own: Own, targets: Sequence[Target], group: str | None) -> list[str]:

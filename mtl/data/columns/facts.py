@@ -1,5 +1,6 @@
 """Facts on a column of a table: its type and why, what is missing, its range, and what to look at."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -27,6 +28,7 @@ class ColumnFacts:
         high: greatest number or date.
         example: a cell as it is written.
         warnings: sentences on what may be another thing than it seems.
+        doubts: those of the warnings on cells that seem to be something else than they are read as.
         problem: message on why the column cannot be read as its type under the options as they are, or None.
         options: option of the reader → value under which it can.
         group: the column names persons, sites or the like, whose rows belong together.
@@ -44,6 +46,16 @@ class ColumnFacts:
     problem: str | None = None
     options: Mapping[str, Option] = field(default_factory=dict)
     group: bool = False
+    doubts: tuple[str, ...] = ()
+
+
+def group_warning(column: str, distinct: int, rows: int) -> str:
+    """A sentence on a column that names persons, sites or the like."""
+    name = column if re.fullmatch(r"[\w.-]+", column) else f"'{column}'"
+    return (
+        f"it seems to name what rows belong to ({distinct:,} different in {rows:,} rows): `split: {{kind: group, "
+        f"column: {column!r}}}` keeps the rows of each together, as `mtl init --group {name}` does"
+    )
 
 
 def share_warnings(rows: int, missing: int, most: int, value: str) -> list[str]:

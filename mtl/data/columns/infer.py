@@ -118,7 +118,8 @@ def _as_declared(
 ) -> ColumnFacts:
     """The facts on a column of which a user says another type than is inferred."""
     name, why = inferred.name, f"declared; by its cells {inferred.kind}: {inferred.why}"
-    facts = replace(inferred, kind=kind, why=why, problem=None, options={})
+    warnings = tuple(said for said in inferred.warnings if said not in inferred.doubts)
+    facts = replace(inferred, kind=kind, why=why, problem=None, options={}, warnings=warnings, doubts=())
     try:
         match kind:
             case "number":

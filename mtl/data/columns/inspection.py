@@ -62,7 +62,9 @@ def inspect_file(path: Path, given: Mapping[str, OptionValue]) -> Inspection:
     else:
         table = read_table(described(path, options), Path())
     facts = column_facts(table)
-    for needed in (_marks(facts, given), _missing(table, facts, options)):
+    for marks in (True, False):
+        # Which texts stand for a missing value is seen once the numbers around them can be read.
+        needed = _marks(facts, given) if marks else _missing(table, facts, options)
         if not needed:
             continue
         tried = options | needed
@@ -71,7 +73,7 @@ def inspect_file(path: Path, given: Mapping[str, OptionValue]) -> Inspection:
             after = column_facts(again)
         except DataError:
             continue
-        if _problems(after) >= _problems(facts):
+        if _read(after) <= _read(facts):
             continue
         problems = (fact.problem for fact in facts if fact.problem is not None and needed.keys() & fact.options.keys())
         notes.append(_told(needed, next(problems, "")))
@@ -101,8 +103,10 @@ def _told(options: Mapping[str, OptionValue], why: str) -> str:
     return f"Read with {settings}, since without it: {why}"
 
 
-def _problems(facts: list[ColumnFacts]) -> int:
-    return sum(fact.problem is not None for fact in facts)
+def _read(facts: list[ColumnFacts]) -> tuple[int, int]:
+    """How well options read a file: columns of numbers that can be read, then the fewest that cannot be read at all."""
+    good = sum(fact.kind == "number" and fact.problem is None for fact in facts)
+    return good, -sum(fact.problem is not None for fact in facts)
 
 
 def _marks(facts: list[ColumnFacts], given: Mapping[str, OptionValue]) -> dict[str, OptionValue]:

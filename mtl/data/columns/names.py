@@ -47,7 +47,48 @@ def has_code_name(column: str) -> bool:
     return any(word.lower() in CODE_WORDS for word in WORD.findall(column))
 
 
-def names_things(column: str) -> bool:
-    """True for the name of an id that tells persons, sites or the like apart, as `patient_id` and `subject#` do."""
+LONG_CODES = frozenset((
+    "ean", "gtin", "upc", "isbn", "barcode", "imei", "iban", "phone", "telephone", "telefon", "tel", "mobile", "handy",
+    "account", "konto", "kontonummer", "nummer", "number", "no",
+))  # fmt: skip
+"""Words in the names of columns whose numbers have many digits, each of which counts."""
+TIMES = frozenset((
+    "date", "datum", "fecha", "day", "tag", "time", "datetime", "timestamp", "stamp", "ts", "dt", "epoch", "unix",
+    "zeit", "zeitpunkt", "zeitstempel", "uhrzeit", "created", "updated", "modified", "since", "dob", "birthday",
+))  # fmt: skip
+"""Words in the names of columns that hold times."""
+TIME_ENDS = ("date", "datum", "timestamp", "zeitpunkt", "zeitstempel")
+"""Ends of compound words that do."""
+PERSON = re.compile(
+    r"(patient(in)?|subject|subj|person|participant|proband(in)?|individual|respondent|donor|animal|user|customer|client"
+    r"|employee|worker|student|pupil|speaker|teilnehmer(in)?|kunde|kundin|nutzer(in)?)"
+    r"([\s_.\-]?(id|no|nr|num|number|nummer|code|key|name|hash|pseudonym))?"
+)
+"""Names of columns, in small letters, that tell persons or animals apart; a plural counts them."""
+LEAST_PERSONS = 5
+"""Different values below which such a column more likely tells kinds of persons, as `customer` with new and known."""
+
+
+def is_code_of_many_digits(column: str) -> bool:
+    """True where a word of the name says that its numbers are long codes: `phone`, `account_no`, `EAN`."""
+    return has_code_name(column) or any(word.lower() in LONG_CODES for word in WORD.findall(column))
+
+
+def names_time(column: str) -> bool:
+    """True where a word of the name says that the column holds times: `date`, `sold_at`, `Entlassdatum`."""
+    words = [word.lower() for word in WORD.findall(column)]
+    return bool(words) and (words[-1] == "at" or any(word in TIMES or word.endswith(TIME_ENDS) for word in words))
+
+
+def names_persons(column: str) -> bool:
+    """True for a name such as `patient`, `Subject No` or `user_id`."""
+    return PERSON.fullmatch(column.strip().lower()) is not None
+
+
+def names_things(column: str, distinct: int) -> bool:
+    """True for the name of an id that tells persons, sites or the like apart, as `patient_id` and `subject#` do; so
+    does `patient` where more than a few values differ."""
     name = column.strip()
-    return not _unnamed(name) and (has_id_name(name) or name.endswith(("#", "№")))
+    if _unnamed(name):
+        return False
+    return has_id_name(name) or name.endswith(("#", "№")) or (distinct >= LEAST_PERSONS and names_persons(name))

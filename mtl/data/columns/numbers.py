@@ -12,9 +12,11 @@ import pandas as pd
 from mtl.config.table_file import MISSING_TEXTS
 from mtl.data.columns.cells import texts_of, written_cells
 from mtl.data.columns.dates import DIGITS, date_readings, said
-from mtl.data.columns.facts import ColumnFacts, share_warnings
+from mtl.data.columns.doubts import CUT_FROM, cut_example, time_doubt
+from mtl.data.columns.facts import ColumnFacts, group_warning, share_warnings
 from mtl.data.columns.markers import likely_markers
 from mtl.data.columns.names import COUNTER_NAME, has_code_name, has_id_name, names_things
+from mtl.data.columns.words import cut_facts
 from mtl.data.formats.labels import shortest
 from mtl.data.formats.table import Table
 
@@ -62,9 +64,13 @@ def number_facts(table: Table, column: str, values: np.ndarray, padded: bool) ->
     if np.isinf(low) or np.isinf(high):
         return _with_infinite(column, known, missing, different, told)
     whole = low % 1 == 0 and bool((known == np.floor(known)).all())
+    if whole and high >= CUT_FROM and table.text is not None:
+        written = texts_of(written_cells(table, [column])[column]).names
+        if (cut := cut_example(column, written)) is not None:
+            return cut_facts(column, missing, distinct, cut)
     if whole and (reason := _row_number(column, known, distinct, missing)) is not None:
         return ColumnFacts(column, "ignore", reason, missing, distinct, low, high, example)
-    if whole and distinct < len(known) and names_things(column):
+    if whole and distinct < len(known) and names_things(column, distinct):
         return _of_things(
             table, column, _of_names(table, column, "whole numbers under the name of an id, which repeat")
         )
@@ -78,7 +84,9 @@ def number_facts(table: Table, column: str, values: np.ndarray, padded: bool) ->
         why = (
             f"whole numbers, {distinct} different; `category` if they are codes" if distinct <= FEW else "whole numbers"
         )
-    return ColumnFacts(column, "number", why, missing, distinct, low, high, example, tuple(told))
+    doubt = time_doubt(column, known)
+    doubts = () if doubt is None else (doubt,)
+    return ColumnFacts(column, "number", why, missing, distinct, low, high, example, (*doubts, *told), doubts=doubts)
 
 
 def may_be_padded(table: Table, columns: Sequence[str]) -> list[str]:
@@ -121,10 +129,7 @@ def _of_names(table: Table, column: str, why: str) -> ColumnFacts:
 
 def _of_things(table: Table, column: str, facts: ColumnFacts) -> ColumnFacts:
     """The facts on an id that repeats, with what keeps its rows together."""
-    told = (
-        f"it seems to name what rows belong to ({facts.distinct:,} different in {len(table.frame):,} rows): "
-        f"`split: {{kind: group, column: {column!r}}}` keeps the rows of each together"
-    )
+    told = group_warning(column, facts.distinct, len(table.frame))
     return ColumnFacts(
         column, facts.kind, facts.why, facts.missing, facts.distinct, example=facts.example,
         warnings=(*facts.warnings, told), group=True,

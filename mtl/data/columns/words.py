@@ -13,7 +13,8 @@ from mtl.config.table_file import MISSING_NUMBERS, MISSING_TEXTS
 from mtl.data.columns.booleans import truth
 from mtl.data.columns.cells import Texts, texts_of
 from mtl.data.columns.dates import date_readings, said
-from mtl.data.columns.facts import ColumnFacts, share_warnings
+from mtl.data.columns.doubts import cut_doubt, cut_example, two_forms
+from mtl.data.columns.facts import ColumnFacts, group_warning, share_warnings
 from mtl.data.columns.names import has_code_name, names_things
 from mtl.data.columns.spellings import other_marks, spelled_apart, stray_texts
 from mtl.data.formats.labels import is_number
@@ -46,6 +47,9 @@ def text_facts(table: Table, column: str, cells: pd.Series, form: str | None, ex
     written = texts_of(cells)
     texts = written.without({*MISSING_NUMBERS, *(table.options.missing or [])})
     if texts.names:
+        example = cut_example(column, texts.names)
+        if example is not None:
+            return cut_facts(column, texts.missing, len(texts.names), example)
         for facts in (_booleans(column, texts), _numbers(table, column, texts), _dates(table, column, texts, form)):
             if facts is not None:
                 return facts
@@ -69,6 +73,13 @@ def name_facts(column: str, texts: Texts, exact: bool) -> ColumnFacts:
     if (words >= SENTENCE or length >= LONG) and distinct >= max(OFTEN * known, LEAST_ROWS):
         why = f"sentences: {words:.0f} words a cell, {distinct:,} different"
         return ColumnFacts(column, "text", why, missing, distinct, example=example)
+    mixed = two_forms(texts.names)
+    if mixed is not None:
+        example = texts.names[0]
+        doubt = f"its texts are {mixed}: write all of them in one"
+        return ColumnFacts(
+            column, "ignore", mixed, missing, distinct, example=example, warnings=(doubt,), doubts=(doubt,)
+        )  # fmt: skip
     if distinct == known >= LEAST_ROWS:
         return ColumnFacts(column, "ignore", "a text of its own in every row", missing, distinct, example=example)
     told = share_warnings(rows, missing, int(texts.counts.max()), _short(example))
@@ -86,14 +97,19 @@ def name_facts(column: str, texts: Texts, exact: bool) -> ColumnFacts:
     doubtful = [name for name in texts.names if name in MISSING_NUMBERS]
     if doubtful:
         told.append(f"{', '.join(map(_short, doubtful))} counts as a category; `missing` names what stands for nothing")
-    group = distinct < known and names_things(column)
+    group = distinct < known and names_things(column, distinct)
     if group:
-        told.append(
-            f"it seems to name what rows belong to ({distinct:,} different in {rows:,} rows): `split: {{kind: group, "
-            f"column: {column!r}}}` keeps the rows of each together"
-        )
+        told.append(group_warning(column, distinct, rows))
     why = "codes" if has_code_name(column) and numbers else "texts that repeat" if distinct < known else "texts"
     return ColumnFacts(column, "category", why, missing, distinct, example=example, warnings=tuple(told), group=group)
+
+
+def cut_facts(column: str, missing: int, distinct: int, example: str) -> ColumnFacts:
+    """The facts on a column of ids that a spreadsheet cut, which tell rows apart no more."""
+    doubt, why = cut_doubt(column, example), f"ids whose last digits a spreadsheet left out, as in {example}"
+    return ColumnFacts(
+        column, "ignore", why, missing, distinct, example=example, warnings=(doubt,), doubts=(doubt,)
+    )  # fmt: skip
 
 
 def _booleans(column: str, texts: Texts) -> ColumnFacts | None:

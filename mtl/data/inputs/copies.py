@@ -21,6 +21,11 @@ BLOCK = 64
 REMEDY = "let `values` name the other columns, or say `allow: [{column}]` if it is known before the {what} is"
 
 
+class Behind(str):
+    """Name of a column that a label is made from by a rule, and that no task learns as it is: a copy of it gives the
+    label away."""
+
+
 def check_copies(
     values: np.ndarray,
     columns: Sequence[str],
@@ -37,7 +42,7 @@ def check_copies(
         values: [R, C] inputs of the rows at which the targets are known, NaN where missing.
         columns: their names.
         targets: name → [R] numbers with NaN, or class numbers (integers) with NO_LABEL; columns of the same name are
-            not held against it.
+            not held against it. Of a name that is a `Behind`, copies alone are looked for.
         where: the file, for messages.
         allow: columns that may be a copy.
         notes: of the source.
@@ -45,7 +50,8 @@ def check_copies(
         named: columns whose numbers are names, so that their order and size mean nothing.
 
     Raises:
-        CopyError: a column that `allow` does not name equals a target, or has a value of its own for each value of it.
+        CopyError: a column that `allow` does not name equals a target or a column behind a label, or has a value of its
+            own for each value of it.
     """
     asked = [target for name, of_row in targets.items() if (target := _Target.of(name, of_row)) is not None]
     if not asked:
@@ -62,7 +68,7 @@ def check_copies(
                     x = block[target.known, number]
                     relation = _relation(x, target)
                     if relation is not None and column not in allow:
-                        what = "label" if target.classes else "target"
+                        what = "label" if target.classes or target.behind else "target"
                         raise CopyError(
                             f"{where}, column `{column}`: is {relation} of {target.words}, which could be read off it: "
                             f"{remedy.format(column=column, what=what)}.",
@@ -74,8 +80,8 @@ def check_copies(
                         notes += told
                         judged[target.name].add(column)
     for target in asked:
-        if target.classes:
-            notes += label_hints(values, columns, target.name, targets[target.name], judged[target.name])
+        if target.classes and not target.behind:
+            notes += label_hints(values, columns, target.name, targets[target.name], judged[target.name], named)
 
 
 @dataclass(frozen=True)
@@ -90,6 +96,8 @@ class _Target:
     """Its values where it is known."""
     kinds: int
     """Different values."""
+    behind: bool
+    """No target itself: a label is made from it."""
 
     @classmethod
     def of(cls, name: str, target: np.ndarray) -> "_Target | None":
@@ -98,10 +106,12 @@ class _Target:
         known = target != NO_LABEL if classes else ~np.isnan(target)
         y = target[known].astype(np.float64)
         kinds = len(np.unique(y))
-        return None if len(y) < 3 or kinds < 2 else cls(name, classes, known, y, kinds)
+        return None if len(y) < 3 or kinds < 2 else cls(name, classes, known, y, kinds, isinstance(name, Behind))
 
     @property
     def words(self) -> str:
+        if self.behind:
+            return f"the column `{self.name}`, which a label is made from"
         return f"the {'label' if self.classes else 'target'} `{self.name}`"
 
     @property
@@ -130,7 +140,7 @@ def _remark(column: str, x: np.ndarray, target: _Target, alike: float, relation:
     """At most one sentence, on a column that is the target under another name, as `allow` says, or that comes close."""
     if relation is not None:
         return [f"{column}: {relation} of {target.words} among the inputs, which `allow` lets in."]
-    if named and len(np.unique(x[~np.isnan(x)])) > 2:
+    if target.behind or (named and len(np.unique(x[~np.isnan(x)])) > 2):
         return []
     if not target.classes and _monotone(x, target.y):
         return [f"{column}: grows or falls strictly with {target.words} (correlation {alike:.4f})."]

@@ -19,7 +19,12 @@ REPEATED = 5
 
 
 def label_hints(
-    values: np.ndarray, columns: Sequence[str], name: str, label: np.ndarray, others: Collection[str]
+    values: np.ndarray,
+    columns: Sequence[str],
+    name: str,
+    label: np.ndarray,
+    others: Collection[str],
+    named: Collection[str] = (),
 ) -> Iterator[str]:
     """A sentence on each column from which the label can be read off, or that can be read off the label.
 
@@ -29,19 +34,20 @@ def label_hints(
         name: of the label.
         label: [R] class numbers, NO_LABEL where there is none.
         others: columns that are not looked at.
+        named: columns whose numbers are names, which lie on no side of a limit.
     """
     rows = np.flatnonzero(label != NO_LABEL)
     few = rows[np.linspace(0, len(rows) - 1, min(FEW, len(rows))).astype(int)] if len(rows) else rows
     for number, column in enumerate(columns):
-        if column in others or _clause(values[few, number], label[few]) is None:
+        if column in others or _clause(values[few, number], label[few], column in named) is None:
             continue
-        clause = _clause(values[rows, number], label[rows])
+        clause = _clause(values[rows, number], label[rows], column in named)
         if clause is not None:
             yield f"{column}: {clause} of the label `{name}`, in every row: is it known before the label is?"
 
 
-def _clause(x: np.ndarray, y: np.ndarray) -> str | None:
-    """The way in which a column and a label [n] tell each other; None where they do not."""
+def _clause(x: np.ndarray, y: np.ndarray, names: bool) -> str | None:
+    """The way in which a column, of names perhaps, and a label [n] tell each other; None where they do not."""
     there = ~np.isnan(x)
     x, y = x[there], y[there]
     if len(x) < LEAST:
@@ -53,7 +59,7 @@ def _clause(x: np.ndarray, y: np.ndarray) -> str | None:
     if classes < 2 or kinds < 2:
         return None
     if not (changes & ~new).any():
-        if kinds > classes and int(changes.sum()) == classes - 1:
+        if not names and kinds > classes and int(changes.sum()) == classes - 1:
             limits = [f"{(x[place] + x[place + 1]) / 2:.6g}" for place in np.flatnonzero(changes)[:3]]
             return f"lies on its own side of {', '.join(limits)} for each class"
         if kinds * REPEATED <= len(x):

@@ -81,6 +81,8 @@ def read_columns(table: Table, facts: Sequence[ColumnFacts], config: TableSource
 
 def _read(table: Table, column: ColumnFacts, config: TableSource, notes: list[str]) -> list[Column]:
     name = column.name
+    if column.kind != "ignore" and name not in config.types:
+        notes += [f"{name}: {doubt}." for doubt in column.doubts]
     match column.kind:
         case "number":
             values = _without_markers(number_column(table, name), config)

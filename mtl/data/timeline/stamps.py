@@ -10,12 +10,13 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from mtl.config.date_format import ISO, NUMBER
+from mtl.config.date_format import EXCEL, ISO, NUMBER
 from mtl.config.sources import SeriesSource
 from mtl.data.formats.table import Table
 from mtl.data.timeline.calendar import CENTURY
 from mtl.data.timeline.digits import is_counter, read_digits, unix_unit
 from mtl.data.timeline.evidence import proved
+from mtl.data.timeline.excel_days import excel_days
 from mtl.data.timeline.formats import same_form
 from mtl.data.timeline.readings import Reading, read_every_form
 from mtl.data.timeline.units import PER_SECOND, Unit
@@ -75,6 +76,8 @@ def column_stamps(
         dates = cells.dt
         return Stamps(cells.astype("int64").to_numpy(), dates.unit, local=dates.tz is None)
     text = _text(cells)
+    if date_format == EXCEL:
+        return Stamps(excel_days(table, column, text), "ms", local=True)
     numbers = _numbers(text)
     if numbers is not None and date_format in (None, NUMBER):
         infinite = np.flatnonzero(~np.isfinite(numbers))
