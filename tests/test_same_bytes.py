@@ -54,7 +54,7 @@ NO_OUTPUT = {
     "mtl/cli/dvc_files.py": "dvc.lock as DVC writes it; tests/cli/test_dvc_files.py compares its bytes",
     "mtl/setup/new_project.py:lay_out": "the files of a new project, which its user edits",
     "mtl/setup/place.py:write_project": "the files of a new project, which its user edits",
-    "mtl/setup/presets.py:bring_manifests": "manifests as the package holds them",
+    "mtl/setup/presets.py:bring_files": "manifests and plugins as the package holds them",
     "mtl/project/pipeline.py:Upgrade.write": "dvc.yaml and code.json; tests/project compares them",
     "mtl/setup/params_file.py:write_params": "params.yaml, whose bytes tests/cli/test_params_file.py compares",
     "mtl/cli/repro.py:allow_without_git": "DVC's settings on this machine",

@@ -11,6 +11,7 @@ from mtl.data.files.content import file_sha256
 from mtl.data.files.manifest import RAW
 from mtl.errors import UserError
 from mtl.files import replace_text
+from mtl.plugins import FOLDER as PLUGINS
 from mtl.project.code import CODE
 from mtl.project.pipeline import DVC_FILE, pipeline
 from mtl.project.places import TEMPLATE
@@ -160,8 +161,8 @@ def _existing(folder: Path) -> set[Path]:
     paths = {folder, *folder.parents}
     for place in OUR_FILES:
         paths |= {folder / place, *(folder / parent for parent in place.parents)}
-    raw = folder / RAW
-    paths |= {raw, *raw.parents, *(raw.rglob("*") if raw.exists() else ())}
+    for brought in (folder / RAW, folder / PLUGINS):
+        paths |= {brought, *brought.parents, *(brought.rglob("*") if brought.exists() else ())}
     return {path for path in paths if path.exists()}
 
 

@@ -10,11 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mtl.config import PARAMS, parse_config
+from mtl.config.encoder import PythonEncoder
+from mtl.config.sources import PythonSource
 from mtl.config.yaml_file import parse_yaml
 from mtl.data.files.manifest import RAW
 from mtl.errors import ConfigError, UserError
 from mtl.files import replace_text
-from mtl.project.places import MANIFESTS, PRESETS
+from mtl.plugins import FOLDER as FOLDER_OF_PLUGINS
+from mtl.project.places import MANIFESTS, PLUGINS, PRESETS
 from mtl.setup.overlay import first_line, load_text, overlaid
 from mtl.setup.params_file import in_form_of, plain, read_params, write_params
 
@@ -62,7 +65,7 @@ def render(name: str, root: Path = Path()) -> str:
 
 
 def use(name: str, root: Path = Path(), force: bool = False) -> Change:
-    """Writes a preset to params.yaml, all or nothing, and the manifests of its sources that the project lacks.
+    """Writes a preset to params.yaml, all or nothing, and the manifests and plugins that it names where there are none.
 
     Raises:
         UserError: no such preset, or params.yaml holds edits of its own and `force` is not given.
@@ -79,7 +82,7 @@ def use(name: str, root: Path = Path(), force: bool = False) -> Change:
     if old != new:
         write_params(target, in_form_of(held, new))
     if _files(root)[name].parent == PRESETS:
-        bring_manifests(new, root)
+        bring_files(new, root)
     lines = difflib.unified_diff(
         old.splitlines(), new.splitlines(), f"{PARAMS} before", f"{PARAMS} ({name})", "", "", 1
     )
@@ -108,12 +111,19 @@ def _heading(name: str, root: Path) -> str:
     return first_line(own if own.startswith("#") and defaults.startswith("#") else defaults)
 
 
-def bring_manifests(text: str, root: Path) -> None:
-    """Puts the manifests of a preset's sources where the project has none."""
-    for source in parse_config(parse_yaml(text, str(PARAMS))).prepare.sources:
-        manifest, target = MANIFESTS / f"{source}.json", root / RAW / f"{source}.json"
-        if manifest.is_file() and not target.exists():
-            replace_text(target, manifest.read_text(encoding="utf-8"))
+def bring_files(text: str, root: Path) -> None:
+    """Puts what a preset names where the project has none: manifests of its sources, and modules of plugins/."""
+    config = parse_config(parse_yaml(text, str(PARAMS)))
+    pairs = [(MANIFESTS / f"{source}.json", root / RAW / f"{source}.json") for source in config.prepare.sources]
+    sections = [*config.prepare.sources.values(), config.encoder]
+    for section in sections:
+        if isinstance(section, PythonSource | PythonEncoder):
+            module = Path(*section.target.partition(":")[0].split("."))
+            for file in (module.parent / "__init__.py", module.with_suffix(".py")):
+                pairs.append((PLUGINS / f"{file}.txt", root / FOLDER_OF_PLUGINS / file))
+    for packaged, target in pairs:
+        if packaged.is_file() and not target.exists():
+            replace_text(target, packaged.read_text(encoding="utf-8"))
 
 
 def text_of(name: str, root: Path = Path()) -> str:

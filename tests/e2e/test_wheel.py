@@ -107,6 +107,8 @@ def test_the_wheel_holds_one_package_and_what_projects_need(wheel: Path, project
         for path in (project / folder).glob(pattern):
             tracked = subprocess.run(["git", "check-ignore", "-q", str(path)], cwd=project).returncode != 0
             assert not tracked or f"mtl/project/{held}/{path.name}" in names
+    for path in (project / "plugins/examples").glob("*.py"):
+        assert f"mtl/project/plugins/examples/{path.name}.txt" in names
     assert {"mtl/project/pipeline.yaml", "mtl/project/template/gitignore", "mtl/report/page.html.j2"} <= set(names)
 
 

@@ -156,12 +156,14 @@ def test_wrong_rows_are_one_message_and_leave_no_file(case: str, rows: Path, tmp
         ("none.csv", "out.parquet", "none.csv is missing"),
         ("new.csv", "out.xlsx", "-o should end in .parquet or .csv"),
         ("new.csv", "nowhere/out.csv", "no folder"),
-        ("new.txt.zip", "out.csv", "the name should end in .csv"),
+        ("new.txt.zip", "out.csv", "new.txt.zip is not a zip file that can be read"),
+        ("new.html", "out.csv", "the name should end in .csv"),
     ],
 )
 def test_wrong_files_are_one_message(data: str, out: str, message: str, rows: Path, tmp_path: Path) -> None:
     write(flats_frame(5), tmp_path / "new.csv")
     (tmp_path / "new.txt.zip").write_bytes(b"PK")
+    (tmp_path / "new.html").write_text("<html>")
     with pytest.raises(UserError, match=message):
         predict(rows, tmp_path / data, tmp_path / out)
 

@@ -101,7 +101,7 @@ def _of_preset(folder: Path, preset: str) -> New:
     what = f"the preset {preset}. {presets.describe(preset, folder)}"
 
     def bring() -> str:
-        presets.bring_manifests(text, folder)
+        presets.bring_files(text, folder)
         return text
 
     first = (
@@ -127,7 +127,9 @@ def _of_table(
 
     def bring() -> str:
         manifest = add(draft.source, [data], folder)
-        return draft.text(raw_path(data, list(manifest.files)))
+        text = draft.text(raw_path(data, list(manifest.files)))
+        presets.bring_files(text, folder)
+        return text
 
     said = [*own.notes, *_chosen(chosen), *(f"{column} is no input: {why}." for column, why in draft.told.items())]
     said += _doubts(own, [*(target.column for target in chosen), *draft.told])

@@ -5,10 +5,16 @@ import re
 import zipfile
 from pathlib import Path
 
+from mtl.data.formats.archives import Archive
 from mtl.data.formats.reading import MAX_BYTES, read_bytes, read_gzip
 from mtl.errors import DataError
 
 GZIP = b"\x1f\x8b"
+ZIP = ".zip"
+IN_ZIP = (".csv", ".tsv", ".txt", ".dat", ".data", ".test", ".arff")
+"""Endings of tables that are read in a zip."""
+MOST_NAMED = 5
+"""Files of a zip that a message names."""
 MAX_PACKED = 3
 """Times that one file may be packed: once on purpose, once more by a browser or a script."""
 KINDS = (
@@ -40,12 +46,38 @@ def text_bytes(path: Path, where: str, notes: list[str]) -> bytes:
     Raises:
         DataError: it is missing, too large, damaged, or something else than text; says what it is.
     """
+    if where.lower().endswith(ZIP):
+        inside = zipped_table(path, where)
+        notes.append(f"{where}: {inside} was read, the one table in it.")
+        data = Archive(path, where).read(inside)
+        check_text(data, f"{where}, {inside}")
+        return data
     data, times = _unpacked_often(path, where)
     check_text(data, where)
     if where.lower().endswith(".gz") and not times and not _printable(data):
         raise _no_gzip(data, where)
     _note(times, where, notes)
     return data
+
+
+def zipped_table(path: Path, where: str) -> str:
+    """Name of the one table in a zip.
+
+    Raises:
+        DataError: it is no zip, or holds no table of text, several, or one of another format; says what to do.
+    """
+    names = Archive(path, where).names
+    tables = [name for name in names if name.lower().endswith(IN_ZIP)]
+    if len(tables) == 1:
+        return tables[0]
+    some = ", ".join(sorted(tables or names)[:MOST_NAMED]) or "nothing"
+    more = f" and {len(tables or names) - MOST_NAMED} more" if len(tables or names) > MOST_NAMED else ""
+    if tables:
+        raise DataError(f"{where} should hold one table, found {some}{more}: unpack it and name the one that is meant.")
+    raise DataError(
+        f"{where} should hold one table of text ({', '.join(IN_ZIP)}), found {some}{more}: unpack it and name a "
+        "file of it that is a table."
+    )
 
 
 def plain_bytes(path: Path, where: str, magic: bytes, notes: list[str]) -> bytes:

@@ -11,6 +11,7 @@ from mtl.data.formats.arff import read_arff
 from mtl.data.formats.excel_table import read_excel
 from mtl.data.formats.feather_table import read_feather
 from mtl.data.formats.numbers import ask_about_points
+from mtl.data.formats.packing import ZIP, zipped_table
 from mtl.data.formats.parquet_table import read_parquet
 from mtl.data.formats.reading import check_plain
 from mtl.data.formats.records import Lines
@@ -40,6 +41,8 @@ def read_table(config: TableFile, root: Path) -> Table:
     path = root / config.path
     check_plain(path, config.path)
     name = path.name.lower()
+    if name.endswith(ZIP):
+        name = zipped_table(path, config.path).lower()
     notes: list[str] = []
     if name.endswith(PARQUET):
         table = _of_rows(config, read_parquet(path, config, notes), notes)
@@ -55,7 +58,7 @@ def read_table(config: TableFile, root: Path) -> Table:
         table = _from_text(path, config)
     else:
         raise DataError(f"{config.path}: the name should end in .csv, .csv.gz or .parquet (also .tsv, .txt, .dat, "
-                        ".data or .arff, plain or .gz, .feather or .xlsx).")  # fmt: skip
+                        ".data or .arff, plain, .gz or one in a .zip, .feather or .xlsx).")  # fmt: skip
     _check_roles(table)
     if len(table.frame) == 0:
         raise DataError(f"{config.path}: there are no rows below the header.")

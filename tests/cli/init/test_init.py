@@ -253,6 +253,31 @@ def test_without_a_table_a_project_is_a_presets(
         check(config, [], Path("new"))
 
 
+def test_a_preset_brings_the_plugins_that_it_names(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    init(Path("new"), preset="own-code")
+    modules = {path.name: path.read_text(encoding="utf-8") for path in Path("new/plugins/examples").glob("*.py")}
+    assert set(modules) == {"__init__.py", "machines.py", "residual.py"} and "def read(" in modules["machines.py"]
+    init(Path("old"), preset="sensors")
+    own = Path("old/plugins/examples/machines.py")
+    own.parent.mkdir()
+    own.write_text("mine = 1\n")
+    monkeypatch.chdir("old")
+    result = CliRunner().invoke(app, ["preset", "use", "own-code"])
+    assert result.exit_code == 0, result.output
+    assert Path("plugins/examples/residual.py").read_text(encoding="utf-8") == modules["residual.py"]
+    assert Path("plugins/examples/machines.py").read_text(encoding="utf-8") == "mine = 1\n"
+
+
+def test_plugins_of_a_project_that_is_not_made_are_taken_back(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(place, "write_params", full)
+    with pytest.raises(UserError, match="No space left"):
+        init(Path("new"), preset="own-code")
+    assert not Path("new").exists()
+
+
 def test_the_command_and_its_help(here: Path) -> None:
     result = CliRunner().invoke(app, ["init", "new", "--data", "own.csv", "--targets", BOTH])
     assert result.exit_code == 0 and Path("new/params.yaml").exists()
