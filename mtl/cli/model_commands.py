@@ -63,6 +63,30 @@ def predict(
     )
 
 
+@app.command()
+def score(
+    data: Annotated[Path, typer.Argument(metavar="DATA", help="A table, a series or an .npz, with targets.")],
+    model: Annotated[
+        Path | None, typer.Option(help="Folder of a deployed model or of a run; else the only one below models/.")
+    ] = None,
+    against: Annotated[Path | None, typer.Option(help="Folder of another model, to compare with.")] = None,
+    tasks: Annotated[str | None, typer.Option(metavar="TASK,…", help="Which are scored; else all.")] = None,
+    source: Annotated[str | None, typer.Option(help="Which source the data are like, where there are several.")] = None,
+    options: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Option of the reader, as in params.yaml.")
+    ] = None,
+    array: Annotated[str | None, typer.Option(help="Name of the array of an .npz; else `x`, or the only one.")] = None,
+    out: Annotated[Path | None, typer.Option("-o", "--out", help="File of the scores, .json.")] = None,
+    threads: Annotated[int, typer.Option(min=1, help="1 gives the figures of the evaluation to the last digit.")] = 1,
+) -> None:
+    """Score a finished model on new data with their targets, beside its test figures and another model."""
+    from mtl.cli.score import score as run
+    from mtl.serving.score import Labelled
+
+    wanted = None if tasks is None else _names(tasks)
+    run(Labelled(data, wanted, source, _changes(options or []), array), model, against, out, threads, ROOT)
+
+
 def _names(text: str) -> list[str]:
     return [name.strip() for name in text.split(",") if name.strip()]
 

@@ -33,8 +33,8 @@ def predict(request: Request, folder: Path | None, threads: int = 1, root: Path 
     signal.signal(signal.SIGTERM, _end)
     torch.set_num_threads(threads)
     model = load_model(only_model(root) if folder is None else folder)
-    progress = _Progress()
-    done = predict_file(model, request, origins_of(model) or _of_params(model, root), progress)
+    progress = Progress()
+    done = predict_file(model, request, origins_of(model) or of_params(model, root), progress)
     progress.end()
     for note in done.notes:
         print(f"note: {note}.", file=sys.stderr)
@@ -60,7 +60,7 @@ def only_model(root: Path) -> Path:
     )
 
 
-def _of_params(model: Model, root: Path) -> dict[str, Origin]:
+def of_params(model: Model, root: Path) -> dict[str, Origin]:
     """How params.yaml reads the sources of a run, which does not say so itself; empty where there is no such file."""
     if not isinstance(model, LoadedModel) or not (root / PARAMS).exists():
         return {}
@@ -73,7 +73,7 @@ def _of_params(model: Model, root: Path) -> dict[str, Origin]:
     }
 
 
-class _Progress:
+class Progress:
     """A line on a terminal's stderr that counts."""
 
     def __init__(self) -> None:

@@ -9,6 +9,7 @@ from pydantic import Field
 from mtl.config.cells import Cells
 from mtl.config.common import DropRate, Name, PositiveFloat, PositiveFraction, PositiveInt, Section, tag
 from mtl.config.inputs import Held, InputKind, SourceBase
+from mtl.config.labels import LabelRule
 from mtl.config.metrics import METRICS, Family, summed
 from mtl.config.names import Derived
 from mtl.errors import SettingError
@@ -87,6 +88,11 @@ class TaskBase(Section, ABC):
     def sorts(self) -> list[str]:
         """Names among `named` that it reads as classes: columns of whole numbers become labels for it."""
         return []
+
+    @property
+    def rule(self) -> LabelRule | None:
+        """Rule that makes what it learns from a column; None where it learns the column itself."""
+        return None
 
     @property
     def weighs_classes(self) -> bool:

@@ -234,6 +234,10 @@ class LabelBase(TaskBase):
         return [] if isinstance(self.label, LabelRule) and self.label.border is not None else self.named
 
     @property
+    def rule(self) -> LabelRule | None:
+        return self.label if isinstance(self.label, LabelRule) else None
+
+    @property
     def turns(self) -> int | None:
         return self.label.flipped if isinstance(self.label, LabelRule) else None
 

@@ -106,7 +106,7 @@ def change_components(
     if n < 2:
         return Undefined("one seed has no spread")
     first = stl[0]
-    if any(not _same_blocks(first, other) for other in [*stl, *joint]):
+    if any(not same_blocks(first, other) for other in [*stl, *joint]):
         return Undefined("the runs were not measured on the same test samples")
     count = len(first.blocks)
     if count < MIN_BLOCKS:
@@ -114,8 +114,8 @@ def change_components(
             f"the test part has {count} independent block{'' if count == 1 else 's'}, and fewer than "
             f"{MIN_BLOCKS} tell no spread"
         )
-    before, before_without = _metrics(stl, lower_is_better)
-    after, after_without = _metrics(joint, lower_is_better)
+    before, before_without = metrics_by_block(stl, lower_is_better)
+    after, after_without = metrics_by_block(joint, lower_is_better)
     if not (before_without > 0).all():
         return Undefined("the single-task value is 0 on a part of the test samples")
     sign = -100 if lower_is_better else 100
@@ -136,16 +136,16 @@ def fold_components(
         lower_is_better: the metric is the mean error; else it is 1 less that.
         trained: number of training samples of each seed.
     """
-    if any(not _same_blocks(single, together) for single, together in zip(stl, joint, strict=True)):
+    if any(not same_blocks(single, together) for single, together in zip(stl, joint, strict=True)):
         return Undefined("the runs were not measured on the same test samples")
     folds: dict[int, list[int]] = {}
     for seed, run in enumerate(stl):
-        folds.setdefault(next(n for n in range(seed + 1) if _same_blocks(stl[n], run)), []).append(seed)
+        folds.setdefault(next(n for n in range(seed + 1) if same_blocks(stl[n], run)), []).append(seed)
     if len(folds) < 2:
         return Undefined("one fold has no spread")
     changes = []
     for seeds in folds.values():
-        before, after = (_metrics([side[seed] for seed in seeds], lower_is_better)[0] for side in (stl, joint))
+        before, after = (metrics_by_block([side[seed] for seed in seeds], lower_is_better)[0] for side in (stl, joint))
         if not (before > 0).all():
             return Undefined("the single-task value is 0 on a fold")
         changes.append(float((100 * (after / before - 1)).mean()) * (-1 if lower_is_better else 1))
@@ -163,11 +163,11 @@ def on_folds(stl: Sequence[BlockErrors]) -> bool:
     return any(not np.isin(stl[0].blocks, other.blocks).any() for other in stl[1:])
 
 
-def _same_blocks(first: BlockErrors, other: BlockErrors) -> bool:
+def same_blocks(first: BlockErrors, other: BlockErrors) -> bool:
     return np.array_equal(first.blocks, other.blocks) and np.array_equal(first.samples, other.samples)
 
 
-def _metrics(
+def metrics_by_block(
     runs: Sequence[BlockErrors], lower_is_better: bool
 ) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, "n B"]]:
     """The metric of each run: of all samples, and of all but those of each block."""

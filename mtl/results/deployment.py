@@ -60,6 +60,9 @@ class Served(Part):
     no_test: str | None = Field(default=None, exclude_if=absent)
     """Reason why it was not."""
     beside: list[Beside] = []
+    section: dict[str, JsonValue] | None = Field(default=None, exclude_if=absent)
+    """Section of params.yaml, by which targets are read from new data; None in deployments that were made before it
+    was kept."""
 
     @property
     def label(self) -> str:

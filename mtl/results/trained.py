@@ -1,4 +1,4 @@
-"""What a deployment keeps of the inputs that its models were trained on: counts, by which new ones are compared."""
+"""Counts of the inputs that models were trained on, as a deployment keeps them to compare new ones with."""
 
 from typing import Annotated
 

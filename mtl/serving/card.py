@@ -98,6 +98,7 @@ def _limits(deployment: Deployment) -> Iterator[str]:
     yield "## Limits\n"
     yield "- Test figures hold for samples like those of the test part; other places, times or units may differ."
     if any(origin.inputs is not None for origin in deployment.sources.values()):
+        yield "- `mtl score FILE` tells how good it is on new data with their targets, and which of two is better."
         yield "- `mtl predict` compares the inputs of new data with the training part, and tells what differs (drift)."
     yield "- Which model answers was chosen by comparisons on the same test part, so its figures lean to the good side."
     if deployment.seeds == "best":

@@ -3,7 +3,6 @@
 n samples of a piece.
 """
 
-import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import prod
@@ -11,17 +10,15 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from pydantic import JsonValue, TypeAdapter
+from pydantic import JsonValue
 
-from mtl.config.inputs import SourceBase
-from mtl.config.sources import Source
 from mtl.data.inputs.every import seen_of
-from mtl.data.inputs.row_fit import FittedRows
-from mtl.errors import UserError, shown
+from mtl.errors import UserError
 from mtl.results.deployment import Origin
+from mtl.serving.asked import asked_tasks, fits, given_shape, quiet_outputs, row_form, section_of
 from mtl.serving.deployed import DeployedModel
 from mtl.serving.drift import Drift, Watch
-from mtl.serving.model import LoadedModel, Model
+from mtl.serving.model import Model
 from mtl.serving.new_data import arrays, rows, series
 from mtl.serving.new_data.options import rows_options, series_options
 from mtl.serving.output import check_output, output
@@ -95,7 +92,7 @@ def predict_file(model: Model, request: Request, origins: Mapping[str, Origin], 
     """
     assert request.out is not None, "predictions are written"
     check_output(request.out)
-    specs = _asked(model, request)
+    specs = asked_tasks(model, request.tasks, request.source)
     notes: list[str] = []
     origin = origins.get(specs[0].source)
     watch = Watch(None if origin is None else origin.inputs)
@@ -126,27 +123,6 @@ def origins_of(model: Model) -> dict[str, Origin]:
     return dict(model.deployment.sources) if isinstance(model, DeployedModel) else {}
 
 
-def _asked(model: Model, request: Request) -> list[TaskSpec]:
-    """The tasks that are wanted, all of one source."""
-    known = model.tasks
-    unknown = [name for name in request.tasks or [] if name not in known]
-    if unknown or request.tasks == []:
-        odd = shown(unknown[0]) if unknown else "none"
-        raise UserError(f"--tasks should name tasks of the model ({', '.join(known)}), found {odd}.")
-    wanted = [spec for name, spec in known.items() if request.tasks is None or name in request.tasks]
-    sources = list(dict.fromkeys(spec.source for spec in wanted))
-    if request.source is not None and request.source not in sources:
-        raise UserError(f"--source should be one of {', '.join(sources)}, found {shown(request.source)}.")
-    if request.source is None and len(sources) > 1:
-        told = "; ".join(
-            f"{name} ({', '.join(spec.name for spec in wanted if spec.source == name)})" for name in sources
-        )
-        raise UserError(
-            f"the model has tasks of several sources, {told}: say by --source which of them the data are like."
-        )
-    return [spec for spec in wanted if spec.source == (request.source or sources[0])]
-
-
 def _pieces(
     model: Model, specs: list[TaskSpec], request: Request, origin: Origin | None, notes: list[str], watch: Watch
 ) -> Iterator[tuple[int, pd.DataFrame]]:
@@ -158,56 +134,28 @@ def _pieces(
         return _of_arrays(model, specs, request, notes, watch)
     if kind.tabular:
         return _of_rows(model, specs, request, origin, notes, watch)
-    if kind.continues and (origin is None or origin.section is None or _section(origin).series):
+    if kind.continues and (origin is None or origin.section is None or section_of(origin).series):
         return _of_series(model, specs, request, origin, notes, watch)
     raise UserError(
         f"{request.data}: {kind.noun} of {specs[0].source} are given as an array `x` in an .npz, "
-        f"[n, {', '.join(map(str, _given_shape(specs[0])))}]."
+        f"[n, {', '.join(map(str, given_shape(specs[0])))}]."
     )
 
 
-def _section(origin: Origin) -> SourceBase:
-    section: SourceBase = TypeAdapter(Source).validate_python(origin.section)
-    return section
-
-
-def _given_shape(spec: TaskSpec) -> tuple[int, ...]:
-    """Shape of a sample as a user gives it: rows of a window first, then channels."""
-    return spec.shape[::-1] if spec.input.continues else spec.shape
-
-
-def _members(model: Model, specs: Sequence[TaskSpec]) -> list[tuple[LoadedModel, str]]:
-    """Each network that answers, with one of its tasks."""
-    return [(member, spec.name) for spec in specs for member in model.members_of(spec.name)]
-
-
 def _predicted(model: Model, samples: object, specs: Sequence[TaskSpec]) -> dict[str, Answer]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # unknown categories are told of once, over all rows
-        return model.predict(samples, [spec.name for spec in specs])
+    answers, known = quiet_outputs(model, samples, [spec.name for spec in specs]), model.tasks
+    return {name: known[name].answer(output) for name, output in answers.items()}
 
 
 def _of_rows(
     model: Model, specs: list[TaskSpec], request: Request, origin: Origin | None, notes: list[str], watch: Watch
 ) -> Iterator[tuple[int, pd.DataFrame]]:
-    layouts = [member.layout_of(task) for member, task in _members(model, specs)]
-    fitted = [layout.fitted for layout in layouts if isinstance(layout.fitted, FittedRows)]
-    section = {} if origin is None or origin.section is None else origin.section
-    of_file = section.get("file_column")
-    form = rows.RowForm.of(layouts[0].columns, fitted, of_file if isinstance(of_file, str) else None)
+    form = row_form(model, specs, origin)
     strange = rows.Strange()
-    waiting: rows.Piece | None = None
-    for piece in rows.pieces(rows_options(request.data, origin, request.changes), form, request.keep, strange, notes):
+    read = rows.pieces(rows_options(request.data, origin, request.changes), form, request.keep, strange, notes)
+    for piece in rows.in_chunks(read, CHUNK):
         watch.add(seen_of(specs[0].input, piece.frame, form.columns), len(piece.frame))
-        waiting = piece if waiting is None else piece.below(waiting)
-        count = len(waiting.frame)
-        # Whole chunks, as in the evaluation: the last digit depends on what passes through a network together.
-        whole = count - count % CHUNK
-        if whole:
-            yield whole, _rows_table(model, specs, waiting.rows(0, whole))
-            waiting = waiting.rows(whole) if whole < count else None
-    if waiting is not None:
-        yield len(waiting.frame), _rows_table(model, specs, waiting)
+        yield len(piece.frame), _rows_table(model, specs, piece)
     notes += strange.told()
 
 
@@ -230,7 +178,7 @@ def _of_arrays(
     if request.changes:
         raise UserError("--set is for tables; an .npz has no options.")
     values = arrays.samples(request.data, request.array, specs[0].columns)
-    fitting = [spec for spec in specs if values.ndim > 1 and _fits(spec, values.shape[1:])]
+    fitting = [spec for spec in specs if values.ndim > 1 and fits(spec, values.shape[1:])]
     if not fitting:
         fitting = specs[:1]  # whose own message tells what is wrong
     fitting = [spec for spec in fitting if spec.samples == fitting[0].samples]
@@ -249,10 +197,6 @@ def _of_arrays(
             yield count, _beside({SAMPLE: np.repeat(numbers, len(table) // count)}, table)
         else:
             yield count, _beside({SAMPLE: numbers}, wide(columns, count))
-
-
-def _fits(spec: TaskSpec, shape: tuple[int, ...]) -> bool:
-    return spec.input.tabular or _given_shape(spec) == shape
 
 
 def _of_series(

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Float64, Int
 from torch import Tensor, nn
 
 from mtl.config.linear_map import Channels, Level
@@ -101,6 +101,9 @@ class RowsAhead(RegressionSpec):
         if (self.mean, self.std) == (other.mean, other.std):
             return prediction
         return (other.original(prediction) - self._mean.float()[:, None]) / self._std.float()[:, None]
+
+    def encode(self, values: Float64[Tensor, "n T H"]) -> Float[Tensor, "n T H"]:
+        return ((values - self._mean[:, None]) / self._std[:, None]).float()
 
     def truth(self, target: Float[Tensor, "n T H"]) -> Float[Tensor, "n T H"]:
         return self.original(target)

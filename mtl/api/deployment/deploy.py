@@ -131,6 +131,7 @@ def described(
             test=measured[task].test,
             no_test=measured[task].reason,
             beside=beside(verdicts, task),
+            section=config.tasks[task].model_dump(mode="json", exclude_unset=True),
         )
         for task, choice in choices.items()
     }

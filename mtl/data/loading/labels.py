@@ -76,7 +76,7 @@ def _with_label(source: Input[SourceData], derived: Derived) -> Input[SourceData
     if derived.of is None:
         labels = data.labels | {derived.name: _coin(data.name, derived, source.size)}
     elif derived.border is not None:
-        labels = data.labels | {derived.name: _on_a_side(data.numbers[derived.of], *derived.border)}
+        labels = data.labels | {derived.name: on_a_side(data.numbers[derived.of], *derived.border)}
     else:
         labels = data.labels | {derived.name: _holds(data.labels[derived.of], derived)}
     oracle = source.oracle
@@ -99,7 +99,7 @@ def _holds(label: Int[Tensor, " n"], derived: Derived) -> Int[Tensor, " n"]:
     return torch.where(label == NO_LABEL, NO_LABEL, holds)
 
 
-def _on_a_side(numbers: Float[Tensor, " n"], rule: Border, border: float) -> Int[Tensor, " n"]:
+def on_a_side(numbers: Float[Tensor, " n"], rule: Border, border: float) -> Int[Tensor, " n"]:
     """1 where a number is on the side of the border that the rule names, 0 where not, NO_LABEL where it is missing."""
     match rule:
         case "at_least":

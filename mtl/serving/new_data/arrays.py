@@ -1,5 +1,6 @@
 """Samples in an .npz: windows [n, L, C], images [n, C, Y, X], rows [n, F]."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,20 @@ def samples(data: Path, name: str | None, columns: list[str]) -> np.ndarray:
     Raises:
         DataError: no such file or array, or its columns are others.
     """
-    arrays = load_arrays(data, str(data))
+    return samples_of(arrays_of(data), data, name, columns)
+
+
+def arrays_of(data: Path) -> dict[str, np.ndarray]:
+    """All arrays of a file.
+
+    Raises:
+        DataError: it cannot be read.
+    """
+    return dict(load_arrays(data, str(data)))
+
+
+def samples_of(arrays: Mapping[str, np.ndarray], data: Path, name: str | None, columns: list[str]) -> np.ndarray:
+    """The array of samples among those of a file; arguments and errors as in `samples`."""
     others = [array for array in arrays if array != "columns"]
     chosen = name or (DEFAULT if DEFAULT in arrays or len(others) != 1 else others[0])
     if chosen not in arrays:

@@ -4,7 +4,7 @@ R rows of a piece.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -100,7 +100,27 @@ class Piece:
         return Piece(self.frame[start:stop], self.kept[start:stop])
 
 
-def pieces(options: NewRows, form: RowForm, keep: Sequence[str], strange: Strange, notes: list[str]) -> Iterator[Piece]:
+Also = Callable[[Table], pd.DataFrame]
+
+
+def in_chunks(read: Iterator[Piece], size: int) -> Iterator[Piece]:
+    """The same rows in pieces of whole chunks of a size, as in the evaluation, but for the last: the last digit of a
+    prediction depends on what passes through a network together."""
+    waiting: Piece | None = None
+    for piece in read:
+        waiting = piece if waiting is None else piece.below(waiting)
+        count = len(waiting.frame)
+        whole = count - count % size
+        if whole:
+            yield waiting.rows(0, whole)
+            waiting = waiting.rows(whole) if whole < count else None
+    if waiting is not None:
+        yield waiting
+
+
+def pieces(
+    options: NewRows, form: RowForm, keep: Sequence[str], strange: Strange, notes: list[str], also: Also | None = None
+) -> Iterator[Piece]:
     """The rows of a file, a piece at a time.
 
     Args:
@@ -109,6 +129,7 @@ def pieces(options: NewRows, form: RowForm, keep: Sequence[str], strange: Strang
         keep: columns of the file that the output repeats.
         strange: takes unknown categories.
         notes: takes sentences on what was read otherwise than it is written.
+        also: table of a piece → what is kept beside its rows; None: the columns `keep`.
 
     Raises:
         DataError: a column is missing, or a cell is none of what its column holds; names the line.
@@ -121,7 +142,8 @@ def pieces(options: NewRows, form: RowForm, keep: Sequence[str], strange: Strang
         frame = _frame(table, form, options, strange, notes)
         strange.rows += len(frame)
         notes += [note for note in table.notes if note not in notes]
-        yield Piece(frame, table.frame[list(keep)].reset_index(drop=True))
+        kept = table.frame[list(keep)] if also is None else also(table)
+        yield Piece(frame, kept.reset_index(drop=True))
 
 
 def _frame(table: Table, form: RowForm, options: NewRows, strange: Strange, notes: list[str]) -> pd.DataFrame:

@@ -93,25 +93,10 @@ def ends(options: SeriesSource, wanted: Wanted, origin: Origin | None, notes: li
         DataError: a column is missing, a series is too short, a cell of a window is missing, or rows have another step
             than those of training.
     """
-    table = read_table(options, Path())
-    flags = [name for name in wanted.channels if name.endswith(FILLED) and name not in table.frame.columns]
-    channels = [name for name in wanted.channels if name not in flags]
-    check_columns(options.path, [str(name) for name in table.frame.columns], channels)
-    notes += table.notes
-    timeline = order_in_time(table, options, notes)
-    values = np.stack([number_column(timeline.table, channel) for channel in channels], axis=1)
-    marked = np.isin(values, options.missing_markers) if options.missing_markers else np.zeros(values.shape, dtype=bool)
-    if options.on_missing != "keep_markers":
-        values[marked] = np.nan
-    timeline, values, _ = without_repeats(timeline, values, marked, options, notes)
+    timeline, values, channels, flags = rows_of(options, wanted.channels, notes)
     timeline, values = _last_rows(timeline, values, options, max(wanted.lengths))
-    values, known = _filled(timeline, values, channels, options, notes)
-    if flags:
-        filled = (~known & ~np.isnan(values)).astype(np.float64)
-        of = [channels.index(name.removesuffix(FILLED)) for name in flags]
-        values = np.concatenate([values, filled[:, of]], axis=1)
-    order = [[*channels, *flags].index(name) for name in wanted.channels]
-    windows = {length: _windows(timeline, values[:, order], wanted, length) for length in sorted(set(wanted.lengths))}
+    values, _ = filled(timeline, values, (channels, flags), wanted.channels, options, notes)
+    windows = {length: _windows(timeline, values, wanted, length) for length in sorted(set(wanted.lengths))}
     stamps = None if timeline.when is None else _stamps(timeline, options, wanted, origin, notes)
     return Ends(timeline.names or [""], options.ids, windows, stamps, str(options.date_column))
 
@@ -128,17 +113,60 @@ def _last_rows(
     return timeline.take(rows), values[rows]
 
 
-def _filled(
-    timeline: Timeline, values: np.ndarray, channels: Sequence[str], options: SeriesSource, notes: list[str]
-) -> tuple[np.ndarray, np.ndarray]:
-    """Values with their holes filled where the options say so, and the mask of what is known."""
-    if options.on_missing not in ("interpolate", "ffill"):
-        return values, ~np.isnan(values)
-    starts = timeline.starts
-    segments = np.stack([starts[:-1], starts[1:], starts[1:], starts[1:]], axis=1)
-    rows = Rows(segments, timeline.when, timeline.unit, timeline.table.at)
-    filled, known = fill(values, channels, rows, Gaps(options.on_missing, options.max_gap), notes)
-    return filled, np.ones(values.shape, dtype=bool) if known is None else known
+def rows_of(
+    options: SeriesSource, wanted: Sequence[str], notes: list[str]
+) -> tuple[Timeline, np.ndarray, list[str], list[str]]:
+    """All rows of a file in order, the values of the channels [R, C] that it holds (NaN is missing), the names of
+    these, and of those channels that say which cells were filled in.
+
+    Args:
+        options: of the file.
+        wanted: channels of the model.
+        notes: takes sentences on what was read otherwise than it is written.
+
+    Raises:
+        DataError: a column is missing, or rows are out of order.
+    """
+    table = read_table(options, Path())
+    flags = [name for name in wanted if name.endswith(FILLED) and name not in table.frame.columns]
+    channels = [name for name in wanted if name not in flags]
+    check_columns(options.path, [str(name) for name in table.frame.columns], channels)
+    notes += table.notes
+    timeline = order_in_time(table, options, notes)
+    values = np.stack([number_column(timeline.table, channel) for channel in channels], axis=1)
+    marked = np.isin(values, options.missing_markers) if options.missing_markers else np.zeros(values.shape, dtype=bool)
+    if options.on_missing != "keep_markers":
+        values[marked] = np.nan
+    timeline, values, _ = without_repeats(timeline, values, marked, options, notes)
+    return timeline, values, channels, flags
+
+
+def filled(
+    timeline: Timeline, values: np.ndarray, named: tuple[Sequence[str], Sequence[str]], wanted: Sequence[str],
+    options: SeriesSource, notes: list[str],
+) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
+    """Values of the wanted channels, with their holes filled where the options say so, and the mask of what is known.
+
+    Args:
+        timeline: of the rows.
+        values: of the channels that the file holds.
+        named: their names, and those of channels that say which cells were filled in.
+        wanted: channels of the model, in their order.
+        options: of the file.
+        notes: takes sentences on what was filled in.
+    """
+    channels, flags = named
+    known = ~np.isnan(values)
+    if options.on_missing in ("interpolate", "ffill"):
+        starts = timeline.starts
+        segments = np.stack([starts[:-1], starts[1:], starts[1:], starts[1:]], axis=1)
+        rows = Rows(segments, timeline.when, timeline.unit, timeline.table.at)
+        values, _ = fill(values, channels, rows, Gaps(options.on_missing, options.max_gap), notes)
+    of = [channels.index(name.removesuffix(FILLED)) for name in flags]
+    values = np.concatenate([values, (~known & ~np.isnan(values))[:, of]], axis=1)
+    known = np.concatenate([known, np.ones((len(known), len(of)), dtype=bool)], axis=1)
+    order = [[*channels, *flags].index(name) for name in wanted]
+    return values[:, order], known[:, order]
 
 
 def _windows(timeline: Timeline, values: np.ndarray, wanted: Wanted, length: int) -> Float64[np.ndarray, "G L C"]:
@@ -177,8 +205,7 @@ def _stamps(
     if timeline.unit is not None:
         local = read_stamps(timeline.table, options, timeline.series, []).local
         utc = None if local and options.time_zone is None else options.time_zone if local else "UTC"
-    steps = timeline.steps[timeline.steps > 0]
-    _check_step(timeline, steps, origin, column)
+    check_step(timeline, origin, column)
     stamps, starts = [], timeline.starts
     assert timeline.when is not None
     for number, (start, stop) in enumerate(pairwise(starts)):
@@ -227,9 +254,12 @@ def _usual(steps: np.ndarray) -> float | int:
     return size
 
 
-def _check_step(timeline: Timeline, steps: np.ndarray, origin: Origin | None, column: str) -> None:
+def check_step(timeline: Timeline, origin: Origin | None, column: str) -> None:
     """Raises a DataError where rows are further apart, or nearer, than those of training."""
-    if origin is None or origin.step is None or not len(steps) or timeline.unit is None:
+    if origin is None or origin.step is None or timeline.when is None or timeline.unit is None:
+        return
+    steps = timeline.steps[timeline.steps > 0]
+    if not len(steps):
         return
     step, trained = pd.Timedelta(int(_usual(steps)), unit=timeline.unit), pd.Timedelta(origin.step)
     if abs(step / trained - 1) > EVEN:

@@ -1,0 +1,350 @@
+"""Predictions of a model for new samples whose targets are known, side by side with these.
+
+n samples of a task.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from math import prod
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from jaxtyping import Int
+from pydantic import JsonValue, TypeAdapter
+from torch import Tensor
+
+from mtl.config import Task
+from mtl.config.table_source import GroupSplit, TableSource
+from mtl.data.formats.table import Table
+from mtl.data.inputs.every import seen_of
+from mtl.errors import DataError, UserError
+from mtl.results.deployment import Origin
+from mtl.serving.asked import asked_tasks, fits, given_shape, quiet_outputs, row_form, section_of
+from mtl.serving.drift import Drift, Watch
+from mtl.serving.model import Model
+from mtl.serving.new_data import arrays, rows
+from mtl.serving.new_data.options import rows_options, series_options
+from mtl.serving.new_data.targets import Target, there
+from mtl.serving.new_data.windows import labelled_rows
+from mtl.serving.predict import ARRAYS, NUMBERS, Tell, silent
+from mtl.tasks.base import TaskSpec, known
+from mtl.training.measure import CHUNK
+
+GROUP = "\x00group"
+"""Name of the column of groups beside the targets of a piece."""
+GROUPS = "groups"
+"""Array of an .npz that tells whose each sample is."""
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """New samples as they are asked for; fields as of `mtl.serving.predict.Request`."""
+
+    data: Path
+    tasks: list[str] | None = None
+    source: str | None = None
+    changes: Mapping[str, JsonValue] = field(default_factory=dict)
+    array: str | None = None
+
+
+@dataclass(frozen=True)
+class Known:
+    """Predictions of a model for the samples of a task whose target is known.
+
+    Args:
+        spec: the task.
+        samples: numbers by which the file knows them, ascending: the row, the last row of a window, the place in an
+            array.
+        prediction: of these.
+        target: theirs.
+        blocks: number of the block of each; those of different blocks count as independent.
+        missing: samples that were left out for they have no target.
+        judged: names of the metrics that a task of the kind may be judged by.
+    """
+
+    spec: TaskSpec
+    samples: Int[np.ndarray, " n"]
+    prediction: Tensor
+    target: Tensor
+    blocks: Int[np.ndarray, " n"]
+    missing: int
+    judged: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Answers:
+    """A model on a file: the tasks whose targets it holds, notes for a user, drift, and what blocks are in words."""
+
+    tasks: dict[str, Known]
+    notes: list[str]
+    drift: Drift | None
+    unit: str
+
+
+@dataclass
+class _Parts:
+    """Outputs and targets of a task, piece after piece."""
+
+    outputs: list[Tensor] = field(default_factory=list)
+    targets: list[Tensor] = field(default_factory=list)
+    blocks: list[np.ndarray] = field(default_factory=list)
+
+    def known(self, of: Target) -> Known:
+        """All pieces as one, without samples that have no target."""
+        output, target, blocks = torch.cat(self.outputs), torch.cat(self.targets), np.concatenate(self.blocks)
+        have = _have(target)
+        numbers = have.nonzero().squeeze(1).numpy()
+        missing = len(target) - len(numbers)
+        return Known(of.spec, numbers, output[have], target[have], blocks[numbers], missing, of.section.metrics)
+
+
+def _have(target: Tensor) -> Tensor:
+    """Mask of the samples of which at least one number, or the class, is known."""
+    return known(target) if target.ndim == 1 else ~target.isnan().flatten(1).all(dim=1)
+
+
+def answers_of(
+    model: Model, asked: Labelled, origins: Mapping[str, Origin], sections: Mapping[str, JsonValue], tell: Tell = silent
+) -> Answers:
+    """Predictions of a model for a file of new samples, with their targets.
+
+    Args:
+        model: finished.
+        asked: the samples.
+        origins: source → how it was read in training, where that is known.
+        sections: task → section of params.yaml.
+        tell: told after each piece how many samples were predicted.
+
+    Raises:
+        UserError: the file holds no target, the data do not fit the model, or it is not known how targets are read.
+    """
+    specs = asked_tasks(model, asked.tasks, asked.source)
+    lacking = [spec.name for spec in specs if sections.get(spec.name) is None]
+    if lacking:
+        raise UserError(
+            f"how the targets of {', '.join(lacking)} are read is not known: deploy the model again with `mtl deploy`, "
+            "or run this in the folder of its project."
+        )
+    origin = origins.get(specs[0].source)
+    tasks: TypeAdapter[Task] = TypeAdapter(Task)
+    targets = [Target.of(s, tasks.validate_python(sections[s.name]), _fallback(origin)) for s in specs]
+    notes: list[str] = []
+    watch = Watch(None if origin is None else origin.inputs)
+    job = _Job(model, specs, targets, asked, origin, notes, watch, tell)
+    kind = specs[0].input
+    if asked.data.suffix.lower() == ARRAYS:
+        tasks_known, unit = _of_arrays(job)
+    elif kind.tabular:
+        tasks_known, unit = _of_rows(job)
+    elif kind.continues and (origin is None or origin.section is None or section_of(origin).series):
+        tasks_known, unit = _of_series(job)
+    else:
+        raise UserError(
+            f"{asked.data}: {kind.noun} of {specs[0].source} are given as an array `x` in an .npz, "
+            f"[n, {', '.join(map(str, given_shape(specs[0])))}], with an array for each target."
+        )
+    empty = [name for name, answer in tasks_known.items() if not len(answer.samples)]
+    if len(empty) == len(tasks_known):
+        raise DataError(f"{asked.data}: no sample has a target of {', '.join(empty)}: `mtl predict` needs none.")
+    notes += [f"{name}: not scored, for no sample has a target" for name in empty]
+    for name, answer in tasks_known.items():
+        count = len(answer.samples)
+        if answer.missing and count:
+            of = f"{answer.missing:,} of {answer.missing + count:,} samples"
+            notes.append(f"{name}: {of} have no target, and are left out")
+    notes += [note for note in (target.note() for target in targets) if note is not None]
+    return Answers({n: a for n, a in tasks_known.items() if n not in empty}, notes, watch.drift(), unit)
+
+
+@dataclass(frozen=True)
+class _Job:
+    """Arguments of `answers_of`, checked, and what is gathered on the way."""
+
+    model: Model
+    specs: list[TaskSpec]
+    targets: list[Target]
+    asked: Labelled
+    origin: Origin | None
+    notes: list[str]
+    watch: Watch
+    tell: Tell
+
+
+def _fallback(origin: Origin | None) -> str:
+    """Column of a rule that names none: the only label of the source, or `classes`."""
+    section = {} if origin is None or origin.section is None else origin.section
+    labels = section.get("labels")
+    return str(labels[0]) if isinstance(labels, list) and len(labels) == 1 else "classes"
+
+
+def _of_rows(job: _Job) -> tuple[dict[str, Known], str]:
+    options, strange = rows_options(job.asked.data, job.origin, job.asked.changes), rows.Strange()
+    group, held, groups = _group(job.origin), list[Target](), dict[str, int]()
+
+    def beside(table: Table) -> pd.DataFrame:
+        names = [str(name) for name in table.frame.columns]
+        if not held:
+            held.extend(there(job.targets, names, options.path, job.notes))
+        read = {t.spec.name: t.of_table(table, t.column in options.exact_labels, options) for t in held}
+        if group is not None and group in names:
+            cells = table.frame[group].astype(object).where(table.frame[group].notna(), "").astype(str)
+            read[GROUP] = np.array([groups.setdefault(name, len(groups)) for name in cells], dtype=np.float64)
+        return pd.DataFrame(read)
+
+    form = row_form(job.model, job.specs, job.origin)
+    read = rows.pieces(options, form, (), strange, job.notes, beside)
+    parts: dict[str, _Parts] = {}
+    done = 0
+    for piece in rows.in_chunks(read, CHUNK):
+        count = len(piece.frame)
+        job.watch.add(seen_of(job.specs[0].input, piece.frame, form.columns), count)
+        outputs = quiet_outputs(job.model, piece.frame, [target.spec.name for target in held])
+        single = np.arange(done, done + count)
+        blocks = piece.kept[GROUP].to_numpy().astype(np.int64) if groups else single
+        for target in held:
+            of_task = parts.setdefault(target.spec.name, _Parts())
+            of_task.outputs.append(outputs[target.spec.name])
+            of_task.targets.append(target.encoded(piece.kept[target.spec.name].to_numpy()))
+            of_task.blocks.append(blocks)
+        done += count
+        job.tell(done)
+    job.notes.extend(strange.told())
+    unit = f"values of `{group}`" if groups else "rows"
+    return {target.spec.name: parts[target.spec.name].known(target) for target in held}, unit
+
+
+def _group(origin: Origin | None) -> str | None:
+    """Column that names whose a row is, where training kept rows of one together."""
+    if origin is None or origin.section is None:
+        return None
+    section = section_of(origin)
+    if not isinstance(section, TableSource):
+        return None
+    split = section.split
+    return split.column if isinstance(split, GroupSplit) else getattr(split, "group", None)
+
+
+def _of_series(job: _Job) -> tuple[dict[str, Known], str]:
+    options = series_options(job.asked.data, job.origin, job.asked.changes)
+    read = labelled_rows(options, job.specs, job.targets, job.origin, job.notes)
+    answers: dict[str, Known] = {}
+    lengths: dict[int, list[Target]] = {}
+    for target in read.targets:
+        lengths.setdefault(target.spec.input_len, []).append(target)
+    longest = max(lengths)
+    done = 0
+    for length, targets in lengths.items():
+        starts = read.starts(length)
+        size = max(CHUNK, NUMBERS // (length * len(job.specs[0].columns)) // CHUNK * CHUNK)
+        outputs: dict[str, list[Tensor]] = {target.spec.name: [] for target in targets}
+        for some in torch.split(starts, size):
+            windows = read.windows(some, length)
+            if length == longest:
+                job.watch.add(seen_of(job.specs[0].input, windows, job.specs[0].columns), len(windows))
+            for name, output in quiet_outputs(job.model, windows, list(outputs)).items():
+                outputs[name].append(output)
+            done += len(windows)
+            job.tell(done)
+        for target in targets:
+            name, able = target.spec.name, read.with_target(target, length)
+            output = torch.cat(outputs[name])[torch.isin(starts, able, assume_unique=True)]
+            values = read.target(target, able, length)
+            have = _have(values)
+            kept = able[have]
+            blocks = read.blocks(target, kept, length) if len(kept) else kept.numpy()
+            last = (kept + length - 1).numpy()
+            gone, judged = len(able) - len(kept), target.section.metrics
+            answers[name] = Known(target.spec, last, output[have], values[have], blocks, gone, judged)
+    return {target.spec.name: answers[target.spec.name] for target in read.targets}, "stretches of rows"
+
+
+def _of_arrays(job: _Job) -> tuple[dict[str, Known], str]:
+    asked, specs = job.asked, job.specs
+    if asked.changes:
+        raise UserError("--set is for tables; an .npz has no options.")
+    held = arrays.arrays_of(asked.data)
+    values = arrays.samples_of(held, asked.data, asked.array, specs[0].columns)
+    fitting = [target for target in job.targets if values.ndim > 1 and fits(target.spec, values.shape[1:])]
+    fitting = [t for t in fitting or job.targets[:1] if t.spec.samples == (fitting or job.targets)[0].spec.samples]
+    left = [target.spec.name for target in job.targets if target not in fitting]
+    if left:
+        job.notes.append(f"{', '.join(left)}: not scored, for their samples have another shape")
+    named = {target.spec.name: _array_of(target, held, len(fitting) == 1) for target in fitting}
+    kept = [target for target in fitting if named[target.spec.name] is not None]
+    if not kept:
+        wanted = ", ".join(f"`{target.spec.name}`" for target in fitting)
+        told = ", ".join(sorted(held))
+        raise DataError(
+            f"{asked.data}: should hold at least one target to score by: an array {wanted}; found: {told}. "
+            "`mtl predict` needs no targets."
+        )
+    targets = {t.spec.name: _encoded(t, held, str(named[t.spec.name]), asked.data, len(values)) for t in kept}
+    blocks = np.arange(len(values))
+    if GROUPS in held:
+        blocks = np.unique(held[GROUPS], return_inverse=True)[1]
+    parts = {target.spec.name: _Parts([], [targets[target.spec.name]], [blocks]) for target in kept}
+    for some in _pieces(values):
+        job.watch.add(seen_of(specs[0].input, some, specs[0].columns), len(some))
+        for name, output in quiet_outputs(job.model, some, list(parts)).items():
+            parts[name].outputs.append(output)
+        job.tell(sum(len(output) for output in next(iter(parts.values())).outputs))
+    return {t.spec.name: parts[t.spec.name].known(t) for t in kept}, GROUPS if GROUPS in held else "samples"
+
+
+def _pieces(values: np.ndarray) -> Iterator[np.ndarray]:
+    size = max(CHUNK, NUMBERS // max(1, prod(values.shape[1:])) // CHUNK * CHUNK) if values.ndim > 1 else CHUNK
+    for begin in range(0, max(1, len(values) if values.ndim else 1), size):
+        yield values[begin : begin + size] if values.ndim else values
+
+
+def _array_of(target: Target, held: Mapping[str, np.ndarray], only: bool) -> str | None:
+    """Name of the array that holds a target: that of its task, of its column, or `y` where there is one task."""
+    names = [target.spec.name, *([] if target.follows or target.drawn else [target.column]), *(["y"] if only else [])]
+    return next((name for name in names if name in held), None)
+
+
+def _encoded(target: Target, held: Mapping[str, np.ndarray], name: str, data: Path, count: int) -> Tensor:
+    array, where = held[name], f"{data}, `{name}`"
+    if len(array) != count:
+        raise DataError(f"{where}: should have a target for each of the {count} samples, found {len(array)}.")
+    if not target.follows:
+        return target.encoded(target.of_array(array, where, made=name == target.spec.name))
+    wanted = target.section.followed(target.spec.columns)
+    shape = (count, target.spec.rows_ahead, len(wanted))
+    if array.shape == shape[:2] and len(wanted) == 1:
+        array = array[:, :, None]
+    if array.shape != shape or array.dtype.kind not in "uif":
+        raise DataError(
+            f"{where}: should hold the rows that follow, numbers of the shape [n, {shape[1]}, {shape[2]}] (rows, then "
+            f"{', '.join(wanted)}), found {array.dtype} {list(array.shape)}."
+        )
+    return target.spec.encode(torch.from_numpy(np.ascontiguousarray(array.transpose(0, 2, 1).astype(np.float64))))
+
+
+def on_common(first: Known, other: Known) -> tuple[Known, Known]:
+    """Predictions of two models for the samples that both have, the other's predictions on the scale of the first.
+
+    Raises:
+        DataError: they have none in common.
+    """
+    common, left, right = np.intersect1d(first.samples, other.samples, assume_unique=True, return_indices=True)
+    if not len(common):
+        raise DataError(f"{first.spec.name}: the two models have no sample in common.")
+    places = torch.from_numpy(left), torch.from_numpy(right)
+    prediction = first.spec.taken_from(other.spec, other.prediction[places[1]])
+    target, blocks = first.target[places[0]], first.blocks[left]
+    common_of = replace(first, samples=common, target=target, blocks=blocks)
+    return replace(common_of, prediction=first.prediction[places[0]]), replace(common_of, prediction=prediction)
+
+
+def comparable(first: TaskSpec, other: TaskSpec) -> str | None:
+    """A clause on why the answers of two models to a task cannot be compared; None where they can."""
+    if first.kind != other.kind:
+        return f"one model takes it for a {first.kind}, the other for a {other.kind}"
+    if first.input != other.input:
+        return f"one model reads {first.input.noun}, the other {other.input.noun}"
+    same = ("classes", "horizon", "target", "levels")
+    odd = next((name for name in same if getattr(first, name, None) != getattr(other, name, None)), None)
+    return None if odd is None else f"the models differ in its {odd}"
