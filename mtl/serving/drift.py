@@ -153,7 +153,7 @@ class _Now:
     """Counts of an input of new data."""
 
     bins: np.ndarray
-    """Of numbers: bins, then missing; of categories: names, the rest, unknown, missing."""
+    """Counts of numbers: bins, then missing; of categories: names, the rest, unknown, missing."""
     outside: int = 0
     far: int = 0
     low: float = np.inf

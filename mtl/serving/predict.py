@@ -109,7 +109,7 @@ def predict_file(model: Model, request: Request, origins: Mapping[str, Origin], 
 def predictions(model: Model, request: Request, origins: Mapping[str, Origin]) -> tuple[pd.DataFrame, Done]:
     """Predictions of a model for a file of new data, and what `predict_file`, which writes them, returns; arguments
     and errors as there."""
-    specs = _asked(model, request)
+    specs = asked_tasks(model, request.tasks, request.source)
     notes: list[str] = []
     origin = origins.get(specs[0].source)
     watch = Watch(None if origin is None else origin.inputs)

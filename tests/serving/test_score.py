@@ -15,7 +15,8 @@ import torch
 from pydantic import TypeAdapter
 
 import mtl
-from mtl.cli.deploy.deploy import Wish, deploy
+from mtl.api.deployment.deploy import Wish
+from mtl.cli.deploy import deploy
 from mtl.cli.score import score
 from mtl.config import Task
 from mtl.config.inputs import ROWS
