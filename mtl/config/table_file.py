@@ -99,6 +99,12 @@ class TableFile(SourceBase):
         return []
 
     @property
+    def by_windows(self) -> bool:
+        """True where a long text may be read through a window, with texts of its columns as numbers of different
+        ones."""
+        return False
+
+    @property
     def joined(self) -> dict[str, list[str]]:
         """Column that the reader makes → columns of the file whose cells it joins by a blank, in this order."""
         return {}

@@ -255,6 +255,10 @@ class TableSource(TableFile):
         return [*self.kept_apart, *(column for column in others if column is not None)]
 
     @property
+    def by_windows(self) -> bool:
+        return True
+
+    @property
     def roles(self) -> dict[str, list[str]]:
         return {
             "inputs": list(self.inputs or []), "types": list(self.types), "ignore": self.ignore,

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 
 import numpy as np
+import pandas as pd
 
 from mtl.data.columns.cells import written_cells
-from mtl.data.formats.labels import class_numbers
+from mtl.data.formats.labels import numbers_of_classes
 from mtl.data.formats.table import Table
 
 
@@ -24,15 +25,17 @@ def category_column(table: Table, column: str, exact: bool, notes: list[str]) ->
     Returns:
         [R] int64 places in the names, -1 where a cell is missing; names in their order.
     """
-    cells = written_cells(table, [column])[column]
+    codes, different = pd.factorize(written_cells(table, [column])[column], use_na_sentinel=True)
+    texts = [str(cell) for cell in different.tolist()]
     if not exact:
-        known = cells.notna()
-        stripped = cells.where(~known, cells.astype(str).str.strip())
-        blanks = int((stripped[known] != cells[known]).sum())
+        counts = np.bincount(codes[codes >= 0], minlength=len(texts))
+        blanks = sum(int(count) for text, count in zip(texts, counts, strict=True) if text != text.strip())
         if blanks:
             notes.append(f"{column}: blanks around {blanks:,} of its cells were taken off.")
-        cells = stripped
-    numbers, names = class_numbers(cells, column, notes, exact, table.options.missing)
+        place: dict[str, int] = {}
+        mapped = [place.setdefault(text.strip(), len(place)) for text in texts]
+        codes, texts = np.array([*mapped, -1])[codes], list(place)
+    numbers, names = numbers_of_classes(codes, texts, column, notes, exact, table.options.missing)
     return _without_markers(numbers, names, table.options.missing_markers)
 
 

@@ -46,7 +46,7 @@ def date_times(table: Table, column: str, form: str | None, notes: list[str]) ->
     when = np.full(len(table.frame), np.datetime64("NaT"), dtype="datetime64[us]")
     rows = np.flatnonzero(known)
     if len(rows):
-        stamps = column_stamps(table if known.all() else table.take(rows), column, form, None, notes)
+        stamps = column_stamps(table if known.all() else table.take(rows, [column]), column, form, None, notes)
         when[rows] = _dates(table, column, rows, stamps)
     return when
 
@@ -115,6 +115,10 @@ def _known(table: Table, column: str) -> np.ndarray:
     if pd.api.types.is_datetime64_any_dtype(cells):
         return known
     missing = {*MISSING_NUMBERS, *(table.options.missing or [])}
+    if isinstance(cells.dtype, pd.CategoricalDtype):
+        there = [str(text).strip() not in missing for text in cells.cat.categories]
+        known &= np.array([*there, False])[cells.cat.codes.to_numpy()]
+        return known
     known &= np.array([str(cell).strip() not in missing for cell in cells.tolist()])
     return known
 

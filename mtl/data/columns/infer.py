@@ -15,7 +15,7 @@ from mtl.data.columns.booleans import boolean_column
 from mtl.data.columns.cells import texts_of, written_cells
 from mtl.data.columns.dates import date_times, said
 from mtl.data.columns.facts import ColumnFacts
-from mtl.data.columns.numbers import is_padded, may_be_padded, number_facts
+from mtl.data.columns.numbers import may_be_padded, number_facts, padded_columns
 from mtl.data.columns.words import name_facts, text_facts
 from mtl.data.formats.numbers import number_column
 from mtl.data.formats.table import Table
@@ -46,7 +46,7 @@ def column_facts(
     numeric = [name for name in frame.columns if _is_numeric(frame[name])]
     whole = may_be_padded(table, numeric)
     texts = [name for name in frame.columns if name not in numeric and not _is_plain(frame[name])]
-    padded = {name for name, cells in written_cells(table, whole).items() if is_padded(cells)} if whole else set()
+    padded = padded_columns(table, whole)
     names = [name for name in frame.columns if declared.get(name) in NAMES]
     kept = written_cells(table, list(dict.fromkeys([*texts, *padded, *names])), keep=True)
     written = {name: kept[name] for name in texts}
@@ -55,7 +55,8 @@ def column_facts(
         form = date_format.get(name)
         if name in written:
             inferred = _of_objects(frame[name], name) or text_facts(table, name, written[name], form, name in exact)
-            if isinstance(frame[name].dtype, pd.CategoricalDtype) and inferred.kind not in ("boolean", "ignore"):
+            named = table.text is None and isinstance(frame[name].dtype, pd.CategoricalDtype)
+            if named and inferred.kind not in ("boolean", "ignore"):
                 inferred = replace(_category(table, name, name in exact), why="the file says that these are names")
         elif pd.api.types.is_datetime64_any_dtype(frame[name]):
             inferred = _of_times(frame[name], name)

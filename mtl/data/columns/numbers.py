@@ -19,6 +19,9 @@ from mtl.data.columns.names import COUNTER_NAME, has_code_name, has_id_name, nam
 from mtl.data.columns.words import cut_facts
 from mtl.data.formats.labels import shortest
 from mtl.data.formats.table import Table
+from mtl.data.formats.text_file import TextFile
+from mtl.data.formats.text_table import raw_pieces
+from mtl.data.formats.windowed import Windowed
 
 SURE = 100
 """Rows in which whole numbers that follow each other are row numbers, whatever the column's name."""
@@ -94,11 +97,26 @@ def may_be_padded(table: Table, columns: Sequence[str]) -> list[str]:
     if table.text is None:
         return []
     whole = [name for name in columns if _is_whole(table, name)]
-    return whole if whole and PADDED.search(table.text.data, table.text.body) else []
+    return whole if whole and _holds(table.text, PADDED) else []
 
 
-def is_padded(cells: pd.Series) -> bool:
-    """True where a cell is written with a zero in front of other digits."""
+def _holds(text: TextFile, pattern: re.Pattern[bytes]) -> bool:
+    """True where a pattern of three bytes matches below the header."""
+    if isinstance(text.data, Windowed):
+        return text.data.search(pattern, text.body, 3) is not None
+    return pattern.search(text.data, text.body) is not None
+
+
+def padded_columns(table: Table, columns: list[str]) -> set[str]:
+    """The columns in which some cell is written with a zero in front of other digits."""
+    if not columns or table.text is None:
+        return set()
+    by_windows = isinstance(table.text.data, Windowed)
+    pieces = raw_pieces(table.text, columns) if by_windows else [written_cells(table, columns)]
+    return {name for piece in pieces for name in columns if _is_padded(piece[name])}
+
+
+def _is_padded(cells: pd.Series) -> bool:
     return bool(cells.str.match(r"\s*0[0-9]+\s*$", na=False).any())
 
 

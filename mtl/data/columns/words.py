@@ -174,7 +174,7 @@ def _dates(table: Table, column: str, texts: Texts, form: str | None) -> ColumnF
             times = readings[0].when.astype(f"datetime64[{readings[0].unit}]")
             why = f"dates in the form {readings[0].name}, in every row"
         else:
-            stamps = column_stamps(table.take(known), column, form, None, notes)
+            stamps = column_stamps(table.take(known, [column]), column, form, None, notes)
             times = stamps.when.astype(np.int64).astype(f"datetime64[{stamps.unit or 's'}]")
         low, high = said(times.min()), said(times.max())
     except DataError as error:

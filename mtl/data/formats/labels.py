@@ -45,7 +45,18 @@ def class_numbers(
         [n] int64 class numbers, NO_LABEL where there is none; names in the order of `in_order`.
     """
     codes, distinct = pd.factorize(pd.Series(cells, dtype=object), use_na_sentinel=True)
-    spellings = [_text(cell) for cell in distinct]
+    return numbers_of_classes(codes, [_text(cell) for cell in distinct], label, notes, exact, missing)
+
+
+def numbers_of_classes(
+    codes: np.ndarray,
+    spellings: Sequence[str],
+    label: str,
+    notes: list[str],
+    exact: bool = False,
+    missing: Sequence[str] | None = None,
+) -> tuple[np.ndarray, list[str]]:
+    """The same for cells that are places [n] among their different texts, in the order of the cells; -1 is missing."""
     counts = np.bincount(codes[codes >= 0], minlength=len(spellings))
     cleaned = spellings if exact else [cleaned_text(text) for text in spellings]
     usual = () if exact else MISSING_TEXTS

@@ -14,7 +14,7 @@ from mtl.data.formats.encodings import as_utf8
 from mtl.data.formats.packing import GZIP, check_text
 from mtl.data.formats.parquet_table import parquet_pieces
 from mtl.data.formats.reading import check_plain, reading
-from mtl.data.formats.records import QUOTE, Form, Lines, records
+from mtl.data.formats.records import Lines, last_line, whole_records
 from mtl.data.formats.table import Table
 from mtl.data.formats.tables import PARQUET, TEXT, read_table
 from mtl.data.formats.text_file import TextFile, layout, unclosed
@@ -94,12 +94,12 @@ def _of_text(path: Path, config: TableFile) -> Iterator[Table]:
             if file is None:
                 check_text(block, config.path)
                 notes: list[str] = []
-                block, rest = _cut(block, more, _last_line(block))
+                block, rest = _cut(block, more, last_line(block))
                 file = layout(as_utf8(block, config.encoding, config.path, notes), config, notes)
-                block, rest = _cut(file.data, more, _whole_records(file.data, file.form, file.body), rest)
+                block, rest = _cut(file.whole, more, whole_records(file.whole, file.form, file.body), rest)
                 piece, line = replace(file, data=block), 1
             else:
-                block, rest = _cut(block, more, _whole_records(block, file.form, 0))
+                block, rest = _cut(block, more, whole_records(block, file.form, 0))
                 _check_encoding(block, line, config)
                 piece = replace(file, data=block, body=0, line=line, notes=[], blank=[])
             if block[piece.body :].strip():
@@ -119,25 +119,6 @@ def _read(opened: BufferedIOBase, where: str) -> bytes:
 def _cut(block: bytes, more: bytes, end: int, rest: bytes = b"") -> tuple[bytes, bytes]:
     """The block up to a byte, and what is left of it before `rest`; the whole of the last one."""
     return (block[:end], block[end:] + rest) if more else (block + rest, b"")
-
-
-def _last_line(block: bytes) -> int:
-    """Byte behind the last line that ends in the block."""
-    return block.rfind(b"\n" if b"\n" in block else b"\r") + 1
-
-
-def _whole_records(block: bytes, form: Form, start: int) -> int:
-    """Byte behind the last record that ends in the block."""
-    if block.find(QUOTE, start) < 0:
-        return _last_line(block)
-    end = start
-    try:
-        for record in records(block, form, start):
-            if record.end < len(block) or block.endswith((b"\n", b"\r")):
-                end = record.end
-    except ValueError:  # the last one goes on in the next block
-        pass
-    return end
 
 
 def _breaks(block: bytes) -> int:

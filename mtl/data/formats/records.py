@@ -14,6 +14,7 @@ from functools import cache
 import numpy as np
 
 from mtl.config.table_file import WHITESPACE
+from mtl.data.formats.windowed import WINDOW, Windowed
 
 QUOTE = b'"'
 BREAKS = b"\r\n"
@@ -87,8 +88,19 @@ class Record:
     end: int
 
 
-def lines_of(data: bytes, start: int = 0) -> Iterator[bytes]:
+def lines_of(data: bytes | Windowed, start: int = 0) -> Iterator[bytes]:
     """Physical lines with their ends, \\n, \\r\\n or \\r."""
+    if isinstance(data, Windowed):
+        rest = b""
+        for begin in range(start, len(data), WINDOW):
+            lines = lines_of(rest + data[begin : begin + WINDOW])
+            rest = next(lines)
+            for line in lines:  # The last one may go on in the next window.
+                yield rest
+                rest = line
+        if rest:
+            yield rest
+        return
     at = start
     for ending in re.finditer(rb"\r\n|\r|\n", memoryview(data)[start:]):
         end = start + ending.end()
@@ -98,7 +110,7 @@ def lines_of(data: bytes, start: int = 0) -> Iterator[bytes]:
         yield data[at:]
 
 
-def records(data: bytes, form: Form, start: int = 0, line: int = 1) -> Iterator[Record]:
+def records(data: bytes | Windowed, form: Form, start: int = 0, line: int = 1) -> Iterator[Record]:
     """Records from byte `start`, which begins line `line`; comments are cut off, lines of nothing else left out.
 
     Raises:
@@ -121,6 +133,25 @@ def records(data: bytes, form: Form, start: int = 0, line: int = 1) -> Iterator[
             yield Record(held.rstrip(BREAKS), first, end)
     if inside:
         raise ValueError(first)
+
+
+def last_line(block: bytes) -> int:
+    """Byte behind the last line that ends in the block."""
+    return block.rfind(b"\n" if b"\n" in block else b"\r") + 1
+
+
+def whole_records(block: bytes, form: Form, start: int) -> int:
+    """Byte behind the last record that ends in the block."""
+    if block.find(QUOTE, start) < 0:
+        return last_line(block)
+    end = start
+    try:
+        for record in records(block, form, start):
+            if record.end < len(block) or block.endswith((b"\n", b"\r")):
+                end = record.end
+    except ValueError:  # the last one goes on in the next block
+        pass
+    return end
 
 
 def _scan(line: bytes, inside: bool, pattern: re.Pattern[bytes], comment: bytes | None) -> tuple[bytes, bool]:
@@ -146,7 +177,7 @@ def _scan(line: bytes, inside: bool, pattern: re.Pattern[bytes], comment: bytes 
         at, begins = end.end(), True
 
 
-def starts(data: bytes, form: Form, start: int, line: int) -> np.ndarray:
+def starts(data: bytes | Windowed, form: Form, start: int, line: int) -> np.ndarray:
     """Line of each record [R]; one pass over the lines where there are quotes, none where there are not."""
     if data.find(QUOTE, start) < 0 and form.comment is None:
         return np.arange(line, line + data.count(b"\n", start) + data.count(b"\r", start) + 1)

@@ -11,7 +11,8 @@ from mtl.data.formats.cell_remedies import MOST_LAST, WAYS
 from mtl.data.formats.records import cells
 from mtl.data.formats.remedies import for_structure
 from mtl.data.formats.table import Table
-from mtl.data.formats.text_file import header_of_data
+from mtl.data.formats.text_file import TextFile, header_of_data
+from mtl.data.formats.windowed import Windowed
 from mtl.errors import LayoutError, shown
 
 COMMENTS = b"#%!"
@@ -76,7 +77,7 @@ def _check_parting(table: Table) -> None:
     """All lines are one cell each, and another separator parts them."""
     if table.text is None or len(table.text.names) > 1 or pd.api.types.is_numeric_dtype(table.frame.iloc[:, 0]):
         return
-    remedy = for_structure(table.text.data, table.options)
+    remedy = for_structure(table.text.whole, table.options)
     if remedy:
         raise LayoutError(
             f"{table.at(0)}: should have several cells, found {shown(str(table.frame.iloc[0, 0]))}.{remedy.sentence}",
@@ -108,12 +109,12 @@ def note_short_rows(table: Table) -> None:
         )
 
 
-def _line_ends(data: bytes, start: int, count: int) -> np.ndarray:
+def _line_ends(data: bytes | Windowed, start: int, count: int) -> np.ndarray:
     """Places of the first line ends [at least `count`, or all of them] from a byte on."""
     parts, held = [np.empty(0, dtype=np.int64)], 0
     while held < count and start < len(data):
         size = min(CHUNK, len(data) - start)
-        parts.append(np.flatnonzero(np.frombuffer(data, np.uint8, size, start) == NEWLINE) + start)
+        parts.append(np.flatnonzero(np.frombuffer(data[start : start + size], np.uint8) == NEWLINE) + start)
         held, start = held + len(parts[-1]), start + size
     return np.concatenate(parts)
 
@@ -205,15 +206,15 @@ def _check_text_alone(table: Table) -> None:
     last = table.frame.iloc[-100:]
     alone = (last[columns[1:]].isna().all(axis=1) & last[columns[0]].notna()).to_numpy()
     count = int(alone[::-1].argmin()) if not alone.all() else 0
-    cells_above = set(table.frame[columns[0]].iloc[: len(table.frame) - count])
     if not 0 < count <= MOST_LAST or alone[: len(alone) - count].any():
         return
     # A row whose other cells are empty has their separators.
-    ends = table.text.data[table.text.body :].rstrip().split(b"\n")[-count:]
+    ends = _end(table.text).split(b"\n")[-count:]
     if any(len(cells(line.rstrip(b"\r"), table.text.form)) > 1 for line in ends):
         return
     rows = range(len(table.frame) - count, len(table.frame))
     texts = [table.frame[columns[0]].iloc[row] for row in rows]
+    cells_above = set(table.frame[columns[0]].iloc[: len(table.frame) - count].unique())
     if not all(isinstance(text, str) and text not in cells_above for text in texts):
         return
     raise LayoutError(
@@ -222,6 +223,17 @@ def _check_text_alone(table: Table) -> None:
         "separators of its empty cells.",
         {"skip_footer": count},
     )
+
+
+def _end(text: TextFile) -> bytes:
+    """The last lines of the rows, without blanks at their end."""
+    size = CHUNK
+    while True:
+        begin = max(text.body, len(text.data) - size)
+        end = text.data[begin:].rstrip()
+        if begin == text.body or end.count(b"\n") > MOST_LAST:
+            return end
+        size *= 2
 
 
 def _shape(cell: object) -> str:

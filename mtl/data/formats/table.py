@@ -42,9 +42,10 @@ class Table:
         path = next((path for path, begin in reversed(self.later) if place >= begin), self.path)
         return f"{path}, {self.unit} {self.lines[row]}" + (f", column `{column}`" if column is not None else "")
 
-    def take(self, rows: np.ndarray) -> "Table":
-        """The same table with only these rows, in this order."""
-        frame, lines = self.frame.iloc[rows].reset_index(drop=True), self.lines.take(rows)
+    def take(self, rows: np.ndarray, columns: list[str] | None = None) -> "Table":
+        """The same table with only these rows, in this order, and some of its columns; None: all."""
+        frame = self.frame if columns is None else self.frame[columns]
+        frame, lines = frame.iloc[rows].reset_index(drop=True), self.lines.take(rows)
         return replace(self, frame=frame, lines=lines)
 
     @property

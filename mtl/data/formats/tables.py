@@ -87,7 +87,7 @@ def _from_text(path: Path, config: TableFile) -> Table:
     try:
         frame, lines = read_rows(file, config)
     except DataError as error:
-        remedy = for_structure(file.data, config)
+        remedy = for_structure(file.whole, config)
         raise LayoutError(f"{error}{remedy.sentence}", remedy.options) from None
     rows = np.arange(len(frame))
     return Table(config.path, frame, Lines(lines, rows), "line", config, file.units, file.notes, file)
@@ -103,7 +103,7 @@ def _check_roles(table: Table) -> None:
                 told = "".join(f" {note}" for note in table.notes)
                 remedy = (
                     for_name(name, setting, table.frame)
-                    or (told if table.text is None else for_structure(table.text.data, table.options).sentence)
+                    or (told if table.text is None else for_structure(table.text.whole, table.options).sentence)
                     or for_dates(setting, table.frame)
                 )  # fmt: skip
                 raise DataError(

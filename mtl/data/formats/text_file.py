@@ -11,8 +11,9 @@ import pandas as pd
 
 from mtl.config.table_file import TableFile
 from mtl.data.formats.encodings import as_utf8
-from mtl.data.formats.packing import text_bytes
+from mtl.data.formats.packing import check_text, text_bytes
 from mtl.data.formats.records import Form, cells, lines_of, records
+from mtl.data.formats.windowed import WINDOW, Windowed, windowed_text
 from mtl.errors import DataError, LayoutError, shown
 
 EXCEL = re.compile(rb'"?sep=([^\r\n])"?\s*$', re.IGNORECASE)
@@ -33,7 +34,7 @@ class TextFile:
 
     Args:
         where: its path in messages.
-        data: UTF-8, without a byte-order mark.
+        data: UTF-8, without a byte-order mark; of a long file through a window.
         form: how records are parted into cells.
         names: columns.
         header: line that names them; 0 where none does.
@@ -46,7 +47,7 @@ class TextFile:
     """
 
     where: str
-    data: bytes
+    data: bytes | Windowed
     form: Form
     names: list[str]
     header: int
@@ -57,6 +58,11 @@ class TextFile:
     blank: list[int] = field(default_factory=list)
     written: dict[str, pd.Series] = field(default_factory=dict, init=False)
 
+    @property
+    def whole(self) -> bytes:
+        """The data in memory."""
+        return bytes(self.data)
+
 
 def open_text(path: Path, config: TableFile) -> TextFile:
     """The file, decoded, with its separator, the names of its columns and where its rows begin.
@@ -65,6 +71,9 @@ def open_text(path: Path, config: TableFile) -> TextFile:
         DataError: no text of this encoding, no line that names columns, a column there twice; names the line.
     """
     notes: list[str] = []
+    if config.by_windows and not config.skip_footer and (text := windowed_text(path, config.encoding)) is not None:
+        check_text(text[:WINDOW], config.path)
+        return layout(text, config, notes)
     data = as_utf8(text_bytes(path, config.path, notes), config.encoding, config.path, notes)
     if not SOMETHING.search(data):
         raise DataError(f"{config.path} is empty.")
@@ -74,7 +83,7 @@ def open_text(path: Path, config: TableFile) -> TextFile:
     return layout(data, config, notes)
 
 
-def layout(data: bytes, config: TableFile, notes: list[str]) -> TextFile:
+def layout(data: bytes | Windowed, config: TableFile, notes: list[str]) -> TextFile:
     """Names, units and the beginning of the rows of a decoded text.
 
     Raises:
@@ -113,7 +122,7 @@ def unclosed(where: str, error: ValueError) -> str:
     )
 
 
-def _above(data: bytes, config: TableFile, notes: list[str]) -> tuple[str, int, int]:
+def _above(data: bytes | Windowed, config: TableFile, notes: list[str]) -> tuple[str, int, int]:
     """Separator, byte and line below the lines to skip and the one that names the separator for Excel."""
     separator, skipped = config.separator, config.skip_rows
     excel = EXCEL.match(next(lines_of(data), b""))
@@ -127,7 +136,7 @@ def _above(data: bytes, config: TableFile, notes: list[str]) -> tuple[str, int, 
         separator, skipped = named, max(skipped, 1)
         notes.append(f"{config.path}: its first line names {named!r} as the separator.")
     start = sum(len(line) for line in islice(lines_of(data), skipped))
-    if not SOMETHING.search(data, start):
+    if not any(line.strip() for line in lines_of(data, start)):
         raise DataError(f"{config.path}: should have a line below the first {skipped}, found none: lower `skip_rows`.")
     return separator, start, skipped + 1
 

@@ -3,7 +3,7 @@
 import csv
 import io
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -12,8 +12,10 @@ import pandas as pd
 
 from mtl.config.table_file import MISSING_NUMBERS, WHITESPACE, TableFile
 from mtl.data.formats.blank_lines import without_blank_lines
+from mtl.data.formats.growing import IrregularError, frame_by_windows
 from mtl.data.formats.records import Form, cells, records, replaced, stand_in, starts
 from mtl.data.formats.text_file import UNNAMED, TextFile, unclosed
+from mtl.data.formats.windowed import WINDOW, Windowed
 from mtl.errors import DataError
 
 COMMAS = (
@@ -23,6 +25,8 @@ COMMAS = (
 OLD = tuple(map(int, pd.__version__.split(".")[:2])) < (3, 1)
 EXACT: dict[str, Any] = {"float_precision": "round_trip"} if OLD else {}
 """Before 3.1, pandas reads numbers to the last bit where it is asked to, and from then on it warns of being asked."""
+ROWS = 1 << 17
+"""Rows that are looked at together."""
 EXTRA = "\x1fextra"
 """Name of the column behind a separator at the end of every line."""
 
@@ -37,6 +41,10 @@ def read_rows(file: TextFile, config: TableFile) -> tuple[pd.DataFrame, Callable
         DataError: rows of different widths, a quotation mark that is never closed; names the line.
     """
     plain, lines = _plain(file)
+    if isinstance(plain.data, Windowed):
+        frame = _by_windows(plain, config, plain.data)
+        if frame is not None:
+            return without_unnamed(frame, file), lines
     try:
         frame = _parse(plain, config, file.names)
     except (pd.errors.ParserError, pd.errors.ParserWarning) as error:
@@ -59,11 +67,29 @@ def raw_rows(file: TextFile, columns: list[str], most: int | None = None) -> pd.
     # Where all is text, no part of the file needs to know of another, and its other columns are held in parts alone.
     options["low_memory"] = True
     try:
-        frame: pd.DataFrame = pd.read_csv(_at_body(plain), **_layout(plain, file.names) | options)
+        with _at_body(plain) as body:
+            frame: pd.DataFrame = pd.read_csv(body, **_layout(plain, file.names) | options)
     except pd.errors.ParserError:  # Lines that end in a separator.
-        frame = pd.read_csv(_at_body(plain), **_layout(plain, [*file.names, EXTRA]) | options)
+        with _at_body(plain) as body:
+            frame = pd.read_csv(body, **_layout(plain, [*file.names, EXTRA]) | options)
     blank = [row for row in file.blank if row < len(frame)]
     return frame.drop(index=blank).reset_index(drop=True) if blank else frame
+
+
+def raw_pieces(file: TextFile, columns: list[str]) -> Iterator[pd.DataFrame]:
+    """The same of all rows, some at a time."""
+    if not isinstance(file.data, Windowed):
+        yield raw_rows(file, columns)
+        return
+    options: dict[str, Any] = {"usecols": columns, "dtype": str, "keep_default_na": False, "chunksize": ROWS}
+    plain, _ = _plain(file)
+    for names in (file.names, [*file.names, EXTRA]):
+        try:
+            with _at_body(plain) as body:
+                yield from pd.read_csv(body, **_layout(plain, names) | options)
+            return
+        except pd.errors.ParserError:  # Lines that end in a separator.
+            continue
 
 
 def uneven(file: TextFile, reason: str) -> str:
@@ -91,7 +117,7 @@ def _plain(file: TextFile) -> tuple[TextFile, Callable[[], np.ndarray]]:
         return file, lambda: starts(file.data, form, file.body, file.line)
     separator = form.separator
     if separator != WHITESPACE and len(separator) > 1:
-        separator = chr(stand_in(file.data))
+        separator = chr(stand_in(file.whole))
     parts, lines = [], []
     try:
         for record in records(file.data, form, file.body, file.line):
@@ -130,28 +156,51 @@ def _with_trailing_separator(plain: TextFile, config: TableFile, file: TextFile,
     return frame.drop(columns=EXTRA)
 
 
-def _parse(file: TextFile, config: TableFile, names: list[str]) -> pd.DataFrame:
-    text = {name for name in config.text_columns if name in names}
+def _by_windows(file: TextFile, config: TableFile, data: Windowed) -> pd.DataFrame | None:
+    """The rows of a long text, whose texts are categories; None where only the whole of it tells what they are."""
+
+    def parse(rows: bytes, texts: Collection[str]) -> pd.DataFrame:
+        return _parse(replace(file, data=rows, body=0), config, file.names, texts)
+
+    missing = {name: [*MISSING_NUMBERS, *(config.missing or [])] for name in file.names}
+    try:
+        read = frame_by_windows(data, file.form, file.body, file.names, missing, parse)
+    except (IrregularError, pd.errors.ParserError, pd.errors.ParserWarning, OSError, ValueError, OverflowError):
+        return None
+    frame, written, empty, hollow = read
+    last = len(frame)
+    at_end = empty[empty >= last - np.arange(len(empty), 0, -1)]
+    if len(at_end):
+        last -= min(len(at_end), _blank_at_end(file))
+    if (hollow < last).any() and len(file.names) > 1:
+        return None
+    file.written.update(written)
+    return frame if last == len(frame) else frame.iloc[:last]
+
+
+def _parse(file: TextFile, config: TableFile, names: list[str], written: Collection[str] = ()) -> pd.DataFrame:
+    """The rows; cells of some columns stay as they are written."""
+    text = {*written, *(name for name in config.text_columns if name in names)}
     labels = {name for name in config.roles.get("labels", []) if name in names}
     markers = [*MISSING_NUMBERS, *(config.missing or [])]
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), _at_body(file) as body:
         # pandas only warns when every row has more cells than there are names, and drops the last ones.
         warnings.simplefilter("error", pd.errors.ParserWarning)
         frame: pd.DataFrame = pd.read_csv(
-            _at_body(file),
+            body,
             **_layout(file, names),
             **EXACT,
             decimal=config.decimal_mark,
             dtype=dict.fromkeys(text, str),
             keep_default_na=False,
             # Labels keep theirs, which are told when classes are made of them.
-            na_values={name: [""] if name in labels else markers for name in names},
+            na_values={name: [""] if name in labels else markers for name in names if name not in written},
         )
     return frame
 
 
-def _at_body(file: TextFile) -> io.BytesIO:
-    source = io.BytesIO(file.data)
+def _at_body(file: TextFile) -> io.BufferedIOBase:
+    source = file.data.path.open("rb") if isinstance(file.data, Windowed) else io.BytesIO(file.data)
     source.seek(file.body)
     return source
 
@@ -159,8 +208,11 @@ def _at_body(file: TextFile) -> io.BytesIO:
 def _blank_at_end(file: TextFile) -> int:
     """Number of lines at the end that hold nothing but separators and blanks."""
     separators = b"" if file.form.separator == WHITESPACE else file.form.separator.encode()
-    body = file.data[file.body :]
-    filled = body.rstrip(separators + b' \t"\r\n')
+    size, filled, body = WINDOW, b"", b""
+    while not filled and len(body) < len(file.data) - file.body:
+        body = file.data[max(file.body, len(file.data) - size) :]
+        filled = body.rstrip(separators + b' \t"\r\n')
+        size *= 2
     tail = body[len(filled) :].replace(b"\r\n", b"\n").replace(b"\r", b"\n").removesuffix(b"\n")
     return tail.count(b"\n") + (0 if filled else 1)
 

@@ -89,7 +89,7 @@ def _joined(first: Table, second: Table) -> Table:
     if above is None or below is None or above.form != below.form or above.names != below.names:
         frame = pd.concat([first.frame, second.frame[names]], ignore_index=True)
         return replace(first, frame=frame, lines=lines, notes=notes, text=None, later=later)
-    text = replace(above, data=_filled(above) + b"\n" + below.data[below.body :])
+    text = replace(above, data=_filled(above) + b"\n" + below.whole[below.body :])
     frame, _ = read_rows(text, first.options)
     if len(frame) != len(rows):
         raise DataError(
@@ -102,7 +102,7 @@ def _joined(first: Table, second: Table) -> Table:
 def _filled(text: TextFile) -> bytes:
     """The text without the lines at its end that hold nothing but blanks and separators."""
     hollow = b' \t"\r\n' + (b"" if text.form.separator == WHITESPACE else text.form.separator.encode())
-    data = text.data.rstrip(b"\r\n")
+    data = text.whole.rstrip(b"\r\n")
     while data:
         last = data[data.rfind(b"\n") + 1 :]
         if last.strip(hollow):

@@ -23,6 +23,7 @@ MOST_SHAPES = 200
 """Shapes of a column that are looked at: numbers without padding and names in full make some 60."""
 PLAUSIBLE = (1900, 2100)
 """First and last year of dates that are written as digits alone: what is outside is a number."""
+MIDNIGHT = "dates alone as midnight"
 DIGITS = 10
 ZERO, LETTER = ord("0"), ord("a")
 
@@ -150,7 +151,7 @@ def _with_midnights(readings: Sequence[Reading]) -> list[Reading]:
             if midnights.any() or not (timed.reads | dates.reads).all():
                 continue
             count = int(dates.reads.sum())
-            remark = f"{timed.remark}, with {count:,} dates alone as midnight"
+            remark = f"{timed.remark}, with {count:,} {MIDNIGHT}"
             when = np.where(timed.reads, timed.when, dates.when)
             joined.append(replace(timed, when=when, reads=timed.reads | dates.reads, remark=remark))
     return joined

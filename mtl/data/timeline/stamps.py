@@ -5,7 +5,9 @@ R rows.
 
 import json
 import re
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import overload
 
 import numpy as np
 import pandas as pd
@@ -18,7 +20,7 @@ from mtl.data.timeline.digits import is_counter, read_digits, unix_unit
 from mtl.data.timeline.evidence import proved
 from mtl.data.timeline.excel_days import excel_days
 from mtl.data.timeline.formats import same_form
-from mtl.data.timeline.readings import Reading, read_every_form
+from mtl.data.timeline.readings import MIDNIGHT, Reading, read_every_form
 from mtl.data.timeline.units import PER_SECOND, Unit
 from mtl.data.timeline.words import LANGUAGES
 from mtl.errors import DataError, shown
@@ -75,6 +77,11 @@ def column_stamps(
     if pd.api.types.is_datetime64_any_dtype(cells):
         dates = cells.dt
         return Stamps(cells.astype("int64").to_numpy(), dates.unit, local=dates.tz is None)
+    if isinstance(cells.dtype, pd.CategoricalDtype) and date_format is None:
+        readings = _of_different(cells)
+        if readings:
+            codes, different = pd.factorize(cells)
+            return _one_form(table, column, _Rows(codes, _text(pd.Series(different.tolist()))), readings, groups, notes)
     text = _text(cells)
     if date_format == EXCEL:
         return Stamps(excel_days(table, column, text), "ms", local=True)
@@ -101,6 +108,37 @@ def column_stamps(
     if not whole:
         raise _unreadable(table, column, text, readings)
     return _one_form(table, column, text, whole, groups, notes)
+
+
+class _Rows(Sequence[str]):
+    """Text of each row [R], as its place among the different ones."""
+
+    def __init__(self, codes: np.ndarray, different: list[str]) -> None:
+        self._codes, self._different = codes, different
+
+    def __len__(self) -> int:
+        return len(self._codes)
+
+    @overload
+    def __getitem__(self, row: int) -> str: ...
+    @overload
+    def __getitem__(self, row: slice) -> list[str]: ...
+    def __getitem__(self, row: int | slice) -> str | list[str]:
+        codes = self._codes[row]
+        return [self._different[code] for code in codes] if isinstance(row, slice) else self._different[codes]
+
+
+def _of_different(cells: pd.Series) -> list[Reading]:
+    """The different readings of all rows, found from their different texts; none where rows may have to be counted, or
+    texts are numbers, whose order tells."""
+    codes, different = pd.factorize(cells)
+    text = _text(pd.Series(different.tolist()))
+    if _numbers(text) is not None:
+        return []
+    whole = _distinct([reading for reading in read_every_form(text) if reading.whole])
+    if any(MIDNIGHT in reading.remark for reading in whole):
+        return []
+    return [replace(reading, when=reading.when[codes], reads=reading.reads[codes]) for reading in whole]
 
 
 def _text(cells: pd.Series) -> list[str]:
@@ -147,7 +185,7 @@ def _distinct(readings: list[Reading]) -> list[Reading]:
 def _one_form(
     table: Table,
     column: str,
-    text: list[str],
+    text: Sequence[str],
     readings: list[Reading],
     groups: np.ndarray | None,
     notes: list[str],
@@ -166,7 +204,7 @@ def _one_form(
     return Stamps(reading.when, reading.unit, local=not reading.aware, form=reading.name)
 
 
-def _check_century(table: Table, column: str, text: list[str], reading: Reading) -> None:
+def _check_century(table: Table, column: str, text: Sequence[str], reading: Reading) -> None:
     """Raises a DataError where years of two digits go through 1968 and 1969, which would be read as 2068 and 1969."""
     first, last = int(reading.when.argmin()), int(reading.when.argmax())
     years = int(reading.when[last] - reading.when[first]) / (365.25 * 24 * 3600 * PER_SECOND[reading.unit])
@@ -177,7 +215,7 @@ def _check_century(table: Table, column: str, text: list[str], reading: Reading)
         )
 
 
-def _ambiguous(table: Table, column: str, text: list[str], readings: list[Reading]) -> str:
+def _ambiguous(table: Table, column: str, text: Sequence[str], readings: list[Reading]) -> str:
     """Message on several forms that read every row: how each reads the first row, the last, and one they differ in."""
     last = len(text) - 1
     differ = np.flatnonzero(np.any([reading.when != readings[0].when for reading in readings[1:]], axis=0))
