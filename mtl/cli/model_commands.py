@@ -87,6 +87,57 @@ def score(
     run(Labelled(data, wanted, source, _changes(options or []), array), model, against, out, threads, ROOT)
 
 
+@app.command()
+def export(
+    form: Annotated[
+        str, typer.Option("--to", metavar="onnx|torch|mlflow", help="ONNX, a program of torch.export, or MLflow's.")
+    ],
+    model: Annotated[
+        Path | None, typer.Option(help="Folder of a deployed model or of a run; else the only one below models/.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option("-o", "--out", help="Place of the export; else the model's name.")] = None,
+    tasks: Annotated[str | None, typer.Option(metavar="TASK,…", help="Which are answered; else all.")] = None,
+) -> None:
+    """Write a deployed model for another runtime, checked against the model itself."""
+    from mtl.cli.export import Wish
+    from mtl.cli.export import export as run
+
+    run(Wish(form, model, out, None if tasks is None else _names(tasks)), ROOT)
+
+
+@app.command()
+def register(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Of the model in MLflow's registry.")],
+    alias: Annotated[str | None, typer.Option(help="Points to the new version from then on, such as champion.")] = None,
+    model: Annotated[
+        Path | None, typer.Option(help="Folder of a deployed model; else models/NAME, or the only one below models/.")
+    ] = None,
+    tasks: Annotated[str | None, typer.Option(metavar="TASK,…", help="Which are answered; else all.")] = None,
+    anyway: Annotated[bool, typer.Option("--anyway", help="Also what the verdicts speak against.")] = False,
+) -> None:
+    """Register a deployed model in MLflow, with its verdicts as tags and its card as description."""
+    from mtl.cli.register import Wish
+    from mtl.cli.register import register as run
+
+    raise typer.Exit(run(Wish(name, alias, model, None if tasks is None else _names(tasks), anyway), ROOT))
+
+
+@app.command()
+def serve(
+    model: Annotated[
+        Path | None, typer.Option(help="Folder of a deployed model or of a run; else the only one below models/.")
+    ] = None,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Of the address; 0 takes a free one.")] = 8000,
+    host: Annotated[str, typer.Option(help="Address to listen at; it knows no users.")] = "127.0.0.1",
+    tasks: Annotated[str | None, typer.Option(metavar="TASK,…", help="Which are answered; else all.")] = None,
+) -> None:
+    """Serve a deployed model over HTTP, as MLflow's scoring server does, with a page to try it."""
+    from mtl.cli.serve import Wish
+    from mtl.cli.serve import serve as run
+
+    run(Wish(model, port, host, None if tasks is None else _names(tasks)), ROOT)
+
+
 def _names(text: str) -> list[str]:
     return [name.strip() for name in text.split(",") if name.strip()]
 

@@ -87,7 +87,9 @@ class Rocket(StagedEncoder):
             x = x + self.level_noise * drawn((*x.shape[:2], 1), lambda shape: torch.randn(shape, device=x.device))
         sequences = x.flatten(0, 1).unsqueeze(1)
         half = self.weights.shape[-1] // 2
-        parts = torch.split(sequences, max(1, RESPONSES // (self.biases.shape[1] * x.shape[-1])))
+        # A traced network must not hold the number of sequences that it was traced with.
+        size = max(1, RESPONSES // (self.biases.shape[1] * x.shape[-1]))
+        parts = (sequences,) if torch.compiler.is_exporting() else torch.split(sequences, size)
         pooled = [
             torch.cat([pool(F.conv1d(p, weight, bias, padding=half * dilation, dilation=dilation)) for p in parts])
             for dilation, weight, bias in zip(self.dilations, self.weights, self.biases, strict=True)

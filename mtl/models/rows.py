@@ -31,7 +31,7 @@ class OneHot(nn.Module):
         codes = torch.minimum(x[:, self.coded :].long().clamp(min=0), self.most)
         # Unknown ones go to a column behind the others, which is cut off.
         columns = torch.where(codes > 0, self.starts + codes, self.width)
-        rows = x.new_zeros(len(x), self.width + 1).scatter_(1, columns, 1.0)
+        rows = x.new_zeros(x.shape[0], self.width + 1).scatter_(1, columns, 1.0)
         rows[:, : self.coded] = x[:, : self.coded]
         return rows[:, : self.width]
 

@@ -13,6 +13,8 @@ from mtl.results.statistics import Summary
 from mtl.results.trained import TrainedInputs
 
 DEPLOYMENT, MEMBERS, CARD = "deployment.json", "members", "README.md"
+LOSES = " †"
+"""End of the name of a way to answer a task that is shown to lose to the simple model."""
 MAX_MEMBERS = 10_000
 MemberName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.=-]{0,199}$")]
 """Name of the folder of a member below members/."""

@@ -22,7 +22,7 @@ from mtl.serving.model import Model
 from mtl.serving.new_data import arrays, rows, series
 from mtl.serving.new_data.options import rows_options, series_options
 from mtl.serving.output import check_output, output
-from mtl.serving.predictions import Columns, long, parts, wide
+from mtl.serving.predictions import SAMPLE, Columns, long, parts, wide
 from mtl.tasks.answers import Answer
 from mtl.tasks.base import TaskSpec
 from mtl.training.measure import CHUNK
@@ -30,7 +30,6 @@ from mtl.training.measure import CHUNK
 NUMBERS = 1 << 24
 """Numbers of the samples that are predicted together, about."""
 ARRAYS = ".npz"
-SAMPLE = "sample"
 Tell = Callable[[int], None]
 
 

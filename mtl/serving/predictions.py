@@ -12,6 +12,8 @@ import pandas as pd
 
 from mtl.tasks.answers import Answer, Classes, Numbers
 
+SAMPLE = "sample"
+"""Column of the number of a sample, from 0."""
 STEP = "step"
 """Column of the rows ahead: 0 is the sample itself."""
 Columns = dict[str, Any]
@@ -56,6 +58,16 @@ def _with_quantiles(name: str, answer: Numbers, place: tuple[Any, ...]) -> Colum
         of = answer.quantiles[place] if place else answer.quantiles
         columns |= {f"{name}_q{level:g}": of[..., number] for number, level in enumerate(answer.levels)}
     return columns
+
+
+def table_of(answers: Mapping[str, Answer], count: int) -> pd.DataFrame:
+    """Answers for n samples: a row a sample, or a row for each of the rows ahead with the number of its sample."""
+    columns = parts(answers)
+    if not columns.ahead:
+        return wide(columns, count)
+    table = long(columns, count)
+    table.insert(0, SAMPLE, np.repeat(np.arange(count), len(table) // count))
+    return table
 
 
 def wide(columns: Parts, count: int) -> pd.DataFrame:

@@ -34,6 +34,7 @@ from benchmarks import (
     pretrain_parallel,
     profile_step,
     regressions,
+    serving,
     simple,
     stamps,
     step,
@@ -56,8 +57,9 @@ MAINS: dict[str, Main] = {
     "device": device.main, "epoch": epoch.main, "first_step": first_step.main, "groups": groups.main,
     "images": images.main, "jobs": jobs.main, "methods": methods.main, "pipeline": pipeline.main,
     "pretrain_parallel": pretrain_parallel.main, "profile_step": profile_step.main,
-    "regressions": regressions.main, "simple": simple.main, "stamps": stamps.main, "step": step.main,
-    "study": study.main, "table_growth": table_growth.main, "tables": tables.main, "variance": variance.main,
+    "regressions": regressions.main, "serving": serving.main, "simple": simple.main, "stamps": stamps.main,
+    "step": step.main, "study": study.main, "table_growth": table_growth.main, "tables": tables.main,
+    "variance": variance.main,
 }  # fmt: skip
 SHARED = {"__init__", "command", "histories", "loop", "machine", "project", "reference_timedart"}
 """Modules without a command."""

@@ -13,7 +13,7 @@ from mtl.errors import UserError
 from mtl.evaluation.choose import Choice, choose
 from mtl.experiment.objects import load_tasks
 from mtl.paths import VERDICTS, RunPath
-from mtl.results.deployment import Beside, Deployment, Member, Seeds, Served
+from mtl.results.deployment import LOSES, Beside, Deployment, Member, Seeds, Served
 from mtl.results.model import MODEL, SavedModel
 from mtl.results.verdicts import JudgedTask, Row, Unpaired, Verdicts
 from mtl.serving.folder import write_deployment
@@ -167,11 +167,11 @@ def beside(verdicts: Verdicts, task: str) -> list[Beside]:
     for row in (row for row in verdicts.rows if row.task == task):
         if row.start not in starts:
             starts.append(row.start)
-            mark = " †" if row.simple is not None and "STL" in row.simple.loses else ""
+            mark = LOSES if row.simple is not None and "STL" in row.simple.loses else ""
             listed.append(Beside(name=f"trained alone ({row.start}){mark}", test=row.stl))
     others: list[Row | Unpaired] = [*verdicts.rows, *verdicts.unpaired]
     for other in (row for row in others if row.task == task):
-        mark = " †" if other.simple is not None and "joint" in other.simple.loses else ""
+        mark = LOSES if other.simple is not None and "joint" in other.simple.loses else ""
         verdict = _verdict(other) if isinstance(other, Row) else ""
         listed.append(Beside(name=f"{other.method}{mark}", test=other.joint, verdict=verdict))
     return listed

@@ -83,4 +83,4 @@ class Constant(nn.Module):
         self.value: Tensor
 
     def forward(self, x: Float[Tensor, "B *S"]) -> Tensor:
-        return self.value.expand(len(x), *self.value.shape)
+        return self.value.expand(x.shape[0], *self.value.shape)

@@ -106,7 +106,7 @@ class TreeScores(nn.Module):
         """Numbers that each tree adds."""
         values = features.double()
         roots = self.roots.flatten().long()
-        node = roots.expand(len(values), -1)
+        node = roots.expand(values.shape[0], -1)
         for _ in range(self.depth):
             asked = values.gather(1, self.feature[node].long())
             left = (asked <= self.threshold[node]) | (asked.isnan() & self.missing_left[node])

@@ -1,0 +1,81 @@
+"""Answers of tasks as tensors, in operations that can be traced: for formats that run without mtl.
+
+n samples, T target channels, H rows ahead, Q levels, k classes.
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from mtl.config.losses import MEDIAN
+from mtl.errors import UserError
+from mtl.tasks.base import LabelSpec, TaskSpec
+from mtl.tasks.binary import Binary
+from mtl.tasks.classification import Classification
+from mtl.tasks.forecast import Forecast
+from mtl.tasks.quantile_forecast import QuantileForecast
+from mtl.tasks.quantile_regression import QuantileRegression
+from mtl.tasks.regression import Regression
+
+VALUE, QUANTILES, PROBABILITIES = "", "quantiles", "probabilities"
+"""Parts of an answer: numbers or the number of the class, and what stands beside them."""
+
+
+def parts_of(spec: TaskSpec) -> dict[str, tuple[str | int, ...]]:
+    """Part of an answer → its shape in words and numbers, the samples first.
+
+    Raises:
+        UserError: the kind of task has no form in tensors.
+    """
+    match spec:
+        case Regression():
+            return {VALUE: ("n",)}
+        case QuantileRegression():
+            return {VALUE: ("n",), QUANTILES: ("n", len(spec.levels))}
+        case Forecast():
+            return {VALUE: ("n", len(spec.targets), spec.horizon)}
+        case QuantileForecast():
+            ahead = ("n", len(spec.targets), spec.horizon)
+            return {VALUE: ahead, QUANTILES: (*ahead, len(spec.levels))}
+        case Classification() | Binary():
+            return {VALUE: ("n",), PROBABILITIES: ("n", len(spec.classes))}
+        case _:
+            raise UserError(f"{spec.name}: tasks of kind {spec.kind} cannot be exported: name the others by --tasks.")
+
+
+def classes_of(spec: TaskSpec) -> list[str] | None:
+    """Names of the classes of a label; None for numbers."""
+    return spec.classes if isinstance(spec, LabelSpec) else None
+
+
+def answer_of(spec: TaskSpec) -> Callable[[Tensor], list[Tensor]]:
+    """Function from predictions of a task to the parts of its answer, in the order of `parts_of`: numbers in original
+    units, or numbers of classes (int64)."""
+    match spec:
+        case QuantileRegression():
+            return lambda prediction: _of_quantiles(spec, spec.original(prediction.sort(dim=-1).values))
+        case QuantileForecast():
+            return lambda prediction: _of_quantiles(spec, torch.stack(spec.by_level(prediction), dim=-1))
+        case Binary():
+            return _binary
+        case Classification():
+            return _classes
+        case Regression() | Forecast():
+            return lambda prediction: [spec.original(prediction)]
+        case _:
+            raise AssertionError("parts_of refuses other kinds")
+
+
+def _of_quantiles(spec: QuantileRegression | QuantileForecast, values: Tensor) -> list[Tensor]:
+    return [values[..., spec.levels.index(MEDIAN)], values]
+
+
+def _binary(prediction: Tensor) -> list[Tensor]:
+    chance = prediction.sigmoid()
+    return [(prediction > 0).long(), torch.stack([1 - chance, chance], dim=1)]
+
+
+def _classes(prediction: Tensor) -> list[Tensor]:
+    chance = prediction.softmax(dim=1)
+    return [chance.argmax(dim=1), chance]
