@@ -66,9 +66,9 @@ def notes_of(samples: pd.DataFrame | np.ndarray, service: Service) -> list[str]:
 
 def too_large(size: int | None) -> UserError:
     """The error for a request of too many bytes."""
-    found = "more" if size is None else f"{size:,}"
+    told = "more" if size is None else f"{size:,}"
     return UserError(
-        f"the request should be at most {MOST_BYTES:,} bytes, found {found}: send fewer samples at once, or predict a "
+        f"the request should be at most {MOST_BYTES:,} bytes, found {told}: send fewer samples at once, or predict a "
         "file by `mtl predict`."
     )
 
@@ -82,8 +82,8 @@ def _json(text: str) -> tuple[str, Any]:
         raise UserError(f"the request should be JSON, found something else{place}.") from None
     forms = [name for name in FORMS if isinstance(content, dict) and name in content]
     if len(forms) != 1:
-        found = f"the keys {shown(list(content)[:MOST_NAMES])}" if isinstance(content, dict) else type(content).__name__
-        raise UserError(f"the request should be a JSON object with one of {', '.join(FORMS)}, found {found}.")
+        held = f"the keys {shown(list(content)[:MOST_NAMES])}" if isinstance(content, dict) else type(content).__name__
+        raise UserError(f"the request should be a JSON object with one of {', '.join(FORMS)}, found {held}.")
     return forms[0], content[forms[0]]
 
 
@@ -97,8 +97,8 @@ def _rows(content: tuple[str, Any]) -> tuple[list[str], list[list[Any]]]:
         _check_count(len(rows))
         for number, row in enumerate(rows):
             if not _is_list(row) or len(row) != len(names):
-                found = f"{len(row)}" if _is_list(row) else type(row).__name__
-                raise UserError(f"sample {number} (counted from 0) should have {len(names)} cells, found {found}.")
+                held = f"{len(row)}" if _is_list(row) else type(row).__name__
+                raise UserError(f"sample {number} (counted from 0) should have {len(names)} cells, found {held}.")
         return names, rows
     if isinstance(given, Mapping):  # columns side by side
         columns = [value if _is_list(value) else [value] for value in given.values()]

@@ -22,7 +22,7 @@ from tests.cli.study.dask_cluster import free_port
 
 DOCKER = Path(__file__).resolve().parents[2] / "docker"
 FILE = DOCKER / "compose.yaml"
-PORTS = ("5432", "5000", "8786", "8787", "8788", "8080")
+PORTS = ("5432", "5000", "8786", "8787", "8788", "8080", "8000")
 """Ports that containers listen on."""
 HOSTS = ("postgres", "mlflow", "scheduler")
 VARIABLE = re.compile(r"\$\$|\$\{(\w+)(?:(:[-?])([^}]*))?\}")

@@ -39,7 +39,7 @@ def test_docker_compose_reads_it_as_we_do() -> None:
     words = [program] if program else ["docker", "compose"]
     if program is None and (shutil.which("docker") is None or subprocess.run([*words, "version"]).returncode != 0):
         pytest.skip("Docker Compose is not installed")
-    command = [*words, "-f", str(FILE), "--profile", "command", "config", "--format", "json"]
+    command = [*words, "-f", str(FILE), "--profile", "*", "config", "--format", "json"]
     missing = subprocess.run(command, env={"PATH": "/usr/bin"}, capture_output=True, text=True)
     assert missing.returncode != 0
     assert "set it in docker/.env" in missing.stderr
@@ -54,7 +54,7 @@ def test_docker_compose_reads_it_as_we_do() -> None:
 
 
 def test_every_service_says_what_it_runs_and_how_it_is_asked(services: dict[str, Any]) -> None:
-    assert services.keys() == {"postgres", "mlflow", "scheduler", "worker", "dashboard", "mtl"}
+    assert services.keys() == {"postgres", "mlflow", "scheduler", "worker", "dashboard", "serve", "mtl"}
     for name, service in services.items():
         assert re.fullmatch(r"[\w./-]+:[\w.-]+", service["image"]), name
         assert "no-new-privileges:true" in service["security_opt"], name
@@ -67,6 +67,7 @@ def test_every_service_says_what_it_runs_and_how_it_is_asked(services: dict[str,
         assert check == {"disable": True} if name == "mtl" else check["test"][:2] == ["CMD", "healthy"]
         for other, condition in service.get("depends_on", {}).items():
             assert condition == {"condition": "service_healthy"} and other in services
+    assert services["serve"]["profiles"] == ["serve"]
     assert services["mtl"]["profiles"] == ["command"]  # Not started with the others.
     # Copies of a worker have no name and no port of the host's to quarrel over.
     assert not {"ports", "container_name", "hostname"} & services["worker"].keys()
@@ -74,7 +75,7 @@ def test_every_service_says_what_it_runs_and_how_it_is_asked(services: dict[str,
 
 def test_ports_are_opened_on_loopback_alone(services: dict[str, Any]) -> None:
     opened = [port for service in services.values() for port in service.get("ports", [])]
-    assert len(opened) == 4
+    assert len(opened) == 5
     assert all(re.fullmatch(r"127\.0\.0\.1:\d+:(\d+)", port) and port.rpartition(":")[2] in PORTS for port in opened)
     others = load(SECRETS | {"MTL_BIND": "10.0.0.5"})["services"]
     assert others["mlflow"]["ports"] == ["10.0.0.5:5000:5000"]
