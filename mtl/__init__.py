@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 from mtl.version import __version__
 
 if TYPE_CHECKING:
+    from mtl.api.balancer import LoopBalancer
     from mtl.api.result import Result
     from mtl.api.wishes import Methods, Targets
     from mtl.serving.model import Model
 
-__all__ = ["__version__", "compare", "load_model", "open"]
+__all__ = ["__version__", "balancer", "compare", "load_model", "open"]
 
 
 def compare(
@@ -72,6 +73,27 @@ def open(folder: str | Path) -> "Result":
     from mtl.api.opened import open_project  # here, so that `import mtl` does not load torch
 
     return open_project(Path(folder))
+
+
+def balancer(method: str, tasks: "Mapping[str, str] | Sequence[str]", seed: int = 0, **settings: Any) -> "LoopBalancer":
+    """A balancing method for a training loop of one's own: `balancer.backward(losses)` in the place of
+    `sum(losses).backward()`.
+
+    Args:
+        method: kind of the method, such as `pcgrad`, `upgrad` or `uncertainty`.
+        tasks: names, or a mapping of names to kinds of tasks for methods that treat numbers and classes differently.
+        seed: of methods that draw.
+        settings: of the method, as in the section `finetune.methods` of params.yaml, such as `features="features"`.
+
+    Returns:
+        The balancer; what it learns, if anything, are its `parameters()`.
+
+    Raises:
+        mtl.errors.UserError: there is no such method, task or setting.
+    """
+    from mtl.api.balancer import balancer  # here, so that `import mtl` does not load torch
+
+    return balancer(method, tasks, settings, seed)
 
 
 def load_model(folder: str | Path) -> "Model":
