@@ -23,6 +23,8 @@ LOG = logging.getLogger("mtl.serving")
 INVOCATIONS = "/invocations"
 OF_OTHERS = (INVOCATIONS, "/docs", "/docs/oauth2-redirect", "/redoc", "/openapi.json")
 """Addresses that are replaced, or whose pages would load scripts from elsewhere."""
+MOST_DRAINED = 8 * MOST_BYTES
+"""Size of a request that is read to its end, though not used, before it is refused."""
 SAFE = {
     "Content-Security-Policy": (
         "default-src 'none'; img-src data:; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'"
@@ -89,14 +91,20 @@ def answer(service: Service, body: bytes, content_type: str | None) -> str:
 async def _body(request: Request) -> bytes:
     """The whole body, as far as it is not too large."""
     told = request.headers.get("content-length", "")
-    if told.isdecimal() and int(told) > MOST_BYTES:
-        raise too_large(int(told))
+    length = int(told) if told.isdecimal() else None
+    if length is not None and length > MOST_DRAINED:
+        raise too_large(length)
     parts, size = [], 0
     async for part in request.stream():
         size += len(part)
-        if size > MOST_BYTES:
-            raise too_large(None)
-        parts.append(part)
+        if size > MOST_DRAINED:
+            raise too_large(length)
+        if size <= MOST_BYTES:
+            parts.append(part)
+        else:
+            parts.clear()
+    if size > MOST_BYTES:  # read to its end and dropped: many clients listen only after they have sent everything
+        raise too_large(size)
     return b"".join(parts)
 
 
