@@ -112,7 +112,7 @@ CASES = {
     ),
     "dates in two forms": Case(
         beside(d=[day if row % 2 else day[8:] + day[4:8] + day[:4] for row, day in enumerate(DAYS)]),
-        told=("d: left out, for a text of its own in every row.",),
+        told=("d: left out, for dates in two forms, %d-%m-%Y (01-01-2021) and ISO8601 (2021-02-02), of which a",),
     ),
     "ids of letters": Case(beside(uid=[f"u{row * 77:05x}" for row in range(ROWS)]),
                            told=("uid: left out, for a text of its own in every row.",)),

@@ -73,6 +73,7 @@ def test_numbers_are_those_of_the_model(windows: Service) -> None:
     assert got == right.values[1, 0].tolist()
 
 
+@pytest.mark.filterwarnings("ignore:samples. column 'town':UserWarning")  # the application switches it off
 def test_unknown_categories_are_told(rows: Service) -> None:
     notes = ask(rows, {"dataframe_records": [ROW | {"town": "Paris"}, ROW | {"town": None}]})["notes"]
     assert notes == [
