@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from mtl.results.statistics import Summary
+from mtl.results.statistics import Summary, signed
 from mtl.results.verdicts import Row, Unpaired, Verdicts
 
 VERDICTS = (
@@ -102,12 +102,6 @@ def html(verdicts: Verdicts) -> str:
 
 def _change(row: Row) -> str:
     """`+5.9 [+4.6, +7.2] [+3.9, +7.9]`, as far as it is known."""
-    change = row.change
-    if change.mean is None:
+    if row.change.mean is None:
         return "–"
-    text = f"{change.mean:+.1f}"
-    if change.low is not None and change.high is not None:
-        text += f" [{change.low:+.1f}, {change.high:+.1f}]"
-    if row.new_data is not None:
-        text += f" [{row.new_data.low:+.1f}, {row.new_data.high:+.1f}]"
-    return text.replace("-", "−")
+    return signed(row.change.mean) + row.change.ends + (row.new_data.ends if row.new_data is not None else "")

@@ -6,7 +6,7 @@ from typing import Literal, assert_never
 from mtl.config import Method
 from mtl.evaluation.limits import MIN_SEEDS
 from mtl.evaluation.transfer import calls_for_transfer, transfer
-from mtl.results.statistics import Interval
+from mtl.results.statistics import Interval, signed
 from mtl.results.verdicts import JudgedMethod, Row, Verdicts
 
 Way = Literal["few", "joint", "transfer", "one", "separate"]
@@ -45,7 +45,7 @@ def first_look(verdicts: Verdicts) -> str:
         key=lambda method: _mean(method.delta_m),
         default=None,
     )
-    seen = "" if best is None else f" Seen, which may be luck: {best.name} {_signed(_mean(best.delta_m))} % over tasks."
+    seen = "" if best is None else f" Seen, which may be luck: {best.name} {signed(_mean(best.delta_m))} % over tasks."
     return f"None on a quick look: one seed decides nothing, `mtl repro` does.{seen}"
 
 
@@ -106,7 +106,7 @@ def _too_few(verdicts: Verdicts, best: JudgedMethod) -> str:
     count = f"{seeds} seed is" if seeds == 1 else f"{seeds} seeds are"
     return (
         f"Not known: {count} too few for a verdict ({MIN_SEEDS} are needed). "
-        f"So far {best.name} has the best mean change over tasks{aside}, {_signed(_mean(best.delta_m))} %."
+        f"So far {best.name} has the best mean change over tasks{aside}, {signed(_mean(best.delta_m))} %."
     )
 
 
@@ -133,7 +133,7 @@ def _transfer(verdicts: Verdicts, methods: Mapping[str, Method], best: JudgedMet
     )
     measured = [arm.row for arm in known.values() if arm.row is not None and arm.row.verdict.helped]
     for row in measured[:MOST_NAMED]:
-        text += f" Trained after them ({row.method}), {row.task} gained {_signed(_mean(row.change))} %."
+        text += f" Trained after them ({row.method}), {row.task} gained {signed(_mean(row.change))} %."
     if len(measured) == len(rows):
         return text
     text += (
@@ -150,8 +150,8 @@ def _joint(verdicts: Verdicts, best: JudgedMethod) -> str:
     helped, hurt, level = _helped(verdicts, best), _hurt(verdicts, best), _level(verdicts, best)
     delta = best.delta_m
     assert delta.low is not None and delta.high is not None, "enough seeds for a verdict have an interval"
-    ends = f"{_signed(delta.low)} to {_signed(delta.high)}"
-    mean = f"{_signed(_mean(delta))} % over the main tasks, interval {ends}"
+    ends = f"{signed(delta.low)} to {signed(delta.high)}"
+    mean = f"{signed(_mean(delta))} % over the main tasks, interval {ends}"
     effects = f"helped {_listed(helped)}" + (f", left {_names(level)} level" if level else "")
     effects += f" and hurt {_listed(hurt)}" if hurt else " and hurt no task measurably"
     cost = _cost(verdicts, best)
@@ -227,7 +227,7 @@ def _left_open(verdicts: Verdicts, method: JudgedMethod) -> str:
 def _listed(rows: list[Row]) -> str:
     """Names of the tasks that changed most, and how many more."""
     first = sorted(rows, key=lambda row: -abs(_mean(row.change)))[:MOST_NAMED] if len(rows) > MOST_NAMED else rows
-    named = ", ".join(f"{row.task} ({_signed(_mean(row.change))} %)" for row in first)
+    named = ", ".join(f"{row.task} ({signed(_mean(row.change))} %)" for row in first)
     return named + _and_more(rows)
 
 
@@ -238,12 +238,6 @@ def _and_more(rows: list[Row]) -> str:
 def _mean(change: Interval) -> float:
     assert change.mean is not None, "methods and rows without a change are not spoken of"
     return change.mean
-
-
-def _signed(value: float) -> str:
-    """With a true minus, as tables have it, and no sign on what rounds to zero."""
-    text = f"{value:+.1f}".replace("-", "−")
-    return "0.0" if text in ("+0.0", "−0.0") else text
 
 
 def _names(rows: list[Row]) -> str:

@@ -9,7 +9,7 @@ from mtl.evaluation.advise import Way, ranking, recommended
 from mtl.evaluation.evidence import better_than_random
 from mtl.evaluation.transfer import transfer
 from mtl.results.groupings import GroupingRow
-from mtl.results.statistics import Interval
+from mtl.results.statistics import Interval, signed
 from mtl.results.verdicts import JudgedMethod, JudgedTask, Row, Unpaired, Verdicts
 
 How = Literal["joint", "single-task", "cluster", "simple"]
@@ -110,8 +110,7 @@ def _measured(row: Row) -> str:
     change = row.new_data if row.new_data is not None and row.verdict.covers == "new data" else row.change
     if change.mean is None:
         return row.verdict.text
-    ends = "" if change.low is None or change.high is None else f" [{_signed(change.low)}, {_signed(change.high)}]"
-    return f"{row.verdict.text}, {_signed(change.mean)} %{ends}"
+    return f"{row.verdict.text}, {signed(change.mean)} %{change.ends}"
 
 
 def _grouping(verdicts: Verdicts, best: JudgedMethod | None) -> GroupingRow | None:
@@ -179,10 +178,4 @@ def _change(task: JudgedTask, before: float, after: float) -> float:
 def _interval(change: Interval) -> str:
     if change.mean is None:
         return "an unknown change"
-    ends = "" if change.low is None or change.high is None else f" [{_signed(change.low)}, {_signed(change.high)}]"
-    return f"{_signed(change.mean)} %{ends}"
-
-
-def _signed(value: float) -> str:
-    """With a true minus, as tables have it."""
-    return f"{value:+.1f}".replace("-", "−")
+    return f"{signed(change.mean)} %{change.ends}"

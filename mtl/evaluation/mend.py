@@ -10,7 +10,7 @@ from mtl.config.metrics import METRICS
 from mtl.evaluation.limits import MIN_SEEDS
 from mtl.evaluation.simple import loses
 from mtl.evaluation.symptoms import line
-from mtl.results.statistics import Interval
+from mtl.results.statistics import Interval, signed
 from mtl.results.verdicts import AS_THEY_ARE, EvidenceLine, JudgedTask, Row, SimpleResult, Unpaired, Verdicts
 
 ASPECT = "better than a simple model?"
@@ -160,12 +160,12 @@ def _line(judged: _Judged, arm: str, says: str | None, confidence: float) -> Evi
     title, named = METRICS[task.metric].title, judged.simple.model
     measured = f"{title} {judged.reached[arm]:.3f}, {named} {judged.simple.summary.mean:.3f}"
     if change.mean is not None:
-        measured += f": {_signed(change.mean)} %"
-    bound = _signed(-100 * judged.margin)
+        measured += f": {signed(change.mean)} %"
+    bound = signed(-100 * judged.margin)
     rule = f"interval over seeds of the change against the simple model below 0, its mean below {bound} %: loses"
     sure = _seeds(change.n)
     if change.low is not None and change.high is not None:
-        sure = f"{100 * confidence:g} % interval [{_signed(change.low)}, {_signed(change.high)}] %, {sure}"
+        sure = f"{100 * confidence:g} % interval [{signed(change.low)}, {signed(change.high)}] %, {sure}"
     if change.n < MIN_SEEDS:
         sure += f"; fewer than {MIN_SEEDS} decide nothing: the mean is asked instead"
     return line(ASPECT, f"{arm}: {task.name}", measured, rule, says, sure)
@@ -177,8 +177,3 @@ def _listed(texts: Sequence[str]) -> str:
 
 def _seeds(count: int) -> str:
     return f"{count} seed{'s' * (count != 1)}"
-
-
-def _signed(value: float) -> str:
-    """With a true minus, as tables have it."""
-    return f"{value:+.1f}".replace("-", "−")

@@ -14,6 +14,7 @@ from mtl.config.training import DEFAULT_MARGIN
 from mtl.evaluation.limits import MIN_SEEDS
 from mtl.report.sides import blind_note, lost_mark, lost_note, simple_note
 from mtl.results.statistics import Ends, Statistic
+from mtl.results.statistics import signed as with_sign
 from mtl.results.verdict import Verdict
 from mtl.results.verdicts import Row, Verdicts
 
@@ -71,10 +72,7 @@ def signed(value: Number, digits: int = 1) -> str:
     """A number with its sign, a true minus, and no sign on what rounds to zero."""
     if value is None or not known(value):
         return DASH
-    text = f"{abs(value):.{digits}f}"
-    if float(text) == 0:
-        return text
-    return ("+" if value > 0 else "−") + text
+    return with_sign(float(value), digits)
 
 
 def interval_text(statistic: Ends | None) -> str:

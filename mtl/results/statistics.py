@@ -3,6 +3,14 @@
 from mtl.results.content import Part
 
 
+def signed(value: float, digits: int = 1) -> str:
+    """A number with its sign, a true minus, and no sign on what rounds to zero."""
+    text = f"{abs(value):.{digits}f}"
+    if float(text) == 0:
+        return text
+    return ("+" if value > 0 else "−") + text
+
+
 class Ends(Part):
     """Ends of an interval; None where there is none."""
 
@@ -15,6 +23,11 @@ class Ends(Part):
         if self.low is None or self.high is None:
             return 0
         return 1 if self.low > 0 else -1 if self.high < 0 else 0
+
+    @property
+    def ends(self) -> str:
+        """` [+1.0, +5.0]`, behind a mean; empty where there is no interval."""
+        return "" if self.low is None or self.high is None else f" [{signed(self.low)}, {signed(self.high)}]"
 
     def within(self, bound: float) -> bool:
         """Says whether the whole interval lies within ±bound."""

@@ -12,9 +12,10 @@ import pytest
 import torch
 
 import mtl
-from mtl.api.deployment.deploy import Wish
+from mtl.api.deployment.deploy import Wish, chosen
 from mtl.api.deployment.members import recipe_of
 from mtl.cli.deploy import deploy
+from mtl.config import load_config
 from mtl.errors import UserError
 from mtl.experiment.objects import load_tasks
 from mtl.experiment.predicted import predicted
@@ -24,8 +25,10 @@ from mtl.results.reading import read_run
 from mtl.serving.deployed import DeployedModel
 from tests.helpers.deployable import flats as flats_frame
 from tests.helpers.deployable import write_verdicts
+from tests.helpers.verdicts import grouping_json, task_json, typed, verdicts_json
 from tests.serving.conftest import Project
 
+PROJECT = Path(__file__).resolve().parents[2]
 WORDS = {"rent": "LEVEL", "band": "HURT", "dear": "simple"}
 
 
@@ -61,6 +64,32 @@ def run_prediction(project: Project, path: RunPath, task: str) -> torch.Tensor:
     recipe = recipe_of(project.config, path, project.root)
     (found,) = [part for part in predicted(recipe, data, project.root) if part.spec.name == task]
     return found.prediction
+
+
+def test_a_grouping_is_asked_for_by_the_name_of_models_that_are_there() -> None:
+    """No models answer to a mean over draws; those of the best partition are that partition's."""
+    halves = [["a", "b"], ["c"]]
+    served = {"metrics": {"a": 0.5}, "models": 2}
+    rows = [
+        grouping_json("random 1", kind="random", groups=[["a"], ["b", "c"]], **served),
+        grouping_json("random, mean of draws (9)", kind="random_mean", groups=[], **served),
+        grouping_json("a+b | c", kind="partition", groups=halves, **served),
+        grouping_json("best partition", kind="best", groups=halves, **served),
+    ]
+    verdicts = typed(verdicts_json([task_json("a")], grouping={"rows": rows, "weights": "equal"}))
+    config = load_config(PROJECT / "params.yaml")
+    config = config.model_copy(update={"tasks": {"a": next(iter(config.tasks.values()))}})
+
+    def asked(method: str) -> tuple[str, str]:
+        choice = chosen(Wish(method=method), config, verdicts)["a"]
+        return choice.how, choice.name
+
+    assert asked("random 1") == ("cluster", "random 1")
+    assert asked("a+b | c") == asked("best partition") == ("cluster", "a+b | c")
+    with pytest.raises(
+        UserError, match=r"--method should be one of auto, .*random 1, a\+b \| c, best partition, found"
+    ):
+        asked("random, mean of draws (9)")
 
 
 def test_the_choice_and_its_reason_are_kept(mixed: Project) -> None:

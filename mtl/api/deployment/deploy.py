@@ -14,7 +14,9 @@ from mtl.evaluation.choose import Choice, choose
 from mtl.experiment.objects import load_tasks
 from mtl.paths import VERDICTS, RunPath
 from mtl.results.deployment import LOSES, Beside, Deployment, Member, Seeds, Served
+from mtl.results.groupings import GroupingRow
 from mtl.results.model import MODEL, SavedModel
+from mtl.results.statistics import signed
 from mtl.results.verdicts import JudgedTask, Row, Unpaired, Verdicts
 from mtl.serving.folder import write_deployment
 
@@ -83,7 +85,7 @@ def chosen(wish: Wish, config: Config, verdicts: Verdicts) -> dict[str, Choice]:
 
 
 def _asked(method: str, task: JudgedTask, config: Config, verdicts: Verdicts) -> Choice:
-    groupings = {} if verdicts.grouping is None else {row.name: row for row in verdicts.grouping.rows}
+    groupings = _groupings(verdicts)
     judged = {judged.name: judged for judged in verdicts.methods if judged.name in config.finetune.methods}
     why = f"asked for by `--method {method}`"
     if method == STL:
@@ -102,10 +104,21 @@ def _asked(method: str, task: JudgedTask, config: Config, verdicts: Verdicts) ->
             told = ", ".join(judged[method].tasks)
             raise UserError(f"{method} answers {told}, not {task.name}: name the tasks by --tasks.")
         return Choice("joint", method, why)
-    if method in groupings and task.name in groupings[method].metrics and groupings[method].models:
-        return Choice("cluster", method, why)
+    if method in groupings and task.name in groupings[method].metrics:
+        return Choice("cluster", groupings[method].name, why)
     allowed = ", ".join([AUTO, STL, SIMPLE, *judged, *groupings])
     raise UserError(f"--method should be one of {allowed}, found {method!r}.")
+
+
+def _groupings(verdicts: Verdicts) -> dict[str, GroupingRow]:
+    """Name → the grouping whose models answer to it: none for a mean over draws, which has no groups; for the one that
+    validation data chose that one itself."""
+    rows = [] if verdicts.grouping is None else verdicts.grouping.rows
+    trained = {row.name: row for row in rows if row.groups and row.kind != "best"}
+    chosen_by_validation = [row for row in rows if row.kind == "best"]
+    return trained | {
+        best.name: row for best in chosen_by_validation for row in trained.values() if row.groups == best.groups
+    }
 
 
 def described(
@@ -179,12 +192,7 @@ def beside(verdicts: Verdicts, task: str) -> list[Beside]:
 
 def _verdict(row: Row) -> str:
     """`HELPED, +5.9 % [+4.6, +7.2], for new data [+3.9, +7.9]`."""
-    change = row.change
-    if change.mean is None:
+    if row.change.mean is None:
         return row.verdict.text
-    text = f"{row.verdict.text}, {change.mean:+.1f} %"
-    if change.low is not None and change.high is not None:
-        text += f" [{change.low:+.1f}, {change.high:+.1f}]"
-    if row.new_data is not None:
-        text += f", for new data [{row.new_data.low:+.1f}, {row.new_data.high:+.1f}]"
-    return text.replace("-", "−")
+    text = f"{row.verdict.text}, {signed(row.change.mean)} %{row.change.ends}"
+    return text if row.new_data is None else f"{text}, for new data{row.new_data.ends}"
