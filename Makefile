@@ -20,7 +20,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # Tools that a stage starts by name (python, dvc) come from the environment too.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help repro test test-thorough test-slow test-processes test-lowest test-newest coverage wheel lint format ui clean
+.PHONY: help repro docs test test-thorough test-slow test-processes test-lowest test-newest coverage wheel lint format ui clean
 
 help:
 	@echo "make repro   set up .venv, run the pipeline, print the verdicts"
@@ -31,6 +31,7 @@ help:
 	@echo "make test-lowest  a part of the tests with the lowest versions that pyproject.toml allows, in .venv-lowest"
 	@echo "make test-newest  the same part with the newest versions, in .venv-newest"
 	@echo "make coverage  the tests, and how many branches of mtl/ they reach (an error below 95 %)"
+	@echo "make docs    the site of the manual, in docs/_build/html"
 	@echo "make lint    linters, types, floors, forms and workflows"
 	@echo "make format  let ruff rewrite the sources"
 	@echo "make wheel   build dist/*.whl"
@@ -105,6 +106,12 @@ coverage: $(VENV)/.installed-dev
 	$(BIN)/coverage run -m pytest -n 2 -m "not slow" $(PYTEST_ARGS)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
+
+# Not incrementally: a page that stays as it is would keep links to one that is gone. Notebooks are executed, by this environment.
+DOCS_ARGS ?=
+docs: $(VENV)/.installed-dev
+	rm -rf docs/_build
+	$(BIN)/python -m sphinx --builder html --fail-on-warning --keep-going --nitpicky --quiet $(DOCS_ARGS) docs docs/_build/html
 
 wheel:
 	rm -rf build

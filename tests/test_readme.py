@@ -1,4 +1,4 @@
-"""The loop in the README runs."""
+"""The README is short, and the loop of the page on methods runs."""
 
 import re
 from pathlib import Path
@@ -6,14 +6,26 @@ from pathlib import Path
 import torch
 
 README = Path(__file__).parents[1] / "README.md"
+METHODS = README.parent / "docs/guide/methods.md"
+MOST_LINES = 200
+
+
+def test_the_readme_is_read_in_a_sitting() -> None:
+    text = README.read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= MOST_LINES
+    # Answer, picture, two commands, own data, three ways on.
+    assert "Advice  " in text and "](docs/images/report.png)" in text
+    assert "make repro" in text and "make test" in text and "mtl init" in text
+    [onward] = re.findall(r"^## Next\n\n(.*?)\n\n##", text, flags=re.DOTALL | re.MULTILINE)
+    assert len(re.findall(r"^- ", onward, flags=re.MULTILINE)) == 3
 
 
 def test_the_loop_of_jacobian_descent() -> None:
     torch.manual_seed(0)
-    blocks = re.findall(r"```python\n(.*?)```", README.read_text(), flags=re.DOTALL)
+    blocks = re.findall(r"```python\n(.*?)```", METHODS.read_text(encoding="utf-8"), flags=re.DOTALL)
     [loop] = [block for block in blocks if "torchjd" in block]
     names: dict[str, object] = {}
-    exec(compile(loop, str(README), "exec"), names)
+    exec(compile(loop, str(METHODS), "exec"), names)
     shared, heads, losses = names["shared"], names["heads"], names["losses"]
     assert isinstance(shared, torch.nn.Module) and isinstance(heads, torch.nn.Module) and isinstance(losses, list)
     x, wanted = names["x"], names["wanted"]

@@ -1,4 +1,4 @@
-"""A new member takes the files that the README names: dummies are added to a copy of the project and used."""
+"""A new member takes the files that docs/architecture.md names: dummies are added to a copy of the project and used."""
 
 import os
 import re
@@ -14,14 +14,15 @@ from tests.helpers.additions import ADDITIONS, Addition
 PROJECT = Path(__file__).resolve().parent.parent
 FOLDERS = ("mtl", "stages", "pipelines", "tests", "plugins", "presets")
 FILES = ("pyproject.toml", "dvc.yaml", "params.yaml", "README.md")
+TABLE = PROJECT / "docs/architecture.md"
 PLACEHOLDER = "<name>"
 
 every_addition = pytest.mark.parametrize("addition", ADDITIONS, ids=lambda addition: addition.row)
 
 
 def rows() -> dict[str, list[str]]:
-    """Kind of addition → the files that the README's table names for it."""
-    text = (PROJECT / "README.md").read_text(encoding="utf-8")
+    """Kind of addition → the files that its table names for it."""
+    text = TABLE.read_text(encoding="utf-8")
     table = text[text.index("| adding | edits |") :].split("\n\n")[0].splitlines()[2:]
     found = {}
     for line in table:
@@ -35,7 +36,7 @@ def test_every_row_of_the_table_has_a_dummy() -> None:
 
 
 @every_addition
-def test_a_member_takes_the_files_that_the_readme_names(addition: Addition) -> None:
+def test_a_member_takes_the_files_that_the_table_names(addition: Addition) -> None:
     named = [re.compile(re.escape(path).replace(re.escape(PLACEHOLDER), r"\w+")) for path in rows()[addition.row]]
     unnamed = {file for file in addition.files if not any(pattern.fullmatch(file) for pattern in named)}
     unused = {pattern.pattern for pattern in named if not any(pattern.fullmatch(file) for file in addition.files)}

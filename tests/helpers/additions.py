@@ -1,6 +1,6 @@
 """A dummy member of each kind of thing that grows: the edits that it takes, as a newcomer would make them.
 
-What the README promises of each (`Where do I add`) is held against the files that are edited here, and the dummies are
+What docs/architecture.md promises of each (`Where do I add`) is held against the files that are edited here, and the dummies are
 put into a copy of the project and used (tests/test_where_to_add.py).
 """
 
@@ -13,7 +13,7 @@ class Addition:
     """A member.
 
     Args:
-        row: how the README calls what is added.
+        row: how docs/architecture.md calls what is added.
         most: files that it may take at most.
         new: path → content of each file that it brings.
         edits: (path, a text that stands there once, what takes its place).

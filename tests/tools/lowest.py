@@ -2,8 +2,8 @@
 
     python -m tests.tools.lowest >lowest.txt         # what `make test-lowest` gives to pip
 
-Dependencies at run time and those of the extras `postgresql` and `cluster` are pinned. Tools of the extra `dev` alone
-are not: no user installs them. A dependency that is pinned anyway (torch) stays so. The dependencies of the
+Dependencies at run time and those of the extras `postgresql` and `cluster` are pinned. Tools of the extras `dev` and
+`docs` are not: no user installs them. A dependency that is pinned anyway (torch) stays so. The dependencies of the
 dependencies are left to pip, which takes their newest.
 """
 
@@ -26,7 +26,8 @@ def lowest(pyproject: str) -> list[str]:
     """
     project = tomllib.loads(pyproject)["project"]
     extras = project.get("optional-dependencies", {})
-    wanted = [*project["dependencies"], *(line for name, lines in extras.items() if name != "dev" for line in lines)]
+    used = [lines for name, lines in extras.items() if name not in ("dev", "docs")]
+    wanted = [*project["dependencies"], *(line for lines in used for line in lines)]
     pins: dict[str, str] = {}
     for line in wanted:
         parts = REQUIREMENT.match(line)

@@ -1,0 +1,1 @@
+"""What `docs/conf.py` does to pages before Sphinx parses them."""
