@@ -24,6 +24,8 @@ html_title = f"mtl {__version__}"
 html_copy_source = False
 html_show_sourcelink = False
 html_show_sphinx = False
+# A summary of each hit would be fetched, which a browser refuses for files.
+html_show_search_summary = False
 html_theme_options = {"top_of_page_buttons": []}
 
 # Anchors of headings are those that a forge gives, so that the same links work there.
@@ -36,6 +38,7 @@ nb_execution_raise_on_error = True
 nb_execution_timeout = 120
 nb_merge_streams = True
 nb_number_source_lines = False
+nb_ipywidgets_js: dict[str, dict[str, str]] = {}  # else scripts of another server
 
 # Docstrings of the library: Google's style, with names of code between single backticks.
 default_role = "literal"

@@ -16,7 +16,7 @@ PAGE, PLACE = "reference/params", "<!-- settings -->"
 TYPES = {"integer": "whole number", "number": "number", "string": "text", "boolean": "true or false", "null": "null",
          "object": "mapping"}  # fmt: skip
 BOUNDS = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
-HUGE = 2**31 - 1
+HUGE = 2**31
 """Limit of seeds, which says nothing to a reader."""
 Schema = dict[str, Any]
 
@@ -115,7 +115,8 @@ def _words(schema: Schema, schemas: Schema) -> str:
     if "enum" in schema or "const" in schema:
         return " \\| ".join(f"`{_default(value)}`" for value in schema.get("enum", [schema.get("const")]))
     if schema.get("type") == "array":
-        return f"list of {_words(schema.get('items', {}), schemas) or 'values'}"
+        each = _words(schema.get("items", {}), schemas) or "values"
+        return f"list of {each.replace('whole number', 'whole numbers')}"
     if schema.get("type") == "object" and isinstance(schema.get("additionalProperties"), dict):
         return f"mapping of names to {_words(schema['additionalProperties'], schemas)}"
     bounds = [f"{sign} {schema[key]:g}" for key, sign in BOUNDS.items() if key in schema and schema[key] != HUGE]
@@ -144,9 +145,8 @@ def _called(model: type[Section]) -> str:
 
 
 def _spaced(name: str) -> str:
-    """A class's name in words: `SoftSharing` is `soft sharing`."""
-    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name)
-    return words if words.isupper() else words[0] + words[1:].lower()
+    """A class's name in words: `SoftSharing` is `Soft sharing`, `TrainConfig` is `Train`."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name.removesuffix("Config")).capitalize()
 
 
 def _anchor(model: type[Section]) -> str:
