@@ -66,7 +66,7 @@ def parse_options(given: Sequence[str], known: Sequence[str] = OPTIONS) -> dict[
         name, sign, value = text.partition("=")
         if not sign or name not in known:
             raise ConfigError(f"--option should be NAME=VALUE, NAME one of {', '.join(known)}; found {shown(text)}.")
-        if name in TEXTS:
+        if name in TEXTS or value.startswith("%"):  # a form of dates, which no YAML begins like
             options[name] = ESCAPES.get(value, value)
             continue
         try:

@@ -12,7 +12,7 @@ from mtl.data.columns.section import is_input
 from mtl.errors import UserError
 from mtl.setup.near import near
 from mtl.setup.params import commented, flow, listed, put
-from mtl.setup.table import Own
+from mtl.setup.table import DATE_FORMAT, Own
 from mtl.setup.targets import KINDS, Target
 
 INDENT = 6
@@ -76,6 +76,9 @@ def fill_series(section: CommentedMap, own: Own, tasks: Sequence[TaskBase], told
     held = [fact for fact in own.facts if fact.kind in ("number", "boolean") and isinstance(fact.low, float)]
     comments = {fact.name: about(fact) for fact in held if fact.name not in (*labels, *targets, *told)}
     settings = {"date": own.dates, "labels": labels, "targets": targets, **own.options}
+    forms = settings.get(DATE_FORMAT)
+    if isinstance(forms, Mapping):  # of each column of dates, as tables have it
+        settings[DATE_FORMAT] = forms.get(str(own.dates))
     for name, value in settings.items():
         put(section, name, value, INDENT)
     if "values" not in own.options:

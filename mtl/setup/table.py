@@ -21,6 +21,7 @@ LEAST_STEPS = 20
 """Rows from which on their dates may tell that they are steps of time."""
 DAY = 86_400e6
 """Microseconds."""
+DATE_FORMAT = "date_format"
 EVEN = 0.5
 """Share of the steps that are equally long, from which on rows are steps of time."""
 
@@ -83,7 +84,13 @@ def read_own(file: Path, given: Mapping[str, OptionValue]) -> Own:
         DataError: the file cannot be read.
     """
     of_tables = {name: value for name, value in given.items() if name in TableSource.model_fields}
+    form = of_tables.get(DATE_FORMAT)
+    if isinstance(form, str):  # as a series has it: the form of its time stamps, which stand in the first column
+        del of_tables[DATE_FORMAT]
     seen = inspect_file(file, of_tables)
+    if isinstance(form, str):
+        given = {**given, DATE_FORMAT: {seen.facts[0].name: form}}
+        seen = inspect_file(file, {**seen.options, DATE_FORMAT: given[DATE_FORMAT]})
     source = described(file, seen.options)
     facts = seen.facts
     if source.declared:

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from mtl.balancing.base import Balancer, Step
 from mtl.models.multitask import MultiTaskModel
 from mtl.training.forward import Forwarded
+from mtl.training.optimiser import in_order
 
 
 class Descent:
@@ -31,7 +32,7 @@ class Descent:
         self.columns = model.shared_columns()
         together = {id(p) for p in self.shared}
         self.heads = [p for p in model.parameters() if p.requires_grad and id(p) not in together]
-        self.trained = [p for group in optimiser.param_groups for p in group["params"]]
+        self.trained = in_order(optimiser)
 
     def backward(self, passed: Forwarded, progress: float, epoch: int) -> Float[Tensor, " K"]:
         """Sets the gradients by which the tasks of a pass agree to move.

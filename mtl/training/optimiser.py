@@ -30,9 +30,12 @@ def lr_factor(schedule: LrSchedule, progress: float) -> float:
 def adamw(groups: list[tuple[list[nn.Parameter], float, float]]) -> torch.optim.AdamW:
     """AdamW over (parameters, learning rate, weight decay); vectors (biases, norms) are never decayed.
 
-    Each group keeps its undisturbed rate under `base_lr`, on which `lr_factor` works.
+    Parameters of one rate and decay share a group, since each group costs a call of the fused kernel and its
+    preparation in Python. A group keeps its undisturbed rate under `base_lr`, on which `lr_factor` works, and under
+    `places` where its parameters stand in the order of `groups`.
     """
-    parts = []
+    merged: dict[tuple[float, float], tuple[list[nn.Parameter], list[int]]] = {}
+    count = 0
     for parameters, lr, decay in groups:
         trained = [p for p in parameters if p.requires_grad]
         for chosen, weight_decay in (
@@ -40,8 +43,28 @@ def adamw(groups: list[tuple[list[nn.Parameter], float, float]]) -> torch.optim.
             ([p for p in trained if p.ndim <= 1], 0.0),
         ):
             if chosen:
-                parts.append({"params": chosen, "lr": lr, "base_lr": lr, "weight_decay": weight_decay})
-    return torch.optim.AdamW(parts, fused=True)
+                members, places = merged.setdefault((lr, weight_decay), ([], []))
+                members += chosen
+                places += range(count, count + len(chosen))
+                count += len(chosen)
+    return torch.optim.AdamW(
+        [
+            {"params": members, "lr": lr, "base_lr": lr, "weight_decay": decay, "places": places}
+            for (lr, decay), (members, places) in merged.items()
+        ],
+        fused=True,
+    )
+
+
+def in_order(optimiser: torch.optim.Optimizer) -> list[nn.Parameter]:
+    """The trained parameters in the order in which `adamw` was given them, in which norms are summed, whichever share a
+    group; those of another optimiser as its groups hold them."""
+    placed = [
+        (place, parameter)
+        for group in optimiser.param_groups
+        for place, parameter in zip(group.get("places", [0] * len(group["params"])), group["params"], strict=True)
+    ]
+    return [parameter for _, parameter in sorted(placed, key=lambda pair: pair[0])]
 
 
 def set_lr(optimiser: torch.optim.Optimizer, factor: float) -> float:

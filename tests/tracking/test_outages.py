@@ -181,11 +181,13 @@ def storm(kills: int, tmp_path: Path) -> None:
     failures = 0
 
     def blows() -> None:
-        for number in range(kills):
-            ended.wait(0.2 + 0.37 * (number % 4))
-            server.kill()
-            server.start()
-        ended.set()
+        try:
+            for number in range(kills):
+                ended.wait(0.2 + 0.37 * (number % 4))
+                server.kill()
+                server.start()
+        finally:
+            ended.set()  # A server that does not start again fails the test, which else would publish for ever.
 
     thread = threading.Thread(target=blows)
     thread.start()

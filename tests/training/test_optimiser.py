@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from mtl.training.optimiser import adamw, lr_factor, set_lr
+from mtl.training.optimiser import adamw, in_order, lr_factor, set_lr
 
 
 def test_matrices_decay_and_vectors_do_not_and_frozen_ones_are_left_out() -> None:
@@ -25,6 +25,19 @@ def test_matrices_decay_and_vectors_do_not_and_frozen_ones_are_left_out() -> Non
         id(head.bias): (1e-2, 0.0),
         id(log_variance): (0.5, 0.0),
     }
+
+
+def test_parameters_of_one_rate_and_decay_share_a_group_and_keep_their_order() -> None:
+    body, head = nn.Linear(3, 4), nn.Linear(4, 2)
+    given = [
+        ([body.weight, body.bias], 1e-3, 0.1),
+        ([head.bias, head.weight], 1e-3, 0.1),
+        ([nn.Parameter(torch.ones(1))], 1e-3, 0.0),
+    ]
+    optimiser = adamw(given)
+    assert [(group["lr"], group["weight_decay"]) for group in optimiser.param_groups] == [(1e-3, 0.1), (1e-3, 0.0)]
+    wanted = [body.weight, body.bias, head.weight, head.bias, given[2][0][0]]
+    assert [id(p) for p in in_order(optimiser)] == [id(p) for p in wanted]
 
 
 def test_decay_moves_a_matrix_without_gradient_by_exactly_lr_times_decay() -> None:

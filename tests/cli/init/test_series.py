@@ -68,6 +68,21 @@ def test_a_number_on_steps_of_time_may_be_meant_in_two_ways(plant: Path) -> None
     assert "day" not in (source.inputs or {})
 
 
+@pytest.mark.parametrize("whole", [False, True])
+@pytest.mark.parametrize("form", ["excel", "%d/%m/%y"])
+def test_the_form_of_time_stamps_is_given_as_a_series_or_as_a_table_has_it(plant: Path, form: str, whole: bool) -> None:
+    frame = pd.read_csv("plant.csv")
+    days = pd.to_datetime(frame["day"])
+    # A spreadsheet keeps 44197 for 1 January 2021.
+    frame["day"] = 44197 + np.arange(DAYS) if form == "excel" else days.dt.strftime(form)
+    frame.to_csv("plant.csv", index=False)
+    config = made("load:forecast", given=[f"date_format={form}" if not whole else f"date_format={{day: '{form}'}}"])
+    (source,) = config.prepare.sources.values()
+    assert isinstance(source, SeriesSource)
+    assert (source.date, source.date_format) == ("day", form)
+    assert source.values == ["load", "warm", "alarm", "copy", "wear"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
