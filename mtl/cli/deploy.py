@@ -21,12 +21,13 @@ def deploy(wish: Wish, root: Path = Path()) -> Path:
         UserError: nothing was evaluated yet, a run is missing, or there is no such method, seed or task.
     """
     folder, deployment = made(wish, root)
-    _say(deployment)
-    _track(folder, root)
+    say(deployment)
+    track(folder, root)
     return root / folder
 
 
-def _say(deployment: Deployment) -> None:
+def say(deployment: Deployment) -> None:
+    """Shows what answers each task, how well, and what to do next."""
     table = Table(box=None, pad_edge=False, header_style="dim")
     for column in ("task", "model", "test", "why"):
         table.add_column(column, overflow="fold")
@@ -36,12 +37,14 @@ def _say(deployment: Deployment) -> None:
         table.add_row(name, served.label, test, served.why)
     console = Console(highlight=False)
     console.print(table)
+    if deployment.untested is not None:
+        console.print(f"\n{deployment.untested}.")
     folder = DEPLOYED / deployment.name
     console.print(f"\nModel   {folder} (card: {folder / 'README.md'})")
     console.print(f"Next    mtl predict FILE --model {folder} -o predictions.parquet")
 
 
-def _track(folder: Path, root: Path) -> None:
+def track(folder: Path, root: Path) -> None:
     """Gives the folder to DVC: git keeps one line of it, and `dvc push` shares it. Nothing where there is no DVC."""
     if not (root / ".dvc").is_dir():
         return

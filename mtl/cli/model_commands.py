@@ -1,9 +1,12 @@
 """Commands on finished models; each imports its own modules, so that `mtl --help` is there at once."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from mtl.results.deployment import Seeds
 
 ROOT = Path()
 app = typer.Typer()
@@ -24,14 +27,38 @@ def deploy(
     """Put the models that the verdicts recommend into models/NAME, with their reasons and a model card."""
     from mtl.api.deployment.deploy import Wish
     from mtl.cli.deploy import deploy as run
-    from mtl.errors import UserError
-    from mtl.results.deployment import Seeds
 
-    words: dict[str, Seeds] = {"best": "best", "ensemble": "ensemble"}
-    if seeds not in words and not seeds.isdecimal():
-        raise UserError(f"--seeds should be best, ensemble or a seed, found {seeds!r}.")
-    asked = words[seeds] if seeds in words else int(seeds)
-    run(Wish(method, asked, None if tasks is None else _names(tasks), name), ROOT)
+    run(Wish(method, _seeds(seeds), None if tasks is None else _names(tasks), name), ROOT)
+
+
+@app.command()
+def refit(
+    method: Annotated[
+        str,
+        typer.Argument(metavar="METHOD", help="auto: by the verdicts; stl, a method or a grouping: for every task."),
+    ],
+    on: Annotated[
+        str, typer.Option(metavar="train+val|all", help="Data that are trained on; of all, no test part is left.")
+    ] = "train+val",
+    seeds: Annotated[
+        str, typer.Option(metavar="best|ensemble|SEED", help="Best on validation data, the mean of all, or one seed.")
+    ] = "best",
+    tasks: Annotated[str | None, typer.Option(metavar="TASK,…", help="Which are answered; else all.")] = None,
+    name: Annotated[
+        str | None, typer.Option(help="Of the folder below models/; else METHOD-refit or METHOD-refit-all.")
+    ] = None,
+) -> None:
+    """Train recommended settings again on more data, for the epochs that validation chose, into models/NAME."""
+    from mtl.api.deployment.deploy import Wish
+    from mtl.api.deployment.refit import EXTENTS, Refit
+    from mtl.cli.refit import refit as run
+    from mtl.config.common import Extent
+    from mtl.errors import UserError
+
+    extents: dict[str, Extent] = {extent: extent for extent in EXTENTS}
+    if on not in extents:
+        raise UserError(f"--on should be one of {', '.join(extents)}, found {on!r}.")
+    run(Refit(Wish(method, _seeds(seeds), None if tasks is None else _names(tasks), name), extents[on]), ROOT)
 
 
 @app.command()
@@ -136,6 +163,15 @@ def serve(
     from mtl.cli.serve import serve as run
 
     run(Wish(model, port, host, None if tasks is None else _names(tasks)), ROOT)
+
+
+def _seeds(text: str) -> "Seeds":
+    from mtl.errors import UserError
+
+    words: dict[str, Seeds] = {"best": "best", "ensemble": "ensemble"}
+    if text not in words and not text.isdecimal():
+        raise UserError(f"--seeds should be best, ensemble or a seed, found {text!r}.")
+    return words[text] if text in words else int(text)
 
 
 def _names(text: str) -> list[str]:

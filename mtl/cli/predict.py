@@ -10,6 +10,7 @@ import torch
 from mtl.config import PARAMS, load_config
 from mtl.errors import UserError
 from mtl.results.deployment import DEPLOYMENT, Origin
+from mtl.serving.deployed import DeployedModel
 from mtl.serving.drift import told
 from mtl.serving.load import load_model
 from mtl.serving.model import LoadedModel, Model
@@ -36,11 +37,18 @@ def predict(request: Request, folder: Path | None, threads: int = 1, root: Path 
     progress = Progress()
     done = predict_file(model, request, origins_of(model) or of_params(model, root), progress)
     progress.end()
+    tell_untested(model)
     for note in done.notes:
         print(f"note: {note}.", file=sys.stderr)
     for line in [] if done.drift is None else told(done.drift):
         print(line, file=sys.stderr)
     print(f"{request.out}: {', '.join(done.tasks)} of {done.samples:,} {'sample' if done.samples == 1 else 'samples'}")
+
+
+def tell_untested(model: Model) -> None:
+    """Says so where no part of the data is left to test a model."""
+    if isinstance(model, DeployedModel) and model.deployment.untested is not None:
+        print(f"note: {model.deployment.untested}.", file=sys.stderr)
 
 
 def only_model(root: Path) -> Path:

@@ -64,6 +64,9 @@ def register(wish: Wish, root: Path = Path()) -> int:
     from mtl.tracking.registry import Entry, register
 
     tags = {"mtl.model": model.deployment.name, "mtl.data": model.deployment.data, **verdict_tags(model.deployment)}
+    if model.deployment.untested is not None:
+        tags["mtl.test"] = model.deployment.untested
+        print(f"note: {model.deployment.untested}.", file=sys.stderr)
     if against:
         tags["mtl.against"] = "; ".join(against)
     entry = Entry(wish.name, wish.alias, (folder / CARD).read_text(encoding="utf-8"), tags)

@@ -8,7 +8,7 @@ from pydantic import JsonValue
 from rich.console import Console
 from rich.table import Table
 
-from mtl.cli.predict import Progress, of_params, only_model
+from mtl.cli.predict import Progress, of_params, only_model, tell_untested
 from mtl.config import PARAMS, load_config
 from mtl.config.metrics import METRICS
 from mtl.errors import UserError
@@ -55,6 +55,7 @@ def score(
 
 def _scored(folder: Path, asked: Labelled, root: Path) -> Scored:
     model, progress = load_model(folder), Progress()
+    tell_untested(model)
     answers = answers_of(model, asked, origins_of(model) or of_params(model, root), _sections(model, root), progress)
     progress.end()
     return Scored(folder.as_posix(), model, answers)

@@ -1,11 +1,13 @@
 """Base of every section of params.yaml: frozen, no unknown keys, a few bounded number types."""
 
-from typing import Annotated, get_args
+from typing import Annotated, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
 Problem = tuple[str, str]
 """(path in params.yaml, message)."""
+Extent = Literal["train", "train+val", "all"]
+"""Parts of the data that a model is trained on."""
 
 
 class Section(BaseModel):

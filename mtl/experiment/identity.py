@@ -79,6 +79,8 @@ def run_identity(recipe: Recipe, root: Path) -> dict[str, str]:
         chosen = digest([chosen, hashlib.sha256(weights).hexdigest()])
     sources = sorted({task.source for task in config.tasks.values()})
     identity = {"config": digest([chosen, start.label]), "data": data_digest(sources, root)}
+    if recipe.again is not None:
+        identity["again"] = digest([recipe.again.extent, recipe.again.epochs])
     if models := curriculum_digests(recipe, root):
         identity["curriculum"] = digest(models)
     return identity

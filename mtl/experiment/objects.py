@@ -9,6 +9,7 @@ from safetensors.torch import load_file
 from mtl.balancing.base import Balancer
 from mtl.config import Config, Method, TrainConfig
 from mtl.config.balancing import Learnt
+from mtl.config.common import Extent
 from mtl.config.sharing import CrossStitchSharing
 from mtl.data.inputs.every import input_of
 from mtl.data.loading.labels import derive_labels
@@ -49,10 +50,19 @@ def data_remarks(config: Config, root: Path = Path()) -> list[str]:
     ]
 
 
-def load_tasks(config: Config, seed: int, root: Path) -> tuple[TaskSet, dict[str, SourceData]]:
-    """Every configured task with its samples, for one seed. All of them, since the sampling plan is drawn for all."""
+def load_tasks(
+    config: Config, seed: int, root: Path, extent: Extent = "train"
+) -> tuple[TaskSet, dict[str, SourceData]]:
+    """Every configured task with its samples, for one seed. All of them, since the sampling plan is drawn for all.
+
+    Args:
+        config: the whole configuration.
+        seed: of the run.
+        root: folder of the project.
+        extent: parts that are trained on.
+    """
     sources = load_sources([task.source for task in config.tasks.values()], root)
-    return build_tasks(config.tasks, sources, seed), sources
+    return build_tasks(config.tasks, sources, seed, extent), sources
 
 
 def joint_plan(config: Config, data: TaskSet, seed: int) -> JointPlan:

@@ -8,6 +8,7 @@ from typing import Final
 
 from mtl.config import Config, EqualMethod, Method, SequentialMethod, Start
 from mtl.config.budgets import STL
+from mtl.config.common import Extent
 from mtl.config.encoder import EncoderConfig
 from mtl.paths import RunPath
 
@@ -27,6 +28,19 @@ class Phase:
 
 
 @dataclass(frozen=True)
+class Again:
+    """A finished run that is made once more, from more data.
+
+    Args:
+        extent: parts that are trained on.
+        epochs: that each phase is trained for; nothing stops one earlier, and the last one is kept.
+    """
+
+    extent: Extent
+    epochs: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class Recipe:
     """How one run is made.
 
@@ -35,17 +49,24 @@ class Recipe:
         config: the whole configuration; `train` holds what the method sets itself.
         tasks: what the network is built for, in the order of the file.
         method: how they are trained together.
+        again: what is different where a finished run is made once more; None: it is made for the first time.
     """
 
     where: RunPath
     config: Config
     tasks: list[str]
     method: Method
+    again: Again | None = None
 
     @property
     def seed(self) -> int:
         """Seed of the run."""
         return self.where.seed
+
+    @property
+    def extent(self) -> Extent:
+        """Parts of the data that the run is trained on."""
+        return "train" if self.again is None else self.again.extent
 
     @property
     def start(self) -> Start:

@@ -84,6 +84,20 @@ def write_run(run: Finished, out: Path) -> Path:
     return out / recipe.where.folder
 
 
+def write_network(run: Finished, out: Path) -> Path:
+    """Writes the network of a run that was made again, whole or not at all: its weights, what they are, and the
+    history, but no measurement, for which parts may be lacking; returns the folder."""
+    recipe = run.recipe
+    last = run.phases[-1].fitted
+    with whole_folder(out / recipe.where.folder) as folder:
+        history = History(epochs=_epochs(run.phases), best_epoch=last.best_epoch, stopped=last.stopped)
+        history.write(folder / HISTORY)
+        write_weights(folder / WEIGHTS, run.model.state_dict())
+        weights = hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest()
+        describe(recipe, run.data, run.identity, weights).write(folder / MODEL)
+    return out / recipe.where.folder
+
+
 def _record(run: Finished, epochs: int) -> Run:
     """run.json of a run that trained for `epochs` epochs in all."""
     recipe, data, transfer = run.recipe, run.data, run.transfer

@@ -1,11 +1,12 @@
 """One run of a single-task baseline or of a joint method, from its recipe to result files."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from time import perf_counter
 
 from mtl.balancing.build import build_balancer
-from mtl.config import Config, Start, TrainConfig, WeightedMethod
+from mtl.config import Config, Start, WeightedMethod
 from mtl.config.balancing import GradientMethod, Surrogate
 from mtl.data.loading.pools import Pool
 from mtl.data.loading.sampling import JointPlan
@@ -16,7 +17,7 @@ from mtl.experiment.execution import OnEpoch, Tell, silent, unheard, write_timin
 from mtl.experiment.identity import run_identity, state_key
 from mtl.experiment.objects import build_instruments, build_optimiser, joint_plan, load_tasks, start_from
 from mtl.experiment.recipe import Phase, Recipe, joint, single_task
-from mtl.experiment.result import Finished, Trained, write_run
+from mtl.experiment.result import Finished, Trained, write_network, write_run
 from mtl.experiment.saved import build_network
 from mtl.experiment.states import held, note_finished, state_files
 from mtl.models.multitask import MultiTaskModel
@@ -26,9 +27,10 @@ from mtl.results.reference import Reference
 from mtl.seeding import make_deterministic, resolve_device, stable_seed
 from mtl.training.average import Average
 from mtl.training.fit import fit
+from mtl.training.instruments import Instruments
 from mtl.training.measure import measure
 from mtl.training.state import Budget, Fitted, TrainingData, TrainingState
-from mtl.training.stopping import Selector
+from mtl.training.stopping import LastEpoch, Selector
 from mtl.types import SPLITS
 
 
@@ -76,7 +78,7 @@ def run(
         began, clock = datetime.now(UTC), perf_counter()
         make_deterministic(stable_seed(recipe.seed, "train"), config.base.threads)
         device = resolve_device(config.base.device)
-        data, sources = load_tasks(config, recipe.seed, root)
+        data, sources = load_tasks(config, recipe.seed, root, recipe.extent)
         check_features(recipe, data.select(recipe.tasks, "train"))
         plan = eased_plan(recipe, data, joint_plan(config, data, recipe.seed), root)
         model = build_network(recipe, data)
@@ -87,20 +89,23 @@ def run(
         key = state_key(config, where, identity, root)
         states = state_files(where, key, len(phases), config.base.state_seconds, out)
         trained: list[Trained] = []
-        for phase, checkpoint in zip(phases, states, strict=True):
-            state, samples = prepare_phase(recipe, phase, model, data, plan, _reference(recipe, phase, root))
-            heard, before = 0, len(trained) * config.train.epochs
-            for record in fit(state, samples, _budget(config.train), checkpoint):
+        budgets = _budgets(recipe)
+        total = sum(budget.trained for budget in budgets)
+        for phase, budget, checkpoint in zip(phases, budgets, states, strict=True):
+            state, samples = prepare_phase(recipe, phase, model, data, plan, reference_of(recipe, phase, root))
+            heard, before = 0, sum(budget.trained for budget in budgets[: len(trained)])
+            for record in fit(state, samples, budget, checkpoint):
                 heard = _hear(state.fitted, heard, on_epoch)
-                tell(before + record.epoch, len(phases) * config.train.epochs)
+                tell(before + record.epoch, total)
             _hear(state.fitted, heard, on_epoch)
             test: TaskMetrics = {}
-            if len(phases) > 1:
+            if len(phases) > 1 and recipe.again is None:
                 pools = [pool.to(device) for pool in data.select(recipe.tasks, "test")]
                 test, _ = measure(model, pools, {name: data.specs[name] for name in recipe.tasks}, detailed=True)
             trained.append(Trained(phase.tasks, state.fitted, state.instruments, test))
         seconds = perf_counter() - clock + sum(state.spent for state in states)
-        folder = write_run(Finished(recipe, data, sources, model, transfer, trained, identity), out)
+        finished = Finished(recipe, data, sources, model, transfer, trained, identity)
+        folder = write_run(finished, out) if recipe.again is None else write_network(finished, out)
         fitted = [phase.fitted for phase in trained]
         write_timings(where, out, began, seconds, sum(len(f.epochs) for f in fitted), sum(f.steps for f in fitted))
         note_finished(where, states, out)
@@ -120,17 +125,23 @@ def prepare_phase(
     balancer = build_balancer(method, list(specs.values()), recipe.seed).to(device)
     optimiser = build_optimiser(train, model, phase.tasks, balancer, method)
     lam = method.lam if isinstance(method, WeightedMethod) else None
-    selector = Selector(train.stopping, list(specs.values()), lam, reference)
+    kind = Selector if recipe.again is None else LastEpoch
+    selector = kind(train.stopping, list(specs.values()), lam, reference)
     pools = {split: [pool.to(device) for pool in data.select(phase.tasks, split)] for split in SPLITS}
-    instruments = build_instruments(train, method, specs, pools, plan).to(device)
+    instruments = Instruments()  # they change nothing, and nobody asks what they saw of a run that is made again
+    if recipe.again is None:
+        instruments = build_instruments(train, method, specs, pools, plan).to(device)
     starts = {} if method.curriculum is None else method.curriculum.start_epoch
     average = None if train.average is None else Average(model, train.average.decay)
     state = TrainingState(specs, model, balancer, optimiser, selector, instruments, average=average)
     return state, TrainingData(pools["train"], pools["val"], plan, starts)
 
 
-def _budget(train: TrainConfig) -> Budget:
-    return Budget(train.epochs, train.schedule, train.clip)
+def _budgets(recipe: Recipe) -> list[Budget]:
+    """The budget of each phase."""
+    train = recipe.config.train
+    only: Sequence[int | None] = [None] * len(recipe.phases) if recipe.again is None else recipe.again.epochs
+    return [Budget(train.epochs, train.schedule, train.clip, only=epochs) for epochs in only]
 
 
 def _hear(fitted: Fitted, heard: int, on_epoch: OnEpoch) -> int:
@@ -140,7 +151,7 @@ def _hear(fitted: Fitted, heard: int, on_epoch: OnEpoch) -> int:
     return len(fitted.epochs)
 
 
-def _reference(recipe: Recipe, phase: Phase, root: Path) -> dict[str, float] | None:
+def reference_of(recipe: Recipe, phase: Phase, root: Path) -> dict[str, float] | None:
     """Task of the regression family → validation MSE of the single-task run with the same seed and start, which
     `constrained` holds a phase with tasks of both families against; None for other phases and criteria.
 
@@ -149,7 +160,7 @@ def _reference(recipe: Recipe, phase: Phase, root: Path) -> dict[str, float] | N
     """
     config = recipe.config
     families = {name: config.tasks[name].family for name in phase.tasks}
-    if config.train.stopping.criterion != "constrained" or len(set(families.values())) < 2:
+    if recipe.again is not None or config.train.stopping.criterion != "constrained" or len(set(families.values())) < 2:
         return None
     reference = Reference.read(root / REFERENCE, "mtl repro reference")
     numbers = [name for name, family in families.items() if family == "regression"]

@@ -12,7 +12,7 @@ from mtl.experiment.recipe import Recipe
 from mtl.models import saved
 from mtl.models.build import build_model
 from mtl.models.multitask import MultiTaskModel
-from mtl.results.model import WEIGHTS, ModelInput, SavedModel, Scaler
+from mtl.results.model import WEIGHTS, MadeAgain, ModelInput, SavedModel, Scaler
 from mtl.tasks.plain import plain
 from mtl.version import __version__
 
@@ -93,6 +93,7 @@ def describe(recipe: Recipe, data: TaskSet, identity: dict[str, str], weights: s
         encoder=recipe.encoder,
         sharing=recipe.method.sharing,
         code=saved.code_of(recipe.encoder.own_code),
+        again=None if recipe.again is None else MadeAgain(extent=recipe.again.extent, epochs=list(recipe.again.epochs)),
         versions={"mtl": __version__, "torch": str(torch.__version__)},
         data=identity["data"],
         weights=weights,

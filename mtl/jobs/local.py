@@ -43,11 +43,16 @@ PATIENCE = 10.0
 _channel: Any = None
 
 
-def run_jobs(jobs: list[Job], base: BaseConfig) -> list[Path]:
+def run_jobs(jobs: list[Job], base: BaseConfig, root: Path = Path()) -> list[Path]:
     """Runs all jobs, `base.jobs` at a time, and returns their folders in the order of `jobs`.
 
     Every run seeds itself and uses its own threads, so how many run side by side changes no result. The first error
     ends the others and is raised. This process and its workers end with the process that started it.
+
+    Args:
+        jobs: the runs.
+        base: how many processes, and on which device.
+        root: folder below which the states of the runs stand.
     """
     end_with(os.getppid())
     context = process_context(base)
@@ -85,7 +90,7 @@ def run_jobs(jobs: list[Job], base: BaseConfig) -> list[Path]:
             listener.join(PATIENCE)
         channel.cancel_join_thread()
     for job in jobs:  # Not before all are done: a stage that is killed loses the results that it has.
-        release(job.where, Path())
+        release(job.where, root)
     return [folders[number] for number in range(len(jobs))]
 
 

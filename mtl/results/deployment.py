@@ -5,6 +5,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, JsonValue
 
+from mtl.config.common import Extent
 from mtl.errors import UserError
 from mtl.results.content import VERSION_KEY, Part, ResultFile, absent
 from mtl.results.model import MAX_BYTES, MAX_TASKS, Sha256
@@ -15,6 +16,9 @@ from mtl.results.trained import TrainedInputs
 DEPLOYMENT, MEMBERS, CARD = "deployment.json", "members", "README.md"
 LOSES = " †"
 """End of the name of a way to answer a task that is shown to lose to the simple model."""
+WITHOUT_TEST = (
+    "{name} is without a test of its own: it was trained on all data, the test part included (`mtl refit --on all`)"
+)
 MAX_MEMBERS = 10_000
 MemberName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.=-]{0,199}$")]
 """Name of the folder of a member below members/."""
@@ -109,6 +113,8 @@ class Deployment(ResultFile):
     method: str
     """Method that was asked for: `auto`, `stl`, `simple`, one of the settings, or a grouping."""
     seeds: Seeds
+    extent: Extent = Field(default="train", exclude_if=lambda extent: extent == "train")
+    """Parts that its models were trained on."""
     order: list[str]
     """Names of the tasks, in the order of params.yaml."""
     tasks: Annotated[dict[str, Served], Field(min_length=1, max_length=MAX_TASKS)]
@@ -123,6 +129,11 @@ class Deployment(ResultFile):
     versions: dict[str, str]
 
     escaped: ClassVar[bool] = False
+
+    @property
+    def untested(self) -> str | None:
+        """Sentence on models that no part of the data is left to test; None where there is one."""
+        return WITHOUT_TEST.format(name=self.name) if self.extent == "all" else None
 
     def plain(self) -> dict[str, Any]:
         """Content as JSON holds it, with the version, which readers outside of mtl want to see."""

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, JsonValue
 
-from mtl.config.common import Number
+from mtl.config.common import Extent, Number
 from mtl.config.encoder import EncoderConfig
 from mtl.config.sharing import Sharing
 from mtl.errors import UserError
@@ -75,6 +75,15 @@ class Code(Part):
     """Hash of the file below plugins/ that the target names."""
 
 
+class MadeAgain(Part):
+    """A finished run that was made once more, from more data, for the epochs that its validation part had chosen."""
+
+    extent: Extent
+    """Parts that it was trained on."""
+    epochs: list[int]
+    """Epochs of each phase."""
+
+
 class SavedModel(ResultFile):
     """The network or simple model of a finished run: what is beside its weights."""
 
@@ -94,6 +103,8 @@ class SavedModel(ResultFile):
     """None for a network."""
     sharing: Sharing
     code: Code | None
+    again: MadeAgain | None = Field(default=None, exclude_if=absent)
+    """None for a run whose epochs were chosen on a validation part of its own."""
     versions: dict[str, str]
     """Package → the version of it that trained the network."""
     data: Sha256

@@ -2,8 +2,23 @@
 
 from collections.abc import Iterator
 
+from mtl.config.common import Extent
 from mtl.config.metrics import METRICS
 from mtl.results.deployment import Beside, Deployment, Origin, Served
+
+AGAIN: dict[Extent, str] = {
+    "train": "",
+    "train+val": (
+        "**Trained again on the training and the validation part** together, for the epochs that the validation part "
+        "had chosen before, seed by seed; what is fitted to data was fitted anew. The test part was held back, and "
+        "the test figures were measured anew."
+    ),
+    "all": (
+        "**Without a test of its own: trained again on all data, the test part included**, for the epochs that the "
+        "validation part had chosen before, seed by seed; what is fitted to data was fitted anew. All figures below "
+        "are those of models that were trained on the training part alone."
+    ),
+}
 
 
 def card(deployment: Deployment) -> str:
@@ -21,10 +36,15 @@ def _head(deployment: Deployment) -> Iterator[str]:
     }
     how = ways.get(str(seeds), f"seed {seeds}")
     yield f"# {deployment.name}\n"
+    asked = f"mtl deploy --method {deployment.method}"
+    if deployment.extent != "train":
+        asked = f"mtl refit {deployment.method} --on {deployment.extent}"
     yield (
         f"{len(deployment.tasks)} tasks, answered by {count} finished model{'s' * (count != 1)} of mtl "
-        f"(`mtl deploy --method {deployment.method} --seeds {seeds}`; {how}).\n"
+        f"(`{asked} --seeds {seeds}`; {how}).\n"
     )
+    if deployment.extent != "train":
+        yield f"{AGAIN[deployment.extent]}\n"
     yield "```python"
     yield "import mtl\n"
     yield f'model = mtl.load_model("models/{deployment.name}")  # or wherever this folder lies'
@@ -58,9 +78,10 @@ def _beside(deployment: Deployment) -> Iterator[str]:
     if not any(served.beside for served in deployment.tasks.values()):
         return
     yield "## Beside it\n"
+    alone = "" if deployment.extent == "train" else "; all of models that were trained on the training part alone"
     yield (
         "On the same test samples: the mean over the seeds with its interval over training randomness, and the verdict "
-        "against the single-task network.\n"
+        f"against the single-task network{alone}.\n"
     )
     yield "| task | metric | model | test | verdict |"
     yield "|---|---|---|---|---|"
@@ -96,11 +117,17 @@ def _origin(origin: Origin) -> str:
 
 def _limits(deployment: Deployment) -> Iterator[str]:
     yield "## Limits\n"
-    yield "- Test figures hold for samples like those of the test part; other places, times or units may differ."
+    if deployment.extent == "all":
+        yield "- How good it is on new data is not known: `mtl score FILE` tells, on data with targets that came later."
+    else:
+        yield "- Test figures hold for samples like those of the test part; other places, times or units may differ."
     if any(origin.inputs is not None for origin in deployment.sources.values()):
-        yield "- `mtl score FILE` tells how good it is on new data with their targets, and which of two is better."
+        if deployment.extent != "all":
+            yield "- `mtl score FILE` tells how good it is on new data with their targets, and which of two is better."
         yield "- `mtl predict` compares the inputs of new data with the training part, and tells what differs (drift)."
-    yield "- Which model answers was chosen by comparisons on the same test part, so its figures lean to the good side."
+    if deployment.extent != "all":
+        leans = "so its figures lean to the good side."
+        yield f"- Which model answers was chosen by comparisons on the same test part, {leans}"
     if deployment.seeds == "best":
         yield "- The seed was chosen on validation data; its test value is that of one run, the intervals are over all."
     if any(served.how == "simple" for served in deployment.tasks.values()):

@@ -43,7 +43,7 @@ def fit(state: TrainingState, data: TrainingData, budget: Budget, checkpoint: Ch
     done, begun = state.resume(checkpoint)
     if fitted.steps == 0:
         fitted.start = _start(state, data)
-    for epoch, steps in enumerate(data.epochs(budget.epochs, first=done), start=done + 1):
+    for epoch, steps in enumerate(data.epochs(budget.trained, first=done), start=done + 1):
         if fitted.stopped == "patience":
             break
         model.train()
@@ -89,7 +89,7 @@ def fit(state: TrainingState, data: TrainingData, budget: Budget, checkpoint: Ch
             if selector.update(epoch, metrics):
                 state.keep(epoch)
             record = _record(epoch, rate, lam, tally, metrics, state)
-        fitted.stopped = "patience" if selector.exhausted(epoch) and epoch < budget.epochs else "end"
+        fitted.stopped = "patience" if selector.exhausted(epoch) and epoch < budget.trained else "end"
         fitted.epochs.append(record)
         state.save(checkpoint, epoch)
         yield record

@@ -33,6 +33,14 @@ class Budget:
     """Largest norm of the combined gradient; None: it is not clipped."""
     decay: float = 1.0
     """Factor on the learning rate after each epoch; schedule `exponential` of a pretraining only."""
+    only: int | None = None
+    """Epochs that are trained at most; what goes by progress (the learning rate, λ) goes as in all `epochs` of them.
+    None: all."""
+
+    @property
+    def trained(self) -> int:
+        """Epochs that are trained at most."""
+        return self.epochs if self.only is None else self.only
 
 
 @dataclass(frozen=True)

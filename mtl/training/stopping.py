@@ -79,6 +79,25 @@ class Selector:
         return self.config.patience is not None and epoch - self.best_trained >= self.config.patience
 
 
+@dataclass
+class LastEpoch(Selector):
+    """Keeps the last epoch that was trained, the weights before the first step where none was, and never stops.
+
+    For a training whose number of epochs is known: there is no validation part that could choose, and what is trained
+    on must not. Every epoch has the same score.
+    """
+
+    def score(self, val: TaskMetrics) -> tuple[float, ...]:
+        return (0.0,)
+
+    def update(self, epoch: int, val: TaskMetrics) -> bool:
+        self.best, self.best_epoch = self.score(val), epoch
+        return True
+
+    def exhausted(self, epoch: int) -> bool:
+        return False
+
+
 def _error(spec: TaskSpec, val: TaskMetrics) -> float:
     value = val[spec.name][summed(spec.metric)]
     return value if spec.lower_is_better else 1 - value

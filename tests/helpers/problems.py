@@ -33,7 +33,7 @@ from mtl.training.fit import fit
 from mtl.training.instruments import Instruments
 from mtl.training.optimiser import adamw
 from mtl.training.state import Budget, Fitted, TrainingData, TrainingState
-from mtl.training.stopping import Selector
+from mtl.training.stopping import LastEpoch, Selector
 from mtl.types import Prepared
 from tests.helpers.specs import Kind, a_task
 
@@ -124,6 +124,8 @@ class Run:
     stopping: StoppingConfig = field(default_factory=lambda: StoppingConfig(patience=None))
     sampler: SamplerConfig = field(default_factory=SamplerConfig)
     checkpoint: Path | None = None
+    only: int | None = None
+    """Epochs of the budget that are trained, the last of which is kept without validation; None: all."""
     decay: float | None = None
     """Decay of the average of the weights; None: nothing is averaged."""
     seconds: float = 3600.0
@@ -145,7 +147,8 @@ class Run:
         self.plan = JointPlan(
             {pool.name: len(pool) for pool in self.data.pools["train"]}, self.batch_size, self.sampler, self.seed
         )
-        selector = Selector(self.stopping, list(self.specs.values()))
+        kind = Selector if self.only is None else LastEpoch
+        selector = kind(self.stopping, list(self.specs.values()))
         instruments = Instruments(self.probes)
         average = None if self.decay is None else Average(self.model, self.decay)
         self.state = TrainingState(
@@ -157,8 +160,9 @@ class Run:
         return self.state.fitted
 
     def records(self) -> Iterator[Epoch]:
-        pools = (self.data.select(self.tasks, "train"), self.data.select(self.tasks, "val"))
-        data, budget = TrainingData(*pools, self.plan), Budget(self.epochs, "onecycle", self.clip)
+        val = self.data.select(self.tasks, "val") if self.only is None else []
+        data = TrainingData(self.data.select(self.tasks, "train"), val, self.plan)
+        budget = Budget(self.epochs, "onecycle", self.clip, only=self.only)
         yield from fit(self.state, data, budget, Checkpoint(self.checkpoint, "", self.seconds))
 
     def go(self) -> "Run":

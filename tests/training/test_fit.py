@@ -202,6 +202,30 @@ def test_a_run_to_the_end_says_so() -> None:
     assert run.fitted.stopped == "end"
 
 
+@pytest.mark.parametrize("only", [0, 2])
+def test_a_known_number_of_epochs_is_the_beginning_of_the_whole_budget(only: int) -> None:
+    """No validation part, and yet the learning rates, losses and weights of the whole run up to there."""
+    data = wave_tasks()
+
+    def run(number: int | None) -> Run:
+        return Run(
+            data, list(data.specs), epochs=4, only=number, balancer=Uncertainty(list(data.specs.values()), "kendall")
+        )
+
+    whole = run(None)
+    weights = {name: value.clone() for name, value in whole.model.state_dict().items()}
+    for number, _ in enumerate(whole.records(), start=1):
+        if number == only:
+            weights = {name: value.clone() for name, value in whole.model.state_dict().items()}
+    left = run(only).go()
+    shared = ("epoch", "steps", "lr", "weights", "train", "grad_norm")
+    told = [[getattr(epoch, name) for name in shared] for epoch in left.fitted.epochs]
+    assert told == [[getattr(epoch, name) for name in shared] for epoch in whole.fitted.epochs[:only]]
+    assert (left.fitted.best_epoch, left.fitted.stopped) == (only, "end")
+    assert same(left.model.state_dict(), weights)
+    assert all(epoch.val == {} for epoch in left.fitted.epochs)
+
+
 def test_what_an_epoch_records() -> None:
     data = wave_tasks()
     run = Run(data, list(data.specs), epochs=2, probes=2, balancer=weighted(data, 0.4)).go()

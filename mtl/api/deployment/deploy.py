@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from mtl.api.deployment.members import Measured, Shares, measure, members
+from mtl.api.deployment.members import Shares, measure, members
 from mtl.api.deployment.origins import origins
 from mtl.config import PARAMS, Config, load_config
+from mtl.config.common import Extent
 from mtl.errors import UserError
 from mtl.evaluation.choose import Choice, choose
 from mtl.experiment.objects import load_tasks
-from mtl.paths import VERDICTS, RunPath
+from mtl.paths import VERDICTS
 from mtl.results.deployment import LOSES, Beside, Deployment, Member, Seeds, Served
 from mtl.results.groupings import GroupingRow
 from mtl.results.model import MODEL, SavedModel
@@ -23,6 +24,23 @@ from mtl.serving.folder import write_deployment
 AUTO, STL, SIMPLE = "auto", "stl", "simple"
 DEPLOYED = Path("models")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
+
+
+@dataclass(frozen=True)
+class Answers:
+    """The runs of a deployment.
+
+    Args:
+        choices: task → its model, for all seeds.
+        shares: task → the runs that answer it.
+        extent: parts that they were trained on.
+        made: folder below which they stand, if they were made again; None: the project's.
+    """
+
+    choices: Mapping[str, Choice]
+    shares: Mapping[str, Shares]
+    extent: Extent = "train"
+    made: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -53,17 +71,26 @@ def deploy(wish: Wish, root: Path = Path(), out: Path | None = None) -> tuple[Pa
     Raises:
         UserError: nothing was evaluated yet, a run is missing, or there is no such method, seed or task.
     """
-    name = wish.name or re.sub(r"[^A-Za-z0-9_.-]+", "-", wish.method).strip("-.")
-    if NAME.fullmatch(name) is None:
-        raise UserError(f"--name should be letters, digits, `_`, `-` and `.`, a letter or digit first, found {name!r}.")
+    name = name_of(wish)
     config = load_config(root / PARAMS)
     verdicts = Verdicts.read(root / VERDICTS)
     choices = chosen(wish, config, verdicts)
     answers = members(config, choices, wish.seeds, root)
-    measured = measure(config, answers, root)
-    deployment, folders = described(wish, name, config, verdicts, choices, answers, measured, root)
+    deployment, folders = described(wish, name, config, verdicts, Answers(choices, answers), root)
     write_deployment((root if out is None else out) / DEPLOYED / name, deployment, folders)
     return DEPLOYED / name, deployment
+
+
+def name_of(wish: Wish, ending: str = "") -> str:
+    """Name of the folder: the one that is asked for, else that of the method, with an ending.
+
+    Raises:
+        UserError: it cannot be the name of a folder.
+    """
+    name = wish.name or re.sub(r"[^A-Za-z0-9_.-]+", "-", wish.method).strip("-.") + ending
+    if NAME.fullmatch(name) is None:
+        raise UserError(f"--name should be letters, digits, `_`, `-` and `.`, a letter or digit first, found {name!r}.")
+    return name
 
 
 def chosen(wish: Wish, config: Config, verdicts: Verdicts) -> dict[str, Choice]:
@@ -122,16 +149,21 @@ def _groupings(verdicts: Verdicts) -> dict[str, GroupingRow]:
 
 
 def described(
-    wish: Wish, name: str, config: Config, verdicts: Verdicts, choices: Mapping[str, Choice],
-    answers: Mapping[str, Shares], measured: Mapping[str, Measured], root: Path,
-) -> tuple[Deployment, dict[str, Path]]:  # fmt: skip
-    """Content of deployment.json, and the folder of each member's run."""
-    paths = list(dict.fromkeys(path for shares in answers.values() for path in shares))
+    wish: Wish, name: str, config: Config, verdicts: Verdicts, answers: Answers, root: Path
+) -> tuple[Deployment, dict[str, Path]]:
+    """Content of deployment.json, and the folder of each member's run.
+
+    Raises:
+        UserError: a run or the prepared data are missing.
+    """
+    choices, extent, made = answers.choices, answers.extent, root if answers.made is None else answers.made
+    measured = measure(config, answers.shares, root, extent, answers.made)
+    paths = list(dict.fromkeys(path for shares in answers.shares.values() for path in shares))
     called = {path: "-".join(path.folder.parts[1:]) for path in paths}
-    folders = {called[path]: root / path.folder for path in paths}
-    saved = {path: SavedModel.of_folder(root / path.folder, f"mtl repro {path.target}") for path in paths}
+    folders = {called[path]: made / path.folder for path in paths}
+    saved = {path: SavedModel.of_folder(folders[called[path]], f"mtl repro {path.target}") for path in paths}
     seed = paths[0].seed
-    data, _ = load_tasks(config, seed, root)
+    data, _ = load_tasks(config, seed, root, extent)
     used = {config.tasks[task].source for task in choices}
     first = next(iter(saved.values()))
     served = {
@@ -139,7 +171,7 @@ def described(
             how=choice.how,
             name=choice.name,
             why=choice.why,
-            members={called[path]: share for path, share in answers[task].items()},
+            members={called[path]: share for path, share in answers.shares[task].items()},
             metric=config.tasks[task].primary_metric,
             test=measured[task].test,
             no_test=measured[task].reason,
@@ -152,9 +184,10 @@ def described(
         name=name,
         method=wish.method,
         seeds=wish.seeds,
+        extent=extent,
         order=list(served),
         tasks=served,
-        members={called[path]: _member(path, saved[path], root) for path in paths},
+        members={called[path]: _member(saved[path], folders[called[path]]) for path in paths},
         sources=origins(config, {name: data.sources[name] for name in data.sources if name in used}, seed, root),
         advice=verdicts.advice,
         remarks=verdicts.data,
@@ -164,8 +197,8 @@ def described(
     return deployment, folders
 
 
-def _member(path: RunPath, saved: SavedModel, root: Path) -> Member:
-    digest = hashlib.sha256((root / path.folder / MODEL).read_bytes()).hexdigest()
+def _member(saved: SavedModel, folder: Path) -> Member:
+    digest = hashlib.sha256((folder / MODEL).read_bytes()).hexdigest()
     code = None if saved.code is None else saved.code.target
     return Member(stage=saved.stage, name=saved.name, start=saved.start, seed=saved.seed, model=digest, code=code)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 
 from mtl.config import Config
+from mtl.config.common import Extent
 from mtl.config.metrics import METRICS
 from mtl.data.loading.tasks import TaskSet
 from mtl.errors import UserError
@@ -120,25 +121,37 @@ def _each_once(parts: Shares, root: Path) -> Shares:
     return kept
 
 
-def measure(config: Config, answers: Mapping[str, Shares], root: Path = Path()) -> dict[str, Measured]:
+def measure(
+    config: Config, answers: Mapping[str, Shares], root: Path = Path(), extent: Extent = "train",
+    made: Path | None = None,
+) -> dict[str, Measured]:  # fmt: skip
     """Task → metrics of its answer on the test part: those of the run where one answers, else of all predictions
     combined.
+
+    Args:
+        config: the whole configuration.
+        answers: task → the runs that answer it.
+        root: folder of the project.
+        extent: parts that the runs were trained on.
+        made: folder below which the runs stand, if they were made again: they were not measured yet.
 
     Raises:
         UserError: a run or the prepared data are missing.
     """
+    if extent == "all":
+        return dict.fromkeys(answers, Measured(None, "it was trained on the test part as well"))
     measured = {
         task: Measured(read_run(next(iter(shares)), root).test[task])
         for task, shares in answers.items()
-        if len(shares) == 1
+        if len(shares) == 1 and made is None
     }
-    several = {task: shares for task, shares in answers.items() if len(shares) > 1}
+    several = {task: shares for task, shares in answers.items() if task not in measured}
     if several:
         make_deterministic(stable_seed(config.base.seeds[0], "evaluate"), config.base.threads)
         parts: dict[str, dict[RunPath, Predicted]] = {task: {} for task in several}
         crossed: dict[str, set[int]] = {task: set() for task in several}
-        for data, recipe in _runs(config, several, root):
-            for task in predicted(recipe, data, root):
+        for data, recipe in _runs(config, several, root, extent):
+            for task in predicted(recipe, data, root if made is None else made):
                 name, source = task.spec.name, task.spec.source
                 if recipe.where in several.get(name, {}):
                     parts[name][recipe.where] = task
@@ -148,11 +161,13 @@ def measure(config: Config, answers: Mapping[str, Shares], root: Path = Path()) 
     return {task: measured[task] for task in answers}
 
 
-def _runs(config: Config, several: Mapping[str, Shares], root: Path) -> Iterator[tuple[TaskSet, Recipe]]:
+def _runs(
+    config: Config, several: Mapping[str, Shares], root: Path, extent: Extent
+) -> Iterator[tuple[TaskSet, Recipe]]:
     """Every run that takes part, with the data of its seed, seed after seed."""
     paths = list(dict.fromkeys(path for shares in several.values() for path in shares))
     for seed in dict.fromkeys(path.seed for path in paths):
-        data, _ = load_tasks(config, seed, root)
+        data, _ = load_tasks(config, seed, root, extent)
         for path in paths:
             if path.seed == seed:
                 yield data, recipe_of(config, path, root)
@@ -184,7 +199,7 @@ def _combined(shares: Shares, parts: Mapping[RunPath, Predicted], crossed: bool)
     if any(not torch.equal(part.numbers, first.numbers) for part in parts.values()):
         return Measured(None, "its members are tested on different samples")
     spec = first.spec
-    mean = spec.combine(
-        [spec.taken_from(parts[path].spec, parts[path].prediction) for path in shares], list(shares.values())
-    )
+    taken = [spec.taken_from(parts[path].spec, parts[path].prediction) for path in shares]
+    # A mean of one would be the prediction itself but for rounding.
+    mean = first.prediction if len(taken) == 1 else spec.combine(taken, list(shares.values()))
     return Measured(spec.score(mean, first.target, detailed=True)[0])

@@ -8,9 +8,11 @@ from jaxtyping import Int
 from torch import Tensor
 
 from mtl.config import Task
+from mtl.config.common import Extent
 from mtl.config.encoder_checks import pretrain_source_problem
 from mtl.data.inputs.base import Fitted, Input, Sampler
 from mtl.data.inputs.every import input_of
+from mtl.data.inputs.extent import JOINED, trained_on
 from mtl.data.loading.labels import derive_labels
 from mtl.data.loading.pools import Pool, Target
 from mtl.data.loading.samples import TaskAtSource
@@ -50,13 +52,14 @@ class TaskSet:
         return {name: sizes[name] for name in self.specs}
 
 
-def build_tasks(tasks: dict[str, Task], sources: dict[str, SourceData], seed: int) -> TaskSet:
+def build_tasks(tasks: dict[str, Task], sources: dict[str, SourceData], seed: int, extent: Extent = "train") -> TaskSet:
     """Resolves every task against its source, for one seed.
 
     Args:
         tasks: section `tasks` of the config.
         sources: the prepared sources that they name.
         seed: picks the validation fold of stored windows, and the draw of `train_fraction`.
+        extent: parts that are trained on; the pools of those that it joins to the training part are empty.
 
     Raises:
         ConfigError: a task asks for a column, label or length that its source does not have.
@@ -64,6 +67,8 @@ def build_tasks(tasks: dict[str, Task], sources: dict[str, SourceData], seed: in
     """
     learns, inputs = derive_labels(tasks, {name: input_of(source) for name, source in sources.items()})
     fold = {name: seed % source.data.folds for name, source in inputs.items()}
+    inputs = {name: trained_on(source, extent, fold[name]) for name, source in inputs.items()}
+    there = [split for split in SPLITS if split not in JOINED[extent]]
     fitted = {name: source.fit(fold[name]) for name, source in inputs.items()}
     places: dict[str, TaskAtSource] = {}
     specs: dict[str, TaskSpec] = {}
@@ -71,7 +76,7 @@ def build_tasks(tasks: dict[str, Task], sources: dict[str, SourceData], seed: in
     for name, task in tasks.items():
         source = inputs[task.source]
         place = TaskAtSource(name, task, source, learns.get(name), source.length(name, task))
-        for split in SPLITS:
+        for split in there:
             numbers = place.samples(split, fold[task.source])
             if split == "train":
                 numbers = place.fraction(numbers, seed)
@@ -87,7 +92,7 @@ def build_tasks(tasks: dict[str, Task], sources: dict[str, SourceData], seed: in
         name: source.sampler(fitted[name], max((t.rows_ahead for t in tasks.values() if t.source == name), default=0))
         for name, source in inputs.items()
     }
-    pools = {split: _pools(places, specs, samplers, samples[split]) for split in SPLITS}
+    pools = {split: _pools(places, specs, samplers, samples[split]) if split in there else [] for split in SPLITS}
     return TaskSet(specs, pools, inputs, fitted, fold)
 
 

@@ -1,0 +1,103 @@
+"""Finished runs made once more from more data: for how long, and which cannot be.
+
+**How long.** A run is trained for as many epochs as its own validation part has chosen, seed by seed: with another
+start and another order of samples another epoch was the best one, and of a mean over seeds no network was ever
+validated. Of a run of several phases that holds for each. This is algorithm 7.2 of Goodfellow, Bengio and Courville,
+*Deep Learning* (2016): all data, for as long as early stopping has found. An epoch is a pass as before, so more data
+are more steps; the other reading, as many steps, would see each sample less often than what was validated.
+
+**Learning rate, λ and balancing.** What was validated is the network of epoch e of a schedule over the whole budget E,
+at the learning rate that it had there. So the schedule still spans E epochs and is left after epoch e: λ(t), curricula,
+the times at which tasks start, and whatever a balancing method has learnt or remembers (weights of uncertainty, DWA's
+last losses, GradNorm's first ones) go through the same course by epochs. A schedule pressed into e epochs would reach
+learning rates that nobody has validated: of a run that was best at 30 % of `onecycle` it would go down to zero.
+
+Everything that is fitted (z-scores, categories, quantiles, what encoders fit) is fitted anew to all that is trained on.
+A pretrained start takes the weights of the pretraining that is there.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from mtl.config import WeightedMethod
+from mtl.config.common import Extent
+from mtl.errors import UserError
+from mtl.experiment.identity import run_identity
+from mtl.experiment.objects import load_tasks
+from mtl.experiment.recipe import Again, Recipe
+from mtl.experiment.runs import reference_of
+from mtl.experiment.saved import load_network
+from mtl.models.multitask import MultiTaskModel
+from mtl.results.history import Epoch, History
+from mtl.results.reading import read_history, read_run
+from mtl.training.stopping import Selector
+
+
+def made_again(recipe: Recipe, extent: Extent, root: Path = Path()) -> Recipe:
+    """The recipe of a finished run that is to be trained on more.
+
+    Args:
+        recipe: of the run.
+        extent: parts that are trained on.
+        root: folder of the project, in which it is finished.
+
+    Raises:
+        UserError: it is not finished, was made with other settings or data, or cannot be made without validation data.
+    """
+    where = recipe.where
+    run = read_run(where, root)
+    if run.identity != run_identity(recipe, root):
+        raise UserError(
+            f"{where.folder} was made with other settings or data than there are now: run `mtl repro`, so that the "
+            "epochs are those of the present ones."
+        )
+    network = load_network(recipe, root).model
+    linear = list(network.linear_maps) if isinstance(network, MultiTaskModel) else []
+    if linear:
+        raise UserError(
+            f"{where.name} cannot be made again: {linear[0]} starts at a linear map (`tasks.{linear[0]}.linear`), "
+            "whose penalty validation data choose. `mtl deploy` takes it as it is; --tasks may leave it out."
+        )
+    curriculum = recipe.method.curriculum
+    if curriculum is not None and curriculum.samples:
+        raise UserError(
+            f"{where.name} cannot be made again: its curriculum orders samples by single-task networks, which know "
+            "nothing of those that are new. `mtl deploy` takes it as it is; `curriculum.samples: false` orders none."
+        )
+    return replace(recipe, again=Again(extent, chosen_epochs(recipe, root)))
+
+
+def chosen_epochs(recipe: Recipe, root: Path = Path()) -> tuple[int, ...]:
+    """The epoch that validation data chose in each phase of a finished run; 0 is the network before its first step.
+
+    Raises:
+        UserError: it is not finished, or its history is not one of these settings.
+    """
+    history = read_history(recipe.where, root)
+    if len(recipe.phases) == 1:
+        return (history.best_epoch,)
+    data, _ = load_tasks(recipe.config, recipe.seed, root)
+    chosen = []
+    for number, phase in enumerate(recipe.phases):
+        method = phase.method
+        lam = method.lam if isinstance(method, WeightedMethod) else None
+        specs = [data.specs[name] for name in phase.tasks]
+        selector = Selector(recipe.config.train.stopping, specs, lam, reference_of(recipe, phase, root))
+        chosen.append(_replayed(selector, history, number, [e for e in history.epochs if e.phase == number + 1]))
+    if chosen[-1] != history.best_epoch:
+        raise UserError(
+            f"{recipe.where.folder / 'history.json'} does not tell which epoch was chosen: run `mtl repro "
+            f"{recipe.where.target} --force`."
+        )
+    return tuple(chosen)
+
+
+def _replayed(selector: Selector, history: History, number: int, epochs: Sequence[Epoch]) -> int:
+    """The choice of a phase, by the validation metrics that were noted; that of earlier phases is written nowhere."""
+    start = history.starts[number] if number < len(history.starts) else None
+    if start is not None:
+        selector.update(0, start.val)
+    for epoch in epochs:
+        selector.update(epoch.epoch, epoch.val)
+    return selector.best_epoch
