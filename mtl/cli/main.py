@@ -236,12 +236,14 @@ def ui(
 
 
 @app.command()
-def sync() -> None:
-    """Publish to MLflow what the result files hold and it does not."""
+def sync(
+    models: Annotated[bool, typer.Option(help="Put the model of each method into its summary.")] = True,
+) -> None:
+    """Publish to MLflow what the result files hold and it does not, and the model of each method."""
     from mtl.cli.sync import sync as run
     from mtl.config import load_config
 
-    raise typer.Exit(run(load_config(), ROOT))
+    raise typer.Exit(run(load_config(), ROOT, models))
 
 
 @runs_app.command("list")
