@@ -47,7 +47,7 @@ autodoc_typehints = "signature"
 napoleon_numpy_docstring = False
 napoleon_use_ivar = True
 # Types of other packages, and our own that no page describes.
-nitpick_ignore_regex = [("py:.*", r"(?!mtl\.(compare|open|balancer|load_model)$).*")]
+nitpick_ignore_regex = [("py:.*", r"(?!mtl\.(compare|open|balancer|load_model|verdicts|data_map|cluster)$).*")]
 
 
 def setup(app: Sphinx) -> None:

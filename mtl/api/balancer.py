@@ -192,10 +192,10 @@ def _leaves(tensor: Tensor) -> dict[int, nn.Parameter]:
     return leaves
 
 
-def balancer(
-    method: str, tasks: Mapping[str, str] | Iterable[str], settings: Mapping[str, Any], seed: int = 0
-) -> LoopBalancer:
+def balancer(method: object, tasks: object, settings: Mapping[str, Any], seed: object = 0) -> LoopBalancer:
     """As `mtl.balancer`, which is the way in."""
+    if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
+        raise UserError(f"`seed` should be a whole number from 0 on, found {shown(seed)}.")
     kinds = _kinds(tasks)
     section = _section(method, settings)
     told = isinstance(tasks, Mapping)

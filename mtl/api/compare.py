@@ -43,11 +43,13 @@ def compare(
     methods: Methods = ("equal",),
     seeds: int | Sequence[int] = 5,
     epochs: int | None = None,
-    group: str | None = None,
+    group: object = None,
     encoder: object = None,
     settings: Mapping[str, Any] | None = None,
 ) -> Result:
     """As `mtl.compare`, which is the way in."""
+    if group is not None and not isinstance(group, str):
+        raise UserError(f"`group` should be the name of a column, found {shown(group)}.")
     sections, options = split_settings(settings)
     own = own_code(encoder) if encoder is not None and not isinstance(encoder, str | Mapping) else None
     if own is not None:

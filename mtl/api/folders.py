@@ -6,12 +6,23 @@ import weakref
 from pathlib import Path
 
 from mtl.data.files.origins import ORIGINS
-from mtl.errors import UserError
+from mtl.errors import UserError, shown
 from mtl.files import replace_text, whole_folder
 from mtl.setup.place import README, begin_git, check_folder
 
 LEFT = (".mtl", ".git", "__pycache__", ORIGINS.name)
 """Names that a copy of a project leaves out: states and links of this machine, and where raw files came from."""
+
+
+def path_of(folder: object) -> Path:
+    """The path that a caller names.
+
+    Raises:
+        UserError: it is none.
+    """
+    if not isinstance(folder, str | Path):
+        raise UserError(f"`folder` should be a path, found {shown(folder)}.")
+    return Path(folder)
 
 
 class OwnFolder:

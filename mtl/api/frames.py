@@ -5,12 +5,13 @@ from pathlib import Path
 
 import pandas as pd
 
+from mtl.evaluation.family import Judged
 from mtl.results.statistics import Summary, signed
 from mtl.results.verdicts import Row, Unpaired, Verdicts
 
 VERDICTS = (
     "method", "task", "metric", "stl", "joint", "change", "low", "high", "new_data_low", "new_data_high", "verdict",
-    "verdict_in_words", "simple_model", "simple", "loses_to_simple",
+    "verdict_in_words", "covers", "simple_model", "simple", "loses_to_simple",
 )  # fmt: skip
 """Columns of the frame of verdicts."""
 SIMPLE = ("task", "model", "metric", "test", "low", "high", "by_seed")
@@ -22,7 +23,8 @@ def verdicts_frame(verdicts: Verdicts) -> pd.DataFrame:
 
     `stl`, `joint` and `simple` are means over seeds of the test metric; `change` is the paired change in percent of
     the STL value, positive is better, with the ends of its interval over training alone (`low`, `high`) and of that
-    which also covers the choice of test data; `loses_to_simple` names the sides that the simple model beats.
+    which also covers the choice of test data; `covers` is the randomness that the verdict allows for, `loses_to_simple`
+    names the sides that the simple model beats.
     """
     rows = []
     for method in verdicts.methods:
@@ -39,15 +41,14 @@ def verdicts_frame(verdicts: Verdicts) -> pd.DataFrame:
                 "simple": None if simple is None else simple.summary.mean,
                 "loses_to_simple": "" if row.simple is None else ", ".join(row.simple.loses),
             }
-            rows.append(known | (_compared(row) if isinstance(row, Row) else {}))
+            rows.append(known | ({"stl": row.stl.mean} | compared_cells(row) if isinstance(row, Row) else {}))
     return pd.DataFrame(rows, columns=list(VERDICTS))
 
 
-def _compared(row: Row) -> dict[str, object]:
-    """Cells of a task that has single-task models."""
+def compared_cells(row: Row | Judged) -> dict[str, object]:
+    """Cells of a comparison with single-task models: change, intervals and verdict."""
     new = row.new_data
     return {
-        "stl": row.stl.mean,
         "change": row.change.mean,
         "low": row.change.low,
         "high": row.change.high,
@@ -55,6 +56,7 @@ def _compared(row: Row) -> dict[str, object]:
         "new_data_high": None if new is None else new.high,
         "verdict": row.verdict.word,
         "verdict_in_words": row.verdict.text,
+        "covers": row.verdict.covers,
     }
 
 

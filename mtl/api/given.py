@@ -4,11 +4,13 @@ n rows, F columns of an array of inputs, K targets.
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from mtl.errors import DataError, UserError, shown
 
@@ -18,6 +20,8 @@ INPUTS = "x"
 """Beginning of the names of columns that an array without names has."""
 TIME = "time"
 """Name of the column that an index of time stamps without a name becomes."""
+TASK = "task"
+"""Beginning of the names of tasks that an array holds."""
 FORMS = (
     "a pandas frame, a file of a table, an array [n, F], a pair (inputs [n, F], targets [n, K]), or a mapping of names "
     "to arrays [n] or [n, F]"
@@ -53,7 +57,7 @@ def frame_of(data: object, targets: Sequence[str] = ()) -> pd.DataFrame:
     if isinstance(data, pd.DataFrame):
         return _named(data)
     if isinstance(data, Mapping):
-        return _of_arrays({str(name): _array(values, f"data[{name!r}]") for name, values in data.items()})
+        return _of_arrays({str(name): array_of(values, f"data[{name!r}]") for name, values in data.items()})
     if isinstance(data, tuple) and len(data) == 2:
         return _of_pair(data[0], data[1], targets)
     if hasattr(data, "__array__"):
@@ -89,11 +93,11 @@ def _named(frame: pd.DataFrame) -> pd.DataFrame:
 def _of_pair(inputs: object, targets: object, names: Sequence[str]) -> pd.DataFrame:
     columns: dict[str, np.ndarray] = {}
     if isinstance(targets, Mapping):
-        columns = {str(name): _array(values, f"data[1][{name!r}]") for name, values in targets.items()}
+        columns = {str(name): array_of(values, f"data[1][{name!r}]") for name, values in targets.items()}
     else:
         several = isinstance(targets, list | tuple)
-        parts = [_array(part, "data[1]") for part in targets] if isinstance(targets, list | tuple) else []
-        array = np.stack(parts, axis=1) if several and _alike(parts) else _array(targets, "data[1]")
+        parts = [array_of(part, "data[1]") for part in targets] if isinstance(targets, list | tuple) else []
+        array = np.stack(parts, axis=1) if several and _alike(parts) else array_of(targets, "data[1]")
         array = array[:, None] if array.ndim == 1 else array
         if array.ndim != 2 or array.shape[1] != len(names):
             raise DataError(
@@ -118,7 +122,7 @@ def _alike(parts: Sequence[np.ndarray]) -> bool:
 
 def _matrix(values: object, where: str) -> np.ndarray:
     """[n, F] numbers."""
-    array = _array(values, where)
+    array = array_of(values, where)
     if array.ndim != 2:
         raise _wrong_shape(where, "[n, F], rows and columns", array)
     return array
@@ -139,7 +143,7 @@ def _of_arrays(arrays: Mapping[str, np.ndarray]) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
-def _array(values: object, where: str) -> np.ndarray:
+def array_of(values: object, where: str) -> np.ndarray:
     """An array of numpy, without copying where it is one."""
     if hasattr(values, "detach"):
         values = values.detach().cpu()
@@ -152,6 +156,36 @@ def _array(values: object, where: str) -> np.ndarray:
     if array.dtype.kind == "c":
         raise DataError(f"`{where}` should hold real numbers or names, found {array.dtype}.")
     return array
+
+
+def numbers_of(values: object, where: str, missing: bool = False) -> NDArray[np.float64]:
+    """An array of real numbers; yes and no count as 1 and 0.
+
+    Args:
+        values: an array of numpy or torch, a series or a frame of pandas, or a list.
+        where: name of the argument.
+        missing: NaN is let through.
+
+    Raises:
+        DataError: it is none of these, or holds something else than numbers.
+    """
+    array = array_of(values, where)
+    if array.dtype == object:  # a frame of several types, such as whole numbers beside others
+        with suppress(TypeError, ValueError):
+            array = np.asarray(array, dtype=np.float64)
+    if array.dtype.kind not in "fiub":
+        raise DataError(f"`{where}` should hold numbers, found {array.dtype}.")
+    made = array.astype(np.float64)
+    wrong = np.isinf(made) if missing else ~np.isfinite(made)
+    if wrong.any():
+        at = [int(place) for place in np.argwhere(wrong)[0]]
+        raise DataError(f"`{where}` should hold finite numbers, found {made[tuple(at)]} at {at}.")
+    return made
+
+
+def names_for(count: int) -> list[str]:
+    """Names of tasks that nobody has named: task0, task1, …"""
+    return [f"{TASK}{place}" for place in range(count)]
 
 
 def _wrong_shape(where: str, form: str, array: np.ndarray) -> DataError:

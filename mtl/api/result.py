@@ -2,7 +2,6 @@
 
 import io
 import re
-import webbrowser
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -13,6 +12,7 @@ from rich.console import Console
 
 from mtl.api import frames
 from mtl.api.folders import OwnFolder, save_project
+from mtl.api.seat import show_page
 from mtl.api.untouched import at_home
 from mtl.config import PARAMS, Config, load_config
 from mtl.errors import UserError
@@ -73,11 +73,12 @@ class Result:
         """Sentences on what follows from the verdicts."""
         return self._read.advice
 
-    def report(self, show: bool = False) -> Path:
-        """The page with figures, tables and costs; written when it is asked for first.
+    def report(self, show: bool | None = None) -> Path:
+        """The page with figures, tables and costs; written when it is asked for first, and opened where somebody looks.
 
         Args:
-            show: opens it in a browser.
+            show: True opens it, False does not; None opens it inside a notebook, and in a browser from a prompt of
+                Python on a machine with a screen. A script writes it alone.
 
         Returns:
             Place of the page, which goes with a temporary folder: `save` keeps it.
@@ -88,8 +89,7 @@ class Result:
 
             with at_home(self.folder):
                 evaluate.show(self.config, self._read, self.folder)
-        if show:
-            webbrowser.open(page.resolve().as_uri())
+        show_page(page, show)
         return page
 
     def model(self, method: str = "auto", seeds: "Seeds" = "best", tasks: Sequence[str] | None = None) -> "FittedModel":

@@ -53,8 +53,7 @@ def grouping_contradictions(
     if cluster.clusters != "auto" and cluster.clusters > len(tasks[source]):
         message = f"should be at most the {len(tasks[source])} tasks of {source}, found {cluster.clusters}."
         problems.append(("cluster.clusters", message))
-    if isinstance(cluster.algorithm, NetworkSelection):
-        problems += _selection(cluster, len(tasks[source]))
+    problems += selection_problems(cluster, len(tasks[source]))
     if isinstance(cluster.relation, CosineAffinity):
         if train.gradient_probes == 0:
             problems.append(("train.gradient_probes", "should be at least 1 for `cluster.relation` gradient_cosine."))
@@ -67,9 +66,11 @@ def grouping_contradictions(
     return problems + _maps(methods[source], source, train, cluster)
 
 
-def _selection(cluster: ClusterConfig, tasks: int) -> list[tuple[str, str]]:
-    """Problems of choosing groups of so many tasks by an affinity."""
+def selection_problems(cluster: ClusterConfig, tasks: int) -> list[tuple[str, str]]:
+    """Problems of choosing groups of so many tasks by an affinity; none of other algorithms."""
     problems: list[tuple[str, str]] = []
+    if not isinstance(cluster.algorithm, NetworkSelection):
+        return problems
     if tasks > MOST_SELECTED:
         message = f"should be another than network_selection, which tries all groups, for more than {MOST_SELECTED}"
         problems.append(("cluster.algorithm.kind", f"{message} tasks; {cluster.source} has {tasks}."))

@@ -13,11 +13,11 @@ from mtl.config.metrics import METRICS
 from mtl.evaluation.advise import advice, first_look
 from mtl.evaluation.comparison import Comparison
 from mtl.evaluation.describe import describe
-from mtl.evaluation.intervals import adjusted_intervals
+from mtl.evaluation.family import judge_family
 from mtl.evaluation.mend import mend_first, with_mending
 from mtl.evaluation.new_data import Errors, components_of
 from mtl.evaluation.published import published
-from mtl.evaluation.rows import Pairs, effects, gap_closed, paired, row, unpaired
+from mtl.evaluation.rows import Pairs, changes_of, gap_closed, paired, row, unpaired
 from mtl.evaluation.scores import label_scores
 from mtl.evaluation.simple import most_chosen
 from mtl.evaluation.sweeps import capacity, label_fractions
@@ -63,8 +63,8 @@ def compare(
     pairs = [paired(made, method, task) for method, task in judged if made.alone(task)]
     # One family: every method on every task.
     parts = components_of(made, pairs, errors)
-    tested = [effects(made, pair, part) for pair, part in zip(pairs, parts, strict=True)]
-    adjusted = adjusted_intervals(tested, made.confidence)
+    family = [changes_of(made, pair, part) for pair, part in zip(pairs, parts, strict=True)]
+    judgements = judge_family(family, made.confidence, config.evaluate.interval)
     tuning = _tuning(config)
     starts = [*config.baseline.starts, *config.finetune.methods.values()]
     verdicts = Verdicts(
@@ -77,8 +77,8 @@ def compare(
         tasks=[_task(made, name) for name in config.tasks],
         methods=[_method(made, name, pairs) for name in config.finetune.methods],
         rows=[
-            row(made, pair, part, widened, _trials(tuning, pair.method))
-            for pair, part, widened in zip(pairs, parts, adjusted, strict=True)
+            row(made, pair, judgement, _trials(tuning, pair.method))
+            for pair, judgement in zip(pairs, judgements, strict=True)
         ],
         unpaired=[unpaired(made, method, task) for method, task in judged if not made.alone(task)],
         forgetting=[entry for name in config.finetune.methods for entry in _forgetting(made, name)],

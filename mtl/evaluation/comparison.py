@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from mtl.config import Config
 from mtl.errors import UserError
+from mtl.evaluation.family import percent_changes
 from mtl.evaluation.intervals import t_interval
 from mtl.paths import RunPath
 from mtl.results.record import Run
@@ -56,10 +57,7 @@ class Comparison:
 
     def changes(self, task: str, before: Sequence[float], after: Sequence[float]) -> list[float]:
         """Paired changes in percent, positive is better; empty where a baseline of zero leaves them undefined."""
-        if 0.0 in before:
-            return []
-        sign = -1 if self.config.tasks[task].lower_is_better else 1
-        return [100 * sign * (b - a) / a for a, b in zip(before, after, strict=True)]
+        return percent_changes(before, after, self.config.tasks[task].lower_is_better)
 
     def alone(self, task: str) -> bool:
         """Says whether the task has single-task models."""

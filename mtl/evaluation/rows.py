@@ -7,13 +7,13 @@ from mtl.errors import UserError
 from mtl.evaluation.blind import is_blind
 from mtl.evaluation.comparison import Comparison
 from mtl.evaluation.components import Components
-from mtl.evaluation.intervals import Effect, Widened, over_seeds, spread, t_interval
-from mtl.evaluation.judge import judge, of_quick_look
+from mtl.evaluation.family import Changes, Judged
+from mtl.evaluation.intervals import spread, t_interval
+from mtl.evaluation.judge import of_quick_look
 from mtl.evaluation.limits import MIN_GAP, MIN_SEEDS
 from mtl.evaluation.simple import over_simple
 from mtl.results.record import Run
-from mtl.results.statistics import Estimate, Interval, NewDataInterval
-from mtl.results.verdict import Verdict
+from mtl.results.statistics import Estimate, Interval
 from mtl.results.verdicts import Answer, Row, Side, TrialsOfRow, Unpaired
 from mtl.tasks.undefined import Undefined
 
@@ -49,16 +49,24 @@ def paired(made: Comparison, method: str, task: str) -> Pairs:
     return Pairs(method, task, before, after, stl_runs, joint_runs, made.changes(task, before, after))
 
 
-def row(
-    made: Comparison, pairs: Pairs, parts: Components | Undefined, widened: Widened, tuning: TrialsOfRow | None
-) -> Row:
-    """Row of one method on one task.
+def changes_of(made: Comparison, pairs: Pairs, parts: Components | Undefined) -> Changes:
+    """Returns what a comparison is judged by.
 
     Args:
         made: all runs.
         pairs: values of both sides.
         parts: variance components of the change, or why there are none.
-        widened: interval of the changes, widened for all rows.
+    """
+    return Changes(pairs.changes, made.config.evaluate.margin_of(pairs.task), len(made.seeds), parts)
+
+
+def row(made: Comparison, pairs: Pairs, judged: Judged, tuning: TrialsOfRow | None) -> Row:
+    """Row of one method on one task.
+
+    Args:
+        made: all runs.
+        pairs: values of both sides.
+        judged: their intervals, widened for all rows, and the verdict.
         tuning: trials of tuning behind the two sides.
     """
     task, spec = pairs.task, made.config.tasks[pairs.task]
@@ -67,6 +75,7 @@ def row(
     if pairs.changes and (spec.family == "regression" or tolerance is not None):
         ratio = made.interval([joint / stl for stl, joint in zip(pairs.stl, pairs.joint, strict=True)])
     answer = None if ratio is None or tolerance is None else within(ratio, tolerance, spec.lower_is_better)
+    quick = made.config.evaluate.quick is not None
     return Row(
         method=pairs.method,
         task=task,
@@ -75,50 +84,17 @@ def row(
         role=spec.role,
         stl=made.summary(pairs.stl),
         joint=made.summary(pairs.joint),
-        change=made.interval(pairs.changes),
-        new_data=None if isinstance(parts, Undefined) else _new_data(parts, made.confidence),
-        no_new_data=(parts.reason or None) if isinstance(parts, Undefined) else None,
-        adjusted=widened.ends,
+        change=judged.change,
+        new_data=judged.new_data,
+        no_new_data=judged.no_new_data,
+        adjusted=judged.adjusted,
         gap_closed=gap_closed(pairs.stl, pairs.joint, made.optimum(task), spec.lower_is_better, made.confidence),
         ratio=None if ratio is None else estimate(ratio),
         within_tolerance=answer,
         blind=_blind(made, task, {"STL": pairs.stl_runs, "joint": pairs.joint_runs}),
         simple=over_simple(made, task, {"STL": pairs.stl_runs, "joint": pairs.joint_runs}),
-        verdict=_verdict(made, pairs, parts, widened),
+        verdict=of_quick_look(made.config.evaluate.margin_of(task)) if quick else judged.verdict,
         tuning=tuning,
-    )
-
-
-def _verdict(made: Comparison, pairs: Pairs, parts: Components | Undefined, widened: Widened) -> Verdict:
-    """Verdict that covers new data where the interval that it rests on does."""
-    margin, seeds = made.config.evaluate.margin_of(pairs.task), len(made.seeds)
-    if made.config.evaluate.quick is not None:
-        return of_quick_look(margin)
-    if isinstance(parts, Undefined) or made.config.evaluate.interval == "training":
-        return judge(pairs.changes, widened, margin, seeds)
-    return judge(pairs.changes, widened, margin, seeds, parts)
-
-
-def effects(made: Comparison, pairs: Pairs, parts: Components | Undefined) -> list[Effect]:
-    """Effects that the verdict has to hold for: over seeds, and for new data where the settings ask for it."""
-    training = over_seeds(pairs.changes)
-    if training is None:
-        return []
-    if isinstance(parts, Undefined) or made.config.evaluate.interval == "training":
-        return [training]
-    return [training, Effect(training.mean, parts.error, parts.freedom)]
-
-
-def _new_data(parts: Components, confidence: float) -> NewDataInterval:
-    ends = parts.interval(confidence)
-    assert ends.low is not None and ends.high is not None
-    return NewDataInterval(
-        mean=parts.mean,
-        low=ends.low,
-        high=ends.high,
-        freedom=parts.freedom,
-        blocks=parts.blocks,
-        data_share=parts.data_share,
     )
 
 

@@ -14,6 +14,11 @@ from mtl.paths import TIMINGS, VERDICTS
 from mtl.results.timing import LATENCY, Latency, Timing
 from mtl.results.verdicts import Verdicts
 
+TIMINGS_JS = "timings.js"
+"""File beside the page, which the page reads when it is shown."""
+TIMINGS_TAG = '<script src="timings.js" onerror="window.TIMINGS=null"></script>'
+"""Place of the page where it reads that file."""
+
 
 @dataclass(frozen=True)
 class Timings:
@@ -84,10 +89,18 @@ def write_timings_js(root: Path = Path("."), verdicts: Verdicts | None = None) -
         "methods": method_costs(verdicts, timings),
         "runs": {path: timing.plain() for path, timing in timings.runs.items()},
     }
-    path = root / "report" / "timings.js"
+    path = root / "report" / TIMINGS_JS
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(f"window.TIMINGS = {json.dumps(content, sort_keys=True)};\n", encoding="utf-8")
     return path
+
+
+def whole_page(page: Path) -> str:
+    """The text of report.html with its times inside, for places where it cannot read the file beside it."""
+    text, times = page.read_text(encoding="utf-8"), page.with_name(TIMINGS_JS)
+    if not times.is_file():
+        return text
+    return text.replace(TIMINGS_TAG, f"<script>{times.read_text(encoding='utf-8')}</script>")
 
 
 def batch_size(timings: Timings) -> int | None:

@@ -19,6 +19,11 @@ QUICK: dict[str, Any] = {
 """Arguments with which a comparison takes a moment."""
 
 
+def unchecked(function: Any) -> Any:
+    """The function as users have it, without the checks of argument types that tests add."""
+    return getattr(function, "__wrapped__", function)
+
+
 def wines() -> pd.DataFrame:
     """Numbers, names, yes and no, dates and a row number; a quality, and whether it is good."""
     drawn = np.random.default_rng(0)

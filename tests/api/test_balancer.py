@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 import mtl
 from mtl.errors import UserError
+from tests.api.conftest import unchecked
 
 FIRST, SECOND = torch.tensor([1.0, 0.0]), torch.tensor([-1.0, 1.0])
 """Gradients of two tasks on two shared numbers."""
@@ -114,6 +115,9 @@ W = nn.Parameter(torch.ones(2))
     [
         ({"method": "pcgrd"}, {}, "`method` should be one of equal, fixed"),
         ({"method": "sequential"}, {}, "`method` should be one of"),
+        ({"method": 3}, {}, "`method` should be one of"),
+        ({"tasks": 3}, {}, "`tasks` should be a list of names, or a mapping of names to kinds, found 3"),
+        ({"seed": "x"}, {}, "`seed` should be a whole number from 0 on, found 'x'"),
         ({"tasks": "a"}, {}, "`tasks` should be a list of names"),
         ({"tasks": ["a", "a"]}, {}, "different names"),
         ({"tasks": {"a": "number", "b": "binary"}}, {}, "`tasks['a']` should be a kind among"),
@@ -135,6 +139,10 @@ W = nn.Parameter(torch.ones(2))
         ({}, {"losses": [W.sum()]}, "`losses` should be 2, one for each task (a, b), found 1 of them"),
         ({}, {"losses": {"c": W.sum()}}, "`losses` should name tasks (a, b), found 'c'"),
         ({}, {"losses": {}}, "found none"),
+        ({}, {"losses": "ab"}, "`losses` should be tensors, by name or in order, found str"),
+        ({}, {"losses": [W.sum(), None]}, "`losses['b']` should be a tensor, found NoneType"),
+        ({}, {"features": 3}, "`features` should be one tensor [B, D], found int"),
+        ({"method": "dwa"}, {"epoch": "1"}, "`epoch` should be a whole number from 1 on, found '1'"),
         ({}, {"losses": [W, W]}, "should be one real number, found torch.float32 of the shape [2]"),
         ({}, {"losses": torch.ones(2)}, "should have a graph"),
         ({}, {"losses": torch.ones(2, 1)}, "found the shape [2, 1]"),
@@ -143,6 +151,6 @@ W = nn.Parameter(torch.ones(2))
 )  # fmt: skip
 def test_errors(made: dict[str, Any], step: dict[str, Any], told: str) -> None:
     with pytest.raises(UserError) as caught:
-        balancer = mtl.balancer(**({"method": "pcgrad", "tasks": ["a", "b"]} | made))
-        balancer.backward(**({"losses": [W.sum(), (2 * W).sum()]} | step))
+        balancer = unchecked(mtl.balancer)(**({"method": "pcgrad", "tasks": ["a", "b"]} | made))
+        unchecked(type(balancer).backward)(balancer, **({"losses": [W.sum(), (2 * W).sum()]} | step))
     assert told in str(caught.value)

@@ -19,8 +19,9 @@ from mtl.api.result import Result
 from mtl.config import load_config, parse_config
 from mtl.config.table_source import TableSource
 from mtl.errors import UserError
+from mtl.report.timings import whole_page
 from mtl.results.verdicts import Verdicts
-from tests.api.conftest import QUICK, ROWS
+from tests.api.conftest import QUICK, ROWS, unchecked
 
 
 def test_there_is_a_row_for_each_method_and_task(result: Result) -> None:
@@ -70,6 +71,27 @@ def test_the_report_is_written_when_it_is_asked_for(result: Result, monkeypatch:
     monkeypatch.setattr("webbrowser.open", opened.append)
     assert result.report(show=True) == page and page.stat().st_mtime_ns == before
     assert opened == [page.resolve().as_uri()]
+    assert result.report(show=False) == page and result.report() == page and len(opened) == 1
+
+
+@pytest.mark.parametrize(
+    ("prompt", "screen", "opens"), [(True, ":0", True), (True, "", False), (False, ":0", False)],
+    ids=["at a prompt", "without a screen", "in a script"],
+)  # fmt: skip
+def test_the_report_opens_where_somebody_looks(
+    result: Result, monkeypatch: pytest.MonkeyPatch, prompt: bool, screen: str, opens: bool
+) -> None:
+    opened: list[str] = []
+    monkeypatch.setattr("webbrowser.open", opened.append)
+    monkeypatch.setattr("sys.platform", "linux")
+    monkeypatch.setenv("DISPLAY", screen)
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    if prompt:
+        monkeypatch.setattr("sys.ps1", ">>> ", raising=False)
+    page = result.report()
+    assert opened == ([page.resolve().as_uri()] if opens else [])
+    assert (whole_page(page) != page.read_text(encoding="utf-8")) == (page.parent / "timings.js").is_file()
+    assert "<script src=" not in whole_page(page)
 
 
 def test_torch_is_left_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -111,6 +133,7 @@ def test_torch_is_left_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"seeds": 0}, "`seeds` should be their number"),
         ({"seeds": True}, "`seeds` should be their number"),
         ({"epochs": 0}, "`settings`: `train.epochs`"),
+        ({"group": 3}, "`group` should be the name of a column, found 3"),
         ({"group": "grapes"}, "`group` should be a column of"),
         ({"group": "quality"}, "`group` should be a column that no task learns"),
         ({"encoder": "transfomer"}, "`settings`: `encoder.kind` should be one of"),
@@ -138,7 +161,7 @@ def test_a_wrong_argument_is_told_before_anything_trains(
     monkeypatch.setattr(OwnFolder, "__init__", noted)
     monkeypatch.setattr("mtl.experiment.runs.fit", trains)
     with pytest.raises(UserError) as caught:
-        mtl.compare(frame, **({"targets": {"quality": "regression"}, "methods": "equal"} | arguments))
+        unchecked(mtl.compare)(frame, **({"targets": {"quality": "regression"}, "methods": "equal"} | arguments))
     assert told in str(caught.value) and "--" not in str(caught.value)
     assert not any(folder.exists() for folder in folders)
 

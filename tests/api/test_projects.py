@@ -13,6 +13,7 @@ import pytest
 import mtl
 from mtl.api.result import Result
 from mtl.errors import UserError
+from tests.api.conftest import unchecked
 
 PROJECT = Path(__file__).parents[2]
 
@@ -75,6 +76,9 @@ def test_a_folder_with_files_is_left_alone(result: Result, saved: Path, tmp_path
 def test_a_folder_without_results_is_told(saved: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="is no project, for it has no"):
         mtl.open(tmp_path)
+    for load in (mtl.open, mtl.load_model):
+        with pytest.raises(UserError, match="`folder` should be a path, found 3"):
+            unchecked(load)(3)
     shutil.copy(saved / "params.yaml", tmp_path)
     with pytest.raises(UserError, match="run `mtl repro` in"):
         mtl.open(tmp_path)
