@@ -2,6 +2,7 @@
 
 import gc
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,15 @@ def pytest_collection_finish() -> None:
     """Modules and tests stay: the collector of garbage need not look through them again and again."""
     gc.collect()
     gc.freeze()
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Under `make coverage` a worker saves what it measured before it says that it is done: a loaded machine may not
+    leave it the time to do so at its exit."""
+    if hasattr(session.config, "workerinput") and "coverage" in sys.modules:
+        current = sys.modules["coverage"].Coverage.current()
+        if current is not None:
+            current.save()
 
 
 @pytest.fixture(scope="session")
