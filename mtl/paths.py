@@ -25,6 +25,8 @@ PREDICTIONS = Path("results/predictions.parquet")
 """Predictions of every test sample by every run; written by the stage `evaluate`."""
 SLICES = Path("results/slices.json")
 """Test metrics of parts of the samples, and the worst samples; written by the stage `evaluate`."""
+IMPORTANCE = Path("results/importance.json")
+"""Loss of each task without each input; written by the stage `evaluate`."""
 STUDIES = Path("studies")
 """NAME/study.json: what a study came to; written by `mtl tune`."""
 TRIALS = Path(".mtl/studies")

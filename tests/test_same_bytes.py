@@ -85,6 +85,7 @@ OUTPUTS = {
     "results/losses.parquet": {STREAM},
     "results/predictions.parquet": {STREAM},
     "results/slices.json": {JSON},
+    "results/importance.json": {JSON},
     "results/runs.parquet": {TABLES + "write_parquet"},
     "results/learning_curves.csv": {TABLES + "write_csv"},
     "report/report.html": {"mtl/report/page.py:write_report"},

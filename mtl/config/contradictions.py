@@ -8,7 +8,7 @@ from mtl.config.encoder_checks import encoder_problems
 from mtl.config.grouping_checks import grouping_contradictions
 from mtl.config.method_checks import phase_problems, sharing_problems, start_problems
 from mtl.config.schema import Config
-from mtl.config.share_checks import margin_problems, tolerance_problems
+from mtl.config.share_checks import calibration_problems, costs_problems, margin_problems, tolerance_problems
 from mtl.config.slices import slice_problems
 from mtl.config.source_checks import source_problems
 from mtl.config.window_encoders import TimeDartEncoder
@@ -31,7 +31,8 @@ def contradictions(config: Config) -> list[Problem]:
         config.specialise,
     )
     problems += encoder_problems(config) + _tune(config) + _evaluate(config) + tolerance_problems(config)
-    problems += margin_problems(config) + slice_problems(config)
+    problems += margin_problems(config) + calibration_problems(config)
+    problems += costs_problems(config) + slice_problems(config)
     return problems + _stopping(config)
 
 

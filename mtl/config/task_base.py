@@ -23,6 +23,10 @@ class TaskBase(Section, ABC):
     """Names of all metrics of the kind that a task may be judged by; the first unless the section says another."""
     looks_ahead: ClassVar[bool] = False
     """The target is what follows a sample."""
+    probabilities: ClassVar[bool] = False
+    """It predicts the probability of each class."""
+    two_classes: ClassVar[bool] = False
+    """There are two, of which the second is the positive one."""
     predicts: ClassVar[str]
     """Words for what is predicted of a column, with the field `distinct`: its different values."""
 

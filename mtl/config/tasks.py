@@ -177,6 +177,7 @@ class LabelBase(TaskBase):
     """Base of the sections of tasks that learn a label."""
 
     family: ClassVar[Family] = "classification"
+    probabilities: ClassVar[bool] = True
 
     label: Label = "label"
     class_weights: Literal["none", "balanced"] = "none"
@@ -193,8 +194,6 @@ class LabelBase(TaskBase):
     """Metric that verdicts, the choice of an epoch and studies read; null takes that of the loss: accuracy, or with
     `class_weights: balanced` the mean over classes of the share that is found. Accuracy rewards naming the frequent
     class, which such a loss gives up."""
-
-    two_classes: ClassVar[bool] = False
 
     @classmethod
     def refuses(cls, cells: Cells) -> str | None:

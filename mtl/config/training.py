@@ -15,6 +15,7 @@ from mtl.config.common import (
     Section,
     Seed,
 )
+from mtl.config.decisions import Calibration, CalibrationKind, Costs
 from mtl.config.methods import Start
 from mtl.config.metrics import Family
 from mtl.config.shares import Margin, Tolerance
@@ -212,6 +213,18 @@ class EvaluateConfig(Section):
     slices: list[str] = []
     """Test metrics are also taken for each value of these: a label of the source, `groups` (whom stored windows belong
     to), or `class` (the classes of a task's own label)."""
+    calibration: Calibration = Field(default="none", exclude_if=lambda kind: kind == "none")
+    """Calibration of the probabilities of deployed models (`mtl deploy`), each network by its own validation samples:
+    `temperature` divides the logits by one number (Guo et al. 2017, arXiv 1706.04599), `isotonic` maps each probability
+    by a rising curve (Zadrozny and Elkan 2002). A mapping names tasks; the others keep theirs as they are. Left out
+    where it is the default, as the next two are, so that what is derived from the section stays as it was before."""
+    costs: Costs = Field(default={}, exclude_if=lambda costs: not costs)
+    """Costs of mistakes, by which deployed models say a class: of two classes from the probability on that costs least
+    on validation data, of several the class with the least expected cost. Without costs it is the most probable one."""
+
+    importance: Annotated[int, Field(ge=0, le=100, strict=True, exclude_if=lambda count: count == 0)] = 0
+    """Permutations of each input by which its importance to each task is measured (Breiman 2001), on the test part, for
+    every network; 0 measures none."""
 
     @model_validator(mode="after")
     def _distinct(self) -> "EvaluateConfig":
@@ -224,6 +237,10 @@ class EvaluateConfig(Section):
         if isinstance(self.tolerance, dict):
             return self.tolerance.get(task)
         return self.tolerance if family == "regression" else None
+
+    def calibration_of(self, task: str) -> CalibrationKind:
+        """Calibration of a task, if it has classes."""
+        return self.calibration.get(task, "none") if isinstance(self.calibration, dict) else self.calibration
 
     def margin_of(self, task: str) -> float:
         """Margin of a task, a share."""

@@ -1,6 +1,6 @@
-"""Predictions of a finished run on its test part: the same numbers as when the run measured it, on the same device.
+"""Predictions of a finished run on a part of its data: the numbers that the run measured it by, on the same device.
 
-n samples of a task's test part.
+n samples of a task's part.
 """
 
 from collections.abc import Iterator
@@ -18,11 +18,12 @@ from mtl.experiment.saved import load_network
 from mtl.seeding import resolve_device
 from mtl.tasks.base import TaskSpec
 from mtl.training.measure import predict
+from mtl.types import Split
 
 
 @dataclass(frozen=True)
 class Predicted:
-    """Predictions of a run on the test part of one task, on the CPU."""
+    """Predictions of a run on a part of the data of one task, on the CPU."""
 
     stage: str
     method: str
@@ -35,8 +36,8 @@ class Predicted:
     target: Tensor
 
 
-def predicted(recipe: Recipe, data: TaskSet, root: Path) -> Iterator[Predicted]:
-    """Predictions of a finished run on the test part of each task that it is measured by.
+def predicted(recipe: Recipe, data: TaskSet, root: Path, split: Split = "test") -> Iterator[Predicted]:
+    """Predictions of a finished run on a part of each task that it is measured by.
 
     Raises:
         UserError: the run is not finished.
@@ -46,7 +47,7 @@ def predicted(recipe: Recipe, data: TaskSet, root: Path) -> Iterator[Predicted]:
     simple = network.saved.simple
     device = resolve_device(recipe.config.base.device if simple is None else "cpu")
     model = network.model.to(device)
-    pools = data.select(recipe.judged, "test")
+    pools = data.select(recipe.judged, split)
     passed = predict(model, [pool.to(device) for pool in pools])
     numbers = numbers_of(pools)
     method = STL if where.stage == "baseline" else str(where.name) if simple is None else simple.model

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from mtl.report.importance_tables import importance_tables
 from mtl.report.panels import panels_of
 from mtl.report.plot_conflicts import conflicts, surrogates
 from mtl.report.plot_groups import group_tables, grouping_figure, grouping_table, groups
@@ -88,6 +89,8 @@ def draw_all(results: Results) -> dict[str, Section]:
                 pictures.append(grouping_figure(compared))
                 tables.append(grouping_table(compared, results.verdicts))
             sections.append(Section("groups", title, "Groups", pictures, tables))
+        if tables := importance_tables(results):
+            sections.append(Section("importance", "Which inputs matter", "Inputs", [], tables))
         if tables := slice_tables(results):
             sections.append(Section("slices", "Parts of the samples, and the worst", "Slices", [], tables))
         lines = results.verdicts.evidence

@@ -7,12 +7,13 @@ from typing import TypeVar
 
 from mtl.config import Config
 from mtl.grouping.maps import FILE, RunMaps, read_maps
-from mtl.paths import GROUPS, SLICES
+from mtl.paths import GROUPS, IMPORTANCE, SLICES
 from mtl.results import record
 from mtl.results.content import ResultFile
 from mtl.results.examples import Examples
 from mtl.results.groups import Groups
 from mtl.results.history import Epoch, History
+from mtl.results.importance import Importance
 from mtl.results.numbers import Split
 from mtl.results.reading import EXAMPLES, HISTORY, RUN
 from mtl.results.slices import Slices
@@ -58,6 +59,8 @@ class Results:
     """The groups of the tasks, where they were grouped."""
     slices: Slices | None = None
     """Test metrics of parts of the samples, where they were asked for."""
+    importance: Importance | None = None
+    """Losses of tasks without each input, where they were asked for."""
 
     def task_runs(self, task: str) -> dict[str, list[Run]]:
         """`STL` (of the methods' most common start) and every method that trains `task` → runs."""
@@ -108,6 +111,7 @@ def read_results(config: Config, verdicts: Verdicts, root: Path = Path(".")) -> 
         },
         groups=None if config.cluster.source is None else _there(Groups, root / GROUPS),
         slices=_there(Slices, root / SLICES) if config.evaluate.slices else None,
+        importance=_there(Importance, root / IMPORTANCE) if config.evaluate.importance else None,
     )
 
 

@@ -7,10 +7,12 @@ from pydantic import Field, JsonValue
 
 from mtl.config.common import Extent
 from mtl.errors import UserError
+from mtl.results.calibration import Calibration, Trusted
 from mtl.results.content import VERSION_KEY, Part, ResultFile, absent
+from mtl.results.decision import Decision, MeanCosts
 from mtl.results.model import MAX_BYTES, MAX_TASKS, Sha256
 from mtl.results.numbers import Metrics
-from mtl.results.statistics import Summary
+from mtl.results.statistics import Interval, Summary
 from mtl.results.trained import TrainedInputs
 
 DEPLOYMENT, MEMBERS, CARD = "deployment.json", "members", "README.md"
@@ -49,6 +51,16 @@ class Beside(Part):
     """Against single-task training, with its interval; empty where there is none."""
 
 
+class InputLoss(Part):
+    """Loss of the primary metric on test samples when an input is permuted, over all seeds."""
+
+    name: str
+    here: Interval
+    """In the way that the answer was trained."""
+    alone: Interval | None
+    """In single-task training; None where that is the way, or where there is none."""
+
+
 class Served(Part):
     """The answer to one task."""
 
@@ -65,6 +77,16 @@ class Served(Part):
     """Metrics of the answer on the test part; None where it was not measured."""
     no_test: str | None = Field(default=None, exclude_if=absent)
     """Reason why it was not."""
+    calibration: dict[MemberName, Calibration] | None = Field(default=None, exclude_if=absent)
+    """Member → calibration of its probabilities, before they are combined; None where they are as trained."""
+    trusted: Trusted | None = Field(default=None, exclude_if=absent)
+    """Measures of the probabilities on the test part; None where they are not calibrated, or were not measured."""
+    decision: Decision | None = Field(default=None, exclude_if=absent)
+    """Rule by which a class is said; None: the most probable one."""
+    cost: MeanCosts | None = Field(default=None, exclude_if=absent)
+    """Costs of the decision on the test part; None without one, or where it was not measured."""
+    inputs: list[InputLoss] = Field(default=[], exclude_if=lambda inputs: not inputs)
+    """Inputs without which most is lost; empty where that was not measured."""
     beside: list[Beside] = []
     section: dict[str, JsonValue] | None = Field(default=None, exclude_if=absent)
     """Section of params.yaml, by which targets are read from new data; None in deployments that were made before it
@@ -162,4 +184,6 @@ class Deployment(ResultFile):
             if unknown or abs(sum(served.members.values()) - 1) > 1e-6:
                 told = f"names {unknown[0]}, which is none" if unknown else "should have shares that sum to 1"
                 raise UserError(f"{file}: `tasks.{task}.members` {told}; {again}.")
+            if served.calibration is not None and served.calibration.keys() != served.members.keys():
+                raise UserError(f"{file}: `tasks.{task}.calibration` should name its members; {again}.")
         return read

@@ -4,7 +4,9 @@ from collections.abc import Iterator
 
 from mtl.config.common import Extent
 from mtl.config.metrics import METRICS
+from mtl.results.decision import Threshold
 from mtl.results.deployment import Beside, Deployment, Origin, Served
+from mtl.results.statistics import Interval
 
 AGAIN: dict[Extent, str] = {
     "train": "",
@@ -24,8 +26,11 @@ AGAIN: dict[Extent, str] = {
 def card(deployment: Deployment) -> str:
     """The card of a deployment, Markdown; the same bytes for the same deployment."""
     return "\n".join(
-        [*_head(deployment), *_tasks(deployment), *_beside(deployment), *_data(deployment), *_limits(deployment)]
-    )
+        [
+            *_head(deployment), *_tasks(deployment), *_probabilities(deployment), *_decisions(deployment),
+            *_inputs(deployment), *_beside(deployment),            *_data(deployment), *_limits(deployment),
+        ]
+    )  # fmt: skip
 
 
 def _head(deployment: Deployment) -> Iterator[str]:
@@ -72,6 +77,94 @@ def _test(served: Served) -> str:
         return f"not measured: {served.no_test}"
     value = served.test.get(served.metric)
     return f"{title} undefined on these samples" if value is None else f"{title} {value:.4g}"
+
+
+def _probabilities(deployment: Deployment) -> Iterator[str]:
+    """Calibrations, and the measures of probabilities on the test part without them and with them."""
+    calibrated = {name: deployment.tasks[name] for name in deployment.order if deployment.tasks[name].calibration}
+    if not calibrated:
+        return
+    yield "## Calibrated probabilities\n"
+    yield (
+        "Validation samples, each model by its own, corrected the probabilities (`evaluate.calibration`). On the test "
+        "part, without → with it (lower is better):\n"
+    )
+    yield "| task | calibration | log-loss | Brier score | calibration error |"
+    yield "|---|---|---|---|---|"
+    for name, served in calibrated.items():
+        ways = "; ".join(dict.fromkeys(by.label for by in (served.calibration or {}).values()))
+        yield f"| {name} | {ways} | {' | '.join(_trusted(served))} |"
+    yield ""
+    yield (
+        "The calibration error (ECE, 15 bins) is that of the probability of the second of two classes; of several "
+        "classes it is that of the predicted one, and the Brier score sums over them. Every other figure of such a "
+        "task is measured with its calibration.\n"
+    )
+
+
+def _trusted(served: Served) -> list[str]:
+    """Cells of a row: each measure on the test part, without calibration and with it."""
+    if served.trusted is None:
+        return ["not measured"] * 3
+    before, after = served.trusted.before, served.trusted.after
+    pairs = [(before.log_loss, after.log_loss), (before.brier, after.brier), (before.ece, after.ece)]
+    return [f"{without:.4f} → {with_it:.4f}" for without, with_it in pairs]
+
+
+def _decisions(deployment: Deployment) -> Iterator[str]:
+    """Rules by which classes are said where mistakes have costs, and what they cost on the test part."""
+    decided = {name: deployment.tasks[name] for name in deployment.order if deployment.tasks[name].decision}
+    if not decided:
+        return
+    yield "## Classes by what mistakes cost\n"
+    yield (
+        "Costs are those of `evaluate.costs`. Figures of classes, such as accuracy and F1, are those of the classes "
+        "that are said by these rules. The mean cost is that of a sample of the test part: where the most probable "
+        "class is said → by the rule.\n"
+    )
+    yield "| task | rule | mean cost |"
+    yield "|---|---|---|"
+    for name, served in decided.items():
+        cost = "not measured" if served.cost is None else f"{served.cost.usual:.4g} → {served.cost.chosen:.4g}"
+        yield f"| {name} | {_rule(served)} | {cost} |"
+    yield ""
+
+
+def _rule(served: Served) -> str:
+    decision = served.decision
+    if isinstance(decision, Threshold):
+        costs = f"{decision.false_positive:g} for saying it wrongly, {decision.false_negative:g} for missing it"
+        return (
+            f"{_cell(decision.says)} where its probability is above {decision.threshold:.4g}, which costs least on "
+            f"validation data ({costs})"
+        )
+    return "the class with the least expected cost"
+
+
+def _inputs(deployment: Deployment) -> Iterator[str]:
+    """Inputs without which the answers lose most."""
+    if not any(served.inputs for served in deployment.tasks.values()):
+        return
+    yield "## Inputs that matter\n"
+    yield (
+        "The primary metric that is lost on test samples when an input is dealt among them anew, the mean over all "
+        "seeds with its interval over training randomness; above 0 the input helps. Inputs that tell the same stand in "
+        "for each other, so that each may look unimportant while together they matter.\n"
+    )
+    yield "| task | metric | input | lost here | lost by single-task training |"
+    yield "|---|---|---|---|---|"
+    for name in deployment.order:
+        title = METRICS[deployment.tasks[name].metric].title
+        for entry in deployment.tasks[name].inputs:
+            yield f"| {name} | {title} | {_cell(entry.name)} | {_lost(entry.here)} | {_lost(entry.alone)} |"
+    yield ""
+
+
+def _lost(lost: Interval | None) -> str:
+    if lost is None or lost.mean is None:
+        return "–"
+    ends = "" if lost.low is None or lost.high is None else f" [{lost.low:.4g}, {lost.high:.4g}]"
+    return f"{lost.mean:.4g}{ends}"
 
 
 def _beside(deployment: Deployment) -> Iterator[str]:

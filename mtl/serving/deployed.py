@@ -11,11 +11,16 @@ from pathlib import Path
 from torch import Tensor
 
 from mtl.errors import UserError
+from mtl.results.calibration import Calibration
 from mtl.results.deployment import DEPLOYMENT, MEMBERS, Deployment
 from mtl.results.model import MODEL
 from mtl.serving.model import LoadedModel, Model
 from mtl.tasks.base import TaskSpec
+from mtl.tasks.decisions import decision_problem
+from mtl.tasks.recalibration import calibration_problem, recalibrated
 from mtl.training.measure import CHUNK
+
+OF_CLASSES = "is for tasks of classes"
 
 
 @dataclass(frozen=True)
@@ -28,8 +33,12 @@ class DeployedModel(Model):
     @property
     def tasks(self) -> dict[str, TaskSpec]:
         """Name → task, as its first member has it: kind, shape of a sample, columns, classes, units."""
-        served = self.deployment.tasks
-        return {name: self.members[next(iter(served[name].members))].tasks[name] for name in self.deployment.order}
+        return {name: self._task(name) for name in self.deployment.order}
+
+    def _task(self, name: str) -> TaskSpec:
+        served = self.deployment.tasks[name]
+        spec = self.members[next(iter(served.members))].tasks[name]
+        return spec if served.decision is None else spec.decided_by(served.decision)
 
     def members_of(self, task: str) -> list[LoadedModel]:
         """The models that answer a task."""
@@ -51,11 +60,15 @@ class DeployedModel(Model):
     def _combined(
         self, spec: TaskSpec, shares: Mapping[str, float], of_member: Mapping[str, Mapping[str, Tensor]]
     ) -> Tensor:
-        """The members' predictions of a task as one, on the scale of the first of them."""
-        if len(shares) == 1:
-            return of_member[next(iter(shares))][spec.name]
-        parts = [spec.taken_from(self.members[name].tasks[spec.name], of_member[name][spec.name]) for name in shares]
-        return spec.combine(parts, list(shares.values()))
+        """The members' predictions of a task as one, calibrated, on the scale of the first of them."""
+        calibration = self.deployment.tasks[spec.name].calibration or {}
+        parts = [
+            recalibrated(
+                spec.taken_from(self.members[name].tasks[spec.name], of_member[name][spec.name]), calibration.get(name)
+            )
+            for name in shares
+        ]
+        return parts[0] if len(parts) == 1 else spec.combine(parts, list(shares.values()))
 
 
 def load_deployed(folder: Path) -> DeployedModel:
@@ -79,4 +92,18 @@ def load_deployed(folder: Path) -> DeployedModel:
         for name in served.members:
             if task not in members[name].tasks:
                 raise UserError(f"{folder / DEPLOYMENT}: `tasks.{task}` names {name}, which does not predict it.")
+        for name, calibration in (served.calibration or {}).items():
+            problem = _problem(calibration, members[name].tasks[task])
+            if problem is not None:
+                raise UserError(f"{folder / DEPLOYMENT}: `tasks.{task}.calibration.{name}` {problem}.")
+        if served.decision is not None:
+            spec = members[next(iter(served.members))].tasks[task]
+            problem = decision_problem(served.decision, spec.outputs) if spec.probabilities else OF_CLASSES
+            if problem is not None:
+                raise UserError(f"{folder / DEPLOYMENT}: `tasks.{task}.decision` {problem}.")
     return DeployedModel(deployment, members)
+
+
+def _problem(calibration: Calibration, spec: TaskSpec) -> str | None:
+    """The reason why a calibration is none of a task, a clause; None where it is one."""
+    return calibration_problem(calibration, spec.outputs) if spec.probabilities else OF_CLASSES

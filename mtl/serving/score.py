@@ -4,14 +4,13 @@ n samples of a task.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from math import prod
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
-from jaxtyping import Int
 from pydantic import JsonValue, TypeAdapter
 from torch import Tensor
 
@@ -23,6 +22,7 @@ from mtl.errors import DataError, UserError
 from mtl.results.deployment import Origin
 from mtl.serving.asked import asked_tasks, fits, given_shape, quiet_outputs, row_form, section_of
 from mtl.serving.drift import Drift, Watch
+from mtl.serving.known import Known
 from mtl.serving.model import Model
 from mtl.serving.new_data import arrays, rows
 from mtl.serving.new_data.options import rows_options, series_options
@@ -47,30 +47,6 @@ class Labelled:
     source: str | None = None
     changes: Mapping[str, JsonValue] = field(default_factory=dict)
     array: str | None = None
-
-
-@dataclass(frozen=True)
-class Known:
-    """Predictions of a model for the samples of a task whose target is known.
-
-    Args:
-        spec: the task.
-        samples: numbers by which the file knows them, ascending: the row, the last row of a window, the place in an
-            array.
-        prediction: of these.
-        target: theirs.
-        blocks: number of the block of each; those of different blocks count as independent.
-        missing: samples that were left out for they have no target.
-        judged: names of the metrics that a task of the kind may be judged by.
-    """
-
-    spec: TaskSpec
-    samples: Int[np.ndarray, " n"]
-    prediction: Tensor
-    target: Tensor
-    blocks: Int[np.ndarray, " n"]
-    missing: int
-    judged: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -321,30 +297,3 @@ def _encoded(target: Target, held: Mapping[str, np.ndarray], name: str, data: Pa
             f"{', '.join(wanted)}), found {array.dtype} {list(array.shape)}."
         )
     return target.spec.encode(torch.from_numpy(np.ascontiguousarray(array.transpose(0, 2, 1).astype(np.float64))))
-
-
-def on_common(first: Known, other: Known) -> tuple[Known, Known]:
-    """Predictions of two models for the samples that both have, the other's predictions on the scale of the first.
-
-    Raises:
-        DataError: they have none in common.
-    """
-    common, left, right = np.intersect1d(first.samples, other.samples, assume_unique=True, return_indices=True)
-    if not len(common):
-        raise DataError(f"{first.spec.name}: the two models have no sample in common.")
-    places = torch.from_numpy(left), torch.from_numpy(right)
-    prediction = first.spec.taken_from(other.spec, other.prediction[places[1]])
-    target, blocks = first.target[places[0]], first.blocks[left]
-    common_of = replace(first, samples=common, target=target, blocks=blocks)
-    return replace(common_of, prediction=first.prediction[places[0]]), replace(common_of, prediction=prediction)
-
-
-def comparable(first: TaskSpec, other: TaskSpec) -> str | None:
-    """A clause on why the answers of two models to a task cannot be compared; None where they can."""
-    if first.kind != other.kind:
-        return f"one model takes it for a {first.kind}, the other for a {other.kind}"
-    if first.input != other.input:
-        return f"one model reads {first.input.noun}, the other {other.input.noun}"
-    same = ("classes", "horizon", "target", "levels")
-    odd = next((name for name in same if getattr(first, name, None) != getattr(other, name, None)), None)
-    return None if odd is None else f"the models differ in its {odd}"

@@ -11,8 +11,9 @@ from mtl.results.samples import BlockErrors, in_blocks
 from mtl.results.scores import Against, Scores, TaskScores, Value
 from mtl.results.statistics import Ends, Interval
 from mtl.serving.deployed import DeployedModel
+from mtl.serving.known import Known, comparable, on_common
 from mtl.serving.model import Model
-from mtl.serving.score import Answers, Known, comparable, on_common
+from mtl.serving.score import Answers
 from mtl.tasks.undefined import Undefined
 
 CONFIDENCE = 0.95
@@ -56,6 +57,7 @@ def scores(data: str, scored: Scored, against: Scored | None) -> Scores:
     """
     notes = list(scored.answers.notes)
     tasks = {task: _of_task(scored, task, known) for task, known in scored.answers.tasks.items()}
+    notes += [note for known in scored.answers.tasks.values() if (note := known.cost_note()) is not None]
     if against is not None:
         compared = _compared(scored, against, notes)
         tasks = {task: of.model_copy(update={"against": compared.get(task)}) for task, of in tasks.items()}

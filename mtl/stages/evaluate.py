@@ -10,6 +10,7 @@ from mtl.evaluation.evidence import evidence
 from mtl.evaluation.groupings import compare_groupings, read_groups
 from mtl.evaluation.runs import read_histories, read_pretraining, read_runs
 from mtl.evaluation.tables import learning_curves, metrics_summary, runs_table, write_csv, write_parquet
+from mtl.experiment.importance import write_importance
 from mtl.experiment.latency import measure_latency
 from mtl.experiment.objects import data_remarks
 from mtl.experiment.samples import write_samples
@@ -59,6 +60,7 @@ def judge(config: Config, root: Path = Path()) -> Verdicts:
     runs = read_runs(config, root)
     histories = read_histories(runs, root)
     write_samples(config, root)
+    write_importance(config, root)
     compared = compare(config, runs, histories, map_likeness(config, root), partial(read_block_errors, root / LOSSES))
     grouped = compared.with_grouping(compare_groupings(config, runs, root))
     grouped = grouped.with_data(data_remarks(config, root))

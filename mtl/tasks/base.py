@@ -20,6 +20,7 @@ from mtl.config.inputs import WINDOWS, InputKind, RowLayout
 from mtl.config.metrics import METRICS, Family
 from mtl.config.tasks import Task
 from mtl.errors import shown
+from mtl.results.decision import Cheapest, MeanCosts, Threshold
 from mtl.results.examples import Example
 from mtl.results.numbers import Metrics
 from mtl.tasks.answers import Answer
@@ -27,8 +28,7 @@ from mtl.tasks.context import AtSource, Heads, Oracle
 from mtl.tasks.criterion import Criterion
 from mtl.tasks.forms import Form
 from mtl.tasks.gaps import measured
-from mtl.tasks.no_skill import unmeasurable
-from mtl.tasks.sample_errors import label_errors, ratio_values
+from mtl.tasks.sample_errors import ratio_values
 from mtl.types import NO_LABEL, SourceData
 
 ABSENT = {"absent": True}
@@ -51,6 +51,8 @@ class TaskSpec(ABC):
     """Samples with what follows them are shown in the report."""
     stacked: ClassVar[bool] = False
     """It predicts one number a sample: tasks of the kind on the same samples are one layer and one loss."""
+    probabilities: ClassVar[bool] = False
+    """It predicts logits of classes, whose probabilities can be calibrated."""
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
     """How a saved task is read."""
 
@@ -217,6 +219,27 @@ class TaskSpec(ABC):
         of this one."""
         return prediction
 
+    def decided_by(self, decision: Threshold | Cheapest | None) -> "TaskSpec":
+        """This task with a rule by which a class is said; the same where none is said."""
+        return self
+
+    def decided_as(self, other: "TaskSpec") -> "TaskSpec":
+        """This task with the rule by which another run of it says a class; the same where no class is said."""
+        return self
+
+    @property
+    def class_names(self) -> list[str]:
+        """Names of the classes, in the order of their numbers; empty where there are none."""
+        return []
+
+    def margins(self, chance: Float[Tensor, "n k"]) -> Float[Tensor, " n"]:
+        """Distance of each sample from where another class would be said; of tasks with classes alone."""
+        raise NotImplementedError
+
+    def mean_costs(self, prediction: Tensor, target: Tensor) -> MeanCosts | None:
+        """Mean costs of the classes that are said; None where no rule by costs says them."""
+        return None
+
     @abstractmethod
     def combine(self, predictions: Sequence[Tensor], shares: Sequence[float]) -> Tensor:
         """One prediction of several models', weighted by their shares, which sum to 1."""
@@ -279,55 +302,6 @@ class RegressionSpec(TaskSpec):
     def point(self, prediction: Tensor) -> Tensor:
         """The one number of each target that predictions come to."""
         return prediction
-
-
-@dataclass(frozen=True, kw_only=True)
-class LabelSpec(TaskSpec):
-    """A task whose loss is a likelihood of classes."""
-
-    family: ClassVar[Family] = "classification"
-
-    metric: str = "accuracy"
-    label: str = ""
-    """Its label at the source."""
-    classes: list[str] = field(default_factory=list)
-    """Names, in the order of the numbers."""
-    class_weights: tuple[float, ...] | None = None
-    """Weight of each class; of a binary task (pos_weight,)."""
-    focal: float | None = field(default=None, metadata=ABSENT)
-    """Exponent of the focal loss; None: plain cross-entropy."""
-
-    def problem(self) -> str | None:
-        if len(self.classes) < 2:
-            return f"`classes` should have at least two names, found {shown(self.classes)}"
-        return super().problem()
-
-    @classmethod
-    def column(cls, source: SourceData, learns: str) -> Tensor | None:
-        return source.labels[learns]
-
-    @classmethod
-    def unmeasurable(cls, metric: str, values: Int[Tensor, " n"], classes: int) -> str | None:
-        return unmeasurable(metric, torch.bincount(values, minlength=classes).tolist())
-
-    @property
-    def loss_metric(self) -> str:
-        return "loss"
-
-    @classmethod
-    @abstractmethod
-    def certainty(cls, prediction: Tensor, target: Tensor) -> tuple[Float[Tensor, "B _"], Bool[Tensor, "B _"]]:
-        """(p of the true label, whether it was predicted): of one task [B, 1], or of J stacked ones [B, J]; what
-        stands for a missing label means nothing."""
-
-    def noted(self, prediction: Tensor, target: Tensor) -> Noted:
-        return *self.certainty(prediction, target), None
-
-    def judged_errors(self, prediction: Tensor, target: Int[Tensor, " n"]) -> Float64[Tensor, " n"] | None:
-        return label_errors(self.metric, prediction.double(), target)
-
-    def truth(self, target: Int[Tensor, " n"]) -> list[str]:
-        return [self.classes[number] for number in target.tolist()]
 
 
 def known(values: Tensor) -> Bool[Tensor, " n"]:

@@ -15,12 +15,13 @@ from torch.nn import functional
 from mtl.config.tasks import BinaryTask, Task
 from mtl.results.numbers import Metrics
 from mtl.tasks.answers import Classes
-from mtl.tasks.base import ABSENT, Detail, LabelSpec, weighted_mean
+from mtl.tasks.base import ABSENT, Detail, weighted_mean
 from mtl.tasks.classification import TINY, class_counts
 from mtl.tasks.context import AtSource, Heads, Oracle
 from mtl.tasks.criterion import Criterion
 from mtl.tasks.focal import focal_factor, focal_guess, focused
 from mtl.tasks.forms import LabelForm
+from mtl.tasks.label import LabelSpec
 from mtl.tasks.label_scores import label_metrics, label_optimum
 
 
@@ -84,7 +85,7 @@ class Binary(LabelSpec):
     def score(
         self, prediction: Float[Tensor, " n"], target: Int[Tensor, " n"], detailed: bool
     ) -> tuple[Metrics, Detail]:
-        return label_metrics(prediction, target, self.classes, self.metric, detailed)
+        return label_metrics(prediction, target, self.classes, self.metric, detailed, self.decision)
 
     def combine(self, predictions: Sequence[Tensor], shares: Sequence[float]) -> Float[Tensor, " n"]:
         return weighted_mean([prediction.sigmoid() for prediction in predictions], shares).logit(eps=TINY)
@@ -96,12 +97,12 @@ class Binary(LabelSpec):
 
     def present(self, prediction: Float[Tensor, " n"]) -> dict[str, Any]:
         chance = prediction.sigmoid()
-        names = [self.classes[number] for number in (prediction > 0).long().tolist()]
+        names = [self.classes[number] for number in self.said(prediction).tolist()]
         return {"class": names, f"p({self.classes[0]})": 1 - chance, f"p({self.classes[1]})": chance}
 
     def answer(self, prediction: Float[Tensor, " n"]) -> Classes:
         chance = prediction.sigmoid()
-        names = [self.classes[number] for number in (prediction > 0).long().tolist()]
+        names = [self.classes[number] for number in self.said(prediction).tolist()]
         return Classes(names, self.classes, torch.stack([1 - chance, chance], dim=1).numpy())
 
 

@@ -17,11 +17,12 @@ from mtl.config.tasks import ClassificationTask, Task
 from mtl.errors import DataError
 from mtl.results.numbers import Metrics
 from mtl.tasks.answers import Classes
-from mtl.tasks.base import Detail, LabelSpec, weighted_mean
+from mtl.tasks.base import Detail, weighted_mean
 from mtl.tasks.context import AtSource, Heads, Oracle
 from mtl.tasks.criterion import Criterion, weighted_mean_of
 from mtl.tasks.focal import focal_guess, focused
 from mtl.tasks.forms import LabelForm
+from mtl.tasks.label import LabelSpec
 from mtl.tasks.label_scores import label_metrics, label_optimum
 
 TINY = 1e-7
@@ -103,7 +104,7 @@ class Classification(LabelSpec):
     def score(
         self, prediction: Float[Tensor, "n k"], target: Int[Tensor, " n"], detailed: bool
     ) -> tuple[Metrics, Detail]:
-        return label_metrics(prediction, target, self.classes, self.metric, detailed)
+        return label_metrics(prediction, target, self.classes, self.metric, detailed, self.decision)
 
     def combine(self, predictions: Sequence[Tensor], shares: Sequence[float]) -> Float[Tensor, "n k"]:
         p = weighted_mean([prediction.softmax(dim=1) for prediction in predictions], shares)
@@ -116,12 +117,13 @@ class Classification(LabelSpec):
 
     def present(self, prediction: Float[Tensor, "n k"]) -> dict[str, Any]:
         chance = prediction.softmax(dim=1)
-        names = [self.classes[number] for number in chance.argmax(dim=1).tolist()]
+        names = [self.classes[number] for number in self.said(prediction).tolist()]
         return {"class": names} | {f"p({name})": chance[:, number] for number, name in enumerate(self.classes)}
 
     def answer(self, prediction: Float[Tensor, "n k"]) -> Classes:
         chance = prediction.softmax(dim=1)
-        return Classes([self.classes[number] for number in chance.argmax(dim=1).tolist()], self.classes, chance.numpy())
+        names = [self.classes[number] for number in self.said(prediction).tolist()]
+        return Classes(names, self.classes, chance.numpy())
 
 
 def _kernels(linear: KernelStart, at: AtSource) -> int:

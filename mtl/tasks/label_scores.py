@@ -10,9 +10,11 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from mtl.errors import DataError
+from mtl.results.decision import Cheapest, Threshold
 from mtl.results.numbers import Metrics
 from mtl.tasks.calibration import brier_score, log_loss
 from mtl.tasks.confusion import accuracy, balanced_accuracy, confusion_table, macro_f1, one_class
+from mtl.tasks.decisions import decided
 from mtl.tasks.label_measures import BinaryMeasures, ClassMeasures
 from mtl.tasks.optimum import oracle_positions
 from mtl.tasks.ranking import average_precision, macro_auc, rank, roc_auc
@@ -31,6 +33,7 @@ def label_metrics(
     classes: list[str],
     metric: str = "accuracy",
     detailed: bool = False,
+    decision: Threshold | Cheapest | None = None,
 ) -> tuple[Metrics, Detail]:
     """Metrics of a label; samples whose target is NO_LABEL are left out.
 
@@ -41,6 +44,7 @@ def label_metrics(
         metric: what the task is judged by, measured whatever it costs.
         detailed: measure every metric of the kind of task, and keep curves. Some of them sort the samples, which an
             epoch's validation should not pay for.
+        decision: rule by which a class is said; None: the most probable one.
 
     Returns:
         `loss` (unweighted cross-entropy, nats), `accuracy`, `balanced_accuracy`, `macro_f1`, `metric` and, if
@@ -58,7 +62,11 @@ def label_metrics(
     scores, truth = logits.detach()[known].cpu().double(), target[known].cpu().long()
     check_labels(truth, width)
     binary = scores.ndim == 1
-    table = confusion_table(truth, (scores > 0).long() if binary else scores.argmax(1), width)
+    if decision is not None:
+        said = decided(scores, decision)
+    else:
+        said = (scores > 0).long() if binary else scores.argmax(1)
+    table = confusion_table(truth, said, width)
     metrics: dict[str, float | Undefined] = {
         "loss": log_loss(scores, truth),
         "accuracy": accuracy(table),

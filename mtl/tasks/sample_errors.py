@@ -32,7 +32,10 @@ from mtl.tasks.ranking import log_odds
 
 
 def label_errors(
-    metric: str, logits: Float64[Tensor, "n k"] | Float64[Tensor, " n"], truth: Int[Tensor, " n"]
+    metric: str,
+    logits: Float64[Tensor, "n k"] | Float64[Tensor, " n"],
+    truth: Int[Tensor, " n"],
+    said: Int[Tensor, " n"] | None = None,
 ) -> Float64[Tensor, " n"] | None:
     """Errors by a metric of a label; None where the samples leave it undefined, and of `ece`.
 
@@ -40,9 +43,13 @@ def label_errors(
         metric: one of those that a label is judged by.
         logits: [n, k], or [n] for a binary task: the logit of class 1.
         truth: class numbers; none is missing.
+        said: classes that are said; None: the most probable ones.
     """
     binary = logits.ndim == 1
-    predicted = (logits > 0).long() if binary else logits.argmax(dim=1)
+    if said is not None:
+        predicted = said
+    else:
+        predicted = (logits > 0).long() if binary else logits.argmax(dim=1)
     match metric:
         case "accuracy":
             return (predicted != truth).double()

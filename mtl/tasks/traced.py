@@ -10,10 +10,13 @@ from torch import Tensor
 
 from mtl.config.losses import MEDIAN
 from mtl.errors import UserError
-from mtl.tasks.base import LabelSpec, TaskSpec
+from mtl.results.decision import Cheapest, Threshold
+from mtl.tasks.base import TaskSpec
 from mtl.tasks.binary import Binary
 from mtl.tasks.classification import Classification
+from mtl.tasks.decisions import expected_costs
 from mtl.tasks.forecast import Forecast
+from mtl.tasks.label import LabelSpec
 from mtl.tasks.quantile_forecast import QuantileForecast
 from mtl.tasks.quantile_regression import QuantileRegression
 from mtl.tasks.regression import Regression
@@ -58,9 +61,9 @@ def answer_of(spec: TaskSpec) -> Callable[[Tensor], list[Tensor]]:
         case QuantileForecast():
             return lambda prediction: _of_quantiles(spec, torch.stack(spec.by_level(prediction), dim=-1))
         case Binary():
-            return _binary
+            return lambda prediction: _binary(prediction, spec.decision)
         case Classification():
-            return _classes
+            return lambda prediction: _classes(prediction, spec.decision)
         case Regression() | Forecast():
             return lambda prediction: [spec.original(prediction)]
         case _:
@@ -71,11 +74,14 @@ def _of_quantiles(spec: QuantileRegression | QuantileForecast, values: Tensor) -
     return [values[..., spec.levels.index(MEDIAN)], values]
 
 
-def _binary(prediction: Tensor) -> list[Tensor]:
+def _binary(prediction: Tensor, decision: Threshold | Cheapest | None) -> list[Tensor]:
     chance = prediction.sigmoid()
-    return [(prediction > 0).long(), torch.stack([1 - chance, chance], dim=1)]
+    said = chance > decision.threshold if isinstance(decision, Threshold) else prediction > 0
+    return [said.long(), torch.stack([1 - chance, chance], dim=1)]
 
 
-def _classes(prediction: Tensor) -> list[Tensor]:
+def _classes(prediction: Tensor, decision: Threshold | Cheapest | None) -> list[Tensor]:
     chance = prediction.softmax(dim=1)
+    if isinstance(decision, Cheapest):
+        return [expected_costs(chance, decision).argmin(dim=1), chance]
     return [chance.argmax(dim=1), chance]

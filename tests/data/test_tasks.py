@@ -10,8 +10,8 @@ from torch import Tensor
 from mtl.config import Task
 from mtl.data.loading.tasks import TaskSet, build_tasks, unlabelled_pools
 from mtl.errors import ConfigError, DataError
-from mtl.tasks.base import LabelSpec
 from mtl.tasks.forecast import Forecast
+from mtl.tasks.label import LabelSpec
 from mtl.types import NO_LABEL, SPLITS, Prepared, Split
 from tests.helpers.problems import binary, classification, counting, forecast, series, stored, windows
 

@@ -112,6 +112,13 @@ def train(settings: Json, root: Path) -> Config:
     return config
 
 
+def set_evaluate(root: Path, **evaluate: object) -> None:
+    """Gives params.yaml another section `evaluate`."""
+    file = root / "params.yaml"
+    settings = yaml.safe_load(file.read_text(encoding="utf-8"))
+    file.write_text(yaml.safe_dump(settings | {"evaluate": evaluate}, sort_keys=False), encoding="utf-8")
+
+
 def write_verdicts(root: Path, config: Config, words: Mapping[str, str]) -> None:
     """verdicts.json with a verdict on the method `joint` for each task: HELPED, LEVEL, HURT, `simple` where every
     network loses to the simple model, else not known."""

@@ -6,14 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from mtl.api.deployment.members import Shares, measure, members
+from mtl.api.deployment.inputs import input_losses
+from mtl.api.deployment.measure import measure
+from mtl.api.deployment.members import Shares, members
 from mtl.api.deployment.origins import origins
 from mtl.config import PARAMS, Config, load_config
 from mtl.config.common import Extent
 from mtl.errors import UserError
 from mtl.evaluation.choose import Choice, choose
 from mtl.experiment.objects import load_tasks
-from mtl.paths import VERDICTS
+from mtl.paths import VERDICTS, RunPath
+from mtl.results.calibration import Calibration
 from mtl.results.deployment import LOSES, Beside, Deployment, Member, Seeds, Served
 from mtl.results.groupings import GroupingRow
 from mtl.results.model import MODEL, SavedModel
@@ -166,6 +169,7 @@ def described(
     data, _ = load_tasks(config, seed, root, extent)
     used = {config.tasks[task].source for task in choices}
     first = next(iter(saved.values()))
+    inputs = input_losses(config, dict(choices), root) if extent == "train" else {}  # of other networks
     served = {
         task: Served(
             how=choice.how,
@@ -175,6 +179,11 @@ def described(
             metric=config.tasks[task].primary_metric,
             test=measured[task].test,
             no_test=measured[task].reason,
+            calibration=_by_name(measured[task].calibration, called),
+            trusted=measured[task].trusted,
+            decision=measured[task].decision,
+            cost=measured[task].cost,
+            inputs=inputs.get(task, []),
             beside=beside(verdicts, task),
             section=config.tasks[task].model_dump(mode="json", exclude_unset=True),
         )
@@ -195,6 +204,13 @@ def described(
         versions=first.versions,
     )
     return deployment, folders
+
+
+def _by_name(
+    calibration: Mapping[RunPath, Calibration] | None, called: Mapping[RunPath, str]
+) -> dict[str, Calibration] | None:
+    """Member → its calibration; None without any."""
+    return None if calibration is None else {called[path]: by for path, by in calibration.items()}
 
 
 def _member(saved: SavedModel, folder: Path) -> Member:

@@ -1,10 +1,8 @@
-"""Finished runs that answer the tasks of a project together: which runs they are, and what they reach on test data."""
+"""Finished runs that answer the tasks of a project together."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-
-import torch
 
 from mtl.config import Config
 from mtl.config.common import Extent
@@ -13,29 +11,18 @@ from mtl.data.loading.tasks import TaskSet
 from mtl.errors import UserError
 from mtl.evaluation.choose import Choice
 from mtl.experiment.objects import load_tasks
-from mtl.experiment.predicted import Predicted, predicted
 from mtl.experiment.recipe import Recipe, joint, simple, single_task
 from mtl.experiment.specialise import model_recipe, planned
 from mtl.paths import MODELS, RunPath
 from mtl.results.deployment import Seeds
 from mtl.results.model import SavedModel
-from mtl.results.numbers import Metrics
 from mtl.results.reading import read_run
 from mtl.results.serving import Serving
-from mtl.seeding import make_deterministic, stable_seed
 
 BASELINE = "baseline/"
 """Beginning of the name of a model of a grouping that the stage `baseline` has trained."""
 Shares = dict[RunPath, float]
 """Run → its share in the prediction of a task; they sum to 1."""
-
-
-@dataclass(frozen=True)
-class Measured:
-    """Test metrics of an answer, or the reason why there are none."""
-
-    test: Metrics | None
-    reason: str | None = None
 
 
 def members(config: Config, choices: Mapping[str, Choice], seeds: Seeds, root: Path = Path()) -> dict[str, Shares]:
@@ -121,51 +108,11 @@ def _each_once(parts: Shares, root: Path) -> Shares:
     return kept
 
 
-def measure(
-    config: Config, answers: Mapping[str, Shares], root: Path = Path(), extent: Extent = "train",
-    made: Path | None = None,
-) -> dict[str, Measured]:  # fmt: skip
-    """Task → metrics of its answer on the test part: those of the run where one answers, else of all predictions
-    combined.
-
-    Args:
-        config: the whole configuration.
-        answers: task → the runs that answer it.
-        root: folder of the project.
-        extent: parts that the runs were trained on.
-        made: folder below which the runs stand, if they were made again: they were not measured yet.
-
-    Raises:
-        UserError: a run or the prepared data are missing.
-    """
-    if extent == "all":
-        return dict.fromkeys(answers, Measured(None, "it was trained on the test part as well"))
-    measured = {
-        task: Measured(read_run(next(iter(shares)), root).test[task])
-        for task, shares in answers.items()
-        if len(shares) == 1 and made is None
-    }
-    several = {task: shares for task, shares in answers.items() if task not in measured}
-    if several:
-        make_deterministic(stable_seed(config.base.seeds[0], "evaluate"), config.base.threads)
-        parts: dict[str, dict[RunPath, Predicted]] = {task: {} for task in several}
-        crossed: dict[str, set[int]] = {task: set() for task in several}
-        for data, recipe in _runs(config, several, root, extent):
-            for task in predicted(recipe, data, root if made is None else made):
-                name, source = task.spec.name, task.spec.source
-                if recipe.where in several.get(name, {}):
-                    parts[name][recipe.where] = task
-                    crossed[name] |= {data.fold[source]} if data.sources[source].crossed else set()
-        for name, shares in several.items():
-            measured[name] = _combined(shares, parts[name], len(crossed[name]) > 1)
-    return {task: measured[task] for task in answers}
-
-
-def _runs(
-    config: Config, several: Mapping[str, Shares], root: Path, extent: Extent
+def runs_of(
+    config: Config, answers: Mapping[str, Shares], root: Path, extent: Extent
 ) -> Iterator[tuple[TaskSet, Recipe]]:
     """Every run that takes part, with the data of its seed, seed after seed."""
-    paths = list(dict.fromkeys(path for shares in several.values() for path in shares))
+    paths = list(dict.fromkeys(path for shares in answers.values() for path in shares))
     for seed in dict.fromkeys(path.seed for path in paths):
         data, _ = load_tasks(config, seed, root, extent)
         for path in paths:
@@ -190,16 +137,3 @@ def recipe_of(config: Config, path: RunPath, root: Path = Path()) -> Recipe:
             return model_recipe(config, plan, name, path.seed)
         case "pretrain":
             raise AssertionError("a pretraining predicts no task")
-
-
-def _combined(shares: Shares, parts: Mapping[RunPath, Predicted], crossed: bool) -> Measured:
-    first = parts[next(iter(shares))]
-    if crossed:
-        return Measured(None, "the seeds are tested on different folds, each of which others have trained on")
-    if any(not torch.equal(part.numbers, first.numbers) for part in parts.values()):
-        return Measured(None, "its members are tested on different samples")
-    spec = first.spec
-    taken = [spec.taken_from(parts[path].spec, parts[path].prediction) for path in shares]
-    # A mean of one would be the prediction itself but for rounding.
-    mean = first.prediction if len(taken) == 1 else spec.combine(taken, list(shares.values()))
-    return Measured(spec.score(mean, first.target, detailed=True)[0])

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import get_args
 
 from mtl.api.deployment.deploy import DEPLOYED, Answers, Wish, chosen, described, name_of
+from mtl.api.deployment.measure import check_extent
 from mtl.api.deployment.members import members, recipe_of
 from mtl.config import PARAMS, BaseConfig, load_config
 from mtl.config.common import Extent
@@ -73,6 +74,7 @@ def refit(asked: Refit, work: Work, root: Path = Path()) -> tuple[Path, Deployme
             f"{', '.join(simple)} is answered by a simple model, whose settings validation data choose as it is "
             f"fitted, so it is not made again: {told}`mtl deploy` takes it as it is."
         )
+    check_extent(config, choices, extent)
     shares = members(config, choices, wish.seeds, root)
     paths = list(dict.fromkeys(path for parts in shares.values() for path in parts))
     recipes = [made_again(recipe_of(config, path, root), extent, root) for path in paths]

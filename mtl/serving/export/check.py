@@ -73,12 +73,12 @@ def _part(given: Given, answer: Answer) -> np.ndarray:
 
 
 def _sure(graph: Graph, given: Given, wanted: list[np.ndarray]) -> np.ndarray | None:
-    """Samples of which one class is likelier than every other by more than the tolerance; None for numbers."""
+    """Samples of which another class would be said only beyond the tolerance; None for numbers."""
     if given.classes is None or given.part != VALUE:
         return None
     place = next(number for number, other in enumerate(graph.given) if other.task == given.task and other.part != VALUE)
-    ordered = np.sort(wanted[place], axis=1)
-    sure: np.ndarray = ordered[:, -1] - ordered[:, -2] > 2 * TOLERANCE
+    spec = next(spec for spec in graph.specs if spec.name == given.task)
+    sure: np.ndarray = (spec.margins(torch.from_numpy(wanted[place])) > 2 * TOLERANCE).numpy()
     return sure
 
 

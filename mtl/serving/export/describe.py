@@ -20,6 +20,8 @@ DATES = (
     "Columns NAME (days), (month), (day of the month), (day of the week), (hour) are made of the date NAME: days since "
     "1 January 2000 with their fractions, month 1 to 12, day 1 to 31, Monday 0 to Sunday 6, hour with its fraction."
 )
+CALIBRATED = "The probabilities of {} are calibrated on validation data (by temperature), inside the file."
+BY_COST = "The class of {} is said by what mistakes cost, inside the file: it need not be the most probable one."
 ORDER = "The quantiles of a number stand side by side, in the order of `levels`."
 
 
@@ -47,6 +49,8 @@ def describe(model: Model, graph: Graph, form: Json, texts: bool, error: float) 
     notes += [ORDER] if any("quantiles" in given.part for given in graph.given) else []
     if not texts and any(asked.names for asked in graph.asked.values()):
         notes.append("Categories are codes: 0 unknown, 1 missing, 2 and more the names listed, in their order.")
+    notes += [CALIBRATED.format(spec.name) for spec, by in zip(graph.specs, graph.calibrations, strict=True) if by]
+    notes += [BY_COST.format(spec.name) for spec in graph.specs if getattr(spec, "decision", None) is not None]
     return {
         "mtl": __version__,
         "model": name_of(model),

@@ -3,7 +3,7 @@
 n samples.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,9 +12,11 @@ from torch import Tensor, nn
 
 from mtl.data.inputs.traced import Asked, traced
 from mtl.errors import UserError
+from mtl.results.calibration import Calibration
 from mtl.serving.deployed import DeployedModel
 from mtl.serving.model import LoadedModel, Model
 from mtl.tasks.base import TaskSpec
+from mtl.tasks.recalibration import recalibrated
 from mtl.tasks.traced import VALUE, answer_of, classes_of, parts_of
 
 SEPARATOR = ":"
@@ -60,6 +62,7 @@ class Graph(nn.Module):
         super().__init__()
         self.specs = list(specs)
         self.shares = [_shares(model, spec.name) for spec in specs]
+        self.calibrations = [_calibrations(model, spec.name) for spec in specs]
         members = {name: member for shares in self.shares for name, (member, _) in shares.items()}
         self.members = list(members)
         self.own = {name: dict(member.tasks) for name, member in members.items()}
@@ -94,8 +97,9 @@ class Graph(nn.Module):
             outputs[name] = {task: predictions[task] for task in self.alike[name]}
         assert usable is not None
         answers: list[Tensor] = []
-        for spec, shares in zip(self.specs, self.shares, strict=True):
-            parts = [spec.taken_from(self.own[name][spec.name], outputs[name][spec.name]) for name in shares]
+        for spec, shares, by in zip(self.specs, self.shares, self.calibrations, strict=True):
+            own = {name: spec.taken_from(self.own[name][spec.name], outputs[name][spec.name]) for name in shares}
+            parts = [recalibrated(part, by.get(name)) for name, part in own.items()]
             whole = parts[0] if len(parts) == 1 else spec.combine(parts, [share for _, share in shares.values()])
             answers += [_or_nothing(answer, usable) for answer in answer_of(spec)(whole)]
         return tuple(answers)
@@ -121,6 +125,13 @@ def graph_of(model: Model, tasks: Sequence[str] | None) -> Graph:
         raise UserError(f"{error} One file answers tasks that read the same samples: name them by --tasks.") from None
     for spec in specs:
         parts_of(spec)
+        stepped = [by for by in _calibrations(model, spec.name).values() if by.kind == "isotonic"]
+        if stepped:
+            raise UserError(
+                f"{spec.name}: probabilities that are calibrated by `isotonic` rise in steps, at which the last digit "
+                "of another runtime decides: export the model with `--to mlflow`, which holds them, deploy it with "
+                "`evaluate.calibration: temperature`, or name other tasks by --tasks."
+            )
     graph = Graph(model, specs)
     with torch.no_grad():
         graph(*graph.arguments(2))  # routes through the networks are worked out before anything is traced
@@ -133,6 +144,11 @@ def _shares(model: Model, task: str) -> dict[str, tuple[LoadedModel, float]]:
         shares = model.deployment.tasks[task].members
         return {name: (model.members[name], share) for name, share in shares.items()}
     return {"": (model.members_of(task)[0], 1.0)}
+
+
+def _calibrations(model: Model, task: str) -> Mapping[str, Calibration]:
+    """Name of each network that answers a task → calibration of its probabilities; empty without any."""
+    return (model.deployment.tasks[task].calibration or {}) if isinstance(model, DeployedModel) else {}
 
 
 def _content(spec: TaskSpec, part: str) -> tuple[torch.dtype, list[str] | None]:

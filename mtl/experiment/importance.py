@@ -1,0 +1,124 @@
+"""Permutation importance (Breiman 2001, Machine Learning 45, section 10): what each task loses without each input.
+
+An input of the test samples is dealt among them anew, so that it tells nothing of the sample that has it while its
+values stay those of the data, and the network predicts once more. Nothing is trained and nothing is chosen by it, so
+the test part is the place: all other figures are of it. The permutations of a seed are the same for every network.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from mtl.config import Config
+from mtl.config.budgets import STL
+from mtl.config.metrics import METRICS
+from mtl.data.inputs.permuted import Permuted, input_places
+from mtl.data.loading.pools import Pool
+from mtl.data.loading.tasks import TaskSet
+from mtl.evaluation.intervals import t_interval
+from mtl.experiment.objects import load_tasks
+from mtl.experiment.recipe import Recipe, joint, single_task
+from mtl.experiment.saved import load_network
+from mtl.models.predictor import Predictor
+from mtl.paths import IMPORTANCE
+from mtl.results.importance import Arm, Importance, Lost
+from mtl.seeding import generator, make_deterministic, resolve_device, stable_seed
+from mtl.tasks.base import TaskSpec
+from mtl.training.measure import measure
+
+MOST = 2000
+"""Test samples of a task that are looked at, spread evenly: more make the intervals hardly narrower."""
+USUAL = ""
+"""Input that is permuted where none is."""
+Key = tuple[str, str, str]
+"""(task, method, start)."""
+
+
+def write_importance(config: Config, root: Path = Path()) -> None:
+    """Writes results/importance.json of the networks that the config names; without arms where it asks for none.
+
+    One network and one batch are in memory at a time.
+
+    Args:
+        config: the whole configuration.
+        root: folder of the project.
+
+    Raises:
+        UserError: a run is not finished.
+    """
+    permutations = config.evaluate.importance
+    values: dict[Key, dict[str, list[float]]] = {}
+    if permutations:
+        make_deterministic(stable_seed(config.base.seeds[0], "importance"), config.base.threads)
+        for seed in config.base.seeds:
+            data, _ = load_tasks(config, seed, root)
+            for recipe in _networks(config, seed):
+                for key, name, value in _measured(recipe, data, permutations, root):
+                    values.setdefault(key, defaultdict(list))[name].append(value)
+    arms = [arm for key, by_input in values.items() if (arm := _arm(config, key, by_input)) is not None]
+    Importance(permutations=permutations, most=MOST, arms=arms).write(root / IMPORTANCE)
+
+
+def _networks(config: Config, seed: int) -> Iterator[Recipe]:
+    for task in config.baseline_tasks:
+        for start in config.baseline.starts:
+            yield single_task(config, task, start, seed)
+    for method in config.finetune.methods:
+        yield joint(config, method, seed)
+
+
+def _measured(recipe: Recipe, data: TaskSet, permutations: int, root: Path) -> Iterator[tuple[Key, str, float]]:
+    """(arm, input, primary metric while it is permuted) of a run; `USUAL` first."""
+    where, specs = recipe.where, {name: data.specs[name] for name in recipe.judged}
+    method = STL if where.stage == "baseline" else str(where.name)
+    device = resolve_device(recipe.config.base.device)
+    model = load_network(recipe, root).model.to(device)
+    for whole in data.select(recipe.judged, "test"):
+        pool = whole.at_most(MOST)
+        first = data.specs[pool.tasks[0]]
+        places = input_places(first.input, first.columns, first.layout)
+        if not places:
+            continue
+        pool = pool.to(device)
+        for task, value in _metrics(model, pool, specs).items():
+            yield (task, method, recipe.start.label), USUAL, value
+        for name, inputs in places.items():
+            sums: dict[str, list[float]] = defaultdict(list)
+            for number in range(permutations):
+                drawer = generator(recipe.seed, "importance", pool.name, name, number)
+                others = torch.randperm(len(pool), generator=drawer).to(device)
+                mixed = replace(pool, samples=Permuted(pool.samples, others, torch.tensor(inputs, device=device)))
+                for task, value in _metrics(model, mixed, specs).items():
+                    sums[task].append(value)
+            for task, each in sums.items():
+                if len(each) == permutations:
+                    yield (task, method, recipe.start.label), name, sum(each) / permutations
+
+
+def _metrics(model: Predictor, pool: Pool, specs: dict[str, TaskSpec]) -> dict[str, float]:
+    """Task → primary metric on a pool, of the tasks that have a target there and a metric."""
+    able = [name for name, target in pool.targets.items() if target.valid is None or bool(target.valid.any())]
+    kept = pool.only(able)
+    if kept is None:
+        return {}
+    metrics, _ = measure(model, [kept], specs)
+    return {name: of[specs[name].metric] for name, of in metrics.items() if specs[name].metric in of}
+
+
+def _arm(config: Config, key: Key, by_input: dict[str, list[float]]) -> Arm | None:
+    """The losses of an arm, of the inputs that all seeds have a number of; None where some lack the metric itself."""
+    task, method, start = key
+    metric, seeds = config.tasks[task].primary_metric, len(config.base.seeds)
+    usual = by_input.pop(USUAL, [])
+    if len(usual) < seeds:
+        return None
+    sign = 1 if METRICS[metric].lower_is_better else -1
+    losses = []
+    for name, values in by_input.items():
+        if len(values) == seeds:
+            lost = [sign * (value - before) for value, before in zip(values, usual, strict=True)]
+            losses.append(Lost(input=name, lost=t_interval(lost, config.evaluate.confidence), values=lost))
+    return Arm(task=task, metric=metric, method=method, start=start, usual=usual, inputs=losses)

@@ -1,0 +1,42 @@
+"""results/importance.json: what each task loses on test samples when an input is permuted among them."""
+
+from mtl.results.content import Part, ResultFile
+from mtl.results.numbers import Number
+from mtl.results.statistics import Interval
+
+
+class Lost(Part):
+    """Loss of the primary metric when an input is permuted."""
+
+    input: str
+    """Column, channel, or the date that several columns are made from."""
+    lost: Interval
+    """Over the seeds, of the mean over permutations; above 0 the metric is worse without the input."""
+    values: list[Number]
+    """In the order of the seeds."""
+
+
+class Arm(Part):
+    """The networks of all seeds that were trained in one way, on one task."""
+
+    task: str
+    metric: str
+    method: str
+    """`stl` for single-task runs."""
+    start: str
+    usual: list[Number]
+    """The metric on the same samples with every input in its place, in the order of the seeds."""
+    inputs: list[Lost]
+    """In the order of the columns."""
+
+
+class Importance(ResultFile):
+    """results/importance.json; without arms where `evaluate.importance` is 0."""
+
+    escaped = False
+
+    permutations: int
+    """`evaluate.importance`."""
+    most: int
+    """Test samples that are looked at, at most."""
+    arms: list[Arm] = []
