@@ -20,6 +20,7 @@ from torch.profiler import ProfilerActivity, profile
 from benchmarks import (
     advice,
     balancing,
+    compare,
     coverage,
     datamaps,
     device,
@@ -53,7 +54,8 @@ from mtl.stages.prepare import prepare
 
 Main = Callable[[Sequence[str] | None], int]
 MAINS: dict[str, Main] = {
-    "advice": advice.main, "balancing": balancing.main, "coverage": coverage.main, "datamaps": datamaps.main,
+    "advice": advice.main, "balancing": balancing.main, "compare": compare.main, "coverage": coverage.main,
+    "datamaps": datamaps.main,
     "device": device.main, "epoch": epoch.main, "first_step": first_step.main, "groups": groups.main,
     "images": images.main, "jobs": jobs.main, "methods": methods.main, "pipeline": pipeline.main,
     "pretrain_parallel": pretrain_parallel.main, "profile_step": profile_step.main,
@@ -235,6 +237,11 @@ def test_table_growth(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
         "file", "prepare", "its memory", "an epoch"
     }  # fmt: skip
     assert all(row["value"] >= 0 for row in rows.values())
+
+
+def test_compare(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = run("compare", tmp_path, capsys, "--rows", "60", "--epochs", "1", "--seeds", "1", "--repeats", "1")
+    assert rows["a comparison"]["value"] == pytest.approx(4 * rows["a run"]["value"])
 
 
 def test_bytes_of_a_kernel_are_those_that_it_touches() -> None:
