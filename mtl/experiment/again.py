@@ -57,7 +57,7 @@ def made_again(recipe: Recipe, extent: Extent, root: Path = Path()) -> Recipe:
     if linear:
         raise UserError(
             f"{where.name} cannot be made again: {linear[0]} starts at a linear map (`tasks.{linear[0]}.linear`), "
-            "whose penalty validation data choose. `mtl deploy` takes it as it is; --tasks may leave it out."
+            "whose penalty validation data choose. `mtl deploy` takes it as it is."
         )
     curriculum = recipe.method.curriculum
     if curriculum is not None and curriculum.samples:
