@@ -46,4 +46,4 @@ def _show_inside(page: Path) -> None:
     from IPython.display import HTML, display  # here: a notebook alone has it
 
     frame = f'<iframe srcdoc="{escape(whole_page(page))}" style="width:100%;height:{HEIGHT}px;border:0"></iframe>'
-    display(HTML(frame))
+    display(HTML(f"<div>{frame}</div>"))  # of a bare frame IPython says that it should have been given as an address

@@ -136,7 +136,8 @@ def _asked(method: str, task: JudgedTask, config: Config, verdicts: Verdicts) ->
         return Choice("joint", method, why)
     if method in groupings and task.name in groupings[method].metrics:
         return Choice("cluster", groupings[method].name, why)
-    allowed = ", ".join([AUTO, STL, SIMPLE, *judged, *groupings])
+    names = dict.fromkeys([AUTO, STL, SIMPLE, *judged, *groupings])
+    allowed = ", ".join(repr(name) if "," in name else name for name in names)
     raise UserError(f"--method should be one of {allowed}, found {method!r}.")
 
 
