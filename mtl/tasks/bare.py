@@ -4,10 +4,11 @@ from torch import Tensor
 
 from mtl.config.metrics import METRICS
 from mtl.errors import UserError, shown
-from mtl.tasks.base import LabelSpec, Noted, TaskSpec
+from mtl.tasks.base import Noted, TaskSpec
 from mtl.tasks.binary import Binary
 from mtl.tasks.classification import Classification
 from mtl.tasks.forecast import Forecast
+from mtl.tasks.label import LabelSpec
 from mtl.tasks.regression import Regression
 from mtl.types import NO_LABEL
 
