@@ -9,6 +9,7 @@ import ast
 import builtins
 import functools
 import inspect
+import linecache
 import symtable
 import sys
 import sysconfig
@@ -218,12 +219,33 @@ def _source(name: str, value: FunctionType | type) -> str:
         UserError: Python cannot tell it.
     """
     try:
-        return textwrap.dedent(inspect.getsource(value)).rstrip() + "\n"
-    except (OSError, TypeError):
+        if isinstance(value, type) and not hasattr(sys.modules.get(value.__module__), "__file__"):
+            text = _text_of_cell(value)
+        else:
+            text = inspect.getsource(value)
+        return textwrap.dedent(text).rstrip() + "\n"
+    except (OSError, TypeError, SyntaxError):
         raise UserError(
             f"`encoder`: the source of `{name}` is not known, as of what is typed into a plain `python` prompt: write "
             f"it in a file or a notebook, or {REMEDY}."
         ) from None
+
+
+def _text_of_cell(value: type) -> str:
+    """Text of a class that a cell of a notebook defines: `inspect` looks for classes in the file of their module, which
+    notebooks lack, and for functions where they were compiled.
+
+    Raises:
+        OSError: none of its methods tells where.
+    """
+    for code in (method.__code__ for method in _methods(value)):
+        lines = linecache.getlines(code.co_filename)
+        for node in ast.walk(ast.parse("".join(lines))):
+            if isinstance(node, ast.ClassDef) and node.name == value.__name__:
+                first = min([node.lineno, *(part.lineno for part in node.decorator_list)])
+                if first <= code.co_firstlineno <= (node.end_lineno or first):
+                    return "".join(lines[first - 1 : node.end_lineno])
+    raise OSError(value.__name__)
 
 
 def _global_names(source: str) -> list[str]:

@@ -1,9 +1,12 @@
 """Functions and classes as encoders: their source becomes a module that stands alone, and what cannot is told."""
 
 import functools
+import linecache
 import math
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -124,3 +127,34 @@ def test_it_is_built_for_every_run_after_its_seed_is_set(tmp_path: Path) -> None
     other = mtl.compare(data, {"y": "regression"}, **QUICK | {"encoder": build})
     assert "def build" in (other.folder / "plugins/own_encoder.py").read_text(encoding="utf-8")
     pd.testing.assert_frame_equal(result.model("equal").predict(x), answers)
+
+
+CELL = '''
+from torch import nn
+
+WIDTH = 8
+
+
+class Cell(nn.Module):
+    """A network."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = nn.LazyLinear(WIDTH)
+
+    def forward(self, rows):
+        return self.layers(rows)
+'''
+
+
+def test_a_class_of_a_notebook_has_its_source(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cell is compiled under a name of its own, whose lines are known, in a module without a file."""
+    module = ModuleType("session")
+    monkeypatch.setitem(sys.modules, "session", module)
+    monkeypatch.setitem(linecache.cache, "<cell>", (len(CELL), None, CELL.splitlines(keepends=True), "<cell>"))
+    exec(compile(CELL, "<cell>", "exec"), vars(module))
+    text = own_code(module.Cell).text
+    assert "class Cell(nn.Module):" in text and "WIDTH = 8" in text and "import torch.nn as nn" in text
+    monkeypatch.delitem(linecache.cache, "<cell>")
+    with pytest.raises(UserError, match="the source of `Cell` is not known"):
+        own_code(module.Cell)
