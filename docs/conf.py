@@ -35,7 +35,7 @@ myst_enable_extensions = ["colon_fence", "attrs_inline"]
 # Notebooks are kept without outputs and run while the site is built: what stands there is what this code says.
 nb_execution_mode = "force"
 nb_execution_raise_on_error = True
-nb_execution_timeout = 120
+nb_execution_timeout = 900
 nb_merge_streams = True
 nb_number_source_lines = False
 nb_ipywidgets_js: dict[str, dict[str, str]] = {}  # else scripts of another server
