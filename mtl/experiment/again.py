@@ -13,6 +13,7 @@ last losses, GradNorm's first ones) go through the same course by epochs. A sche
 learning rates that nobody has validated: of a run that was best at 30 % of `onecycle` it would go down to zero.
 
 Everything that is fitted (z-scores, categories, quantiles, what encoders fit) is fitted anew to all that is trained on.
+So are the regressions that tasks start from, with the penalty that the run's own validation part has chosen.
 A pretrained start takes the weights of the pretraining that is there.
 """
 
@@ -27,8 +28,6 @@ from mtl.experiment.identity import run_identity
 from mtl.experiment.objects import load_tasks
 from mtl.experiment.recipe import Again, Recipe
 from mtl.experiment.runs import reference_of
-from mtl.experiment.saved import load_network
-from mtl.models.multitask import MultiTaskModel
 from mtl.results.history import Epoch, History
 from mtl.results.reading import read_history, read_run
 from mtl.training.stopping import Selector
@@ -51,13 +50,6 @@ def made_again(recipe: Recipe, extent: Extent, root: Path = Path()) -> Recipe:
         raise UserError(
             f"{where.folder} was made with other settings or data than there are now: run `mtl repro`, so that the "
             "epochs are those of the present ones."
-        )
-    network = load_network(recipe, root).model
-    linear = list(network.linear_maps) if isinstance(network, MultiTaskModel) else []
-    if linear:
-        raise UserError(
-            f"{where.name} cannot be made again: {linear[0]} starts at a linear map (`tasks.{linear[0]}.linear`), "
-            "whose penalty validation data choose. `mtl deploy` takes it as it is."
         )
     curriculum = recipe.method.curriculum
     if curriculum is not None and curriculum.samples:

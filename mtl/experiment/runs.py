@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 
@@ -81,7 +82,7 @@ def run(
         data, sources = load_tasks(config, recipe.seed, root, recipe.extent)
         check_features(recipe, data.select(recipe.tasks, "train"))
         plan = eased_plan(recipe, data, joint_plan(config, data, recipe.seed), root)
-        model = build_network(recipe, data)
+        model = build_network(recipe, data, None if recipe.again is None else partial(_chosen_on, recipe, root))
         transfer = start_from(model, recipe, root)
         model = model.to(device)
         identity = run_identity(recipe, root)
@@ -135,6 +136,11 @@ def prepare_phase(
     average = None if train.average is None else Average(model, train.average.decay)
     state = TrainingState(specs, model, balancer, optimiser, selector, instruments, average=average)
     return state, TrainingData(pools["train"], pools["val"], plan, starts)
+
+
+def _chosen_on(recipe: Recipe, root: Path) -> TaskSet:
+    """The tasks as the run had them that is made again: with the validation part that made its choices."""
+    return load_tasks(recipe.config, recipe.seed, root)[0]
 
 
 def _budgets(recipe: Recipe) -> list[Budget]:

@@ -1,5 +1,6 @@
 """The networks of runs: freshly built, described beside their weights, and loaded again when a run is finished."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +18,13 @@ from mtl.tasks.plain import plain
 from mtl.version import __version__
 
 
-def build_network(recipe: Recipe, data: TaskSet) -> MultiTaskModel:
+def build_network(recipe: Recipe, data: TaskSet, chosen_on: Callable[[], TaskSet] | None = None) -> MultiTaskModel:
     """The network of a run with its first weights, on the CPU, in train mode.
+
+    Args:
+        recipe: of the run.
+        data: every configured task, for its seed.
+        chosen_on: as in `solve_linear_maps`.
 
     Raises:
         UserError: a task's samples do not fit the encoder, or the encoder cannot be shared as asked.
@@ -26,7 +32,7 @@ def build_network(recipe: Recipe, data: TaskSet) -> MultiTaskModel:
     specs = [data.specs[name] for name in recipe.tasks]
     model = build_model(recipe.encoder, specs, recipe.seed, recipe.method.sharing)
     fit_encoders(model, data)
-    solve_linear_maps(model, data)
+    solve_linear_maps(model, data, chosen_on)
     return model
 
 

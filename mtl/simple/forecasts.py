@@ -3,7 +3,8 @@
 C channels, L rows of a window, T target channels, H horizon.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import get_args
 
 import torch
@@ -19,8 +20,9 @@ from mtl.models.simple.forecasts import level_weights, seasonal_rows
 from mtl.models.simple.network import SimpleNetwork
 from mtl.results.simple import PersistenceFit, RidgeForecastFit, SeasonalFit, SimpleFit
 from mtl.simple.candidates import Candidate, make_network, part_of, spread_errors
+from mtl.simple.linear import Setting
 from mtl.simple.moments import Moments, Problem, pool_moments, without_level
-from mtl.simple.ridge import choose_penalty
+from mtl.simple.ridge import choose_penalty, solve
 from mtl.tasks.base import TaskSpec
 from mtl.tasks.forms import RowsForm
 from mtl.training.measure import predict
@@ -50,10 +52,13 @@ class Forecasts:
     Args:
         config: section `simple`.
         data: every task of the run.
+        settings: task → what was chosen of its map before; of other tasks validation data choose it.
     """
 
-    def __init__(self, config: SimpleConfig, data: TaskSet) -> None:
-        self.config, self.data = config, data
+    def __init__(
+        self, config: SimpleConfig, data: TaskSet, settings: Mapping[str, Setting] = MappingProxyType({})
+    ) -> None:
+        self.config, self.data, self.settings = config, data, settings
         self._moments: dict[tuple[Split, bool], dict[str, Moments]] = {}
         self._horizons = {
             name: form.horizon for name, spec in data.specs.items() if isinstance(form := spec.form, RowsForm)
@@ -101,12 +106,15 @@ class Forecasts:
         return known[task]
 
     def _whole(self, spec: TaskSpec, form: RowsForm) -> bool:
-        """Says whether training and validation have windows enough whose rows ahead were all measured, or no gaps."""
-        splits: tuple[Split, ...] = ("train", "val")
-        for pool in (part_of(self.data, spec.name, split) for split in splits):
+        """Says whether all parts that are read have windows enough whose rows ahead were all measured, or no gaps."""
+        for pool in (part_of(self.data, spec.name, split) for split in self._read(spec)):
             if pool.samples.complete(form.horizon, None) is not None and _windows(pool, form.horizon) < FEWEST:
                 return False
         return True
+
+    def _read(self, spec: TaskSpec) -> tuple[Split, ...]:
+        """The parts that a map is made from: validation data choose its penalty unless that was chosen before."""
+        return ("train",) if spec.name in self.settings else ("train", "val")
 
     def _joint(self, spec: TaskSpec) -> bool:
         """Says whether a map from all channels at once has windows enough; of one channel it is its own map."""
@@ -149,8 +157,10 @@ class Forecasts:
         least = min(errors) * ALIKE
         return next(2 + number for number, error in enumerate(errors) if error <= least), FROM_DATA
 
-    def linear_map(self, spec: TaskSpec, form: RowsForm, level: Level, channels: Channels) -> Float64[Tensor, "*W"]:
-        """Weights of one kind of map, with the penalty that has the smallest validation MSE.
+    def linear_map(
+        self, spec: TaskSpec, form: RowsForm, level: Level, channels: Channels
+    ) -> tuple[Float64[Tensor, "*W"], Setting]:
+        """Weights of one kind of map, with the penalty that was chosen before or has the smallest validation MSE.
 
         Raises:
             SettingError: a map from all channels at once has too few windows, or too many inputs.
@@ -167,13 +177,18 @@ class Forecasts:
                 f"tasks.{spec.name}.linear.channels",
                 f"should be one or own for a window of {inputs} numbers (all: they should be {least}), found 'all'.",
             )
-        moments = (self._of(split, spec.name, joint) for split in ("train", "val"))
-        train, val = (without_level(part if joint else part.by_channel(spec.shape[0]), form.targets,
-                                    level_weights(level, spec.input_len)) for part in moments)  # fmt: skip
+        moments = (self._of(split, spec.name, joint) for split in self._read(spec))
+        problems = [without_level(part if joint else part.by_channel(spec.shape[0]), form.targets,
+                                  level_weights(level, spec.input_len)) for part in moments]  # fmt: skip
         if channels == "one":
-            train, val = train.summed(), val.summed()
-        weight, _, _ = choose_penalty(train, val)
-        return weight if channels == "own" else weight[0]
+            problems = [problem.summed() for problem in problems]
+        setting = self.settings.get(spec.name)
+        if setting is None:
+            weight, penalty, _ = choose_penalty(*problems)
+            setting = Setting(penalty)
+        else:
+            weight = solve(problems[0], setting.penalty)
+        return weight if channels == "own" else weight[0], setting
 
     def _ridge(self, spec: TaskSpec, form: RowsForm) -> Candidate:
         """The level, the channels and the penalty with the smallest validation MSE."""

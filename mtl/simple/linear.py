@@ -4,7 +4,7 @@ n samples, P features, O outputs. Features are standardised by the training samp
 features as they are.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -34,13 +34,30 @@ class Map:
     weight: Float[Tensor, "O P"]
     bias: Float[Tensor, " O"]
     penalty: float
+    factor: float = 1.0
+    """The factor on its outputs, which holds them already."""
 
     def __call__(self, features: Float[Tensor, "n P"]) -> Float[Tensor, "n O"]:
         return features.double() @ self.weight.T + self.bias
 
     def times(self, factor: float) -> "Map":
         """The map with its outputs scaled."""
-        return Map(self.weight * factor, self.bias * factor, self.penalty)
+        return Map(self.weight * factor, self.bias * factor, self.penalty, self.factor * factor)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Choices that validation data made for a linear map; other samples can be fitted with them, without validation."""
+
+    penalty: float
+    factor: float = 1.0
+    """Factor on the outputs of a ridge regression of a label."""
+    tried: tuple[float, ...] = ()
+    """Penalties of the logistic regression, the largest first: each starts where the one before has ended."""
+
+    def of(self, maps: Iterable[Map]) -> Map:
+        """The map with this penalty among those of other samples, with this factor."""
+        return next(map_ for map_ in maps if map_.penalty == self.penalty).times(self.factor)
 
 
 @dataclass(frozen=True)
@@ -146,11 +163,18 @@ class Question:
         return (losses * of_samples).sum() / of_samples.sum()
 
 
-def logistic_maps(features: Float[Tensor, "n P"], questions: list[Question]) -> Iterator[list[Map]]:
+def logistic_maps(
+    features: Float[Tensor, "n P"], questions: list[Question], penalties: Sequence[float] = ()
+) -> Iterator[list[Map]]:
     """Logistic regressions of several labels of the same samples, a map a label, from the largest penalty on.
 
     Minimises the mean cross-entropy + λ/2 · |W|² of every label, all in one run of L-BFGS (Liu and Nocedal 1989): the
     labels share no weight, so each gets its own minimum. A smaller penalty starts where the larger one ended.
+
+    Args:
+        features: of the samples.
+        questions: the labels.
+        penalties: the largest first; none: as many as are affordable.
     """
     count, width = features.shape
     sizes = [question.outputs for question in questions]
@@ -162,7 +186,8 @@ def logistic_maps(features: Float[Tensor, "n P"], questions: list[Question]) -> 
     weight = torch.zeros(outputs, width, dtype=dtype, requires_grad=True)
     bias = torch.zeros(outputs, dtype=dtype, requires_grad=True)
     affordable = int(WORK * outputs / (4.0 * count * width * outputs))
-    penalties = LOGISTIC_PENALTIES if affordable >= FEWEST * len(LOGISTIC_PENALTIES) else LOGISTIC_PENALTIES[2:4]
+    if not penalties:
+        penalties = LOGISTIC_PENALTIES if affordable >= FEWEST * len(LOGISTIC_PENALTIES) else LOGISTIC_PENALTIES[2:4]
     iterations = min(ITERATIONS, max(FEWEST, affordable // len(penalties)))
 
     def logits() -> Tensor:

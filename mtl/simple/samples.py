@@ -3,20 +3,20 @@
 n samples, P features, O outputs, k classes.
 """
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 import torch
-from jaxtyping import Float
 from torch import Tensor, nn
 
 from mtl.config.inputs import RowLayout
-from mtl.config.metrics import METRICS
 from mtl.config.simple import SimpleConfig, SimpleName
 from mtl.data.loading.tasks import TaskSet
 from mtl.models.simple.features import count_features
 from mtl.models.simple.kernels import draw_kernels
+from mtl.models.simple.network import SimpleNetwork
 from mtl.models.simple.scores import TreeScores
 from mtl.results.simple import (
     CellFeatures,
@@ -29,8 +29,9 @@ from mtl.results.simple import (
 )
 from mtl.simple.boosting import CHOICES, MOST_CODES, affordable_rounds, first_rounds, fit_boosting, written_out
 from mtl.simple.candidates import Candidate, make_network, spread_errors
-from mtl.simple.linear import Map, Question, Ridge, logistic_maps, temperature
+from mtl.simple.linear import Map, Question, Ridge, Setting, logistic_maps, temperature
 from mtl.simple.matrices import Described, Matrices, described
+from mtl.simple.parts import Part, best_map, judged, product, question, signs
 from mtl.tasks.base import TaskSpec
 from mtl.tasks.forms import LabelForm, NumberForm
 from mtl.types import Split
@@ -45,16 +46,6 @@ FEWEST_ROUNDS = 10
 ALL = 1 << 62
 
 
-@dataclass(frozen=True)
-class Part:
-    """Features and targets of the samples of one task in one part of the data."""
-
-    features: Float[Tensor, "m P"]
-    target: Tensor
-    weights: Float[Tensor, " m"] | None
-    """Weights of the samples; None: all weigh the same."""
-
-
 class SampleModels:
     """Simple models of the tasks of a run whose targets belong to their samples.
 
@@ -62,10 +53,13 @@ class SampleModels:
         config: section `simple`.
         data: every task of the run.
         threads: that a fit may use.
+        settings: task → what was chosen of its linear map before; of other tasks validation data choose it.
     """
 
-    def __init__(self, config: SimpleConfig, data: TaskSet, threads: int) -> None:
-        self.config, self.data, self.threads = config, data, threads
+    def __init__(
+        self, config: SimpleConfig, data: TaskSet, threads: int, settings: Mapping[str, Setting] = MappingProxyType({})
+    ) -> None:
+        self.config, self.data, self.threads, self.settings = config, data, threads, settings
         self.matrices = Matrices(data)
         self._features: dict[tuple[str, str, tuple[int, ...]], Described] = {}
         self._logistic: dict[str, list[Map]] = {}
@@ -127,16 +121,25 @@ class SampleModels:
         self, model: SimpleName, spec: TaskSpec, form: LabelForm | NumberForm, what: Described, skipped: dict[str, str]
     ) -> Candidate:
         """Ridge regression on features; of a label on ±1 for each class."""
+        maps, val = self._ridge_maps(model, spec, form, what, skipped), self._part(spec, what, False)
+        return self._of_map(model, spec, what, best_map(spec, form, maps, val), val)
+
+    def _ridge_maps(
+        self, model: SimpleName, spec: TaskSpec, form: LabelForm | NumberForm, what: Described, skipped: dict[str, str]
+    ) -> Iterator[Map]:
+        """Maps from the largest penalty to the smallest; of a label with the best factor on their outputs, which a
+        setting from before brings along."""
         width = count_features(what.features, spec.shape)
         most = self._at_most(model, spec, min(MOST_SAMPLES, MOST_NUMBERS // width), skipped)
-        train, val = self._part(spec, what, True, most), self._part(spec, what, False)
-        targets, weights = _signs(form, train.target)
-        weights = _times(weights, train.weights)
+        train = self._part(spec, what, True, most)
+        targets, weights = signs(form, train.target)
+        weights = product(weights, train.weights)
         maps = self._ridge(model, spec, train, weights).maps(targets)
-        if isinstance(form, LabelForm):
-            question = _question(form, val.target, None)
-            maps = (map_.times(temperature(map_(val.features), question)) for map_ in maps)
-        return self._best_map(model, spec, form, what, maps, val)
+        if isinstance(form, NumberForm) or spec.name in self.settings:
+            return maps
+        val = self._part(spec, what, False)
+        asked = question(form, val.target, None)
+        return (map_.times(temperature(map_(val.features), asked)) for map_ in maps)
 
     def _ridge(self, model: str, spec: TaskSpec, train: Part, weights: Tensor | None) -> Ridge:
         """The decomposition of the features of a task's samples; tasks with a target for all samples of a pool, which
@@ -150,36 +153,53 @@ class SampleModels:
         return self._last[1]
 
     def _kernels(self, spec: TaskSpec, form: LabelForm | NumberForm, skipped: dict[str, str]) -> Candidate | None:
-        if not spec.input.has_length:
-            return None
+        return self._linear("kernels", spec, form, self._drawn(spec), skipped) if spec.input.has_length else None
+
+    def _drawn(self, spec: TaskSpec) -> Described:
+        """Random kernels for windows."""
 
         def draw() -> Described:
             channels, rows = spec.shape
             features, arrays = draw_kernels(self.config.kernels, (channels, rows))
             return described(features, spec.shape, arrays)
 
-        return self._linear("kernels", spec, form, self._known(spec, "kernels", draw), skipped)
+        return self._known(spec, "kernels", draw)
 
-    def on_kernels(self, spec: TaskSpec, form: LabelForm) -> nn.Module:
-        """Ridge regression of a label of windows on random kernels: window → logits, [B, k]; the penalty is the best
-        one on the validation part, and of more than `MOST_SAMPLES` training samples so many are taken."""
-        candidate = self._kernels(spec, form, {})
-        assert candidate is not None, "samples are windows"
-        return candidate.network.body
+    def on_kernels(self, spec: TaskSpec, form: LabelForm) -> tuple[nn.Module, Setting]:
+        """Ridge regression of a label of windows on random kernels: window → logits, [B, k]; the penalty is the one
+        that was chosen before, or the best one on the validation part, and of more than `MOST_SAMPLES` training samples
+        so many are taken."""
+        what = self._drawn(spec)
+        return self._solved(spec, form, what, self._ridge_maps("kernels", spec, form, what, {}))
 
-    def on_rows(self, spec: TaskSpec, form: LabelForm | NumberForm) -> nn.Module:
+    def on_rows(self, spec: TaskSpec, form: LabelForm | NumberForm) -> tuple[nn.Module, Setting]:
         """Ridge regression of a number of rows of a table, or logistic regression of a label: row → [B] or [B, k]; the
-        penalty is the best one on the validation part, and ridge regression is fitted on `MOST_SAMPLES` at most."""
+        penalty is the one that was chosen before, or the best one on the validation part, and ridge regression is
+        fitted on `MOST_SAMPLES` at most."""
         plain = self._plain(spec)
-        if isinstance(form, LabelForm):
-            return self._logistic_of(spec, form, plain, {}).network.body
-        return self._linear("ridge", spec, form, plain, {}).network.body
+        if isinstance(form, NumberForm):
+            return self._solved(spec, form, plain, self._ridge_maps("ridge", spec, form, plain, {}))
+        maps = self._logistic_maps(spec, plain, {})
+        return self._solved(spec, form, plain, maps, tuple(map_.penalty for map_ in maps))
+
+    def _solved(
+        self, spec: TaskSpec, form: LabelForm | NumberForm, what: Described, maps: Iterable[Map],
+        tried: tuple[float, ...] = (),
+    ) -> tuple[nn.Module, Setting]:  # fmt: skip
+        """The map of the setting that was chosen before, or of the one that validation data choose, with that."""
+        before = self.settings.get(spec.name)
+        map_ = best_map(spec, form, maps, self._part(spec, what, False)) if before is None else before.of(maps)
+        return _network_of(spec, what, map_)[1].body, before or Setting(map_.penalty, map_.factor, tried)
 
     def _logistic_of(
         self, spec: TaskSpec, form: LabelForm | NumberForm, what: Described, skipped: dict[str, str]
     ) -> Candidate:
-        """Logistic regression; all labels of a pool are fitted at once."""
         assert isinstance(form, LabelForm)
+        maps, val = self._logistic_maps(spec, what, skipped), self._part(spec, what, False)
+        return self._of_map("logistic", spec, what, best_map(spec, form, maps, val), val)
+
+    def _logistic_maps(self, spec: TaskSpec, what: Described, skipped: dict[str, str]) -> list[Map]:
+        """Logistic regressions from the largest penalty to the smallest; all labels of a pool are fitted at once."""
         width = count_features(what.features, spec.shape)
         most = self._at_most("logistic", spec, MOST_NUMBERS // width, skipped)
         if spec.name not in self._logistic:
@@ -193,33 +213,18 @@ class SampleModels:
                     if weights is not None and places is not None:
                         weights = weights[places]
                     chosen = target if places is None else target[places]
-                    questions[name] = replace(_question(other, chosen, places), of_samples=weights)
+                    questions[name] = replace(question(other, chosen, places), of_samples=weights)
             features = self.matrices.of(spec.name, "train", what, most)
             self._logistic |= {name: [] for name in questions}
-            for maps in logistic_maps(features, list(questions.values())):
+            before = {penalty for name in questions if name in self.settings for penalty in self.settings[name].tried}
+            for maps in logistic_maps(features, list(questions.values()), sorted(before, reverse=True)):
                 for name, map_ in zip(questions, maps, strict=True):
                     self._logistic[name].append(map_)
-        return self._best_map("logistic", spec, form, what, self._logistic[spec.name], self._part(spec, what, False))
+        return self._logistic[spec.name]
 
-    def _best_map(
-        self, model: str, spec: TaskSpec, form: LabelForm | NumberForm, what: Described, maps: Iterable[Map],
-        val: Part,
-    ) -> Candidate:  # fmt: skip
-        """The map with the best validation value; of equal ones that with the largest penalty."""
-        single = isinstance(form, NumberForm) or form.single
-        best: tuple[tuple[float, float], Map] | None = None
-        for map_ in maps:
-            numbers = map_(val.features)
-            value = _judged(spec, form, numbers[:, 0] if single else numbers, val.target)
-            if best is None or value < best[0]:
-                best = value, map_
-        assert best is not None
-        chosen = best[1]
-        about = f"{_on(what)}, λ {chosen.penalty:.2g}"
-        fit = LinearFit(features=what.features, penalty=chosen.penalty)
-        arrays = {f"features.{name}": value for name, value in what.arrays.items()}
-        arrays |= {"scores.weight": chosen.weight, "scores.bias": chosen.bias}
-        return self._finished(model, about, spec, fit, arrays, val)
+    def _of_map(self, model: str, spec: TaskSpec, what: Described, map_: Map, val: Part) -> Candidate:
+        fit, network = _network_of(spec, what, map_)
+        return self._finished(model, f"{_on(what)}, λ {map_.penalty:.2g}", fit, network, val)
 
     def _boosting(
         self, spec: TaskSpec, form: LabelForm | NumberForm, what: Described, skipped: dict[str, str]
@@ -244,7 +249,7 @@ class SampleModels:
         weights = None
         if isinstance(form, LabelForm) and form.weights is not None:
             weights = torch.tensor(form.weights, dtype=torch.float64)[train.target]
-        weights = _times(weights, train.weights)
+        weights = product(weights, train.weights)
         categories, codes = _categories(what, skipped)
         fitted = fit_boosting(train.features, train.target, weights, rounds, self.threads, categories)
         scores = written_out(fitted, classes, categories, codes)
@@ -255,7 +260,7 @@ class SampleModels:
                        codes=0 if kept.lefts is None else kept.lefts.shape[1])  # fmt: skip
         arrays = {f"scores.{name}": value for name, value in kept.state_dict().items()}
         about = f"{_on(what)}, {chosen} round{'' if chosen == 1 else 's'} of trees"
-        return self._finished("boosting", about, spec, fit, arrays, val)
+        return self._finished("boosting", about, fit, make_network(fit, spec, arrays), val)
 
     def _best_rounds(self, spec: TaskSpec, form: LabelForm | NumberForm, scores: TreeScores, val: Part) -> int:
         """Number of first rounds with the best validation value, of equal ones the smallest."""
@@ -264,17 +269,23 @@ class SampleModels:
         there = sums.shape[1]
         values = {}
         for rounds in dict.fromkeys(min(choice, there) for choice in CHOICES):
-            values[rounds] = _judged(spec, form, scores.shaped(sums[:, rounds - 1]), val.target)
+            values[rounds] = judged(spec, form, scores.shaped(sums[:, rounds - 1]), val.target)
         return min(values, key=lambda rounds: values[rounds])
 
     def _finished(
-        self, model: str, about: str, spec: TaskSpec, fit: LinearFit | TreesFit, arrays: dict[str, Tensor], val: Part
+        self, model: str, about: str, fit: LinearFit | TreesFit, network: SimpleNetwork, val: Part
     ) -> Candidate:
-        network = make_network(fit, spec, arrays)
         numbers = network.body.scores(val.features)  # type: ignore[operator]
         if network.spread is not None:
             spread_errors(network, numbers, val.target)
         return Candidate(model, about, fit, network, network.finished(numbers))
+
+
+def _network_of(spec: TaskSpec, what: Described, map_: Map) -> tuple[LinearFit, SimpleNetwork]:
+    fit = LinearFit(features=what.features, penalty=map_.penalty)
+    arrays = {f"features.{name}": value for name, value in what.arrays.items()}
+    arrays |= {"scores.weight": map_.weight, "scores.bias": map_.bias}
+    return fit, make_network(fit, spec, arrays)
 
 
 def _plain_layout(layout: RowLayout) -> dict[str, Any]:
@@ -294,13 +305,6 @@ def _categories(what: Described, skipped: dict[str, str]) -> tuple[list[int], in
     return [first + place for place in few], max((codes[place] for place in few), default=0)
 
 
-def _times(first: Tensor | None, second: Tensor | None) -> Float[Tensor, " n"] | None:
-    """Product of weights; None stands for weights that are all 1."""
-    if first is None or second is None:
-        return first if second is None else second.double()
-    return first * second.double()
-
-
 def _on(what: Described) -> str:
     match what.features:
         case SummaryFeatures():
@@ -313,27 +317,3 @@ def _on(what: Described) -> str:
             return "on numbers and categories, with what is missing"
         case _:
             return "on shares of positive values and maxima"
-
-
-def _question(form: LabelForm, target: Tensor, places: Tensor | None) -> Question:
-    return Question(target, places, form.classes, form.single, form.weights)
-
-
-def _signs(form: LabelForm | NumberForm, target: Tensor) -> tuple[Float[Tensor, "n O"], Float[Tensor, " n"] | None]:
-    """Targets of a ridge regression, ±1 for each class of a label, and weights of the samples."""
-    if isinstance(form, NumberForm):
-        return target.double()[:, None], None
-    weights = None if form.weights is None else torch.tensor(form.weights, dtype=torch.float64)[target]
-    signs = 2 * torch.nn.functional.one_hot(target, form.classes).double() - 1
-    return (signs[:, 1:] if form.single else signs), weights
-
-
-def _judged(spec: TaskSpec, form: LabelForm | NumberForm, numbers: Tensor, target: Tensor) -> tuple[float, float]:
-    """The task's primary metric and its loss, the smaller the better; of point predictions that get quantiles, the
-    squared error alone."""
-    if isinstance(form, NumberForm) and form.levels:
-        return float((numbers - target).square().mean()), 0.0
-    metrics, _ = spec.score(numbers.float(), target, detailed=False)
-    value = metrics[spec.metric]
-    loss = metrics.get(spec.loss_metric, 0.0)
-    return (value if METRICS[spec.metric].lower_is_better else -value), loss

@@ -54,7 +54,8 @@ def test_before_the_first_step_a_forecast_is_that_of_ridge_regression(
     for name in ("both", "single"):
         spec = data.specs[name]
         assert isinstance(spec.form, RowsForm)
-        weight = Forecasts(SimpleConfig(), data).linear_map(spec, spec.form, level, channels)  # type: ignore[arg-type]
+        forecasts = Forecasts(SimpleConfig(), data)
+        weight, _ = forecasts.linear_map(spec, spec.form, level, channels)  # type: ignore[arg-type]
         (pool,) = data.select([name], "val")
         valid = pool.targets[name].valid
         places = torch.arange(len(pool)) if valid is None else valid.nonzero().squeeze(1)

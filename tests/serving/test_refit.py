@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 import torch
 import yaml
+from torch import nn
 from typer.testing import CliRunner
 
 import mtl
@@ -21,17 +22,23 @@ from mtl.cli import model_commands
 from mtl.cli.deploy import deploy
 from mtl.config import BaseConfig, load_config, parse_config
 from mtl.config.common import Extent
+from mtl.config.simple import SimpleConfig
 from mtl.errors import UserError
 from mtl.experiment import run_finetune
 from mtl.experiment.again import chosen_epochs, made_again
 from mtl.experiment.objects import load_tasks
 from mtl.experiment.runs import run
 from mtl.jobs.local import Job
+from mtl.models.linear_map import RowMap
+from mtl.models.multitask import MultiTaskModel
+from mtl.models.saved import load as load_folder
 from mtl.paths import RunPath
 from mtl.results.deployment import CARD, MEMBERS, Deployment
 from mtl.results.model import MODEL, WEIGHTS, SavedModel
 from mtl.results.reading import read_history, read_run
 from mtl.serving.deployed import DeployedModel
+from mtl.simple.samples import SampleModels
+from mtl.tasks.forms import NumberForm
 from tests.helpers.deployable import flats as flats_frame
 from tests.helpers.deployable import write_verdicts
 from tests.serving.conftest import Project
@@ -40,6 +47,7 @@ EPOCHS = 6
 TRAIN = {"epochs": EPOCHS, "batch_size": 32, "lr": 0.3, "schedule": "constant", "gradient_probes": 0,
          "stopping": {"patience": None}}  # fmt: skip
 """So large a learning rate that the last epoch is not the best one."""
+PARTS: tuple[Extent, Extent] = ("train", "train+val")
 METHODS: dict[str, dict[str, Any]] = {
     "joint": {"kind": "equal"},
     "turns": {"kind": "sequential", "first": "forecast"},
@@ -95,6 +103,48 @@ def test_the_same_data_and_epochs_give_the_same_weights(
     if all(epochs == EPOCHS for epochs in earlier):  # else dropout of the last phase draws other numbers
         assert (folder / WEIGHTS).read_bytes() == (longer.root / path.folder / WEIGHTS).read_bytes()
     assert len(read_history(path, tmp_path).epochs) == sum(again.again.epochs)
+
+
+@pytest.fixture(scope="module")
+def started(flats: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """The table whose tasks start at ridge and logistic regression, as new projects have it; trained for one seed."""
+    root = flats.copy(tmp_path_factory.mktemp("started")).root
+    settings = yaml.safe_load((root / "params.yaml").read_text(encoding="utf-8"))
+    settings |= {"train": TRAIN, "finetune": {"methods": {"joint": METHODS["joint"]}}}
+    settings["tasks"] = {name: task | {"linear": {}} for name, task in settings["tasks"].items()}
+    (root / "params.yaml").write_text(yaml.safe_dump(settings, sort_keys=False), encoding="utf-8")
+    config = parse_config(settings)
+    run_finetune(config, "joint", 0, root)
+    write_verdicts(root, config, {})
+    return Project(root, config)
+
+
+def same(body: nn.Module, folder: Path) -> bool:
+    """Says whether the network of a folder has these numbers in its map of the rent."""
+    network = load_folder(folder, "").model
+    assert isinstance(network, MultiTaskModel)
+    linear = network.linear_maps["rent"]
+    assert isinstance(linear, RowMap)
+    kept = linear.body.state_dict()
+    return all(torch.equal(kept[key], numbers) for key, numbers in body.state_dict().items())
+
+
+def test_tasks_that_start_at_a_linear_map_are_made_again(started: Project, tmp_path: Path) -> None:
+    """On the same data the run itself; on more data the map with the same penalty, which is ridge on all of them."""
+    path = RunPath("finetune", "joint", None, 0)
+    again = made_again(recipe_of(started.config, path, started.root), "train", started.root)
+    folder = run(again, started.root, out=tmp_path)
+    assert (folder / WEIGHTS).read_bytes() == (started.root / path.folder / WEIGHTS).read_bytes()
+    place, kept = made(started, seeds=0)
+    (name,) = kept.members
+    first, more = (load_tasks(started.config, 0, started.root, part)[0] for part in PARTS)
+    spec = first.specs["rent"]
+    assert isinstance(spec.form, NumberForm)
+    body, setting = SampleModels(SimpleConfig(), first, 1).on_rows(spec, spec.form)
+    assert same(body, started.root / path.folder)
+    body, _ = SampleModels(SimpleConfig(), more, 1, {"rent": setting}).on_rows(more.specs["rent"], spec.form)
+    assert same(body, place / MEMBERS / name)
+    assert all(served.test is not None for served in kept.tasks.values())
 
 
 def test_an_earlier_phase_is_left_after_its_own_best_epoch(longer: Project) -> None:
