@@ -60,6 +60,7 @@ NO_OUTPUT = {
     "mtl/project/pipeline.py:Upgrade.write": "dvc.yaml and code.json; tests/project compares them",
     "mtl/setup/params_file.py:write_params": "params.yaml, whose bytes tests/cli/test_params_file.py compares",
     "mtl/cli/repro.py:allow_without_git": "DVC's settings on this machine",
+    "mtl/cli/share.py": "DVC's settings as they were, and rules of git for raw files; tests/cli/test_share.py",
     "mtl/cli/quick.py": "a workspace: links and settings; tests/cli/test_quick.py reads them",
     "mtl/api": "results that a caller keeps; tests/api compares a saved project with the runs of its stages",
     "mtl/cli/check/second_run.py": "a copy of the project that goes again",

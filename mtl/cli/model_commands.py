@@ -165,6 +165,22 @@ def serve(
     run(Wish(model, port, host, None if tasks is None else _names(tasks)), ROOT)
 
 
+@app.command()
+def share(
+    remote: Annotated[
+        str | None, typer.Argument(metavar="[REMOTE]", help="DVC remote, folder or address; else the default remote.")
+    ] = None,
+    raw: Annotated[bool, typer.Option("--raw", help="Push raw files too.")] = False,
+    prepared: Annotated[bool, typer.Option(help="Push prepared data, which hold every value.")] = True,
+    yes: Annotated[bool, typer.Option("--yes", help="Push without asking.")] = False,
+) -> None:
+    """Push results and models to a DVC remote, for a colleague who clones the project and trains nothing."""
+    from mtl.cli.share import Wish
+    from mtl.cli.share import share as run
+
+    raise typer.Exit(run(Wish(remote, raw, prepared, yes), ROOT))
+
+
 def _seeds(text: str) -> "Seeds":
     from mtl.errors import UserError
 
