@@ -20,8 +20,6 @@ import yaml
 
 from tests.e2e.project import Project
 
-pytestmark = pytest.mark.thorough
-
 CHECKOUT = Path(__file__).resolve().parents[2]
 ENDLESS = {"mtl ui": "tests/e2e/test_mlflow_in_a_browser.py looks at it"}
 """Commands that end when they are told to, and where they are tested; `mtl serve` is tested here."""
@@ -101,6 +99,7 @@ class Reader:
             return database.execute("select name, version from model_versions").fetchall()
 
 
+@pytest.mark.thorough
 def test_from_a_table_to_a_served_prediction_and_a_registered_model(tmp_path: Path) -> None:
     reader = Reader(tmp_path)
     draw = np.random.default_rng(0)
@@ -119,6 +118,7 @@ def test_from_a_table_to_a_served_prediction_and_a_registered_model(tmp_path: Pa
     assert reader.registered() == [("wines", 1)]
 
 
+@pytest.mark.slow
 def test_from_a_series_to_a_served_forecast_and_a_registered_model(tmp_path: Path) -> None:
     reader = Reader(tmp_path)
     draw = np.random.default_rng(1)
