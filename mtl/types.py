@@ -153,6 +153,34 @@ class RowSet:
     """Columns of numbers or categories that are no inputs, and that tasks may learn."""
 
 
+@dataclass(frozen=True)
+class Tokens:
+    """Texts as one fold reads them."""
+
+    codes: Int32[Tensor, " T"]
+    """Codes of the tokens of all texts end to end."""
+    begins: Int[Tensor, " S1"]
+    """int64 place of the first code of each of the S texts, and the end of the last."""
+    merges: tuple[str, ...]
+    """Pairs of tokens that training rows of the fold join, the commonest first."""
+
+
+@dataclass(frozen=True)
+class TextSet(RowSet):
+    """One source of texts, a row of a table each; its numbers and categories are no inputs, and tasks may learn them."""
+
+    text: str = ""
+    """Name of the column of texts."""
+    tokens: tuple[Tokens, ...] = ()
+    """The texts as each of the F folds reads them."""
+    lower: bool = True
+    """Capital letters are read as small ones."""
+    longest: int = 0
+    """Codes of a text, at most."""
+    letters: Int32[Tensor, " S"] | None = None
+    """Number of characters of each text as it was written."""
+
+
 SourceData = Prepared | ImageSet | RowSet
 
 

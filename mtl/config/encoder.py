@@ -8,6 +8,7 @@ from mtl.config.common import TARGET_PATTERN, DropRate, PositiveInt, Problem
 from mtl.config.encoder_base import ClassificationHead, EncoderBase, wide
 from mtl.config.inputs import IMAGES, ROWS, WINDOWS, InputKind, Sample
 from mtl.config.tabular import TabularEncoder
+from mtl.config.text_encoder import TextEncoder
 from mtl.config.window_encoders import LinearEncoder, RecurrentEncoder, RocketEncoder, TimeDartEncoder
 
 
@@ -112,6 +113,7 @@ EncoderConfig = Annotated[
     | MlpEncoder
     | CnnEncoder
     | TabularEncoder
+    | TextEncoder
     | PythonEncoder,
     Field(discriminator="kind"),
 ]

@@ -29,7 +29,7 @@ from mtl.config.inputs import IMAGES, InputKind, Known, SourceBase
 class ImageSource(SourceBase):
     """Base of the sections of image sets, whose pixels stay uint8 and are normalised a batch at a time."""
 
-    input: ClassVar[InputKind | None] = IMAGES
+    holds: ClassVar[InputKind | None] = IMAGES
     channels: ClassVar[int]
     folds: Folds = 5
     """Training images are dealt into this many parts, every class spread evenly; seed s holds out part s mod folds. 1:

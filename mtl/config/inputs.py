@@ -7,7 +7,8 @@ from typing import ClassVar
 from mtl.config.common import Problem, Section
 
 Shape = tuple[int | None, ...]
-"""Shape of one sample: (C, L) of a window, (C, Y, X) of an image, (F,) of a row; None where only the data tell."""
+"""Shape of one sample: (C, L) of a window, (C, Y, X) of an image, (F,) of a row; None where only the data tell. (1,) of
+a text: each place of it is one code, and only a batch tells how many there are."""
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,7 @@ class InputKind:
         continues: rows follow a sample, so that they can be forecast.
         turns: a sample can be turned upside down.
         tabular: a sample has columns that tasks may learn, whatever the source calls them.
+        texts: a sample is a text, as the codes of its tokens.
     """
 
     name: str
@@ -31,6 +33,12 @@ class InputKind:
     continues: bool = False
     turns: bool = False
     tabular: bool = False
+    texts: bool = False
+
+    @property
+    def mapped(self) -> bool:
+        """A linear map of the numbers of a sample can be the start of a network."""
+        return self.dimensions == 1 and not self.texts
 
     def words(self, shape: Shape) -> str:
         """Samples of a shape, in words."""
@@ -41,6 +49,8 @@ class InputKind:
                 return f"images of {' × '.join(map(str, shape))}: channels, rows, columns"
             case "windows":
                 return "windows" if shape[1] is None else f"windows of {shape[1]} rows"
+            case "tokens":
+                return self.noun
             case _:
                 return self.noun if None in shape else f"{self.noun} of {shape[0]} numbers"
 
@@ -49,6 +59,7 @@ class InputKind:
 class RowLayout:
     """Order of the W numbers that a network sees of a row of a table: its F numbers, 1 for each missing one of those
     that training rows lack some of, and the code of each category (0 unknown, 1 missing, 2 and more a known name).
+    A text has one code, that of the token at each of its places.
 
     Args:
         numbers: F.
@@ -74,7 +85,8 @@ class RowLayout:
 WINDOWS = InputKind("windows", "windows", 2, has_length=True, continues=True)
 IMAGES = InputKind("images", "images", 3, turns=True)
 ROWS = InputKind("rows", "rows", 1, tabular=True)
-INPUT_KINDS = (WINDOWS, IMAGES, ROWS)
+TOKENS = InputKind("tokens", "texts", 1, tabular=True, texts=True)
+INPUT_KINDS = (WINDOWS, IMAGES, ROWS, TOKENS)
 
 
 def kind_named(name: str | None) -> InputKind:
@@ -144,10 +156,15 @@ class Known:
 class SourceBase(Section):
     """Base of the sections of sources, with the questions that every kind answers before its files are read."""
 
-    input: ClassVar[InputKind | None] = None
-    """Kind of its samples; None where only the data tell."""
+    holds: ClassVar[InputKind | None] = None
+    """Kind of the samples of every source of this kind; None where only its section or the data tell."""
     series: ClassVar[bool] = False
     """One row a time step: a task says how many rows a sample has."""
+
+    @property
+    def input(self) -> InputKind | None:
+        """Kind of its samples; None where only the data tell."""
+        return self.holds
 
     @property
     def files(self) -> list[str]:

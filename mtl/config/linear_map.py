@@ -59,6 +59,6 @@ def check_row_start(name: str, linear: RowStart | None, source: str, kind: Input
     Raises:
         SettingError: it is not.
     """
-    if linear is not None and kind.dimensions != 1:
+    if linear is not None and not kind.mapped:
         message = f"is for rows of a table, and {source} holds {kind.noun}: leave it out."
         raise SettingError(f"tasks.{name}.linear", message)

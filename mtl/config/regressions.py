@@ -17,7 +17,7 @@ class RegressionsSource(SourceBase):
     equal weights choose, is known exactly (`mtl.data.sources.regressions`).
     """
 
-    input: ClassVar[InputKind | None] = ROWS
+    holds: ClassVar[InputKind | None] = ROWS
 
     kind: Literal["regressions"]
     seed: Seed = 0

@@ -61,7 +61,7 @@ class PlantedGroups(Section):
 class SensorsSource(SourceBase):
     """Embedded data with a known optimum: two Markov-switching vector autoregressions, one row an hour."""
 
-    input: ClassVar[InputKind | None] = WINDOWS
+    holds: ClassVar[InputKind | None] = WINDOWS
     series: ClassVar[bool] = True
 
     kind: Literal["sensors"]

@@ -72,7 +72,7 @@ def check_exact_labels(exact: Collection[str], labels: Collection[str]) -> None:
 class SeriesSource(TableFile):
     """A table in time order, from a file of text or Parquet."""
 
-    input: ClassVar[InputKind | None] = WINDOWS
+    holds: ClassVar[InputKind | None] = WINDOWS
     series: ClassVar[bool] = True
 
     kind: Literal["series"]
@@ -197,7 +197,7 @@ class SeriesSource(TableFile):
 class HarSource(SourceBase):
     """UCI HAR, nine raw inertial channels: the zip (also nested in an outer zip) or its unzipped folder."""
 
-    input: ClassVar[InputKind | None] = WINDOWS
+    holds: ClassVar[InputKind | None] = WINDOWS
 
     kind: Literal["har"]
     path: str = "data/raw/UCI HAR Dataset.zip"
@@ -215,7 +215,7 @@ class UeaSource(SourceBase):
     """A set of the UEA/UCR archive or of its extrinsic regression archive, in .ts format: `<stem>_TRAIN.ts` and
     `<stem>_TEST.ts`. The header says whether a case has a class (label `label`) or a number (target `target`)."""
 
-    input: ClassVar[InputKind | None] = WINDOWS
+    holds: ClassVar[InputKind | None] = WINDOWS
 
     kind: Literal["uea"]
     path: str
@@ -236,7 +236,7 @@ class ArraysSource(SourceBase):
     """One .npz with `x_train` [N, L, C], `x_test`, and a `y_train`/`y_test` [N] for each label or target name; with
     `folds: 1` it may hold a validation part of its own, `x_val` and `y_val`."""
 
-    input: ClassVar[InputKind | None] = WINDOWS
+    holds: ClassVar[InputKind | None] = WINDOWS
 
     kind: Literal["arrays"]
     path: str

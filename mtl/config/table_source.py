@@ -1,19 +1,22 @@
 """`kind: table`: rows of any columns, each a sample, and how they are dealt into train, validation and test."""
 
 from collections import Counter
-from typing import Annotated, ClassVar, Literal, get_args
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field, field_validator, model_validator
 
 from mtl.config.common import Folds, PositiveInt, Section, Seed
 from mtl.config.date_format import date_format_problem
-from mtl.config.inputs import ROWS, InputKind
+from mtl.config.inputs import ROWS, TOKENS, InputKind
 from mtl.config.table_file import TableFile
+from mtl.config.texts import TextOptions
 
 ColumnType = Literal["number", "category", "boolean", "date", "text", "image", "ignore"]
-"""Type of the cells of a column; text and images are named, and refused as inputs for now."""
-LATER: tuple[ColumnType, ...] = ("text", "image")
+"""Type of the cells of a column; images are named, and refused as inputs for now."""
+LATER: tuple[ColumnType, ...] = ("image",)
 """Types of columns that no network reads yet."""
+ALONE: tuple[ColumnType, ...] = ("text",)
+"""Types of columns that are the only input of their table: no network reads them beside others yet."""
 TestShare = Annotated[float, Field(gt=0, lt=1, strict=True)]
 Duplicates = Literal["warn", "together"]
 """Rows that equal each other in every column that is read: `warn` deals them out like others and tells how many test
@@ -112,8 +115,6 @@ Split = Annotated[
 class TableSource(TableFile):
     """A table of samples, one a row, from a file of text, Parquet, Feather, ARFF or a spreadsheet."""
 
-    input: ClassVar[InputKind | None] = ROWS
-
     kind: Literal["table"]
     also: list[str] = []
     """More files of the same columns, read as `path` is; their rows follow those of it."""
@@ -131,6 +132,8 @@ class TableSource(TableFile):
     allow: list[str] = []
     """Columns that may be a copy of a target, or have a value of their own for each of its values, because they are
     known before it is."""
+    texts: TextOptions = TextOptions()
+    """Reading of a column of texts, which is then the only input."""
     exact_labels: list[str] = []
     """Columns in which every spelling is a category of its own, and only an empty cell or NaN is missing."""
     date_format: dict[str, str] = {}
@@ -196,15 +199,32 @@ class TableSource(TableFile):
                 raise ValueError(f"inputs should leave out what is no input, found {column!r}: ignore")
             if kind in LATER:
                 raise ValueError(
-                    f"inputs should be numbers, categories, booleans or dates, found {column!r}: {kind}, which no "
-                    "network reads yet: leave the column out"
+                    f"inputs should be numbers, categories, booleans or dates, or one text, found {column!r}: {kind}, "
+                    "which no network reads yet: leave the column out"
                 )
             if self.types.get(column, kind) != kind:
                 raise ValueError(f"types and inputs should agree, found {self.types[column]} and {kind} of {column!r}")
+        alone = next((column for column in self.inputs or [] if self.declared.get(column) in ALONE), None)
+        if alone is not None and (len(self.inputs or []) > 1 or self.file_column is not None):
+            other = next((column for column in self.inputs or [] if column != alone), self.file_column)
+            raise ValueError(
+                f"inputs should be {alone!r} ({self.declared[alone]}) alone, found {other!r} beside it: no network "
+                "reads both yet, so leave one of them out"
+            )
         for column in self.date_format:
             if self.declared.get(column, "date") != "date":
                 raise ValueError(f"date_format is for dates, found {column!r}, which is a {self.declared[column]}")
         return self
+
+    @property
+    def input(self) -> InputKind | None:
+        return ROWS if self.text_column is None else TOKENS
+
+    @property
+    def text_column(self) -> str | None:
+        """The column of texts that is the only input; None where columns of other types are."""
+        named = list(self.inputs or [])
+        return named[0] if len(named) == 1 and self.declared.get(named[0]) == "text" else None
 
     @property
     def files(self) -> list[str]:

@@ -141,7 +141,7 @@ class RegressionTask(TaskBase):
         return [self.target]
 
     def starts(self, kind: InputKind | None, kernels: int) -> dict[str, str]:
-        return {"ridge": "{}"} if self.linear is None and kind is not None and kind.tabular else {}
+        return {"ridge": "{}"} if self.linear is None and kind is not None and kind.mapped else {}
 
     def check_input(self, name: str, source: str, kind: InputKind) -> None:
         super().check_input(name, source, kind)
@@ -293,13 +293,13 @@ class ClassificationTask(LabelBase):
         if self.linear is not None or kind is None:
             return {}
         windows = {"kernels": f"{{kernels: {kernels}}}"} if kind.has_length else {}
-        return windows | ({"logistic": "{}"} if kind.tabular else {})
+        return windows | ({"logistic": "{}"} if kind.mapped else {})
 
     def check_input(self, name: str, source: str, kind: InputKind) -> None:
         super().check_input(name, source, kind)
         if self.linear is None or kind.has_length:
             return
-        if kind.dimensions != 1:
+        if not kind.mapped:
             message = f"is for windows and rows, and {source} holds {kind.noun}: leave it out."
             raise SettingError(f"tasks.{name}.linear", message)
         if self.linear.kernels is not None:
@@ -332,7 +332,7 @@ class BinaryTask(LabelBase):
         return cells.sorted_out and cells.distinct == 2
 
     def starts(self, kind: InputKind | None, kernels: int) -> dict[str, str]:
-        return {"logistic": "{}"} if self.linear is None and kind is not None and kind.tabular else {}
+        return {"logistic": "{}"} if self.linear is None and kind is not None and kind.mapped else {}
 
     def check_input(self, name: str, source: str, kind: InputKind) -> None:
         super().check_input(name, source, kind)

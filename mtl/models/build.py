@@ -39,6 +39,7 @@ from mtl.config.sharing import (
     Sharing,
     SoftSharing,
 )
+from mtl.config.text_encoder import TextEncoder
 from mtl.config.training import Objective
 from mtl.errors import SettingError
 from mtl.models.base import Encoder, StagedEncoder
@@ -56,6 +57,7 @@ from mtl.models.rocket import Rocket
 from mtl.models.rows import OneHot, one_hot
 from mtl.models.sharing import BranchedTrunk, CrossStitchTrunk, HardTrunk, SeparateTrunk, Trunk
 from mtl.models.tabular import Tabular
+from mtl.models.text import TextTransformer
 from mtl.models.timedart import TimeDart
 from mtl.tasks.base import TaskSpec
 
@@ -109,6 +111,10 @@ def build_encoder(config: EncoderConfig, samples: Sequence[Sample], seed: int, p
             case TabularEncoder():
                 ((wide,),) = shapes
                 return Tabular(config, samples[0].layout or RowLayout(wide))
+            case TextEncoder():
+                layout = samples[0].layout
+                assert layout is not None, "the code of a token is one of so many"
+                return TextTransformer(config, layout.codes[0])
             case PythonEncoder():
                 return load_encoder(config, samples, pretraining)
             case _:

@@ -35,11 +35,17 @@ class Scaler(Part):
     """Rows: names that training rows know, of each column of categories, in the order of their codes."""
     missing: list[bool] | None = Field(default=None, exclude_if=absent)
     """Rows: whether training rows lack some, of each column of categories."""
+    merges: list[str] | None = Field(default=None, exclude_if=absent)
+    """Texts: pairs of tokens that are joined, the commonest first."""
+    lower: bool | None = Field(default=None, exclude_if=absent)
+    """Texts: capital letters are read as small ones."""
+    longest: Annotated[int, Field(ge=2, le=1 << 13)] | None = Field(default=None, exclude_if=absent)
+    """Texts: tokens of one, at most."""
 
     @property
     def columns(self) -> int:
         """Columns of the source that it was fitted to."""
-        return len(self.mean) + len(self.categories or [])
+        return len(self.mean) + len(self.categories or []) + (self.merges is not None)
 
     def problem(self) -> str | None:
         """The reason why the numbers do not belong together, in words; None where they do."""
@@ -48,6 +54,8 @@ class Scaler(Part):
             return "should have a number of every kind for each column"
         if any(not 0 <= place < count for place in self.flags or []) or self.flags != sorted(set(self.flags or [])):
             return "`flags` should be ascending places of columns" if self.flags else None
+        if (self.merges is None) != (self.longest is None) or (self.merges is None) != (self.lower is None):
+            return "`merges`, `lower` and `longest` should stand together"
         if groups != len(self.missing or []):
             return "`missing` should have an entry for each column of `categories`"
         if len({len(knots) for knots in self.quantiles or []}) > 1:

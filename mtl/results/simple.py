@@ -11,6 +11,7 @@ from mtl.results.numbers import Number
 MAX_KERNEL_GROUPS = 10_000
 MAX_DEPTH = 1_000
 MAX_CODES = 1 << 16
+MAX_TERMS, MAX_BYTES = 1 << 20, 1 << 26
 Whole = Annotated[int, Field(ge=1, le=2**31 - 1)]
 
 
@@ -131,8 +132,24 @@ class TreesFit(Part):
     """Codes of the category with the most of them that a node asks for."""
 
 
+class NgramFit(Part):
+    """A linear map of the tf-idf of a text's words, pairs of words and runs of letters."""
+
+    kind: Literal["ngrams"] = "ngrams"
+    penalty: Number
+    words: Annotated[int, Field(ge=0, le=MAX_TERMS)]
+    """Words and pairs of them."""
+    letters: Annotated[int, Field(ge=0, le=MAX_TERMS)]
+    """Runs of letters."""
+    token_bytes: Annotated[int, Field(ge=0, le=MAX_BYTES)]
+    """Bytes of the tokens by which texts are read."""
+    term_bytes: Annotated[int, Field(ge=0, le=MAX_BYTES)]
+    """Bytes of all terms."""
+
+
 SimpleFit = Annotated[
-    ConstantFit | PersistenceFit | SeasonalFit | RidgeForecastFit | LinearFit | TreesFit, Field(discriminator="kind")
+    ConstantFit | PersistenceFit | SeasonalFit | RidgeForecastFit | LinearFit | TreesFit | NgramFit,
+    Field(discriminator="kind"),
 ]
 
 

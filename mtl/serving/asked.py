@@ -70,6 +70,8 @@ def _members(model: Model, specs: Sequence[TaskSpec]) -> list[tuple[LoadedModel,
 def row_form(model: Model, specs: Sequence[TaskSpec], origin: Origin | None) -> RowForm:
     """Columns of the rows that the members read which answer some tasks."""
     layouts = [member.layout_of(task) for member, task in _members(model, specs)]
+    if specs[0].input.texts:
+        return RowForm(layouts[0].columns, {}, frozenset(), texts=tuple(layouts[0].columns))
     fitted = [layout.fitted for layout in layouts if isinstance(layout.fitted, FittedRows)]
     section = {} if origin is None or origin.section is None else origin.section
     of_file = section.get("file_column")

@@ -148,6 +148,8 @@ def _cells(column: Column, cells: list[Any]) -> Any:
         return np.array([_number(column, place, cell) for place, cell in enumerate(cells)], dtype=np.float64)
     if column.kind == "date":
         return pd.DatetimeIndex([_date(column, place, cell) for place, cell in enumerate(cells)])
+    if column.kind == "words":
+        return pd.Series([_words(column, place, cell) for place, cell in enumerate(cells)], dtype=object)
     return pd.Series([_text(column, place, cell) for place, cell in enumerate(cells)], dtype=object)
 
 
@@ -183,6 +185,12 @@ def _text(column: Column, place: int, cell: Any) -> str | None:
         return str(int(cell))
     if isinstance(cell, int | float):
         return str(cell)
+    raise _wrong(column, place, cell, "a text")
+
+
+def _words(column: Column, place: int, cell: Any) -> str:
+    if cell is None or isinstance(cell, str):
+        return cell or ""
     raise _wrong(column, place, cell, "a text")
 
 

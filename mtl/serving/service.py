@@ -19,7 +19,8 @@ from mtl.serving.model import LoadedModel, Model
 from mtl.serving.predictions import table_of
 from mtl.tasks.answers import Classes
 
-Kind = Literal["number", "text", "date"]
+Kind = Literal["number", "text", "date", "words"]
+"""`text` is a category, `words` a text of any words."""
 USUAL_DAY = 8000.0
 """Days since 1 January 2000 of a date of which the model reads other parts alone."""
 EXAMPLES = 2
@@ -153,6 +154,8 @@ def _dates(model: Model, source: str, names: Sequence[str]) -> dict[str, str]:
 
 
 def _column(name: str, asked: Asked) -> Column:
+    if asked.free:
+        return Column(name, "words", True)
     if not asked.names:
         return Column(name, "number", name in asked.may_lack)
     return Column(name, "text", True, asked.names[asked.columns.index(name)])

@@ -4,11 +4,11 @@ from collections.abc import Collection, Mapping, Sequence
 
 from ruamel.yaml.comments import CommentedMap
 
-from mtl.config.table_source import LATER, TimeSplit
+from mtl.config.table_source import TimeSplit
 from mtl.config.task_base import TaskBase
 from mtl.data.columns.facts import ColumnFacts
 from mtl.data.columns.inspection import described
-from mtl.data.columns.section import is_input
+from mtl.data.columns.section import is_input, why_left_out
 from mtl.errors import UserError
 from mtl.setup.near import near
 from mtl.setup.params import commented, flow, listed, put
@@ -156,6 +156,5 @@ def _left_out(own: Own, elsewhere: Collection[str], told: Mapping[str, str]) -> 
         if fact.name in told:
             left[fact.name] = told[fact.name]
         elif not is_input(fact) and fact.name not in elsewhere:
-            later = f"{fact.kind}, which no network reads yet ({fact.why})" if fact.kind in LATER else fact.why
-            left[fact.name] = fact.problem or later
+            left[fact.name] = why_left_out(fact)
     return left

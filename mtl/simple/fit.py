@@ -16,6 +16,7 @@ from mtl.results.simple import ConstantFit, SavedSimple, SimpleChoice
 from mtl.simple.candidates import Candidate, make_network, part_of
 from mtl.simple.forecasts import Forecasts
 from mtl.simple.samples import SampleModels
+from mtl.simple.texts import TextModels
 from mtl.tasks.base import TaskSpec
 from mtl.tasks.forms import LabelForm, NumberForm, RowsForm
 from mtl.training.measure import predict
@@ -41,12 +42,13 @@ def fit_simple(config: SimpleConfig, data: TaskSet, threads: int) -> Iterator[tu
         threads: that a fit may use.
     """
     forecasts, samples = Forecasts(config, data), SampleModels(config, data, threads)
+    texts = TextModels(config, data, threads)
     for name, spec in data.specs.items():
         skipped: dict[str, str] = {}
         values: dict[str, float] = {}
         target = _val_target(data, name)
         best: Candidate | None = None
-        for candidate in _candidates(spec, data, forecasts, samples, skipped):
+        for candidate in _candidates(spec, data, (forecasts, samples, texts), skipped):
             value = spec.score(candidate.prediction, target, detailed=False)[0][spec.metric]
             if best is None or _better(spec.metric, value, values[best.model]):
                 best = candidate
@@ -57,12 +59,15 @@ def fit_simple(config: SimpleConfig, data: TaskSet, threads: int) -> Iterator[tu
 
 
 def _candidates(
-    spec: TaskSpec, data: TaskSet, forecasts: Forecasts, samples: SampleModels, skipped: dict[str, str]
+    spec: TaskSpec, data: TaskSet, models: tuple[Forecasts, SampleModels, TextModels], skipped: dict[str, str]
 ) -> Iterator[Candidate]:
     yield _without_input(spec, data)
+    forecasts, samples, texts = models
     match spec.form:
         case RowsForm() as form:
             yield from forecasts.candidates(spec, form, skipped)
+        case LabelForm() | NumberForm() as form if spec.input.texts:
+            yield from texts.candidates(spec, form)
         case LabelForm() | NumberForm() as form:
             yield from samples.candidates(spec, form, skipped)
         case None:

@@ -19,7 +19,9 @@ PACKAGES = (
     "jaxtyping",
 )  # fmt: skip
 """Packages that a model needs where it is loaded; the code of mtl lies in it."""
-TYPES = {"number": "double", "text": "string", "date": "datetime"}
+OF_TEXTS = ("tokenizers", "scikit-learn")
+"""Packages that a model of texts needs besides."""
+TYPES = {"number": "double", "text": "string", "date": "datetime", "words": "string"}
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,7 @@ class Flavour:
         example: samples.
         answers: to the example.
         metadata: plain facts.
+        packages: that it needs besides `PACKAGES`.
     """
 
     code: Path
@@ -47,11 +50,12 @@ class Flavour:
     example: pd.DataFrame | np.ndarray
     answers: pd.DataFrame
     metadata: dict[str, Any]
+    packages: tuple[str, ...] = ()
 
 
-def requirements() -> list[str]:
-    """The packages, pinned to the versions that are installed here, without marks of a build."""
-    return [f"{name}=={version(name).partition('+')[0]}" for name in PACKAGES]
+def requirements(more: Sequence[str] = ()) -> list[str]:
+    """The packages and some more, pinned to the versions that are installed here, without marks of a build."""
+    return [f"{name}=={version(name).partition('+')[0]}" for name in (*PACKAGES, *more)]
 
 
 def save_flavour(folder: Path, flavour: Flavour) -> None:
@@ -93,7 +97,7 @@ def arguments(flavour: Flavour) -> dict[str, Any]:
         "model_config": {TASKS: list(flavour.tasks)},
         "signature": signature(flavour),
         "input_example": flavour.example,
-        "pip_requirements": requirements(),
+        "pip_requirements": requirements(flavour.packages),
         "metadata": flavour.metadata,
     }
 

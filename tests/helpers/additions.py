@@ -61,7 +61,7 @@ def read(config: RampSource, name: str, root: Path) -> Prepared:
 '''},
     edits=[
         ("mtl/config/sources.py", "Source = Annotated[\n", '''class RampSource(SourceBase):
-    input: ClassVar[InputKind | None] = WINDOWS
+    holds: ClassVar[InputKind | None] = WINDOWS
     series: ClassVar[bool] = True
 
     kind: Literal["ramp"]

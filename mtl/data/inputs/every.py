@@ -10,11 +10,12 @@ from mtl.data.inputs.base import Fitted, Input, Layout, Samples
 from mtl.data.inputs.images import ImagesInput
 from mtl.data.inputs.rows import RowsInput
 from mtl.data.inputs.seen import Columns
+from mtl.data.inputs.tokens import TokensInput
 from mtl.data.inputs.windows import WindowsInput
 from mtl.errors import DataError
-from mtl.types import ImageSet, Prepared, RowSet, SourceData
+from mtl.types import ImageSet, Prepared, RowSet, SourceData, TextSet
 
-KINDS: tuple[type[Input[Any]], ...] = (WindowsInput, ImagesInput, RowsInput)
+KINDS: tuple[type[Input[Any]], ...] = (WindowsInput, ImagesInput, RowsInput, TokensInput)
 
 
 def input_of(data: SourceData) -> Input[SourceData]:
@@ -24,6 +25,8 @@ def input_of(data: SourceData) -> Input[SourceData]:
             return WindowsInput(data)
         case ImageSet():
             return ImagesInput(data)
+        case TextSet():
+            return TokensInput(data)
         case RowSet():
             return RowsInput(data)
         case _:

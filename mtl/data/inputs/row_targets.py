@@ -5,6 +5,7 @@ S rows.
 
 from collections.abc import Collection, Mapping
 from dataclasses import replace
+from typing import TypeVar
 
 import torch
 from jaxtyping import Bool, Float64, Int
@@ -17,9 +18,10 @@ from mtl.types import NO_CATEGORY, NO_LABEL, RowSet, Split
 
 MOST_NAMES = 4
 MOST_COLUMNS = 4
+Rows = TypeVar("Rows", bound=RowSet)
 
 
-def without_targets(data: RowSet, named: Collection[str], sorts: Collection[str] = ()) -> RowSet:
+def without_targets(data: Rows, named: Collection[str], sorts: Collection[str] = (), alone: bool = True) -> Rows:
     """The rows with the columns that tasks name as targets: numbers among `numbers`, categories among `labels`; columns
     that are no inputs are left out.
 
@@ -27,6 +29,7 @@ def without_targets(data: RowSet, named: Collection[str], sorts: Collection[str]
         data: rows whose columns may be targets or inputs.
         named: names that tasks learn or that their rules are made from; those of no column are left alone.
         sorts: those of them that tasks read as classes: whole numbers are then labels as well.
+        alone: the columns are all that a sample has, so that some have to be left.
 
     Raises:
         DataError: no input is left.
@@ -36,7 +39,7 @@ def without_targets(data: RowSet, named: Collection[str], sorts: Collection[str]
     others = [place for place, name in enumerate(data.category_columns) if name not in gone]
     if (len(kept), len(others)) == (len(data.columns), len(data.category_columns)):
         return data
-    if not kept and not others:
+    if alone and not kept and not others:
         raise DataError(
             f"{data.name}: every column is a target of some task ({', '.join(sorted(named))}) or no input, so that no "
             "input is left: leave a task out, or name other `inputs`."

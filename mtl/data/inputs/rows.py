@@ -226,7 +226,7 @@ class RowsInput(Input[RowSet]):
     def with_labels(
         self, labels: dict[str, Tensor], classes: dict[str, list[str]], optimum: dict[str, Tensor]
     ) -> "RowsInput":
-        return RowsInput(replace(self.data, labels=labels, classes=classes, oracle_labels=optimum))
+        return type(self)(replace(self.data, labels=labels, classes=classes, oracle_labels=optimum))
 
     def _oracle(self) -> str | None:
         p, count = self.data, self.size

@@ -14,18 +14,23 @@ import torch
 from jaxtyping import Bool, Float, Float64, Int, UInt8
 from torch import Tensor, nn
 
-from mtl.config.inputs import IMAGES, WINDOWS, InputKind
+from mtl.config.inputs import IMAGES, TOKENS, WINDOWS, InputKind
 from mtl.data.inputs.base import Layout
 from mtl.data.inputs.contract import MAX_VALUE
 from mtl.data.inputs.images import FULL
 from mtl.data.inputs.normal import normal_quantile
 from mtl.data.inputs.row_fit import FIRST, LEAST_SHARE, MISSING, UNKNOWN, FittedRows
+from mtl.data.inputs.tokens import FittedTokens
+from mtl.data.inputs.vocabulary import FIRST as FIRST_TOKEN
+from mtl.data.inputs.vocabulary import Vocabulary
 
 NUMBERS, CATEGORIES = "numbers", "categories"
 """Tensors of rows of a table."""
 MOST = torch.tensor(MAX_VALUE, dtype=torch.float64)
 """Largest size of a number; a tensor, since a plain number may be narrowed to float32 on the way."""
 MISSING_SHARE = 0.1
+EXAMPLE = 6
+"""Tokens of a text that is drawn as an example."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +43,7 @@ class Asked:
         columns: names of its columns, or channels.
         names: of the codes 2, 3, … of each column of categories; 0 is an unknown one and 1 a missing one.
         may_lack: columns that may be missing: NaN, or the code 1.
+        free: the columns hold texts, which no tensor holds: mtl cuts them into tokens.
     """
 
     shape: tuple[int, ...]
@@ -45,6 +51,7 @@ class Asked:
     columns: list[str]
     names: tuple[tuple[str, ...], ...] = ()
     may_lack: tuple[str, ...] = ()
+    free: bool = False
 
     def texts(self, codes: Int[Tensor, "n G"]) -> np.ndarray:
         """Names that stand for codes of categories: empty for a missing one, and for an unknown one a name that no
@@ -231,6 +238,30 @@ class OfRows(Traced):
         return normal_quantile(((below + 1 - above) / 2).clamp(LEAST_SHARE, 1 - LEAST_SHARE))
 
 
+class OfTexts(Traced):
+    """Texts, of which only examples are drawn: their tokens are mtl's own, so that no other runtime can read them."""
+
+    def __init__(self, layout: Layout) -> None:
+        super().__init__()
+        assert isinstance(layout.fitted, FittedTokens)
+        self.vocabulary: Vocabulary = layout.fitted.vocabulary
+        self.asked = {
+            TOKENS.noun: Asked((EXAMPLE,), torch.int64, layout.columns, may_lack=tuple(layout.columns), free=True)
+        }
+
+    def draw(self, count: int, drawer: torch.Generator) -> dict[str, Tensor]:
+        return {TOKENS.noun: torch.randint(FIRST_TOKEN, self.vocabulary.size, (count, EXAMPLE), generator=drawer)}
+
+    def given(self, samples: dict[str, Tensor]) -> object:
+        import pandas as pd
+
+        (column,) = self.asked[TOKENS.noun].columns
+        return pd.DataFrame({column: [self.vocabulary.words(codes) for codes in samples[TOKENS.noun].tolist()]})
+
+    def forward(self, *given: Tensor) -> tuple[Tensor, Tensor]:
+        raise NotImplementedError("no tensor holds texts")
+
+
 def _interpolated(numbers: Float64[Tensor, "n F"], knots: Float64[Tensor, "n F Q"]) -> Float64[Tensor, "n F"]:
     """Place of each number among ascending knots, from 0 at the first to 1 at the last, as numpy.interp gives it."""
     last = knots.shape[2] - 1
@@ -250,6 +281,8 @@ def traced(kind: InputKind, layouts: Sequence[Layout]) -> list[Traced]:
     """
     if kind == WINDOWS:
         return [OfWindows(layout) for layout in layouts]
+    if kind == TOKENS:
+        return [OfTexts(layout) for layout in layouts]
     if kind == IMAGES:
         return [OfImages(layout) for layout in layouts]
     fits = [layout.fitted for layout in layouts if isinstance(layout.fitted, FittedRows)]

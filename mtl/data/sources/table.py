@@ -22,6 +22,7 @@ from mtl.data.sources.table_columns import Column, read_columns
 from mtl.data.sources.table_files import file_of_rows, read_files, without_final_points
 from mtl.data.sources.table_parts import TEST, Parts, Rows, parts_of
 from mtl.data.sources.table_rows import copies_note, equal_rows
+from mtl.data.sources.table_texts import take_text, with_tokens
 from mtl.errors import DataError, shown
 from mtl.types import RowSet
 
@@ -54,13 +55,15 @@ def read(config: TableSource, name: str, root: Path) -> RowSet:
     told = copies_note(same, parts, config)
     notes += [] if told is None else [told]
     kept = _changing(kept, parts, config, notes)
+    texts = take_text(kept, config, notes)
     fields = {
         "units": _units(table, [column for column in kept if column.names is None], config),
         "weights": _weights(table, columns, config),
         "aside": [column.name for column in kept if _is_aside(column, config)],
     }
     del table, columns, same  # Only `kept` holds its numbers now, which are given up one column after the other.
-    return _row_set(name, kept, parts, config, fields | {"notes": notes})
+    rows = _row_set(name, kept, parts, config, fields | {"notes": notes})
+    return rows if texts is None else with_tokens(rows, texts, str(config.text_column), config.texts)
 
 
 def _row_set(name: str, kept: list[Column], parts: Parts, config: TableSource, fields: dict[str, Any]) -> RowSet:
@@ -92,7 +95,10 @@ def _columns(table: Table, second: np.ndarray | None, config: TableSource, notes
     facts = column_facts(table, _declared(table, config), config.date_format, exact)
     columns = read_columns(table, facts, config, notes)
     if second is not None:
-        columns = [without_final_points(column, second, notes) for column in columns]
+        columns = [
+            column if column.name == config.text_column else without_final_points(column, second, notes)
+            for column in columns
+        ]
     if config.file_column is not None:
         columns.append(file_of_rows(table, config.file_column))
     names = [column.name for column in columns]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from mtl.config.table_source import LATER, TableSource
+from mtl.config.table_source import ALONE, LATER, TableSource
 from mtl.data.columns.booleans import boolean_column, truth
 from mtl.data.columns.categories import category_column
 from mtl.data.columns.cells import written_cells
@@ -69,7 +69,8 @@ def read_columns(table: Table, facts: Sequence[ColumnFacts], config: TableSource
     Raises:
         DataError: a cell that is not what its column's type says, or a column of text or images; names a remedy.
     """
-    _refuse_text(table, [column for column in facts if column.kind in LATER], config)
+    alone = [column for column in facts if column.kind in ALONE and column.name != config.text_column]
+    _refuse_text(table, [*alone, *(column for column in facts if column.kind in LATER)], config)
     written_cells(table, [column.name for column in facts if column.kind in NAMES], keep=True)
     columns: list[Column] = []
     for column in facts:
@@ -96,6 +97,8 @@ def _read(table: Table, column: ColumnFacts, config: TableSource, notes: list[st
             if len(names) > FEW_CATEGORIES:
                 notes.append(f"{name}: has {len(names):,} categories; `ignore` leaves it out if each row names itself.")
             return [Column(name, name, codes.astype(np.int32), names)]
+        case "text" if name == config.text_column:
+            return [_texts(table, name)]
         case "date":
             parts = date_numbers(table, name, config.date_format.get(name), notes)
             return [Column(part, name, values) for part, values in parts.items()]
@@ -123,6 +126,16 @@ def _boolean(table: Table, name: str, notes: list[str]) -> Column:
     return Column(name, name, np.where(np.isnan(truths), NO_CATEGORY, truths).astype(np.int32), names)
 
 
+def _texts(table: Table, name: str) -> Column:
+    """A column of texts, as the file writes them; a cell that holds nothing, or what `missing` of the file names, is
+    missing."""
+    codes, distinct = pd.factorize(written_cells(table, [name])[name], use_na_sentinel=True)
+    names = [str(text) for text in distinct.tolist()]
+    missing = {"", *(table.options.missing or [])}
+    place = [NO_CATEGORY if text.strip() in missing else number for number, text in enumerate(names)]
+    return Column(name, name, np.array([*place, NO_CATEGORY], dtype=np.int32)[codes], names)
+
+
 def _without_markers(values: np.ndarray, config: TableSource) -> np.ndarray:
     if config.missing_markers:
         return np.where(np.isin(values, config.missing_markers), np.nan, values)
@@ -136,8 +149,12 @@ def _refuse_text(table: Table, columns: Sequence[ColumnFacts], config: TableSour
     first = columns[0]
     names = ", ".join(f"`{column.name}`" for column in columns)
     those = "each of them" if len(columns) > 1 else "it"
+    named = json.dumps(first.name, ensure_ascii=False)
+    use = ", which no network reads yet:"
+    if first.kind in ALONE:
+        use = f": `inputs: {{{named}: {first.kind}}}` learns from it alone; else"
     raise DataError(
-        f"{table.path}, column `{first.name}`: is taken for {first.kind} ({first.why}), such as {first.example!r}, "
-        f"which no network reads yet: name {those} in `ignore` (found {names}), or say "
+        f"{table.path}, column `{first.name}`: is taken for {first.kind} ({first.why}), such as {first.example!r}"
+        f"{use} name {those} in `ignore` (found {names}), or say "
         f"`types: {{{first.name}: category}}` if its {first.distinct:,} texts are categories."
     )

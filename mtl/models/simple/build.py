@@ -7,10 +7,12 @@ from torch import nn
 from mtl.models.simple.features import build_features, count_features
 from mtl.models.simple.forecasts import Persistence, RidgeForecast, Seasonal
 from mtl.models.simple.network import Constant, SimpleNetwork, Spread
+from mtl.models.simple.ngrams import NgramScores
 from mtl.models.simple.scores import LinearScores, OnFeatures, TreeScores
 from mtl.results.simple import (
     ConstantFit,
     LinearFit,
+    NgramFit,
     PersistenceFit,
     RidgeForecastFit,
     SeasonalFit,
@@ -56,7 +58,9 @@ def _spread(form: Form | None) -> Spread | None:
             return None
 
 
-def _body(fit: PersistenceFit | SeasonalFit | RidgeForecastFit | LinearFit | TreesFit, spec: TaskSpec) -> nn.Module:
+def _body(
+    fit: PersistenceFit | SeasonalFit | RidgeForecastFit | LinearFit | TreesFit | NgramFit, spec: TaskSpec
+) -> nn.Module:
     form = spec.form
     if isinstance(form, RowsForm) and len(form.targets) * form.horizon > MOST_AHEAD:
         raise ValueError(f"{spec.name} should predict at most {MOST_AHEAD:,} numbers, found {form.horizon:,} rows")
@@ -71,6 +75,8 @@ def _body(fit: PersistenceFit | SeasonalFit | RidgeForecastFit | LinearFit | Tre
         case LinearFit() if isinstance(form, LabelForm | NumberForm):
             features, (outputs, single) = build_features(fit.features, spec.shape), _scores(form)
             return OnFeatures(features, LinearScores(count_features(fit.features, spec.shape), outputs, single))
+        case NgramFit() if isinstance(form, LabelForm | NumberForm) and spec.input.texts:
+            return NgramScores(fit, *_scores(form))
         case TreesFit() if isinstance(form, LabelForm | NumberForm):
             outputs, single = _scores(form)
             sums = 1 if outputs == 2 else outputs

@@ -123,6 +123,11 @@ def graph_of(model: Model, tasks: Sequence[str] | None) -> Graph:
         specs = model.asked(tasks)
     except UserError as error:
         raise UserError(f"{error} One file answers tasks that read the same samples: name them by --tasks.") from None
+    if specs[0].input.texts:
+        raise UserError(
+            f"{specs[0].name}: texts are cut into tokens by the vocabulary of the model, which neither ONNX nor "
+            "torch.export holds: serve the model with `mtl serve`, or export it with `--to mlflow`, which holds it."
+        )
     for spec in specs:
         parts_of(spec)
         stepped = [by for by in _calibrations(model, spec.name).values() if by.kind == "isotonic"]

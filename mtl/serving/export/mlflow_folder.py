@@ -15,7 +15,7 @@ from mtl.serving.export.check import BATCHES
 from mtl.serving.export.describe import name_of
 from mtl.serving.model import Model
 from mtl.serving.service import Service
-from mtl.tracking.flavour import Flavour, load_flavour, save_flavour
+from mtl.tracking.flavour import OF_TEXTS, Flavour, load_flavour, save_flavour
 from mtl.version import __version__
 
 CODE = Path("serving/model_code.py")
@@ -78,6 +78,7 @@ def flavour_of(service: Service, folder: Path) -> Iterator[Flavour]:
             array=None if service.tabular else (service.dtype, service.shape),
             example=example,
             answers=service.predict(example),
+            packages=OF_TEXTS if service.specs[0].input.texts else (),
             metadata={"mtl": __version__, "model": name_of(service.model), "tasks": service.tasks},
         )
 

@@ -14,6 +14,7 @@ import pandas as pd
 
 from mtl.data.columns.booleans import truth
 from mtl.data.columns.categories import category_column
+from mtl.data.columns.cells import written_cells
 from mtl.data.columns.dates import date_times
 from mtl.data.formats.labels import key_of
 from mtl.data.formats.numbers import number_column
@@ -38,12 +39,14 @@ class RowForm:
         categories: column of categories → names that some member knows.
         may_lack: numbers that every member may miss.
         file_column: column that tells the file of a row, which a file need not hold; None without one.
+        texts: columns of texts.
     """
 
     columns: list[str]
     categories: dict[str, list[str]]
     may_lack: frozenset[str]
     file_column: str | None = None
+    texts: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, columns: list[str], fitted: Sequence[FittedRows], file_column: str | None = None) -> "RowForm":
@@ -59,7 +62,7 @@ class RowForm:
     @property
     def numbers(self) -> list[str]:
         """Columns of numbers."""
-        return [name for name in self.columns if name not in self.categories]
+        return [name for name in self.columns if name not in self.categories and name not in self.texts]
 
 
 @dataclass
@@ -167,6 +170,8 @@ def _frame(table: Table, form: RowForm, options: NewRows, strange: Strange, note
             columns[name] = _file_of(table, form)
         else:
             columns[name] = _categories(table, name, form.categories[name], options, strange)
+    for name in form.texts:
+        columns[name] = _texts(table, name, options)
     return pd.DataFrame({name: columns[name] for name in form.columns})
 
 
@@ -213,6 +218,12 @@ def _truths(known: Sequence[str]) -> dict[float | None, int]:
     """0 and 1 → the place of the name that says no or yes, where the names are those of a column of yes and no."""
     said = [truth(name) for name in known]
     return {value: place for place, value in enumerate(said)} if sorted(map(str, said)) == ["0.0", "1.0"] else {}
+
+
+def _texts(table: Table, name: str, options: NewRows) -> "pd.Series[Any]":
+    """The texts of a column as they are written; a missing one is empty."""
+    cells = written_cells(table, [name])[name].fillna("").astype(object)
+    return cells.mask(cells.isin(options.missing or []), "")
 
 
 def _file_of(table: Table, form: RowForm) -> "pd.Categorical[str]":

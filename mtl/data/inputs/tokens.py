@@ -1,0 +1,250 @@
+"""Texts of a table as the codes of their tokens, laid end to end; a batch is as long as its longest text.
+
+S rows, n samples, B of a batch, N places of the longest text of a batch, T codes of all texts.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int, Int32
+from torch import Tensor
+
+from mtl.config.inputs import TOKENS, InputKind, RowLayout
+from mtl.config.tasks import Task
+from mtl.data.inputs.base import Fitted, Layout, Sampler, Samples
+from mtl.data.inputs.given import check_names, wrong_shape
+from mtl.data.inputs.row_targets import without_targets
+from mtl.data.inputs.rows import RowsInput
+from mtl.data.inputs.seen import Columns
+from mtl.data.inputs.vocabulary import PADDING, Vocabulary
+from mtl.errors import DataError
+from mtl.types import RowSet, Split, TextSet, Tokens
+
+CODES, BEGINS = "codes", "begins"
+
+
+@dataclass(frozen=True)
+class FittedTokens(Fitted):
+    """The vocabulary of the training texts of a fold; there is no number to be scaled."""
+
+    vocabulary: Vocabulary
+
+    @classmethod
+    def of(cls, vocabulary: Vocabulary) -> "FittedTokens":
+        """The fit of a vocabulary."""
+        none = torch.empty(0, dtype=torch.float64)
+        return cls(none, none, vocabulary)
+
+    @property
+    def layout(self) -> RowLayout:
+        """A text is one code at each of its places."""
+        return RowLayout(0, (), (self.vocabulary.size,))
+
+    def plain(self) -> dict[str, Any]:
+        v = self.vocabulary
+        return super().plain() | {"merges": list(v.merges), "lower": v.lower, "longest": v.longest}
+
+    @classmethod
+    def from_plain(cls, content: Mapping[str, Any]) -> "FittedTokens":
+        return cls.of(Vocabulary(tuple(content["merges"]), content["lower"], content["longest"]))
+
+
+@dataclass(frozen=True)
+class Texts(Samples):
+    """Some of the texts of a source."""
+
+    codes: Int32[Tensor, " T"]
+    """Codes of all texts of the source; pools share the one tensor."""
+    begins: Int[Tensor, " S1"]
+    """Place of the first code of each text, and the end of the last."""
+    rows: Int[Tensor, " n"]
+    """Indices of the texts that are the samples."""
+
+    def __len__(self) -> int:
+        return self.rows.shape[0]
+
+    @property
+    def numbers(self) -> Int[Tensor, " n"]:
+        return self.rows
+
+    @property
+    def lengths(self) -> Int[Tensor, " n"]:
+        """Codes of each sample."""
+        return self.begins[self.rows + 1] - self.begins[self.rows]
+
+    def gather(self, index: Int[Tensor, " B"], ahead: int) -> tuple[Float[Tensor, "B N"], None]:
+        """Codes, as whole numbers of float32, and `PADDING` behind the end of shorter texts; nothing follows one, so
+        `ahead` is 0."""
+        assert ahead == 0
+        rows = self.rows.index_select(0, index)
+        first = self.begins.index_select(0, rows)
+        counts = self.begins.index_select(0, rows + 1) - first
+        longest = int(counts.max()) if len(counts) else 1
+        places = torch.arange(longest, device=first.device)
+        # What is read behind the end of a text belongs to the next one, and is dropped.
+        read = self.codes.take((first[:, None] + places).clamp_(max=len(self.codes) - 1))
+        return read.masked_fill_(places >= counts[:, None], PADDING).float(), None
+
+    def pick(self, index: Int[Tensor, " m"]) -> "Texts":
+        return replace(self, rows=self.rows[index])
+
+    def to(self, device: torch.device) -> "Texts":
+        return Texts(*(part.to(device) for part in (self.codes, self.begins, self.rows)))
+
+
+class TokensInput(RowsInput):
+    """Texts, a row of a table each."""
+
+    kind: ClassVar[InputKind] = TOKENS
+    fitted: ClassVar[type[Fitted]] = FittedTokens
+    data: TextSet
+
+    def problems(self) -> list[str]:
+        return super().problems() or self._form()
+
+    def tensors(self) -> dict[str, Tensor]:
+        p = self.data
+        assert p.letters is not None
+        folds = {f"{CODES}.{fold}": tokens.codes for fold, tokens in enumerate(p.tokens)}
+        folds |= {f"{BEGINS}.{fold}": tokens.begins for fold, tokens in enumerate(p.tokens)}
+        return super().tensors() | folds | {"letters": p.letters}
+
+    def meta(self) -> dict[str, Any]:
+        """The vocabularies are not among them: they stand in the meta as what was fitted to each fold."""
+        p = self.data
+        return super().meta() | {"text": p.text, "lower": p.lower, "longest": p.longest}
+
+    @classmethod
+    def from_kept(cls, meta: dict[str, Any], tensors: dict[str, Tensor], common: dict[str, Any]) -> "TokensInput":
+        rows = RowsInput.from_kept(meta, tensors, common).data
+        merges = [split["scaler"]["merges"] for split in meta["splits"]]
+        tokens = tuple(
+            Tokens(tensors[f"{CODES}.{fold}"], tensors[f"{BEGINS}.{fold}"], tuple(of_fold))
+            for fold, of_fold in enumerate(merges)
+        )
+        return cls(text_set(rows, meta["text"], tokens, (meta["lower"], meta["longest"]), tensors["letters"]))
+
+    def for_tasks(self, tasks: Sequence[Task]) -> "TokensInput":
+        named = {name for task in tasks for name in task.named}
+        sorts = {name for task in tasks for name in task.sorts}
+        return type(self)(without_targets(self.data, named, sorts, alone=False))
+
+    @property
+    def columns(self) -> list[str]:
+        return [self.data.text]
+
+    def _fit(self, fold: int) -> FittedTokens:  # type: ignore[override]
+        p = self.data
+        return FittedTokens.of(Vocabulary(p.tokens[fold].merges, p.lower, p.longest))
+
+    def scores_problem(self, fitted: Fitted) -> str | None:
+        return None
+
+    def remarks(self, masks: Mapping[Split, Bool[Tensor, " S"]]) -> list[str]:
+        return []
+
+    def shape(self, length: int, fitted: Fitted) -> tuple[int, ...]:
+        return (1,)
+
+    def layout(self, fitted: Fitted) -> RowLayout | None:
+        assert isinstance(fitted, FittedTokens)
+        return fitted.layout
+
+    def sampler(self, fitted: Fitted, ahead: int) -> Sampler:
+        assert isinstance(fitted, FittedTokens)
+        # The fold is that whose vocabulary was fitted.
+        tokens = next(tokens for tokens in self.data.tokens if tokens.merges == fitted.vocabulary.merges)
+        return lambda numbers, length: Texts(tokens.codes, tokens.begins, numbers)
+
+    @classmethod
+    def given(cls, values: object, layout: Layout, ahead: int) -> Texts:  # type: ignore[override]
+        """Texts [n], or a frame with a column of them."""
+        assert isinstance(layout.fitted, FittedTokens)
+        cut = layout.fitted.vocabulary.cut(texts_given(values, layout))
+        rows = torch.arange(len(cut.begins) - 1)
+        return Texts(torch.from_numpy(cut.codes), torch.from_numpy(cut.begins), rows)
+
+    def describe(self) -> str:
+        return f"texts of at most {self.data.longest:,} tokens"
+
+    def cells(self) -> None:  # type: ignore[override]
+        return None
+
+    def seen(self, fold: int) -> Columns:
+        assert self.data.letters is not None
+        yield _letters(self.data.text), self.data.letters[self.masks(fold)["train"]].double().numpy()
+
+    @classmethod
+    def seen_of(cls, values: object, columns: list[str]) -> Columns:
+        texts = texts_of(values, columns[0])
+        yield _letters(columns[0]), np.array([len(text) for text in texts], dtype=np.float64)
+
+    def _form(self) -> list[str]:
+        p, count = self.data, self.size
+        if len(p.tokens) != p.folds or p.letters is None or list(p.letters.shape) != [count]:
+            return [f"`tokens` should hold the texts of the {count} rows as each of the {p.folds} folds reads them."]
+        if any(len(tokens.begins) != count + 1 for tokens in p.tokens):
+            return [f"`begins` of `tokens` should hold a place for each of the {count} rows, and the end of the last."]
+        return []
+
+
+def text_set(
+    rows: RowSet, column: str, tokens: tuple[Tokens, ...], reading: tuple[bool, int], letters: Int32[Tensor, " S"]
+) -> TextSet:
+    """Rows of a table with a column of texts.
+
+    Args:
+        rows: the other columns.
+        column: name of that of texts.
+        tokens: as each fold reads it.
+        reading: whether capital letters are read as small ones, and codes of a text, at most.
+        letters: number of characters of each text.
+    """
+    lower, longest = reading
+    return TextSet(**vars(rows), text=column, tokens=tokens, lower=lower, longest=longest, letters=letters)
+
+
+def texts_of(values: object, column: str) -> list[str]:
+    """The texts of a frame's column, or of a list or array; what is missing is an empty text.
+
+    Raises:
+        DataError: something is no text.
+    """
+    import pandas as pd  # here, since training loads this module and has no use for frames
+
+    if isinstance(values, pd.DataFrame):
+        frame = values.set_axis([str(name) for name in values.columns], axis=1)
+        check_names(list(frame.columns), [column])
+        cells = frame[column].tolist()
+    elif isinstance(values, str) or not isinstance(values, list | tuple | np.ndarray | pd.Series):
+        remedy = "; `[text]` makes a batch of one" if isinstance(values, str) else ""
+        raise wrong_shape(f"a list of texts, or a frame with the column {column!r}", type(values).__name__, remedy)
+    else:
+        cells = list(values)
+    texts = ["" if cell is None or cell is pd.NA or cell != cell else cell for cell in cells]
+    odd = next((place for place, text in enumerate(texts) if not isinstance(text, str)), None)
+    if odd is not None:
+        raise DataError(
+            f"samples: sample {odd} (counted from 0), column {column!r}: should be a text, found "
+            f"{type(texts[odd]).__name__}: convert it, as with `str`."
+        )
+    return [str(text) for text in texts]
+
+
+def texts_given(values: object, layout: Layout) -> list[str]:
+    """The texts that a user gives a loaded model, at least one.
+
+    Raises:
+        DataError: there is none, or something is no text.
+    """
+    texts = texts_of(values, layout.columns[0])
+    if not texts:
+        raise DataError("samples should be at least one, found none.")
+    return texts
+
+
+def _letters(column: str) -> str:
+    return f"{column} (characters)"

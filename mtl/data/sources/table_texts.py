@@ -1,0 +1,66 @@
+"""The column of texts of a table that is its only input, and its tokens for each fold. S rows."""
+
+import torch
+
+from mtl.config.table_source import TableSource
+from mtl.config.texts import TextOptions
+from mtl.data.inputs.rows import RowsInput
+from mtl.data.inputs.tokens import text_set
+from mtl.data.inputs.vocabulary import learn_vocabulary
+from mtl.data.sources.table_columns import NO_CATEGORY, Column
+from mtl.errors import DataError
+from mtl.types import RowSet, TextSet, Tokens
+
+
+def take_text(columns: list[Column], config: TableSource, notes: list[str]) -> list[str] | None:
+    """The texts of all rows [S], whose column is taken out of the list; None where texts are no input.
+
+    Args:
+        columns: that are kept.
+        config: the source.
+        notes: takes how many texts are empty.
+
+    Raises:
+        DataError: the texts never change, or no column is left that a task could learn.
+    """
+    name = config.text_column
+    if name is None:
+        return None
+    column = next((column for column in columns if column.name == name), None)
+    if column is None or len(columns) == 1:
+        what = "texts that differ" if column is None else "columns besides the texts, for tasks to learn"
+        raise DataError(f"{config.path}: should have {what}, found none. {' '.join(notes[-1:])}".rstrip())
+    columns.remove(column)
+    assert column.names is not None
+    empty = int(column.missing.sum())
+    if empty:
+        notes.append(f"{name}: {empty:,} of {len(column.values):,} texts are empty; they are read as texts of no word.")
+    return [column.names[place] if place != NO_CATEGORY else "" for place in column.values.tolist()]
+
+
+def with_tokens(rows: RowSet, texts: list[str], column: str, options: TextOptions) -> TextSet:
+    """The rows of a table with their texts, cut by a vocabulary of the training rows of each fold.
+
+    Args:
+        rows: the other columns.
+        texts: [S].
+        column: name of that of texts.
+        options: of the source.
+    """
+    tokens: list[Tokens] = []
+    told = ""
+    for fold in range(rows.folds):
+        train = RowsInput(rows).masks(fold)["train"].nonzero().squeeze(1).tolist()
+        vocabulary = learn_vocabulary([texts[row] for row in train], options)
+        cut = vocabulary.cut(texts)
+        tokens.append(Tokens(torch.from_numpy(cut.codes), torch.from_numpy(cut.begins), vocabulary.merges))
+        if not fold:
+            told = f"{column}: {vocabulary.size:,} tokens are learnt on the training rows of a fold"
+            if cut.shortened:
+                told += (
+                    f"; {cut.shortened:,} of {len(texts):,} texts are longer than {options.longest} tokens and are cut, "
+                    "which `texts.longest` may change"
+                )
+    rows.notes.append(f"{told}.")
+    letters = torch.tensor([len(text) for text in texts], dtype=torch.int32)
+    return text_set(rows, column, tuple(tokens), (options.lower, options.longest), letters)
