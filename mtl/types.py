@@ -167,7 +167,8 @@ class Tokens:
 
 @dataclass(frozen=True)
 class TextSet(RowSet):
-    """One source of texts, a row of a table each; its numbers and categories are no inputs, and tasks may learn them."""
+    """One source of texts, a row of a table each; its numbers and categories are no inputs, and tasks may learn
+    them."""
 
     text: str = ""
     """Name of the column of texts."""

@@ -1,8 +1,8 @@
 """An encoder of texts: embedded tokens, then the blocks of a Transformer (Vaswani et al. 2017, arXiv 1706.03762).
 
 A place behind the end of a text is a vector of zeros, before the blocks and behind each of them: forms of sharing that
-mix tensors between stages leave it that, so that every stage knows the places that are none. Such a place is hidden from
-attention and counts in no mean, so that what a text gives depends neither on the padding nor on its batch.
+mix tensors between stages leave it that, so that every stage knows the places that are none. Such a place is hidden
+from attention and counts in no mean, so that what a text gives depends neither on the padding nor on its batch.
 
 B texts, N places of the longest, V codes, D width of a token.
 """
@@ -25,8 +25,8 @@ WAVELENGTHS = 10_000.0
 
 
 class Embedding(nn.Module):
-    """A vector of each token plus sines and cosines of its place (Vaswani et al. 2017, section 3.5), which need no longest
-    text."""
+    """A vector of each token plus sines and cosines of its place (Vaswani et al. 2017, section 3.5), which need no
+    longest text."""
 
     def __init__(self, codes: int, width: int) -> None:
         super().__init__()

@@ -1,8 +1,8 @@
 """Vocabularies of texts: byte-pair encoding (Sennrich et al. 2016, arXiv 1508.07909) of the bytes of UTF-8.
 
-Every byte is a token, so that no letter or emoji is unknown; the commonest pairs of neighbours inside a word are further
-ones. The package `tokenizers` learns the pairs and cuts texts; its order of equally frequent pairs is the same in every
-run, which is not so of its WordPiece. n texts, T tokens of all of them.
+Every byte is a token, so that no letter or emoji is unknown; the commonest pairs of neighbours inside a word are
+further ones. The package `tokenizers` learns the pairs and cuts texts; its order of equally frequent pairs is the same
+in every run, which is not so of its WordPiece. n texts, T tokens of all of them.
 """
 
 import json

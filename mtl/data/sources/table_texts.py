@@ -58,8 +58,8 @@ def with_tokens(rows: RowSet, texts: list[str], column: str, options: TextOption
             told = f"{column}: {vocabulary.size:,} tokens are learnt on the training rows of a fold"
             if cut.shortened:
                 told += (
-                    f"; {cut.shortened:,} of {len(texts):,} texts are longer than {options.longest} tokens and are cut, "
-                    "which `texts.longest` may change"
+                    f"; {cut.shortened:,} of {len(texts):,} texts are longer than {options.longest} tokens and are "
+                    "cut, which `texts.longest` may change"
                 )
     rows.notes.append(f"{told}.")
     letters = torch.tensor([len(text) for text in texts], dtype=torch.int32)
