@@ -43,12 +43,12 @@ FAMILY_WORDS = ("family", "comparison with", "dictionary by", "case of forecast"
 """Words of the findings where a family is asked for, or an order or a criterion that is named by one."""
 
 TASKS = {"forecast", "regression", "classification", "binary"}
-INPUTS = {"windows", "images", "rows"}
+INPUTS = {"windows", "images", "rows", "tokens"}
 CLASSES = {
     "ForecastTask", "RegressionTask", "ClassificationTask", "BinaryTask", "LabelBase",
     "Forecast", "Regression", "Classification", "Binary", "RegressionSpec", "LabelSpec",
-    "Prepared", "ImageSet", "RowSet", "Windows", "Images", "Rows", "WindowsInput", "ImagesInput", "RowsInput",
-    "WINDOWS", "IMAGES", "ROWS",
+    "Prepared", "ImageSet", "RowSet", "TextSet", "Windows", "Images", "Rows", "Texts",
+    "WindowsInput", "ImagesInput", "RowsInput", "TokensInput", "WINDOWS", "IMAGES", "ROWS", "TOKENS",
 }  # fmt: skip
 FAMILIES = {"regression", "classification"}
 

@@ -16,7 +16,8 @@ from mtl.config import (
     TabularEncoder,
     TimeDartEncoder,
 )
-from mtl.config.inputs import IMAGES, ROWS, RowLayout
+from mtl.config.inputs import IMAGES, ROWS, TOKENS, RowLayout
+from mtl.config.text_encoder import TextEncoder
 from mtl.tasks.base import TaskSpec
 from tests.helpers.specs import Kind, a_task
 
@@ -25,6 +26,8 @@ IMAGE = (8, 10)
 """Rows and columns of the images."""
 ROW = RowLayout(4, (1,), (5, 3))
 """Rows of a table: four numbers, one of which may be missing, and two categories."""
+TEXT = RowLayout(0, (), (40,))
+"""Texts of 40 different tokens."""
 
 PLUGIN = '''
 """A user's encoder: two rows a token, one linear layer."""
@@ -59,6 +62,8 @@ ENCODERS: dict[str, EncoderConfig] = {
     "tabular-piecewise": TabularEncoder(
         kind="tabular", numbers="piecewise", width=16, layers=1, members=1, dropout=0.0
     ),
+    "text": TextEncoder(kind="text", width=16, layers=1, heads=2, d_ff=32, dropout=0.0),
+    "text-first": TextEncoder(kind="text", width=16, layers=1, heads=1, d_ff=16, pool="first", dropout=0.0),
     "cnn": CnnEncoder(kind="cnn", widths=[8, 16], depth=2),
     "python": PythonEncoder(kind="python", target="mtl_test_pairs:Pairs", dropout=0.0, options={"width": 8}),
 }
@@ -70,12 +75,15 @@ def on_images(encoder: EncoderConfig) -> bool:
 
 
 def on_rows(encoder: EncoderConfig) -> bool:
-    """True for an encoder that reads rows of a table instead of windows."""
-    return encoder.kind == "tabular"
+    """True for an encoder that reads rows of a table, or a text of each, instead of windows."""
+    return encoder.kind in ("tabular", "text")
 
 
 def inputs(encoder: EncoderConfig, n: int) -> Tensor:
     """n random samples of what the encoder reads."""
+    if encoder.kind == "text":
+        tokens = torch.randint(1, TEXT.codes[0], (n, LENGTH)).float()
+        return tokens * (torch.arange(LENGTH) < torch.randint(1, LENGTH, (n, 1)))
     if on_rows(encoder):
         codes = [torch.randint(0, count, (n, 1)).float() for count in ROW.codes]
         flags = torch.randint(0, 2, (n, len(ROW.flags))).float()
@@ -106,6 +114,8 @@ def task_for(encoder: EncoderConfig, kind: Kind, name: str = "task", **changes: 
     own: dict[str, object] = {}
     if on_images(encoder):
         own = {"input": IMAGES, "shape": (CHANNELS, *IMAGE)}
+    elif encoder.kind == "text":
+        own = {"input": TOKENS, "shape": (1,), "columns": ["notes"], "layout": TEXT}
     elif on_rows(encoder):
         columns = [f"c{number}" for number in range(ROW.numbers + len(ROW.codes))]
         own = {"input": ROWS, "shape": (ROW.width,), "columns": columns, "layout": ROW}
