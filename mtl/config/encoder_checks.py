@@ -41,6 +41,15 @@ def encoder_problem(encoder: EncoderConfig, samples: Sequence[Sample]) -> Proble
 def _of_one_shape(encoder: EncoderConfig, samples: Sequence[Sample]) -> Problem | None:
     for number, sample in enumerate(samples):
         for other in samples[:number]:
+            if sample.kind.texts and sample.source != other.source:
+                message = (
+                    f"{encoder.kind} reads texts of one source in a run, for each has a vocabulary of its own, found "
+                )
+                ways = "put them in one table, with a column for each task that is empty elsewhere"
+                return (
+                    "encoder.kind",
+                    f"{message}{other.source} for {other.whose} and {sample.source} for {sample.whose}: {ways}.",
+                )
             pairs = zip(sample.shape, other.shape, strict=False)
             if sample.layout != other.layout:
                 message = f"{encoder.kind} reads rows of the same columns and categories in a run, found others for "

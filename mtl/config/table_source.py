@@ -8,6 +8,7 @@ from pydantic import Field, field_validator, model_validator
 from mtl.config.common import Folds, PositiveInt, Section, Seed
 from mtl.config.date_format import date_format_problem
 from mtl.config.inputs import ROWS, TOKENS, InputKind
+from mtl.config.line_files import LineFiles
 from mtl.config.table_file import TableFile
 from mtl.config.texts import TextOptions
 
@@ -132,6 +133,8 @@ class TableSource(TableFile):
     allow: list[str] = []
     """Columns that may be a copy of a target, or have a value of their own for each of its values, because they are
     known before it is."""
+    lines: LineFiles | None = None
+    """Folders of texts and their classes, a line each, which `path` holds; null: `path` is a table."""
     texts: TextOptions = TextOptions()
     """Reading of a column of texts, which is then the only input."""
     exact_labels: list[str] = []
@@ -167,6 +170,10 @@ class TableSource(TableFile):
         twice = [path for path, times in Counter(self.files).items() if times > 1]
         if twice:
             raise ValueError(f"path and also should name each file once, found {twice[0]!r} more than once")
+        if self.lines is not None and (self.also or isinstance(self.split, FilesSplit)):
+            raise ValueError(
+                "also and `split: {kind: files}` should be left out beside `lines`, whose `parts` are files"
+            )
         if self.file_column is not None and not self.also:
             raise ValueError("file_column should be left out where `also` names no file: all rows come from one")
         return self
@@ -228,7 +235,8 @@ class TableSource(TableFile):
 
     @property
     def files(self) -> list[str]:
-        return [self.path, *self.also, *([self.split.test_path] if isinstance(self.split, FilesSplit) else [])]
+        first = [self.path] if self.lines is None else self.lines.files_of(self.path)
+        return [*first, *self.also, *([self.split.test_path] if isinstance(self.split, FilesSplit) else [])]
 
     @property
     def to_add(self) -> list[str]:

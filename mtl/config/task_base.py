@@ -104,6 +104,11 @@ class TaskBase(Section, ABC):
         return False
 
     @property
+    def judges_all(self) -> bool:
+        """The metric counts every class alike; False where it is a mean over some of them."""
+        return True
+
+    @property
     def rows_ahead(self) -> int:
         """Number of rows following a sample that are its target; 0 where the target belongs to the sample."""
         return 0

@@ -17,6 +17,7 @@ from mtl.config.linear_map import KernelStart, LinearStart, RowStart, check_row_
 from mtl.config.losses import NumberLoss, QuantileLoss, levels_of
 from mtl.config.metrics import BinaryMetric, ClassMetric, Family, ForecastMetric, RegressionMetric
 from mtl.config.names import Derived, check_label, label_of
+from mtl.config.narrowed import NarrowedF1
 from mtl.config.task_base import TaskBase
 from mtl.errors import SettingError, shown
 
@@ -272,7 +273,7 @@ class LabelBase(TaskBase):
         return self.class_weights != "none"
 
 
-class ClassificationTask(LabelBase):
+class ClassificationTask(NarrowedF1, LabelBase):
     """One of two or more classes; cross-entropy."""
 
     metrics: ClassVar[tuple[str, ...]] = get_args(ClassMetric)

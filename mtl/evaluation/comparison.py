@@ -77,7 +77,7 @@ class Comparison:
         spec = self.config.tasks[task]
         if spec.family == "classification":
             counts = class_counts(run, task)
-            return no_skill(spec.primary_metric, counts) if counts else None
+            return no_skill(spec.primary_metric, counts) if counts and spec.judges_all else None
         return (run.guess or {}).get(task, {}).get(spec.primary_metric)
 
     def gain_over_no_input(self, runs: Sequence[Run], task: str) -> Interval:

@@ -124,7 +124,7 @@ def _label(config: Config, made: Comparison, row: Row, method: JudgedMethod, own
     metric, title = spec.primary_metric, METRICS[spec.primary_metric].title
     sign = -1 if spec.lower_is_better else 1
     counts = class_counts(runs[0], task)
-    least = no_skill(metric, counts)
+    least = no_skill(metric, counts) if spec.judges_all else None
     above = made.interval([] if least is None else [sign * (run.value(task, metric) - least) for run in runs])
     pulls = made.interval(_pulls(config, own))
     blindly = _blindly(metric, counts)

@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from mtl.config.linear_map import MOST_KERNELS, USUAL_KERNELS, KernelStart
 from mtl.config.tasks import ClassificationTask, Task
-from mtl.errors import DataError
+from mtl.errors import DataError, SettingError
 from mtl.results.numbers import Metrics
 from mtl.tasks.answers import Classes
 from mtl.tasks.base import Detail, weighted_mean
@@ -53,6 +53,7 @@ class Classification(LabelSpec):
             class_weights=weights,
             focal=task.focal,
             linear=None if task.linear is None else _kernels(task.linear, at),
+            f1_over=None if task.f1_over is None else _places(task.f1_over, at),
         )
 
     @property
@@ -82,6 +83,8 @@ class Classification(LabelSpec):
 
     def problem(self) -> str | None:
         of_row = self.linear == 0 and len(self.shape) == 1
+        if self.f1_over is not None and not all(0 <= place < len(self.classes) for place in self.f1_over):
+            return f"`f1_over` should be places of its {len(self.classes)} classes, found {self.f1_over}"
         if self.linear is not None and not of_row and not 1 <= self.linear <= MOST_KERNELS:
             return f"`linear` should be from 1 to {MOST_KERNELS:,} kernels, found {self.linear}"
         return super().problem()
@@ -104,7 +107,7 @@ class Classification(LabelSpec):
     def score(
         self, prediction: Float[Tensor, "n k"], target: Int[Tensor, " n"], detailed: bool
     ) -> tuple[Metrics, Detail]:
-        return label_metrics(prediction, target, self.classes, self.metric, detailed, self.decision)
+        return label_metrics(prediction, target, self.classes, self.metric, detailed, self.decision, self.f1_over)
 
     def combine(self, predictions: Sequence[Tensor], shares: Sequence[float]) -> Float[Tensor, "n k"]:
         p = weighted_mean([prediction.softmax(dim=1) for prediction in predictions], shares)
@@ -113,7 +116,8 @@ class Classification(LabelSpec):
     def optimum(self, oracle: Oracle, rows: Int[Tensor, " n"], target: Int[Tensor, " n"]) -> Metrics | None:
         if self.label not in oracle.labels:
             return None
-        return label_optimum(oracle.labels[self.label], oracle.first, rows, target)
+        best = label_optimum(oracle.labels[self.label], oracle.first, rows, target)
+        return best if self.f1_over is None else {name: value for name, value in best.items() if name != "macro_f1"}
 
     def present(self, prediction: Float[Tensor, "n k"]) -> dict[str, Any]:
         chance = prediction.softmax(dim=1)
@@ -124,6 +128,18 @@ class Classification(LabelSpec):
         chance = prediction.softmax(dim=1)
         names = [self.classes[number] for number in self.said(prediction).tolist()]
         return Classes(names, self.classes, chance.numpy())
+
+
+def _places(names: Sequence[str], at: AtSource) -> tuple[int, ...]:
+    """Numbers of some classes.
+
+    Raises:
+        SettingError: there is no such class.
+    """
+    odd = next((name for name in names if name not in at.classes), None)
+    if odd is not None:
+        raise SettingError(f"tasks.{at.name}.f1_over", f"should be among {', '.join(at.classes)}, found {odd!r}.")
+    return tuple(sorted(at.classes.index(name) for name in names))
 
 
 def _kernels(linear: KernelStart, at: AtSource) -> int:

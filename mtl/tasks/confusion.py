@@ -26,12 +26,18 @@ def balanced_accuracy(table: Int[np.ndarray, "k k"]) -> float | Undefined:
     return float(np.mean(hits[occurs > 0] / occurs[occurs > 0]))
 
 
-def macro_f1(table: Int[np.ndarray, "k k"]) -> float | Undefined:
-    """Mean F1 of the classes that occur or are predicted; undefined where only one occurs."""
+def macro_f1(table: Int[np.ndarray, "k k"], over: tuple[int, ...] | None = None) -> float | Undefined:
+    """Mean F1 of the classes that occur or are predicted; undefined where only one occurs.
+
+    Args:
+        table: true against predicted classes.
+        over: classes that the mean is over, whether they occur or not; None: all that do.
+    """
     hits, occurs, guessed = table.diagonal(), table.sum(axis=1), table.sum(axis=0)
     if (occurs > 0).sum() < 2:
         return one_class(int(table.sum()))
-    return float(np.mean((2 * hits / np.maximum(occurs + guessed, 1))[occurs + guessed > 0]))
+    of_class = 2 * hits / np.maximum(occurs + guessed, 1)
+    return float(np.mean(of_class[occurs + guessed > 0] if over is None else of_class[list(over)]))
 
 
 def one_class(samples: int) -> Undefined:

@@ -39,6 +39,8 @@ class LabelSpec(TaskSpec):
     """Exponent of the focal loss; None: plain cross-entropy."""
     decision: Threshold | Cheapest | None = field(default=None, metadata=ABSENT)
     """Rule by which a deployed model says a class; None: the most probable one."""
+    f1_over: tuple[int, ...] | None = field(default=None, metadata=ABSENT)
+    """Classes that `macro_f1` is the mean over; None: all."""
 
     def problem(self) -> str | None:
         if len(self.classes) < 2:
@@ -68,7 +70,7 @@ class LabelSpec(TaskSpec):
 
     def judged_errors(self, prediction: Tensor, target: Int[Tensor, " n"]) -> Float64[Tensor, " n"] | None:
         said = None if self.decision is None else self.said(prediction)
-        return label_errors(self.metric, prediction.double(), target, said)
+        return label_errors(self.metric, prediction.double(), target, said, self.f1_over)
 
     def said(self, prediction: Tensor) -> Int[Tensor, " n"]:
         """Numbers of the classes that are said."""

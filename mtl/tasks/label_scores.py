@@ -34,6 +34,7 @@ def label_metrics(
     metric: str = "accuracy",
     detailed: bool = False,
     decision: Threshold | Cheapest | None = None,
+    over: tuple[int, ...] | None = None,
 ) -> tuple[Metrics, Detail]:
     """Metrics of a label; samples whose target is NO_LABEL are left out.
 
@@ -45,6 +46,7 @@ def label_metrics(
         detailed: measure every metric of the kind of task, and keep curves. Some of them sort the samples, which an
             epoch's validation should not pay for.
         decision: rule by which a class is said; None: the most probable one.
+        over: classes that `macro_f1` is the mean over; None: all.
 
     Returns:
         `loss` (unweighted cross-entropy, nats), `accuracy`, `balanced_accuracy`, `macro_f1`, `metric` and, if
@@ -71,7 +73,7 @@ def label_metrics(
         "loss": log_loss(scores, truth),
         "accuracy": accuracy(table),
         "balanced_accuracy": balanced_accuracy(table),
-        "macro_f1": macro_f1(table),
+        "macro_f1": macro_f1(table, over),
     }
     detail: Detail = {"confusion": table.tolist(), "classes": list(classes)}
     measures = BinaryMeasures(scores, truth == 1, table) if binary else ClassMeasures(scores, truth)

@@ -36,6 +36,7 @@ def label_errors(
     logits: Float64[Tensor, "n k"] | Float64[Tensor, " n"],
     truth: Int[Tensor, " n"],
     said: Int[Tensor, " n"] | None = None,
+    over: tuple[int, ...] | None = None,
 ) -> Float64[Tensor, " n"] | None:
     """Errors by a metric of a label; None where the samples leave it undefined, and of `ece`.
 
@@ -44,6 +45,7 @@ def label_errors(
         logits: [n, k], or [n] for a binary task: the logit of class 1.
         truth: class numbers; none is missing.
         said: classes that are said; None: the most probable ones.
+        over: classes that `macro_f1` is the mean over; None: all.
     """
     binary = logits.ndim == 1
     if said is not None:
@@ -66,7 +68,7 @@ def label_errors(
         case "f1":
             score = _f1(predicted, truth, 1)
         case "macro_f1":
-            labels = torch.unique(torch.cat([predicted, truth])).tolist()
+            labels = torch.unique(torch.cat([predicted, truth])).tolist() if over is None else list(over)
             score = _mean([_f1(predicted, truth, label) for label in labels])
         case "auc":
             score = auc_values(logits, truth == 1)

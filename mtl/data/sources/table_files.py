@@ -8,6 +8,7 @@ import pandas as pd
 
 from mtl.config.table_file import WHITESPACE
 from mtl.config.table_source import FilesSplit, TableSource
+from mtl.data.formats.line_files import line_table
 from mtl.data.formats.records import Lines
 from mtl.data.formats.table import Table
 from mtl.data.formats.tables import read_table
@@ -23,6 +24,8 @@ def read_files(config: TableSource, root: Path) -> tuple[Table, np.ndarray | Non
     Raises:
         DataError: a file cannot be read, or has other columns than the first.
     """
+    if config.lines is not None:
+        return line_table(config, root), None
     first = read_table(config, root)
     for path in config.also:
         first = _below(first, read_table(config.model_copy(update={"path": path}), root))
