@@ -31,11 +31,13 @@ def macro_f1(table: Int[np.ndarray, "k k"], over: tuple[int, ...] | None = None)
 
     Args:
         table: true against predicted classes.
-        over: classes that the mean is over, whether they occur or not; None: all that do.
+        over: classes that the mean is over; undefined where one neither occurs nor is predicted. None: all that do.
     """
     hits, occurs, guessed = table.diagonal(), table.sum(axis=1), table.sum(axis=0)
     if (occurs > 0).sum() < 2:
         return one_class(int(table.sum()))
+    if over is not None and any(occurs[place] + guessed[place] == 0 for place in over):
+        return Undefined(f"of {int(table.sum())} samples none is of a class of `f1_over`, and none is predicted to be")
     of_class = 2 * hits / np.maximum(occurs + guessed, 1)
     return float(np.mean(of_class[occurs + guessed > 0] if over is None else of_class[list(over)]))
 

@@ -49,6 +49,37 @@ def table_settings() -> Json:
     )  # fmt: skip
 
 
+def reviews(count: int = 400, seed: int = 0) -> pd.DataFrame:
+    """Texts with a word that tells their mood, some empty, and how many stars they give."""
+    draw = np.random.default_rng(seed)
+    words = np.array(["the", "film", "was", "and", "we", "saw", "it", "twice", "there", "with", "friends", "😀"])
+    mood = draw.choice(["good", "bad", "mixed"], count)
+    marks = {"good": ["good"], "bad": ["bad"], "mixed": ["good", "bad"]}
+    texts = []
+    for own in mood:
+        text = [*draw.choice(words, draw.integers(2, 9)), *marks[own]]
+        texts.append(" ".join(draw.permutation(text)))
+    texts[3], mood[3] = "", "mixed"
+    stars = np.select([mood == "good", mood == "bad"], [5.0, 1.0], 3.0) + draw.normal(0, 0.2, count)
+    return pd.DataFrame({"note": texts, "mood": mood, "stars": stars.round(2)})
+
+
+def text_settings() -> Json:
+    """A label of three classes, one of two, and a number of texts; networks of several forms of sharing."""
+    settings = _settings(
+        {"reviews": {"kind": "table", "path": "data/raw/reviews.csv", "inputs": {"note": "text"}, "folds": 2,
+                     "texts": {"size": 400, "longest": 16}}},
+        {"mood": {"kind": "classification", "source": "reviews", "label": "mood"},
+         "liked": {"kind": "binary", "source": "reviews", "label": {"column": "stars", "at_least": 4}},
+         "stars": {"kind": "regression", "source": "reviews", "target": "stars"}},
+        {"kind": "text", "width": 16, "layers": 1, "heads": 2, "d_ff": 32},
+    )  # fmt: skip
+    settings["finetune"]["methods"]["stitched"] = {"kind": "equal", "sharing": {"kind": "cross_stitch"}}
+    settings["simple"] = {"models": ["ngrams"]}
+    settings["train"] |= {"epochs": 12, "lr": 0.01, "batch_size": 32}
+    return settings
+
+
 def plant(count: int = 900) -> pd.DataFrame:
     """Hours of a load and a temperature, in two towns one below the other, and an alarm."""
     draw, parts = np.random.default_rng(1), []
@@ -92,6 +123,7 @@ def write_raw(root: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     flats().to_csv(folder / "flats.csv", sep=";", index=False)
     plant().to_csv(folder / "plant.csv", index=False)
+    reviews().to_csv(folder / "reviews.csv", index=False)
 
 
 def train(settings: Json, root: Path) -> Config:

@@ -31,3 +31,14 @@ def test_f1_of_a_class_that_is_missed_imagined_or_absent() -> None:
         {"accuracy": 1.0},
         {"f1": "of 3 samples none is positive and none is predicted to be"},
     )
+
+
+def test_macro_f1_over_some_classes() -> None:
+    generator = torch.Generator().manual_seed(0)
+    truth, guess = (torch.randint(4, (300,), generator=generator) for _ in range(2))
+    table = confusion_table(truth, guess, 4)
+    for over in ((0, 3), (1, 2, 3), (0, 1, 2, 3)):
+        wanted = sk.f1_score(truth, guess, average="macro", labels=list(over))
+        assert macro_f1(table, over) == pytest.approx(wanted)
+    absent = macro_f1(confusion_table(truth.clamp(max=2), guess.clamp(max=2), 4), (1, 3))
+    assert isinstance(absent, Undefined) and "of a class of `f1_over`" in absent.reason

@@ -62,6 +62,11 @@ def test_mean_of_a_label_of_several_classes(metric: str, ties: bool) -> None:
         mean_is_the_metric(Classification(**COMMON, metric=metric, classes=list("abcd")), *several(seed, ties))
 
 
+def test_mean_of_a_label_that_is_judged_over_some_classes() -> None:
+    spec = Classification(**COMMON, metric="macro_f1", classes=["a", "b", "c", "d"], f1_over=(0, 2))
+    mean_is_the_metric(spec, *several(0, False))
+
+
 @pytest.mark.parametrize("metric", get_args(RegressionMetric))
 def test_mean_of_numbers(metric: str) -> None:
     """Z-scored, with the standard deviation 3 in original units."""
