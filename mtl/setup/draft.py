@@ -11,9 +11,10 @@ from mtl.setup.budget import budget
 from mtl.setup.check import NEW, tried
 from mtl.setup.overlay import overlaid
 from mtl.setup.params import fill_budget, fill_tasks, put, rendered, template
-from mtl.setup.source import INDENT, fill_series, fill_table, lengths
+from mtl.setup.source import INDENT, fill_series, fill_table, lengths, split_of
 from mtl.setup.table import Own
 from mtl.setup.targets import KINDS, Target
+from mtl.setup.texts import fill_texts, own_text
 
 
 @dataclass(frozen=True)
@@ -56,13 +57,16 @@ class Draft:
             path: of the file, relative to the project's folder.
         """
         series = any(KINDS[target.kind].looks_ahead for target in self.targets)
-        sections = template("series" if series else "table")
+        words = None if series else own_text(self.own, self.targets, self.group)
+        sections = template("series" if series else "table" if words is None else "texts")
         section = sections["prepare"]["sources"].pop("SOURCE")
         sections["prepare"]["sources"][self.source] = section
         put(section, "path", path, INDENT)
         tasks = fill_tasks(sections, self.source, self.targets, lengths(self.own) if series else {})
         if series:
             fill_series(section, self.own, tasks, self.told)
+        elif words is not None:
+            fill_texts(section, self.own, words, self.targets, split_of(self.own, self.targets, self.group))
         else:
             fill_table(section, self.own, self.targets, self.group, self.told)
         fill_budget(sections, budget(self.own.rows), self.own.rows)

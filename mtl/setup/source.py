@@ -40,7 +40,7 @@ def fill_table(
     Raises:
         UserError: no input is left.
     """
-    split = own.options.get("split") or _split(own, targets, group)
+    split = split_of(own, targets, group)
     if "split" in own.options:
         put(section, "folds", None, INDENT)
     source = described(own.file, {**own.options, "split": split})
@@ -137,9 +137,12 @@ def _check_group(group: str, own: Own, targets: Sequence[Target]) -> None:
         raise UserError(f"--group should be a column whose values repeat, found {group!r}, which {what}.")
 
 
-def _split(own: Own, targets: Sequence[Target], group: str | None) -> dict[str, object]:
-    """How rows are dealt: whole groups; the latest last where rows are steps of time; else at random, copies of a row
-    together, and stratified by the one column that classes are made from."""
+def split_of(own: Own, targets: Sequence[Target], group: str | None) -> dict[str, object]:
+    """How rows are dealt, where the options do not say it: whole groups; the latest last where rows are steps of time;
+    else at random, copies of a row together, and stratified by the one column that classes are made from."""
+    given = own.options.get("split")
+    if isinstance(given, dict):
+        return dict(given)
     if group is not None:
         return {"kind": "group", "column": group, "test": TEST}
     if own.dates is not None:
