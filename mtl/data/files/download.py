@@ -97,8 +97,9 @@ def get(names: Sequence[str], root: Path, mirror: Path | None = None) -> list[Fe
 
 def _from_mirror(relative: str, entry: ManifestFile, mirror: Path, folder: Path) -> Path:
     """A checked copy of a mirror's file, or of the zip that holds it."""
-    name = _packed_name(relative, entry)
     sums = _read_sums(mirror)
+    # Sets of many folders have files of one name in several of them.
+    name = relative if relative in sums else _packed_name(relative, entry)
     source = mirror / name
     if name not in sums or not source.is_file():
         raise DataError(f"{mirror}: has no {name}; found in its {SUMS}: {', '.join(list(sums)[:20]) or 'nothing'}.")
