@@ -24,9 +24,8 @@ def encoder_problem(encoder: EncoderConfig, samples: Sequence[Sample]) -> Proble
     for sample in samples:
         if sample.kind not in encoder.inputs:
             *others, last = kinds_for(sample.kind)
-            message = (
-                f"should be {', '.join(others)} or {last} for {sample.whose} ({sample.kind.words(sample.shape)}), "
-            )
+            kinds = f"{', '.join(others)} or {last}" if others else last
+            message = f"should be {kinds} for {sample.whose} ({sample.kind.words(sample.shape)}), "
             return "encoder.kind", f"{message}found {encoder.kind!r}."
         # First: a window of one row stays a constant whatever the encoder's own sizes are changed to.
         constant = constant_problem(sample, encoder.kind) if encoder.normalises(sample.source) else None
