@@ -43,7 +43,7 @@ def measure_latency(config: Config, root: Path = Path()) -> None:
         together = joint(config, name, seed)
         methods[name] = _network(together, data, models), together.judged
     models = {key: model.eval().to(device) for key, model in models.items()}
-    inputs = {_shape(spec): torch.randn(BATCH, *spec.shape, device=device) for spec in data.specs.values()}
+    inputs = {_shape(spec): _samples(data, spec).to(device) for spec in data.specs.values()}
     timed = {(network, tuple(tasks)) for network, tasks in [*single.values(), *methods.values()]}
     seconds: dict[tuple[str, tuple[str, ...]], list[float]] = {key: [] for key in sorted(timed)}
     for turn in range(REPEATS + 1):
@@ -68,6 +68,14 @@ def _network(recipe: Recipe, data: TaskSet, models: dict[str, MultiTaskModel]) -
     if key not in models:
         models[key] = build_network(recipe, data)
     return key
+
+
+def _samples(data: TaskSet, spec: TaskSpec) -> Tensor:
+    """Samples of noise; of texts, whose length counts, those of the test part."""
+    if not spec.input.texts:
+        return torch.randn(BATCH, *spec.shape)
+    pool = next(pool for pool in data.pools["test"] if spec.name in pool.tasks)
+    return pool.samples.gather(torch.arange(BATCH) % len(pool), 0)[0]
 
 
 def _shape(spec: TaskSpec) -> tuple[str, tuple[int, ...]]:
