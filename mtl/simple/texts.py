@@ -3,6 +3,7 @@
 n training texts, P terms, O outputs.
 """
 
+import warnings
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -135,6 +136,7 @@ def _maps(
     form: LabelForm | NumberForm, features: Any, target: Tensor, weights: Tensor | None, threads: int
 ) -> Iterator[tuple[float, Float64[Tensor, "O P"], Float64[Tensor, " O"]]]:
     """(penalty, weight, bias) from the largest penalty to the smallest."""
+    from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression, Ridge
     from threadpoolctl import threadpool_limits
 
@@ -144,7 +146,9 @@ def _maps(
         weights = product(of_class, weights)
     given = None if weights is None else weights.numpy()
     for penalty in LOGISTIC if label else RIDGE:
-        with threadpool_limits(threads):
+        with threadpool_limits(threads), warnings.catch_warnings():
+            # Validation data choose among the fits as they are, also where the last steps would have moved little.
+            warnings.simplefilter("ignore", ConvergenceWarning)
             if isinstance(form, LabelForm):
                 model = LogisticRegression(C=1 / penalty, max_iter=ITERATIONS).fit(features, target.numpy(), given)
                 yield penalty, *_of_classes(model, form)

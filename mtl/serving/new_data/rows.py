@@ -223,7 +223,7 @@ def _truths(known: Sequence[str]) -> dict[float | None, int]:
 def _texts(table: Table, name: str, options: NewRows) -> "pd.Series[Any]":
     """The texts of a column as they are written; a missing one is empty."""
     cells = written_cells(table, [name])[name].fillna("").astype(object)
-    return cells.mask(cells.isin(options.missing or []), "")
+    return cells.mask(cells.map(str.strip).isin(options.missing or []), "")
 
 
 def _file_of(table: Table, form: RowForm) -> "pd.Categorical[str]":
