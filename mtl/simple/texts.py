@@ -136,26 +136,33 @@ def _maps(
     form: LabelForm | NumberForm, features: Any, target: Tensor, weights: Tensor | None, threads: int
 ) -> Iterator[tuple[float, Float64[Tensor, "O P"], Float64[Tensor, " O"]]]:
     """(penalty, weight, bias) from the largest penalty to the smallest."""
-    from sklearn.exceptions import ConvergenceWarning
-    from sklearn.linear_model import LogisticRegression, Ridge
     from threadpoolctl import threadpool_limits
 
-    label = isinstance(form, LabelForm)
     if isinstance(form, LabelForm) and form.weights is not None:
-        of_class = torch.tensor(form.weights, dtype=torch.float64)[target]
-        weights = product(of_class, weights)
+        weights = product(torch.tensor(form.weights, dtype=torch.float64)[target], weights)
     given = None if weights is None else weights.numpy()
-    for penalty in LOGISTIC if label else RIDGE:
-        with threadpool_limits(threads), warnings.catch_warnings():
-            # Validation data choose among the fits as they are, also where the last steps would have moved little.
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            if isinstance(form, LabelForm):
-                model = LogisticRegression(C=1 / penalty, max_iter=ITERATIONS).fit(features, target.numpy(), given)
-                yield penalty, *_of_classes(model, form)
-            else:
-                ridge = Ridge(penalty, solver="sparse_cg", tol=1e-6).fit(features, target.double().numpy(), given)
-                bias = torch.tensor([float(ridge.intercept_)], dtype=torch.float64)
-                yield penalty, torch.from_numpy(ridge.coef_[None].copy()), bias
+    for penalty in LOGISTIC if isinstance(form, LabelForm) else RIDGE:
+        with threadpool_limits(threads):
+            weight, bias = _fitted(form, penalty, features, target, given)
+        yield penalty, weight, bias
+
+
+def _fitted(
+    form: LabelForm | NumberForm, penalty: float, features: Any, target: Tensor, weights: np.ndarray | None
+) -> tuple[Float64[Tensor, "O P"], Float64[Tensor, " O"]]:
+    """Weight and bias of one penalty."""
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.linear_model import LogisticRegression, Ridge
+
+    with warnings.catch_warnings():
+        # Validation data choose among the fits as they are, also where the last steps would have moved little.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        if isinstance(form, LabelForm):
+            logistic = LogisticRegression(C=1 / penalty, max_iter=ITERATIONS)
+            return _of_classes(logistic.fit(features, target.numpy(), weights), form)
+        ridge = Ridge(penalty, solver="sparse_cg", tol=1e-6).fit(features, target.double().numpy(), weights)
+    bias = torch.tensor([float(ridge.intercept_)], dtype=torch.float64)
+    return torch.from_numpy(ridge.coef_[None].copy()), bias
 
 
 def _of_classes(model: Any, form: LabelForm) -> tuple[Float64[Tensor, "O P"], Float64[Tensor, " O"]]:
