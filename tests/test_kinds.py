@@ -47,7 +47,7 @@ INPUTS = {"windows", "images", "rows", "tokens"}
 CLASSES = {
     "ForecastTask", "RegressionTask", "ClassificationTask", "BinaryTask", "LabelBase",
     "Forecast", "Regression", "Classification", "Binary", "RegressionSpec", "LabelSpec",
-    "Prepared", "ImageSet", "RowSet", "TextSet", "Windows", "Images", "Rows", "Texts",
+    "Prepared", "ImageSet", "RowSet", "TextSet", "Windows", "Images", "Rows", "TextSamples",
     "WindowsInput", "ImagesInput", "RowsInput", "TokensInput", "WINDOWS", "IMAGES", "ROWS", "TOKENS",
 }  # fmt: skip
 FAMILIES = {"regression", "classification"}

@@ -1,6 +1,6 @@
 """`lines` of a table: files of which each holds a column, a cell a line."""
 
-from typing import Annotated, Self
+from typing import Annotated
 
 from pydantic import Field, model_validator
 
@@ -32,7 +32,7 @@ class LineFiles(Section):
     part_column: str = "part"
 
     @model_validator(mode="after")
-    def _fits(self) -> Self:
+    def _fits(self) -> "LineFiles":
         for setting, pattern in (("texts", self.texts), ("classes", self.classes)):
             if len(self.parts) > 1 and PART not in pattern:
                 raise ValueError(f"{setting} should hold {PART}, which stands for the part, found {pattern!r}")

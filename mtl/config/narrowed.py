@@ -1,6 +1,6 @@
 """`f1_over` of a classification: classes over which macro-F1 is the mean, as some benchmarks define it."""
 
-from typing import Annotated, Self
+from typing import Annotated
 
 from pydantic import Field, model_validator
 
@@ -17,7 +17,7 @@ class NarrowedF1(Section):
     """Classes over which `metric: macro_f1` is the mean, such as [against, favor] without a neutral one; null: all."""
 
     @model_validator(mode="after")
-    def _f1_is_judged(self) -> Self:
+    def _f1_is_judged(self) -> "NarrowedF1":
         if self.f1_over is None:
             return self
         if self.metric != "macro_f1":

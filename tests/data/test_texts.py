@@ -15,7 +15,7 @@ from mtl.config.table_source import TableSource
 from mtl.config.texts import TextOptions
 from mtl.data.build import read_source
 from mtl.data.inputs.base import Layout
-from mtl.data.inputs.tokens import FittedTokens, Texts, TokensInput, texts_of
+from mtl.data.inputs.tokens import FittedTokens, TextSamples, TokensInput, texts_of
 from mtl.data.inputs.vocabulary import BEGIN, FIRST, PADDING, Vocabulary, learn_vocabulary
 from mtl.data.loading.store import load_prepared, write_prepared
 from mtl.errors import DataError
@@ -156,7 +156,7 @@ def test_a_batch_is_as_long_as_its_longest_text(tmp_path: Path) -> None:
     fitted = source.fit(0)
     assert isinstance(fitted, FittedTokens)
     samples = source.sampler(fitted, 0)(torch.tensor([0, 5, 2, 8]), 0)
-    assert isinstance(samples, Texts)
+    assert isinstance(samples, TextSamples)
     for index in (torch.tensor([0]), torch.tensor([1, 3, 0]), torch.arange(4)):
         x, following = samples.gather(index, 0)
         assert following is None and x.shape == (len(index), int(samples.lengths[index].max()))
@@ -181,7 +181,7 @@ def test_texts_that_a_user_gives_are_cut_as_those_of_the_table(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("values", "told"),
     [
-        ("one text", "`[text]` makes a batch of one"),
+        ("one text", r"`\[text\]` makes a batch of one"),
         ([], "at least one"),
         (["a", 3], "sample 1 .* should be a text, found int"),
         (pd.DataFrame({"other": ["a"]}), "'notes' missing"),

@@ -53,7 +53,7 @@ class FittedTokens(Fitted):
 
 
 @dataclass(frozen=True)
-class Texts(Samples):
+class TextSamples(Samples):
     """Some of the texts of a source."""
 
     codes: Int32[Tensor, " T"]
@@ -88,11 +88,11 @@ class Texts(Samples):
         read = self.codes.take((first[:, None] + places).clamp_(max=len(self.codes) - 1))
         return read.masked_fill_(places >= counts[:, None], PADDING).float(), None
 
-    def pick(self, index: Int[Tensor, " m"]) -> "Texts":
+    def pick(self, index: Int[Tensor, " m"]) -> "TextSamples":
         return replace(self, rows=self.rows[index])
 
-    def to(self, device: torch.device) -> "Texts":
-        return Texts(*(part.to(device) for part in (self.codes, self.begins, self.rows)))
+    def to(self, device: torch.device) -> "TextSamples":
+        return TextSamples(*(part.to(device) for part in (self.codes, self.begins, self.rows)))
 
 
 class TokensInput(RowsInput):
@@ -157,15 +157,15 @@ class TokensInput(RowsInput):
         assert isinstance(fitted, FittedTokens)
         # The fold is that whose vocabulary was fitted.
         tokens = next(tokens for tokens in self.data.tokens if tokens.merges == fitted.vocabulary.merges)
-        return lambda numbers, length: Texts(tokens.codes, tokens.begins, numbers)
+        return lambda numbers, length: TextSamples(tokens.codes, tokens.begins, numbers)
 
     @classmethod
-    def given(cls, values: object, layout: Layout, ahead: int) -> Texts:  # type: ignore[override]
+    def given(cls, values: object, layout: Layout, ahead: int) -> TextSamples:  # type: ignore[override]
         """Texts [n], or a frame with a column of them."""
         assert isinstance(layout.fitted, FittedTokens)
         cut = layout.fitted.vocabulary.cut(texts_given(values, layout))
         rows = torch.arange(len(cut.begins) - 1)
-        return Texts(torch.from_numpy(cut.codes), torch.from_numpy(cut.begins), rows)
+        return TextSamples(torch.from_numpy(cut.codes), torch.from_numpy(cut.begins), rows)
 
     def describe(self) -> str:
         return f"texts of at most {self.data.longest:,} tokens"
