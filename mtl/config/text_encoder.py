@@ -27,7 +27,7 @@ class TextEncoder(EncoderBase):
     d_ff: PositiveInt = 192
     """Numbers of the hidden layer of a block."""
     pool: Literal["mean", "first"] = "mean"
-    """What stands for a text: the mean over its tokens, or the token in front of it."""
+    """Vector that stands for a text: the mean over its tokens, or that of the token in front of it."""
     dropout: DropRate = 0.1
 
     @model_validator(mode="after")

@@ -151,8 +151,8 @@ def _some(texts: Sequence[str]) -> Iterator[Sequence[str]]:
 def _prepared(cutter: Any, lower: bool) -> Any:
     """The cutter with its way from a text to words: blanks in a row are one, and words, numbers and signs are apart."""
     tokenizers = _package()
-    one = tokenizers.normalizers.Replace(tokenizers.Regex(r"\s+"), " ")
-    steps = [tokenizers.normalizers.NFC(), one, tokenizers.normalizers.Strip()]
+    blanks = tokenizers.normalizers.Replace(tokenizers.Regex(r"\s+"), " ")
+    steps = [tokenizers.normalizers.NFC(), blanks, tokenizers.normalizers.Strip()]
     steps += [tokenizers.normalizers.Lowercase()] if lower else []
     cutter.normalizer = tokenizers.normalizers.Sequence(steps)
     cutter.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=True)
