@@ -31,7 +31,7 @@ class BaseConfig(Section):
     jobs: Literal["auto"] | PositiveInt = "auto"
     """Processes side by side (`auto`: cores / threads)."""
     state_seconds: NonNegativeFloat = 60.0
-    """A training state is written after every epoch, and in the middle of one when the last is this old."""
+    """A training state is written when the last is this old, and after every epoch that is not a short one."""
 
     EXECUTION: ClassVar = ("jobs", "state_seconds")
     """Fields that never change a result, so that no stage depends on them and no identity holds them."""

@@ -1,7 +1,8 @@
 """The state of a run: one file, replaced atomically, from which the run goes on bit for bit.
 
-It is written at the end of every epoch, and in the middle of one when the last is `seconds` old. When a state is
-written changes no result: it holds everything that a step depends on, torch's random numbers included.
+It is written at the end of an epoch, unless the last is so young that writing would take more than a small share of
+the run's time; after the last epoch in any case; and in the middle of one when the last is `seconds` old. When a state
+is written changes no result: it holds everything that a step depends on, torch's random numbers included.
 """
 
 import json
@@ -25,6 +26,8 @@ from mtl.errors import UserError
 LOG = logging.getLogger("mtl.training")
 UNUSABLE = ".unusable"
 """Ending of a state file that was set aside."""
+SHARE = 0.02
+"""Largest share of a run's time that goes into states at the ends of its epochs."""
 Record = dict[str, Any]
 
 
@@ -53,10 +56,16 @@ class Checkpoint:
         self.last = self.born = monotonic()
         self.spent = 0.0
         """Seconds of training that went into the state before this process took it up."""
+        self.cost = 0.0
+        """Seconds that the last writing took; 0 before the first."""
 
     def due(self) -> bool:
         """True when a long epoch should save its state now."""
         return self.path is not None and monotonic() - self.last >= self.seconds
+
+    def due_at_end(self) -> bool:
+        """True when the end of an epoch, not the last of its run, should save its state."""
+        return self.path is not None and monotonic() - self.last >= min(self.seconds, self.cost / SHARE)
 
     def save(
         self,
@@ -73,6 +82,7 @@ class Checkpoint:
         """
         if self.path is None:
             return
+        began = monotonic()
         tensors = {f"{label}/{name}": tensor for label, m in modules.items() for name, tensor in m.state_dict().items()}
         tensors |= {f"best/{name}": tensor for name, tensor in (best or {}).items()}
         tensors |= {f"tally/{name}": tensor for name, tensor in (tally or {}).items()}
@@ -99,6 +109,7 @@ class Checkpoint:
                 "there when it is started again."
             ) from None
         self.last = monotonic()
+        self.cost = self.last - began
 
     def load(self, modules: Mapping[str, nn.Module], optimiser: torch.optim.Optimizer) -> Saved | None:
         """Restores the modules, the optimiser and the random state; None when there is nothing to go on from.

@@ -91,7 +91,8 @@ def fit(state: TrainingState, data: TrainingData, budget: Budget, checkpoint: Ch
             record = _record(epoch, rate, lam, tally, metrics, state)
         fitted.stopped = "patience" if selector.exhausted(epoch) and epoch < budget.trained else "end"
         fitted.epochs.append(record)
-        state.save(checkpoint, epoch)
+        if fitted.stopped == "patience" or epoch == budget.trained or checkpoint.due_at_end():
+            state.save(checkpoint, epoch)
         yield record
     model.load_state_dict(fitted.best)
 

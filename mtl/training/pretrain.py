@@ -88,7 +88,8 @@ def pretrain(
             val=PretrainingLoss(loss=held_out),
         )
         history.append(record)
-        checkpoint.save(modules, optimiser, _record(history, step))
+        if epoch == budget.epochs or checkpoint.due_at_end():
+            checkpoint.save(modules, optimiser, _record(history, step))
         yield record
 
 

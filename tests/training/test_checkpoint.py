@@ -123,6 +123,23 @@ def test_a_state_is_due_when_the_last_is_old_enough(tmp_path: Path) -> None:
     assert not young.due()
 
 
+def test_states_at_the_ends_of_epochs_take_a_small_share_of_the_time(tmp_path: Path) -> None:
+    checkpoint = Checkpoint(tmp_path / "state", seconds=60.0)
+    assert checkpoint.due_at_end(), "the first is written at once"
+    layer, optimiser = stepped()
+    checkpoint.save({"layer": layer}, optimiser, {})
+    assert 0 < checkpoint.cost < 1
+    checkpoint.cost = 0.1  # then one in five seconds
+    assert not checkpoint.due_at_end()
+    checkpoint.last -= 4
+    assert not checkpoint.due_at_end()
+    checkpoint.last -= 1
+    assert checkpoint.due_at_end()
+    checkpoint.cost, checkpoint.last = 1000.0, checkpoint.last - 56
+    assert checkpoint.due_at_end(), "never later than in the middle of an epoch"
+    assert not Checkpoint(None).due_at_end()
+
+
 def test_seconds_of_training_add_up_over_restarts(tmp_path: Path) -> None:
     layer, optimiser = stepped()
     for already in (0.0, 100.0, 200.0):
