@@ -223,6 +223,7 @@ def ui(
     storage: Annotated[
         str | None, typer.Option(envvar="MTL_STORAGE", help="With --study: as `mtl tune --storage`.")
     ] = None,
+    models: Annotated[bool, typer.Option(help="Put the model of each method into its summary, as `mtl sync` does.")] = True,
 ) -> None:
     """Open the runs in MLflow, or the studies in Optuna's dashboard."""
     if study:
@@ -232,7 +233,7 @@ def ui(
     from mtl.cli.ui import serve
     from mtl.config import load_config
 
-    raise typer.Exit(serve(load_config(), port, ROOT))
+    raise typer.Exit(serve(load_config(), port, ROOT, models))
 
 
 @app.command()

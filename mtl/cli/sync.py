@@ -43,7 +43,7 @@ def sync(config: Config, root: Path = Path(), models: bool = True) -> int:
     def tell(there: int, total: int) -> None:
         nonlocal said
         bar.update(task, completed=there, total=total)
-        if not console.is_terminal and time.monotonic() - said > LINE_SECONDS:
+        if not console.is_terminal and 0 < there < total and time.monotonic() - said > LINE_SECONDS:
             print(f"{there} of {total} runs are there.", flush=True)
             said = time.monotonic()
 

@@ -1,4 +1,4 @@
-"""`mtl ui`: MLflow's pages on the runs of this project, for this machine only."""
+"""`mtl ui`: MLflow's pages on the runs of this project, for this machine only, with a model in every method's summary."""
 
 import os
 import signal
@@ -9,6 +9,7 @@ from pathlib import Path
 
 from mtl.config import Config
 from mtl.errors import UserError
+from mtl.paths import VERDICTS
 
 HOST = "127.0.0.1"
 
@@ -23,8 +24,14 @@ def check_port(port: int) -> None:
             raise UserError(f"`--port` should be free on {HOST}, found {port} in use.") from None
 
 
-def serve(config: Config, port: int, root: Path = Path()) -> int:
+def serve(config: Config, port: int, root: Path = Path(), models: bool = True) -> int:
     """Serves the store until interrupted; a store that is a server already only has its address printed.
+
+    Args:
+        config: the whole configuration.
+        port: of this machine.
+        root: folder of the project.
+        models: put into the summary of every method its deployed model, while the pages are served already.
 
     Raises:
         UserError: the port is taken.
@@ -47,10 +54,21 @@ def serve(config: Config, port: int, root: Path = Path()) -> int:
     command += ["--workers", "1"]  # One reader: more of them only start later.
     environment = os.environ | {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
     environment["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = "false"  # Background jobs of a kind that we have none of.
-    child = subprocess.Popen(command, env=environment)
-    signal.signal(signal.SIGTERM, lambda number, frame: child.terminate())  # Else the server would outlive us.
+    children = [subprocess.Popen(command, env=environment)]
+    if models and config.tracking.enabled and (root / VERDICTS).exists():
+        children.append(subprocess.Popen([sys.executable, "-m", "mtl.cli", "sync"], cwd=root))
+
+    def end(number: int, frame: object) -> None:
+        for child in children:
+            child.terminate()
+
+    signal.signal(signal.SIGTERM, end)  # Else they would outlive us.
     try:
-        return child.wait()
-    except KeyboardInterrupt:
+        ended = children[0].wait()
+    except KeyboardInterrupt:  # They were interrupted as well.
+        ended = 0
+    for child in children[1:]:
+        child.terminate()
+    for child in children:
         child.wait()
-        return 0
+    return ended

@@ -44,7 +44,7 @@ def tuned(finished: Finished, tmp_path_factory: pytest.TempPathFactory) -> Proje
     params = settings() | {"tune": {"objectives": ["error", "accuracy"], "trials": 3}}
     project.use(params)
     project.mtl("tune", "--workers", "1").well()
-    project.mtl("sync").well()
+    project.mtl("sync", "--no-models").well()  # `mtl ui` puts the models in
     return project
 
 
@@ -146,6 +146,27 @@ def test_charts_compare_the_methods_with_stl(page: Page, mlflow: str, tuned: Pro
         for name in (*METHODS, "stl"):
             expect(page.locator(".ag-row").get_by_role("link", name=f"mean {name}", exact=True)).to_be_visible()
         keep(page, f"mlflow-chart-{row['metric']}")
+
+
+def test_a_summary_holds_the_model_of_its_method(page: Page, mlflow: str) -> None:
+    server, number = mlflow.partition("/#")[0], mlflow.split("/")[-2]
+
+    def summary() -> Json:
+        asked = {"experiment_ids": [number], "filter": "tags.stage = 'summary' and tags.method = 'joint'"}
+        request = urllib.request.Request(f"{server}/api/2.0/mlflow/runs/search", json.dumps(asked).encode(),
+                                         {"Content-Type": "application/json"})  # fmt: skip
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            (run,) = json.load(answer)["runs"]
+        return run
+
+    until(lambda: "mtl.models" in {tag["key"] for tag in summary()["data"]["tags"]}, 120, "the model of joint")
+    page.goto(f"{mlflow.removesuffix('/runs')}/runs/{summary()['info']['run_id']}")
+    expect(page.get_by_role("heading", name="mean joint")).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.get_by_role("link", name="model_ahead")).to_be_visible(timeout=PATIENCE_MS)
+    keep(page, "mlflow-summary-model")
+    page.get_by_role("link", name="model_ahead").click()
+    expect(page.get_by_role("button", name="Register model")).to_be_visible(timeout=PATIENCE_MS)
+    keep(page, "mlflow-model")
 
 
 def test_a_study_and_its_trials_are_listed(page: Page, mlflow: str, tuned: Project) -> None:
