@@ -33,11 +33,11 @@ class Prepared:
     window: int | None
     borders: tuple[int, int, int] | None
     """Series: rows [0, a) train, [a, b) validation, [b, c) test. Stored windows, and a series with `segments`: None."""
-    fold: Int[Tensor, " W"] | None
-    """Stored windows: -1 is a test window, 0 to F - 1 the fold that it is held out with, F a window that always trains;
-    seed s validates on fold s mod F."""
+    fold: Int[Tensor, " _"] | None
+    """Of each stored window, or of each of several series that are held out whole: -1 is test, 0 to F - 1 the fold that
+    it is held out with, F always trains; seed s validates on fold s mod F. None: `borders` or `segments` cut parts."""
     folds: int
-    """Number of folds F; 1 where the validation part is fixed, as that of a series is."""
+    """Number of folds F; 1 where the validation part is fixed, as that of a series with `borders` is."""
     labels: dict[str, Int[Tensor, " _"]] = field(default_factory=dict)
     """Label name → class of each row (series: known at that row) or of each stored window; NO_LABEL is missing."""
     classes: dict[str, list[str]] = field(default_factory=dict)
@@ -66,7 +66,7 @@ class Prepared:
     """Columns that are inputs alone: a forecast predicts them only if it names them."""
     segments: Int[Tensor, "G 4"] | None = None
     """Series of G series laid end to end, which no window crosses: first row of each, and the end rows of its train,
-    validation and test parts; None for one series, which has `borders`."""
+    validation and test parts, which mean nothing beside `fold`; None for one series, which has `borders`."""
     segment_names: list[str] = field(default_factory=list)
     """Name of each of the G series."""
 

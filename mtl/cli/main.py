@@ -223,7 +223,9 @@ def ui(
     storage: Annotated[
         str | None, typer.Option(envvar="MTL_STORAGE", help="With --study: as `mtl tune --storage`.")
     ] = None,
-    models: Annotated[bool, typer.Option(help="Put the model of each method into its summary, as `mtl sync` does.")] = True,
+    models: Annotated[
+        bool, typer.Option(help="Put the model of each method into its summary, as `mtl sync` does.")
+    ] = True,
 ) -> None:
     """Open the runs in MLflow, or the studies in Optuna's dashboard."""
     if study:

@@ -1,4 +1,4 @@
-"""`mtl ui`: MLflow's pages on the runs of this project, for this machine only, with a model in every method's summary."""
+"""`mtl ui`: MLflow's pages on the runs of this project, for this machine only, with the models of its methods."""
 
 import os
 import signal

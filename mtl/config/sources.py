@@ -22,7 +22,7 @@ from mtl.config.inputs import WINDOWS, InputKind, SourceBase
 from mtl.config.regressions import RegressionsSource
 from mtl.config.sensors import SensorsSource
 from mtl.config.table_file import TableFile
-from mtl.config.table_source import TableSource
+from mtl.config.table_source import TableSource, TestShare
 
 
 def _known_zone(name: str) -> str:
@@ -60,6 +60,18 @@ class RowBorders(Section):
         return self
 
 
+class WholeSeriesBorders(Section):
+    """Whole series of a long table (`id`) in one part each: what is learnt is tried on series that were never seen."""
+
+    test_series: TestShare = 0.2
+    """Share of the rows whose series are the test part, about: no series is cut."""
+    folds: Folds = 5
+    """Folds that the other series are dealt into; seed s validates on fold s mod folds. 1: a fifth of them is held out
+    for every seed."""
+    split_seed: Seed = 0
+    """Draws the test series and deals the others."""
+
+
 def check_exact_labels(exact: Collection[str], labels: Collection[str]) -> None:
     """Raises a ValueError unless every one of `exact_labels` is a label of the source."""
     unknown = [name for name in exact if name not in labels]
@@ -70,12 +82,17 @@ def check_exact_labels(exact: Collection[str], labels: Collection[str]) -> None:
 
 
 class SeriesSource(TableFile):
-    """A table in time order, from a file of text or Parquet."""
+    """A table in time order, from a file of text or Parquet, or from several."""
 
     holds: ClassVar[InputKind | None] = WINDOWS
     series: ClassVar[bool] = True
 
     kind: Literal["series"]
+    also: list[str] = Field(default=[], exclude_if=lambda paths: not paths)
+    """More files of the same columns, read as `path` is; their rows follow those of it."""
+    file_column: str | None = Field(default=None, exclude_if=lambda name: name is None)
+    """Name for the file that a row comes from, which tells series apart as a column of `id` does: the rows of each file
+    are a series of its own. Null: the files are one series in pieces, or told apart by `id` alone."""
     date: str | Annotated[list[str], Field(min_length=1)] | None = "date"
     """Column with the time stamps; several, such as [day, time], are joined by blanks; null when there is none."""
     date_format: str | None = None
@@ -114,7 +131,8 @@ class SeriesSource(TableFile):
     on_duplicate: Literal["error", "first", "last", "mean", "keep"] = "error"
     on_unordered: Literal["error", "sort"] = "error"
     on_constant: Literal["error", "keep", "drop"] = "error"
-    borders: FractionBorders | RowBorders = FractionBorders()
+    borders: FractionBorders | RowBorders | WholeSeriesBorders = FractionBorders()
+    """Parts: shares of the rows in order of time, or end rows, of each series; or whole series (`test_series`)."""
 
     @field_validator("date_format")
     @classmethod
@@ -125,9 +143,16 @@ class SeriesSource(TableFile):
         return form
 
     @model_validator(mode="after")
+    def _files_differ(self) -> "SeriesSource":
+        self.check_files(self.files, self.also, self.file_column)
+        return self
+
+    @model_validator(mode="after")
     def _stamps_and_ids(self) -> "SeriesSource":
         if self.time_zone is not None and self.date is None:
             raise ValueError("time_zone is for time stamps, and `date` names no column of them")
+        if isinstance(self.borders, WholeSeriesBorders) and not self.ids:
+            raise ValueError("borders.test_series holds out whole series: `id` or `file_column` should tell them apart")
         for column in self.ids:
             if column in (*self.stamp_columns, *(self.values or [])):
                 role = "date" if column in self.stamp_columns else "values"
@@ -159,10 +184,19 @@ class SeriesSource(TableFile):
 
     @property
     def ids(self) -> list[str]:
-        """Columns whose values tell the series of a long table apart."""
+        """Columns whose values tell the series of a long table apart; that of the files first."""
+        of_file = [] if self.file_column is None else [self.file_column]
+        return [*of_file, *self._written_ids]
+
+    @property
+    def _written_ids(self) -> list[str]:
         if self.id is None:
             return []
         return [self.id] if isinstance(self.id, str) else self.id
+
+    @property
+    def files(self) -> list[str]:
+        return [self.path, *self.also]
 
     @property
     def stamp_columns(self) -> list[str]:
@@ -177,13 +211,13 @@ class SeriesSource(TableFile):
     @property
     def roles(self) -> dict[str, list[str]]:
         return {
-            "date": self.stamp_columns, "id": self.ids, "labels": self.labels, "targets": self.targets,
+            "date": self.stamp_columns, "id": self._written_ids, "labels": self.labels, "targets": self.targets,
             "values": self.values or [],
         }  # fmt: skip
 
     @property
     def text_columns(self) -> list[str]:
-        return [*self.stamp_columns, *self.ids, *self.labels]
+        return [*self.stamp_columns, *self._written_ids, *self.labels]
 
     @property
     def joined(self) -> dict[str, list[str]]:
@@ -306,5 +340,5 @@ class PrepareConfig(Section):
 __all__ = [
     "ArraysSource", "Cifar100Source", "Cifar10Source", "DigitsSource", "FractionBorders", "HarSource", "MnistSource",
     "PrepareConfig", "PythonSource", "RegressionsSource", "RowBorders", "SeriesSource", "Source", "TableSource",
-    "UeaSource",
+    "UeaSource", "WholeSeriesBorders",
 ]  # fmt: skip

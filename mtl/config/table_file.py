@@ -1,5 +1,7 @@
 """How a file becomes a table: options of every source that reads one."""
 
+from collections import Counter
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -78,6 +80,15 @@ class TableFile(SourceBase):
                 "units_row should be false where `columns` names the columns: `skip_rows: 1` leaves it out"
             )
         return self
+
+    @staticmethod
+    def check_files(files: Sequence[str], also: Sequence[str], file_column: str | None) -> None:
+        """Raises a ValueError where a file is named twice, or `file_column` tells apart what comes from one file."""
+        twice = [path for path, times in Counter(files).items() if times > 1]
+        if twice:
+            raise ValueError(f"path and also should name each file once, found {twice[0]!r} more than once")
+        if file_column is not None and not also:
+            raise ValueError("file_column should be left out where `also` names no file: all rows come from one")
 
     @property
     def decimal_mark(self) -> str:

@@ -167,15 +167,11 @@ class TableSource(TableFile):
 
     @model_validator(mode="after")
     def _files_differ(self) -> "TableSource":
-        twice = [path for path, times in Counter(self.files).items() if times > 1]
-        if twice:
-            raise ValueError(f"path and also should name each file once, found {twice[0]!r} more than once")
+        self.check_files(self.files, self.also, self.file_column)
         if self.lines is not None and (self.also or isinstance(self.split, FilesSplit)):
             raise ValueError(
                 "also and `split: {kind: files}` should be left out beside `lines`, whose `parts` are files"
             )
-        if self.file_column is not None and not self.also:
-            raise ValueError("file_column should be left out where `also` names no file: all rows come from one")
         return self
 
     @model_validator(mode="after")

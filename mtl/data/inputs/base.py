@@ -122,7 +122,7 @@ class Input(ABC, Generic[Data]):
 
     @property
     def series(self) -> bool:
-        """Samples may start anywhere in a row of time steps; else each has a fold."""
+        """Samples may start anywhere in a row of time steps; else each is stored, and has a fold."""
         return False
 
     @property
@@ -165,6 +165,10 @@ class Input(ABC, Generic[Data]):
 
     def masks(self, fold: int) -> dict[Split, Bool[Tensor, " _"]]:
         """Part → which places belong to it when `fold` is held out."""
+        return self.dealt(fold)
+
+    def dealt(self, fold: int) -> dict[Split, Bool[Tensor, " _"]]:
+        """Part → which of what is dealt into folds (places, or whole series) belongs to it when `fold` is held out."""
         assert self.data.fold is not None
         held_out, test = self.data.fold == fold, self.data.fold == -1
         return {"train": ~(held_out | test), "val": held_out, "test": test}

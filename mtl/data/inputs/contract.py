@@ -18,9 +18,9 @@ MANY_CLASSES = 20
 """Classes up to which a label whose classes hardly repeat is none the less one."""
 
 
-def folds_problem(source: Input[SourceData]) -> str | None:
-    """Problem of the folds of samples that have one, or None."""
-    fold, folds, place = source.data.fold, source.data.folds, source.place
+def folds_problem(data: SourceData, place: str) -> str | None:
+    """Problem of the folds of what is dealt into some, `place` in words, or None."""
+    fold, folds = data.fold, data.folds
     if not isinstance(fold, Tensor) or fold.dtype != torch.int64 or fold.ndim != 1:
         return f"`fold` should be an int64 tensor with one number for each {place}."
     if folds < 1:

@@ -33,7 +33,7 @@ def trained_on(source: Input[SourceData], extent: Extent, fold: int) -> Input[So
         _, b, c = data.borders
         return type(source)(replace(data, borders=(c, c, c) if end == 3 else (b, b, c)))
     assert data.fold is not None
-    masks = source.masks(fold)
+    masks = source.dealt(fold)
     moved = torch.stack([masks[part] for part in joined]).any(dim=0)
     always = torch.full_like(data.fold, data.folds)  # the number of what trains whichever fold is held out
     return type(source)(replace(data, fold=torch.where(moved, always, data.fold)))

@@ -82,7 +82,7 @@ class ImagesInput(Input[ImageSet]):
         form = self._form()
         if form:
             return form
-        parts = folds_problem(self)
+        parts = folds_problem(self.data, self.place)
         return [*([] if parts is None else [parts]), *targets_problems(self, parts is None)]
 
     def tensors(self) -> dict[str, Tensor]:

@@ -79,7 +79,7 @@ class RowsInput(Input[RowSet]):
         form = form_problems(self.data)
         if form:
             return form
-        parts = crossed_problem(self.data) if self.data.crossed else folds_problem(self)
+        parts = crossed_problem(self.data) if self.data.crossed else folds_problem(self.data, self.place)
         others = [problem for problem in (parts, self._oracle()) if problem is not None]
         return [*value_problems(self.data), *others, *targets_problems(self, parts is None)]
 
@@ -154,9 +154,9 @@ class RowsInput(Input[RowSet]):
     def numbers_of(self, split: Split, fold: int, length: int, ahead: int) -> Int[Tensor, " n"]:
         return self.masks(fold)[split].nonzero().squeeze(1)
 
-    def masks(self, fold: int) -> dict[Split, Bool[Tensor, " S"]]:
+    def dealt(self, fold: int) -> dict[Split, Bool[Tensor, " S"]]:
         if not self.data.crossed:
-            return super().masks(fold)
+            return super().dealt(fold)
         test, val = self.data.fold == fold, self.data.fold == (fold + 1) % self.data.folds
         return {"train": ~(test | val), "val": val, "test": test}
 

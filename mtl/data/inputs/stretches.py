@@ -44,16 +44,21 @@ def segments_of(data: Prepared) -> Int[Tensor, "G 4"]:
     return torch.tensor([[0, *data.borders]])
 
 
-def stretches(data: Prepared, split: Split) -> list[Stretch]:
-    """The stretch of one part in each series, in the order of the rows."""
+def stretches(data: Prepared, split: Split, fold: int) -> list[Stretch]:
+    """The stretch of one part in each series, in the order of the rows; or the whole series that are the part, where
+    they have folds and `fold` is held out."""
     begin = {"train": 0, "val": 1, "test": 2}[split]
+    if data.fold is not None:
+        held = {-1: "test", fold: "val"}
+        whole = zip(segments_of(data).tolist(), data.fold.tolist(), strict=True)
+        return [Stretch(ends[0], ends[0], ends[3]) for ends, dealt in whole if held.get(dealt, "train") == split]
     return [Stretch(ends[0], ends[begin], ends[begin + 1]) for ends in segments_of(data).tolist()]
 
 
-def rows_of(data: Prepared, split: Split) -> Bool[Tensor, " R"]:
-    """Mask of the rows of one part."""
+def rows_of(data: Prepared, split: Split, fold: int) -> Bool[Tensor, " R"]:
+    """Mask of the rows of one part when `fold` is held out."""
     mask = torch.zeros(data.rows, dtype=torch.bool)
-    for stretch in stretches(data, split):
+    for stretch in stretches(data, split, fold):
         mask[stretch.begin : stretch.stop] = True
     return mask
 
@@ -71,8 +76,10 @@ def form_problems(data: Prepared) -> list[str]:
         return [f"`values` should be a float64 tensor of rows × channels, found {actual}."]
     problems = [columns_problem(data.columns, data.values.shape[1])]
     if data.window is None:
-        if data.fold is not None or data.folds != 1:
-            problems.append("a series (`window` None) should have no `fold`, and `folds` 1.")
+        if data.segments is not None and data.fold is not None:
+            problems.append(fold_tensor_problem(data.fold, len(data.segments), "series"))
+        elif data.fold is not None or data.folds != 1:
+            problems.append("a series (`window` None) without `segments` should have no `fold`, and `folds` 1.")
     elif data.window < 1 or data.rows % data.window or data.rows == 0:
         problems.append(f"`values` should hold whole windows of {data.window} rows, found {data.rows} rows.")
     else:
@@ -111,6 +118,10 @@ def parts_problem(data: Prepared) -> str | None:
         return f"`segments` should begin at row 0, found {segments[0][0]}."
     for number, ((begin, a, b, c), end) in enumerate(zip(segments, ends, strict=True)):
         whose = f" of {data.segment_names[number]}" if data.segments is not None else ""
+        if data.fold is not None:
+            if not begin < c <= end:
+                return f"too few rows{whose}: a series needs at least one, found that it ends at row {c} of {end}."
+            continue
         if not begin < a < b < c <= end:
             return (
                 f"too few rows{whose}: every part needs at least one, found train {a - begin}, validation {b - a}, "

@@ -90,17 +90,19 @@ class WindowsInput(Input[Prepared]):
 
     @property
     def place(self) -> str:
-        return "row" if self.data.fold is None else "window"
+        return "row" if self.series else "window"
 
     @property
     def size(self) -> int:
-        return self.data.rows if self.data.fold is None else len(self.data.fold)
+        return self.data.rows if self.series else super().size
 
     def problems(self) -> list[str]:
         form = form_problems(self.data)
         if form:
             return form
-        parts = folds_problem(self) if self.data.fold is not None else parts_problem(self.data)
+        parts = parts_problem(self.data) if self.series else None
+        if parts is None and self.data.fold is not None:
+            parts = folds_problem(self.data, "series" if self.series else self.place)
         others = [problem for problem in (self._values(), parts, oracle_problem(self.data)) if problem is not None]
         return [*others, *targets_problems(self, parts is None)]
 
@@ -149,11 +151,11 @@ class WindowsInput(Input[Prepared]):
 
     def masks(self, fold: int) -> dict[Split, Bool[Tensor, " _"]]:
         p = self.data
-        if p.fold is not None:
+        if not self.series:
             return super().masks(fold)
         if p.borders is None and p.segments is None:
             raise DataError(f"{p.name}: has neither borders (a series) nor folds (stored windows).")
-        return {split: rows_of(p, split) for split in SPLITS}
+        return {split: rows_of(p, split, fold) for split in SPLITS}
 
     def remarks(self, masks: Mapping[Split, Bool[Tensor, " _"]]) -> list[str]:
         return channel_remarks(self.data, masks)
@@ -189,11 +191,11 @@ class WindowsInput(Input[Prepared]):
 
     def numbers_of(self, split: Split, fold: int, length: int, ahead: int) -> Int[Tensor, " n"]:
         p = self.data
-        if p.fold is not None:
-            assert p.window is not None
+        if p.window is not None:
+            assert p.fold is not None
             numbers = part_of(p.fold, split, fold) * p.window + (p.window - length - ahead)
         else:
-            numbers = torch.cat([stretch.starts(length, ahead) for stretch in stretches(p, split)])
+            numbers = torch.cat([stretch.starts(length, ahead) for stretch in stretches(p, split, fold)])
         # Inputs without a cell that could be neither measured nor filled.
         return numbers if p.known is None else numbers[spans(p.values.isnan().any(dim=1), numbers, length) == 0]
 
@@ -206,12 +208,12 @@ class WindowsInput(Input[Prepared]):
 
     def unlabelled(self, split: Split, fold: int, length: int | None) -> tuple[int, Int[Tensor, " n"]]:
         p = self.data
-        if p.fold is not None:
-            assert p.window is not None
+        if p.window is not None:
+            assert p.fold is not None
             length, numbers = p.window, part_of(p.fold, split, fold) * p.window
         else:
             assert length is not None
-            numbers = torch.cat([stretch.whole(length) for stretch in stretches(p, split)])
+            numbers = torch.cat([stretch.whole(length) for stretch in stretches(p, split, fold)])
         # What is reconstructed is a target: every cell of it was measured.
         return length, numbers if p.known is None else numbers[spans(p.known.all(dim=1), numbers, length) == length]
 

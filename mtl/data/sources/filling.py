@@ -185,7 +185,10 @@ def frozen(values: np.ndarray, columns: Sequence[str], rows: Rows) -> list[str]:
         rows: series and parts.
     """
     parts = [values[np.flatnonzero(rows.rows_of(part))] for part in range(len(PARTS))]
-    still = [np.nanmin(part, axis=0) == np.nanmax(part, axis=0) for part in parts]
+    still = [
+        np.nanmin(part, axis=0) == np.nanmax(part, axis=0) if len(part) else np.zeros(len(columns), dtype=bool)
+        for part in parts
+    ]
     notes = []
     for number, column in enumerate(columns):
         if still[0][number]:

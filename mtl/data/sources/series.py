@@ -9,16 +9,18 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from mtl.config.sources import FractionBorders, RowBorders, SeriesSource
+from mtl.config.common import FIXED_PARTS
+from mtl.config.sources import FractionBorders, RowBorders, SeriesSource, WholeSeriesBorders
 from mtl.data.columns.markers import likely_markers
 from mtl.data.formats.labels import class_numbers
 from mtl.data.formats.numbers import number_column
 from mtl.data.formats.reading import check_count
 from mtl.data.formats.table import Table
-from mtl.data.formats.tables import read_table
 from mtl.data.inputs.copies import check_copies
 from mtl.data.sources.columns import input_columns
+from mtl.data.sources.dealing import dealt, drawn_test
 from mtl.data.sources.filling import Gaps, Rows, fill, flagged, frozen
+from mtl.data.sources.table_files import read_series
 from mtl.data.timeline.order import Timeline, order_in_time, without_repeats
 from mtl.errors import DataError, shown
 from mtl.types import Prepared
@@ -30,7 +32,7 @@ def read(config: SeriesSource, name: str, root: Path) -> Prepared:
     Raises:
         DataError: the file cannot be used as it is and the config does not say what to do; names line and column.
     """
-    table = read_table(config, root)
+    table = read_series(config, root)
     notes = list(table.notes)
     unknown = [column for column in config.allow if column not in table.frame.columns]
     if unknown:
@@ -69,7 +71,8 @@ def read(config: SeriesSource, name: str, root: Path) -> Prepared:
     check_copies(
         values, columns, labels | dict(zip(config.targets, numbers.T, strict=True)), config.path, config.allow, notes
     )
-    segments = _segments(config, timeline)
+    fold = _folds(config, config.borders, timeline) if isinstance(config.borders, WholeSeriesBorders) else None
+    segments = _segments(config, timeline, fold)
     rows = Rows(segments, timeline.when, timeline.unit, table.at)
     values, known = _filled(table, columns, values, marked[:, : len(columns)], config, rows, notes)
     changing = _changing(table, columns, values, known, rows, config, notes)
@@ -87,8 +90,8 @@ def read(config: SeriesSource, name: str, root: Path) -> Prepared:
         borders=None if config.ids else (int(segments[0, 1]), int(segments[0, 2]), int(segments[0, 3])),
         segments=torch.from_numpy(segments) if config.ids else None,
         segment_names=timeline.names,
-        fold=None,
-        folds=1,
+        fold=None if fold is None else torch.from_numpy(fold),
+        folds=config.borders.folds if isinstance(config.borders, WholeSeriesBorders) else 1,
         labels={label: torch.from_numpy(of_row) for label, of_row in labels.items()},
         classes=classes,
         units=_units(table, [*columns, *config.targets], config.units),
@@ -146,9 +149,40 @@ def _filled(
     return values, None
 
 
-def _segments(config: SeriesSource, timeline: Timeline) -> np.ndarray:
-    """First row of each series and the end rows of its train, validation and test parts, int64 [G, 4]."""
+def _folds(config: SeriesSource, borders: WholeSeriesBorders, timeline: Timeline) -> np.ndarray:
+    """Fold of each series, int64 [G]: -1 is test; with one fold, a fifth of the others is 0 and the rest 1.
+
+    Raises:
+        DataError: there are too few series.
+    """
+    count, parts = len(timeline.names), FIXED_PARTS if borders.folds == 1 else borders.folds
+    fold = np.full(count, -1, dtype=np.int64)
+    first = timeline.starts[:-1]
+    test = drawn_test(timeline.series, None, borders.test_series, borders.split_seed)[first]
+    left = ~test[timeline.series]
+    if left.any():
+        unit = np.unique(timeline.series[left], return_inverse=True)[1].reshape(-1)
+        fold[~test] = dealt(unit, None, parts, borders.split_seed)[np.unique(unit, return_index=True)[1]]
+    if borders.folds == 1:
+        fold[fold > 1] = 1
+    needed = 2 if borders.folds == 1 else borders.folds
+    if not test.any() or len(np.unique(fold[~test])) < needed:
+        raise DataError(
+            f"{config.path}: too few series for whole ones in each part: {count} by `{'`, `'.join(config.ids)}`, of "
+            f"which {int(test.sum())} are the test part, and {needed} or more should be left for the folds; fewer "
+            "`borders.folds`, or `borders` that cut every series in time, leave some."
+        )
+    return fold
+
+
+def _segments(config: SeriesSource, timeline: Timeline, fold: np.ndarray | None) -> np.ndarray:
+    """First row of each series and the end rows of its train, validation and test parts, int64 [G, 4]; series with
+    folds are training or test as a whole."""
     starts = timeline.starts.tolist()
+    if fold is not None:
+        ends = np.array(starts[1:])
+        begun = np.where(fold == -1, starts[:-1], ends)
+        return np.stack([np.array(starts[:-1]), begun, begun, ends], axis=1)
     names: list[str | None] = [*timeline.names] or [None]
     return np.array(
         [
@@ -168,6 +202,8 @@ def _borders(config: SeriesSource, rows: int, name: str | None) -> tuple[int, in
             if c > rows:
                 raise DataError(f"{config.path}: `borders.test` should be at most its {rows} rows{whose}, found {c}.")
             borders = a, b, c
+        case WholeSeriesBorders():
+            raise AssertionError("series that are held out whole are not cut")
     if not 0 < borders[0] < borders[1] < borders[2]:
         raise DataError(
             f"{config.path}: too few rows{whose}: {rows} cannot be cut into train, validation and test by these "

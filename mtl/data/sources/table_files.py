@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from mtl.config.sources import SeriesSource
 from mtl.config.table_file import WHITESPACE
 from mtl.config.table_source import FilesSplit, TableSource
 from mtl.data.formats.line_files import line_table
@@ -18,7 +19,7 @@ from mtl.data.sources.table_columns import NO_CATEGORY, Column
 from mtl.errors import DataError, shown
 
 
-def read_files(config: TableSource, root: Path) -> tuple[Table, np.ndarray | None]:
+def read_files(config: TableSource | SeriesSource, root: Path) -> tuple[Table, np.ndarray | None]:
     """The table, and the mask of the rows of the file of test rows [S]; None where there is none.
 
     Raises:
@@ -29,13 +30,28 @@ def read_files(config: TableSource, root: Path) -> tuple[Table, np.ndarray | Non
     first = read_table(config, root)
     for path in config.also:
         first = _below(first, read_table(config.model_copy(update={"path": path}), root))
-    if not isinstance(config.split, FilesSplit):
+    if isinstance(config, SeriesSource) or not isinstance(config.split, FilesSplit):
         return first, None
     split = config.split
     skipped = config.skip_rows if split.test_skip_rows is None else split.test_skip_rows
     second = read_table(config.model_copy(update={"path": split.test_path, "skip_rows": skipped}), root)
     table = _below(first, second)
     return table, np.arange(len(table.frame)) >= len(first.frame)
+
+
+def read_series(config: SeriesSource, root: Path) -> Table:
+    """The table of a series, with the column `file_column` where there is one.
+
+    Raises:
+        DataError: a file cannot be read, or has other columns than the first.
+    """
+    table, _ = read_files(config, root)
+    if config.file_column is None:
+        return table
+    file = file_of_rows(table, config.file_column)
+    assert file.names is not None
+    names = np.array(file.names, dtype=object)[file.values]
+    return replace(table, frame=pd.concat([table.frame, pd.Series(names, name=config.file_column)], axis=1))
 
 
 def file_of_rows(table: Table, name: str) -> Column:
@@ -89,7 +105,8 @@ def _joined(first: Table, second: Table) -> Table:
     notes = list(dict.fromkeys([*first.notes, *second.notes]))
     later = (*first.later, (second.path, count))
     above, below = first.text, second.text
-    if above is None or below is None or above.form != below.form or above.names != below.names:
+    joined = bool(first.options.joined)  # of columns that the text does not have
+    if above is None or below is None or joined or above.form != below.form or above.names != below.names:
         frame = pd.concat([first.frame, second.frame[names]], ignore_index=True)
         return replace(first, frame=frame, lines=lines, notes=notes, text=None, later=later)
     text = replace(above, data=_filled(above) + b"\n" + below.whole[below.body :])
