@@ -99,7 +99,7 @@ def _from_mirror(relative: str, entry: ManifestFile, mirror: Path, folder: Path)
     """A checked copy of a mirror's file, or of the zip that holds it."""
     sums = _read_sums(mirror)
     # Sets of many folders have files of one name in several of them.
-    name = relative if relative in sums else _packed_name(relative, entry)
+    name = relative if entry.member is None and relative in sums else _packed_name(relative, entry)
     source = mirror / name
     if name not in sums or not source.is_file():
         raise DataError(f"{mirror}: has no {name}; found in its {SUMS}: {', '.join(list(sums)[:20]) or 'nothing'}.")
