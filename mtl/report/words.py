@@ -14,6 +14,7 @@ from mtl.config.training import DEFAULT_MARGIN
 from mtl.evaluation.limits import MIN_SEEDS
 from mtl.report.sides import blind_note, lost_mark, lost_note, simple_note
 from mtl.results.statistics import Ends, Statistic
+from mtl.results.statistics import LARGEST
 from mtl.results.statistics import signed as with_sign
 from mtl.results.verdict import Verdict
 from mtl.results.verdicts import Row, Verdicts
@@ -99,6 +100,8 @@ def half_text(statistic: Ends | None) -> str:
     if statistic is None or not known(statistic.low) or not known(statistic.high):
         return DASH
     half = (statistic.high - statistic.low) / 2
+    if half > LARGEST:
+        return "> 1e6"
     return f"{half:.1f}" if half < 1000 else f"{half:.0f}"
 
 

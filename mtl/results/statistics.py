@@ -3,8 +3,15 @@
 from mtl.results.content import Part
 
 
+LARGEST = 1e6
+"""Largest change in percent whose digits are told."""
+
+
 def signed(value: float, digits: int = 1) -> str:
-    """A number with its sign, a true minus, and no sign on what rounds to zero."""
+    """A number with its sign, a true minus, and no sign on what rounds to zero; of one that is too large to mean
+    anything, as the end of an interval may be, that it is beyond 1e6."""
+    if abs(value) > LARGEST:
+        return "> 1e6" if value > 0 else "< −1e6"
     text = f"{abs(value):.{digits}f}"
     if float(text) == 0:
         return text

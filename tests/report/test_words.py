@@ -4,6 +4,7 @@ import pytest
 
 from mtl.report.words import (
     change_text,
+    half_text,
     interval_text,
     listed,
     margin_text,
@@ -39,6 +40,8 @@ def test_signs(value: float | None, text: str) -> None:
 def test_statistics() -> None:
     assert change_text(Statistic(mean=1.7, low=0.9, high=2.5)) == "+1.7 [+0.9, +2.5]"
     assert change_text(Statistic(mean=1.7, low=None, high=None)) == "+1.7 –"
+    wide = Statistic(mean=-2.7, low=-3e40, high=3e40)  # on test data that tell next to nothing
+    assert interval_text(wide) == "[< −1e6, > 1e6]" and half_text(wide) == "> 1e6"
     assert change_text(None) == interval_text(None) == share_text(None) == "–"
     assert share_text(Statistic(mean=0.214, low=None, high=None)) == "21 %"
     assert share_text(Statistic(mean=-0.4, low=None, high=None)) == "−40 %"
