@@ -13,8 +13,7 @@ from mtl.config.metrics import METRICS
 from mtl.config.training import DEFAULT_MARGIN
 from mtl.evaluation.limits import MIN_SEEDS
 from mtl.report.sides import blind_note, lost_mark, lost_note, simple_note
-from mtl.results.statistics import Ends, Statistic
-from mtl.results.statistics import LARGEST
+from mtl.results.statistics import LARGEST, Ends, Statistic
 from mtl.results.statistics import signed as with_sign
 from mtl.results.verdict import Verdict
 from mtl.results.verdicts import Row, Verdicts

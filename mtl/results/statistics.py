@@ -2,7 +2,6 @@
 
 from mtl.results.content import Part
 
-
 LARGEST = 1e6
 """Largest change in percent whose digits are told."""
 
