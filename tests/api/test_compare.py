@@ -64,6 +64,7 @@ def test_it_is_told_as_text_and_as_a_table_of_a_notebook(result: Result) -> None
     assert "2 tasks, 2 methods" in repr(result)
 
 
+@pytest.mark.thorough
 def test_the_report_is_written_when_it_is_asked_for(result: Result, monkeypatch: pytest.MonkeyPatch) -> None:
     page = result.report()
     assert page.is_file() and "quality" in page.read_text(encoding="utf-8")

@@ -14,6 +14,7 @@ from mtl.training.recording import Recorder
 from tests.api.conftest import QUICK, unchecked
 
 
+@pytest.mark.thorough
 def test_it_is_the_map_of_a_run(monkeypatch: pytest.MonkeyPatch) -> None:
     """A small run notes its maps in a clean pass after each epoch; of what its network said there, `data_map` makes the
     same maps."""

@@ -149,6 +149,7 @@ def test_a_wrong_option_ends_with_exit_code_2(
     assert f"python -m benchmarks.{name}: error: " in capsys.readouterr().err
 
 
+@pytest.mark.thorough
 def test_a_mistake_of_the_user_is_one_message(project: Path, tmp_path: Path) -> None:
     """As a command: in a folder without params.yaml."""
     done = subprocess.run([sys.executable, "-m", "benchmarks.methods"], cwd=tmp_path, capture_output=True, text=True,
@@ -170,7 +171,7 @@ def test_a_missed_limit_is_an_error_only_when_asked(limit: float | None, missed:
     ]
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_step(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rows = run("step", tmp_path, capsys, "--rounds", "1", "1", "--windows", "1")
     kinds = [f"{kind}, patch {patch}" for kind in ("pretrain", "finetune") for patch in (2, 8)]
@@ -208,6 +209,7 @@ def test_simple(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert positive(rows) and rows["smoke: fault"]["note"].endswith("CPU s; STL 0.25, joint 0.75")
 
 
+@pytest.mark.slow
 def test_tables(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Keeps what was trained and does not train it again; leaves out a table without its file."""
     (tmp_path / "data/raw").mkdir(parents=True)
@@ -230,7 +232,7 @@ def test_tables(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert seconds.read_bytes() == before
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_table_growth(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rows = run("table_growth", tmp_path, capsys, "--rows", "300", "--columns", "10", "--targets", "2")
     assert {name.removeprefix("300 rows, 10 columns, 2 targets: ") for name in rows} == {
@@ -239,6 +241,7 @@ def test_table_growth(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert all(row["value"] >= 0 for row in rows.values())
 
 
+@pytest.mark.slow
 def test_compare(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rows = run("compare", tmp_path, capsys, "--rows", "60", "--epochs", "1", "--seeds", "1", "--repeats", "1")
     assert rows["a comparison"]["value"] == pytest.approx(4 * rows["a run"]["value"])
@@ -258,7 +261,7 @@ def test_bytes_of_a_kernel_are_those_that_it_touches() -> None:
     assert touched["aten::matmul"] == 0, "its kernel is counted"
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_epoch(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rows = run("epoch", tmp_path, capsys, "--preset", "smoke", "--doublings", "1", "--no-jobs")
     exponents = {name for name in rows if "exponent" in name}
@@ -279,6 +282,7 @@ def test_device(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert len(rows) == 2 * (1 + (os.cpu_count() != 1) + torch.cuda.is_available())
 
 
+@pytest.mark.slow
 def test_methods(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     prepared(tmp_path, "digits-balancing", "digits")
     monkeypatch.chdir(tmp_path)
@@ -345,7 +349,7 @@ def test_datamaps(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert {"`training` map, share of an epoch", "`evaluation` map, share of an epoch"} <= set(rows)
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_coverage(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """Networks and sums are read again the second time; the same numbers come out."""
     sizes = ["--networks", "2", "--histories", "3", "--rows", "160", "--draws", "4", "--work", str(tmp_path / "work")]
@@ -358,6 +362,7 @@ def test_coverage(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatc
     assert run("coverage", tmp_path, capsys, *sizes) == rows
 
 
+@pytest.mark.slow
 def test_variance(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rows = run("variance", tmp_path, capsys, "--repetitions", "200")
     assert len(rows) == 16 and all(0 <= row["value"] <= 100 for row in rows.values())
@@ -441,7 +446,7 @@ def test_groups_are_held_against_the_published_ones(tmp_path: Path, monkeypatch:
         groups.main([])
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_regressions(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rows = run("regressions", tmp_path, capsys, "--seeds", "1")
     assert {"alone: first", "equal: second", "upgrad: above the front", "wide: first"} <= set(rows)

@@ -43,7 +43,9 @@ def place(tmp_path: Path, project: Path) -> Path:
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize("surroundings", ["C", "ascii", "cp1252"])
+@pytest.mark.parametrize(
+    "surroundings", [pytest.param("C", marks=pytest.mark.slow), pytest.param("ascii", marks=pytest.mark.slow), "cp1252"]
+)
 def test_commands_print_and_write_as_everywhere(surroundings: str, place: Path, project: Path) -> None:
     """Eight commands in one process, since each import costs a second; the last one is a mistake."""
     code = (

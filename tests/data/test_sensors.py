@@ -195,6 +195,7 @@ def test_a_longer_test_part_leaves_every_row_before_it_as_it_is(changes: dict[st
     assert (long.labels["fault"][3200:] != NO_LABEL).all()
 
 
+@pytest.mark.thorough
 def test_a_longer_test_part_goes_on_where_the_history_ends() -> None:
     """The best forecast of one row ahead errs across the seam as elsewhere, and the rows behind it are new."""
     prepared = prepare(test_rows=60_800)
@@ -221,6 +222,7 @@ LONG_PLANTS = [(1.0, 4), (0.4, 3), (0.0, 4)]
 """Relatedness and regimes of the plants whose optima are held against what happens."""
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("relatedness", "regimes"), LONG_PLANTS)
 def test_label_probabilities_are_calibrated_and_give_the_realised_accuracy(relatedness: float, regimes: int) -> None:
     # Wear changes no label, the horizon no optimum of one: the same plant as that of the optimum of wear.
@@ -270,6 +272,7 @@ def test_being_told_the_regime_beats_the_filter() -> None:
     assert ((told - values[1:]) ** 2).mean() < ((found - values[1:]) ** 2).mean()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("relatedness", "related", "unrelated"), [(1.0, 0, 1), (0.0, 1, 0)])
 def test_relatedness_moves_the_information_from_one_chain_to_the_other(
     relatedness: float, related: int, unrelated: int
@@ -349,6 +352,7 @@ def planted(**groups: float) -> Prepared:
     return prepare(rows=20_000, stay=0.8, max_horizon=2, fault_labels=500, groups={"count": 2, "tasks": 2} | groups)
 
 
+@pytest.mark.thorough
 def test_planted_labels_share_what_their_group_says() -> None:
     """In nats per row, against the chains' regimes seen through the labels of other settings."""
     own = planted(within=1.0).labels

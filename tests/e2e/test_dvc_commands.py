@@ -26,6 +26,7 @@ def test_differences_metrics_and_plots_are_shown(workspace: Project) -> None:
     assert "learning_curves.csv" in page.read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_an_experiment_in_a_temporary_workspace(workspace: Project) -> None:
     """It trains what its setting changes, leaves the project's files alone, and its runs are not lost with it."""
     workspace.use(settings())

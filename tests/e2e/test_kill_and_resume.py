@@ -112,6 +112,7 @@ def test_ctrl_c_ends_in_one_line_and_the_run_goes_on(place: Project) -> None:
     assert all(f"baseline/ahead/random/{seed}" in listed for seed in states)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "hears",
     [

@@ -27,6 +27,7 @@ def test_five_lines_of_yaml_give_a_report(own: Project) -> None:
     assert {row["gap_closed"] for row in verdicts["rows"]} == {None}
 
 
+@pytest.mark.slow
 def test_the_same_bytes_with_other_jobs_and_another_hash_seed(own: Project, switched: Switched) -> None:
     there, held = switched.there, switched.held_there
     assert {"baseline@ahead", "baseline@state", "finetune@joint"} <= set(there.trained)

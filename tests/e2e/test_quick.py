@@ -122,6 +122,7 @@ def test_ctrl_c_and_on(fresh: Project, tmp_path: Path) -> None:
     assert not (place.root / "outputs").exists()
 
 
+@pytest.mark.slow
 def test_a_project_of_the_installed_package(tmp_path: Path) -> None:
     root = tmp_path / "a project"
     lay_out(root)

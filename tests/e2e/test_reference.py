@@ -72,6 +72,7 @@ def test_no_stage_comes_before_what_it_needs(kept: Project) -> None:
         written |= set(paths)
 
 
+@pytest.mark.slow
 def test_the_same_reference_from_another_process(kept: Project, place: Project) -> None:
     before = (place.root / FILE).read_bytes()
     (place.root / FILE).unlink()
@@ -95,6 +96,7 @@ def test_the_same_machine_compares_hashes(kept: Project, capsys: pytest.CaptureF
     )
 
 
+@pytest.mark.slow
 def test_a_file_with_another_hash_is_an_error_on_the_same_machine(place: Project) -> None:
     history = "outputs/baseline/fault/random/seed-1/history.json"
     found = place.json(FILE)["sha256"]

@@ -56,6 +56,7 @@ def test_repro_warns_once_and_sync_uploads_once(place: Project, away: str) -> No
     assert {run.info.status for run in runs} == {"FINISHED"}
 
 
+@pytest.mark.slow
 def test_training_alone_is_silent_and_the_next_command_says_it(place: Project, away: str) -> None:
     dvc = (sys.executable, "-m", "dvc", "repro", "--single-item", "finetune@joint")
     done = place.run(*dvc, MLFLOW_TRACKING_URI=away).well()
@@ -66,6 +67,7 @@ def test_training_alone_is_silent_and_the_next_command_says_it(place: Project, a
     assert first.ran == second.ran == []
 
 
+@pytest.mark.slow
 def test_an_address_of_a_wrong_kind_is_said_before_anything_is_computed(place: Project) -> None:
     before = place.contents()
     done = place.mtl("repro", MLFLOW_TRACKING_URI="ftp://nowhere")

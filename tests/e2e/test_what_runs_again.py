@@ -38,6 +38,7 @@ def test_methods_come_and_go(finished: Finished, workspace: Project) -> None:
     assert held == finished.project.results()
 
 
+@pytest.mark.slow
 def test_settings_that_change_no_result_compute_nothing(workspace: Project) -> None:
     """Jobs, tracking and its code; the report's code and its settings draw the report again and train nothing."""
     params = quiet_settings()
@@ -55,6 +56,7 @@ def test_settings_that_change_no_result_compute_nothing(workspace: Project) -> N
     assert "change % ± 90 %" in done.out
 
 
+@pytest.mark.slow
 def test_the_settings_of_one_source_prepare_that_source(workspace: Project) -> None:
     params = quiet_settings()
     params["prepare"]["sources"]["other"] = params["prepare"]["sources"]["sensors"] | {"seed": 1}

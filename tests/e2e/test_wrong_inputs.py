@@ -54,6 +54,7 @@ def refused(err: str, message: str) -> None:
     assert "Traceback" not in err
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("spoil", "message"), WRONG + REPRO_ONLY, ids=lambda value: getattr(value, "__name__", ""))
 def test_repro_refuses_and_writes_nothing(spoil: Callable[[Json], None], message: str, place: Project) -> None:
     params = settings()
@@ -85,6 +86,7 @@ def test_a_stage_refuses_and_writes_nothing(
     assert place.contents() == before
 
 
+@pytest.mark.thorough
 def test_a_stage_started_by_hand_ends_with_code_2(place: Project) -> None:
     before = place.contents()
     done = place.run(sys.executable, "-m", "mtl.stages.finetune", "jiont")
@@ -175,6 +177,7 @@ def stopped_in_a_stage(place: Project, message: str) -> None:
     assert place.contents() == before
 
 
+@pytest.mark.thorough
 def test_a_known_data_set_that_was_not_fetched(place: Project) -> None:
     params = own_settings()
     params["prepare"]["sources"] = {"etth1": {"kind": "series", "path": "data/raw/ETTh1.csv"}}

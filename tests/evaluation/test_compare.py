@@ -199,7 +199,7 @@ def test_identical_pairs_are_level_unless_every_change_matters(margin: float, wo
         assert found.within_tolerance in ("yes", None)
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_false_verdicts_stay_within_alpha() -> None:
     """No effect anywhere: the share of experiments with any HELPED or HURT is at most 5 %, up to binomial error."""
     config, experiments = make_config(), 400

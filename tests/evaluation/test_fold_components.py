@@ -47,6 +47,7 @@ def test_what_cannot_be_told_has_a_reason() -> None:
     assert not on_folds([run(0, 1.0)] * 3)
 
 
+@pytest.mark.thorough
 def test_intervals_of_overlapping_training_parts_cover() -> None:
     """A tenth of the variance of a fold's change is shared with every other fold, as overlapping training parts share
     it: intervals over folds alone miss the truth too often, corrected ones do not."""

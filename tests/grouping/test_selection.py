@@ -56,6 +56,7 @@ def test_more_models_than_are_of_use_are_not_taken() -> None:
     assert select_groups(nobody_helps, 4).groups == [[0], [1], [2], [3]]
 
 
+@pytest.mark.thorough
 def test_planted_groups_of_fifteen_tasks_are_found_and_more_tasks_refused() -> None:
     truth = [0] * 6 + [1] * 5 + [2] * 4
     inside = np.equal.outer(truth, truth)

@@ -116,6 +116,7 @@ def test_every_patch_has_a_step_of_its_own() -> None:
     assert bool((p.draw_steps(torch.zeros(4, 6, 4), None, 7) == 7).all())
 
 
+@pytest.mark.thorough
 def test_loss_grows_with_the_noise_once_trained() -> None:
     """A walk's patch says little about itself at t = T − 1, and everything at t = 0."""
     p = pretrainer()

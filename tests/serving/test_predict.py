@@ -282,7 +282,7 @@ def test_windows_and_images_in_an_npz_give_the_figures_of_the_run(
 
 @pytest.mark.thorough
 @pytest.mark.processes
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGKILL, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
 def test_a_kill_in_the_middle_leaves_no_output(number: int, rows: Path, tmp_path: Path, project: Path) -> None:
     write(pd.concat([flats_frame(20_000)] * 2), tmp_path / "new.csv")
     command = [sys.executable, "-m", "mtl.cli", "predict", "new.csv", "--model", str(rows), "-o", "out.csv"]

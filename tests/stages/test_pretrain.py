@@ -114,6 +114,7 @@ def test_without_an_objective_only_the_leader_writes_its_summary(root: Path) -> 
     assert together(2, summary) == [True, False]
 
 
+@pytest.mark.thorough
 def test_another_number_of_processes_than_params_yaml_names(root: Path) -> None:
     use(configured(), root)
     environment = {"RANK": "0", "WORLD_SIZE": "3", "LOCAL_RANK": "0", "LOCAL_WORLD_SIZE": "3",

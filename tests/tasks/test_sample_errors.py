@@ -123,11 +123,10 @@ def test_errors_are_derivatives_by_weights(metric: str, score: Score, classes: i
         said = logits.double().numpy()
     else:
         said = (logits > 0).long().numpy() if classes == 2 else logits.argmax(dim=1).numpy()
-    step = 1e-5
+    step, whole = 1e-5, score(truth, said, sample_weight=np.ones(60))
     for place in range(60):
         weights = [1.0 + sign * step * (np.arange(60) == place) for sign in (1, -1)]
         up, down = (score(truth, said, sample_weight=weight) for weight in weights)
-        whole = score(truth, said, sample_weight=np.ones(60))
         assert 1 - float(errors[place]) == pytest.approx(whole + 60 * (up - down) / (2 * step), abs=1e-6)
 
 

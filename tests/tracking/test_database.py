@@ -106,6 +106,7 @@ CASES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux takes this right from root")
 @pytest.mark.parametrize(("spoilt", "said"), CASES)
 def test_a_database_that_cannot_be_used(

@@ -178,6 +178,7 @@ def test_weights_stay_away_when_not_asked_for(database: str, tmp_path: Path) -> 
     assert {file.path for file in files} == {"history.json", "run.json"}
 
 
+@pytest.mark.thorough
 def test_a_stage_publishes_its_own_and_the_rest_follows(config: Config, root: Path) -> None:
     folders = [RunPath("baseline", "fault", "random", seed).folder for seed in SEEDS]
     publish_stage("baseline", folders, root)

@@ -143,6 +143,7 @@ print(len(moved.mend_moved(Path(sys.argv[1]) / "mlflow.db", Path(sys.argv[1]))))
 """
 
 
+@pytest.mark.thorough
 @pytest.mark.processes
 @pytest.mark.skipif(os.name == "nt", reason="kills")
 def test_a_kill_leaves_all_or_nothing_and_two_at_once_do_it_once(

@@ -41,6 +41,7 @@ def assert_repaired(config: Config, root: Path) -> None:
     assert (again.new, again.present) == (0, RUNS)
 
 
+@pytest.mark.slow
 def test_a_server_that_refuses(remote: Config, results: Path, proxy: Proxy, warnings_of: list[str]) -> None:
     for status in (401, 403, 500):
         proxy.status = status
@@ -54,6 +55,7 @@ def test_a_server_that_refuses(remote: Config, results: Path, proxy: Proxy, warn
     assert warnings_of == [], "who asks by `sync` is answered"
 
 
+@pytest.mark.slow
 def test_a_server_that_refuses_the_publisher(
     remote: Config, results: Path, proxy: Proxy, warnings_of: list[str]
 ) -> None:
@@ -92,6 +94,7 @@ def test_a_server_that_never_answers(tmp_path: Path, warnings_of: list[str]) -> 
     assert len(warnings_of) == 1 and "mtl sync" in warnings_of[0]
 
 
+@pytest.mark.slow
 def test_a_slow_server_is_given_up_between_calls(
     remote: Config, results: Path, proxy: Proxy, warnings_of: list[str]
 ) -> None:
@@ -111,6 +114,7 @@ def test_a_slow_server_is_given_up_between_calls(
     assert_repaired(remote, results)
 
 
+@pytest.mark.slow
 def test_answers_that_are_lost(
     remote: Config, results: Path, proxy: Proxy, monkeypatch: pytest.MonkeyPatch, warnings_of: list[str]
 ) -> None:
@@ -138,6 +142,7 @@ BREAKS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("where", "how"), BREAKS)
 def test_a_connection_that_breaks_in_the_middle(
     where: str, how: str, remote: Config, results: Path, proxy: Proxy

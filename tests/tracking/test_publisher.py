@@ -70,6 +70,7 @@ def root(tmp_path: Path, local: Config) -> Path:
     return folder
 
 
+@pytest.mark.thorough
 def test_a_stage_neither_imports_mlflow_nor_waits_for_the_tracker(tmp_path: Path) -> None:
     """The tracker takes connections and never answers. `communicate` returns: nothing of the stage's is held open."""
     with socket.socket() as silent:
@@ -86,7 +87,7 @@ def test_a_stage_neither_imports_mlflow_nor_waits_for_the_tracker(tmp_path: Path
     until(lambda: not publishers(tmp_path))
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_one_publisher_serves_stages_that_end_at_once_and_then_ends(local: Config, root: Path) -> None:
     which = [("finetune", "joint", "", str(seed)) for seed in SEEDS] + [("pretrain", "", "", "0")]
     for child in [stage(root, *run) for run in which]:
@@ -170,6 +171,7 @@ def test_a_problem_of_training_stages_is_told_once_and_by_somebody_else(
     assert len(warnings_of) == 1
 
 
+@pytest.mark.thorough
 def test_a_temporary_workspace_is_published_before_it_vanishes(
     local: Config, root: Path, tmp_path: Path, warnings_of: list[str]
 ) -> None:

@@ -50,6 +50,7 @@ def config(database: str, request: pytest.FixtureRequest) -> Config:
     return make_config(database, request.node.name, **GROUPED)
 
 
+@pytest.mark.thorough
 def test_models_and_groupings_stand_below_the_parent_by_name(config: Config, tmp_path: Path) -> None:
     write_grouped(tmp_path, config)
     done = sync(config, tmp_path)

@@ -87,7 +87,7 @@ def test_trials_are_nested_and_their_state_is_seen(config: Config, tmp_path: Pat
     assert shown == {"studies/s/figures", "studies/s/study.json"}
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_publishing_again_adds_what_is_new_and_nothing_twice(config: Config, tmp_path: Path) -> None:
     write_study(tmp_path, [trial(0, "complete")])
     assert publish_study(config, "s", tmp_path, wait=True).new == 1
@@ -101,6 +101,7 @@ def test_publishing_again_adds_what_is_new_and_nothing_twice(config: Config, tmp
     assert len(names) == len(set(names)) == 3
 
 
+@pytest.mark.thorough
 def test_a_tracker_that_is_away_costs_a_warning(tmp_path: Path, warnings_of: list[str]) -> None:
     config = make_config(f"sqlite:///{tmp_path}/folder/mlflow.db", "e")
     (tmp_path / "folder").write_text("not a folder")

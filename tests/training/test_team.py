@@ -119,6 +119,7 @@ def test_every_sample_belongs_to_one_process(size: int, counts: tuple[int, ...])
     assert max(totals) - min(totals) <= 1, "nobody has more than one sample more than another"
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("size", [2, 3])
 @pytest.mark.parametrize(
     ("objective", "encoder", "batch_size"),
@@ -138,6 +139,7 @@ def test_gradients_are_those_of_one_process(
     assert len(off) > 3 and off.max() <= GRADIENTS
 
 
+@pytest.mark.thorough
 def test_a_pretraining_of_two_processes_is_that_of_one_and_repeats_bit_for_bit() -> None:
     """float32 rounds sums of other orders otherwise; over 3 epochs of AdamW losses differ by 1e-7."""
 
@@ -156,6 +158,7 @@ def test_a_pretraining_of_two_processes_is_that_of_one_and_repeats_bit_for_bit()
     assert alone[-1].train.loss < alone[0].train.loss
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("killed", "stop"),
     [pytest.param(1, 3, id="other"), pytest.param(0, 11, id="leader")],

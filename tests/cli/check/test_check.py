@@ -160,7 +160,7 @@ def test_the_same_bytes_and_then_a_changed_result(ran: Place) -> None:
     assert ran.left() == []
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_what_depends_on_seed_jobs_or_folder_is_named(place: Place) -> None:
     number = "[hash('x') % 1000, params['base']['jobs'], len(os.getcwd())]"
     (place.root / "dvc.yaml").write_text(STAGES.replace("NUMBER", number))
@@ -202,7 +202,7 @@ def test_what_is_not_up_to_date_has_no_first_run(ran: Place) -> None:
     assert ran.left() == []
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_a_second_run_that_fails_is_no_result(ran: Place) -> None:
     done = ran.check(THEN="sys.exit(2)")
     assert done.code == 2
@@ -211,7 +211,7 @@ def test_a_second_run_that_fails_is_no_result(ran: Place) -> None:
 
 
 @pytest.mark.processes
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_ctrl_c_ends_the_second_run_and_clears_up(ran: Place) -> None:
     environment = ran.environment(**ran.beside(), THEN="__import__('time').sleep(600)")
     command = interruptible("-m", "pipelines", "check")

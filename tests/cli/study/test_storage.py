@@ -112,7 +112,7 @@ def test_a_file_that_was_cut_off_or_overwritten_tells_what_to_do(tmp_path: Path)
 
 
 @pytest.mark.processes
-@pytest.mark.thorough
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
 def test_kills_and_an_interrupt_lose_and_repeat_no_trial(root: Path, kind: str, request: pytest.FixtureRequest) -> None:
     url = request.getfixturevalue("postgres").url if kind == "postgresql" else None
@@ -173,7 +173,7 @@ def test_a_trial_of_another_machine_is_taken_when_its_worker_is_silent(
     assert trials[1].params == theirs.params
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_a_server_that_restarts_in_the_middle_is_waited_for(root: Path, postgres: Postgres) -> None:
     plan = plan_of(config_of(train=QUICK | {"epochs": 40}), "back", 3, ["joint"], True, root)
     said: list[str] = []

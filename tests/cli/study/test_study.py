@@ -82,6 +82,7 @@ def test_every_arm_gets_the_same_number_of_trials(root: Path) -> None:
         assert path.read_bytes() == (ours / path.name).read_bytes(), path.name
 
 
+@pytest.mark.thorough
 @pytest.mark.processes
 def test_a_worker_that_is_killed_loses_nothing(root: Path) -> None:
     """Its trial goes on from its checkpoint with the same values, and the study is that of an undisturbed worker."""
@@ -116,6 +117,7 @@ def test_a_worker_killed_between_drawing_and_taking_loses_nothing(root: Path) ->
     assert [state_of(trial) for trial in trials_of(plan, store, "joint")] == ["lost", "complete"]
 
 
+@pytest.mark.thorough
 @pytest.mark.processes
 def test_a_trial_that_always_loses_its_worker_is_given_up(root: Path) -> None:
     plan, store = planned(root, config_of(), 2)
@@ -245,6 +247,7 @@ def test_the_same_study_is_the_same_file(root: Path, folder: Path, tmp_path_fact
     assert held.spec.data != held.spec.code
 
 
+@pytest.mark.thorough
 def test_a_replayed_study_is_the_same_or_says_where_it_is_not(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     export(*ran(root, config_of({"space": LR | LAMBDA}), 2))
     assert replay("s", root) == 0
