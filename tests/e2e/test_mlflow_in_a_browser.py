@@ -22,7 +22,7 @@ from tests.e2e.killing import until
 from tests.e2e.project import METHODS, SEEDS, STARTS, Json, Project, settings
 from tests.tracking.server import HOST, free_port
 
-pytestmark = [pytest.mark.thorough, needs_chromium]
+pytestmark = [pytest.mark.slow, needs_chromium]
 
 WINDOW = (1600, 1000)
 PATIENCE_MS = 60_000

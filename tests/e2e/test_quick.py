@@ -18,7 +18,7 @@ from tests.e2e.conftest import Finished
 from tests.e2e.killing import alive, family, interruptible, until
 from tests.e2e.project import TASKS, Done, Json, Project, settings
 
-pytestmark = pytest.mark.thorough
+pytestmark = pytest.mark.slow
 QUICK = Path(".mtl/quick")
 REPORT = f"{QUICK}/report/report.html"
 

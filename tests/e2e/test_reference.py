@@ -18,7 +18,7 @@ from mtl.config import load_config
 from mtl.errors import UserError
 from tests.e2e.project import Json, Project
 
-pytestmark = pytest.mark.thorough
+pytestmark = pytest.mark.slow
 FILE = "reference/sensors.json"
 
 

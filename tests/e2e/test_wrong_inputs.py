@@ -130,7 +130,7 @@ def test_a_name_that_the_source_does_not_hold_stops_before_any_training(
     assert not (place.root / "outputs").exists()
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_a_raw_file_that_was_changed_in_place_is_not_taken_for_computed(own: Project, tmp_path: Path) -> None:
     copy = own.copy(tmp_path / "project")
     file = copy.root / "data/raw/mine.csv"

@@ -102,7 +102,7 @@ def test_one_publisher_serves_stages_that_end_at_once_and_then_ends(local: Confi
     assert_complete(local)
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_results_that_were_replaced_since_are_not_published(local: Config, root: Path) -> None:
     spool_of(root).put(make(local, root, set(JOINT)), current_owner(), None)
     write_run(root, RunPath("finetune", "joint", None, 0), ["ahead", "fault"], 0.3)
@@ -141,7 +141,7 @@ def test_a_publisher_that_is_killed_leaves_nothing_that_sync_does_not_repair(
     assert_complete(remote)
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_what_is_known_to_be_there_is_not_asked_for(remote: Config, results: Path, proxy: Proxy) -> None:
     assert not is_published(make(remote, results))
     assert sync(remote, results).new == RUNS
@@ -171,7 +171,7 @@ def test_a_problem_of_training_stages_is_told_once_and_by_somebody_else(
     assert len(warnings_of) == 1
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_a_temporary_workspace_is_published_before_it_vanishes(
     local: Config, root: Path, tmp_path: Path, warnings_of: list[str]
 ) -> None:
