@@ -34,8 +34,8 @@ class Prepared:
     borders: tuple[int, int, int] | None
     """Series: rows [0, a) train, [a, b) validation, [b, c) test. Stored windows, and a series with `segments`: None."""
     fold: Int[Tensor, " _"] | None
-    """Of each stored window, or of each of several series that are held out whole: -1 is test, 0 to F - 1 the fold that
-    it is held out with, F always trains; seed s validates on fold s mod F. None: `borders` or `segments` cut parts."""
+    """Folds of stored windows, or of several series that are held out whole: -1 is test, 0 to F - 1 the fold that one
+    is held out with, F always trains; seed s validates on fold s mod F. None: `borders` or `segments` cut parts."""
     folds: int
     """Number of folds F; 1 where the validation part is fixed, as that of a series with `borders` is."""
     labels: dict[str, Int[Tensor, " _"]] = field(default_factory=dict)

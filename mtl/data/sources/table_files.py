@@ -1,5 +1,6 @@
 """Files of a table: one or several, and one of test rows, whose columns are read as one."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from mtl.config.sources import SeriesSource
-from mtl.config.table_file import WHITESPACE
+from mtl.config.table_file import WHITESPACE, TableFile
 from mtl.config.table_source import FilesSplit, TableSource
 from mtl.data.formats.line_files import line_table
 from mtl.data.formats.records import Lines
@@ -19,7 +20,7 @@ from mtl.data.sources.table_columns import NO_CATEGORY, Column
 from mtl.errors import DataError, shown
 
 
-def read_files(config: TableSource | SeriesSource, root: Path) -> tuple[Table, np.ndarray | None]:
+def read_files(config: TableSource, root: Path) -> tuple[Table, np.ndarray | None]:
     """The table, and the mask of the rows of the file of test rows [S]; None where there is none.
 
     Raises:
@@ -27,10 +28,8 @@ def read_files(config: TableSource | SeriesSource, root: Path) -> tuple[Table, n
     """
     if config.lines is not None:
         return line_table(config, root), None
-    first = read_table(config, root)
-    for path in config.also:
-        first = _below(first, read_table(config.model_copy(update={"path": path}), root))
-    if isinstance(config, SeriesSource) or not isinstance(config.split, FilesSplit):
+    first = _together(config, config.also, root)
+    if not isinstance(config.split, FilesSplit):
         return first, None
     split = config.split
     skipped = config.skip_rows if split.test_skip_rows is None else split.test_skip_rows
@@ -45,13 +44,21 @@ def read_series(config: SeriesSource, root: Path) -> Table:
     Raises:
         DataError: a file cannot be read, or has other columns than the first.
     """
-    table, _ = read_files(config, root)
+    table = _together(config, config.also, root)
     if config.file_column is None:
         return table
     file = file_of_rows(table, config.file_column)
     assert file.names is not None
     names = np.array(file.names, dtype=object)[file.values]
     return replace(table, frame=pd.concat([table.frame, pd.Series(names, name=config.file_column)], axis=1))
+
+
+def _together(config: TableFile, also: Sequence[str], root: Path) -> Table:
+    """The rows of `path` and of further files below each other."""
+    table = read_table(config, root)
+    for path in also:
+        table = _below(table, read_table(config.model_copy(update={"path": path}), root))
+    return table
 
 
 def file_of_rows(table: Table, name: str) -> Column:
