@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from ruamel.yaml.comments import CommentedMap
 
-from mtl.data.columns.section import is_input
+from mtl.data.columns.section import is_input, why_left_out
 from mtl.errors import UserError
 from mtl.setup.params import flow, listed, put
 from mtl.setup.table import Own
@@ -65,5 +65,6 @@ def fill_texts(
     section["inputs"] = flow({text: TEXT})
     put(section, "types", {name: kind for name, kind in kinds.items() if name in learnt}, INDENT)
     held = {text, *learnt, own.options.get("weight"), *(split.get(key) for key in ("column", "group", "stratify"))}
-    section["ignore"] = listed({name: "" for name in kinds if name not in held}) or flow([])
+    left = {fact.name: f"beside a text: {why_left_out(fact)}" for fact in own.facts if fact.name not in held}
+    section["ignore"] = listed(left) or flow([])
     put(section, "split", dict(split), INDENT)

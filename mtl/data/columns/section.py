@@ -67,7 +67,7 @@ def why_left_out(fact: ColumnFacts) -> str:
         return fact.problem
     if fact.kind in ALONE:
         named = json.dumps(fact.name, ensure_ascii=False)
-        return f"{fact.why}; `inputs: {{{named}: {fact.kind}}}` learns from it alone"
+        return f"`inputs: {{{named}: {fact.kind}}}` learns from it alone; {fact.why}"
     return f"{fact.kind}, which no network reads yet ({fact.why})" if fact.kind in LATER else fact.why
 
 
