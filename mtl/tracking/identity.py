@@ -2,6 +2,9 @@
 
 import hashlib
 import json
+import posixpath
+import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +14,10 @@ PREPARED = Path("data/prepared")
 PACKAGE = Path(__file__).resolve().parents[1]
 NOT_CODE = ("tracking", "cli", "project")
 """Rooms of the mirror, of the commands and of new projects, left out of the code's hash: they change no result."""
+REFUSED = re.compile(r"[^\w.\- :/]")
+"""Characters that MLflow lets stand in no name of a parameter; those of columns and classes may hold any."""
+LONGEST_NAME = 250
+"""Characters of such a name."""
 
 
 def digest(value: object) -> str:
@@ -47,3 +54,20 @@ def flat(value: object, prefix: str = "") -> dict[str, object]:
     for key, inner in value.items():
         flattened |= flat(inner, f"{prefix}.{key}" if prefix else str(key))
     return flattened
+
+
+def accepted(params: Mapping[str, object]) -> dict[str, object]:
+    """The same parameters under names that MLflow takes: `Size (m²)` as `Size _m²_`; a name that is there already
+    gets a number."""
+    named: dict[str, object] = {}
+    for key, value in params.items():
+        name = REFUSED.sub("_", key)
+        if posixpath.normpath(name) != name or name.startswith(("/", "..")):
+            name = name.replace("/", "_")
+        name, number = name[:LONGEST_NAME], 1
+        plain = name
+        while name in named:
+            number += 1
+            name = f"{plain[: LONGEST_NAME - len(str(number)) - 1]} {number}"
+        named[name] = value
+    return named

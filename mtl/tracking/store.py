@@ -26,6 +26,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from urllib3.exceptions import ResponseError
 
 from mtl.tracking.address import check_length, database_file, state_folder, without_password
+from mtl.tracking.identity import accepted
 from mtl.tracking.moved import ARTEFACTS, OWN_PLACE
 from mtl.tracking.points import Point
 from mtl.tracking.records import DataUsed
@@ -111,7 +112,7 @@ class Store:
         for start in range(0, len(metrics), METRICS_A_BATCH):
             self.check()
             self.client.log_batch(run_id, metrics=metrics[start : start + METRICS_A_BATCH])
-        entries = [Param(name, str(value)[:LONGEST_VALUE]) for name, value in params.items()]
+        entries = [Param(name, str(value)[:LONGEST_VALUE]) for name, value in accepted(params).items()]
         for start in range(0, len(entries), PARAMS_A_BATCH):
             self.check()
             self.client.log_batch(run_id, params=entries[start : start + PARAMS_A_BATCH])

@@ -14,6 +14,8 @@ from mtl.config import Config
 from mtl.errors import ConfigError
 from mtl.paths import RunPath
 from mtl.tracking import open_database, publish, publish_stage, resolve_uri, settle, sync
+from mtl.tracking.identity import accepted, flat
+from mtl.tracking.store import open_store
 from tests.tracking.results import SEEDS, make_config, runs_of, write_results, write_run, write_simple
 
 MEET = """
@@ -72,6 +74,22 @@ def test_publishing_twice_adds_nothing(config: Config, root: Path) -> None:
     assert (first.new, first.present, first.problem) == (10, 0, None)
     assert (again.new, again.present) == (0, 10)
     assert len(runs_of(config)) == 11
+
+
+def test_names_of_columns_that_mlflow_refuses_are_spelt_otherwise(database: str, tmp_path: Path) -> None:
+    columns = ["Fläche (m²)", "Fläche [m²]", "50 %", "km/h", "a//b", "c/", "größer als 5 €", "x" * 300, "x" * 301, "", "."]
+    named = {column: place for place, column in enumerate(columns)}
+    changes = {"kind": "table", "path": "flats.csv", "units": dict.fromkeys(columns[:4], "1")}
+    config = make_config(database, "names", prepare={"sources": {"plant": {"kind": "sensors"}, "flats": changes}})
+    write_results(tmp_path, config)
+    assert sync(config, tmp_path).problem is None
+    store = open_store(database, "names", lambda: None)
+    run = store.start("named", {})
+    store.log(run, [], flat(named, "inputs"))
+    params = store.client.get_run(run).data.params
+    assert len(params) == len(columns)
+    assert (params["inputs.Fläche _m²_"], params["inputs.Fläche _m²_ 2"], params["inputs.km/h"]) == ("0", "1", "3")
+    assert accepted({"train.lr": 1, "tasks.good.label": 2}) == {"train.lr": 1, "tasks.good.label": 2}
 
 
 def test_runs_are_nested_named_and_tagged(published: tuple[Config, Path]) -> None:
