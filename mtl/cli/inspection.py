@@ -18,6 +18,7 @@ from mtl.data.columns.infer import column_facts
 from mtl.data.columns.inspection import inspect_file
 from mtl.data.columns.section import source_name, table_section
 from mtl.data.files.manifest import RAW
+from mtl.data.formats.line_files import line_table
 from mtl.data.formats.tables import read_table
 from mtl.errors import ConfigError, DataError, OptionValue, shown
 
@@ -105,7 +106,7 @@ def _source(name: str, plain_json: bool, root: Path) -> None:
         known = ", ".join(config.prepare.sources)
         raise ConfigError(f"{name} is neither a file nor a source of {PARAMS}; sources: {known}.")
     if isinstance(source, TableSource):
-        table = read_table(source, root)
+        table = read_table(source, root) if source.lines is None else line_table(source, root)
         facts = column_facts(table, source.declared, source.date_format, source.exact_labels)
     elif isinstance(source, SeriesSource):
         table = read_table(source, root)

@@ -34,7 +34,7 @@ FEWEST_TEXTS = 2
 LOGISTIC, RIDGE = (10.0, 3.0, 1.0, 0.3, 0.1), (30.0, 10.0, 3.0, 1.0, 0.3)
 """Penalties that validation data choose among, the largest first: λ/2 · |W|² beside the sum of the losses, and λ · |W|²
 beside the sum of squares."""
-ITERATIONS = 300
+ITERATIONS = 100
 BLOCK = 4096
 """Texts that are gathered together."""
 

@@ -1,11 +1,14 @@
 """Folders of texts and classes, a line each: line n of both files is one row of one table."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from pydantic import ValidationError
 
+from mtl.cli.inspection import inspect
 from mtl.config import ClassificationTask
 from mtl.config.table_source import TableSource
 from mtl.data.build import read_source
@@ -121,3 +124,17 @@ def test_files_that_are_missing_or_of_another_encoding_are_named(tmp_path: Path)
 def test_settings_that_contradict_each_other_are_refused(options: dict[str, Any], told: str) -> None:
     with pytest.raises(ValidationError, match=told):
         section(**options)
+
+
+def test_their_columns_are_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(tmp_path)
+    settings = {
+        "prepare": {"sources": {"own": section().model_dump(mode="json", exclude_unset=True)}},
+        "tasks": {"mood": {"kind": "classification", "source": "own", "label": "mood"}},
+        "encoder": {"kind": "text"},
+        "finetune": {"methods": {"joint": {"kind": "equal"}}},
+    }
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(settings))
+    inspect("own", None, [], True, tmp_path)
+    told = {column["name"]: column["type"] for column in json.loads(capsys.readouterr().out)["columns"]}
+    assert told == {"text": "text", "part": "category", "mood": "category", "stance_a": "category"}
