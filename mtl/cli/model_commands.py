@@ -35,7 +35,9 @@ def deploy(
 def refit(
     method: Annotated[
         str,
-        typer.Argument(metavar="METHOD", help="auto: by the verdicts; stl, a method or a grouping: for every task."),
+        typer.Argument(
+            metavar="METHOD", help="auto: by the verdicts; stl, simple, a method or a grouping: for every task."
+        ),
     ],
     on: Annotated[
         str, typer.Option(metavar="train+val|all", help="Data that are trained on; of all, no test part is left.")

@@ -1,4 +1,4 @@
-"""Finished runs made once more from more data: for how long, and which cannot be.
+"""Finished runs made once more from more data: for how long, and what is kept.
 
 **How long.** A run is trained for as many epochs as its own validation part has chosen, seed by seed: with another
 start and another order of samples another epoch was the best one, and of a mean over seeds no network was ever
@@ -15,6 +15,10 @@ learning rates that nobody has validated: of a run that was best at 30 % of `one
 Everything that is fitted (z-scores, categories, quantiles, what encoders fit) is fitted anew to all that is trained on.
 So are the regressions that tasks start from, with the penalty that the run's own validation part has chosen.
 A pretrained start takes the weights of the pretraining that is there.
+
+**Curricula of samples.** Samples are ordered by the losses of single-task networks of the same seed. Those of the
+project have never seen the new samples, whose losses would be larger for that alone, so that they all came last. The
+single-task networks are made again first, from the same samples, for their own epochs. Pacing goes by epochs as before.
 """
 
 from collections.abc import Sequence
@@ -24,10 +28,12 @@ from pathlib import Path
 from mtl.config import WeightedMethod
 from mtl.config.common import Extent
 from mtl.errors import UserError
+from mtl.experiment.easing import curriculum_models
 from mtl.experiment.identity import run_identity
 from mtl.experiment.objects import load_tasks
-from mtl.experiment.recipe import Again, Recipe
+from mtl.experiment.recipe import SIMPLE, Again, Recipe
 from mtl.experiment.runs import reference_of
+from mtl.experiment.simple import simple_identity
 from mtl.results.history import Epoch, History
 from mtl.results.reading import read_history, read_run
 from mtl.training.stopping import Selector
@@ -42,22 +48,29 @@ def made_again(recipe: Recipe, extent: Extent, root: Path = Path()) -> Recipe:
         root: folder of the project, in which it is finished.
 
     Raises:
-        UserError: it is not finished, was made with other settings or data, or cannot be made without validation data.
+        UserError: it is not finished, or was made with other settings or data.
     """
     where = recipe.where
     run = read_run(where, root)
-    if run.identity != run_identity(recipe, root):
+    simple = where.stage == SIMPLE
+    if run.identity != (simple_identity(recipe.config, root) if simple else run_identity(recipe, root)):
         raise UserError(
             f"{where.folder} was made with other settings or data than there are now: run `mtl repro`, so that the "
-            "epochs are those of the present ones."
+            "choices of validation data are those of the present ones."
         )
-    curriculum = recipe.method.curriculum
-    if curriculum is not None and curriculum.samples:
-        raise UserError(
-            f"{where.name} cannot be made again: its curriculum orders samples by single-task networks, which know "
-            "nothing of those that are new. `mtl deploy` takes it as it is; `curriculum.samples: false` orders none."
-        )
-    return replace(recipe, again=Again(extent, chosen_epochs(recipe, root)))
+    return replace(recipe, again=Again(extent, () if simple else chosen_epochs(recipe, root)))
+
+
+def made_again_first(recipe: Recipe, root: Path = Path()) -> list[Recipe]:
+    """The single-task runs that have to be made again before a run that is to be, which orders its samples by them.
+
+    Raises:
+        UserError: as of `made_again`.
+    """
+    if recipe.again is None:
+        return []
+    extent = recipe.again.extent
+    return [made_again(alone, extent, root) for alone in curriculum_models(recipe).values()]
 
 
 def chosen_epochs(recipe: Recipe, root: Path = Path()) -> tuple[int, ...]:

@@ -64,8 +64,13 @@ def pretrain_identity(config: Config, names: list[str], root: Path) -> dict[str,
     return {"config": chosen, "data": data_digest(names, root)}
 
 
-def run_identity(recipe: Recipe, root: Path) -> dict[str, str]:
+def run_identity(recipe: Recipe, root: Path, of_models: Path | None = None) -> dict[str, str]:
     """Hashes of what a single-task, joint or specialised run depends on, besides its tasks, seed and the code.
+
+    Args:
+        recipe: of the run.
+        root: folder of the project.
+        of_models: folder below which the single-task runs of a curriculum stand; None: `root`.
 
     Raises:
         UserError: it starts from pretrained weights, or has a curriculum by single-task runs, that are not there.
@@ -81,7 +86,7 @@ def run_identity(recipe: Recipe, root: Path) -> dict[str, str]:
     identity = {"config": digest([chosen, start.label]), "data": data_digest(sources, root)}
     if recipe.again is not None:
         identity["again"] = digest([recipe.again.extent, recipe.again.epochs])
-    if models := curriculum_digests(recipe, root):
+    if models := curriculum_digests(recipe, root if of_models is None else of_models):
         identity["curriculum"] = digest(models)
     return identity
 

@@ -66,7 +66,8 @@ def run(
 
     Args:
         recipe: what is trained, and how.
-        root: folder of the project: prepared data, pretrained weights and single-task runs are read below it.
+        root: folder of the project: prepared data, pretrained weights and single-task runs are read below it; of a run
+            that is made again the single-task runs, which are as well, below `out`.
         tell: told the progress.
         out: folder below which results, states and times are written; None: `root`.
         on_epoch: given the record of every epoch that is trained; what it raises ends the run, whose state stays.
@@ -81,11 +82,12 @@ def run(
         device = resolve_device(config.base.device)
         data, sources = load_tasks(config, recipe.seed, root, recipe.extent)
         check_features(recipe, data.select(recipe.tasks, "train"))
-        plan = eased_plan(recipe, data, joint_plan(config, data, recipe.seed), root)
+        of_models = root if recipe.again is None else out
+        plan = eased_plan(recipe, data, joint_plan(config, data, recipe.seed), of_models)
         model = build_network(recipe, data, None if recipe.again is None else partial(_chosen_on, recipe, root))
         transfer = start_from(model, recipe, root)
         model = model.to(device)
-        identity = run_identity(recipe, root)
+        identity = run_identity(recipe, root, of_models)
         phases = recipe.phases
         key = state_key(config, where, identity, root)
         states = state_files(where, key, len(phases), config.base.state_seconds, out)

@@ -99,11 +99,17 @@ def describe(recipe: Recipe, data: TaskSet, identity: dict[str, str], weights: s
         encoder=recipe.encoder,
         sharing=recipe.method.sharing,
         code=saved.code_of(recipe.encoder.own_code),
-        again=None if recipe.again is None else MadeAgain(extent=recipe.again.extent, epochs=list(recipe.again.epochs)),
+        again=made_again(recipe),
         versions={"mtl": __version__, "torch": str(torch.__version__)},
         data=identity["data"],
         weights=weights,
     )
+
+
+def made_again(recipe: Recipe) -> MadeAgain | None:
+    """The parts and epochs that a run was made again with, as model.json says it; None for others."""
+    again = recipe.again
+    return None if again is None else MadeAgain(extent=again.extent, epochs=list(again.epochs))
 
 
 def model_input(data: TaskSet, name: str) -> ModelInput:

@@ -2,6 +2,7 @@
 
 import hashlib
 from contextlib import ExitStack
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from time import perf_counter
@@ -15,17 +16,19 @@ from mtl.experiment.execution import Tell, silent, write_timings
 from mtl.experiment.identity import data_digest, digest, settings
 from mtl.experiment.objects import load_sources, load_tasks
 from mtl.experiment.outcome import examples, guesses, optimum
-from mtl.experiment.recipe import SIMPLE, simple
-from mtl.experiment.saved import model_input
+from mtl.experiment.recipe import SIMPLE, Recipe, simple
+from mtl.experiment.saved import made_again, model_input
 from mtl.experiment.states import held
 from mtl.experiment.weights import write_weights
 from mtl.files import whole_folder
+from mtl.models.simple.network import SimpleNetwork
 from mtl.paths import RunPath
 from mtl.results.examples import Examples
 from mtl.results.history import History
 from mtl.results.model import MODEL, WEIGHTS, SavedModel
 from mtl.results.reading import EXAMPLES, HISTORY, RUN
 from mtl.results.record import Detail, Parameters, Run, SharingKind
+from mtl.results.simple import SavedSimple
 from mtl.seeding import make_deterministic, stable_seed
 from mtl.simple.fit import Chosen, fit_simple
 from mtl.tasks.plain import plain
@@ -35,6 +38,21 @@ from mtl.version import __version__
 
 NO_EPOCHS = History(epochs=[], best_epoch=0, stopped="end")
 """A formula has none."""
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A fitted simple model.
+
+    Args:
+        network: with its numbers.
+        saved: what it is.
+        data: hash of the prepared data.
+    """
+
+    network: SimpleNetwork
+    saved: SavedSimple
+    data: str
 
 
 def simple_paths(config: Config, seeds: list[int]) -> list[RunPath]:
@@ -142,20 +160,35 @@ def _write(config: Config, data: TaskSet, where: RunPath, chosen: Chosen, record
         NO_EPOCHS.write(folder / HISTORY)
         shown = examples(chosen.network, data, {spec.name: spec}) if first else Examples()
         shown.write(folder / EXAMPLES)
-        write_weights(folder / WEIGHTS, chosen.network.state_dict())
-        SavedModel(
-            stage=SIMPLE,
-            name=spec.name,
-            start=record.start,
-            seed=where.seed,
-            tasks=[plain(spec)],
-            judged=[spec.name],
-            sources={spec.source: model_input(data, spec.source)},
-            encoder=None,
-            simple=chosen.saved,
-            sharing=simple(config, spec.name, where.seed).method.sharing,
-            code=None,
-            versions={"mtl": __version__, "torch": str(torch.__version__)},
-            data=record.identity["data"],
-            weights=hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest(),
-        ).write(folder / MODEL)
+        recipe = simple(config, spec.name, where.seed)
+        write_model(folder, recipe, data, Kept(chosen.network, chosen.saved, record.identity["data"]))
+
+
+def write_model(folder: Path, recipe: Recipe, data: TaskSet, kept: Kept) -> None:
+    """Writes the weights of a simple model, and model.json beside them.
+
+    Args:
+        folder: of the run.
+        recipe: of the run.
+        data: every task of the run.
+        kept: the model.
+    """
+    where, (spec,) = recipe.where, kept.network.tasks.values()
+    write_weights(folder / WEIGHTS, kept.network.state_dict())
+    SavedModel(
+        stage=SIMPLE,
+        name=spec.name,
+        start=recipe.start.label,
+        seed=where.seed,
+        tasks=[plain(spec)],
+        judged=[spec.name],
+        sources={spec.source: model_input(data, spec.source)},
+        encoder=None,
+        simple=kept.saved,
+        sharing=recipe.method.sharing,
+        code=None,
+        again=made_again(recipe),
+        versions={"mtl": __version__, "torch": str(torch.__version__)},
+        data=kept.data,
+        weights=hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest(),
+    ).write(folder / MODEL)

@@ -28,7 +28,7 @@ def card(deployment: Deployment) -> str:
     return "\n".join(
         [
             *_head(deployment), *_tasks(deployment), *_probabilities(deployment), *_decisions(deployment),
-            *_inputs(deployment), *_beside(deployment),            *_data(deployment), *_limits(deployment),
+            *_inputs(deployment), *_beside(deployment), *_data(deployment), *_limits(deployment),
         ]
     )  # fmt: skip
 
@@ -50,6 +50,7 @@ def _head(deployment: Deployment) -> Iterator[str]:
     )
     if deployment.extent != "train":
         yield f"{AGAIN[deployment.extent]}\n"
+        yield from _kept(deployment)
     yield "```python"
     yield "import mtl\n"
     yield f'model = mtl.load_model("models/{deployment.name}")  # or wherever this folder lies'
@@ -58,6 +59,23 @@ def _head(deployment: Deployment) -> Iterator[str]:
     yield "```bash"
     yield f"mtl predict FILE --model models/{deployment.name} -o predictions.parquet"
     yield "```\n"
+
+
+def _kept(deployment: Deployment) -> Iterator[str]:
+    """What models that were trained again have from those before, besides their epochs."""
+    tasks = [(name, deployment.tasks[name]) for name in deployment.order]
+    simple = [name for name, served in tasks if served.how == "simple"]
+    if simple:
+        yield (
+            f"The simple model of {', '.join(simple)} was fitted anew with the settings that the validation part had "
+            "chosen; intervals, where it predicts quantiles, keep the errors that were measured there.\n"
+        )
+    corrected = [name for name, served in tasks if served.calibration or isinstance(served.decision, Threshold)]
+    if corrected:
+        yield (
+            f"Calibrations and thresholds of {', '.join(corrected)} are those of the models before, whose validation "
+            "samples were new to them: the ones here have trained on these, so nothing could be corrected by them.\n"
+        )
 
 
 def _tasks(deployment: Deployment) -> Iterator[str]:

@@ -78,13 +78,16 @@ def _candidates(
 
 def _without_input(spec: TaskSpec, data: TaskSet) -> Candidate:
     """The best prediction by the training targets alone."""
-    pool = part_of(data, spec.name, "train")
-    train = _values(pool, spec.name)
-    network = make_network(ConstantFit(), spec, {"value": spec.blind(train, 1)[0].clone()})
+    network = make_network(ConstantFit(), spec, {"value": mean_of_targets(spec, data)})
     prediction, _ = predict(network, [part_of(data, spec.name, "val")])[spec.name]
     label = isinstance(spec.form, LabelForm)
     about = "the shares of the classes in the training part" if label else "the mean of the training part"
     return Candidate("majority" if label else "mean", about, ConstantFit(), network, prediction)
+
+
+def mean_of_targets(spec: TaskSpec, data: TaskSet) -> Tensor:
+    """The best prediction of a sample by the training targets alone."""
+    return spec.blind(_values(part_of(data, spec.name, "train"), spec.name), 1)[0].clone()
 
 
 def _values(pool: Pool, task: str) -> Tensor | None:

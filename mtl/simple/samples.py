@@ -6,12 +6,10 @@ n samples, P features, O outputs, k classes.
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from types import MappingProxyType
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from mtl.config.inputs import RowLayout
 from mtl.config.simple import SimpleConfig, SimpleName
 from mtl.data.loading.tasks import TaskSet
 from mtl.models.simple.features import count_features
@@ -27,10 +25,19 @@ from mtl.results.simple import (
     SummaryFeatures,
     TreesFit,
 )
-from mtl.simple.boosting import CHOICES, MOST_CODES, affordable_rounds, first_rounds, fit_boosting, written_out
-from mtl.simple.candidates import Candidate, make_network, spread_errors
+from mtl.simple.boosting import CHOICES, affordable_rounds, first_rounds, fit_boosting, written_out
+from mtl.simple.candidates import Candidate, spread_errors
 from mtl.simple.linear import Map, Question, Ridge, Setting, logistic_maps, temperature
 from mtl.simple.matrices import Described, Matrices, described
+from mtl.simple.networks import (
+    Solved,
+    categories_of,
+    network_of_map,
+    network_of_trees,
+    on_features,
+    plain_layout,
+    sums_of_trees,
+)
 from mtl.simple.parts import Part, best_map, judged, product, question, signs
 from mtl.tasks.base import TaskSpec
 from mtl.tasks.forms import LabelForm, NumberForm
@@ -84,14 +91,14 @@ class SampleModels:
         """A summary of windows; of other samples their own numbers, with a column for each category of a row."""
         features: Features = SummaryFeatures() if spec.input.has_length else FlatFeatures()
         if spec.layout is not None and spec.layout.codes:
-            features = OneHotFeatures(**_plain_layout(spec.layout))
+            features = OneHotFeatures(**plain_layout(spec.layout))
         return self._known(spec, features.kind, lambda: described(features, spec.shape, {}))
 
     def _cells(self, spec: TaskSpec) -> Described:
         """The features of trees: rows of a table with what is missing, and codes of categories."""
         if spec.layout is None:
             return self._plain(spec)
-        features = CellFeatures(**_plain_layout(spec.layout))
+        features = CellFeatures(**plain_layout(spec.layout))
         return self._known(spec, features.kind, lambda: described(features, spec.shape, {}))
 
     def _known(self, spec: TaskSpec, kind: str, make: Callable[[], Described]) -> Described:
@@ -125,7 +132,7 @@ class SampleModels:
         return self._of_map(model, spec, what, best_map(spec, form, maps, val), val)
 
     def _ridge_maps(
-        self, model: SimpleName, spec: TaskSpec, form: LabelForm | NumberForm, what: Described, skipped: dict[str, str]
+        self, model: str, spec: TaskSpec, form: LabelForm | NumberForm, what: Described, skipped: dict[str, str]
     ) -> Iterator[Map]:
         """Maps from the largest penalty to the smallest; of a label with the best factor on their outputs, which a
         setting from before brings along."""
@@ -169,27 +176,35 @@ class SampleModels:
         """Ridge regression of a label of windows on random kernels: window → logits, [B, k]; the penalty is the one
         that was chosen before, or the best one on the validation part, and of more than `MOST_SAMPLES` training samples
         so many are taken."""
-        what = self._drawn(spec)
-        return self._solved(spec, form, what, self._ridge_maps("kernels", spec, form, what, {}))
+        solved = self.solved("kernels", spec, form)
+        return solved.network.body, solved.setting
 
     def on_rows(self, spec: TaskSpec, form: LabelForm | NumberForm) -> tuple[nn.Module, Setting]:
         """Ridge regression of a number of rows of a table, or logistic regression of a label: row → [B] or [B, k]; the
         penalty is the one that was chosen before, or the best one on the validation part, and ridge regression is
         fitted on `MOST_SAMPLES` at most."""
-        plain = self._plain(spec)
-        if isinstance(form, NumberForm):
-            return self._solved(spec, form, plain, self._ridge_maps("ridge", spec, form, plain, {}))
-        maps = self._logistic_maps(spec, plain, {})
-        return self._solved(spec, form, plain, maps, tuple(map_.penalty for map_ in maps))
+        solved = self.solved("ridge" if isinstance(form, NumberForm) else "logistic", spec, form)
+        return solved.network.body, solved.setting
 
-    def _solved(
-        self, spec: TaskSpec, form: LabelForm | NumberForm, what: Described, maps: Iterable[Map],
-        tried: tuple[float, ...] = (),
-    ) -> tuple[nn.Module, Setting]:  # fmt: skip
-        """The map of the setting that was chosen before, or of the one that validation data choose, with that."""
+    def solved(self, model: str, spec: TaskSpec, form: LabelForm | NumberForm) -> Solved:
+        """The linear map of the setting that was chosen before, or of the one that validation data choose.
+
+        Args:
+            model: `ridge`, `logistic` or `kernels`.
+            spec: the task.
+            form: its targets.
+        """
+        what, tried = self._drawn(spec) if model == "kernels" else self._plain(spec), ()
+        maps: Iterable[Map]
+        if model == "logistic":
+            maps = self._logistic_maps(spec, what, {})
+            tried = tuple(map_.penalty for map_ in maps)
+        else:
+            maps = self._ridge_maps(model, spec, form, what, {})
         before = self.settings.get(spec.name)
         map_ = best_map(spec, form, maps, self._part(spec, what, False)) if before is None else before.of(maps)
-        return _network_of(spec, what, map_)[1].body, before or Setting(map_.penalty, map_.factor, tried)
+        fit, network = network_of_map(spec, what, map_)
+        return Solved(fit, network, before or Setting(map_.penalty, map_.factor, tried))
 
     def _logistic_of(
         self, spec: TaskSpec, form: LabelForm | NumberForm, what: Described, skipped: dict[str, str]
@@ -223,8 +238,8 @@ class SampleModels:
         return self._logistic[spec.name]
 
     def _of_map(self, model: str, spec: TaskSpec, what: Described, map_: Map, val: Part) -> Candidate:
-        fit, network = _network_of(spec, what, map_)
-        return self._finished(model, f"{_on(what)}, λ {map_.penalty:.2g}", fit, network, val)
+        fit, network = network_of_map(spec, what, map_)
+        return self._finished(model, f"{on_features(what)}, λ {map_.penalty:.2g}", fit, network, val)
 
     def _boosting(
         self, spec: TaskSpec, form: LabelForm | NumberForm, what: Described, skipped: dict[str, str]
@@ -234,11 +249,8 @@ class SampleModels:
         if width > MOST_COLUMNS:
             skipped["boosting"] = f"{width:,} features are more than the {MOST_COLUMNS} that trees are fitted on"
             return None
-        most = self._at_most("boosting", spec, MOST_SAMPLES, skipped)
-        train, val = self._part(spec, what, True, most), self._part(spec, what, False)
-        single = isinstance(form, NumberForm) or form.single
-        classes = None if single else spec.outputs
-        sums = 1 if classes is None or classes == 2 else classes
+        train = self._part(spec, what, True, self._at_most("boosting", spec, MOST_SAMPLES, skipped))
+        sums = sums_of_trees(spec, form)
         if isinstance(form, LabelForm) and len(torch.unique(train.target)) < form.classes:
             skipped["boosting"] = "the samples that trees are fitted on lack a class"
             return None
@@ -246,21 +258,31 @@ class SampleModels:
         if rounds < FEWEST_ROUNDS:
             skipped["boosting"] = f"{sums} classes × {width} features × {len(train.features):,} samples take too long"
             return None
+        scores, val = self._forest(spec, form, what, train, rounds, skipped), self._part(spec, what, False)
+        chosen = self._best_rounds(spec, form, scores, val)
+        fit, network = network_of_trees(spec, what, first_rounds(scores, chosen))
+        about = f"{on_features(what)}, {chosen} round{'' if chosen == 1 else 's'} of trees"
+        return self._finished("boosting", about, fit, network, val)
+
+    def trees(self, spec: TaskSpec, form: LabelForm | NumberForm, rounds: int) -> tuple[TreesFit, SimpleNetwork]:
+        """Boosted trees of so many rounds, without validation data; the spread of their errors is not known."""
+        what = self._cells(spec)
+        scores = self._forest(spec, form, what, self._part(spec, what, True, MOST_SAMPLES), rounds, {})
+        return network_of_trees(spec, what, scores)
+
+    def _forest(
+        self, spec: TaskSpec, form: LabelForm | NumberForm, what: Described, train: Part, rounds: int,
+        skipped: dict[str, str],
+    ) -> TreeScores:  # fmt: skip
+        """The trees of all rounds."""
+        single = isinstance(form, NumberForm) or form.single
         weights = None
         if isinstance(form, LabelForm) and form.weights is not None:
             weights = torch.tensor(form.weights, dtype=torch.float64)[train.target]
         weights = product(weights, train.weights)
-        categories, codes = _categories(what, skipped)
+        categories, codes = categories_of(what, skipped)
         fitted = fit_boosting(train.features, train.target, weights, rounds, self.threads, categories)
-        scores = written_out(fitted, classes, categories, codes)
-        chosen = self._best_rounds(spec, form, scores, val)
-        kept = first_rounds(scores, chosen)
-        fit = TreesFit(features=what.features, sums=kept.roots.shape[1], rounds=chosen, nodes=len(kept.value),
-                       depth=kept.depth, sets=0 if kept.lefts is None else len(kept.lefts),
-                       codes=0 if kept.lefts is None else kept.lefts.shape[1])  # fmt: skip
-        arrays = {f"scores.{name}": value for name, value in kept.state_dict().items()}
-        about = f"{_on(what)}, {chosen} round{'' if chosen == 1 else 's'} of trees"
-        return self._finished("boosting", about, fit, make_network(fit, spec, arrays), val)
+        return written_out(fitted, None if single else spec.outputs, categories, codes)
 
     def _best_rounds(self, spec: TaskSpec, form: LabelForm | NumberForm, scores: TreeScores, val: Part) -> int:
         """Number of first rounds with the best validation value, of equal ones the smallest."""
@@ -279,41 +301,3 @@ class SampleModels:
         if network.spread is not None:
             spread_errors(network, numbers, val.target)
         return Candidate(model, about, fit, network, network.finished(numbers))
-
-
-def _network_of(spec: TaskSpec, what: Described, map_: Map) -> tuple[LinearFit, SimpleNetwork]:
-    fit = LinearFit(features=what.features, penalty=map_.penalty)
-    arrays = {f"features.{name}": value for name, value in what.arrays.items()}
-    arrays |= {"scores.weight": map_.weight, "scores.bias": map_.bias}
-    return fit, make_network(fit, spec, arrays)
-
-
-def _plain_layout(layout: RowLayout) -> dict[str, Any]:
-    return {"numbers": layout.numbers, "flags": list(layout.flags), "codes": list(layout.codes)}
-
-
-def _categories(what: Described, skipped: dict[str, str]) -> tuple[list[int], int]:
-    """Places of the features that trees ask for categories, and the most codes that one of them has."""
-    if not isinstance(what.features, CellFeatures) or not what.features.codes:
-        return [], 0
-    first, codes = what.features.numbers, what.features.codes
-    few = [place for place, count in enumerate(codes) if count <= MOST_CODES]
-    if len(few) < len(codes):
-        many = len(codes) - len(few)
-        said = f"{many} column{'s' if many > 1 else ''} of more than {MOST_CODES} categories read as numbers"
-        skipped["boosting"] = f"{skipped['boosting']}; {said}" if "boosting" in skipped else said
-    return [first + place for place in few], max((codes[place] for place in few), default=0)
-
-
-def _on(what: Described) -> str:
-    match what.features:
-        case SummaryFeatures():
-            return "on last rows, means, spreads and differences"
-        case FlatFeatures():
-            return "on the numbers of a sample"
-        case OneHotFeatures():
-            return "on numbers and a column for each category"
-        case CellFeatures():
-            return "on numbers and categories, with what is missing"
-        case _:
-            return "on shares of positive values and maxima"

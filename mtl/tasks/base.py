@@ -219,6 +219,10 @@ class TaskSpec(ABC):
         of this one."""
         return prediction
 
+    def errors_from(self, other: "TaskSpec", errors: Tensor) -> Tensor:
+        """Errors of another run of the task, target less prediction, on the scale of this one."""
+        return errors
+
     def decided_by(self, decision: Threshold | Cheapest | None) -> "TaskSpec":
         """This task with a rule by which a class is said; the same where none is said."""
         return self

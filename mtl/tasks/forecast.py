@@ -102,6 +102,12 @@ class RowsAhead(RegressionSpec):
             return prediction
         return (other.original(prediction) - self._mean.float()[:, None]) / self._std.float()[:, None]
 
+    def errors_from(self, other: TaskSpec, errors: Float[Tensor, "T *S"]) -> Float[Tensor, "T *S"]:
+        assert isinstance(other, RowsAhead)
+        if self.std == other.std:
+            return errors
+        return errors * (other._std / self._std).float().reshape(-1, *[1] * (errors.ndim - 1))
+
     def encode(self, values: Float64[Tensor, "n T H"]) -> Float[Tensor, "n T H"]:
         return ((values - self._mean[:, None]) / self._std[:, None]).float()
 

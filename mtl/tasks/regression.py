@@ -92,6 +92,10 @@ class OfSamples(RegressionSpec):
             return prediction
         return (other.original(prediction) - self.mean) / self.std
 
+    def errors_from(self, other: TaskSpec, errors: Float[Tensor, "*Q"]) -> Float[Tensor, "*Q"]:
+        assert isinstance(other, OfSamples)
+        return errors if self.std == other.std else errors * (other.std / self.std)
+
     def truth(self, target: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
         return self.original(target)
 

@@ -13,7 +13,6 @@ import torch
 import mtl
 from mtl.api.deployment.deploy import Wish
 from mtl.api.deployment.members import recipe_of
-from mtl.api.deployment.refit import Refit, one_after_another, refit
 from mtl.cli.deploy import deploy
 from mtl.cli.score import score
 from mtl.errors import ConfigError, UserError
@@ -184,13 +183,6 @@ def test_a_mapping_calibrates_the_tasks_that_it_names(project: Project, tmp_path
     set_evaluate(made.root, calibration={"dear": "isotonic"})
     kept = Deployment.of_folder(deploy(Wish(method="simple", seeds=1), made.root))
     assert kept.tasks["dear"].calibration is not None and kept.tasks["rent"].calibration is None
-
-
-def test_a_refit_has_no_validation_samples_to_correct_by(project: Project, tmp_path: Path) -> None:
-    made = project.copy(tmp_path / "project")
-    set_evaluate(made.root, calibration={"dear": "temperature"})
-    with pytest.raises(UserError, match=r"of dear are chosen on validation samples, on which a refit trains"):
-        refit(Refit(Wish(method="joint", seeds=0)), one_after_another, made.root)
 
 
 def with_two_curves(served: dict[str, Any]) -> None:

@@ -1,9 +1,15 @@
 """Answers of a deployment on the parts of its data: test metrics, and what validation samples correct.
 
+Models that are made again from the validation part have no samples left to be corrected by. They keep the correction
+of the models that they are made from, which those samples had not trained: the same seed, settings and epochs. So does
+scikit-learn's `CalibratedClassifierCV(ensemble=False)`, whose calibration is that of models of fewer samples. More
+data make a network rather less sure where it was wrong, so a kept temperature errs, if at all, towards caution. On
+`train+val` the test part measures the models as they are, with what they keep.
+
 n samples of a task's part.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -74,14 +80,12 @@ def measure(
         answers: task → the runs that answer it.
         root: folder of the project.
         extent: parts that the runs were trained on.
-        made: folder below which the runs stand, if they were made again: they were not measured yet.
+        made: folder below which the runs stand, if they were made again: they were not measured yet, and keep the
+            corrections of those of the project.
 
     Raises:
         UserError: a run or the prepared data are missing, or validation samples do not tell how to calibrate.
     """
-    check_extent(config, answers, extent)
-    if extent == "all":
-        return dict.fromkeys(answers, Measured(None, "it was trained on the test part as well"))
     as_they_are = {
         task: shares
         for task, shares in answers.items()
@@ -102,37 +106,23 @@ def _wishes(config: Config, task: str) -> bool:
     )
 
 
-def check_extent(config: Config, tasks: Iterable[str], extent: Extent) -> None:
-    """Checks that what is to be corrected by validation samples was not trained on them.
-
-    Raises:
-        UserError: it was.
-    """
-    wishing = [task for task in tasks if _wishes(config, task)]
-    if wishing and extent != "train":
-        raise UserError(
-            f"`evaluate.calibration` and `evaluate.costs` of {', '.join(wishing)} are chosen on validation samples, on "
-            "which a refit trains: leave these tasks out of both, or use the models of `mtl deploy`, which have them."
-        )
-
-
 def _predictions(
     config: Config, answers: Mapping[str, Shares], root: Path, extent: Extent, made: Path
 ) -> dict[str, _Parts]:
     make_deterministic(stable_seed(config.base.seeds[0], "evaluate"), config.base.threads)
     parts = {task: _Parts() for task in answers}
-    for data, recipe in runs_of(config, answers, root, extent):
-        mine = [name for name in recipe.judged if recipe.where in answers.get(name, {})]
-        for task in predicted(recipe, data, made):
-            name, source = task.spec.name, task.spec.source
-            if name in mine:
-                parts[name].test[recipe.where] = task
-                parts[name].folds |= {data.fold[source]} if data.sources[source].crossed else set()
-        corrected = [name for name in mine if _wishes(config, name)]
-        if corrected:
-            for task in predicted(recipe, data, made, "val"):
-                if task.spec.name in corrected:
-                    parts[task.spec.name].val[recipe.where] = task
+    if extent != "all":
+        for data, recipe in runs_of(config, answers, root, extent):
+            for task in predicted(recipe, data, made):
+                name, source = task.spec.name, task.spec.source
+                if recipe.where in answers.get(name, {}):
+                    parts[name].test[recipe.where] = task
+                    parts[name].folds |= {data.fold[source]} if data.sources[source].crossed else set()
+    corrected = {task: shares for task, shares in answers.items() if _wishes(config, task)}
+    for data, recipe in runs_of(config, corrected, root, "train"):  # by the project's runs, which have not seen them
+        for task in predicted(recipe, data, root, "val"):
+            if recipe.where in corrected.get(task.spec.name, {}):
+                parts[task.spec.name].val[recipe.where] = task
     return parts
 
 
@@ -166,6 +156,8 @@ def _validated(shares: Shares, parts: _Parts, calibration: Mapping[RunPath, Cali
 
 def _not_measured(shares: Shares, parts: _Parts) -> str | None:
     """The reason why predictions cannot be combined on the test part, a clause; None where they can."""
+    if not parts.test:
+        return "it was trained on the test part as well"
     if len(shares) > 1 and len(parts.folds) > 1:
         return "the seeds are tested on different folds, each of which others have trained on"
     first = parts.test[next(iter(shares))]

@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import get_args
 
 from mtl.api.deployment.deploy import DEPLOYED, Answers, Wish, chosen, described, name_of
-from mtl.api.deployment.measure import check_extent
 from mtl.api.deployment.members import members, recipe_of
 from mtl.config import PARAMS, BaseConfig, load_config
 from mtl.config.common import Extent
-from mtl.errors import UserError
-from mtl.experiment.again import made_again
-from mtl.experiment.recipe import Recipe
+from mtl.experiment.again import made_again, made_again_first
+from mtl.experiment.recipe import SIMPLE, Recipe
 from mtl.experiment.runs import run
+from mtl.experiment.simple_again import run_simple_again
 from mtl.jobs.local import Job
 from mtl.paths import VERDICTS, RunPath
 from mtl.results.deployment import Deployment
@@ -58,28 +57,22 @@ def refit(asked: Refit, work: Work, root: Path = Path()) -> tuple[Path, Deployme
         Place of the folder, relative to the project, and its content.
 
     Raises:
-        UserError: nothing was evaluated yet, a run is missing, is not that of the present settings or cannot be made
-            again, or there is no such method, seed or task.
+        UserError: nothing was evaluated yet, a run is missing or is not that of the present settings, or there is no
+            such method, seed or task.
     """
     wish, extent = asked.wish, asked.extent
     name = name_of(wish, ENDINGS[extent])
     config = load_config(root / PARAMS)
     verdicts = Verdicts.read(root / VERDICTS)
     choices = chosen(wish, config, verdicts)
-    simple = [task for task, choice in choices.items() if choice.how == "simple"]
-    if simple:
-        others = [task for task in choices if task not in simple]
-        told = f"--tasks {','.join(others)} leaves it out, or " if others else ""
-        raise UserError(
-            f"{', '.join(simple)} is answered by a simple model, whose settings validation data choose as it is "
-            f"fitted, so it is not made again: {told}`mtl deploy` takes it as it is."
-        )
-    check_extent(config, choices, extent)
     shares = members(config, choices, wish.seeds, root)
     paths = list(dict.fromkeys(path for parts in shares.values() for path in parts))
     recipes = [made_again(recipe_of(config, path, root), extent, root) for path in paths]
+    first = {alone.where: alone for recipe in recipes for alone in made_again_first(recipe, root)}
     made = root / WORK / name
-    work([_job(recipe, root, made) for recipe in recipes], config.base, made)
+    for several in (list(first.values()), [recipe for recipe in recipes if recipe.where not in first]):
+        if several:
+            work([_job(recipe, root, made) for recipe in several], config.base, made)
     answers = Answers(choices, shares, extent, made)
     deployment, folders = described(wish, name, config, verdicts, answers, root)
     write_deployment(root / DEPLOYED / name, deployment, folders)
@@ -97,7 +90,8 @@ def _job(recipe: Recipe, root: Path, made: Path) -> Job:
     assert recipe.again is not None
     where: RunPath = recipe.where
     epochs = sum(recipe.again.epochs)
-    label = f"{' / '.join(where.folder.parts[1:-1])} / seed {where.seed} on {recipe.again.extent}, {epochs} epochs"
+    label = f"{' / '.join(where.folder.parts[1:-1])} / seed {where.seed} on {recipe.again.extent}"
+    label += "" if where.stage == SIMPLE else f", {epochs} epochs"
     return Job(label, where, again_in, (recipe, root, made))
 
 
@@ -105,4 +99,6 @@ def again_in(
     recipe: Recipe, root: Path, made: Path, tell: Callable[[int, int], None] = lambda done, total: None
 ) -> Path:
     """Makes a run below a folder of its own; returns its folder. Arguments as of `mtl.experiment.runs.run`."""
+    if recipe.where.stage == SIMPLE:
+        return run_simple_again(recipe, root, tell, made)
     return run(recipe, root, tell, made)

@@ -1,0 +1,110 @@
+"""Simple models that validation data have chosen, fitted once more to other samples with the settings that were chosen.
+
+Kept are what the model is, its penalty, the rounds of its trees, the period of its season, the factor on the logits of
+random kernels, and the spread of its errors, which only validation samples tell: on samples that a model was fitted to
+its errors are too small. Everything else is fitted anew.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from mtl.config.simple import SimpleConfig
+from mtl.data.loading.tasks import TaskSet
+from mtl.models.simple.network import SimpleNetwork
+from mtl.results.simple import (
+    ConstantFit,
+    LinearFit,
+    PersistenceFit,
+    RidgeForecastFit,
+    SavedSimple,
+    SeasonalFit,
+    SimpleFit,
+    TreesFit,
+)
+from mtl.simple.candidates import make_network
+from mtl.simple.fit import mean_of_targets
+from mtl.simple.forecasts import Forecasts
+from mtl.simple.linear import LOGISTIC_PENALTIES, Setting
+from mtl.simple.samples import SampleModels
+from mtl.tasks.base import TaskSpec
+from mtl.tasks.forms import LabelForm, NumberForm, RowsForm
+from mtl.types import SPLITS
+
+
+@dataclass(frozen=True)
+class Before:
+    """The simple model of a task as it was chosen.
+
+    Args:
+        saved: what it is.
+        network: with its numbers.
+        chosen_on: gives the tasks with the validation part that chose it.
+    """
+
+    saved: SavedSimple
+    network: SimpleNetwork
+    chosen_on: Callable[[], TaskSet]
+
+
+def fit_again(
+    config: SimpleConfig, data: TaskSet, task: str, before: Before, threads: int
+) -> tuple[SimpleNetwork, SimpleFit]:
+    """The model with the same settings on the training samples of `data`, and what model.json says of it.
+
+    Args:
+        config: section `simple`.
+        data: every task of the run; no validation part is needed.
+        task: name of the task.
+        before: its model.
+        threads: that a fit may use.
+    """
+    spec, alone = data.specs[task], _only(data, task)
+    fit, network = _fitted(config, alone, spec, before, threads)
+    if network.spread is not None:
+        assert before.network.spread is not None, "the task wants quantiles as before"
+        errors = before.network.spread.errors
+        network.spread.errors.copy_(spec.errors_from(before.network.tasks[task], errors))
+    return network, fit
+
+
+def _fitted(
+    config: SimpleConfig, data: TaskSet, spec: TaskSpec, before: Before, threads: int
+) -> tuple[SimpleFit, SimpleNetwork]:
+    form = spec.form
+    match before.saved.fit:
+        case ConstantFit() as fit:
+            return fit, make_network(fit, spec, {"value": mean_of_targets(spec, data)})
+        case PersistenceFit() | SeasonalFit() as fit:
+            return fit, make_network(fit, spec, {})
+        case RidgeForecastFit() as fit if isinstance(form, RowsForm):
+            forecasts = Forecasts(config, data, {spec.name: Setting(fit.penalty)})
+            weight, _ = forecasts.linear_map(spec, form, fit.level, fit.channels)
+            return fit, make_network(fit, spec, {"weight": weight.float()})
+        case LinearFit() as fit if isinstance(form, LabelForm | NumberForm):
+            setting = _setting(config, fit, spec, form, before, threads)
+            solved = SampleModels(config, data, threads, {spec.name: setting}).solved(before.saved.model, spec, form)
+            return solved.fit, solved.network
+        case TreesFit(rounds=rounds) if isinstance(form, LabelForm | NumberForm):
+            return SampleModels(config, data, threads).trees(spec, form, rounds)
+        case fit:
+            raise AssertionError(f"{fit.kind} does not predict {spec.name}")
+
+
+def _setting(
+    config: SimpleConfig, fit: LinearFit, spec: TaskSpec, form: LabelForm | NumberForm, before: Before, threads: int
+) -> Setting:
+    """What validation data have chosen of a linear map."""
+    if isinstance(form, NumberForm):
+        return Setting(fit.penalty)
+    if before.saved.model == "logistic":
+        return Setting(fit.penalty, tried=tuple(penalty for penalty in LOGISTIC_PENALTIES if penalty >= fit.penalty))
+    there = before.chosen_on()  # the factor is written nowhere but in the weights
+    setting = SampleModels(config, _only(there, spec.name), threads).solved(
+        before.saved.model, there.specs[spec.name], form
+    )
+    return replace(setting.setting, penalty=fit.penalty)
+
+
+def _only(data: TaskSet, task: str) -> TaskSet:
+    """The same with the samples of one task, so that nothing is fitted to others."""
+    return replace(data, pools={split: data.select([task], split) for split in SPLITS})
