@@ -93,7 +93,7 @@ def _fitted(
 def _setting(
     config: SimpleConfig, fit: LinearFit, spec: TaskSpec, form: LabelForm | NumberForm, before: Before, threads: int
 ) -> Setting:
-    """What validation data have chosen of a linear map."""
+    """Choices of validation data for a linear map."""
     if isinstance(form, NumberForm):
         return Setting(fit.penalty)
     if before.saved.model == "logistic":

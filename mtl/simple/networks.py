@@ -28,7 +28,7 @@ class Solved:
 
     fit: LinearFit
     network: SimpleNetwork
-    """Of its outputs; the spread of its errors is not known yet."""
+    """Without the spread of its errors, which is not known yet."""
     setting: Setting
 
 
@@ -56,7 +56,7 @@ def sums_of_trees(spec: TaskSpec, form: LabelForm | NumberForm) -> int:
 
 
 def plain_layout(layout: RowLayout) -> dict[str, Any]:
-    """What the numbers of a row mean, as model.json says it."""
+    """Meaning of the numbers of a row, as model.json says it."""
     return {"numbers": layout.numbers, "flags": list(layout.flags), "codes": list(layout.codes)}
 
 
@@ -74,7 +74,7 @@ def categories_of(what: Described, skipped: dict[str, str]) -> tuple[list[int], 
 
 
 def on_features(what: Described) -> str:
-    """What a model reads, in words."""
+    """Inputs of a model, in words."""
     match what.features:
         case SummaryFeatures():
             return "on last rows, means, spreads and differences"
