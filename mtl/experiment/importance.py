@@ -2,7 +2,9 @@
 
 An input of the test samples is dealt among them anew, so that it tells nothing of the sample that has it while its
 values stay those of the data, and the network predicts once more. Nothing is trained and nothing is chosen by it, so
-the test part is the place: all other figures are of it. The permutations of a seed are the same for every network.
+the test part is the place: all other figures are of it. The permutations of a seed are the same for every model,
+simple models among them. A simple model is the same for all seeds that have the same samples; its interval is then over
+permutations alone.
 """
 
 from collections import defaultdict
@@ -20,7 +22,7 @@ from mtl.data.loading.pools import Pool
 from mtl.data.loading.tasks import TaskSet
 from mtl.evaluation.intervals import t_interval
 from mtl.experiment.objects import load_tasks
-from mtl.experiment.recipe import Recipe, joint, single_task
+from mtl.experiment.recipe import SIMPLE, Recipe, joint, simple, single_task
 from mtl.experiment.saved import load_network
 from mtl.models.predictor import Predictor
 from mtl.paths import IMPORTANCE
@@ -38,9 +40,9 @@ Key = tuple[str, str, str]
 
 
 def write_importance(config: Config, root: Path = Path()) -> None:
-    """Writes results/importance.json of the networks that the config names; without arms where it asks for none.
+    """Writes results/importance.json of the models that the config names; without arms where it asks for none.
 
-    One network and one batch are in memory at a time.
+    One model and one batch are in memory at a time.
 
     Args:
         config: the whole configuration.
@@ -55,14 +57,31 @@ def write_importance(config: Config, root: Path = Path()) -> None:
         make_deterministic(stable_seed(config.base.seeds[0], "importance"), config.base.threads)
         for seed in config.base.seeds:
             data, _ = load_tasks(config, seed, root)
-            for recipe in _networks(config, seed):
+            for recipe in _models(config, seed):
                 for key, name, value in _measured(recipe, data, permutations, root):
                     values.setdefault(key, defaultdict(list))[name].append(value)
     arms = [arm for key, by_input in values.items() if (arm := _arm(config, key, by_input)) is not None]
     Importance(permutations=permutations, most=MOST, arms=arms).write(root / IMPORTANCE)
 
 
-def _networks(config: Config, seed: int) -> Iterator[Recipe]:
+def samples_passed(recipe: Recipe, data: TaskSet) -> int:
+    """Test samples that a network predicts for the importance that its configuration asks for; 0 where it asks for
+    none."""
+    permutations, count = recipe.config.evaluate.importance, 0
+    for pool in data.select(recipe.judged, "test") if permutations else ():
+        inputs = len(_places(data.specs[pool.tasks[0]]))
+        count += min(len(pool), MOST) * (1 + inputs * permutations if inputs else 0)
+    return count
+
+
+def _places(spec: TaskSpec) -> dict[str, list[int]]:
+    return input_places(spec.input, spec.columns, spec.layout)
+
+
+def _models(config: Config, seed: int) -> Iterator[Recipe]:
+    if config.simple.enabled:
+        for task in config.tasks:
+            yield simple(config, task, seed)
     for task in config.baseline_tasks:
         for start in config.baseline.starts:
             yield single_task(config, task, start, seed)
@@ -73,13 +92,13 @@ def _networks(config: Config, seed: int) -> Iterator[Recipe]:
 def _measured(recipe: Recipe, data: TaskSet, permutations: int, root: Path) -> Iterator[tuple[Key, str, float]]:
     """(arm, input, primary metric while it is permuted) of a run; `USUAL` first."""
     where, specs = recipe.where, {name: data.specs[name] for name in recipe.judged}
-    method = STL if where.stage == "baseline" else str(where.name)
-    device = resolve_device(recipe.config.base.device)
+    names = {"baseline": STL, "simple": SIMPLE}
+    method = names.get(where.stage, str(where.name))
+    device = resolve_device("cpu" if where.stage == SIMPLE else recipe.config.base.device)
     model = load_network(recipe, root).model.to(device)
     for whole in data.select(recipe.judged, "test"):
         pool = whole.at_most(MOST)
-        first = data.specs[pool.tasks[0]]
-        places = input_places(first.input, first.columns, first.layout)
+        places = _places(data.specs[pool.tasks[0]])
         if not places:
             continue
         pool = pool.to(device)

@@ -1,4 +1,5 @@
-"""Tables of what each task loses when an input is permuted, joint training beside single-task training."""
+"""Tables of what each task loses when an input is permuted: joint training beside single-task training and the simple
+model."""
 
 from mtl.report.read import STL, Results
 from mtl.report.select import drawn, not_drawn
@@ -10,7 +11,7 @@ from mtl.results.verdicts import JudgedTask
 
 MOST_INPUTS = 20
 """Inputs of a table: those that some arm loses most without."""
-ALONE = "stl"
+ALONE, SIMPLE = "stl", "simple"
 CORRELATED = (
     "Inputs that tell the same stand in for each other: each may look unimportant while together they matter, and a "
     "permuted sample may be like none that there is."
@@ -28,7 +29,7 @@ def importance_tables(results: Results) -> list[Table]:
 
 
 def _of_task(results: Results, importance: Importance, task: JudgedTask, left: str) -> Table | None:
-    arms = {_shown(arm): arm for arm in _arms(results, importance, task)}
+    arms = {_shown(arm, task): arm for arm in _arms(results, importance, task)}
     if not arms:
         return None
     losses = {name: {entry.input: entry for entry in arm.inputs} for name, arm in arms.items()}
@@ -48,15 +49,18 @@ def _of_task(results: Results, importance: Importance, task: JudgedTask, left: s
 
 
 def _arms(results: Results, importance: Importance, task: JudgedTask) -> list[Arm]:
-    """Single-task training from the start that most methods share, then each method."""
+    """The simple model, single-task training from the start that most methods share, then each method."""
     runs = results.stl_runs(task.name)
     start = runs[0].record.begun.label if runs else None
     of_task = [arm for arm in importance.arms if arm.task == task.name]
+    simple = [arm for arm in of_task if arm.method == SIMPLE]
     alone = [arm for arm in of_task if arm.method == ALONE and arm.start == start]
-    return alone + [arm for arm in of_task if arm.method != ALONE]
+    return simple + alone + [arm for arm in of_task if arm.method not in (ALONE, SIMPLE)]
 
 
-def _shown(arm: Arm) -> str:
+def _shown(arm: Arm, task: JudgedTask) -> str:
+    if arm.method == SIMPLE:
+        return SIMPLE if task.simple is None else f"{SIMPLE}: {task.simple.model}"
     return STL if arm.method == ALONE else arm.method
 
 

@@ -17,12 +17,12 @@ class Lost(Part):
 
 
 class Arm(Part):
-    """The networks of all seeds that were trained in one way, on one task."""
+    """The models of all seeds that were trained or fitted in one way, on one task."""
 
     task: str
     metric: str
     method: str
-    """`stl` for single-task runs."""
+    """`stl` for single-task runs, `simple` for the simple models that validation data chose."""
     start: str
     usual: list[Number]
     """The metric on the same samples with every input in its place, in the order of the seeds."""

@@ -62,7 +62,7 @@ def _head(deployment: Deployment) -> Iterator[str]:
 
 
 def _kept(deployment: Deployment) -> Iterator[str]:
-    """What models that were trained again have from those before, besides their epochs."""
+    """Choices that models which were trained again have from those before, besides their epochs."""
     tasks = [(name, deployment.tasks[name]) for name in deployment.order]
     simple = [name for name, served in tasks if served.how == "simple"]
     if simple:
@@ -169,12 +169,15 @@ def _inputs(deployment: Deployment) -> Iterator[str]:
         "seeds with its interval over training randomness; above 0 the input helps. Inputs that tell the same stand in "
         "for each other, so that each may look unimportant while together they matter.\n"
     )
-    yield "| task | metric | input | lost here | lost by single-task training |"
-    yield "|---|---|---|---|---|"
+    beside = any(entry.alone is not None for served in deployment.tasks.values() for entry in served.inputs)
+    yield f"| task | metric | input | lost here |{' lost by single-task training |' * beside}"
+    yield f"|---|---|---|---|{'---|' * beside}"
     for name in deployment.order:
-        title = METRICS[deployment.tasks[name].metric].title
-        for entry in deployment.tasks[name].inputs:
-            yield f"| {name} | {title} | {_cell(entry.name)} | {_lost(entry.here)} | {_lost(entry.alone)} |"
+        served = deployment.tasks[name]
+        for entry in served.inputs:
+            alone = "that is the model here" if served.how == "single-task" else _lost(entry.alone)
+            row = f"| {name} | {METRICS[served.metric].title} | {_cell(entry.name)} | {_lost(entry.here)} |"
+            yield f"{row} {alone} |" if beside else row
     yield ""
 
 

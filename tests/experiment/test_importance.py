@@ -17,10 +17,11 @@ from mtl.data.loading.store import write_prepared
 from mtl.errors import ConfigError
 from mtl.experiment import importance as room
 from mtl.experiment import run_baseline, run_finetune
-from mtl.experiment.importance import write_importance
+from mtl.experiment.importance import samples_passed, write_importance
 from mtl.experiment.objects import load_tasks
 from mtl.experiment.recipe import joint
 from mtl.experiment.saved import load_network
+from mtl.experiment.simple import run_simple, same_samples
 from mtl.paths import IMPORTANCE, PREPARED
 from mtl.results.importance import Arm, Importance
 from mtl.seeding import generator
@@ -53,7 +54,7 @@ def setting(permutations: int = 2, **changes: Any) -> Config:
             "y": {"kind": "regression", "source": "own", "target": "y"},
             "up": {"kind": "binary", "source": "own", "label": "up"},
         },
-        "simple": {"models": []},
+        "simple": {"models": ["ridge", "logistic"]},
         "encoder": {"kind": "mlp", "sizes": [16]},
         "train": {"epochs": 12, "batch_size": 32, "lr": 0.01, "gradient_probes": 0, "stopping": {"patience": None}},
         "finetune": {"methods": {"joint": {"kind": "equal"}}},
@@ -69,6 +70,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (root / "data/raw").mkdir(parents=True)
     table().to_csv(root / "data/raw/own.csv", index=False)
     write_prepared(read_source("own", config.prepare.sources["own"], root), root / PREPARED / "own", {})
+    for seeds in same_samples(config, root):
+        run_simple(config, seeds, root)
     for seed in SEEDS:
         for task in config.tasks:
             run_baseline(config, task, config.baseline.starts[0], seed, root)
@@ -83,7 +86,7 @@ def arms(root: Path) -> dict[tuple[str, str], Arm]:
 
 def test_what_matters_by_construction_does_and_noise_does_not(project: Path) -> None:
     found = arms(project)
-    assert list(found) == [("y", "stl"), ("up", "stl"), ("y", "joint"), ("up", "joint")]
+    assert list(found) == [(task, method) for method in ("simple", "stl", "joint") for task in ("y", "up")]
     for (task, _), arm in found.items():
         lost = {entry.input: entry.lost for entry in arm.inputs}
         assert list(lost) == ["strong", "noise", "day", "town"], "the parts of a day are one input, its mark is noise's"
@@ -119,6 +122,22 @@ def test_the_figures_are_those_by_hand(project: Path) -> None:
     assert next(entry for entry in arm.inputs if entry.input == "strong").values[1] == pytest.approx(
         mse() - usual, rel=1e-4
     )
+
+
+def test_a_simple_model_that_knows_the_rule_loses_what_the_input_is_worth(project: Path) -> None:
+    """y = 2 · strong + …: without it the squared error is 2 · 4 · var(strong) more, in units of var(y)."""
+    y = table()["y"].var()
+    (entry,) = (entry for entry in arms(project)["y", "simple"].inputs if entry.input == "strong")
+    assert entry.lost.mean == pytest.approx(8 * table()["strong"].var() / y, rel=0.15)
+
+
+def test_passes_are_counted_before_they_are_made(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data, _ = load_tasks(setting(), 0, project)
+    (pool,) = data.select(["y"], "test")
+    assert samples_passed(joint(setting(), "joint", 0), data) == len(pool) * (1 + 4 * 2)
+    assert samples_passed(joint(setting(0), "joint", 0), data) == 0
+    monkeypatch.setattr(room, "MOST", 50)
+    assert samples_passed(joint(setting(5), "joint", 0), data) == 50 * (1 + 4 * 5)
 
 
 def test_the_same_bytes_and_nothing_unasked(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:

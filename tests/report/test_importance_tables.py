@@ -21,12 +21,13 @@ def test_each_input_has_what_each_arm_loses(tmp_path: Path) -> None:
     joint = Arm(task="fault", metric="accuracy", method="joint", start="random", usual=[0.8, 0.9], inputs=many)
     few = [lost("c3", 0.2, None), lost("c7", -0.001)]
     other = joint.model_copy(update={"method": "second", "inputs": few, "usual": [0.7, 0.7]})
-    shown = Importance(permutations=3, most=2000, arms=[joint, other])
+    simple = joint.model_copy(update={"method": "simple", "inputs": few[:1]})
+    shown = Importance(permutations=3, most=2000, arms=[simple, joint, other])
     (table,) = importance_tables(Results({}, {}, typed(verdicts), importance=shown))
-    assert table.head == ["input", "joint", "second"]
-    assert table.rows[0] == ["(all in place)", "85.0", "70.0"]
-    assert table.rows[1] == ["c3", "+0.3 [−0.7, +1.3]", "+20.0"]
-    assert table.rows[2] == ["c21", "+2.1 [+1.1, +3.1]", "–"]
+    assert table.head == ["input", "simple", "joint", "second"]
+    assert table.rows[0] == ["(all in place)", "85.0", "85.0", "70.0"]
+    assert table.rows[1] == ["c3", "+20.0", "+0.3 [−0.7, +1.3]", "+20.0"]
+    assert table.rows[2] == ["c21", "–", "+2.1 [+1.1, +3.1]", "–"]
     assert len(table.rows) == MOST_INPUTS + 1
     assert "fault: accuracy % that is lost" in table.caption and "20 of 22" in table.caption
     assert "mean of 3 permutations and all seeds [95 % interval" in table.caption

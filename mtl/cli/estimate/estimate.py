@@ -139,8 +139,9 @@ def counted(
         (sure if stale.runs(runs.target) else possible)[runs.target.partition("@")[0]] += runs.count
     waiting = specialises and models is None and stale.may_run("specialise")
     processes = workers(config.base)
-    least = _seconds([runs for runs in trained if stale.runs(runs.target)], stale, measured, processes, "least")
-    most = _seconds(trained, stale, measured, processes, "most")
+    passed = [runs for runs in asked if runs.target not in ("simple", "pretrain")]  # by `evaluate`, there or not
+    least = _seconds([runs for runs in trained if stale.runs(runs.target)], passed, stale, measured, processes, "least")
+    most = _seconds(trained, passed, stale, measured, processes, "most")
     return Estimate(
         sure, possible,
         sum(runs.count for runs in asked if runs not in todo and runs.target != "simple"),
@@ -157,8 +158,11 @@ def _asked(runs: Runs, targets: Collection[str], wanted: set[str] | None) -> boo
     return wanted is None or (kind in wanted and not (f"{kind}@" in "".join(targets) and runs.target not in targets))
 
 
-def _seconds(todo: list[Runs], stale: Stale, measured: Measured, processes: int, which: str) -> float | None:
-    """Seconds of some runs, stage after stage; None where no network was timed."""
+def _seconds(
+    todo: list[Runs], passed: list[Runs], stale: Stale, measured: Measured, processes: int, which: str
+) -> float | None:
+    """Seconds of some runs, stage after stage, and of `evaluate`, which passes test samples; None where no network was
+    timed."""
     if measured.sizes is None or (todo and not measured.timed):
         return None
     startup = measured.sizes.startup
@@ -169,7 +173,7 @@ def _seconds(todo: list[Runs], stale: Stale, measured: Measured, processes: int,
         work = sum(runs.count * _of(runs, measured, which) for runs in here)
         total += startup + work / min(processes, count) * _uneven(count, processes)
     if stale.may_run("evaluate"):
-        total += (1 + REPORT) * startup + sum(runs.count * _of(runs, measured, "test") for runs in todo)
+        total += (1 + REPORT) * startup + sum(runs.count * _of(runs, measured, "test") for runs in passed)
     return total
 
 

@@ -21,6 +21,7 @@ from mtl.data.build import read_source
 from mtl.data.loading.store import META, load_prepared
 from mtl.data.loading.tasks import TaskSet, build_tasks, unlabelled_pools
 from mtl.errors import UserError
+from mtl.experiment.importance import samples_passed
 from mtl.experiment.objects import joint_plan
 from mtl.experiment.recipe import Recipe, joint, single_task
 from mtl.experiment.runs import prepare_phase
@@ -155,7 +156,8 @@ def _timed(recipe: Recipe, data: TaskSet, clock: Clock, device: torch.device, sh
     per_sample = val / max(1, sum(len(pool) for pool in samples.val))
     weights = sum(value.numel() * value.element_size() for value in model.state_dict().values())
     end = setup + measured * per_sample
-    return Timed(group_of(recipe.where), least + end, seconds + end, held["test"] * per_sample, weights)
+    evaluated = (held["test"] + samples_passed(recipe, data)) * per_sample
+    return Timed(group_of(recipe.where), least + end, seconds + end, evaluated, weights)
 
 
 def _step(state: TrainingState, samples: TrainingData, clock: Clock, share: float) -> tuple[float, int]:

@@ -38,7 +38,7 @@ class Timed:
     most: float
     """Seconds if it trains to the end."""
     test: float
-    """Seconds of a pass over its test part, which the stage `evaluate` repeats."""
+    """Seconds of its passes over test samples in the stage `evaluate`: one over all of them, those of importance."""
     weights: int
     """Bytes of its weights."""
 

@@ -4,6 +4,7 @@ import contextlib
 import io
 import json
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,15 @@ def test_what_is_up_to_date_is_not_counted() -> None:
     assert told.sure == Counter(finetune=2) and told.up_to_date == 6
     assert sentences(told)[0] == "2 training runs (2 joint); 6 more are there"
     assert sentences(counted(configure(), NOTHING, Measured()))[0] == "nothing trains: all 8 training runs are there"
+
+
+def test_evaluation_passes_networks_that_are_there_as_well() -> None:
+    """Each of the 8 networks takes half a second in `evaluate`, of which 2 are trained."""
+    one = counted(configure(), Stale(frozenset({"finetune@joint", "evaluate"}), frozenset()), every_network())
+    slow = {name: replace(entry, test=10.0) for name, entry in every_network().timed.items()}
+    other = counted(configure(), Stale(frozenset({"finetune@joint", "evaluate"}), frozenset()), Measured(SIZES, slow))
+    assert one.seconds is not None and other.seconds is not None
+    assert other.seconds[0] - one.seconds[0] == pytest.approx(8 * 9.5)
 
 
 def test_runs_behind_a_changed_stage_are_told_as_possible(stages: dict[str, Any]) -> None:
