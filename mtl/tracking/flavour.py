@@ -1,7 +1,6 @@
 """Models in the form of MLflow: from code, without pickle, with signature, example and pinned packages."""
 
 import os
-import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,6 +10,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+
+from mtl.tracking.quiet import silent
 
 MODEL_FOLDER, TASKS = "model", "tasks"
 """Name of the artefact that holds the networks, and of the setting that names the tasks."""
@@ -119,16 +120,7 @@ def signature(flavour: Flavour) -> Any:
 @contextmanager
 def quiet() -> Iterator[None]:
     """Silence about what MLflow would rather have guessed, and no news sent."""
-    import logging
-
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
-    log = logging.getLogger("mlflow")
-    level = log.level
-    log.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        log.setLevel(level)
+    with silent("mlflow"):
+        yield

@@ -8,9 +8,16 @@ from pathlib import Path
 import pytest
 import torch
 
+import mtl
 from mtl.api.deployment.deploy import Wish
+from mtl.api.deployment.members import recipe_of
 from mtl.cli.deploy import deploy
 from mtl.config import Config
+from mtl.experiment.objects import load_tasks
+from mtl.experiment.predicted import Predicted, predicted
+from mtl.paths import RunPath
+from mtl.serving.deployed import DeployedModel
+from mtl.types import Split
 from tests.helpers.deployable import digits_settings, series_settings, table_settings, train, write_verdicts
 
 
@@ -25,6 +32,20 @@ class Project:
         """The same in a folder of the test's own."""
         shutil.copytree(self.root, folder, dirs_exist_ok=True)
         return Project(folder, self.config)
+
+
+def deployed(project: Project, name: str) -> DeployedModel:
+    """A deployed model of a project, by its name."""
+    model = mtl.load_model(project.root / "models" / name)
+    assert isinstance(model, DeployedModel)
+    return model
+
+
+def joint_part(project: Project, task: str, seed: int, split: Split) -> Predicted:
+    """Predictions of a task by the joint run of a seed."""
+    data, _ = load_tasks(project.config, seed, project.root)
+    recipe = recipe_of(project.config, RunPath("finetune", "joint", None, seed), project.root)
+    return next(part for part in predicted(recipe, data, project.root, split) if part.spec.name == task)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -56,11 +77,18 @@ def digits(tmp_path_factory: pytest.TempPathFactory) -> Project:
 
 
 @pytest.fixture(scope="session")
-def rows(flats: Project, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folder of a deployed mixture of a joint, a single-task and a simple model on rows."""
-    made = flats.copy(tmp_path_factory.mktemp("rows"))
+def mixture(flats: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """The table with verdicts by which a joint, a single-task and a simple model are deployed together: models/auto."""
+    made = flats.copy(tmp_path_factory.mktemp("mixture"))
     write_verdicts(made.root, made.config, {"rent": "HELPED", "band": "HURT", "dear": "simple"})
-    return deploy(Wish(), made.root)
+    deploy(Wish(), made.root)
+    return made
+
+
+@pytest.fixture(scope="session")
+def rows(mixture: Project) -> Path:
+    """Folder of the deployed mixture."""
+    return mixture.root / "models/auto"
 
 
 @pytest.fixture(scope="session")

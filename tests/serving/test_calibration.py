@@ -12,26 +12,21 @@ import torch
 
 import mtl
 from mtl.api.deployment.deploy import Wish
-from mtl.api.deployment.members import recipe_of
 from mtl.cli.deploy import deploy
 from mtl.cli.score import score
 from mtl.errors import ConfigError, UserError
 from mtl.experiment.objects import load_tasks
-from mtl.experiment.predicted import Predicted, predicted
-from mtl.paths import RunPath
 from mtl.results.calibration import Isotonic, Temperature, Trust
 from mtl.results.deployment import CARD, DEPLOYMENT, Deployment
-from mtl.serving.deployed import DeployedModel
 from mtl.serving.export.check import expected
 from mtl.serving.export.graph import graph_of
 from mtl.serving.score import Labelled
 from mtl.serving.service import Service
 from mtl.tasks.calibration_fit import fit_calibration
 from mtl.tasks.recalibration import recalibrated, trust
-from mtl.types import Split
 from tests.helpers.deployable import flats as flats_frame
 from tests.helpers.deployable import set_evaluate
-from tests.serving.conftest import Project
+from tests.serving.conftest import Project, deployed, joint_part
 from tests.serving.test_deploy import test_parts
 
 
@@ -47,25 +42,12 @@ def project(flats: Project, tmp_path_factory: pytest.TempPathFactory) -> Project
     return made
 
 
-def load(project: Project, name: str) -> DeployedModel:
-    model = mtl.load_model(project.root / "models" / name)
-    assert isinstance(model, DeployedModel)
-    return model
-
-
-def part(project: Project, seed: int, split: Split) -> Predicted:
-    """Predictions of `dear` by the joint run of a seed."""
-    data, _ = load_tasks(project.config, seed, project.root)
-    recipe = recipe_of(project.config, RunPath("finetune", "joint", None, seed), project.root)
-    return next(made for made in predicted(recipe, data, project.root, split) if made.spec.name == "dear")
-
-
 def test_each_member_is_calibrated_by_its_own_validation_samples(project: Project) -> None:
     for kind in ("temperature", "isotonic"):
-        served = load(project, kind).deployment.tasks["dear"]
+        served = deployed(project, kind).deployment.tasks["dear"]
         wanted = {}
         for seed in (0, 1):
-            val = part(project, seed, "val")
+            val = joint_part(project, "dear", seed, "val")
             wanted[f"finetune-joint-seed-{seed}"] = fit_calibration(kind, val.prediction, val.target)  # type: ignore[arg-type]
         assert served.calibration == wanted
         first, second = wanted.values()
@@ -78,23 +60,23 @@ def test_members_are_calibrated_before_they_are_combined(project: Project) -> No
         mtl.load_model(project.root / f"outputs/finetune/joint/seed-{seed}").outputs(frame)["dear"] for seed in (0, 1)
     ]
     for kind in ("temperature", "isotonic"):
-        model = load(project, kind)
+        model = deployed(project, kind)
         own = model.deployment.tasks["dear"].calibration
         assert own is not None
         chances = [recalibrated(logits, by).sigmoid() for logits, by in zip(each, own.values(), strict=True)]
         got = model.predict(frame)["dear"].probabilities[:, 1]  # type: ignore[union-attr]
         np.testing.assert_allclose(got, (chances[0] + chances[1]) / 2, atol=1e-6)
         for task in ("rent", "band"):
-            assert torch.equal(model.outputs(frame)[task], load(project, "plain").outputs(frame)[task]), task
+            assert torch.equal(model.outputs(frame)[task], deployed(project, "plain").outputs(frame)[task]), task
 
 
 def test_one_member_gives_its_own_calibrated_logits(project: Project) -> None:
-    test = part(project, 0, "test")
-    served = load(project, "temperature-0").deployment.tasks["dear"]
+    test = joint_part(project, "dear", 0, "test")
+    served = deployed(project, "temperature-0").deployment.tasks["dear"]
     assert served.calibration is not None and served.trusted is not None and served.test is not None
     (by,) = served.calibration.values()
     calibrated = recalibrated(test.prediction, by)
-    assert torch.equal(load(project, "temperature-0").outputs(test_parts(project))["dear"], calibrated)
+    assert torch.equal(deployed(project, "temperature-0").outputs(test_parts(project))["dear"], calibrated)
     assert served.test == test.spec.score(calibrated, test.target, detailed=True)[0]
     assert served.trusted.before == trust(test.prediction, test.target)
     assert served.trusted.after == trust(calibrated, test.target)
@@ -104,7 +86,7 @@ def test_one_member_gives_its_own_calibrated_logits(project: Project) -> None:
 
 
 def test_the_card_states_both(project: Project) -> None:
-    trusted = load(project, "temperature").deployment.tasks["dear"].trusted
+    trusted = deployed(project, "temperature").deployment.tasks["dear"].trusted
     assert trusted is not None
     card = (project.root / "models/temperature" / CARD).read_text(encoding="utf-8")
     assert "## Calibrated probabilities" in card
@@ -122,15 +104,15 @@ def test_scores_and_services_use_the_calibrated_model(project: Project, tmp_path
     flats_frame().iloc[numbers].to_csv(file, sep=";", index=False)
     for kind in ("temperature", "isotonic"):
         values = score(Labelled(file), project.root / "models" / kind, None).tasks["dear"].metrics
-        test = load(project, kind).deployment.tasks["dear"].test
+        test = deployed(project, kind).deployment.tasks["dear"].test
         assert test is not None and {name: value.here for name, value in values.items()} == {n: test[n] for n in values}
-    frame, model = test_parts(project).head(5), load(project, "isotonic")
+    frame, model = test_parts(project).head(5), deployed(project, "isotonic")
     served = Service(model).predict(frame)["dear_p:dear"].to_numpy()
     np.testing.assert_array_equal(served, model.predict(frame)["dear"].probabilities[:, 1])  # type: ignore[union-attr]
 
 
 def test_a_temperature_is_inside_an_exported_graph_and_steps_are_refused(project: Project) -> None:
-    model = load(project, "temperature")
+    model = deployed(project, "temperature")
     graph = graph_of(model, ["dear"])
     samples = graph.first.draw(50, torch.Generator().manual_seed(0))
     with torch.no_grad():
@@ -139,8 +121,8 @@ def test_a_temperature_is_inside_an_exported_graph_and_steps_are_refused(project
     for got, right in zip(answers, expected(model, graph, samples), strict=True):
         np.testing.assert_allclose(got, right, atol=1e-6)
     with pytest.raises(UserError, match=r"dear: probabilities that are calibrated by `isotonic` rise in steps.*to mlf"):
-        graph_of(load(project, "isotonic"), None)
-    assert graph_of(load(project, "isotonic"), ["rent"]).given
+        graph_of(deployed(project, "isotonic"), None)
+    assert graph_of(deployed(project, "isotonic"), ["rent"]).given
 
 
 @pytest.mark.thorough
@@ -148,7 +130,7 @@ def test_it_travels_in_a_folder_of_mlflow(project: Project, tmp_path: Path) -> N
     from mtl.serving.export.mlflow_folder import write_mlflow
     from mtl.tracking.flavour import load_flavour
 
-    model, folder = load(project, "isotonic"), project.root / "models/isotonic"
+    model, folder = deployed(project, "isotonic"), project.root / "models/isotonic"
     service = write_mlflow(model, folder, tmp_path / "made", ["dear"])
     frame = service.draw(20, torch.Generator().manual_seed(3))
     with warnings.catch_warnings():

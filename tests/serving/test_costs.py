@@ -18,21 +18,19 @@ from mtl.cli.deploy import deploy
 from mtl.cli.score import score
 from mtl.errors import ConfigError, UserError
 from mtl.experiment.objects import load_tasks
-from mtl.experiment.predicted import Predicted, predicted
+from mtl.experiment.predicted import predicted
 from mtl.paths import RunPath
 from mtl.results.decision import Cheapest, Threshold
 from mtl.results.deployment import CARD, DEPLOYMENT
-from mtl.serving.deployed import DeployedModel
 from mtl.serving.export.check import expected
 from mtl.serving.export.graph import graph_of
 from mtl.serving.predict import Request, origins_of, predictions
 from mtl.serving.score import Labelled
 from mtl.serving.service import Service
 from mtl.tasks.decisions import cheapest_threshold
-from mtl.types import Split
 from tests.helpers.deployable import flats as flats_frame
 from tests.helpers.deployable import set_evaluate
-from tests.serving.conftest import Project
+from tests.serving.conftest import Project, deployed, joint_part
 from tests.serving.test_deploy import test_parts
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -53,23 +51,10 @@ def project(flats: Project, tmp_path_factory: pytest.TempPathFactory) -> Project
     return made
 
 
-def load(project: Project, name: str) -> DeployedModel:
-    model = mtl.load_model(project.root / "models" / name)
-    assert isinstance(model, DeployedModel)
-    return model
-
-
 def rule(project: Project, name: str) -> Threshold:
-    decision = load(project, name).deployment.tasks["dear"].decision
+    decision = deployed(project, name).deployment.tasks["dear"].decision
     assert isinstance(decision, Threshold)
     return decision
-
-
-def part(project: Project, seed: int, split: Split) -> Predicted:
-    """Predictions of `dear` by the joint run of a seed."""
-    data, _ = load_tasks(project.config, seed, project.root)
-    recipe = recipe_of(project.config, RunPath("finetune", "joint", None, seed), project.root)
-    return next(made for made in predicted(recipe, data, project.root, split) if made.spec.name == "dear")
 
 
 def mean_cost(chance: torch.Tensor, truth: torch.Tensor, threshold: float) -> float:
@@ -78,7 +63,7 @@ def mean_cost(chance: torch.Tensor, truth: torch.Tensor, threshold: float) -> fl
 
 
 def test_no_threshold_costs_less_on_validation_data(project: Project) -> None:
-    val = part(project, 0, "val")
+    val = joint_part(project, "dear", 0, "val")
     chance = val.prediction.double().sigmoid()
     chosen = rule(project, "one")
     assert (chosen.says, chosen.false_positive, chosen.false_negative) == (val.spec.class_names[1], WRONG, MISSED)
@@ -88,7 +73,7 @@ def test_no_threshold_costs_less_on_validation_data(project: Project) -> None:
 
 def test_several_members_count_each_on_its_own_validation_samples(project: Project) -> None:
     """Their folds differ: what one was validated on the other has learnt from."""
-    parts = [part(project, seed, "val") for seed in (0, 1)]
+    parts = [joint_part(project, "dear", seed, "val") for seed in (0, 1)]
     assert not torch.equal(parts[0].numbers, parts[1].numbers)
     weight = torch.cat([torch.full((len(p.target),), 0.5 / len(p.target), dtype=torch.float64) for p in parts])
     chance = torch.cat([p.prediction for p in parts]).double().sigmoid()
@@ -97,7 +82,7 @@ def test_several_members_count_each_on_its_own_validation_samples(project: Proje
 
 
 def test_costs_on_the_test_part_stand_in_the_card(project: Project) -> None:
-    served, test = load(project, "one").deployment.tasks["dear"], part(project, 0, "test")
+    served, test = deployed(project, "one").deployment.tasks["dear"], joint_part(project, "dear", 0, "test")
     chance = test.prediction.double().sigmoid()
     assert served.cost is not None and served.test is not None
     assert served.cost.usual == pytest.approx(mean_cost(chance, test.target, 0.5))
@@ -112,7 +97,7 @@ def test_costs_on_the_test_part_stand_in_the_card(project: Project) -> None:
 
 def test_the_class_is_said_by_it_everywhere(project: Project, tmp_path: Path) -> None:
     for name in ("one", "both", "calibrated"):
-        model, frame = load(project, name), test_parts(project)
+        model, frame = deployed(project, name), test_parts(project)
         answer = model.predict(frame)["dear"]
         says = rule(project, name).says
         chance = answer.probabilities[:, answer.classes.index(says)]  # type: ignore[union-attr]
@@ -124,8 +109,8 @@ def test_the_class_is_said_by_it_everywhere(project: Project, tmp_path: Path) ->
         flats_frame(40, seed=4).to_csv(file, sep=";", index=False)
         table, _ = predictions(model, Request(file, None), origins_of(model))
         assert ((table[f"dear_p:{says}"] > rule(project, name).threshold) == (table["dear"] == says)).all()
-    plain = load(project, "plain").predict(test_parts(project))["dear"].predicted  # type: ignore[union-attr]
-    by_cost = load(project, "one").predict(test_parts(project))["dear"].predicted  # type: ignore[union-attr]
+    plain = deployed(project, "plain").predict(test_parts(project))["dear"].predicted  # type: ignore[union-attr]
+    by_cost = deployed(project, "one").predict(test_parts(project))["dear"].predicted  # type: ignore[union-attr]
     assert plain != by_cost
 
 
@@ -134,7 +119,7 @@ def test_scores_state_the_cost_and_compare_each_model_by_its_own_rule(project: P
     numbers = data.select(["rent"], "test")[0].samples.numbers.numpy()
     file = tmp_path / "new.csv"
     flats_frame().iloc[numbers].to_csv(file, sep=";", index=False)
-    one, plain = (load(project, name).deployment.tasks["dear"] for name in ("one", "plain"))
+    one, plain = (deployed(project, name).deployment.tasks["dear"] for name in ("one", "plain"))
     made = score(Labelled(file), project.root / "models/one", project.root / "models/plain")
     assert one.cost is not None and one.test is not None and plain.test is not None
     told = f"dear: mistakes cost {one.cost.chosen:.4g} a sample here ({one.cost.usual:.4g} where the most"
@@ -146,7 +131,7 @@ def test_scores_state_the_cost_and_compare_each_model_by_its_own_rule(project: P
 
 
 def test_an_exported_graph_says_the_same_classes(project: Project) -> None:
-    model = load(project, "one")
+    model = deployed(project, "one")
     graph = graph_of(model, ["dear"])
     samples = graph.first.draw(200, torch.Generator().manual_seed(0))
     with torch.no_grad():
@@ -160,7 +145,7 @@ def test_several_classes_have_costs_by_name(digits: Project, tmp_path: Path) -> 
     made = digits.copy(tmp_path / "digits")
     set_evaluate(made.root, costs={"digit": {"3": {"8": 50}, 4: {"9": 0}}})
     deploy(Wish(method="joint", seeds=0), made.root)
-    served = load(made, "joint").deployment.tasks["digit"]
+    served = deployed(made, "joint").deployment.tasks["digit"]
     assert isinstance(served.decision, Cheapest) and served.cost is not None
     matrix = np.array(served.decision.costs)
     assert (matrix[3, 8], matrix[4, 9], matrix[8, 3], matrix[2, 2]) == (50, 0, 1, 0)

@@ -22,11 +22,10 @@ from mtl.experiment.predicted import predicted
 from mtl.paths import RunPath
 from mtl.results.deployment import CARD, DEPLOYMENT, MEMBERS, Deployment
 from mtl.results.reading import read_run
-from mtl.serving.deployed import DeployedModel
 from tests.helpers.deployable import flats as flats_frame
 from tests.helpers.deployable import write_verdicts
 from tests.helpers.verdicts import grouping_json, task_json, typed, verdicts_json
-from tests.serving.conftest import Project
+from tests.serving.conftest import Project, deployed
 
 PROJECT = Path(__file__).resolve().parents[2]
 WORDS = {"rent": "LEVEL", "band": "HURT", "dear": "simple"}
@@ -40,12 +39,6 @@ def mixed(flats: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
     deploy(Wish(), made.root)
     deploy(Wish(method="joint", seeds="ensemble", name="all"), made.root)
     return made
-
-
-def deployed(project: Project, name: str) -> DeployedModel:
-    model = mtl.load_model(project.root / "models" / name)
-    assert isinstance(model, DeployedModel)
-    return model
 
 
 def test_parts(project: Project, seed: int = 0) -> Any:

@@ -16,7 +16,6 @@ import torch
 from numpy.testing import assert_allclose
 
 import mtl
-from mtl.api.deployment.deploy import Wish, deploy
 from mtl.cli.export import Wish as ExportWish
 from mtl.cli.export import export
 from mtl.data.inputs.base import Layout
@@ -30,19 +29,10 @@ from mtl.serving.export.check import check, expected
 from mtl.serving.export.graph import graph_of
 from mtl.serving.service import Service
 from tests.helpers.deployable import flats as flats_frame
-from tests.helpers.deployable import series_settings, train, write_verdicts
+from tests.helpers.deployable import series_settings, train
 from tests.serving.conftest import Project
 
 PROJECT = Path(__file__).resolve().parents[2]
-
-
-@pytest.fixture(scope="module")
-def mixed(flats: Project, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A joint, a single-task and a simple model of the table, deployed together."""
-    made = flats.copy(tmp_path_factory.mktemp("mixed"))
-    write_verdicts(made.root, made.config, {"rent": "HELPED", "band": "HURT", "dear": "simple"})
-    deploy(Wish(), made.root)
-    return made.root / "models/auto"
 
 
 @pytest.fixture(scope="module")
@@ -57,9 +47,9 @@ def by_command(*arguments: str) -> str:
 
 
 @pytest.mark.thorough
-def test_a_mixture_is_one_onnx_file_that_reads_names(mixed: Path, tmp_path: Path) -> None:
+def test_a_mixture_is_one_onnx_file_that_reads_names(rows: Path, tmp_path: Path) -> None:
     out = tmp_path / "flats.onnx"
-    by_command("--to", "onnx", "--model", str(mixed), "-o", str(out))
+    by_command("--to", "onnx", "--model", str(rows), "-o", str(out))
     import onnxruntime
 
     told = json.loads((tmp_path / "flats.onnx.json").read_text(encoding="utf-8"))
@@ -80,7 +70,7 @@ def test_a_mixture_is_one_onnx_file_that_reads_names(mixed: Path, tmp_path: Path
     got = dict(zip(told["outputs"], session.run(list(told["outputs"]), feeds), strict=True))
     whole = frame.drop(index=2)
     with pytest.warns(UserWarning, match="Paris"):
-        right = mtl.load_model(mixed).predict(whole[[*numbers, *categories]])
+        right = mtl.load_model(rows).predict(whole[[*numbers, *categories]])
     kept = np.arange(300) != 2
     rent, band, dear = (np.asarray(right["rent"].values), right["band"], right["dear"])  # type: ignore[union-attr]
     assert_allclose(got["rent"][kept], rent, rtol=1e-5)
@@ -124,12 +114,12 @@ def test_a_program_runs_with_torch_alone_and_holds_no_pickle(run: Path, tmp_path
 
 
 @pytest.mark.thorough
-def test_a_folder_of_mlflow_answers_in_a_fresh_process_without_pickle(mixed: Path, tmp_path: Path) -> None:
+def test_a_folder_of_mlflow_answers_in_a_fresh_process_without_pickle(rows: Path, tmp_path: Path) -> None:
     out = tmp_path / "flats"
-    by_command("--to", "mlflow", "--model", str(mixed), "-o", str(out))
+    by_command("--to", "mlflow", "--model", str(rows), "-o", str(out))
     assert not [file for file in out.rglob("*") if file.suffix in (".pkl", ".pickle", ".pt", ".pth")]
     described = (out / "MLmodel").read_text(encoding="utf-8")
-    assert str(tmp_path) not in described and str(PROJECT) not in described and str(mixed.parent) not in described
+    assert str(tmp_path) not in described and str(PROJECT) not in described and str(rows.parent) not in described
     pinned = (out / "requirements.txt").read_text(encoding="utf-8").split()
     assert (
         all(re.fullmatch(r"[A-Za-z.]+==[0-9.]+", line) for line in pinned) and f"mlflow=={version('mlflow')}" in pinned
@@ -145,7 +135,7 @@ def test_a_folder_of_mlflow_answers_in_a_fresh_process_without_pickle(mixed: Pat
     )
     ended = subprocess.run([sys.executable, "-I", "-c", code, str(out / "code")], cwd=tmp_path, capture_output=True)
     assert ended.returncode == 0, ended.stderr.decode()
-    right = Service(mtl.load_model(mixed)).predict(frame)
+    right = Service(mtl.load_model(rows)).predict(frame)
     pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "answers.parquet"), right)
 
 
@@ -185,8 +175,8 @@ def test_a_wrong_export_is_refused(run: Path) -> None:
         check(model, graph, hides_what_is_missing, "onnxruntime")
 
 
-def test_the_graph_answers_as_the_model_does(mixed: Path) -> None:
-    model = mtl.load_model(mixed)
+def test_the_graph_answers_as_the_model_does(rows: Path) -> None:
+    model = mtl.load_model(rows)
     graph = graph_of(model, None)
     samples = graph.first.draw(300, torch.Generator().manual_seed(3))
     for right, got in zip(expected(model, graph, samples), graph(*samples.values()), strict=True):

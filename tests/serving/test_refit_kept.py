@@ -1,4 +1,4 @@
-"""What a refit keeps of what validation samples had decided: simple models, calibrations, thresholds, curricula."""
+"""Choices of validation samples that a refit keeps: of simple models, calibrations, thresholds, curricula."""
 
 from pathlib import Path
 from typing import Any
@@ -33,9 +33,9 @@ COSTS = {"dear": {"false_positive": 1.0, "false_negative": 30.0}}
 
 
 @pytest.fixture(scope="module")
-def mixture(flats: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
+def corrected(flats: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
     """A joint model for the rent, simple models for the rest, which say classes by calibrated chances and by costs."""
-    project = flats.copy(tmp_path_factory.mktemp("mixture"))
+    project = flats.copy(tmp_path_factory.mktemp("corrected"))
     write_verdicts(project.root, project.config, {"rent": "HELPED", "band": "simple", "dear": "LEVEL"})
     set_evaluate(project.root, costs=COSTS, calibration="temperature")
     deploy(Wish(seeds=0), project.root)
@@ -60,45 +60,47 @@ def of(project: Project, name: str) -> Deployment:
     return Deployment.of_folder(project.root / "models" / name)
 
 
-def test_simple_models_are_fitted_to_more_with_the_settings_that_were_chosen(mixture: Project) -> None:
+def test_simple_models_are_fitted_to_more_with_the_settings_that_were_chosen(corrected: Project) -> None:
     for name, extent in (("auto-refit", "train+val"), ("auto-refit-all", "all")):
-        kept = of(mixture, name)
+        kept = of(corrected, name)
         (member,) = kept.tasks["band"].members
         assert kept.tasks["band"].how == "simple"
-        folder = mixture.root / "models" / name / MEMBERS / member
-        before, after = (SavedModel.of_folder(place) for place in (mixture.root / "outputs/simple/band/seed-0", folder))
+        folder = corrected.root / "models" / name / MEMBERS / member
+        before, after = (
+            SavedModel.of_folder(place) for place in (corrected.root / "outputs/simple/band/seed-0", folder)
+        )
         assert after.again is not None and after.again.extent == extent and after.again.epochs == []
         assert before.simple is not None and after.simple == before.simple and after.weights != before.weights
         assert after.sources["flats"].scaler != before.sources["flats"].scaler
-        card = (mixture.root / "models" / name / CARD).read_text(encoding="utf-8")
+        card = (corrected.root / "models" / name / CARD).read_text(encoding="utf-8")
         assert "The simple model of band was fitted anew with the settings that the validation part had" in card
-    test = of(mixture, "auto-refit").tasks["band"].test
-    assert test is not None and test != read_run(RunPath("simple", "band", None, 0), mixture.root).test["band"]
-    assert of(mixture, "auto-refit-all").tasks["band"].test is None
+    test = of(corrected, "auto-refit").tasks["band"].test
+    assert test is not None and test != read_run(RunPath("simple", "band", None, 0), corrected.root).test["band"]
+    assert of(corrected, "auto-refit-all").tasks["band"].test is None
 
 
-def test_its_answers_come_from_a_fit_to_both_parts(mixture: Project) -> None:
+def test_its_answers_come_from_a_fit_to_both_parts(corrected: Project) -> None:
     """The median of `band` is ridge regression: near that of all rows but the test part, as new data are answered."""
     frame = example(50)
-    model = mtl.load_model(mixture.root / "models/auto-refit")
-    before = mtl.load_model(mixture.root / "models/auto")
+    model = mtl.load_model(corrected.root / "models/auto-refit")
+    before = mtl.load_model(corrected.root / "models/auto")
     ours, theirs = (loaded.predict(frame, tasks=["band"])["band"].values for loaded in (model, before))
     assert not torch.equal(torch.as_tensor(ours), torch.as_tensor(theirs))
     truth = torch.tensor(flats_frame(50)["rent"].to_numpy())
     assert (torch.as_tensor(ours) - truth).abs().mean() < 60, "the noise of the rent is 30"
 
 
-def test_calibration_and_threshold_are_those_of_the_models_before(mixture: Project) -> None:
-    before = of(mixture, "auto").tasks["dear"]
+def test_calibration_and_threshold_are_those_of_the_models_before(corrected: Project) -> None:
+    before = of(corrected, "auto").tasks["dear"]
     assert before.calibration is not None and before.decision is not None
     for name in ("auto-refit", "auto-refit-all"):
-        kept = of(mixture, name).tasks["dear"]
+        kept = of(corrected, name).tasks["dear"]
         assert (kept.calibration, kept.decision) == (before.calibration, before.decision)
-        model = mtl.load_model(mixture.root / "models" / name)
+        model = mtl.load_model(corrected.root / "models" / name)
         assert isinstance(model, DeployedModel) and model.tasks["dear"].decided_by(None) != model.tasks["dear"]
-        card = (mixture.root / "models" / name / CARD).read_text(encoding="utf-8")
+        card = (corrected.root / "models" / name / CARD).read_text(encoding="utf-8")
         assert "Calibrations and thresholds of dear are those of the models before" in card
-    measured, everything = of(mixture, "auto-refit").tasks["dear"], of(mixture, "auto-refit-all").tasks["dear"]
+    measured, everything = of(corrected, "auto-refit").tasks["dear"], of(corrected, "auto-refit-all").tasks["dear"]
     assert measured.trusted is not None and measured.cost is not None and measured.trusted != before.trusted
     assert everything.trusted is None and everything.cost is None and everything.no_test is not None
 
@@ -142,5 +144,7 @@ def test_a_deployed_curriculum_holds_what_answers_and_no_more(eased: Project, tm
         one_after_another(jobs, base, root)
 
     _, kept = refit(Refit(Wish(method="joint", seeds=0)), work, copy.root)
-    assert list(kept.members) == ["finetune-joint-seed-0"] and all(served.test is not None for served in kept.tasks.values())
+    assert list(kept.members) == ["finetune-joint-seed-0"] and all(
+        served.test is not None for served in kept.tasks.values()
+    )
     assert [len(labels) for labels in done] == [len(load_config(copy.root / "params.yaml").tasks), 1]

@@ -12,17 +12,14 @@ from mtl.cli.register import register
 from mtl.errors import UserError
 from mtl.results.deployment import Deployment
 from mtl.serving.doubts import doubts, verdict_tags
-from tests.helpers.deployable import write_verdicts
 from tests.serving.conftest import Project
 
 PROJECT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
-def project(flats: Project, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    made = flats.copy(tmp_path_factory.mktemp("registered"))
-    write_verdicts(made.root, made.config, {"rent": "HELPED", "band": "HURT", "dear": "simple"})
-    deploy(Wish(), made.root)
+def project(mixture: Project, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = mixture.copy(tmp_path_factory.mktemp("registered"))
     deploy(Wish(method="joint", name="all"), made.root)
     deploy(Wish(method="stl", name="alone"), made.root)
     return made.root

@@ -1,10 +1,6 @@
 """A finished model as an ONNX file, with names of categories and classes inside."""
 
 import importlib
-import logging
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -18,6 +14,7 @@ from mtl.serving.export.graph import SEPARATOR, Given, Graph
 from mtl.serving.export.program import program_of
 from mtl.serving.model import Model
 from mtl.tasks.traced import VALUE
+from mtl.tracking.quiet import silent
 
 OPSET, ML_OPSET = 20, 3
 """Versions of ONNX's operators, and of those for texts (ai.onnx.ml)."""
@@ -55,7 +52,7 @@ def onnx_bytes(model: Model, graph: Graph) -> tuple[bytes, float]:
     program = program_of(graph)
     inside = [CODES if asked.names else name for name, asked in graph.asked.items()]
     outside = [given.name + (NUMBER if _is_class(given) else "") for given in graph.given]
-    with _quiet():
+    with silent("torch.onnx"):  # of packages of other fields that are not installed, and of what it does inside
         try:
             exported = torch.onnx.export(
                 program, dynamo=True, verbose=False, opset_version=OPSET, input_names=inside, output_names=outside,
@@ -105,20 +102,6 @@ def _one_thread(onnxruntime: Any) -> Any:
     options.intra_op_num_threads = 1
     options.log_severity_level = 3
     return options
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Silence about packages of other fields that are not installed, and about what the exporter does inside."""
-    log = logging.getLogger("torch.onnx")
-    level = log.level
-    log.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        log.setLevel(level)
 
 
 def _tidy(proto: Any) -> None:
