@@ -17,6 +17,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from mtl.errors import UserError, one_line
 from mtl.serving.request import INPUTS, JSON, MOST_BYTES, MOST_SAMPLES, RECORDS, notes_of, samples_of, too_large
 from mtl.serving.service import Service
+from mtl.tasks.base import TaskSpec
 from mtl.tracking.scoring import scoring_app
 
 LOG = logging.getLogger("mtl.serving")
@@ -25,6 +26,8 @@ OF_OTHERS = (INVOCATIONS, "/docs", "/docs/oauth2-redirect", "/redoc", "/openapi.
 """Addresses that are replaced, or whose pages would load scripts from elsewhere."""
 MOST_DRAINED = 8 * MOST_BYTES
 """Size of a request that is read to its end, though not used, before it is refused."""
+MOST_CLASSES = 6
+STEP = "  "
 SAFE = {
     "Content-Security-Policy": (
         "default-src 'none'; img-src data:; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'"
@@ -114,20 +117,44 @@ def _refused(status: int, code: str, message: str) -> Response:
     return Response(content, status, media_type=JSON, headers={"Connection": "close"} if status == 400 else None)
 
 
+def _answer(spec: TaskSpec) -> str:
+    """A task with what is said of it, as `dear (cheap, dear)`."""
+    said = ", ".join(spec.class_names[:MOST_CLASSES]) + ", …" * (len(spec.class_names) > MOST_CLASSES)
+    if spec.rows_ahead:
+        said = "the next row" if spec.rows_ahead == 1 else f"the next {spec.rows_ahead} rows"
+    return f"{spec.name} ({said})" if said else spec.name
+
+
+def _in_lines(content: Any, indent: str = "") -> str:
+    """JSON with a line for each row of numbers and each cell of an object, so that it can be read and changed."""
+    if isinstance(content, dict):
+        parts = [
+            f"{json.dumps(name, ensure_ascii=False)}: {_in_lines(of, indent + STEP)}" for name, of in content.items()
+        ]
+    elif isinstance(content, list) and any(isinstance(part, list | dict) for part in content):
+        parts = [_in_lines(part, indent + STEP) for part in content]
+    else:
+        return json.dumps(content, ensure_ascii=False)
+    first, last = "{}" if isinstance(content, dict) else "[]"
+    lines = ",\n".join(f"{indent}{STEP}{part}" for part in parts)
+    return f"{first}\n{lines}\n{indent}{last}"
+
+
 def _page(service: Service, name: str) -> str:
     environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
     text = files("mtl.serving").joinpath("page.html.j2").read_text(encoding="utf-8")
-    request, tabular = example_request(service), service.tabular
-    pretty = json.dumps(json.loads(request), indent=2, ensure_ascii=False) if tabular else request
+    tabular = service.tabular
     pixels = not tabular and service.dtype.kind == "u"
+    kind, shape = service.specs[0].input, () if tabular else service.shape
     facts: dict[str, Any] = {
         "name": name,
-        "tasks": service.tasks,
+        "answers": [_answer(spec) for spec in service.specs],
         "columns": service.columns if tabular else [],
-        "shape": [] if tabular else list(service.shape),
+        "shape": shape,
+        "axes": "rows × columns" if kind.continues else "channels",
         "names": service.names,
-        "noun": service.specs[0].input.noun,
-        "example": pretty,
+        "noun": kind.noun,
+        "example": _in_lines(json.loads(example_request(service))),
         "most_samples": MOST_SAMPLES,
         "most_megabytes": MOST_BYTES >> 20,
         "type": "whole numbers from 0 to 255" if pixels else "numbers",
