@@ -105,6 +105,7 @@ def main(given: Sequence[str] | None = None) -> int:
         *(Result(f"latency, {share} %", float(np.percentile(spent, share)), "ms") for share in (50, 90, 99)),
         Result("latency, most", float(spent.max()), "ms"),
         Result("errors", float(len(seen.errors)), "requests", 0.0, note=f"of {len(seen.seconds) + len(seen.errors):,}"),
+        Result("memory at the start", memory[0] / 1e6, "MB", note="with the first requests"),
         Result("memory at the end", warm[-1] / 1e6, "MB"),
         Result("growth of memory", warm[-1] / warm[0] - 1, "share", GROWTH, note="after a tenth of the time"),
     ]
