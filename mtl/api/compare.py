@@ -23,7 +23,7 @@ from mtl.api.wishes import (
     split_settings,
     tasks_of,
 )
-from mtl.config import PARAMS, load_config
+from mtl.config import PARAMS, Config, load_config
 from mtl.data.files.register import add
 from mtl.errors import UserError, shown
 from mtl.files import replace_text
@@ -59,8 +59,8 @@ def compare(
     try:
         if own is not None:
             replace_text(owned.path / PROJECT / FOLDER / f"{MODULE}.py", own.text)
-        notes = _made(owned.path, data, targets, group, (sections, options))
-        return Result(owned.path / PROJECT, notes, owned)
+        config, notes = _made(owned.path, data, targets, group, (sections, options))
+        return Result(owned.path / PROJECT, notes, owned, config)
     except BaseException:
         owned.remove()
         raise
@@ -68,8 +68,8 @@ def compare(
 
 def _made(
     folder: Path, data: object, targets: Targets, group: str | None, settings: tuple[dict[str, Any], dict[str, Any]]
-) -> list[str]:
-    """Makes a project with all its runs below a folder; returns sentences on the data.
+) -> tuple[Config, list[str]]:
+    """Makes a project with all its runs below a folder; returns its configuration, and sentences on the data.
 
     Args:
         folder: a new one.
@@ -93,7 +93,8 @@ def _made(
         with at_home(root), progress("mtl.compare") as tell:
             run_pipeline(config, root, tell)
     shutil.rmtree(incoming)
-    return [*own.notes, *(f"{column} is no input: {why}." for column, why in draft.told.items()), *draft.notes]
+    told = [f"{column} is no input: {why}." for column, why in draft.told.items()]
+    return config, [*own.notes, *told, *draft.notes]
 
 
 def _sections(

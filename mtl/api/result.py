@@ -39,10 +39,12 @@ class Result:
         notes: sentences on what was found out about the data and decided.
     """
 
-    def __init__(self, folder: Path, notes: Sequence[str] = (), owned: OwnFolder | None = None) -> None:
+    def __init__(
+        self, folder: Path, notes: Sequence[str] = (), owned: OwnFolder | None = None, config: Config | None = None
+    ) -> None:
         self.folder = folder
         self.notes = list(notes)
-        self.config: Config = load_config(folder / PARAMS)
+        self.config: Config = load_config(folder / PARAMS) if config is None else config
         self._read = Verdicts.read(folder / VERDICTS)
         self._owned = owned
 

@@ -38,6 +38,8 @@ class Draft:
     overlay: str = ""
     told: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    _texts: dict[str, str] = field(default_factory=dict, repr=False, compare=False)
+    """Path of the file → the text for it, which takes half a second."""
 
     @property
     def source(self) -> str:
@@ -56,6 +58,11 @@ class Draft:
         Args:
             path: of the file, relative to the project's folder.
         """
+        if path not in self._texts:
+            self._texts[path] = self._made(path)
+        return self._texts[path]
+
+    def _made(self, path: str) -> str:
         series = any(KINDS[target.kind].looks_ahead for target in self.targets)
         words = None if series else own_text(self.own, self.targets, self.group)
         sections = template("series" if series else "table" if words is None else "texts")
@@ -89,7 +96,7 @@ class Draft:
                     raise
                 told[error.column] = f"{error.relation}; to let it in, name it among the inputs and in `allow`"
             else:
-                return Draft(self.own, self.targets, self.group, self.preset, self.overlay, told, notes)
+                return Draft(self.own, self.targets, self.group, self.preset, self.overlay, told, notes, draft._texts)
 
 
 def raw_path(file: Path, files: Sequence[str]) -> str:
