@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -27,6 +27,9 @@ WHITESPACE = "whitespace"
 
 class TableFile(SourceBase):
     """A file of delimited text or ARFF, plain or .gz, of Parquet, Feather or Excel, and how it is written."""
+
+    new_data: ClassVar[bool] = False
+    """True for a file that a finished model reads, whose columns are known."""
 
     path: str
     """File, relative to the project's folder."""

@@ -119,6 +119,8 @@ def _censored(texts: Sequence[str]) -> str:
 
 def _words(table: Table, column: str, texts: Sequence[str]) -> str:
     """The remedy of last resort: what the column may be instead of one of numbers."""
+    if table.options.new_data:
+        return ": the model reads numbers here; empty the cell where the number is not known."
     if isinstance(table.options, TableSource):
         return f": empty the cell, or {_as_names(table, column)}; `ignore` leaves the column out."
     small = {text.strip().lower() for text in texts}
@@ -219,6 +221,8 @@ def _missing(table: Table, cells: pd.Series, wrong: np.ndarray, texts: Sequence[
         return ""
     names = json.dumps([*(table.options.missing or []), *(text.strip() for text in texts)], ensure_ascii=False)
     what = shown(texts[0]) if len(texts) == 1 else f"each of {', '.join(map(shown, texts))}"
+    if table.options.new_data:  # whose columns are what the model knows them as
+        return f": empty the cell; if {what} stands for a missing value, `--set 'missing={names}'` says so."
     return (
         f": empty the cell, or {_as_names(table, str(cells.name))}; if {what} stands for a missing value, set "
         f"`missing: {names}`."

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import JsonValue, ValidationError
 
@@ -22,6 +22,7 @@ OF_ROWS = ("date_format", "exact_labels")
 class NewRows(TableFile):
     """A table of new rows, of which the model names the columns."""
 
+    new_data: ClassVar[bool] = True
     date_format: dict[str, str] = {}
     """Column of dates → form of its cells."""
     exact_labels: list[str] = []
