@@ -194,8 +194,9 @@ class SampleModels:
             spec: the task.
             form: its targets.
         """
-        what, tried = self._drawn(spec) if model == "kernels" else self._plain(spec), ()
+        what = self._drawn(spec) if model == "kernels" else self._plain(spec)
         maps: Iterable[Map]
+        tried: tuple[float, ...] = ()
         if model == "logistic":
             maps = self._logistic_maps(spec, what, {})
             tried = tuple(map_.penalty for map_ in maps)

@@ -48,7 +48,7 @@ def test_each_member_is_calibrated_by_its_own_validation_samples(project: Projec
         wanted = {}
         for seed in (0, 1):
             val = joint_part(project, "dear", seed, "val")
-            wanted[f"finetune-joint-seed-{seed}"] = fit_calibration(kind, val.prediction, val.target)  # type: ignore[arg-type]
+            wanted[f"finetune-joint-seed-{seed}"] = fit_calibration(kind, val.prediction, val.target)
         assert served.calibration == wanted
         first, second = wanted.values()
         assert first != second and isinstance(first, Temperature if kind == "temperature" else Isotonic)

@@ -84,7 +84,7 @@ def test_its_answers_come_from_a_fit_to_both_parts(corrected: Project) -> None:
     frame = example(50)
     model = mtl.load_model(corrected.root / "models/auto-refit")
     before = mtl.load_model(corrected.root / "models/auto")
-    ours, theirs = (loaded.predict(frame, tasks=["band"])["band"].values for loaded in (model, before))
+    ours, theirs = (loaded.predict(frame, tasks=["band"])["band"].values for loaded in (model, before))  # type: ignore[union-attr]
     assert not torch.equal(torch.as_tensor(ours), torch.as_tensor(theirs))
     truth = torch.tensor(flats_frame(50)["rent"].to_numpy())
     assert (torch.as_tensor(ours) - truth).abs().mean() < 60, "the noise of the rent is 30"

@@ -89,7 +89,7 @@ def test_more_samples_bring_the_mean_of_all() -> None:
     config = SimpleConfig(models=[])
     plan = {"next": forecast(horizon=1)}
     first, more = (build_tasks(dict(plan), {"line": series(values, (200, 300, 360))}, 0, part)
-                   for part in ("train", "train+val"))  # type: ignore[arg-type]  # fmt: skip
+                   for part in ("train", "train+val"))  # fmt: skip
     chosen = dict(fit_simple(config, first, 1))
     ((_, network, _),) = again(config, first, chosen, more)
     answer, _ = predict(network, more.select(["next"], "test"))["next"]
