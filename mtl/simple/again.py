@@ -14,6 +14,7 @@ from mtl.models.simple.network import SimpleNetwork
 from mtl.results.simple import (
     ConstantFit,
     LinearFit,
+    NgramFit,
     PersistenceFit,
     RidgeForecastFit,
     SavedSimple,
@@ -26,6 +27,7 @@ from mtl.simple.fit import mean_of_targets
 from mtl.simple.forecasts import Forecasts
 from mtl.simple.linear import LOGISTIC_PENALTIES, Setting
 from mtl.simple.samples import SampleModels
+from mtl.simple.texts import TextModels
 from mtl.tasks.base import TaskSpec
 from mtl.tasks.forms import LabelForm, NumberForm, RowsForm
 from mtl.types import SPLITS
@@ -84,6 +86,8 @@ def _fitted(
             setting = _setting(config, fit, spec, form, before, threads)
             solved = SampleModels(config, data, threads, {spec.name: setting}).solved(before.saved.model, spec, form)
             return solved.fit, solved.network
+        case NgramFit(penalty=penalty) if isinstance(form, LabelForm | NumberForm):
+            return TextModels(config, data, threads).fitted(spec, form, penalty)
         case TreesFit(rounds=rounds) if isinstance(form, LabelForm | NumberForm):
             return SampleModels(config, data, threads).trees(spec, form, rounds)
         case fit:

@@ -5,7 +5,7 @@ n training texts, P terms, O outputs.
 
 import warnings
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from mtl.config.simple import SimpleConfig, SimpleName
 from mtl.data.inputs.tokens import FittedTokens
 from mtl.data.loading.pools import Pool
 from mtl.data.loading.tasks import TaskSet
+from mtl.models.simple.network import SimpleNetwork
 from mtl.models.simple.ngrams import LETTERS, WORDS, NgramScores, packed, texts_of, tf_idf
 from mtl.results.simple import NgramFit
 from mtl.simple.candidates import Candidate, make_network, spread_errors
@@ -61,31 +62,42 @@ class TextModels:
 
     def _best(self, spec: TaskSpec, form: LabelForm | NumberForm) -> Candidate:
         pool = self.matrices.pool(spec.name, "train")
-        words, letters, idf = self._terms_of(pool)
-        train, target, weights = self._part(spec, "train", pool)
         val, truth, _ = self._part(spec, "val", pool)
-        fitted = self.data.fitted[spec.source]
-        assert isinstance(fitted, FittedTokens)
-        tokens, terms = packed(fitted.vocabulary.tokens), packed([*words, *letters])
         best: tuple[tuple[float, float], Candidate] | None = None
-        for penalty, weight, bias in _maps(form, train, target, weights, self.threads):
-            fit = NgramFit(
-                penalty=penalty, words=len(words), letters=len(letters), token_bytes=len(tokens), term_bytes=len(terms)
-            )
-            arrays = {
-                "tokens": tokens, "terms": terms, "idf": torch.from_numpy(idf), "weight": weight, "bias": bias
-            }  # fmt: skip
-            network = make_network(fit, spec, arrays)
+        for fit, network in self._networks(spec, form, LOGISTIC if isinstance(form, LabelForm) else RIDGE):
             assert isinstance(network.body, NgramScores)
             numbers = network.body.scores(val)
             value = judged(spec, form, numbers, truth)
             if best is None or value < best[0]:
                 if network.spread is not None:
                     spread_errors(network, numbers, truth)
-                about = f"on tf-idf of {len(words):,} words and {len(letters):,} runs of letters, λ {penalty:g}"
+                about = f"on tf-idf of {fit.words:,} words and {fit.letters:,} runs of letters, λ {fit.penalty:g}"
                 best = value, Candidate(MODEL, about, fit, network, network.finished(numbers))
         assert best is not None
         return best[1]
+
+    def fitted(self, spec: TaskSpec, form: LabelForm | NumberForm, penalty: float) -> tuple[NgramFit, SimpleNetwork]:
+        """The model of one penalty, without validation data; the spread of its errors is not known."""
+        return next(self._networks(spec, form, (penalty,)))
+
+    def _networks(
+        self, spec: TaskSpec, form: LabelForm | NumberForm, penalties: Sequence[float]
+    ) -> Iterator[tuple[NgramFit, SimpleNetwork]]:
+        """A model for each penalty, fitted to the training texts."""
+        pool = self.matrices.pool(spec.name, "train")
+        words, letters, idf = self._terms_of(pool)
+        train, target, weights = self._part(spec, "train", pool)
+        fitted = self.data.fitted[spec.source]
+        assert isinstance(fitted, FittedTokens)
+        tokens, terms = packed(fitted.vocabulary.tokens), packed([*words, *letters])
+        for penalty, weight, bias in _maps(form, (train, target, weights), penalties, self.threads):
+            fit = NgramFit(
+                penalty=penalty, words=len(words), letters=len(letters), token_bytes=len(tokens), term_bytes=len(terms)
+            )
+            arrays = {
+                "tokens": tokens, "terms": terms, "idf": torch.from_numpy(idf), "weight": weight, "bias": bias
+            }  # fmt: skip
+            yield fit, make_network(fit, spec, arrays)
 
     def _terms_of(self, train: Pool) -> tuple[list[str], list[str], np.ndarray]:
         """Words and pairs of them, runs of letters, and the idf of each, of the training texts of a pool."""
@@ -133,15 +145,16 @@ def _terms(texts: list[str], options: dict[str, Any], most: int) -> tuple[list[s
 
 
 def _maps(
-    form: LabelForm | NumberForm, features: Any, target: Tensor, weights: Tensor | None, threads: int
+    form: LabelForm | NumberForm, part: tuple[Any, Tensor, Tensor | None], penalties: Sequence[float], threads: int
 ) -> Iterator[tuple[float, Float64[Tensor, "O P"], Float64[Tensor, " O"]]]:
-    """(penalty, weight, bias) from the largest penalty to the smallest."""
+    """(penalty, weight, bias) for each penalty; `part` holds features, targets and weights of texts."""
     from threadpoolctl import threadpool_limits
 
+    features, target, weights = part
     if isinstance(form, LabelForm) and form.weights is not None:
         weights = product(torch.tensor(form.weights, dtype=torch.float64)[target], weights)
     given = None if weights is None else weights.numpy()
-    for penalty in LOGISTIC if isinstance(form, LabelForm) else RIDGE:
+    for penalty in penalties:
         with threadpool_limits(threads):
             weight, bias = _fitted(form, penalty, features, target, given)
         yield penalty, weight, bias

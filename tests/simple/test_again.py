@@ -1,17 +1,24 @@
 """Simple models that are fitted once more: the same on the same samples, and on more of them with the same settings."""
 
 from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
 import torch
 
+from mtl.config import Config, parse_config
 from mtl.config.simple import SimpleConfig
+from mtl.data.build import read_source
 from mtl.data.loading.tasks import TaskSet, build_tasks
 from mtl.results.simple import SimpleFit, TreesFit
 from mtl.simple.again import Before, fit_again
 from mtl.simple.fit import Chosen, fit_simple
 from mtl.training.measure import predict
+from mtl.types import SourceData
+from tests.helpers.deployable import text_settings, write_raw
 from tests.helpers.problems import forecast, series, waves
 from tests.helpers.tables import mixed, tasks
 
@@ -22,11 +29,24 @@ ROWS = tasks(
 )
 MODELS: dict[str, list[str]] = {
     "rows": ["mean", "ridge", "logistic", "boosting"],
+    "texts": ["ngrams"],
     "windows": ["mean", "persistence", "seasonal", "ridge", "logistic", "boosting", "kernels"],
 }
 
 
+@cache
+def texts() -> tuple[Config, SourceData]:
+    """Reviews with their tasks."""
+    config = parse_config(text_settings())
+    with TemporaryDirectory() as folder:
+        write_raw(Path(folder))
+        return config, read_source("reviews", config.prepare.sources["reviews"], Path(folder))
+
+
 def data_of(samples: str, extent: Any = "train") -> TaskSet:
+    if samples == "texts":
+        config, source = texts()
+        return build_tasks(config.tasks, {"reviews": source}, 0, extent)
     if samples == "rows":
         return build_tasks(ROWS, {"table": mixed(400)}, 0, extent)
     ahead = {"near": forecast(horizon=2), "band": forecast(horizon=3, targets=["c0"], loss=QUANTILES)}
