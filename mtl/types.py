@@ -76,32 +76,6 @@ class Prepared:
 
 
 @dataclass(frozen=True)
-class ImageSet:
-    """One source of images, as `prepare` writes it and `mtl.data.loading.store` reads it back; pixels stay uint8."""
-
-    name: str
-    images: UInt8[Tensor, "S C Y X"]
-    columns: list[str]
-    """Channels: `grey`, or `red`, `green`, `blue`."""
-    fold: Int[Tensor, " S"]
-    """-1 is a test image, 0 to F - 1 the fold that it is held out with, F an image that always trains; seed s validates
-    on fold s mod F."""
-    folds: int
-    """Number of folds F; 1 where the validation part is fixed."""
-    labels: dict[str, Int[Tensor, " S"]]
-    """Label name → class of each image; NO_LABEL is missing. Every source has `classes`."""
-    classes: dict[str, list[str]]
-    """Label name → class names in the order of the numbers."""
-    mean: tuple[float, ...] | None = None
-    """Mean of each channel, in shares of full brightness, as the config gives it; None: that of the training images."""
-    std: tuple[float, ...] | None = None
-    notes: list[str] = field(default_factory=list)
-    """Sentences on what was replaced, dropped or skipped while reading."""
-    numbers: dict[str, Float[Tensor, " S"]] = field(default_factory=dict)
-    """Numeric target → float64 value of each image, original units; NaN is missing."""
-
-
-@dataclass(frozen=True)
 class RowSet:
     """One source of rows of a table, as `prepare` writes it and `mtl.data.loading.store` reads it back: numbers,
     categories, or both."""
@@ -151,6 +125,35 @@ class RowSet:
     next."""
     aside: list[str] = field(default_factory=list)
     """Columns of numbers or categories that are no inputs, and that tasks may learn."""
+
+
+@dataclass(frozen=True)
+class ImageSet:
+    """One source of images, as `prepare` writes it and `mtl.data.loading.store` reads it back; pixels stay uint8."""
+
+    name: str
+    images: UInt8[Tensor, "S C Y X"]
+    columns: list[str]
+    """Channels: `grey`, or `red`, `green`, `blue`."""
+    fold: Int[Tensor, " S"]
+    """-1 is a test image, 0 to F - 1 the fold that it is held out with, F an image that always trains; seed s validates
+    on fold s mod F."""
+    folds: int
+    """Number of folds F; 1 where the validation part is fixed."""
+    labels: dict[str, Int[Tensor, " S"]]
+    """Label name → class of each image; NO_LABEL is missing. Every built-in set has `classes`."""
+    classes: dict[str, list[str]]
+    """Label name → class names in the order of the numbers."""
+    mean: tuple[float, ...] | None = None
+    """Mean of each channel, in shares of full brightness, as the config gives it; None: that of the training images."""
+    std: tuple[float, ...] | None = None
+    notes: list[str] = field(default_factory=list)
+    """Sentences on what was replaced, dropped or skipped while reading."""
+    numbers: dict[str, Float[Tensor, " S"]] = field(default_factory=dict)
+    """Numeric target → float64 value of each image, original units; NaN is missing."""
+    beside: RowSet | None = None
+    """Columns of a table that stand beside the images, a row an image: none is an input, and tasks may learn any. Their
+    folds are those of the images, and groups, weights and cross-validation are theirs. None: there is no table."""
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """The models of params.yaml and the one function that reads it; imports no torch."""
 
 from mtl.config.balancing import EqualMethod, FixedMethod, Method, SequentialMethod, UncertaintyMethod, WeightedMethod
-from mtl.config.encoder import CnnEncoder, EncoderConfig, MlpEncoder, PythonEncoder
+from mtl.config.encoder import CnnEncoder, EncoderConfig, MlpEncoder, PythonEncoder, ResNetEncoder
 from mtl.config.labels import EVEN, Label, LabelRule
 from mtl.config.load import PARAMS, load_config, parse_config
 from mtl.config.methods import Start
@@ -80,6 +80,7 @@ __all__ = [
     "PretrainConfig",
     "PythonEncoder",
     "RecurrentEncoder",
+    "ResNetEncoder",
     "PythonSource",
     "RegressionsSource",
     "RocketEncoder",

@@ -33,7 +33,7 @@ def contradictions(config: Config) -> list[Problem]:
     problems += encoder_problems(config) + _tune(config) + _evaluate(config) + tolerance_problems(config)
     problems += margin_problems(config) + calibration_problems(config)
     problems += costs_problems(config) + slice_problems(config)
-    return problems + _stopping(config)
+    return problems + _stopping(config) + _augment(config)
 
 
 def _tasks(config: Config) -> list[Problem]:
@@ -131,6 +131,27 @@ def _stopping(config: Config) -> list[Problem]:
         return []
     message = f"should be combined when no task is a forecast or a regression, found {criterion!r}."
     return [("train.stopping.criterion", message)]
+
+
+def _augment(config: Config) -> list[Problem]:
+    """Changes of images where there are none, and mixed ones where a data map notes how well each is learnt."""
+    augment, path = config.train.augment, "train.augment"
+    if augment is None:
+        return []
+    kinds = [config.prepare.sources[task.source].input for task in config.tasks.values() if task.source in
+             config.prepare.sources]  # fmt: skip
+    if kinds and all(kind is not None and not kind.pictured for kind in kinds):
+        return [(path, "changes images, and no task reads any: leave it out.")]
+    maps = [
+        name
+        for name, method in config.finetune.methods.items()
+        if augment.mixup and method.datamap is not None and method.datamap.record == "training"
+    ]
+    message = "should be 0 beside a data map of training passes, which would note mixed images"
+    remedy = "`record: evaluation` takes a pass of its own"
+    return [
+        (f"{path}.mixup", f"{message} (finetune.methods.{name}; {remedy}), found {augment.mixup}.") for name in maps
+    ]
 
 
 def _processes(config: Config) -> list[Problem]:

@@ -77,6 +77,36 @@ class CnnEncoder(ImageEncoder):
         return self.model_copy(update={"widths": [wide(width, factor) for width in self.widths]})
 
 
+class ResNetEncoder(ImageEncoder):
+    """Residual blocks of 3×3 convolutions with batch norm (He et al. 2016, arXiv 1512.03385, section 4.2); a stage for
+    each width, of which all but the first halve the image, averaged at the end."""
+
+    kind: Literal["resnet"]
+    widths: Annotated[list[PositiveInt], Field(min_length=1)] = [16, 32, 64]
+    depth: Annotated[int, Field(gt=0, le=100, strict=True)] = 1
+    """Blocks of two convolutions in a stage."""
+    stride: Annotated[int, Field(ge=1, le=4, strict=True)] = 1
+    """Step of the first convolution: 2 halves the image at once, which makes images of 64 pixels and more four times
+    cheaper."""
+
+    @property
+    def stage_count(self) -> int:
+        return len(self.widths)
+
+    def problem(self, sample: Sample) -> Problem | None:
+        _, height, width = sample.shape
+        if (known := super().problem(sample)) is not None or height is None or width is None:
+            return known
+        most = max(1, (min(height, width) // self.stride).bit_length())
+        if len(self.widths) <= most:
+            return None
+        message = f"should be {most} at most for {sample.whose}, since each but the first halves images of "
+        return "encoder.widths", f"{message}{height} × {width} pixels, found {len(self.widths)}: {self.widths}."
+
+    def widened(self, factor: float) -> "ResNetEncoder":
+        return self.model_copy(update={"widths": [wide(width, factor) for width in self.widths]})
+
+
 class PythonEncoder(EncoderBase):
     """A user's own network under plugins/: `target: module:callable` returns a `torch.nn.Module` from a batch to
     [B, D], or a whole `mtl.models.base.Encoder`."""
@@ -112,6 +142,7 @@ EncoderConfig = Annotated[
     | RocketEncoder
     | MlpEncoder
     | CnnEncoder
+    | ResNetEncoder
     | TabularEncoder
     | TextEncoder
     | PythonEncoder,

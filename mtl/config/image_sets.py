@@ -2,6 +2,8 @@
 
 CLASSES, COARSE = "classes", "coarse"
 """Labels: `classes` are the finest, which every set has; `coarse` are superclasses."""
+LEFT, RIGHT = "left", "right"
+"""Labels of pairs of digits."""
 DIGITS_IMAGES = 1797
 MNIST_TRAIN = 60_000
 CIFAR_TRAIN = 50_000

@@ -20,8 +20,10 @@ from mtl.config.image_sets import (
     COARSE,
     DIGITS,
     DIGITS_IMAGES,
+    LEFT,
     MNIST_FILES,
     MNIST_TRAIN,
+    RIGHT,
 )
 from mtl.config.inputs import IMAGES, InputKind, Known, SourceBase
 
@@ -58,7 +60,9 @@ class ImageSource(SourceBase):
         """Classes, sizes and format of the published files; only the format of other files."""
 
     def problem(self, name: str) -> Problem | None:
-        return self.part_problem(name, self.known.labels[CLASSES], self.known.train_size)
+        known = self.known
+        assert known.labels is not None, "built-in sets have classes"
+        return self.part_problem(name, known.labels[CLASSES], known.train_size)
 
     def part_problem(self, name: str, classes: int, images: int | None) -> Problem | None:
         """Problem of the part of its training images that a source takes, or None.
@@ -108,6 +112,43 @@ class MnistSource(ImageSource):
     def known(self) -> Known:
         side, most = (28, MNIST_TRAIN) if _published(self) else (None, None)
         return Known((1, side, side), {CLASSES: 10}, {CLASSES: DIGITS}, most)
+
+    @property
+    def files(self) -> list[str]:
+        return [f"{self.path}/{name}" for name in MNIST_FILES]
+
+    @property
+    def to_add(self) -> list[str]:
+        return [self.path]
+
+
+class MultiMnistSource(SourceBase):
+    """Pairs of digits on one image, the left one and the right one (Sabour et al. 2017, arXiv 1710.09829, as used by
+    Sener and Koltun 2018, arXiv 1810.04650): made of a set in the format of MNIST, train pairs of its training images
+    and test pairs of its test images.
+
+    On a canvas that is 8 pixels larger each way, one digit stands 1 to 4 pixels to the upper left of the middle and one
+    1 to 4 pixels to the lower right; the brighter pixel counts, and the canvas is resized to the size of a digit.
+    """
+
+    holds: ClassVar[InputKind | None] = IMAGES
+
+    kind: Literal["multi_mnist"]
+    path: str = "data/raw/mnist"
+    """Folder of the digits, as of `kind: mnist`."""
+    train_pairs: Annotated[int, Field(ge=10, le=1_000_000, strict=True)] = 60_000
+    test_pairs: Annotated[int, Field(ge=10, le=1_000_000, strict=True)] = 10_000
+    folds: Folds = 5
+    """Training digits are dealt into this many parts before they are paired, so that no digit of a validation pair is
+    trained on; seed s holds out part s mod folds. 1: the pairs of a fifth, drawn by split_seed, for every seed."""
+    split_seed: Seed = 0
+    """Seed of the parts, the pairs and their places."""
+
+    @property
+    def known(self) -> Known:
+        side = 28 if Path(self.path) == Path(type(self).model_fields["path"].default) else None
+        labels = (LEFT, RIGHT)
+        return Known((1, side, side), dict.fromkeys(labels, 10), dict.fromkeys(labels, DIGITS), self.train_pairs)
 
     @property
     def files(self) -> list[str]:

@@ -23,6 +23,7 @@ class InputKind:
         continues: rows follow a sample, so that they can be forecast.
         turns: a sample can be turned upside down.
         tabular: a sample has columns that tasks may learn, whatever the source calls them.
+        pictured: a sample is an image, which files may hold and `train.augment` may change.
         texts: a sample is a text, as the codes of its tokens.
     """
 
@@ -33,6 +34,7 @@ class InputKind:
     continues: bool = False
     turns: bool = False
     tabular: bool = False
+    pictured: bool = False
     texts: bool = False
 
     @property
@@ -83,7 +85,7 @@ class RowLayout:
 
 
 WINDOWS = InputKind("windows", "windows", 2, has_length=True, continues=True)
-IMAGES = InputKind("images", "images", 3, turns=True)
+IMAGES = InputKind("images", "images", 3, turns=True, pictured=True)
 ROWS = InputKind("rows", "rows", 1, tabular=True)
 TOKENS = InputKind("tokens", "texts", 1, tabular=True, texts=True)
 INPUT_KINDS = (WINDOWS, IMAGES, ROWS, TOKENS)
@@ -138,7 +140,7 @@ class Known:
 
     Args:
         shape: shape of a sample.
-        labels: label → number of its classes.
+        labels: label → number of its classes; None where only the data tell.
         names: label → its classes in the order of the numbers; None where only the data tell.
         train_size: at most so many training samples, before the section takes a part; None where only the data tell.
         columns: names of the inputs.
@@ -146,7 +148,7 @@ class Known:
     """
 
     shape: Shape
-    labels: dict[str, int]
+    labels: dict[str, int] | None
     names: dict[str, tuple[str, ...]] | None
     train_size: int | None = None
     columns: tuple[str, ...] = ()

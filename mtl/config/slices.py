@@ -20,7 +20,7 @@ def slice_problems(config: Config) -> list[Problem]:
     known = [config.prepare.sources[name].known for name in _used(config)]
     labels: list[str] = []
     for tells in known:
-        if tells is None:  # only the data tell: the stage `index` looks
+        if tells is None or tells.labels is None:  # only the data tell: the stage `index` looks
             return []
         labels += tells.labels
     try:

@@ -17,7 +17,7 @@ from mtl.config.common import (
 )
 from mtl.config.date_format import date_format_problem
 from mtl.config.gaps import MaxGap
-from mtl.config.images import Cifar10Source, Cifar100Source, DigitsSource, MnistSource
+from mtl.config.images import Cifar10Source, Cifar100Source, DigitsSource, MnistSource, MultiMnistSource
 from mtl.config.inputs import WINDOWS, InputKind, SourceBase
 from mtl.config.regressions import RegressionsSource
 from mtl.config.sensors import SensorsSource
@@ -326,7 +326,7 @@ class PythonSource(SourceBase):
 
 Source = Annotated[
     SensorsSource | RegressionsSource | SeriesSource | HarSource | UeaSource | ArraysSource | PythonSource
-    | DigitsSource | MnistSource | Cifar10Source | Cifar100Source | TableSource,
+    | DigitsSource | MnistSource | MultiMnistSource | Cifar10Source | Cifar100Source | TableSource,
     Field(discriminator="kind"),
 ]  # fmt: skip
 
@@ -339,6 +339,6 @@ class PrepareConfig(Section):
 
 __all__ = [
     "ArraysSource", "Cifar100Source", "Cifar10Source", "DigitsSource", "FractionBorders", "HarSource", "MnistSource",
-    "PrepareConfig", "PythonSource", "RegressionsSource", "RowBorders", "SeriesSource", "Source", "TableSource",
-    "UeaSource", "WholeSeriesBorders",
+    "MultiMnistSource", "PrepareConfig", "PythonSource", "RegressionsSource", "RowBorders", "SeriesSource", "Source",
+    "TableSource", "UeaSource", "WholeSeriesBorders",
 ]  # fmt: skip

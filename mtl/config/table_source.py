@@ -7,16 +7,16 @@ from pydantic import Field, field_validator, model_validator
 
 from mtl.config.common import Folds, PositiveInt, Section, Seed
 from mtl.config.date_format import date_format_problem
-from mtl.config.inputs import ROWS, TOKENS, InputKind
+from mtl.config.image_files import ImageFiles
+from mtl.config.inputs import IMAGES, ROWS, TOKENS, InputKind, Known
 from mtl.config.line_files import LineFiles
 from mtl.config.table_file import TableFile
 from mtl.config.texts import TextOptions
+from mtl.errors import shown
 
 ColumnType = Literal["number", "category", "boolean", "date", "text", "image", "ignore"]
-"""Type of the cells of a column; images are named, and refused as inputs for now."""
-LATER: tuple[ColumnType, ...] = ("image",)
-"""Types of columns that no network reads yet."""
-ALONE: tuple[ColumnType, ...] = ("text",)
+"""Type of the cells of a column."""
+ALONE: tuple[ColumnType, ...] = ("text", "image")
 """Types of columns that are the only input of their table: no network reads them beside others yet."""
 TestShare = Annotated[float, Field(gt=0, lt=1, strict=True)]
 Duplicates = Literal["warn", "together"]
@@ -43,6 +43,9 @@ class GroupSplit(Section):
     """Column that names the group of a row; it is no input."""
     test: TestShare = 0.2
     """Share of the rows, about: groups are never cut."""
+    stratify: str | None = None
+    """Column whose classes, or quarters of whose numbers, every part holds in about equal shares: of many draws of
+    whole groups the one that comes closest. Null: one draw, whatever the groups hold."""
 
 
 class TimeSplit(Section):
@@ -114,7 +117,8 @@ Split = Annotated[
 
 
 class TableSource(TableFile):
-    """A table of samples, one a row, from a file of text, Parquet, Feather, ARFF or a spreadsheet."""
+    """A table of samples, one a row, from a file of text, Parquet, Feather, ARFF or a spreadsheet; or a folder with a
+    folder of images for each class, which is a table of the columns `image` and `class`."""
 
     kind: Literal["table"]
     also: list[str] = []
@@ -126,6 +130,8 @@ class TableSource(TableFile):
     and ids apart. A column that a task learns is no input in any case."""
     types: dict[str, ColumnType] = {}
     """Column → its type, where the inferred one is wrong; also of columns that are no inputs."""
+    images: ImageFiles | None = None
+    """Files that the column of type `image` among the inputs names, which is then the only input."""
     ignore: list[str] = []
     """Columns that are neither inputs nor targets."""
     weight: str | None = None
@@ -200,11 +206,6 @@ class TableSource(TableFile):
         for column, kind in given.items():
             if kind == "ignore":
                 raise ValueError(f"inputs should leave out what is no input, found {column!r}: ignore")
-            if kind in LATER:
-                raise ValueError(
-                    f"inputs should be numbers, categories, booleans or dates, or one text, found {column!r}: {kind}, "
-                    "which no network reads yet: leave the column out"
-                )
             if self.types.get(column, kind) != kind:
                 raise ValueError(f"types and inputs should agree, found {self.types[column]} and {kind} of {column!r}")
         alone = next((column for column in self.inputs or [] if self.declared.get(column) in ALONE), None)
@@ -219,8 +220,35 @@ class TableSource(TableFile):
                 raise ValueError(f"date_format is for dates, found {column!r}, which is a {self.declared[column]}")
         return self
 
+    @model_validator(mode="after")
+    def _images_have_a_folder(self) -> "TableSource":
+        given = self.inputs if isinstance(self.inputs, dict) else {}
+        images = [column for column, kind in given.items() if kind == "image"]
+        if self.images is not None and not images:
+            raise ValueError(
+                "inputs should name the column of image files where `images` says where they lie, as in "
+                f"`inputs: {{photo: image}}`, found {shown(self.inputs)}"
+            )
+        if images and self.images is None:
+            raise ValueError(
+                f"images should say where the files of {images[0]!r} lie, as in "
+                "`images: {folder: data/raw/photos, size: [64, 64]}`, found nothing"
+            )
+        return self
+
+    @property
+    def known(self) -> Known | None:
+        return None if self.images is None else Known(self.images.shape, None, None)
+
+    @property
+    def image_column(self) -> str | None:
+        """Column with the names of image files that is the input; None without one."""
+        return None if self.images is None else next(iter(self.inputs or ()))
+
     @property
     def input(self) -> InputKind | None:
+        if self.images is not None:
+            return IMAGES
         return ROWS if self.text_column is None else TOKENS
 
     @property
@@ -232,7 +260,9 @@ class TableSource(TableFile):
     @property
     def files(self) -> list[str]:
         first = [self.path] if self.lines is None else self.lines.files_of(self.path)
-        return [*first, *self.also, *([self.split.test_path] if isinstance(self.split, FilesSplit) else [])]
+        tables = [*first, *self.also, *([self.split.test_path] if isinstance(self.split, FilesSplit) else [])]
+        folder = None if self.images is None else self.images.folder
+        return tables if folder is None or folder in tables else [*tables, folder]
 
     @property
     def to_add(self) -> list[str]:
@@ -270,8 +300,8 @@ class TableSource(TableFile):
     def split_columns(self) -> list[str]:
         """Columns that `split` names."""
         match self.split:
-            case RandomSplit(stratify=column) | CrossSplit(stratify=column) | FilesSplit(stratify=column):
-                others = [column]
+            case RandomSplit() | GroupSplit() | CrossSplit() | FilesSplit():
+                others = [self.split.stratify]
             case TimeSplit(column=column):
                 others = [column]
             case _:

@@ -163,7 +163,7 @@ class TaskBase(Section, ABC):
             return
         self.check_input(name, self.source, source.input)
         known = source.known
-        if known is None:
+        if known is None or known.labels is None:
             self.check_label_is_no_input(name, source.labels_among_inputs)
             return
         if known.names is None:

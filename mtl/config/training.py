@@ -4,6 +4,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
+from mtl.config.augment import Augment
 from mtl.config.balancing import Method
 from mtl.config.common import (
     Count,
@@ -97,6 +98,9 @@ class TrainConfig(Section):
     """Global norm of the combined gradient; null does not clip."""
     average: EmaAverage | None = None
     """Weights that are validated, kept and tested: an average over the steps, or null, those of the step itself."""
+    augment: Augment | None = Field(default=None, exclude_if=lambda augment: augment is None)
+    """Random changes of training images, the same for every run of a seed; null: none. Left out where it is null, so
+    that what is derived from the section stays as it was before."""
     sampler: SamplerConfig = SamplerConfig()
     stopping: StoppingConfig = StoppingConfig()
     watch_test: bool = False

@@ -11,6 +11,7 @@ from mtl.config.sources import (
     DigitsSource,
     HarSource,
     MnistSource,
+    MultiMnistSource,
     PythonSource,
     RegressionsSource,
     SeriesSource,
@@ -70,6 +71,10 @@ def read_source(name: str, source: Source, root: Path = Path(".")) -> SourceData
             from mtl.data.sources import mnist
 
             return check_prepared(mnist.read(source, name, root), source.path)
+        case MultiMnistSource():
+            from mtl.data.sources import multi_mnist
+
+            return check_prepared(multi_mnist.read(source, name, root), source.path)
         case Cifar10Source():
             from mtl.data.sources import cifar
 

@@ -25,6 +25,7 @@ from mtl.models.multitask import MultiTaskModel
 from mtl.models.transfer import Transfer, hand_over
 from mtl.paths import PREPARED, RunPath
 from mtl.tasks.base import TaskSpec
+from mtl.training.augment import Augmentation
 from mtl.training.instruments import Instruments
 from mtl.training.lookahead import Lookahead
 from mtl.training.optimiser import adamw
@@ -138,6 +139,21 @@ def build_instruments(
         lr = train.lr if method.lookahead.lr is None else method.lookahead.lr
         watching.lookahead = Lookahead(list(specs), method.lookahead.every, lr)
     return watching
+
+
+def augmentation(train: TrainConfig, seed: int, pools: list[Pool], specs: dict[str, TaskSpec]) -> Augmentation | None:
+    """Random changes of the training samples of a run; None where none are asked for.
+
+    Args:
+        train: section `train`.
+        seed: of the run.
+        pools: its training samples.
+        specs: its tasks.
+    """
+    if train.augment is None:
+        return None
+    images = frozenset(pool.name for pool in pools if specs[pool.tasks[0]].input.pictured)
+    return Augmentation(train.augment, seed, images)
 
 
 def _first_draws(plan: JointPlan) -> dict[str, int]:

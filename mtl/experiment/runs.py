@@ -137,7 +137,8 @@ def prepare_phase(
     starts = {} if method.curriculum is None else method.curriculum.start_epoch
     average = None if train.average is None else Average(model, train.average.decay)
     state = TrainingState(specs, model, balancer, optimiser, selector, instruments, average=average)
-    return state, TrainingData(pools["train"], pools["val"], plan, starts)
+    augment = augmentation(train, recipe.seed, pools["train"], specs)
+    return state, TrainingData(pools["train"], pools["val"], plan, starts, augment)
 
 
 def _chosen_on(recipe: Recipe, root: Path) -> TaskSet:

@@ -24,6 +24,7 @@ from mtl.config import (
     NoObjective,
     PythonEncoder,
     RecurrentEncoder,
+    ResNetEncoder,
     RocketEncoder,
     TabularEncoder,
     TimeDartEncoder,
@@ -53,6 +54,7 @@ from mtl.models.multitask import MultiTaskModel
 from mtl.models.plugins import load_encoder
 from mtl.models.pretraining import DenoisePretrainer, Pretrainer
 from mtl.models.recurrent import Recurrent
+from mtl.models.resnet import ResNet
 from mtl.models.rocket import Rocket
 from mtl.models.rows import OneHot, one_hot
 from mtl.models.sharing import BranchedTrunk, CrossStitchTrunk, HardTrunk, SeparateTrunk, Trunk
@@ -108,6 +110,9 @@ def build_encoder(config: EncoderConfig, samples: Sequence[Sample], seed: int, p
             case CnnEncoder():
                 ((channels, _, _),) = shapes
                 return Cnn(config, channels)
+            case ResNetEncoder():
+                ((channels, _, _),) = shapes
+                return ResNet(config, channels)
             case TabularEncoder():
                 ((wide,),) = shapes
                 return Tabular(config, samples[0].layout or RowLayout(wide))

@@ -157,6 +157,6 @@ def _page(service: Service, name: str) -> str:
         "example": _in_lines(json.loads(example_request(service))),
         "most_samples": MOST_SAMPLES,
         "most_megabytes": MOST_BYTES >> 20,
-        "type": "whole numbers from 0 to 255" if pixels else "numbers",
+        "type": "whole numbers from 0 to 255, or image files in base64" if pixels else "numbers",
     }
     return environment.from_string(text).render(facts)

@@ -19,7 +19,7 @@ from mtl.serving.asked import asked_tasks, fits, given_shape, quiet_outputs, row
 from mtl.serving.deployed import DeployedModel
 from mtl.serving.drift import Drift, Watch
 from mtl.serving.model import Model
-from mtl.serving.new_data import arrays, rows, series
+from mtl.serving.new_data import arrays, pictures, rows, series
 from mtl.serving.new_data.options import rows_options, series_options
 from mtl.serving.output import check_output, output
 from mtl.serving.predictions import SAMPLE, Columns, long, parts, wide
@@ -127,12 +127,15 @@ def _pieces(
 ) -> Iterator[tuple[int, pd.DataFrame]]:
     """Number of samples and table of predictions of each piece."""
     kind = specs[0].input
-    if request.keep and (not kind.tabular or request.data.suffix.lower() == ARRAYS):
+    of_table = kind.tabular or (kind.pictured and not request.data.is_dir())
+    if request.keep and (not of_table or request.data.suffix.lower() == ARRAYS):
         raise UserError("--keep is for columns of a table whose rows are samples.")
     if request.data.suffix.lower() == ARRAYS:
         return _of_arrays(model, specs, request, notes, watch)
     if kind.tabular:
         return _of_rows(model, specs, request, origin, notes, watch)
+    if kind.pictured:
+        return _of_pictures(model, specs, request, origin, notes, watch)
     if kind.continues and (origin is None or origin.section is None or section_of(origin).series):
         return _of_series(model, specs, request, origin, notes, watch)
     raise UserError(
@@ -169,6 +172,18 @@ def _beside(first: Columns, table: pd.DataFrame) -> pd.DataFrame:
         return table
     named = {name if name not in table.columns else f"{name}_data": values for name, values in first.items()}
     return pd.concat([pd.DataFrame(named, index=table.index), table], axis=1)
+
+
+def _of_pictures(
+    model: Model, specs: list[TaskSpec], request: Request, origin: Origin | None, notes: list[str], watch: Watch
+) -> Iterator[tuple[int, pd.DataFrame]]:
+    section = None if origin is None or origin.section is None else section_of(origin)
+    wanted = pictures.Wanted.of(section, specs[0].shape)
+    for piece in pictures.pieces(request.data, origin, wanted, request.changes, request.keep, notes):
+        count = len(piece.pixels)
+        watch.add(seen_of(specs[0].input, piece.pixels, specs[0].columns), count)
+        table = wide(parts(_predicted(model, piece.pixels, specs)), count)
+        yield count, _beside({str(name): piece.kept[name].to_numpy() for name in piece.kept.columns}, table)
 
 
 def _of_arrays(

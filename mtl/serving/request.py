@@ -3,6 +3,8 @@
 n samples.
 """
 
+import base64
+import binascii
 import csv
 import io
 import json
@@ -13,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from mtl.data.inputs.given import check_names
+from mtl.data.pictures.decode import BrokenImageError, Form, decoded
 from mtl.errors import UserError, shown
 from mtl.serving.service import Column, Service
 
@@ -206,6 +209,8 @@ def _array(content: tuple[str, Any], service: Service) -> np.ndarray:
     if form not in (INPUTS, INSTANCES) or not _is_list(given):
         raise UserError(f"the request should hold `{INPUTS}`, a list of samples of shape {list(service.shape)} each.")
     _check_count(len(given))
+    if service.pictured is not None and all(isinstance(sample, str) for sample in given):
+        return np.stack([_picture(text, place, service.pictured) for place, text in enumerate(given)])
     try:
         array = np.array(given, dtype=np.float64)
     except (TypeError, ValueError, OverflowError):
@@ -218,6 +223,20 @@ def _array(content: tuple[str, Any], service: Service) -> np.ndarray:
     if array.size and not bool(((array >= 0) & (array <= 255) & (array == np.floor(array))).all()):
         raise UserError(f"`{form}` should be whole numbers from 0 to 255, the brightness of a pixel each.")
     return array.astype(np.uint8)
+
+
+def _picture(text: str, place: int, form: Form) -> np.ndarray:
+    """Pixels of an image file in base64."""
+    try:
+        content = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        content = b""
+    if not content:
+        raise UserError(f"sample {place} (counted from 0) should be an image file in base64, found {shown(text[:40])}.")
+    try:
+        return decoded(io.BytesIO(content), form)
+    except BrokenImageError as error:
+        raise UserError(f"sample {place} (counted from 0): the image {error}.") from None
 
 
 def _check_count(count: int) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from math import prod
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,8 +16,7 @@ from pydantic import JsonValue, TypeAdapter
 from torch import Tensor
 
 from mtl.config import Task
-from mtl.config.table_source import GroupSplit, TableSource
-from mtl.data.formats.table import Table
+from mtl.config.inputs import SourceBase
 from mtl.data.inputs.every import seen_of
 from mtl.errors import DataError, UserError
 from mtl.results.deployment import Origin
@@ -24,16 +24,15 @@ from mtl.serving.asked import asked_tasks, fits, given_shape, quiet_outputs, row
 from mtl.serving.drift import Drift, Watch
 from mtl.serving.known import Known
 from mtl.serving.model import Model
-from mtl.serving.new_data import arrays, rows
+from mtl.serving.new_data import arrays, pictures, rows
+from mtl.serving.new_data.beside import GROUP, Beside
 from mtl.serving.new_data.options import rows_options, series_options
-from mtl.serving.new_data.targets import Target, there
+from mtl.serving.new_data.targets import Target
 from mtl.serving.new_data.windows import labelled_rows
 from mtl.serving.predict import ARRAYS, NUMBERS, Tell, silent
 from mtl.tasks.base import TaskSpec, known
 from mtl.training.measure import CHUNK
 
-GROUP = "\x00group"
-"""Name of the column of groups beside the targets of a piece."""
 GROUPS = "groups"
 """Array of an .npz that tells whose each sample is."""
 
@@ -114,6 +113,8 @@ def answers_of(
         tasks_known, unit = _of_arrays(job)
     elif kind.tabular:
         tasks_known, unit = _of_rows(job)
+    elif kind.pictured:
+        tasks_known, unit = _of_pictures(job)
     elif kind.continues and (origin is None or origin.section is None or section_of(origin).series):
         tasks_known, unit = _of_series(job)
     else:
@@ -157,49 +158,60 @@ def _fallback(origin: Origin | None) -> str:
 
 def _of_rows(job: _Job) -> tuple[dict[str, Known], str]:
     options, strange = rows_options(job.asked.data, job.origin, job.asked.changes), rows.Strange()
-    group, held, groups = _group(job.origin), list[Target](), dict[str, int]()
-
-    def beside(table: Table) -> pd.DataFrame:
-        names = [str(name) for name in table.frame.columns]
-        if not held:
-            held.extend(there(job.targets, names, options.path, job.notes))
-        read = {t.spec.name: t.of_table(table, t.column in options.exact_labels, options) for t in held}
-        if group is not None and group in names:
-            cells = table.frame[group].astype(object).where(table.frame[group].notna(), "").astype(str)
-            read[GROUP] = np.array([groups.setdefault(name, len(groups)) for name in cells], dtype=np.float64)
-        return pd.DataFrame(read)
-
+    beside = Beside(job.targets, options, _section(job.origin), job.notes)
     form = row_form(job.model, job.specs, job.origin)
-    read = rows.pieces(options, form, (), strange, job.notes, beside)
+    read = rows.in_chunks(rows.pieces(options, form, (), strange, job.notes, beside), CHUNK)
+    answers = _by_piece(job, ((piece.frame, piece.kept) for piece in read), form.columns, beside.held)
+    job.notes.extend(strange.told())
+    return answers, f"values of `{beside.group}`" if beside.groups else "rows"
+
+
+def _of_pictures(job: _Job) -> tuple[dict[str, Known], str]:
+    if job.asked.data.is_dir():
+        raise DataError(f"{job.asked.data}: should be a table with a column of targets, found a folder of images.")
+    wanted = pictures.Wanted.of(_section(job.origin), job.specs[0].shape)
+    options = rows_options(
+        job.asked.data, job.origin, {name: v for name, v in job.asked.changes.items() if name != pictures.FOLDER}
+    )
+    beside = Beside(job.targets, options, _section(job.origin), job.notes)
+    read = pictures.pieces(job.asked.data, job.origin, wanted, job.asked.changes, (), job.notes, beside)
+    pieces = ((piece.pixels, piece.kept) for piece in read)
+    answers = _by_piece(job, pieces, job.specs[0].columns, beside.held)
+    return answers, f"values of `{beside.group}`" if beside.groups else "images"
+
+
+def _section(origin: Origin | None) -> SourceBase | None:
+    """The section by which a source was read in training; None where it is not known."""
+    return None if origin is None or origin.section is None else section_of(origin)
+
+
+def _by_piece(
+    job: _Job, pieces: Iterator[tuple[Any, pd.DataFrame]], columns: list[str], held: list[Target]
+) -> dict[str, Known]:
+    """Answers and targets of samples that are read a piece at a time.
+
+    Args:
+        job: what is asked.
+        pieces: samples, and the targets and groups beside them.
+        columns: names of the inputs.
+        held: targets that the data hold; filled with the first piece.
+    """
     parts: dict[str, _Parts] = {}
     done = 0
-    for piece in rows.in_chunks(read, CHUNK):
-        count = len(piece.frame)
-        job.watch.add(seen_of(job.specs[0].input, piece.frame, form.columns), count)
-        outputs = quiet_outputs(job.model, piece.frame, [target.spec.name for target in held])
+    for samples, kept in pieces:
+        count = len(samples)
+        job.watch.add(seen_of(job.specs[0].input, samples, columns), count)
+        outputs = quiet_outputs(job.model, samples, [target.spec.name for target in held])
         single = np.arange(done, done + count)
-        blocks = piece.kept[GROUP].to_numpy().astype(np.int64) if groups else single
+        blocks = kept[GROUP].to_numpy().astype(np.int64) if GROUP in kept else single
         for target in held:
             of_task = parts.setdefault(target.spec.name, _Parts())
             of_task.outputs.append(outputs[target.spec.name])
-            of_task.targets.append(target.encoded(piece.kept[target.spec.name].to_numpy()))
+            of_task.targets.append(target.encoded(kept[target.spec.name].to_numpy()))
             of_task.blocks.append(blocks)
         done += count
         job.tell(done)
-    job.notes.extend(strange.told())
-    unit = f"values of `{group}`" if groups else "rows"
-    return {target.spec.name: parts[target.spec.name].known(target) for target in held}, unit
-
-
-def _group(origin: Origin | None) -> str | None:
-    """Column that names whose a row is, where training kept rows of one together."""
-    if origin is None or origin.section is None:
-        return None
-    section = section_of(origin)
-    if not isinstance(section, TableSource):
-        return None
-    split = section.split
-    return split.column if isinstance(split, GroupSplit) else getattr(split, "group", None)
+    return {target.spec.name: parts[target.spec.name].known(target) for target in held}
 
 
 def _of_series(job: _Job) -> tuple[dict[str, Known], str]:

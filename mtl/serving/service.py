@@ -13,9 +13,12 @@ import torch
 
 from mtl.data.inputs.date_parts import DAYS, EPOCH, dates_behind
 from mtl.data.inputs.traced import Asked, Traced, traced
+from mtl.data.pictures.decode import Form
 from mtl.errors import UserError
+from mtl.serving.asked import section_of
 from mtl.serving.deployed import DeployedModel
 from mtl.serving.model import LoadedModel, Model
+from mtl.serving.new_data.pictures import Wanted
 from mtl.serving.predictions import table_of
 from mtl.tasks.answers import Classes
 
@@ -98,6 +101,16 @@ class Service:
     def dtype(self) -> np.dtype[np.generic]:
         """Type of the numbers of samples that are no rows."""
         return np.dtype(str(self.array.dtype).removeprefix("torch."))
+
+    @property
+    def pictured(self) -> Form | None:
+        """Form of image files that a request may hold; None where samples are no images."""
+        spec = self.specs[0]
+        if not spec.input.pictured:
+            return None
+        model = self.model
+        origin = model.deployment.sources.get(spec.source) if isinstance(model, DeployedModel) else None
+        return Wanted.of(None if origin is None or origin.section is None else section_of(origin), spec.shape).form
 
     def draw(self, count: int, drawer: torch.Generator) -> pd.DataFrame | np.ndarray:
         """Random samples like those of training, with everything that may be missing or unknown."""

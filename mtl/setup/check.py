@@ -13,13 +13,14 @@ from mtl.setup.table_checks import check_tables
 NEW = "the new params.yaml"
 
 
-def tried(text: str, file: Path, preset: str | None) -> list[str]:
+def tried(text: str, file: Path, preset: str | None, images: Path | None = None) -> list[str]:
     """Checks the text of params.yaml, and that its tasks can be learnt from the file.
 
     Args:
         text: of params.yaml, with one source.
         file: the user's, where it lies now.
         preset: whose training settings the text has; None: none.
+        images: folder of the image files that a column names, where it lies now; None: there are none.
 
     Returns:
         Sentences on inputs that nearly tell a target.
@@ -31,6 +32,8 @@ def tried(text: str, file: Path, preset: str | None) -> list[str]:
     raw: dict[str, Any] = parse_yaml(text, NEW)
     for section in raw["prepare"]["sources"].values():
         section["path"] = str(file)
+        if images is not None:
+            section["images"]["folder"] = str(images)
     try:
         config = parse_config(raw, NEW)
     except UserError as error:

@@ -1,7 +1,7 @@
 """params.yaml of a table with its targets, tried on the file before it is written anywhere."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from mtl.data.columns.section import source_name
@@ -9,9 +9,10 @@ from mtl.data.files.manifest import RAW
 from mtl.errors import CopyError
 from mtl.setup.budget import budget
 from mtl.setup.check import NEW, tried
+from mtl.setup.images import OwnImages
 from mtl.setup.overlay import overlaid
 from mtl.setup.params import fill_budget, fill_tasks, put, rendered, template
-from mtl.setup.source import INDENT, fill_series, fill_table, lengths, split_of
+from mtl.setup.source import INDENT, fill_images, fill_series, fill_table, lengths, split_of
 from mtl.setup.table import Own
 from mtl.setup.targets import KINDS, Target
 from mtl.setup.texts import fill_texts, own_text
@@ -29,6 +30,7 @@ class Draft:
         overlay: text of sections that are laid over them; empty: none.
         told: input that gives a target away → how, so that it is none.
         notes: sentences on inputs that nearly tell a target.
+        images: files that a column names, which are then the input; None: there are none.
     """
 
     own: Own
@@ -38,6 +40,7 @@ class Draft:
     overlay: str = ""
     told: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    images: OwnImages | None = None
     _texts: dict[str, str] = field(default_factory=dict, repr=False, compare=False)
     """Path of the file → the text for it, which takes half a second."""
 
@@ -64,14 +67,17 @@ class Draft:
 
     def _made(self, path: str) -> str:
         series = any(KINDS[target.kind].looks_ahead for target in self.targets)
-        words = None if series else own_text(self.own, self.targets, self.group)
-        sections = template("series" if series else "table" if words is None else "texts")
+        words = None if series or self.images is not None else own_text(self.own, self.targets, self.group)
+        alone = "table" if words is None else "texts"
+        sections = template("series" if series else alone if self.images is None else "images")
         section = sections["prepare"]["sources"].pop("SOURCE")
         sections["prepare"]["sources"][self.source] = section
         put(section, "path", path, INDENT)
         tasks = fill_tasks(sections, self.source, self.targets, lengths(self.own) if series else {})
         if series:
             fill_series(section, self.own, tasks, self.told)
+        elif self.images is not None:
+            fill_images(section, self.own, self.targets, self.group, self.images)
         elif words is not None:
             fill_texts(section, self.own, words, self.targets, split_of(self.own, self.targets, self.group))
         else:
@@ -88,15 +94,16 @@ class Draft:
         """
         told = dict(self.told)
         while True:
-            draft = Draft(self.own, self.targets, self.group, self.preset, self.overlay, told)
+            draft = replace(self, told=told, notes=[], _texts={})
+            folder = None if self.images is None else self.images.folder
             try:
-                notes = tried(draft.text(str(RAW / self.own.file.name)), self.own.file, self.preset)
+                notes = tried(draft.text(str(RAW / self.own.file.name)), self.own.file, self.preset, folder)
             except CopyError as error:
                 if error.column in told:
                     raise
                 told[error.column] = f"{error.relation}; to let it in, name it among the inputs and in `allow`"
             else:
-                return Draft(self.own, self.targets, self.group, self.preset, self.overlay, told, notes, draft._texts)
+                return replace(draft, notes=notes)
 
 
 def raw_path(file: Path, files: Sequence[str]) -> str:
@@ -106,4 +113,6 @@ def raw_path(file: Path, files: Sequence[str]) -> str:
         file: the user's.
         files: of the manifest.
     """
+    if file.is_dir():  # of images: all files have a place in it
+        return (RAW / file.resolve().name).as_posix()
     return (RAW / [name for name in files if Path(name).name == file.name][-1]).as_posix()

@@ -9,7 +9,9 @@ from mtl.config.task_base import TaskBase
 from mtl.data.columns.facts import ColumnFacts
 from mtl.data.columns.inspection import described
 from mtl.data.columns.section import is_input, why_left_out
+from mtl.data.files.manifest import RAW
 from mtl.errors import UserError
+from mtl.setup.images import OwnImages
 from mtl.setup.near import near
 from mtl.setup.params import commented, flow, listed, put
 from mtl.setup.table import DATE_FORMAT, Own
@@ -60,6 +62,34 @@ def fill_table(
     put(section, "types", {fact.name: fact.kind for fact in own.facts if fact.name in learnt}, INDENT)
     section["ignore"] = listed(_left_out(own, apart - set(told), told)) or flow([])
     put(section, "split", split, INDENT)
+
+
+def fill_images(
+    section: CommentedMap, own: Own, targets: Sequence[Target], group: str | None, images: OwnImages
+) -> None:
+    """Puts a table of image files into its section; arguments as of `fill_table`."""
+    split = own.options.get("split") or _split(own, targets, group)
+    if "split" in own.options:
+        put(section, "folds", None, INDENT)
+    for name, value in own.options.items():
+        if name not in WRITTEN:
+            put(section, name, value, INDENT)
+    learnt = {target.column for target in targets}
+    kinds: dict[str, str] = {fact.name: fact.kind for fact in own.facts}
+    folder = None if images.folder is None else (RAW / images.folder.resolve().name).as_posix()
+    section["inputs"] = flow({images.column: "image"})
+    put(section, "images", images.section(folder), INDENT)
+    put(section, "types", {name: kind for name, kind in kinds.items() if name in learnt}, INDENT)
+    weight = own.options.get("weight")
+    held = {images.column, *learnt, *_split_columns(split), *([weight] if isinstance(weight, str) else [])}
+    section["ignore"] = flow([name for name in kinds if name not in held])
+    put(section, "split", split, INDENT)
+
+
+def _split_columns(split: object) -> set[object]:
+    """Columns that a split names, as far as the names of its settings tell."""
+    named = split if isinstance(split, Mapping) else {}
+    return {named.get(setting) for setting in ("column", "group", "stratify")}
 
 
 def fill_series(section: CommentedMap, own: Own, tasks: Sequence[TaskBase], told: Collection[str]) -> None:

@@ -22,9 +22,9 @@ def check_tables(config: Config, root: Path) -> list[str]:
     notes: list[str] = []
     for name, section in config.prepare.sources.items():
         files = [root / file for file in section.files]
-        if section.allowed is None or name not in asked or not all(file.is_file() for file in files):
+        if section.allowed is None or name not in asked or not all(file.exists() for file in files):
             continue
-        size = sum(file.stat().st_size for file in files)
+        size = sum(map(_size, files))
         if size > MOST_BYTES:
             notes.append(
                 f"{name}: {size / 1e6:,.0f} MB are looked at for copies of targets by `mtl repro index`, not here"
@@ -37,3 +37,10 @@ def check_tables(config: Config, root: Path) -> list[str]:
         told = leaks(tasks, config.prepare.sources, {name: read_source(name, section, root)})
         notes += [f"{name}: {sentence.removesuffix('.')}" for sentence in told[name]]
     return notes
+
+
+def _size(path: Path) -> int:
+    """Bytes of a file, or of all files in a folder."""
+    return (
+        sum(file.stat().st_size for file in path.rglob("*") if file.is_file()) if path.is_dir() else path.stat().st_size
+    )

@@ -38,7 +38,7 @@ def fit(state: TrainingState, data: TrainingData, budget: Budget, checkpoint: Ch
     device = next(model.parameters()).device
     lengths = data.steps_of_epochs(budget.epochs)
     total = sum(lengths)
-    forward = Forward(model, data.train, specs, data.starts, balancer.needs_passes)
+    forward = Forward(model, data.train, specs, data.starts, balancer.needs_passes, data.augment)
     descent = Descent(model, balancer, optimiser, budget.clip)
     done, begun = state.resume(checkpoint)
     if fitted.steps == 0:

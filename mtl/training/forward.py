@@ -13,6 +13,7 @@ from mtl.balancing.base import Pass
 from mtl.data.loading.pools import Pool
 from mtl.models.multitask import MultiTaskModel
 from mtl.tasks.base import TaskSpec
+from mtl.training.augment import Augmentation
 from mtl.training.losses import PoolLosses
 from mtl.types import Batch, Predictions
 
@@ -47,6 +48,7 @@ class Forward:
         specs: the tasks of the run, in order.
         starts: task → first epoch that trains it, from 1; a task that is absent here starts at once.
         passes: whether a step's passes are kept for the balancer.
+        augment: random changes of images; None: there are none.
     """
 
     def __init__(
@@ -56,8 +58,9 @@ class Forward:
         specs: Mapping[str, TaskSpec],
         starts: Mapping[str, int],
         passes: bool,
+        augment: Augmentation | None = None,
     ) -> None:
-        self.model, self.pools, self.starts, self.keep = model, pools, starts, passes
+        self.model, self.pools, self.starts, self.keep, self.augment = model, pools, starts, passes, augment
         self.device = next(model.parameters()).device
         self.position = {name: number for number, name in enumerate(specs)}
         self.losses_of = {pool.name: PoolLosses(pool, specs).to(self.device) for pool in pools}
@@ -81,10 +84,15 @@ class Forward:
                 present = tuple(name for name in present if epoch >= self.starts.get(name, 1))
             if not present:
                 continue
-            batch = pool.batch(chosen[pool.name].to(self.device))
+            batch, mixed = pool.batch(chosen[pool.name].to(self.device)), None
+            if self.augment is not None:
+                batch, mixed = self.augment(batch, epoch, chosen[pool.name])
             inputs = (batch.x, pool.tasks, present)
             predictions = self.model(*inputs) if instead is None else functional_call(self.model, instead, inputs)
             predicted, values = self.losses_of[pool.name](predictions, batch, present)
+            if mixed is not None:
+                _, others = self.losses_of[pool.name](predictions, mixed.others, present)
+                values = torch.lerp(others, values, mixed.share)
             names += predicted
             parts.append(values)
             served.append(Served(batch, predictions))

@@ -14,6 +14,7 @@ from mtl.errors import UserError
 from mtl.models.multitask import MultiTaskModel
 from mtl.results.history import Epoch, Start
 from mtl.tasks.base import TaskSpec
+from mtl.training.augment import Augmentation
 from mtl.training.average import Average
 from mtl.training.checkpoint import Checkpoint
 from mtl.training.instruments import Instruments
@@ -53,6 +54,8 @@ class TrainingData:
     """The samples of every step, drawn for all configured tasks; a training takes its part of them."""
     starts: Mapping[str, int] = field(default_factory=dict)
     """Task → first epoch that trains it, from 1; a task that is absent starts at once."""
+    augment: Augmentation | None = None
+    """Random changes of training images; None: they are seen as they are."""
 
     def steps_of_epochs(self, epochs: int) -> list[int]:
         """For each epoch, how many steps hold a sample of the training pools.

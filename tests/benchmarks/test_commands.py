@@ -31,6 +31,7 @@ from benchmarks import (
     images,
     jobs,
     methods,
+    pictures,
     pipeline,
     pretrain_parallel,
     profile_step,
@@ -57,7 +58,8 @@ MAINS: dict[str, Main] = {
     "advice": advice.main, "balancing": balancing.main, "compare": compare.main, "coverage": coverage.main,
     "datamaps": datamaps.main,
     "device": device.main, "epoch": epoch.main, "first_step": first_step.main, "groups": groups.main,
-    "images": images.main, "jobs": jobs.main, "methods": methods.main, "pipeline": pipeline.main,
+    "images": images.main, "jobs": jobs.main, "methods": methods.main,
+    "pictures": pictures.main, "pipeline": pipeline.main,
     "pretrain_parallel": pretrain_parallel.main, "profile_step": profile_step.main,
     "regressions": regressions.main, "serving": serving.main, "simple": simple.main, "stamps": stamps.main,
     "step": step.main, "study": study.main, "table_growth": table_growth.main, "tables": tables.main,
@@ -451,3 +453,8 @@ def test_regressions(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     rows = run("regressions", tmp_path, capsys, "--seeds", "1")
     assert {"alone: first", "equal: second", "upgrad: above the front", "wide: first"} <= set(rows)
     assert rows["equal: above the front"]["value"] < 0.05 < rows["equal: first"]["value"]
+
+
+def test_pictures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = run("pictures", tmp_path, capsys, "--images", "40", "--rounds", "1")
+    assert rows["prepare / loop"]["value"] > 0 and rows["memory"]["unit"] == "MB"

@@ -217,7 +217,7 @@ def test_a_column_there_twice_is_refused_with_names_that_differ(tmp_path: Path) 
         ("dose,score\n", {}, r"own\.csv: there are no rows below the header"),
         ("", {}, r"own\.csv is empty"),
         (lines("a,b", lambda n: f"{n % 7},word {n} and three more", 30), {}, r"column `b`: is taken for text .*`igno"),
-        (lines("a,b", lambda n: f"{n % 7},photo{n}.jpg", 30), {}, r"column `b`: is taken for image .*no network"),
+        (lines("a,b", lambda n: f"{n % 7},photo{n}.jpg", 30), {}, r"column `b`: is taken for image .*images: .folder"),
         (PLAIN, {"split": {"kind": "group", "column": "town"}}, r"column `town`: has 2 groups.*need at least"),
         (PLAIN, {"split": {"kind": "column", "column": "town"}}, r"line 2, column `town`: should be a part.*'Jena'"),
         ("a,b\n1,2\n3,4\n", {}, r"own\.csv: too few"),

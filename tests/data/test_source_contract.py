@@ -33,6 +33,7 @@ ROWS = {"regressions": (200, 3, 5, ["first", "second"]), "table": (60, 3, 4, [])
 IMAGES = {
     "digits": (1797, 1, 8, 8, 5, ["classes"]),
     "mnist": (50, 1, 3, 4, 3, ["classes"]),
+    "multi_mnist": (50, 1, 3, 4, 3, ["left", "right"]),
     "cifar10": (50, 3, 32, 32, 4, ["classes"]),
     "cifar100": (300, 3, 32, 32, 2, ["coarse", "classes"]),
 }
@@ -119,9 +120,9 @@ def test_a_registered_source_passes_its_manifest(case: tuple[str, Source, Source
     kind, source, _, root = case
     files = {
         "series": ["own.csv"], "table": ["own.csv"], "har": ["har.zip"], "uea": ["Toy_TRAIN.ts"], "arrays": ["own.npz"],
-        "mnist": ["mnist"], "cifar10": ["own.tar.gz"], "cifar100": ["own.tar.gz"],
+        "mnist": ["mnist"], "multi_mnist": ["mnist"], "cifar10": ["own.tar.gz"], "cifar100": ["own.tar.gz"],
     }.get(kind, [])  # fmt: skip
     add("own", [root / "data" / "raw" / file for file in files], root)
     mnist = [f"mnist/{name}" for name in sorted(mnist_parts())]
-    expected = {"uea": ["Toy_TEST.ts", "Toy_TRAIN.ts"], "mnist": mnist}.get(kind, files)
+    expected = {"uea": ["Toy_TEST.ts", "Toy_TRAIN.ts"], "mnist": mnist, "multi_mnist": mnist}.get(kind, files)
     assert sorted(verify("own", source, root)) == expected

@@ -15,6 +15,7 @@ from mtl.config.sources import (
     DigitsSource,
     HarSource,
     MnistSource,
+    MultiMnistSource,
     PythonSource,
     RegressionsSource,
     SensorsSource,
@@ -159,6 +160,9 @@ def make_source(kind: str, root: Path) -> Source:
         case "mnist":
             write_mnist(raw / "mnist", mnist_parts())
             return MnistSource(kind="mnist", folds=3)
+        case "multi_mnist":
+            write_mnist(raw / "mnist", mnist_parts())
+            return MultiMnistSource(kind="multi_mnist", folds=3, train_pairs=30, test_pairs=20)
         case "cifar10":
             (raw / "own.tar.gz").write_bytes(tar_gz(cifar10_members()))
             return Cifar10Source(kind="cifar10", path="data/raw/own.tar.gz", folds=4)

@@ -14,6 +14,7 @@ from mtl.data.loading.store import write_prepared
 from mtl.experiment import run_baseline, run_finetune
 from mtl.experiment.simple import run_simple, same_samples
 from mtl.paths import PREPARED, VERDICTS
+from tests.helpers.pictures import colours_table
 from tests.helpers.verdicts import interval_json, method_json, row_json, task_json, typed, verdict_json, verdicts_json
 
 Json = dict[str, Any]
@@ -117,12 +118,33 @@ def digits_settings() -> Json:
     )  # fmt: skip
 
 
+def colour_settings() -> Json:
+    """A label and a number of image files that a table names; networks of two forms of sharing, with augmentation."""
+    settings = _settings(
+        {"photos": {"kind": "table", "path": "data/raw/labels.csv", "inputs": {"photo": "image"}, "folds": 2,
+                    "images": {"folder": "data/raw/photos", "size": [8, 8]},
+                    "split": {"kind": "group", "column": "site", "stratify": "colour"}}},
+        {"colour": {"kind": "classification", "source": "photos", "label": "colour"},
+         "bright": {"kind": "regression", "source": "photos", "target": "bright"}},
+        {"kind": "resnet", "widths": [8, 8]},
+    )  # fmt: skip
+    settings["finetune"]["methods"]["stitched"] = {"kind": "equal", "sharing": {"kind": "cross_stitch"}}
+    settings["train"] |= {
+        "epochs": 12,
+        "lr": 0.01,
+        "batch_size": 16,
+        "augment": {"flip": True, "shift": 1, "mixup": 0.2},
+    }
+    return settings
+
+
 def write_raw(root: Path) -> None:
     """The files that the tables and series are read from."""
     folder = root / "data/raw"
     folder.mkdir(parents=True, exist_ok=True)
     flats().to_csv(folder / "flats.csv", sep=";", index=False)
     plant().to_csv(folder / "plant.csv", index=False)
+    colours_table(folder, 96)
     reviews().to_csv(folder / "reviews.csv", index=False)
 
 

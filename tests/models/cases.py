@@ -12,6 +12,7 @@ from mtl.config import (
     MlpEncoder,
     PythonEncoder,
     RecurrentEncoder,
+    ResNetEncoder,
     RocketEncoder,
     TabularEncoder,
     TimeDartEncoder,
@@ -65,13 +66,14 @@ ENCODERS: dict[str, EncoderConfig] = {
     "text": TextEncoder(kind="text", width=16, layers=1, heads=2, d_ff=32, dropout=0.0),
     "text-first": TextEncoder(kind="text", width=16, layers=1, heads=1, d_ff=16, pool="first", dropout=0.0),
     "cnn": CnnEncoder(kind="cnn", widths=[8, 16], depth=2),
+    "resnet": ResNetEncoder(kind="resnet", widths=[8, 16], depth=2),
     "python": PythonEncoder(kind="python", target="mtl_test_pairs:Pairs", dropout=0.0, options={"width": 8}),
 }
 
 
 def on_images(encoder: EncoderConfig) -> bool:
     """True for an encoder that reads images instead of windows."""
-    return encoder.kind in ("mlp", "cnn")
+    return encoder.kind in ("mlp", "cnn", "resnet")
 
 
 def on_rows(encoder: EncoderConfig) -> bool:

@@ -163,7 +163,7 @@ def _timed(recipe: Recipe, data: TaskSet, clock: Clock, device: torch.device, sh
 def _step(state: TrainingState, samples: TrainingData, clock: Clock, share: float) -> tuple[float, int]:
     """(seconds of a training step, steps of an epoch)."""
     steps = next(samples.epochs(1))
-    forward = Forward(state.model, samples.train, state.specs, {}, state.balancer.needs_passes)
+    forward = Forward(state.model, samples.train, state.specs, {}, state.balancer.needs_passes, samples.augment)
     descent = Descent(state.model, state.balancer, state.optimiser, 1.0)
     state.model.train()
 

@@ -18,6 +18,7 @@ from mtl.errors import UserError
 from mtl.project.places import TEMPLATE
 from mtl.setup import place, presets
 from mtl.setup.draft import Draft, raw_path
+from mtl.setup.images import ignored, own_images
 from mtl.setup.source import check_grouping
 from mtl.setup.spelling import parse_targets, quoted
 from mtl.setup.table import Own, read_own
@@ -117,16 +118,20 @@ def _of_table(
     """A project with the user's table."""
     if preset is not None:
         presets.text_of(preset, folder)
-    place.check_copy(data, folder) if data.exists() else None
-    own = read_own(data, parse_options(list(given), SETTINGS))
+    place.check_copy(data, folder) if data.is_file() else None
+    options = parse_options(list(given), SETTINGS)
+    wished = options.pop("images", None)
+    own = read_own(data, options)
     ask: Ask | None = question.ask if question.at_terminal() else None
     chosen = choose(parse_targets(targets if targets is not None else _asked(own, ask), own.columns), own, ask)
     if group is not None:
         check_grouping(group, own, chosen)
-    draft = Draft(own, chosen, group, preset).tried()
+    images = own_images(own, wished, [target.column for target in chosen], ignored(own))
+    draft = Draft(own, chosen, group, preset, images=images).tried()
 
     def bring() -> str:
-        manifest = add(draft.source, [data], folder)
+        brought = [data] if images is None or images.folder is None else [data, images.folder]
+        manifest = add(draft.source, brought, folder)
         text = draft.text(raw_path(data, list(manifest.files)))
         presets.bring_files(text, folder)
         return text

@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 from textwrap import wrap
 
-from mtl.config.table_source import ALONE, LATER
+from mtl.config.table_source import ALONE
 from mtl.data.columns.facts import ColumnFacts
 from mtl.errors import OptionValue
 
@@ -36,7 +36,7 @@ def table_section(name: str, path: str, options: Mapping[str, OptionValue], fact
     if inputs:
         lines.append("      inputs:")
         lines += [f"        {yaml_value(fact.name)}: {fact.kind}" for fact in inputs]
-    unread = [fact.name for fact in facts if fact.kind in (*LATER, *ALONE) or fact.problem is not None]
+    unread = [fact.name for fact in facts if fact.kind in ALONE or fact.problem is not None]
     if unread:
         lines.append(f"      ignore: {json.dumps(unread, ensure_ascii=False)}")
     for fact in facts:
@@ -51,7 +51,7 @@ def table_section(name: str, path: str, options: Mapping[str, OptionValue], fact
 
 def is_input(fact: ColumnFacts) -> bool:
     """True for a column that can be an input as the options are."""
-    return fact.kind != "ignore" and fact.kind not in (*LATER, *ALONE) and fact.problem is None
+    return fact.kind != "ignore" and fact.kind not in ALONE and fact.problem is None
 
 
 def yaml_value(value: OptionValue) -> str:
@@ -67,8 +67,9 @@ def why_left_out(fact: ColumnFacts) -> str:
         return fact.problem
     if fact.kind in ALONE:
         named = json.dumps(fact.name, ensure_ascii=False)
-        return f"`inputs: {{{named}: {fact.kind}}}` learns from it alone; {fact.why}"
-    return f"{fact.kind}, which no network reads yet ({fact.why})" if fact.kind in LATER else fact.why
+        beside = " with `images: {folder: FOLDER}`" if fact.kind == "image" else ""
+        return f"`inputs: {{{named}: {fact.kind}}}`{beside} learns from it alone; {fact.why}"
+    return fact.why
 
 
 def _comment(text: str) -> list[str]:

@@ -46,7 +46,7 @@ def text_facts(table: Table, column: str, cells: pd.Series, form: str | None, ex
     """
     written = texts_of(cells)
     texts = written.without({*MISSING_NUMBERS, *(table.options.missing or [])})
-    if texts.names:
+    if texts.names and not all(map(IMAGE.fullmatch, texts.names)):  # 001.png is no number with a unit
         example = cut_example(column, texts.names)
         if example is not None:
             return cut_facts(column, texts.missing, len(texts.names), example)

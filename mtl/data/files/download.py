@@ -62,6 +62,7 @@ def get(names: Sequence[str], root: Path, mirror: Path | None = None) -> list[Fe
         if name not in known:
             raise DataError(f"`{name}` is not a known data set; known: {', '.join(known) or 'none'}.")
     fetched = []
+    sums = None if mirror is None else _read_sums(mirror)
     for name in names:
         read_origins(name, root)
         for relative, entry in known[name].files.items():
@@ -75,10 +76,13 @@ def get(names: Sequence[str], root: Path, mirror: Path | None = None) -> list[Fe
                 fetched.append(Fetched(RAW / relative, "already there"))
                 continue
             with writing(target.parent), TemporaryDirectory(dir=root / RAW, prefix=".fetch-") as folder:
-                if mirror is None:
+                if mirror is None or sums is None:
                     fresh, origin = _from_address(name, relative, entry, Path(folder)), str(entry.url)
                 else:
-                    fresh, origin = _from_mirror(relative, entry, mirror, Path(folder)), f"mirror {mirror.resolve()}"
+                    fresh, origin = (
+                        _from_mirror(relative, entry, mirror, sums, Path(folder)),
+                        f"mirror {mirror.resolve()}",
+                    )
                 if entry.member is not None:
                     fresh = _unpacked(fresh, entry.member, origin)
                 if not entry.accepts(fresh):
@@ -95,9 +99,8 @@ def get(names: Sequence[str], root: Path, mirror: Path | None = None) -> list[Fe
     return fetched
 
 
-def _from_mirror(relative: str, entry: ManifestFile, mirror: Path, folder: Path) -> Path:
-    """A checked copy of a mirror's file, or of the zip that holds it."""
-    sums = _read_sums(mirror)
+def _from_mirror(relative: str, entry: ManifestFile, mirror: Path, sums: dict[str, str], folder: Path) -> Path:
+    """A checked copy of a mirror's file, which lies there by its path or by its name, or of the zip that holds it."""
     # Sets of many folders have files of one name in several of them.
     name = relative if entry.member is None and relative in sums else _packed_name(relative, entry)
     source = mirror / name

@@ -23,8 +23,8 @@ from mtl.project.places import MANIFESTS
 RAW = Path("data/raw")
 MAX_NAME = 255
 """Bytes of a path below data/raw/, which is what common file systems take for one name."""
-MAX_MANIFEST = 1 << 24
-"""Bytes; a thousand files take 200 KB."""
+MAX_MANIFEST = 1 << 26
+"""Bytes; a hundred thousand files take 25 MB."""
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
@@ -38,9 +38,9 @@ class ManifestFile(BaseModel):
     member: str | None = None
     """Name of the file in the zip at `url`; the hashes are the file's own."""
 
-    def accepts(self, path: Path) -> bool:
-        """True when the file at `path` is one that the manifest means."""
-        if file_sha256(path) in self.sha256:
+    def accepts(self, path: Path, sha256: str | None = None) -> bool:
+        """True when the file at `path` is one that the manifest means; `sha256` is its hash, where that is known."""
+        if (file_sha256(path) if sha256 is None else sha256) in self.sha256:
             return True
         return bool(self.content_sha256) and content_sha256(path) in self.content_sha256
 

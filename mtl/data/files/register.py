@@ -8,9 +8,12 @@ from pathlib import Path
 from mtl.data.files.content import file_sha256
 from mtl.data.files.manifest import MAX_NAME, RAW, Manifest, ManifestFile, read_manifest, write_manifest
 from mtl.data.files.origins import read_origins, record_origins
-from mtl.data.formats.reading import MAX_FILES, check_plain, reading, writing
+from mtl.data.formats.reading import check_plain, reading, writing
 from mtl.errors import DataError, shown
 from mtl.files import replaced
+
+MOST_FILES = 250_000
+"""Files in a folder, such as images; a manifest has a hash of each."""
 
 
 def add(name: str, files: Sequence[Path], root: Path, replace: bool = False) -> Manifest:
@@ -179,12 +182,15 @@ def _files_of(path: Path, raw: Path) -> list[tuple[Path, str]]:
                 raise DataError(f"{file} is a link: only plain files are copied.")
             if not file.is_dir():
                 inside.append(file)
-            if len(inside) > MAX_FILES:
-                raise DataError(f"{path} should hold at most {MAX_FILES:,} files, found more.")
+            if len(inside) > MOST_FILES:
+                raise DataError(f"{path} should hold at most {MOST_FILES:,} files, found more.")
         inside.sort()
         if not inside:
             raise DataError(f"{path} is an empty folder.")
-        return [(file, (Path(path.resolve().name) / file.relative_to(path)).as_posix()) for file in inside]
+        name = Path(path.resolve().name)
+        if path.resolve() != raw.resolve() and path.resolve().is_relative_to(raw.resolve()):
+            name = path.resolve().relative_to(raw.resolve())  # It lies in its place.
+        return [(file, (name / file.relative_to(path)).as_posix()) for file in inside]
     check_plain(path, str(path), sys.maxsize)
     if path.name.endswith("_TRAIN.ts"):
         other = path.with_name(path.name.removesuffix("_TRAIN.ts") + "_TEST.ts")

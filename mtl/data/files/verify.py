@@ -22,13 +22,13 @@ def verify(name: str, source: Source, root: Path) -> dict[str, str]:
     hashes = {}
     for relative, entry in manifest.files.items():
         path = root / RAW / relative
-        if not entry.accepts(path):
+        hashes[relative] = sha256 = file_sha256(path)
+        if not entry.accepts(path, sha256):
             raise DataError(
-                f"{RAW / relative} is not the file that {RAW / name}.json means: its sha256 is {file_sha256(path)}. "
+                f"{RAW / relative} is not the file that {RAW / name}.json means: its sha256 is {sha256}. "
                 f"To use it as it is, run `mtl data add {name} '{RAW / relative}'`; "
                 f"else move it away and run `{_command(name, source, manifest)}`."
             )
-        hashes[relative] = file_sha256(path)
     return hashes
 
 

@@ -10,6 +10,7 @@ from mtl.config.table_file import TableFile
 from mtl.data.formats.arff import read_arff
 from mtl.data.formats.excel_table import read_excel
 from mtl.data.formats.feather_table import read_feather
+from mtl.data.formats.image_folders import folder_table
 from mtl.data.formats.numbers import ask_about_points
 from mtl.data.formats.packing import ZIP, zipped_table
 from mtl.data.formats.parquet_table import read_parquet
@@ -32,13 +33,18 @@ EXCEL = (".xlsx", ".xlsm")
 
 
 def read_table(config: TableFile, root: Path) -> Table:
-    """Reads the file of `config`; time stamps and labels stay text, other columns are numbers where all cells are.
+    """Reads the file, or the folder of images, of `config`; time stamps and labels stay text, other columns are numbers
+    where all cells are.
 
     Raises:
         DataError: no such file, an unknown type of file, a wrong encoding, rows of different widths, a column
             that is missing or there twice; names the option that reads the file where one does.
     """
     path = root / config.path
+    if path.is_dir():
+        table = folder_table(path, config, [])
+        _check_roles(table)
+        return table
     check_plain(path, config.path)
     name = path.name.lower()
     if name.endswith(ZIP):

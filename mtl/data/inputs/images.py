@@ -1,18 +1,21 @@
 """Images of a source: kept as uint8, normalised batch by batch where they are used."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, ClassVar
 
 import torch
-from jaxtyping import Bool, Float, Int, UInt8
+from jaxtyping import Bool, Float, Float64, Int, UInt8
 from torch import Tensor
 
 from mtl.config.inputs import IMAGES, InputKind
 from mtl.config.tasks import Task
-from mtl.data.inputs.base import Fitted, Input, Layout, Sampler, Samples, part_of
+from mtl.data.inputs import beside
+from mtl.data.inputs.base import Fitted, Input, Layout, Sampler, Samples
 from mtl.data.inputs.contract import columns_problem, fold_tensor_problem, folds_problem, targets_problems
 from mtl.data.inputs.given import array_of, wrong_shape
+from mtl.data.inputs.rows import RowsInput
 from mtl.data.inputs.seen import Columns, channels_of
 from mtl.types import ImageSet, Split
 
@@ -82,11 +85,38 @@ class ImagesInput(Input[ImageSet]):
         form = self._form()
         if form:
             return form
-        parts = folds_problem(self.data, self.place)
-        return [*([] if parts is None else [parts]), *targets_problems(self, parts is None)]
+        parts = None if self.crossed else folds_problem(self.data, self.place)
+        told = beside.problems(self.data.beside)
+        return [*([] if parts is None else [parts]), *told, *targets_problems(self, parts is None and not told)]
+
+    def for_tasks(self, tasks: Sequence[Task]) -> "ImagesInput":
+        if self.data.beside is None:
+            return self
+        return type(self)(replace(self.data, **beside.targets(self.data.beside, tasks)))
+
+    @property
+    def crossed(self) -> bool:
+        return self.data.beside is not None and self.data.beside.crossed
+
+    def masks(self, fold: int) -> dict[Split, Bool[Tensor, " S"]]:
+        if self.data.beside is None:
+            return super().masks(fold)
+        return RowsInput(replace(self.data.beside, fold=self.data.fold)).masks(fold)
+
+    @property
+    def groups(self) -> Int[Tensor, " S"] | None:
+        return beside.groups(self.data.beside)
+
+    @property
+    def weights(self) -> Float64[Tensor, " S"] | None:
+        return beside.weights(self.data.beside)
+
+    @property
+    def units(self) -> dict[str, str]:
+        return beside.units(self.data.beside)
 
     def tensors(self) -> dict[str, Tensor]:
-        return {"images": self.data.images, "fold": self.data.fold}
+        return {"images": self.data.images, "fold": self.data.fold} | beside.tensors(self.data.beside)
 
     def meta(self) -> dict[str, Any]:
         p = self.data
@@ -96,19 +126,46 @@ class ImagesInput(Input[ImageSet]):
             "shape": list(p.images.shape[1:]),
             "mean": p.mean,
             "std": p.std,
-        }
+        } | beside.meta(p.beside)
 
     @classmethod
     def from_kept(cls, meta: dict[str, Any], tensors: dict[str, Tensor], common: dict[str, Any]) -> "ImagesInput":
         mean, std = (None if meta[key] is None else tuple(meta[key]) for key in ("mean", "std"))
-        return cls(ImageSet(**common, images=tensors["images"], fold=tensors["fold"], mean=mean, std=std))
+        table = beside.from_kept(meta, tensors, common)
+        pixels, fold = tensors["images"], tensors["fold"]
+        return cls(ImageSet(**common, images=pixels, fold=fold, mean=mean, std=std, beside=table))
 
     def _fit(self, fold: int) -> Fitted:
         """Over the pixels of training images, in shares of full brightness, or as the source gives it."""
         p = self.data
         if p.mean is not None and p.std is not None:
             return Fitted(torch.tensor(p.mean, dtype=torch.float64), torch.tensor(p.std, dtype=torch.float64))
-        return _of_pixels(p, self.masks(fold)["train"])
+        return self._of_pixels(self.masks(fold)["train"])
+
+    @cached_property
+    def _counts(self) -> dict[int, Int[Tensor, "C V"]]:
+        """Fold → images that are dealt to it, counted by the V values of a pixel in each channel, in one pass."""
+        fold, channels = self.data.fold, self.data.images.shape[1]
+        counts = {number: torch.zeros(channels, LEVELS, dtype=torch.int64) for number in torch.unique(fold).tolist()}
+        for number, of_fold in counts.items():
+            for chosen in torch.split((fold == number).nonzero().squeeze(1), CHUNK):
+                images = self.data.images[chosen]
+                for channel in range(channels):
+                    of_fold[channel] += torch.bincount(images[:, channel].reshape(-1), minlength=LEVELS)
+        return counts
+
+    def _of_pixels(self, train: Bool[Tensor, " S"]) -> Fitted:
+        """Mean and deviation from the counts of the 256 values in each channel: exact, and no pixel becomes a
+        float."""
+        counts = torch.stack([self._counts[number] for number in torch.unique(self.data.fold[train]).tolist()]).sum(
+            dim=0
+        )
+        value = torch.arange(LEVELS, dtype=torch.float64) / FULL
+        share = counts.double() / counts.sum(dim=1, keepdim=True)
+        mean = share @ value
+        std = (share * (value - mean[:, None]) ** 2).sum(dim=1).sqrt()
+        std[(counts > 0).sum(dim=1) == 1] = 1.0
+        return Fitted(mean, std)
 
     def length(self, name: str, task: Task) -> int:
         return 0
@@ -117,7 +174,7 @@ class ImagesInput(Input[ImageSet]):
         return tuple(self.data.images.shape[1:])
 
     def numbers_of(self, split: Split, fold: int, length: int, ahead: int) -> Int[Tensor, " n"]:
-        return part_of(self.data.fold, split, fold)
+        return self.masks(fold)[split].nonzero().squeeze(1)
 
     def places(self, numbers: Int[Tensor, " n"], length: int) -> Int[Tensor, " n"]:
         return numbers
@@ -176,19 +233,3 @@ class ImagesInput(Input[ImageSet]):
                 should = f"be {channels} shares of full brightness, from {least:g} to 1"
                 problems.append(f"`{name}` should {should}, found {given}.")
         return [problem for problem in problems if problem is not None]
-
-
-def _of_pixels(source: ImageSet, train: Tensor) -> Fitted:
-    """Mean and deviation from the counts of the 256 values in each channel: exact, and no pixel becomes a float."""
-    channels = source.images.shape[1]
-    counts = torch.zeros(channels, LEVELS, dtype=torch.int64)
-    for chosen in torch.split(train.nonzero().squeeze(1), CHUNK):
-        images = source.images[chosen]
-        for channel in range(channels):
-            counts[channel] += torch.bincount(images[:, channel].reshape(-1), minlength=LEVELS)
-    value = torch.arange(LEVELS, dtype=torch.float64) / FULL
-    share = counts.double() / counts.sum(dim=1, keepdim=True)
-    mean = share @ value
-    std = (share * (value - mean[:, None]) ** 2).sum(dim=1).sqrt()
-    std[(counts > 0).sum(dim=1) == 1] = 1.0
-    return Fitted(mean, std)

@@ -44,17 +44,7 @@ def without_targets(data: Rows, named: Collection[str], sorts: Collection[str] =
             f"{data.name}: every column is a target of some task ({', '.join(sorted(named))}) or no input, so that no "
             "input is left: leave a task out, or name other `inputs`."
         )
-    numbers = {name: data.values[:, place].clone() for place, name in enumerate(data.columns) if name in named}
-    labels, classes = {}, {}
-    for place, name in enumerate(data.category_columns):
-        if name in named:
-            assert data.categories is not None
-            labels[name] = data.categories[:, place].long()  # what is missing is NO_LABEL
-            classes[name] = data.vocabularies[name]
-    for name in numbers:
-        sorted_out = whole_classes(numbers[name]) if name in sorts else None
-        if sorted_out is not None:
-            labels[name], classes[name] = sorted_out
+    labels, classes, numbers = targets_of(data, named, sorts)
     columns = [data.category_columns[place] for place in others]
     return replace(
         data,
@@ -68,6 +58,25 @@ def without_targets(data: Rows, named: Collection[str], sorts: Collection[str] =
         classes=data.classes | classes,
         aside=[],
     )
+
+
+def targets_of(
+    data: RowSet, named: Collection[str], sorts: Collection[str]
+) -> tuple[dict[str, Int[Tensor, " S"]], dict[str, list[str]], dict[str, Float64[Tensor, " S"]]]:
+    """Labels, their classes, and numbers that the columns of some names are as targets; arguments as of
+    `without_targets`."""
+    numbers = {name: data.values[:, place].clone() for place, name in enumerate(data.columns) if name in named}
+    labels, classes = {}, {}
+    for place, name in enumerate(data.category_columns):
+        if name in named:
+            assert data.categories is not None
+            labels[name] = data.categories[:, place].long()  # what is missing is NO_LABEL
+            classes[name] = data.vocabularies[name]
+    for name in numbers:
+        sorted_out = whole_classes(numbers[name]) if name in sorts else None
+        if sorted_out is not None:
+            labels[name], classes[name] = sorted_out
+    return labels, classes, numbers
 
 
 def whole_classes(numbers: Float64[Tensor, " S"]) -> tuple[Int[Tensor, " S"], list[str]] | None:

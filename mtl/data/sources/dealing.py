@@ -3,12 +3,16 @@
 A unit is a set of rows that are never parted: a group, copies of one row, or a single row. S rows, U units, F folds.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 from jaxtyping import Bool, Int64
 from numpy import ndarray
 
 WIDE = 4
 """Times the number of rows that keys reach to and are still counted in a list of all that may be there."""
+DRAWS = 200
+"""Draws of whole groups of which the most even is taken."""
 QUARTERS = 4
 """Strata that numbers are cut into."""
 
@@ -92,6 +96,31 @@ def dealt(
             filled[part_of[number]] += sizes[number]
     part: Int64[ndarray, " n"] = part_of[unit]
     return part
+
+
+def even(draw: Callable[[int], ndarray], strata: Int64[ndarray, " S"], seed: int) -> ndarray:
+    """Part of each row [S]: of many draws, that in which the strata of the parts are closest to those of all rows, by
+    the statistic of Pearson's χ² test. For units of mixed strata, which cannot be laid out stratum by stratum.
+
+    Args:
+        draw: seed → parts.
+        strata: of each row.
+        seed: of the whole.
+    """
+    place = numbered(strata)
+    shares = np.bincount(place) / len(place)
+
+    def apart(parts: ndarray) -> float:
+        """χ² of parts against strata."""
+        part = numbered(parts.astype(np.int64))
+        counts = np.zeros((int(part.max()) + 1, len(shares)))
+        np.add.at(counts, (part, place), 1)
+        expected = counts.sum(axis=1, keepdims=True) * shares
+        return float(((counts - expected) ** 2 / expected).sum())
+
+    draws = (draw(DRAWS * seed + number) for number in range(DRAWS))
+    best: ndarray = min(draws, key=apart)  # the first of equals
+    return best
 
 
 def _laid_out(

@@ -28,12 +28,29 @@ def read(config: MnistSource, name: str, root: Path) -> ImageSet:
         DataError: a file is missing or damaged, is not what its header says, has a label that is no digit, or images
             and labels do not go together.
     """
-    parts, notes = [], list[str]()
+    notes: list[str] = []
+    train, test = digits_of(config.path, root, notes)
+    classes = {CLASSES: [str(digit) for digit in range(DIGITS)]}
+    return image_set(config, name, f"{config.path}/{MNIST_FILES[1]}", train, test, classes, notes)
+
+
+def digits_of(path: str, root: Path, notes: list[str]) -> tuple[Images, Images]:
+    """Training and test images of a folder in the format of MNIST.
+
+    Args:
+        path: of the folder.
+        root: the project's folder.
+        notes: takes what was unpacked otherwise than named.
+
+    Raises:
+        DataError: as `read`.
+    """
+    parts = []
     for stem in MNIST_STEMS:
         images, labels = (f"{stem}-images-idx3-ubyte.gz", f"{stem}-labels-idx1-ubyte.gz")
-        pixels = _idx(root / config.path / images, f"{config.path}/{images}", 3, notes)
-        numbers = _idx(root / config.path / labels, f"{config.path}/{labels}", 1, notes)
-        where = f"{config.path}/{labels}"
+        pixels = _idx(root / path / images, f"{path}/{images}", 3, notes)
+        numbers = _idx(root / path / labels, f"{path}/{labels}", 1, notes)
+        where = f"{path}/{labels}"
         if len(pixels) != len(numbers):
             raise DataError(f"{where}: should have a label for each of the {len(pixels):,} images of {images}, "
                             f"found {len(numbers):,}.")  # fmt: skip
@@ -45,11 +62,8 @@ def read(config: MnistSource, name: str, root: Path) -> ImageSet:
     train, test = parts
     if train.pixels.shape[1:] != test.pixels.shape[1:]:
         sizes = [" × ".join(map(str, part.pixels.shape[2:])) for part in parts]
-        raise DataError(
-            f"{config.path}: test images should have {sizes[0]} pixels as those of train, found {sizes[1]}."
-        )
-    classes = {CLASSES: [str(digit) for digit in range(DIGITS)]}
-    return image_set(config, name, f"{config.path}/{MNIST_FILES[1]}", train, test, classes, notes)
+        raise DataError(f"{path}: test images should have {sizes[0]} pixels as those of train, found {sizes[1]}.")
+    return train, test
 
 
 def _idx(path: Path, where: str, dimensions: int, notes: list[str]) -> np.ndarray:

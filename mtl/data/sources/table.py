@@ -18,13 +18,15 @@ from mtl.data.columns.infer import column_facts
 from mtl.data.formats.cell_remedies import WAYS
 from mtl.data.formats.reading import check_count
 from mtl.data.formats.table import Table
+from mtl.data.sources.images import COLOURS, GREY
 from mtl.data.sources.table_columns import Column, read_columns
 from mtl.data.sources.table_files import file_of_rows, read_files, without_final_points
+from mtl.data.sources.table_images import TableImages, read_images
 from mtl.data.sources.table_parts import TEST, Parts, Rows, parts_of
 from mtl.data.sources.table_rows import copies_note, equal_rows
 from mtl.data.sources.table_texts import take_text, with_tokens
 from mtl.errors import DataError, shown
-from mtl.types import RowSet
+from mtl.types import ImageSet, RowSet
 
 FIRST_ROWS = 1000
 """Rows of weights in which a number is looked for."""
@@ -32,7 +34,7 @@ BRACKETS = re.compile(r"\(([^()]+)\)\s*$")
 """Unit at the end of a column's name."""
 
 
-def read(config: TableSource, name: str, root: Path) -> RowSet:
+def read(config: TableSource, name: str, root: Path) -> RowSet | ImageSet:
     """The rows that `config` describes; numbers in original units.
 
     Raises:
@@ -41,6 +43,10 @@ def read(config: TableSource, name: str, root: Path) -> RowSet:
     table, second = read_files(config, root)
     notes = list(table.notes)
     columns = _columns(table, second, config, notes)
+    images = None if config.images is None else read_images(table, config, root, notes)
+    if images is not None and images.kept is not None:
+        table, second = table.take(images.kept), None if second is None else second[images.kept]
+        columns = _columns(table, second, config, [])
     count = len(table.frame)
     check_count(count * len(columns), config.path)
     apart = (config.weight, *config.kept_apart)
@@ -50,7 +56,7 @@ def read(config: TableSource, name: str, root: Path) -> RowSet:
         raise DataError(
             f"{config.path}: should have columns to learn from, found none in {count:,} row{'s' * (count != 1)}. {why}"
         )
-    same = equal_rows(kept, count)
+    same = equal_rows(kept if images is None else [images.column], count)
     parts = parts_of(Rows(table, {column.name: column for column in columns}, same, second), config)
     told = copies_note(same, parts, config)
     notes += [] if told is None else [told]
@@ -59,11 +65,28 @@ def read(config: TableSource, name: str, root: Path) -> RowSet:
     fields = {
         "units": _units(table, [column for column in kept if column.names is None], config),
         "weights": _weights(table, columns, config),
-        "aside": [column.name for column in kept if _is_aside(column, config)],
+        "aside": [column.name for column in kept if images is not None or _is_aside(column, config)],
     }
     del table, columns, same  # Only `kept` holds its numbers now, which are given up one column after the other.
+    if images is not None:
+        return _image_set(images, _row_set(name, kept, parts, config, fields), notes)
     rows = _row_set(name, kept, parts, config, fields | {"notes": notes})
     return rows if texts is None else with_tokens(rows, texts, str(config.text_column), config.texts)
+
+
+def _image_set(images: TableImages, beside: RowSet, notes: list[str]) -> ImageSet:
+    """The images, beside whose rows the other columns stand."""
+    return ImageSet(
+        name=beside.name,
+        images=torch.from_numpy(images.pixels),
+        columns=GREY if images.pixels.shape[1] == 1 else COLOURS,
+        fold=beside.fold,
+        folds=beside.folds,
+        labels={},
+        classes={},
+        notes=notes,
+        beside=beside,
+    )
 
 
 def _row_set(name: str, kept: list[Column], parts: Parts, config: TableSource, fields: dict[str, Any]) -> RowSet:
@@ -93,6 +116,7 @@ def _columns(table: Table, second: np.ndarray | None, config: TableSource, notes
     """The usable columns of the table."""
     exact = {*config.exact_labels, *config.kept_apart}
     facts = column_facts(table, _declared(table, config), config.date_format, exact)
+    facts = [column for column in facts if column.name != config.image_column]
     columns = read_columns(table, facts, config, notes)
     if second is not None:
         columns = [

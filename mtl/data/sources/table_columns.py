@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from mtl.config.table_source import ALONE, LATER, TableSource
+from mtl.config.table_source import ALONE, TableSource
 from mtl.data.columns.booleans import boolean_column, truth
 from mtl.data.columns.categories import category_column
 from mtl.data.columns.cells import written_cells
@@ -69,8 +69,9 @@ def read_columns(table: Table, facts: Sequence[ColumnFacts], config: TableSource
     Raises:
         DataError: a cell that is not what its column's type says, or a column of text or images; names a remedy.
     """
-    alone = [column for column in facts if column.kind in ALONE and column.name != config.text_column]
-    _refuse_text(table, [*alone, *(column for column in facts if column.kind in LATER)], config)
+    _refuse_text(
+        table, [column for column in facts if column.kind in ALONE and column.name != config.text_column], config
+    )
     written_cells(table, [column.name for column in facts if column.kind in NAMES], keep=True)
     columns: list[Column] = []
     for column in facts:
@@ -143,18 +144,18 @@ def _without_markers(values: np.ndarray, config: TableSource) -> np.ndarray:
 
 
 def _refuse_text(table: Table, columns: Sequence[ColumnFacts], config: TableSource) -> None:
-    """Raises a DataError on columns that no network reads yet, unless `inputs` names the inputs and none of these."""
+    """Raises a DataError on columns that no network reads yet, or that are read alone, unless `inputs` names the inputs
+    and none of these."""
     if not columns or (config.inputs is not None and not any(column.name in config.inputs for column in columns)):
         return
     first = columns[0]
     names = ", ".join(f"`{column.name}`" for column in columns)
     those = "each of them" if len(columns) > 1 else "it"
     named = json.dumps(first.name, ensure_ascii=False)
-    use = ", which no network reads yet:"
-    if first.kind in ALONE:
-        use = f": `inputs: {{{named}: {first.kind}}}` learns from it alone; else"
+    beside = " with `images: {folder: FOLDER}`" if first.kind == "image" else ""
     raise DataError(
-        f"{table.path}, column `{first.name}`: is taken for {first.kind} ({first.why}), such as {first.example!r}"
-        f"{use} name {those} in `ignore` (found {names}), or say "
+        f"{table.path}, column `{first.name}`: is taken for {first.kind} ({first.why}), such as {first.example!r}: "
+        f"`inputs: {{{named}: {first.kind}}}`{beside} learns from it alone; else name {those} in `ignore` (found "
+        f"{names}), or say "
         f"`types: {{{first.name}: category}}` if its {first.distinct:,} texts are categories."
     )

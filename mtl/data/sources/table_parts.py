@@ -19,7 +19,7 @@ from mtl.config.table_source import (
 from mtl.data.columns.dates import date_times
 from mtl.data.formats.labels import known_class
 from mtl.data.formats.table import Table
-from mtl.data.sources.dealing import dealt, drawn_test, latest, numbered, strata_of, stretches
+from mtl.data.sources.dealing import dealt, drawn_test, even, latest, numbered, strata_of, stretches
 from mtl.data.sources.table_columns import Column
 from mtl.errors import DataError, shown
 
@@ -112,6 +112,16 @@ def parts_of(rows: Rows, config: TableSource) -> Parts:
             groups, names = rows.groups(split.column)
             folds = _folds(config)
             _check_groups(names, FEWEST_GROUPS if folds == 1 else folds + 1, split.column, config)
+            strata = rows.strata(split.stratify)
+            if strata is not None:
+                test = even(lambda draw: drawn_test(groups, None, split.test, draw), strata, seed)
+                fold = np.full(len(test), TEST, dtype=np.int64)
+                units, left = numbered(groups[~test]), strata[~test]
+                parts = parts_dealt(folds)
+                fold[~test] = even(lambda draw: dealt(units, None, parts, draw), left, seed)
+                if folds == 1:
+                    fold[~test] = fold[~test] > 0
+                return Parts(fold, folds, groups=groups, group_names=names)
             test = drawn_test(groups, None, split.test, seed)
             return _with_folds(test, groups, None, config, groups, names)
         case TimeSplit():
