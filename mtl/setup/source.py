@@ -68,7 +68,7 @@ def fill_images(
     section: CommentedMap, own: Own, targets: Sequence[Target], group: str | None, images: OwnImages
 ) -> None:
     """Puts a table of image files into its section; arguments as of `fill_table`."""
-    split = own.options.get("split") or _split(own, targets, group)
+    split = split_of(own, targets, group)
     if "split" in own.options:
         put(section, "folds", None, INDENT)
     for name, value in own.options.items():
