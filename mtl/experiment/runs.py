@@ -16,7 +16,7 @@ from mtl.errors import SettingError, UserError
 from mtl.experiment.easing import eased_plan
 from mtl.experiment.execution import OnEpoch, Tell, silent, unheard, write_timings
 from mtl.experiment.identity import run_identity, state_key
-from mtl.experiment.objects import build_instruments, build_optimiser, joint_plan, load_tasks, start_from
+from mtl.experiment.objects import augmentation, build_instruments, build_optimiser, joint_plan, load_tasks, start_from
 from mtl.experiment.recipe import Phase, Recipe, joint, single_task
 from mtl.experiment.result import Finished, Trained, write_network, write_run
 from mtl.experiment.saved import build_network
