@@ -115,4 +115,6 @@ class ResNet(StagedEncoder):
 
     def end(self, tensor: Float[Tensor, "B D Y X"], window: Window) -> Features:
         del window
+        # In one layout, since the order in which a mean adds up follows it.
+        tensor = tensor.contiguous(memory_format=torch.channels_last)
         return Features(tensor.mean(dim=(2, 3))[:, None, None])
