@@ -102,8 +102,9 @@ def _moved(
 def _coloured(x: Float[Tensor, "B C Y X"], tones: Float[Tensor, "3 B"]) -> Float[Tensor, "B C Y X"]:
     """Images with another brightness, contrast (about the mean of each channel) and saturation (about its grey)."""
     brightness, contrast, saturation = (tone[:, None, None, None] for tone in tones)
-    x = x + contrast * (x - x.mean(dim=(2, 3), keepdim=True)) + brightness
-    return x + saturation * (x - x.mean(dim=1, keepdim=True))
+    shaded: Tensor = x + contrast * (x - x.mean(dim=(2, 3), keepdim=True)) + brightness
+    coloured: Tensor = shaded + saturation * (shaded - shaded.mean(dim=1, keepdim=True))
+    return coloured
 
 
 def _cut_out(x: Float[Tensor, "B C Y X"], side: int, place: Float[np.ndarray, "2 B"]) -> Float[Tensor, "B C Y X"]:

@@ -7,12 +7,12 @@ are not applied.
 
 import warnings
 from dataclasses import dataclass
-from io import BufferedIOBase
+from io import BufferedReader, BytesIO
 
 import numpy as np
 from jaxtyping import UInt8
 from numpy import ndarray
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF")
 NAMES = "JPEG, PNG, WebP or TIFF"
@@ -63,7 +63,7 @@ class Form:
         return "RGB" if self.colour else "L"
 
 
-def decoded(file: BufferedIOBase, form: Form) -> UInt8[ndarray, "C Y X"]:
+def decoded(file: BufferedReader | BytesIO, form: Form) -> UInt8[ndarray, "C Y X"]:
     """The pixels of an image file.
 
     Args:
@@ -83,14 +83,14 @@ def decoded(file: BufferedIOBase, form: Form) -> UInt8[ndarray, "C Y X"]:
             raise
         except Image.DecompressionBombError:
             raise _bomb("far more") from None
-        except Image.UnidentifiedImageError:
+        except UnidentifiedImageError:
             raise BrokenImageError(f"is no {NAMES}, or its beginning is damaged") from None
         except Exception as error:  # Pillow's readers of damaged files fail in any way.
             raise BrokenImageError(f"is damaged ({error or type(error).__name__})") from None
     return np.ascontiguousarray(pixels.transpose(2, 0, 1) if form.colour else pixels[None])
 
 
-def _upright(file: BufferedIOBase, form: Form) -> Image.Image:
+def _upright(file: BufferedReader | BytesIO, form: Form) -> Image.Image:
     with Image.open(file, formats=FORMATS) as image:
         if image.width * image.height > MOST_PIXELS:
             raise _bomb(f"{image.width:,} × {image.height:,}")
@@ -124,10 +124,10 @@ def _resized(image: Image.Image, wanted: tuple[int, int], fit: str) -> Image.Ima
         return image
     across, down = _scale(image.size, wanted, fit)
     if fit == "pad":
-        width, height = max(1, round(image.width * across)), max(1, round(image.height * down))
+        inside = max(1, round(image.width * across)), max(1, round(image.height * down))
         whole = Image.new(image.mode, wanted, BLACK)
-        inner = image.resize((width, height), Image.Resampling.BICUBIC)
-        whole.paste(inner, ((wanted[0] - width) // 2, (wanted[1] - height) // 2))
+        inner = image.resize(inside, Image.Resampling.BICUBIC)
+        whole.paste(inner, ((wanted[0] - inside[0]) // 2, (wanted[1] - inside[1]) // 2))
         return whole
     width, height = wanted[0] / across, wanted[1] / down
     left, top = (image.width - width) / 2, (image.height - height) / 2

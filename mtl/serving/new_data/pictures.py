@@ -6,6 +6,7 @@ n images of a piece, C channels, Y × X pixels.
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -100,7 +101,7 @@ def pieces(
         names = [str(name) for name in listed_images(data, str(data))]
         for begin in range(0, len(names), PIECE):
             some = names[begin : begin + PIECE]
-            yield Pictures(_pixels(data, some, wanted, lambda row, some=some: str(data)), pd.DataFrame({IMAGE: some}))
+            yield Pictures(_pixels(data, some, wanted, lambda _: str(data)), pd.DataFrame({IMAGE: some}))
         return
     if wanted.column is None:
         raise UserError(f"{data}: images should lie in a folder, which is named in place of a table.")
@@ -115,7 +116,7 @@ def pieces(
         for begin in range(0, len(table.frame), PIECE):
             part = table.take(np.arange(begin, min(begin + PIECE, len(table.frame))))
             names_there = _named(part, column)
-            pixels = _pixels(folder, names_there, wanted, lambda row, part=part: part.at(row, column))
+            pixels = _pixels(folder, names_there, wanted, partial(part.at, column=column))
             kept = part.frame[list(dict.fromkeys([column, *keep]))] if also is None else also(part)
             yield Pictures(pixels, kept.reset_index(drop=True))
 
