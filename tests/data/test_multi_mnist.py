@@ -27,7 +27,7 @@ def digits(count: int, first: int) -> tuple[np.ndarray, np.ndarray]:
 def raw(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder of digits; their pairs stay canvases of 36 × 36, in which every pixel is that of one digit."""
     monkeypatch.setattr(multi_mnist, "_resized", lambda canvases, size: canvases)
-    files = {}
+    files: dict[str, bytes] = {}
     for stem, count, first in (("train", TRAIN, 0), ("t10k", TEST, TRAIN)):
         pixels, classes = digits(count, first)
         files |= {f"{stem}-images-idx3-ubyte.gz": idx(pixels), f"{stem}-labels-idx1-ubyte.gz": idx(classes)}

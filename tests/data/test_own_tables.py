@@ -288,7 +288,7 @@ def test_cross_validation_tests_every_row_once(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"inputs": {"a": "image"}}, "inputs should be numbers, categories, booleans or dates, or one text, found 'a'"),
+        ({"inputs": {"a": "image"}}, "images should say where the files of 'a' lie"),
         ({"inputs": {"a": "ignore"}}, "inputs should leave out what is no input, found 'a': ignore"),
         ({"inputs": ["a", "a"]}, "inputs should name each column once, found 'a' more than once"),
         ({"inputs": ["a"], "weight": "a"}, "inputs should name no column of `weight`, found 'a' in both"),

@@ -87,7 +87,8 @@ def test_tasks_learn_columns_of_names_of_numbers_and_of_whole_numbers_as_classes
     built = build_tasks(tasks(colour=COLOUR, bright=BRIGHT, level=level), {"own": read(tmp_path)}, seed=0)
     (pool,) = built.pools["train"]
     assert pool.tasks == ("colour", "bright", "level")
-    assert built.sources["own"].data.classes == {"colour": ["blue", "green", "red"]}
+    border = {"at_least(15) of bright": ["below 15", "at least 15"]}
+    assert built.sources["own"].data.classes == {"colour": ["blue", "green", "red"]} | border
     batch = pool.batch(torch.arange(len(pool)))
     assert batch.x.shape == (len(pool), 3, 8, 8)
     assert abs(float(batch.x.mean())) < 1e-5

@@ -129,6 +129,7 @@ def colour_settings() -> Json:
         {"kind": "resnet", "widths": [8, 8]},
     )  # fmt: skip
     settings["finetune"]["methods"]["stitched"] = {"kind": "equal", "sharing": {"kind": "cross_stitch"}}
+    settings["simple"] = {"models": ["ridge", "logistic"]}
     settings["train"] |= {
         "epochs": 12,
         "lr": 0.01,

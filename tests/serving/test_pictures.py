@@ -24,6 +24,7 @@ from mtl.serving.export.write import write_file
 from mtl.serving.predict import Done, Request, origins_of, predict_file
 from mtl.serving.request import JSON
 from mtl.serving.service import Service
+from mtl.tasks.answers import Classes
 from mtl.types import ImageSet
 from tests.helpers.deployable import colour_settings, train
 
@@ -41,8 +42,9 @@ def folder(project: tuple[Path, Config]) -> Path:
 
 @pytest.fixture
 def raw(project: tuple[Path, Config], tmp_path: Path) -> Path:
-    """labels.csv and photos/ in a folder of the test's own."""
-    shutil.copytree(project[0] / "data/raw", tmp_path / "new")
+    """labels.csv and the images that it names in a folder of the test's own: names start from the table's folder."""
+    shutil.copytree(project[0] / "data/raw/photos", tmp_path / "new")
+    shutil.copy(project[0] / "data/raw/labels.csv", tmp_path / "new")
     return tmp_path / "new"
 
 
@@ -53,9 +55,11 @@ def predict(folder: Path, data: Path, out: Path, **more: Any) -> tuple[Done, pd.
 
 
 def test_colours_are_learnt_by_network_and_simple_model(project: tuple[Path, Config]) -> None:
-    for stage, name in (("simple", "colour"), ("finetune", "joint"), ("finetune", "stitched")):
-        run = Run.read(project[0] / RunPath(stage, name, None, 0).folder / "run.json")
-        assert run.test["colour"]["accuracy"] > 0.9, (stage, name)
+    places = [RunPath("simple", "colour", None, 0)]
+    places += [RunPath("finetune", method, None, 0) for method in ("joint", "stitched")]
+    for place in places:
+        run = Run.read(project[0] / place.folder / "run.json")
+        assert run.test["colour"]["accuracy"] > 0.9, place
 
 
 def test_a_table_of_new_files_is_predicted_as_the_prepared_pixels_are(
@@ -63,17 +67,20 @@ def test_a_table_of_new_files_is_predicted_as_the_prepared_pixels_are(
 ) -> None:
     prepared = load_prepared("photos", project[0] / PREPARED)
     assert isinstance(prepared, ImageSet)
-    said = mtl.load_model(folder).predict(prepared.images.numpy())["colour"].predicted
+    said = mtl.load_model(folder).predict(prepared.images.numpy())["colour"]
+    assert isinstance(said, Classes)
     done, read = predict(folder, raw / "labels.csv", tmp_path / "out.csv", keep=("site",))
     assert done.samples == len(read) == len(prepared.images) and done.notes == []
-    assert read["colour"].tolist() == list(said)
+    assert read["colour"].tolist() == list(said.predicted)
     assert list(read)[:2] == ["photo", "site"] and read["photo"][0] == "000.png"
     assert done.drift is not None
 
 
 def test_files_may_lie_elsewhere_or_be_a_folder(folder: Path, raw: Path, tmp_path: Path) -> None:
     _, first = predict(folder, raw / "labels.csv", tmp_path / "a.csv")
-    (raw / "photos").rename(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere").mkdir()
+    for file in sorted(raw.glob("*.png")):
+        file.rename(tmp_path / "elsewhere" / file.name)
     with pytest.raises(DataError, match=r"line 2, column `photo`: .*000\.png is missing; names start .*folder=DIR"):
         predict(folder, raw / "labels.csv", tmp_path / "b.csv")
     changes = {"folder": str(tmp_path / "elsewhere")}
@@ -84,7 +91,7 @@ def test_files_may_lie_elsewhere_or_be_a_folder(folder: Path, raw: Path, tmp_pat
 
 
 def test_a_name_that_leaves_the_folder_and_a_broken_file_are_named(folder: Path, raw: Path, tmp_path: Path) -> None:
-    (raw / "photos/003.png").write_bytes(b"broken")
+    (raw / "003.png").write_bytes(b"broken")
     with pytest.raises(DataError, match=r"line 5, column `photo`: .*003\.png is no JPEG"):
         predict(folder, raw / "labels.csv", tmp_path / "out.csv")
     table = raw / "labels.csv"
@@ -101,7 +108,7 @@ def ask(service: Service, content: Any) -> Any:
 def test_a_service_answers_image_files_in_base64_and_pixels(folder: Path, raw: Path, tmp_path: Path) -> None:
     service = Service(mtl.load_model(folder))
     names = ["000.png", "001.png", "002.png"]
-    texts = [base64.b64encode((raw / "photos" / name).read_bytes()).decode() for name in names]
+    texts = [base64.b64encode((raw / name).read_bytes()).decode() for name in names]
     told = ask(service, {"inputs": texts})["predictions"]
     _, read = predict(folder, raw / "labels.csv", tmp_path / "out.csv")
     assert [record["colour"] for record in told] == read["colour"][:3].tolist()

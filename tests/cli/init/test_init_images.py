@@ -67,8 +67,9 @@ def test_the_other_columns_are_learnt_from_where_the_images_are_ignored(here: Pa
 
 
 def test_a_folder_for_each_class_becomes_a_project(here: Path) -> None:
-    for name, colour in (("cat", RED), ("dog", GREEN)):
-        put(here / "pets" / name, {f"{number}.png": written(plain(colour)) for number in range(20)})
+    for name, (red, green, blue) in (("cat", RED), ("dog", GREEN)):  # no two alike, else they would be copies
+        shades = {f"{number}.png": written(plain((red, green, blue + 8 * number))) for number in range(20)}
+        put(here / "pets" / name, shades)
     init(Path("made"), Path("pets"), "class", given=["images={size: [8, 8]}"])
     source, images = made(here / "made", "pets")
     assert source.path == "data/raw/pets" and source.images is not None and source.images.folder is None
