@@ -90,7 +90,7 @@ def content(folder: Path) -> dict[str, str]:
 
 
 def test_some_best_epoch_is_not_the_last(longer: Project) -> None:
-    """Of which run depends on the processor: sums of other instruction sets round differently."""
+    """The run that ends early depends on the processor: sums of other instruction sets round differently."""
     paths = [RunPath("finetune", "joint", None, seed) for seed in (0, 1)] + [RunPath("finetune", "turns", None, 0)]
     assert min(read_run(path, longer.root).best_epoch for path in paths) < EPOCHS
 
