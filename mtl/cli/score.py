@@ -12,6 +12,7 @@ from mtl.cli.predict import Progress, of_params, only_model, tell_untested
 from mtl.config import PARAMS, load_config
 from mtl.config.metrics import METRICS
 from mtl.errors import UserError
+from mtl.report.words import UNITS
 from mtl.results.scores import Scores
 from mtl.results.statistics import Ends
 from mtl.serving.deployed import DeployedModel
@@ -97,8 +98,13 @@ def _table(made: Scores) -> Table:
         for place, (metric, value) in enumerate(task.metrics.items()):
             whose = (name, task.label, f"{task.samples:,}") if place == 0 else ("", "", "")
             here = f"{value.here:.4g}{_ends(value.ends)}"
-            table.add_row(*whose, METRICS[metric].title, here, "–" if value.test is None else f"{value.test:.4g}")
+            table.add_row(*whose, label(metric), here, "–" if value.test is None else f"{value.test:.4g}")
     return table
+
+
+def label(metric: str) -> str:
+    """Name of a metric with its unit, since a task has an MAE of z-scores and one in units of its target."""
+    return f"{METRICS[metric].title} {UNITS[METRICS[metric].unit]}".strip()
 
 
 def _comparison(made: Scores) -> Table:
@@ -108,7 +114,7 @@ def _comparison(made: Scores) -> Table:
         if pair is None:
             continue
         change = pair.reason if pair.change.mean is None else f"{pair.change.mean:+.1f} %{_ends(pair.adjusted, '+.1f')}"
-        title = METRICS[task.primary].title
+        title = label(task.primary)
         table.add_row(name, title, f"{pair.other:.4g}", f"{pair.here:.4g}", str(change).replace("-", "−"), pair.word)
     return table
 

@@ -267,8 +267,13 @@ def edit(folder: Path, **changes: Any) -> None:
 
 
 def test_files_that_are_not_what_they_were(folder: Path) -> None:
-    with pytest.raises(UserError, match=r"nowhere/model.json is missing: the folder of a finished run"):
+    with pytest.raises(UserError, match=r"there is no folder .*/nowhere: the model should be models/NAME"):
         mtl.load_model(folder / "nowhere")
+    with pytest.raises(UserError, match=r"there is no folder .*/nowhere: the model should be one of .*/run\."):
+        mtl.load_model(folder.parent / "nowhere")
+    (folder / "empty").mkdir()
+    with pytest.raises(UserError, match=r"empty/model.json is missing: the folder of a finished run"):
+        mtl.load_model(folder / "empty")
     edit(folder, version=99)
     with pytest.raises(UserError, match=r"written by a newer version of mtl \(format 99; this one reads up to 1\)"):
         mtl.load_model(folder)
