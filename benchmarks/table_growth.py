@@ -1,14 +1,18 @@
 """Growth of a table of rows: time and memory of reading it, and time of an epoch, by rows, columns and targets.
 
     python -m benchmarks.table_growth                            # 10,000 to 10,000,000 rows; a quarter of an hour, 8 GB
-    python -m benchmarks.table_growth --rows 1000 --columns 10 --targets 1
+    python -m benchmarks.table_growth --rows 10000 100000 1000000 --columns 10 100 300 --targets 1 10 30    # minutes
+    python -m benchmarks.table_growth --rows 1000000 --columns 10 --targets 1 --formats csv csv.gz parquet feather
 
-Files are made up: numbers with five decimals and one column in ten a category of eight names, as CSV. A case is read
+Files are made up: numbers with five decimals and one column in ten a category of eight names. A case is read
 and written as `prepare` does in a process of its own, whose largest memory is measured less that of one with few rows;
 an epoch is a joint one of all targets with its validation, the second of two, so that nothing is built in it. Rows grow
-with the fewest columns and targets, columns and targets with the fewest rows.
+with the fewest columns and targets, columns and targets with the fewest rows. A line of the first table is printed as
+soon as its case is measured. Cases that need more of the disk than `--disk`, or would begin later than `--minutes`, are
+left out and named; what a case writes is deleted before the next one.
 """
 
+import gzip
 import json
 import re
 import resource
@@ -16,13 +20,15 @@ import subprocess
 import sys
 import tempfile
 from argparse import Namespace
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from pathlib import Path
-from time import process_time
+from time import monotonic, process_time
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 from pyarrow.csv import WriteOptions, write_csv
 
 from benchmarks.command import count, finish, parser, start
@@ -40,6 +46,13 @@ FEW_COLUMNS = 10
 FEW_ROWS = 200
 """Rows of the table whose memory is that of the modules."""
 MEGA = 1 << 20
+FORMATS = ("csv", "csv.gz", "parquet", "feather")
+CELL = 18
+"""Bytes of the disk that a cell takes at most, in the file and among the prepared rows."""
+HEAD = (
+    "| format | rows | columns | targets | file, MiB | prepare, CPU s | its memory, MiB | times the file "
+    "| an epoch, CPU s | µs a row |\n|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|"
+)
 
 
 @dataclass(frozen=True)
@@ -49,28 +62,37 @@ class Case:
     rows: int
     columns: int
     targets: int
+    format: str = FORMATS[0]
 
     @property
     def words(self) -> str:
-        return f"{self.rows:,} rows, {self.columns:,} columns, {self.targets} target{'' if self.targets == 1 else 's'}"
+        """The size, and the format unless it is CSV."""
+        size = f"{self.rows:,} rows, {self.columns:,} columns, {self.targets} target{'s' * (self.targets != 1)}"
+        return size if self.format == FORMATS[0] else f"{size}, {self.format}"
+
+    @property
+    def disk(self) -> float:
+        """MiB of the disk that it takes, at most."""
+        return self.rows * (self.columns + self.targets) * CELL / MEGA
 
 
 def cases(options: Namespace) -> list[Case]:
-    """Sizes that are measured: each of the three grows alone."""
+    """Tables that are measured, in each format: each of the three sizes grows alone."""
     rows, columns, targets = sorted(options.rows), sorted(options.columns), sorted(options.targets)
     grown = [Case(number, columns[0], targets[0]) for number in rows]
     grown += [Case(rows[0], number, targets[0]) for number in columns[1:]]
-    return grown + [Case(rows[0], columns[0], number) for number in targets[1:]]
+    grown += [Case(rows[0], columns[0], number) for number in targets[1:]]
+    return [replace(case, format=name) for case in grown for name in options.formats]
 
 
 def write_table(case: Case, path: Path) -> None:
-    """A CSV file in which every target is a sum of two inputs and noise."""
+    """A file in which every target is a sum of two inputs and noise."""
     generator = np.random.default_rng(0)
     names = [*(f"x{number}" for number in range(case.columns)), *(f"y{number}" for number in range(case.targets))]
     named = list(range(FEW_COLUMNS - 1, case.columns, FEW_COLUMNS))
     chunk = max(1, CHUNK // (case.columns + case.targets))
-    with path.open("wb") as file:
-        file.write((",".join(names) + "\n").encode())
+    with ExitStack() as stack:
+        write: Callable[[pa.Table], object] | None = None
         for begin in range(0, case.rows, chunk):
             size = min(chunk, case.rows - begin)
             x = generator.standard_normal((size, case.columns))
@@ -80,7 +102,22 @@ def write_table(case: Case, path: Path) -> None:
             cells = [pa.array(column) for column in np.round(np.concatenate([x, y], axis=1), 5).T]
             for place in named:
                 cells[place] = pa.array(NAMES[generator.integers(0, len(NAMES), size)])
-            write_csv(pa.table(cells, names=names), file, WriteOptions(include_header=False, quoting_style="none"))
+            table = pa.table(cells, names=names)
+            write = write or _writer(case.format, path, table.schema, stack)
+            write(table)
+
+
+def _writer(form: str, path: Path, schema: pa.Schema, stack: ExitStack) -> Callable[[pa.Table], object]:
+    """Appends rows to a file, which the stack closes."""
+    if form == "parquet":
+        return stack.enter_context(pq.ParquetWriter(path, schema)).write_table  # type: ignore[no-any-return]
+    file = stack.enter_context(path.open("wb"))
+    if form == "feather":
+        options = pa.ipc.IpcWriteOptions(compression="lz4")
+        return stack.enter_context(pa.ipc.new_file(file, schema, options=options)).write_table  # type: ignore[no-any-return]
+    text = stack.enter_context(gzip.GzipFile(fileobj=file, mode="wb", mtime=0)) if form == "csv.gz" else file
+    text.write((",".join(schema.names) + "\n").encode())
+    return lambda table: write_csv(table, text, WriteOptions(include_header=False, quoting_style="none"))
 
 
 def settings(case: Case, path: str) -> Config:
@@ -102,7 +139,7 @@ def settings(case: Case, path: str) -> Config:
 
 def measure(case: Case, folder: Path) -> dict[str, float]:
     """Cost of a case in this process: MiB of its file and of memory, CPU seconds."""
-    path = folder / "table.csv"
+    path = folder / f"table.{case.format}"
     config = settings(case, path.name)
     began = process_time()
     write_prepared(read_source("table", config.prepare.sources["table"], folder), folder / PREPARED / "table", {})
@@ -125,12 +162,20 @@ def _largest_memory() -> float:
 def in_a_process(case: Case) -> dict[str, float]:
     """Cost of a case in a process of its own."""
     with tempfile.TemporaryDirectory() as folder:
-        write_table(case, Path(folder) / "table.csv")
-        sizes = [str(case.rows), str(case.columns), str(case.targets)]
+        write_table(case, Path(folder) / f"table.{case.format}")
+        sizes = [str(case.rows), str(case.columns), str(case.targets), case.format]
         command = [sys.executable, "-m", "benchmarks.table_growth", "--child", folder, *sizes]
         done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=HERE)
         cost: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
         return cost
+
+
+def row(case: Case, cost: dict[str, float], without: float) -> str:
+    """Line of the table below HEAD."""
+    more = max(0.0, cost["memory"] - without)
+    prepared = f"{cost['file']:.1f} | {cost['prepare']:.2f} | {more:.0f} | {more / cost['file']:.1f}"
+    epoch = f"{cost['epoch']:.2f} | {cost['epoch'] / case.rows * 1e6:.1f}"
+    return f"| {case.format} | {case.rows:,} | {case.columns:,} | {case.targets} | {prepared} | {epoch} |"
 
 
 def lines(case: Case, cost: dict[str, float], without: float) -> Iterator[Result]:
@@ -149,18 +194,30 @@ def main(given: Sequence[str] | None = None) -> int:
     """Measures every case and reports."""
     given = sys.argv[1:] if given is None else given
     if given[:1] == ["--child"]:
-        rows, columns, targets = map(int, given[2:])
-        print(json.dumps(measure(Case(rows, columns, targets), Path(given[1]))))
+        rows, columns, targets = map(int, given[2:5])
+        print(json.dumps(measure(Case(rows, columns, targets, given[5]), Path(given[1]))))
         return 0
     command = parser("table_growth", __doc__)
     command.add_argument("--rows", type=count, nargs="+", default=[10_000, 100_000, 1_000_000, 10_000_000])
     command.add_argument("--columns", type=count, nargs="+", default=[10, 100, 1000], help="inputs")
     command.add_argument("--targets", type=count, nargs="+", default=[1, 10, 100])
+    command.add_argument("--formats", choices=FORMATS, nargs="+", default=["csv"], help="each measures every case")
+    command.add_argument("--disk", type=count, default=8192, metavar="MIB", help="most that one case may take")
+    command.add_argument("--minutes", type=count, default=60, help="after which no case begins")
     options = command.parse_args(given)
-    fewest = Case(FEW_ROWS, min(options.columns), min(options.targets))
-    without = in_a_process(fewest)["memory"]
-    results = [result for case in cases(options) for result in lines(case, in_a_process(case), without)]
-    return finish(options, results)
+    began, results, left = monotonic(), [], []
+    without = in_a_process(Case(FEW_ROWS, min(options.columns), min(options.targets)))["memory"]
+    print(HEAD, flush=True)
+    for case in cases(options):
+        if case.disk > options.disk or monotonic() - began > 60 * options.minutes:
+            left.append(case.words)
+            continue
+        cost = in_a_process(case)
+        print(row(case, cost, without), flush=True)
+        results += lines(case, cost, without)
+    if left:
+        print(f"\nLeft out by --disk {options.disk} or --minutes {options.minutes}: {'; '.join(left)}.")
+    return finish(options, results, {"left_out": left})
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from torch.profiler import ProfilerActivity, profile
@@ -241,6 +242,32 @@ def test_table_growth(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
         "file", "prepare", "its memory", "an epoch"
     }  # fmt: skip
     assert all(row["value"] >= 0 for row in rows.values())
+
+
+def test_table_growth_leaves_out_what_the_disk_does_not_hold(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cost = {"file": 2.0, "prepare": 0.5, "memory": 9.0, "epoch": 0.3}
+    monkeypatch.setattr(table_growth, "in_a_process", lambda case: cost)
+    given = ["--rows", "300", "100000", "--columns", "10", "--targets", "2", "--formats", "csv", "feather"]
+    table_growth.main([*given, "--disk", "5", "--out", str(tmp_path)])
+    printed = capsys.readouterr().out
+    assert "| feather | 300 | 10 | 2 | 2.0 | 0.50 | 0 | 0.0 | 0.30 | 1000.0 |" in printed
+    assert "Left out by --disk 5" in printed
+    left = ["100,000 rows, 10 columns, 2 targets", "100,000 rows, 10 columns, 2 targets, feather"]
+    assert json.loads((tmp_path / "table_growth.json").read_text())["left_out"] == left
+
+
+def test_table_growth_writes_the_same_rows_in_every_format(tmp_path: Path) -> None:
+    frames = []
+    for name, reader in zip(table_growth.FORMATS, (pd.read_csv, pd.read_csv, pd.read_parquet, pd.read_feather),
+                            strict=True):  # fmt: skip
+        path = tmp_path / f"t.{name}"
+        table_growth.write_table(table_growth.Case(50, 12, 2, name), path)
+        frames.append(reader(path))
+    for frame in frames[1:]:
+        pd.testing.assert_frame_equal(frame, frames[0])
+    assert frames[0].shape == (50, 14)
 
 
 @pytest.mark.slow
