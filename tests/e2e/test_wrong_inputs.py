@@ -28,7 +28,7 @@ def unregistered(params: Json) -> None:
 
 
 WRONG: list[tuple[Callable[[Json], None], str]] = [
-    (misspelt, "params.yaml: `train.epocs` is not a known key; allowed here: average, batch_size, clip, "),
+    (misspelt, "params.yaml: `train.epocs` is not a known key; allowed here: augment, average, batch_size, "),
     (no_horizon, "params.yaml: `tasks.ahead.horizon` should be greater than 0, found 0."),
     (too_much_lambda, "params.yaml: `finetune.methods.joint.lambda` should be less than or equal to 1, found 1.5."),
 ]
