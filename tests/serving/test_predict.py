@@ -277,7 +277,9 @@ def test_windows_and_images_in_an_npz_give_the_figures_of_the_run(
         with pytest.raises(UserError, match=message):
             predict(folder, tmp_path / "images.npz", tmp_path / "no.csv", array=array)
     write(flats_frame(3), tmp_path / "new.csv")
-    with pytest.raises(UserError, match=r"images of digits are given as an array `x` in an .npz, \[n, 1, 8, 8\]"):
+    with pytest.raises(
+        UserError, match=r"new\.csv: should be a folder of image files, or an \.npz with the images as an array `x`"
+    ):
         predict(folder, tmp_path / "new.csv", tmp_path / "no.csv")
 
 

@@ -104,7 +104,10 @@ def pieces(
             yield Pictures(_pixels(data, some, wanted, lambda _: str(data)), pd.DataFrame({IMAGE: some}))
         return
     if wanted.column is None:
-        raise UserError(f"{data}: images should lie in a folder, which is named in place of a table.")
+        raise UserError(
+            f"{data}: should be a folder of image files, or an .npz with the images as an array `x` [n, C, Y, X]: the "
+            "model was trained on no table that names images."
+        )
     others = {name: value for name, value in changes.items() if name != FOLDER}
     options, folder = rows_options(data, origin, others), Path(str(changes.get(FOLDER, data.parent)))
     column = wanted.column
