@@ -122,8 +122,8 @@ def test_memorises_64_samples(name: str, form: Form) -> None:
         loss.backward()
         optimiser.step()
         losses.append(loss.item())
-    # Once all is known, Adam's steps are divided by next to nothing and may leave for a moment: at which step depends on
-    # how a processor rounds.
+    # Once all is known, Adam divides its steps by next to nothing and may leave for a moment. At which step that is
+    # depends on how a processor rounds.
     assert min(losses) < 0.1 * losses[0]
 
 
