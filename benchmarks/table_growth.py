@@ -205,7 +205,9 @@ def main(given: Sequence[str] | None = None) -> int:
     command.add_argument("--disk", type=count, default=8192, metavar="MIB", help="most that one case may take")
     command.add_argument("--minutes", type=count, default=60, help="after which no case begins")
     options = command.parse_args(given)
-    began, results, left = monotonic(), [], []
+    began = monotonic()
+    results: list[Result] = []
+    left: list[str] = []
     without = in_a_process(Case(FEW_ROWS, min(options.columns), min(options.targets)))["memory"]
     print(HEAD, flush=True)
     for case in cases(options):
