@@ -119,8 +119,8 @@ class Encoder(nn.Module, Heads):
 class Window:
     """Facts about a batch that an encoder with stages keeps while its stages run."""
 
-    shape: tuple[int, ...]
-    """Shape of the batch: (B, C, …)."""
+    shape: tuple[int | torch.SymInt, ...]
+    """Shape of the batch: (B, C, …); while a network is traced for batches of any size, B is a symbol."""
     mean: Tensor | None = None
     std: Tensor | None = None
 
