@@ -86,13 +86,14 @@ def test_a_long_file_is_read_in_pieces_with_the_same_result(
     data, packed = write(frame, tmp_path / "new.csv"), tmp_path / "new.csv.gz"
     packed.write_bytes(gzip.compress(data.read_bytes()))
     frame.to_parquet(tmp_path / "new.parquet")
+    frame.to_feather(tmp_path / "new.feather")
     done, whole = predict(rows, data, tmp_path / "whole.parquet")
     assert done.notes == [f"town: 30 of 1,500 rows hold categories that the model does not know from training, or that "
                           f"were rare there, and takes for one unknown category: {'Bad Ems'!r}"]  # fmt: skip
     monkeypatch.setattr(pieces, "PIECE", 25000)
     monkeypatch.setattr(pieces, "LONGEST", 200000)
     monkeypatch.setattr(pieces, "ROWS", 600)
-    for name in ("new.csv", "new.csv.gz", "new.parquet"):
+    for name in ("new.csv", "new.csv.gz", "new.parquet", "new.feather"):
         again, read = predict(rows, tmp_path / name, tmp_path / "pieces.parquet")
         pd.testing.assert_frame_equal(read, whole)
         assert (again.samples, again.notes) == (1500, done.notes)

@@ -1,5 +1,6 @@
 """A table from a Feather file, the format of Arrow in memory: columns, and the index that pandas wrote beside them."""
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -21,22 +22,54 @@ def read_feather(path: Path, config: TableFile, notes: list[str]) -> pd.DataFram
     """
     import pyarrow as pa
 
+    from mtl.data.formats.arrow_columns import frame_by_columns
+
+    def columns(names: Sequence[str]) -> pa.Table:
+        places = pa.ipc.IpcReadOptions(included_fields=[schema.get_field_index(name) for name in names])
+        with pa.OSFile(str(path)) as source, pa.ipc.open_file(source, options=places) as file:
+            return file.read_all().select(names)
+
     check_plain(path, config.path)
     _check_magic(path, config.path)
     try:
         with pa.OSFile(str(path)) as source, pa.ipc.open_file(source) as file:
-            batches, unpacked = [], 0
+            schema, unpacked, rows = file.schema, 0, 0
             for number in range(file.num_record_batches):
-                batches.append(file.get_batch(number))
-                unpacked += batches[-1].nbytes
+                batch = file.get_batch(number)
+                unpacked, rows = unpacked + batch.nbytes, rows + batch.num_rows
                 if unpacked > MAX_BYTES:
                     raise DataError(f"{config.path} should be at most {size(MAX_BYTES)} unpacked, found more.")
-            table = pa.Table.from_batches(batches, file.schema)
-        check_count(table.num_rows * table.num_columns, config.path)
-        frame = table.to_pandas()
+        check_count(rows * len(schema), config.path)
+        frame = frame_by_columns(schema, rows, columns, config.path)
     except (pa.ArrowException, ValueError, OSError, KeyError, TypeError, NotImplementedError, MemoryError) as error:
         raise DataError(f"{config.path} is not a Feather file that can be read: {error}") from None
     return with_names(with_index(frame, config, notes), config, notes)
+
+
+def feather_pieces(path: Path, config: TableFile, notes: list[str], rows: int) -> Iterator[pd.DataFrame]:
+    """The rows of a Feather file as `read_feather` reads them, at most so many at a time, of any number.
+
+    Raises:
+        DataError: as `read_feather`.
+    """
+    import pyarrow as pa
+
+    check_plain(path, config.path, most=1 << 50)
+    _check_magic(path, config.path)
+    try:
+        with pa.OSFile(str(path)) as source, pa.ipc.open_file(source) as file:
+            for number in range(file.num_record_batches):
+                batch = file.get_batch(number)
+                if batch.nbytes > MAX_BYTES:
+                    message = f"{batch.num_rows:,} rows should be at most {size(MAX_BYTES)}, found more"
+                    raise DataError(
+                        f"{config.path}: {message}: write it in smaller parts, as `to_feather` of pandas does."
+                    )
+                for begin in range(0, batch.num_rows, rows):
+                    frame = pa.Table.from_batches([batch.slice(begin, rows)]).to_pandas()
+                    yield with_names(with_index(frame, config, notes), config, notes)
+    except (pa.ArrowException, ValueError, OSError, KeyError, TypeError, NotImplementedError, MemoryError) as error:
+        raise DataError(f"{config.path} is not a Feather file that can be read: {error}") from None
 
 
 def _check_magic(path: Path, where: str) -> None:

@@ -29,6 +29,8 @@ def read_parquet(path: Path, config: TableFile, notes: list[str]) -> pd.DataFram
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    from mtl.data.formats.arrow_columns import frame_by_columns
+
     check_plain(path, config.path)
     _check_magic(path, config.path)
     try:
@@ -40,7 +42,8 @@ def read_parquet(path: Path, config: TableFile, notes: list[str]) -> pd.DataFram
                 unpacked += batch.nbytes
                 if unpacked > MAX_BYTES:
                     raise DataError(f"{config.path} should be at most {size(MAX_BYTES)} unpacked, found more.")
-        frame = pd.read_parquet(path)
+            schema, rows = file.schema_arrow, file.metadata.num_rows
+            frame = frame_by_columns(schema, rows, lambda names: file.read(list(names)).select(names), config.path)
     # pyarrow's own errors are ValueErrors, KeyErrors, TypeErrors and NotImplementedErrors, and MemoryErrors.
     except (pa.ArrowException, ValueError, OSError, KeyError, TypeError, NotImplementedError, MemoryError) as error:
         raise DataError(f"{config.path} is not a Parquet file that can be read: {error}") from None

@@ -1,22 +1,24 @@
-"""A table read a piece at a time, so that a file of any length fits into memory: text in UTF-8, and Parquet."""
+"""A table read a piece at a time, so that a file of any length fits into memory: text in UTF-8, Parquet and Feather."""
 
 import gzip
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from io import BufferedIOBase
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from mtl.config.table_file import TableFile
 from mtl.data.formats.encodings import as_utf8
+from mtl.data.formats.feather_table import feather_pieces
 from mtl.data.formats.packing import GZIP, check_text
 from mtl.data.formats.parquet_table import parquet_pieces
 from mtl.data.formats.reading import check_plain, reading
 from mtl.data.formats.records import Lines, last_line, whole_records
 from mtl.data.formats.table import Table
-from mtl.data.formats.tables import PARQUET, TEXT, read_table
+from mtl.data.formats.tables import FEATHER, PARQUET, TEXT, read_table
 from mtl.data.formats.text_file import TextFile, layout, unclosed
 from mtl.data.formats.text_table import read_rows
 from mtl.errors import DataError
@@ -26,7 +28,7 @@ PIECE = 1 << 24
 LONGEST = 8 * PIECE
 """Bytes of one row: more are a quoted cell without an end."""
 ROWS = 1 << 16
-"""Rows of a Parquet file that are read at a time."""
+"""Rows of a Parquet or Feather file that are read at a time."""
 UTF8 = ("utf-8", "utf8", "utf-8-sig", "ascii")
 
 
@@ -42,7 +44,9 @@ def table_pieces(config: TableFile, root: Path) -> Iterator[Table]:
     path = root / config.path
     name = path.name.lower()
     if name.endswith(PARQUET):
-        yield from _of_parquet(path, config)
+        yield from _of_columns(path, config, parquet_pieces)
+    elif name.endswith(FEATHER):
+        yield from _of_columns(path, config, feather_pieces)
     elif name.removesuffix(".gz").endswith(TEXT) and _in_pieces(path, config):
         yield from _of_text(path, config)
     else:
@@ -55,10 +59,14 @@ def _in_pieces(path: Path, config: TableFile) -> bool:
     return not whole and not config.skip_footer and config.encoding.lower() in UTF8
 
 
-def _of_parquet(path: Path, config: TableFile) -> Iterator[Table]:
+Pieces = Callable[[Path, TableFile, list[str], int], Iterator[pd.DataFrame]]
+"""(path, options, notes, rows of a piece) → frames."""
+
+
+def _of_columns(path: Path, config: TableFile, pieces: Pieces) -> Iterator[Table]:
     begin = 0
     notes: list[str] = []
-    for frame in parquet_pieces(path, config, notes, ROWS):
+    for frame in pieces(path, config, notes, ROWS):
         numbers = np.arange(begin + 1, begin + len(frame) + 1)
         yield Table(config.path, frame, _counted(numbers), "row", config, notes=notes)
         begin, notes = begin + len(frame), []

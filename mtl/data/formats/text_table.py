@@ -15,7 +15,7 @@ from mtl.data.formats.blank_lines import without_blank_lines
 from mtl.data.formats.growing import IrregularError, frame_by_windows
 from mtl.data.formats.records import Form, cells, records, replaced, stand_in, starts
 from mtl.data.formats.text_file import UNNAMED, TextFile, unclosed
-from mtl.data.formats.windowed import WINDOW, Windowed
+from mtl.data.formats.windowed import WINDOW, Stream, Windowed
 from mtl.errors import DataError
 
 COMMAS = (
@@ -200,7 +200,7 @@ def _parse(file: TextFile, config: TableFile, names: list[str], written: Collect
 
 
 def _at_body(file: TextFile) -> io.BufferedIOBase:
-    source = file.data.path.open("rb") if isinstance(file.data, Windowed) else io.BytesIO(file.data)
+    source = io.BufferedReader(Stream(file.data), 1 << 20) if isinstance(file.data, Windowed) else io.BytesIO(file.data)
     source.seek(file.body)
     return source
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import reduce
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from mtl.data.formats.table import Table
 from mtl.data.formats.tables import read_table
 from mtl.data.formats.text_file import TextFile
 from mtl.data.formats.text_table import read_rows
+from mtl.data.formats.windowed import WINDOW, Windowed, spliced
 from mtl.data.sources.table_columns import NO_CATEGORY, Column
 from mtl.errors import DataError, shown
 
@@ -28,14 +30,14 @@ def read_files(config: TableSource, root: Path) -> tuple[Table, np.ndarray | Non
     """
     if config.lines is not None:
         return line_table(config, root), None
-    first = _together(config, config.also, root)
-    if not isinstance(config.split, FilesSplit):
-        return first, None
-    split = config.split
+    split, options = config.split, _options(config, config.also)
+    if not isinstance(split, FilesSplit):
+        return _together(options, root), None
     skipped = config.skip_rows if split.test_skip_rows is None else split.test_skip_rows
-    second = read_table(config.model_copy(update={"path": split.test_path, "skip_rows": skipped}), root)
-    table = _below(first, second)
-    return table, np.arange(len(table.frame)) >= len(first.frame)
+    options.append(config.model_copy(update={"path": split.test_path, "skip_rows": skipped}))
+    table = _together(options, root)
+    _, begin = table.later[-1]
+    return table, np.arange(len(table.frame)) >= begin
 
 
 def read_series(config: SeriesSource, root: Path) -> Table:
@@ -44,7 +46,7 @@ def read_series(config: SeriesSource, root: Path) -> Table:
     Raises:
         DataError: a file cannot be read, or has other columns than the first.
     """
-    table = _together(config, config.also, root)
+    table = _together(_options(config, config.also), root)
     if config.file_column is None:
         return table
     file = file_of_rows(table, config.file_column)
@@ -53,12 +55,22 @@ def read_series(config: SeriesSource, root: Path) -> Table:
     return replace(table, frame=pd.concat([table.frame, pd.Series(names, name=config.file_column)], axis=1))
 
 
-def _together(config: TableFile, also: Sequence[str], root: Path) -> Table:
-    """The rows of `path` and of further files below each other."""
-    table = read_table(config, root)
-    for path in also:
-        table = _below(table, read_table(config.model_copy(update={"path": path}), root))
-    return table
+def _options(config: TableFile, also: Sequence[str]) -> list[TableFile]:
+    """How `path` and further files are read."""
+    return [config, *(config.model_copy(update={"path": path}) for path in also)]
+
+
+def _together(options: Sequence[TableFile], root: Path) -> Table:
+    """The rows of files below each other.
+
+    Raises:
+        DataError: their columns differ.
+    """
+    tables: list[Table] = []
+    for config in options:
+        tables.append(read_table(config, root))
+        _check_columns(tables[0], tables[-1])
+    return _joined(tables)
 
 
 def file_of_rows(table: Table, name: str) -> Column:
@@ -80,16 +92,6 @@ def file_of_rows(table: Table, name: str) -> Column:
     return Column(name, name, places[files], ordered)
 
 
-def _below(first: Table, second: Table) -> Table:
-    """The rows of both tables.
-
-    Raises:
-        DataError: their columns differ.
-    """
-    _check_columns(first, second)
-    return _joined(first, second)
-
-
 def _check_columns(first: Table, second: Table) -> None:
     names, others = list(first.frame.columns), list(second.frame.columns)
     lacking = [name for name in names if name not in others]
@@ -102,40 +104,90 @@ def _check_columns(first: Table, second: Table) -> None:
         )
 
 
-def _joined(first: Table, second: Table) -> Table:
-    """The rows of both files, those of the second below the first."""
-    count = len(first.frame)
-    names = list(first.frame.columns)
-    rows = np.arange(count + len(second.frame))
-    lines = Lines(lambda: np.array([*map(first.lines.__getitem__, range(count)),
-                                    *map(second.lines.__getitem__, range(len(second.frame)))]), rows)  # fmt: skip
-    notes = list(dict.fromkeys([*first.notes, *second.notes]))
-    later = (*first.later, (second.path, count))
-    above, below = first.text, second.text
-    joined = bool(first.options.joined)  # of columns that the text does not have
-    if above is None or below is None or joined or above.form != below.form or above.names != below.names:
-        frame = pd.concat([first.frame, second.frame[names]], ignore_index=True)
-        return replace(first, frame=frame, lines=lines, notes=notes, text=None, later=later)
-    text = replace(above, data=_filled(above) + b"\n" + below.whole[below.body :])
-    frame, _ = read_rows(text, first.options)
-    if len(frame) != len(rows):
-        raise DataError(
-            f"{first.path} and {second.path}: should have {len(rows):,} rows together, found {len(frame):,}: end each "
-            "row with a line break, and let no quoted cell be open at the end."
-        )
-    return replace(first, frame=frame[names], lines=lines, notes=notes, text=text, later=later)
+def _joined(tables: list[Table]) -> Table:
+    """The rows of all files, those of each below the ones before; the list is emptied, so that the frames of files are
+    in memory no longer than they are needed."""
+    first = tables[0]
+    if len(tables) == 1:
+        return tables.pop()
+    counts = [len(table.frame) for table in tables]
+    begins = [0, *np.cumsum(counts[:-1]).tolist()]
+    later = (*first.later, *((table.path, begin) for table, begin in zip(tables[1:], begins[1:], strict=True)))
+    notes = list(dict.fromkeys(note for table in tables for note in table.notes))
+    names, lines = list(first.frame.columns), _lines([table.lines for table in tables])
+    texts = _alike(tables)
+    frames = [table.frame for table in tables]
+    made = replace(first, frame=pd.DataFrame(), lines=lines, notes=notes, text=None, later=later)
+    del first
+    tables.clear()
+    if len(texts) > 1:
+        del frames[: len(texts)]
+        text = _spliced(texts, made.options)
+        frame, _ = read_rows(text, made.options)
+        if len(frame) != sum(counts[: len(texts)]):
+            paths = " and ".join([made.path, *(path for path, _ in later)][: len(texts)])
+            raise DataError(
+                f"{paths}: should have {sum(counts[: len(texts)]):,} rows together, found {len(frame):,}: end each row "
+                "with a line break, and let no quoted cell be open at the end."
+            )
+        if not frames:
+            return replace(made, frame=frame[names], text=text)
+        frames.insert(0, frame)
+        del frame
+    return replace(made, frame=_stacked(frames, names))
 
 
-def _filled(text: TextFile) -> bytes:
-    """The text without the lines at its end that hold nothing but blanks and separators."""
-    hollow = b' \t"\r\n' + (b"" if text.form.separator == WHITESPACE else text.form.separator.encode())
-    data = text.whole.rstrip(b"\r\n")
-    while data:
-        last = data[data.rfind(b"\n") + 1 :]
-        if last.strip(hollow):
+def _lines(files: list[Lines]) -> Lines:
+    """Lines of the rows of several files."""
+    count = sum(map(len, files))
+    return Lines(lambda: np.array([lines[row] for lines in files for row in range(len(lines))]), np.arange(count))
+
+
+def _alike(tables: list[Table]) -> list[TextFile]:
+    """Texts of the first files that are written alike: what their cells are is told by all of them together."""
+    texts: list[TextFile] = []
+    joined = bool(tables[0].options.joined)  # to columns that the text does not have
+    for text in (table.text for table in tables):
+        if joined or text is None or (texts and (text.form, text.names) != (texts[0].form, texts[0].names)):
             break
-        data = data[: -len(last)].rstrip(b"\r\n") if last else data.rstrip(b"\r\n")
-    return data
+        texts.append(text)
+    return texts
+
+
+def _spliced(texts: list[TextFile], config: TableFile) -> TextFile:
+    """The text of the first file with the rows of the others below its own."""
+    parts: list[tuple[bytes | Windowed, int, int]] = []
+    for text in texts:
+        text.written.clear()
+        parts += [(b"\n", 0, 1), (text.data, text.body, _filled(text))]
+    parts[:2] = [(texts[0].data, 0, _filled(texts[0]))]
+    parts[-1] = (texts[-1].data, texts[-1].body, len(texts[-1].data))
+    return replace(texts[0], data=spliced(parts, config.by_windows and not config.skip_footer))
+
+
+def _filled(text: TextFile) -> int:
+    """Byte behind the last line that holds more than blanks and separators, without its line end."""
+    hollow = b' \t"\r\n' + (b"" if text.form.separator == WHITESPACE else text.form.separator.encode())
+    data, end, last = text.data, len(text.data), 0
+    while end and not last:
+        begin = max(0, end - WINDOW)
+        last, end = begin + len(data[begin:end].rstrip(hollow)), begin
+        last = 0 if last == begin else last
+    line_end = data.find(b"\n", last) if last else 0
+    line_end = len(data) if line_end < 0 else line_end
+    return last + len(data[last:line_end].rstrip(b"\r\n"))
+
+
+def _stacked(frames: list[pd.DataFrame], names: list[str]) -> pd.DataFrame:
+    """The rows of all frames, column by column, which are taken out of them."""
+    columns = {}
+    for name in names:
+        cells = [frame.pop(name) for frame in frames]
+        if len({column.dtype for column in cells}) == 1:
+            columns[name] = pd.concat(cells, ignore_index=True)
+        else:
+            columns[name] = reduce(lambda above, below: pd.concat([above, below], ignore_index=True), cells)
+    return pd.DataFrame(columns, copy=False)
 
 
 def without_final_points(column: Column, second: np.ndarray, notes: list[str]) -> Column:

@@ -1,5 +1,7 @@
 """Long texts through a window: what is read of a table, and what is said of it, is the same as of the whole file."""
 
+import gzip
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,8 @@ from mtl.data.columns.infer import column_facts
 from mtl.data.formats import growing, records, text_table, windowed
 from mtl.data.formats.tables import read_table
 from mtl.data.formats.windowed import Windowed, windowed_text
+from mtl.data.sources import table_files
+from mtl.data.sources.table_files import read_files
 from mtl.errors import UserError
 from mtl.types import RowSet
 
@@ -90,16 +94,16 @@ BY_WINDOWS = ["numbers", "numbers, then a text", "truth values", "quotes", "date
 
 
 def through(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (windowed, growing, records, text_table):
+    for module in (windowed, growing, records, text_table, table_files):
         monkeypatch.setattr(module, "WINDOW", size)
 
 
-def said_of(folder: Path) -> list[object]:
+def said_of(folder: Path, path: str = "t.csv", also: tuple[str, ...] = ()) -> list[object]:
     """Facts on the columns and the prepared rows, or the messages in their place."""
-    source = TableSource.model_validate({"kind": "table", "path": "t.csv", "folds": 2})
+    source = TableSource.model_validate({"kind": "table", "path": path, "also": also, "folds": 2})
     told: list[object] = []
     try:
-        table = read_table(source, folder)
+        table, _ = read_files(source, folder)
         told += [*column_facts(table), *table.notes, table.at(50), len(table.frame)]
     except UserError as error:
         told.append(str(error))
@@ -122,9 +126,46 @@ def test_a_window_changes_nothing(name: str, tmp_path: Path, monkeypatch: pytest
     assert said_of(tmp_path) == expected
 
 
+@pytest.mark.parametrize("name", FILES)
+def test_a_window_on_a_packed_text_changes_nothing(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    packed = gzip.compress(FILES[name].encode("utf-8", errors="surrogateescape"), mtime=0)
+    (tmp_path / "t.csv.gz").write_bytes(packed)
+    expected = said_of(tmp_path, "t.csv.gz")
+    through(100, monkeypatch)
+    assert said_of(tmp_path, "t.csv.gz") == expected
+    (tmp_path / "t.csv.gz").write_bytes(packed[:-12])
+    with pytest.raises(UserError, match=r"t\.csv\.gz is not a gzip file that can be read"):
+        read_table(TableSource(kind="table", path="t.csv.gz"), tmp_path)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_window_on_several_files_changes_nothing(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    header, *others = FILES[name].encode("utf-8", errors="surrogateescape").splitlines(keepends=True)
+    for file, lines in {"t.csv": others[:30], "u.csv.gz": others[30:45], "v.csv": others[45:]}.items():
+        text = b"".join([header, *lines])
+        (tmp_path / file).write_bytes(gzip.compress(text, mtime=0) if file.endswith("z") else text)
+    expected = said_of(tmp_path, also=("u.csv.gz", "v.csv"))
+    through(100, monkeypatch)
+    assert said_of(tmp_path, also=("u.csv.gz", "v.csv")) == expected
+
+
+def test_what_a_temporary_folder_cannot_hold_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "t.csv.gz").write_bytes(gzip.compress(FILES["numbers"].encode()))
+    through(100, monkeypatch)
+
+    class Full(BytesIO):
+        def write(self, block: object) -> int:
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(windowed.tempfile, "TemporaryFile", Full)
+    with pytest.raises(UserError, match="cannot be written: No space left on device"):
+        read_table(TableSource(kind="table", path="t.csv.gz"), tmp_path)
+
+
 @pytest.mark.parametrize("name", BY_WINDOWS)
 def test_usual_texts_are_never_read_as_a_whole(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "t.csv").write_text(FILES[name], encoding="utf-8")
+    (tmp_path / "u.csv.gz").write_bytes(gzip.compress(FILES[name].encode()))
     through(100, monkeypatch)
     monkeypatch.delattr(Windowed, "__bytes__")
     parsed = text_table._parse
@@ -135,7 +176,7 @@ def test_usual_texts_are_never_read_as_a_whole(name: str, tmp_path: Path, monkey
         return parsed(file, *others)  # type: ignore[arg-type]
 
     monkeypatch.setattr(text_table, "_parse", noted)
-    read_table(TableSource(kind="table", path="t.csv"), tmp_path)
+    read_files(TableSource(kind="table", path="t.csv", also=["u.csv.gz"]), tmp_path)
     assert max(lengths) <= 200
     assert len(lengths) > 1
 
