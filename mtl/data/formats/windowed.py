@@ -153,8 +153,8 @@ def windowed_text(path: Path, encoding: str) -> Windowed | None:
 
 
 def _unpacked(path: Path) -> Windowed | None:
-    """What is packed in a .gz, in a file that is gone when nobody reads it any more; None where it is short, damaged
-    or too large, which the reader of whole files tells."""
+    """Bytes that are packed in a .gz, in a file that is gone when nobody reads it any more; None where they are few,
+    damaged or too many, which the reader of whole files tells."""
     try:
         with gzip.open(path) as packed:
             block = packed.read(WINDOW + 1)
