@@ -9,7 +9,7 @@ import weakref
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import IO, SupportsIndex
+from typing import SupportsIndex
 
 from mtl.data.formats.packing import GZIP
 from mtl.data.formats.reading import MAX_BYTES, writing
@@ -26,7 +26,7 @@ class Windowed:
         file: a plain file that does not change, or one that is open.
     """
 
-    def __init__(self, file: Path | IO[bytes]) -> None:
+    def __init__(self, file: Path | io.BufferedIOBase) -> None:
         self._file = file
         if not isinstance(file, Path):
             weakref.finalize(self, file.close)

@@ -1,5 +1,6 @@
 """Columns of Parquet and Feather that are read some at a time: the frame is the one that all at once make."""
 
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -34,11 +35,13 @@ INDICES = {
 
 
 def write(frame: pd.DataFrame, path: Path) -> None:
-    """As pandas does, or by Arrow where it refuses an index."""
+    """As pandas does; Feather, for which it refuses an index, from the same table of Arrow."""
     if path.suffix == ".parquet":
         frame.to_parquet(path, row_group_size=25)
         return
-    table = pa.Table.from_pandas(frame)
+    packed = BytesIO()
+    frame.to_parquet(packed)
+    table = pq.read_table(packed)
     with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, table.schema) as writer:
         writer.write_table(table, max_chunksize=25)
 
