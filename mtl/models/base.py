@@ -140,9 +140,14 @@ class StagedEncoder(Encoder):
     def stage_widths(self) -> tuple[int, ...]:
         """Number of channels that each stage gives."""
 
-    @abstractmethod
+    def count_tokens(self, input_len: int) -> int:
+        """One token a channel, unless an encoder says otherwise: its end pools what the last stage gave."""
+        del input_len
+        return 1
+
     def begin(self, x: Float[Tensor, "B C *S"]) -> tuple[Tensor, Window]:
-        """Input of the first stage, computed without weights, and what is kept of the batch."""
+        """Input of the first stage, computed without weights, and what is kept of the batch (here: all of it)."""
+        return x, Window(tuple(x.shape))
 
     @property
     @abstractmethod

@@ -57,10 +57,6 @@ class Cnn(StagedEncoder):
         widths = [channels, *config.widths]
         self.blocks = nn.ModuleList(ConvStage(a, b, config.depth) for a, b in pairwise(widths))
 
-    def count_tokens(self, input_len: int) -> int:
-        del input_len
-        return 1
-
     @property
     def stages(self) -> tuple[str, ...]:
         return tuple(f"blocks.{number}" for number in range(len(self.blocks)))
@@ -68,9 +64,6 @@ class Cnn(StagedEncoder):
     @property
     def stage_widths(self) -> tuple[int, ...]:
         return self.widths
-
-    def begin(self, x: Float[Tensor, "B C Y X"]) -> tuple[Float[Tensor, "B C Y X"], Window]:
-        return x, Window(tuple(x.shape))
 
     def stage(self, number: int, tensor: Float[Tensor, "B _ Y X"], rate: float) -> Float[Tensor, "B _ y x"]:
         maps: Tensor = self.blocks[number](tensor, rate)

@@ -34,10 +34,6 @@ class Mlp(StagedEncoder):
         widths = [numbers, *config.sizes]
         self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(widths))
 
-    def count_tokens(self, input_len: int) -> int:
-        del input_len
-        return 1
-
     @property
     def stages(self) -> tuple[str, ...]:
         return tuple(f"layers.{number}" for number in range(len(self.layers)))

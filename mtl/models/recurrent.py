@@ -31,10 +31,6 @@ class Recurrent(StagedEncoder):
         inputs = [channels] + [config.width] * (config.layers - 1)
         self.layers = nn.ModuleList(nn.GRU(number, config.width, batch_first=True) for number in inputs)
 
-    def count_tokens(self, input_len: int) -> int:
-        del input_len
-        return 1
-
     def forecast_head(self, shape: tuple[int, ...], targets: list[int], numbers: int, rate: float) -> nn.Module:
         # The state that heads read is dropped already, once for all of them.
         return JointForecastHead(self.width, numbers, targets, shape[0], rate=0.0)

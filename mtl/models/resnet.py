@@ -94,10 +94,6 @@ class ResNet(StagedEncoder):
             for number, (a, b) in enumerate(pairs)
         )
 
-    def count_tokens(self, input_len: int) -> int:
-        del input_len
-        return 1
-
     @property
     def stages(self) -> tuple[str, ...]:
         return tuple(f"stack.{number}" for number in range(len(self.stack)))
@@ -105,9 +101,6 @@ class ResNet(StagedEncoder):
     @property
     def stage_widths(self) -> tuple[int, ...]:
         return self.widths
-
-    def begin(self, x: Float[Tensor, "B C Y X"]) -> tuple[Float[Tensor, "B C Y X"], Window]:
-        return x, Window(tuple(x.shape))
 
     def stage(self, number: int, tensor: Float[Tensor, "B _ Y X"], rate: float) -> Float[Tensor, "B _ y x"]:
         maps: Tensor = self.stack[number](tensor, rate)

@@ -68,10 +68,6 @@ class Rocket(StagedEncoder):
         self.blocks = nn.ModuleList(ResidualBlock(config.width) for _ in range(config.layers))
         self.norm = nn.LayerNorm(config.width)
 
-    def count_tokens(self, input_len: int) -> int:
-        del input_len
-        return 1
-
     @property
     def stages(self) -> tuple[str, ...]:
         """The linear layer on what the kernels find, then the blocks."""

@@ -112,10 +112,6 @@ class Tabular(StagedEncoder):
         if config.members > 1:
             self.last = nn.Parameter(torch.ones(config.members, config.width))
 
-    def count_tokens(self, input_len: int) -> int:
-        del input_len
-        return 1
-
     @property
     def stages(self) -> tuple[str, ...]:
         """The embedding, then the blocks."""
@@ -132,9 +128,6 @@ class Tabular(StagedEncoder):
     def fit(self, samples: Float[Tensor, "n W"]) -> None:
         if isinstance(self.embedding, Embedding):  # a branch holds the upper stages alone
             self.embedding.cells.fit(samples)
-
-    def begin(self, x: Float[Tensor, "B W"]) -> tuple[Float[Tensor, "B W"], Window]:
-        return x, Window(tuple(x.shape))
 
     def stage(self, number: int, tensor: Float[Tensor, "B *_ _"], rate: float) -> Float[Tensor, "B *M D"]:
         if number == 0:

@@ -88,10 +88,6 @@ class TextTransformer(StagedEncoder):
         self.blocks = nn.ModuleList(Block(config.width, config.heads, config.d_ff) for _ in range(config.layers))
         self.norm = nn.LayerNorm(config.width)
 
-    def count_tokens(self, input_len: int) -> int:
-        del input_len
-        return 1
-
     @property
     def stages(self) -> tuple[str, ...]:
         """The embedding, then the blocks."""
@@ -100,9 +96,6 @@ class TextTransformer(StagedEncoder):
     @property
     def stage_widths(self) -> tuple[int, ...]:
         return (self.width,) * (len(self.blocks) + 1)
-
-    def begin(self, x: Float[Tensor, "B N"]) -> tuple[Float[Tensor, "B N"], Window]:
-        return x, Window(tuple(x.shape))
 
     def stage(self, number: int, tensor: Float[Tensor, "B N *D"], rate: float) -> Float[Tensor, "B N D"]:
         if number == 0:

@@ -7,11 +7,13 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from mtl.config.image_files import ImageFiles
+from mtl.data.sources.table_images import names_of
 from mtl.errors import ConfigError, OptionValue, UserError, shown
 from mtl.setup.table import Own
 
-OPTION = "images"
 FOLDER = "folder"
+TRIED = 20
+"""Names that are looked for in a folder beside the table."""
 
 
 @dataclass(frozen=True)
@@ -22,11 +24,13 @@ class OwnImages:
         column: that names them.
         folder: where they lie; None where the table is a folder of images itself.
         settings: of `images` that are given.
+        told: sentence on the folder, where nobody named it; else None.
     """
 
     column: str
     folder: Path | None
     settings: dict[str, object]
+    told: str | None = None
 
     def section(self, folder: str | None) -> dict[str, object]:
         """The section `images`.
@@ -53,28 +57,47 @@ def own_images(
         UserError: the option is missing, or there are no images or several columns of them.
     """
     named = [fact.name for fact in own.facts if fact.kind == "image" and fact.name not in (*learnt, *ignored)]
-    if given is None and own.file.is_dir():
-        given = {}
-    if given is None and not named:
+    if given is None and not named and not own.file.is_dir():
         return None
-    if given is None:
-        raise UserError(
-            f"{own.file}: `{named[0]}` names image files: --option 'images={{folder: DIR}}' says where they lie and "
-            f"learns from them; --option 'ignore=[{named[0]}]' learns from the other columns."
-        )
+    settings = {} if given is None else _checked(given)
     if len(named) != 1:
         told = ", ".join(named) or "none"
         raise UserError(
             f"--option images: {own.file} should have one column of image files, found {told}: --option "
             "'types={NAME: image}' says which one is, and --option 'ignore=[NAME]' leaves one out."
         )
-    settings = _checked(given)
     folder = settings.pop(FOLDER, None)
     if own.file.is_dir():
         return OwnImages(named[0], None, settings)
+    if folder is None:
+        near = _beside(own, named[0])
+        told = (
+            f"{named[0]} names image files in {near}, which are the input: --option 'ignore=[{named[0]}]' learns from "
+            "the other columns."
+        )
+        return OwnImages(named[0], near, settings, told)
     if not isinstance(folder, str) or not Path(folder).is_dir():
         raise UserError(f"--option images: `folder` should be the folder of the image files, found {shown(folder)}.")
     return OwnImages(named[0], Path(folder), settings)
+
+
+def _beside(own: Own, column: str) -> Path:
+    """The one folder beside a table that holds the first files which a column names.
+
+    Raises:
+        UserError: there is none, or there are several.
+    """
+    names = [name for name in names_of(own.table, column) if name is not None][:TRIED]
+    beside = sorted(path for path in own.file.absolute().parent.iterdir() if path.is_dir())
+    # As the user writes the table's place, so that messages name what can be typed.
+    holding = [own.file.parent / folder.name for folder in beside if all((folder / name).is_file() for name in names)]
+    if len(holding) == 1 and names:
+        return holding[0]
+    why = f"{' and '.join(map(str, holding))} hold them" if holding else "no folder beside the table holds them"
+    raise UserError(
+        f"{own.file}: `{column}` names image files, and {why}: --option 'images={{folder: DIR}}' says where they lie "
+        f"and learns from them; --option 'ignore=[{column}]' learns from the other columns."
+    )
 
 
 def _checked(given: OptionValue) -> dict[str, object]:

@@ -87,6 +87,9 @@ def test_files_may_lie_elsewhere_or_be_a_folder(folder: Path, raw: Path, tmp_pat
     _, again = predict(folder, raw / "labels.csv", tmp_path / "c.csv", changes=changes)
     _, listed = predict(folder, tmp_path / "elsewhere", tmp_path / "d.csv")
     pd.testing.assert_frame_equal(first, again)
+    (tmp_path / "elsewhere").rename(raw / "photos")  # beside the table, by the name that it has in training
+    _, beside = predict(folder, raw / "labels.csv", tmp_path / "e.csv")
+    pd.testing.assert_frame_equal(first, beside)
     assert listed["image"].tolist() == first["photo"].tolist() and listed["colour"].tolist() == first["colour"].tolist()
 
 

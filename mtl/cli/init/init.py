@@ -137,6 +137,7 @@ def _of_table(
         return text
 
     said = [*own.notes, *_chosen(chosen), *(f"{column} is no input: {why}." for column, why in draft.told.items())]
+    said += [images.told] if images is not None and images.told is not None else []
     said += _doubts(own, [*(target.column for target in chosen), *draft.told])
     said += [
         *_groups(own, chosen, group),

@@ -52,11 +52,13 @@ class Wanted:
         form: of their pixels.
         column: of a table that names them; None: the model was trained on no table of images.
         ending: behind every name.
+        folder: name of the folder that held the images of training; None: they lay beside the table, or are unknown.
     """
 
     form: Form
     column: str | None = None
     ending: str = ""
+    folder: str | None = None
 
     @classmethod
     def of(cls, section: SourceBase | None, shape: Sequence[int]) -> "Wanted":
@@ -67,7 +69,9 @@ class Wanted:
             shape: C, Y, X of an image.
         """
         if isinstance(section, TableSource) and section.images is not None:
-            return cls(form_of(section.images), section.image_column, section.images.ending)
+            images = section.images
+            folder = None if images.folder is None else Path(images.folder).name
+            return cls(form_of(images), section.image_column, images.ending, folder)
         channels, *size = shape
         return cls(form_of(ImageFiles(size=(size[0], size[1]), colour=channels > 1)))
 
@@ -84,7 +88,8 @@ def pieces(
     """The images of a table or of a folder.
 
     Args:
-        data: table, whose names start from its own folder unless `changes` have `folder`; or the folder.
+        data: table, whose names start from `folder` of the `changes`, else from the folder beside it that is named as
+            in training, or without one from its own; or a folder of images.
         origin: the source that the model was trained on; None where it is not known.
         wanted: images as the model reads them.
         changes: options of the reader that the user gives.
@@ -109,7 +114,9 @@ def pieces(
             "model was trained on no table that names images."
         )
     others = {name: value for name, value in changes.items() if name != FOLDER}
-    options, folder = rows_options(data, origin, others), Path(str(changes.get(FOLDER, data.parent)))
+    beside = data.parent if wanted.folder is None else data.parent / wanted.folder
+    folder = Path(str(changes.get(FOLDER, beside if beside.is_dir() else data.parent)))
+    options = rows_options(data, origin, others)
     column = wanted.column
     for table in table_pieces(options, Path()):
         there = [str(name) for name in table.frame.columns]

@@ -1,5 +1,6 @@
 """`mtl init` with a table of image files, and with a folder of images for each class."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -47,11 +48,26 @@ def test_a_group_keeps_its_rows_together(here: Path) -> None:
     assert images.beside is not None and images.beside.groups is not None
 
 
+def test_the_folder_beside_the_table_that_holds_the_files_is_taken(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("others").mkdir()
+    init(Path("made"), Path("labels.csv"), "colour", given=["images={size: [8, 8]}", "ignore=[site]"])
+    source, images = made(here / "made", "labels")
+    assert source.images is not None and source.images.folder == "data/raw/photos" and len(images.images) == 48
+    assert "photo names image files in photos, which are the input" in " ".join(capsys.readouterr().out.split())
+
+
 def test_without_the_folder_both_remedies_are_named_and_nothing_is_written(here: Path) -> None:
-    with pytest.raises(
-        UserError, match=r"`photo` names image files: --option 'images=\{folder: DIR\}'.*ignore=\[photo\]"
-    ):
+    remedies = r"--option 'images=\{folder: DIR\}'.*ignore=\[photo\]"
+    shutil.copytree("photos", "copies")
+    with pytest.raises(UserError, match=rf"`photo` names image files, and copies and photos hold them: {remedies}"):
         init(Path("made"), Path("labels.csv"), "colour")
+    shutil.rmtree("copies")
+    Path("photos").rename(here.parent / f"{here.name}-photos")
+    with pytest.raises(UserError, match=rf"and no folder beside the table holds them: {remedies}"):
+        init(Path("made"), Path("labels.csv"), "colour")
+    Path(here.parent / f"{here.name}-photos").rename("photos")
     assert not Path("made").exists()
     with pytest.raises(UserError, match="`folder` should be the folder of the image files, found 'nowhere'"):
         init(Path("made"), Path("labels.csv"), "colour", given=["images={folder: nowhere}"])
