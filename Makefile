@@ -68,7 +68,8 @@ lint: $(VENV)/.installed-dev
 test: lint
 	$(BIN)/pytest -n 2 $(PYTEST_ARGS)
 
-# Whole pipelines through their commands, a few kills, browsers: what takes seconds each.
+# Whole pipelines through their commands, a few kills, browsers: what takes seconds each. Those that take half a minute and
+# more are marked as slow too, and run before a release, for coverage and with other versions.
 test-thorough: $(VENV)/.installed-dev
 	$(BIN)/pytest -n 2 -m "thorough and not slow" $(PYTEST_ARGS)
 
@@ -85,7 +86,7 @@ test-processes: $(VENV)/.installed-dev
 
 # Older releases warn of the newer ones that they meet: here alone a warning is no error.
 test-lowest: .venv-lowest/.installed
-	PATH="$(CURDIR)/.venv-lowest/bin:$$PATH" .venv-lowest/bin/python -m pytest -n 2 -m 'not slow' -W default $(VERSIONS_TESTS) $(PYTEST_ARGS)
+	PATH="$(CURDIR)/.venv-lowest/bin:$$PATH" .venv-lowest/bin/python -m pytest -n 2 -m 'thorough or not slow' -W default $(VERSIONS_TESTS) $(PYTEST_ARGS)
 
 .venv-lowest/.installed: pyproject.toml tests/tools/lowest.py
 	$(PYTHON) -m venv --clear .venv-lowest
@@ -94,7 +95,7 @@ test-lowest: .venv-lowest/.installed
 	@touch $@
 
 test-newest: .venv-newest/.installed
-	PATH="$(CURDIR)/.venv-newest/bin:$$PATH" .venv-newest/bin/python -m pytest -n 2 -m 'not slow' -W default $(VERSIONS_TESTS) $(PYTEST_ARGS)
+	PATH="$(CURDIR)/.venv-newest/bin:$$PATH" .venv-newest/bin/python -m pytest -n 2 -m 'thorough or not slow' -W default $(VERSIONS_TESTS) $(PYTEST_ARGS)
 
 .venv-newest/.installed: pyproject.toml
 	$(PYTHON) -m venv --clear .venv-newest
@@ -103,7 +104,7 @@ test-newest: .venv-newest/.installed
 
 coverage: $(VENV)/.installed-dev
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -n 2 -m "not slow" $(PYTEST_ARGS)
+	$(BIN)/coverage run -m pytest -n 2 -m "thorough or not slow" $(PYTEST_ARGS)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 

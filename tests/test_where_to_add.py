@@ -44,6 +44,7 @@ def test_a_member_takes_the_files_that_the_table_names(addition: Addition) -> No
     assert len(addition.files) <= addition.most
 
 
+@pytest.mark.slow
 @pytest.mark.thorough
 def test_each_dummy_works(tmp_path: Path) -> None:
     """All of them in one copy, by one process: to start it takes longer than they do."""

@@ -31,6 +31,7 @@ result = mtl.compare(wines(), {"quality": "regression", "good": "binary"}, **QUI
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.thorough
 @pytest.mark.processes
 def test_a_notebook_shows_progress_table_and_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

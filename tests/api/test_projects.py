@@ -50,6 +50,7 @@ def test_it_is_a_whole_project(saved: Path) -> None:
         assert "/tmp/" not in file.read_text(encoding="utf-8") and "mtl-" not in file.read_text(encoding="utf-8"), file
 
 
+@pytest.mark.slow
 @pytest.mark.thorough
 @pytest.mark.processes
 def test_its_stages_give_the_same_bits(saved: Path, tmp_path: Path) -> None:

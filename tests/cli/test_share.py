@@ -70,6 +70,7 @@ def colleague(project: Path, folder: Path, *pull: str) -> Path:
     return clone
 
 
+@pytest.mark.slow
 @pytest.mark.thorough
 def test_a_colleague_sees_all_of_it_and_trains_nothing(project: Path, tmp_path: Path) -> None:
     mine, remote = copy(project, tmp_path / "mine"), tmp_path / "remote"

@@ -49,6 +49,7 @@ def test_an_experiment_in_a_temporary_workspace(workspace: Project) -> None:
     assert runs[0].data.tags["execution"] == "more-labels"
 
 
+@pytest.mark.slow
 def test_raw_data_in_a_temporary_workspace_and_of_one_source_alone(own: Project, tmp_path: Path) -> None:
     """Raw files are in no commit, and DVC copies what git holds; the file of another source is nobody's matter."""
     place = own.copy(tmp_path / "project")

@@ -72,6 +72,7 @@ def test_the_verdicts_are_shown(
     assert_shows_the_verdicts(capsys.readouterr().out)
 
 
+@pytest.mark.slow
 @pytest.mark.thorough
 def test_repro_ends_well_and_ends_with_the_verdicts(finished: Finished) -> None:
     done = finished.first
@@ -84,11 +85,13 @@ def test_repro_ends_well_and_ends_with_the_verdicts(finished: Finished) -> None:
     assert "Traceback" not in done.out + done.err
 
 
+@pytest.mark.slow
 @pytest.mark.thorough
 def test_repro_writes_the_same_bytes_as_the_stages_by_themselves(finished: Finished, computed: Project) -> None:
     assert finished.project.results() == computed.results()
 
 
+@pytest.mark.slow
 @pytest.mark.thorough
 def test_a_second_run_computes_nothing_and_says_the_same(finished: Finished) -> None:
     done = finished.again
@@ -210,6 +213,7 @@ def test_the_report_is_one_offline_page_with_every_section(computed: Project, pa
             assert f"{row['joint']['mean']:.3f}" in page
 
 
+@pytest.mark.slow
 @pytest.mark.thorough
 def test_mlflow_holds_every_run_once_and_a_summary_of_each_method(mlflow_runs: list[Run], verdicts: Json) -> None:
     stages = Counter(run.data.tags["stage"] for run in mlflow_runs)
@@ -233,6 +237,7 @@ def test_mlflow_holds_every_run_once_and_a_summary_of_each_method(mlflow_runs: l
         assert joint[f"delta/{row['task']}"] == pytest.approx(row["change"]["mean"], rel=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.thorough
 def test_nothing_but_settings_and_the_lock_file_is_left_for_git(finished: Finished) -> None:
     changed = finished.project.run("git", "diff", "--name-only", "HEAD~1").well().out.split()

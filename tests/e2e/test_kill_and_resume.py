@@ -89,6 +89,7 @@ def test_a_killed_stage_goes_on_bit_for_bit(place: Project, tmp_path: Path) -> N
         assert len(json.loads(result(place.root, seed)["history.json"])["epochs"]) == EPOCHS
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_in_one_line_and_the_run_goes_on(place: Project) -> None:
     """As a terminal does it: every process of the group is told at once."""
     params = yaml.safe_load((place.root / "params.yaml").read_text())

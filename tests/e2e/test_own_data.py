@@ -7,7 +7,7 @@ import pytest
 from tests.e2e.conftest import Finished, Switched
 from tests.e2e.project import Project, own_csv
 
-pytestmark = pytest.mark.thorough
+pytestmark = [pytest.mark.thorough, pytest.mark.slow]
 
 
 def test_five_lines_of_yaml_give_a_report(own: Project) -> None:
@@ -27,7 +27,6 @@ def test_five_lines_of_yaml_give_a_report(own: Project) -> None:
     assert {row["gap_closed"] for row in verdicts["rows"]} == {None}
 
 
-@pytest.mark.slow
 def test_the_same_bytes_with_other_jobs_and_another_hash_seed(own: Project, switched: Switched) -> None:
     there, held = switched.there, switched.held_there
     assert {"baseline@ahead", "baseline@state", "finetune@joint"} <= set(there.trained)

@@ -34,6 +34,7 @@ def warnings_in(*done: Done) -> list[str]:
     return re.findall(r"^MLflow at .*Results are safe.*$", "\n".join(d.out + d.err for d in done), re.MULTILINE)
 
 
+@pytest.mark.slow
 def test_repro_warns_once_and_sync_uploads_once(place: Project, away: str) -> None:
     done = place.mtl("repro", MLFLOW_TRACKING_URI=away).well()
     assert done.ran == ["finetune@joint", "cluster", "evaluate"]

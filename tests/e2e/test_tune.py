@@ -76,6 +76,7 @@ def test_killed_workers_and_an_interrupt_cost_no_trial(workspace: Project) -> No
     assert len(set(firsts)) == 4
 
 
+@pytest.mark.slow
 def test_the_winner_comes_again_bit_for_bit(workspace: Project) -> None:
     workspace.use(tuned(seeds=[1], objectives=["forecast_mse"], tolerance=0.5))
     path = workspace.root / "params.yaml"

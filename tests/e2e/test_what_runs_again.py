@@ -22,6 +22,7 @@ def append(project: Project, path: str, text: str) -> None:
     file.write_text(file.read_text(encoding="utf-8") + text, encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_methods_come_and_go(finished: Finished, workspace: Project) -> None:
     """Neither of them retrains another, and what a removed one leaves behind changes no result."""
     params = quiet_settings()

@@ -75,6 +75,7 @@ def few_odd(seeds: list[int]) -> Config:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.thorough
 def test_planted_transfer_helps_and_the_task_before_it_pays(tmp_path: Path) -> None:
     config = few_odd([0, 1, 2])

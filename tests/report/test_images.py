@@ -133,6 +133,7 @@ def test_sweeps_have_a_figure_each(tmp_path: Path) -> None:
     assert "not judged" in page and "0.5 of the width" in page
 
 
+@pytest.mark.slow
 @pytest.mark.thorough
 def test_a_hundred_tasks_are_counted_and_folded(hundred: tuple[Verdicts, Path]) -> None:
     verdicts, root = hundred

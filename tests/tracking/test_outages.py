@@ -206,6 +206,7 @@ def storm(kills: int, tmp_path: Path) -> None:
     server.kill()
 
 
+@pytest.mark.slow
 @pytest.mark.processes
 def test_a_server_that_is_killed_and_started_again(tmp_path: Path) -> None:
     storm(1, tmp_path)
