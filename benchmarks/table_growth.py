@@ -1,19 +1,21 @@
 """Growth of a table of rows: time and memory of reading it, and time of an epoch, by rows, columns and targets.
 
-    python -m benchmarks.table_growth                            # 10,000 to 10,000,000 rows; a quarter of an hour, 8 GB
+    python -m benchmarks.table_growth                            # 10,000 to 10,000,000 rows; at most an hour, 8 GB
     python -m benchmarks.table_growth --rows 10000 100000 1000000 --columns 10 100 300 --targets 1 10 30    # minutes
     python -m benchmarks.table_growth --rows 1000000 --columns 10 --targets 1 --formats csv csv.gz parquet feather
 
 Files are made up: numbers with five decimals and one column in ten a category of eight names. A case is read
 and written as `prepare` does in a process of its own, whose largest memory is measured less that of one with few rows;
-an epoch is a joint one of all targets with its validation, the second of two, so that nothing is built in it. Rows grow
-with the fewest columns and targets, columns and targets with the fewest rows. A line of the first table is printed as
-soon as its case is measured. Cases that need more of the disk than `--disk`, or would begin later than `--minutes`, are
-left out and named; what a case writes is deleted before the next one.
+an epoch is a joint one of all targets with its validation, the second of two, so that nothing is built in it; tables of
+more than `--epoch-rows` have none. Columns and targets grow with the fewest rows, then rows with the fewest columns and
+targets. A line of the first table is printed as soon as its case is measured. Cases that need more of the disk than
+`--disk`, or are not done `--minutes` after the start, are left out and named; what a case writes is deleted before the
+next one.
 """
 
 import gzip
 import json
+import math
 import re
 import resource
 import subprocess
@@ -79,9 +81,10 @@ class Case:
 def cases(options: Namespace) -> list[Case]:
     """Tables that are measured, in each format: each of the three sizes grows alone."""
     rows, columns, targets = sorted(options.rows), sorted(options.columns), sorted(options.targets)
-    grown = [Case(number, columns[0], targets[0]) for number in rows]
-    grown += [Case(rows[0], number, targets[0]) for number in columns[1:]]
+    grown = [Case(rows[0], number, targets[0]) for number in columns]
     grown += [Case(rows[0], columns[0], number) for number in targets[1:]]
+    # Last come those that may take longer than is left.
+    grown += [Case(number, columns[0], targets[0]) for number in rows[1:]]
     return [replace(case, format=name) for case in grown for name in options.formats]
 
 
@@ -137,16 +140,20 @@ def settings(case: Case, path: str) -> Config:
     )
 
 
-def measure(case: Case, folder: Path) -> dict[str, float]:
-    """Cost of a case in this process: MiB of its file and of memory, CPU seconds."""
+def measure(case: Case, folder: Path, trains: bool) -> dict[str, float]:
+    """Cost of a case in this process: MiB of its file and of memory, CPU seconds of preparing and, if it trains, of an
+    epoch."""
     path = folder / f"table.{case.format}"
     config = settings(case, path.name)
     began = process_time()
     write_prepared(read_source("table", config.prepare.sources["table"], folder), folder / PREPARED / "table", {})
     prepared, memory = process_time() - began, _largest_memory()
+    cost = {"file": path.stat().st_size / MEGA, "prepare": prepared, "memory": memory}
+    if not trains:
+        return cost
     ends: list[float] = []
     run_finetune(config, "joint", 0, folder, on_epoch=lambda _: ends.append(process_time()))
-    return {"file": path.stat().st_size / MEGA, "prepare": prepared, "memory": memory, "epoch": ends[-1] - ends[-2]}
+    return cost | {"epoch": ends[-1] - ends[-2]}
 
 
 def _largest_memory() -> float:
@@ -159,13 +166,18 @@ def _largest_memory() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / MEGA
 
 
-def in_a_process(case: Case) -> dict[str, float]:
-    """Cost of a case in a process of its own."""
+def in_a_process(case: Case, trains: bool, until: float = math.inf) -> dict[str, float] | None:
+    """Cost of a case in a process of its own, as `measure`; None where it is not done by then, in seconds of
+    `monotonic`."""
     with tempfile.TemporaryDirectory() as folder:
         write_table(case, Path(folder) / f"table.{case.format}")
         sizes = [str(case.rows), str(case.columns), str(case.targets), case.format]
-        command = [sys.executable, "-m", "benchmarks.table_growth", "--child", folder, *sizes]
-        done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=HERE)
+        command = [sys.executable, "-m", "benchmarks.table_growth", "--child", folder, *sizes, str(int(trains))]
+        seconds = None if math.isinf(until) else max(0.0, until - monotonic())
+        try:
+            done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, cwd=HERE, timeout=seconds)
+        except subprocess.TimeoutExpired:
+            return None
         cost: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
         return cost
 
@@ -174,7 +186,7 @@ def row(case: Case, cost: dict[str, float], without: float) -> str:
     """Line of the table below HEAD."""
     more = max(0.0, cost["memory"] - without)
     prepared = f"{cost['file']:.1f} | {cost['prepare']:.2f} | {more:.0f} | {more / cost['file']:.1f}"
-    epoch = f"{cost['epoch']:.2f} | {cost['epoch'] / case.rows * 1e6:.1f}"
+    epoch = f"{cost['epoch']:.2f} | {cost['epoch'] / case.rows * 1e6:.1f}" if "epoch" in cost else "– | –"
     return f"| {case.format} | {case.rows:,} | {case.columns:,} | {case.targets} | {prepared} | {epoch} |"
 
 
@@ -186,6 +198,8 @@ def lines(case: Case, cost: dict[str, float], without: float) -> Iterator[Result
     yield Result(f"{case.words}: prepare", cost["prepare"], "CPU s", note=per_file)
     more = max(0.0, cost["memory"] - without)
     yield Result(f"{case.words}: its memory", more, "MiB", note=f"{more / file:.1f} times the file")
+    if "epoch" not in cost:
+        return
     rows = f"{cost['epoch'] / case.rows * 1e6:.1f} µs a row"
     yield Result(f"{case.words}: an epoch", cost["epoch"], "CPU s", note=rows)
 
@@ -195,7 +209,7 @@ def main(given: Sequence[str] | None = None) -> int:
     given = sys.argv[1:] if given is None else given
     if given[:1] == ["--child"]:
         rows, columns, targets = map(int, given[2:5])
-        print(json.dumps(measure(Case(rows, columns, targets, given[5]), Path(given[1]))))
+        print(json.dumps(measure(Case(rows, columns, targets, given[5]), Path(given[1]), given[6] == "1")))
         return 0
     command = parser("table_growth", __doc__)
     command.add_argument("--rows", type=count, nargs="+", default=[10_000, 100_000, 1_000_000, 10_000_000])
@@ -203,18 +217,21 @@ def main(given: Sequence[str] | None = None) -> int:
     command.add_argument("--targets", type=count, nargs="+", default=[1, 10, 100])
     command.add_argument("--formats", choices=FORMATS, nargs="+", default=["csv"], help="each measures every case")
     command.add_argument("--disk", type=count, default=8192, metavar="MIB", help="most that one case may take")
-    command.add_argument("--minutes", type=count, default=60, help="after which no case begins")
+    command.add_argument("--minutes", type=count, default=60, help="after which no case goes on")
+    command.add_argument("--epoch-rows", type=count, default=1_000_000, help="most rows of which an epoch is measured")
     options = command.parse_args(given)
-    began = monotonic()
+    until = monotonic() + 60 * options.minutes
     results: list[Result] = []
     left: list[str] = []
-    without = in_a_process(Case(FEW_ROWS, min(options.columns), min(options.targets)))["memory"]
+    few = in_a_process(Case(FEW_ROWS, min(options.columns), min(options.targets)), trains=False)
+    without = 0.0 if few is None else few["memory"]
     print(HEAD, flush=True)
     for case in cases(options):
-        if case.disk > options.disk or monotonic() - began > 60 * options.minutes:
+        fits = case.disk <= options.disk and monotonic() < until
+        cost = in_a_process(case, case.rows <= options.epoch_rows, until) if fits else None
+        if cost is None:
             left.append(case.words)
             continue
-        cost = in_a_process(case)
         print(row(case, cost, without), flush=True)
         results += lines(case, cost, without)
     if left:

@@ -164,7 +164,8 @@ def _check_group(group: str, own: Own, targets: Sequence[Target]) -> None:
     distinct = own.fact(group).distinct
     if distinct < 2 or distinct == own.rows:
         what = "holds the same in every row" if distinct < 2 else "holds another value in every row"
-        raise UserError(f"--group should be a column whose values repeat, found {group!r}, which {what}.")
+        message = f"--group should be a column whose values repeat, found {group!r}, which {what}"
+        raise UserError(f"{message}: leave --group out, where every row stands for itself, or name another column.")
 
 
 def split_of(own: Own, targets: Sequence[Target], group: str | None) -> dict[str, object]:

@@ -248,7 +248,7 @@ def test_table_growth_leaves_out_what_the_disk_does_not_hold(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cost = {"file": 2.0, "prepare": 0.5, "memory": 9.0, "epoch": 0.3}
-    monkeypatch.setattr(table_growth, "in_a_process", lambda case: cost)
+    monkeypatch.setattr(table_growth, "in_a_process", lambda case, trains, until=0.0: cost)
     given = ["--rows", "300", "100000", "--columns", "10", "--targets", "2", "--formats", "csv", "feather"]
     table_growth.main([*given, "--disk", "5", "--out", str(tmp_path)])
     printed = capsys.readouterr().out
@@ -256,6 +256,29 @@ def test_table_growth_leaves_out_what_the_disk_does_not_hold(
     assert "Left out by --disk 5" in printed
     left = ["100,000 rows, 10 columns, 2 targets", "100,000 rows, 10 columns, 2 targets, feather"]
     assert json.loads((tmp_path / "table_growth.json").read_text())["left_out"] == left
+
+
+def test_table_growth_trains_on_few_rows_and_stops_in_time(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun = []
+
+    def ended(command: list[str], timeout: float | None, **others: object) -> subprocess.CompletedProcess[str]:
+        begun.append((command[5], command[9], timeout))
+        if command[5] == "3000":
+            raise subprocess.TimeoutExpired(command, 1)
+        cost = {"file": 2.0, "prepare": 0.5, "memory": 9.0} | ({"epoch": 0.3} if command[9] == "1" else {})
+        return subprocess.CompletedProcess(command, 0, f"{json.dumps(cost)}\n")
+
+    monkeypatch.setattr(table_growth.subprocess, "run", ended)
+    given = ["--rows", "300", "400", "3000", "--columns", "10", "--targets", "2", "--epoch-rows", "300"]
+    table_growth.main([*given, "--minutes", "2", "--out", str(tmp_path)])
+    printed = capsys.readouterr().out
+    assert "| csv | 300 | 10 | 2 | 2.0 | 0.50 | 0 | 0.0 | 0.30 | 1000.0 |" in printed
+    assert "| csv | 400 | 10 | 2 | 2.0 | 0.50 | 0 | 0.0 | – | – |" in printed
+    assert "or --minutes 2: 3,000 rows, 10 columns, 2 targets." in printed
+    assert [case[:2] for case in begun] == [("200", "0"), ("300", "1"), ("400", "0"), ("3000", "0")]
+    assert begun[0][2] is None and all(0 < case[2] <= 120 for case in begun[1:])
 
 
 def test_table_growth_writes_the_same_rows_in_every_format(tmp_path: Path) -> None:

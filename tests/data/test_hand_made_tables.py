@@ -212,6 +212,13 @@ def test_it_is_right_or_says_what_makes_it_right(name: str, tmp_path: Path) -> N
     assert all(part in told for part in case.told), told
 
 
+def test_few_rows_are_told_with_the_setting_that_takes_them(tmp_path: Path) -> None:
+    case = Case(text({"x": X[:5], "y": Y[:5]}))
+    with pytest.raises(DataError, match=r"too few rows: 5 that differ are not enough .* 5 folds: .* or set `folds: 1`"):
+        read(tmp_path, case, {"folds": 5})
+    assert sorted(set(read(tmp_path, case, {"folds": 1}).fold.tolist())) == [-1, 0, 1], "all three parts"
+
+
 NUMBER = {"kind": "regression", "target": "t"}
 PARTS = ["train"] * 18 + ["val"] * 5 + ["test"] * 7
 

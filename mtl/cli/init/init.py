@@ -9,7 +9,7 @@ from mtl.cli.inspection import parse_options
 from mtl.config import parse_config
 from mtl.config.names import some_names
 from mtl.config.sources import SeriesSource
-from mtl.config.table_source import TableSource
+from mtl.config.table_source import ALONE, TableSource
 from mtl.config.yaml_file import parse_yaml
 from mtl.data.columns.section import is_input
 from mtl.data.files.manifest import shipped_manifest
@@ -22,7 +22,7 @@ from mtl.setup.images import ignored, own_images
 from mtl.setup.source import check_grouping
 from mtl.setup.spelling import parse_targets, quoted
 from mtl.setup.table import Own, read_own
-from mtl.setup.targets import Ask, Target, choose
+from mtl.setup.targets import KINDS, Ask, Target, choose
 
 SETTINGS = tuple(
     name
@@ -139,6 +139,8 @@ def _of_table(
     said = [*own.notes, *_chosen(chosen), *(f"{column} is no input: {why}." for column, why in draft.told.items())]
     said += [images.told] if images is not None and images.told is not None else []
     said += _doubts(own, [*(target.column for target in chosen), *draft.told])
+    if images is None and not any(KINDS[target.kind].looks_ahead for target in chosen):
+        said += _left_out(own, [*(target.column for target in chosen), *draft.told])
     said += [
         *_groups(own, chosen, group),
         *(f"{note}." if note[-1].isalnum() else note for note in draft.notes),
@@ -173,6 +175,13 @@ def _doubts(own: Own, elsewhere: Collection[str]) -> list[str]:
     if told:
         told.append("Such settings stand in params.yaml, or are given here, as in --option 'types={NAME: TYPE}'.")
     return told
+
+
+def _left_out(own: Own, elsewhere: Collection[str]) -> list[str]:
+    """A sentence on the columns that are no inputs, but those that have one of their own."""
+    apart = [fact for fact in own.facts if not is_input(fact) and fact.kind not in ALONE and not fact.doubts]
+    left = [quoted(fact.name) for fact in apart if fact.name not in elsewhere]
+    return [f"No inputs: {some_names(left)}; params.yaml says why, beside `ignore`."] if left else []
 
 
 def _groups(own: Own, targets: Sequence[Target], group: str | None) -> list[str]:

@@ -1,5 +1,5 @@
 """Columns that could be read without an error as something else than they are: times as plain numbers, ids that a
-spreadsheet cut, dates of two forms as names. Each gets a sentence, with what reads it right.
+spreadsheet cut, dates of several forms as names. Each gets a sentence, with what reads it right.
 
 D different cells.
 """
@@ -24,9 +24,11 @@ CUT = re.compile(r"[0-9](?:[.,][0-9]{1,5})?[eE]\+?(1[1-9]|2[0-9])")
 CUT_FROM = 1e11
 SAMPLE = 1000
 LEAST = 4
-"""Different dates that a column of two forms holds at least."""
+"""Different dates that a column of several forms holds at least."""
 BOTH, EACH = 0.95, 0.02
-"""Share of the texts that two forms read together, and that each reads at least."""
+"""Share of the texts that the forms read together, and that each reads at least beside those before it."""
+COUNTS = ("one", "two", "three", "four")
+YEAR = re.compile(r"\b(1[89]|20)[0-9]{2}\b")
 
 
 def time_doubt(column: str, known: np.ndarray) -> str | None:
@@ -82,27 +84,32 @@ def cut_doubt(column: str, example: str) -> str:
     )
 
 
-def two_forms(texts: Sequence[str]) -> str | None:
-    """A clause on the two forms of dates that texts are mixed of; None where they are not.
+def mixed_forms(texts: Sequence[str]) -> str | None:
+    """A clause on the forms of dates that texts are mixed of, from two to four; None where they are not.
 
     Args:
         texts: the different ones [D], of which no form reads most.
     """
     some = list(texts[:: max(1, len(texts) // SAMPLE)])[:SAMPLE]
-    if len(some) < LEAST or sum(DATE.match(text) is not None for text in some) < BOTH * len(some):
+    if len(some) < LEAST or sum(DATE.match(text) is not None or bool(YEAR.search(text)) for text in some) < BOTH * len(
+        some
+    ):
         return None
-    readings = sorted(read_every_form(some), key=lambda reading: -int(reading.reads.sum()))
-    if not readings:
+    left, read = read_every_form(some), np.zeros(len(some), dtype=bool)
+    mixed: list[Reading] = []
+    while left and len(mixed) < len(COUNTS):
+        reading = max(left, key=lambda reading: int((reading.reads & ~read).sum()))
+        if (reading.reads & ~read).mean() < EACH:
+            break
+        mixed.append(reading)
+        read |= reading.reads
+    if len(mixed) < 2 or read.mean() < BOTH:
         return None
-    first = readings[0]
-    second = max(readings, key=lambda reading: int((reading.reads & ~first.reads).sum()))
-    both, alone = first.reads | second.reads, second.reads & ~first.reads
-    if both.mean() < BOTH or alone.mean() < EACH:
-        return None
-    return (
-        f"dates in two forms, {_shown(first, some, first.reads & ~second.reads)} and {_shown(second, some, alone)}, of "
-        "which a column should have one"
-    )
+    *most, last = [
+        _shown(reading, some, reading.reads & ~np.any([other.reads for other in mixed if other is not reading], axis=0))
+        for reading in mixed
+    ]
+    return f"dates in {COUNTS[len(mixed) - 1]} forms, {', '.join(most)} and {last}, of which a column should have one"
 
 
 def _shown(reading: Reading, texts: Sequence[str], reads: np.ndarray) -> str:

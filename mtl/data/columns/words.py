@@ -13,7 +13,7 @@ from mtl.config.table_file import MISSING_NUMBERS, MISSING_TEXTS
 from mtl.data.columns.booleans import truth
 from mtl.data.columns.cells import Texts, texts_of
 from mtl.data.columns.dates import date_readings, said
-from mtl.data.columns.doubts import cut_doubt, cut_example, two_forms
+from mtl.data.columns.doubts import cut_doubt, cut_example, mixed_forms
 from mtl.data.columns.facts import ColumnFacts, group_warning, share_warnings
 from mtl.data.columns.names import has_code_name, names_things
 from mtl.data.columns.spellings import other_marks, spelled_apart, stray_texts
@@ -73,7 +73,7 @@ def name_facts(column: str, texts: Texts, exact: bool) -> ColumnFacts:
     if (words >= SENTENCE or length >= LONG) and distinct >= max(OFTEN * known, LEAST_ROWS):
         why = f"sentences: {words:.0f} words a cell, {distinct:,} different"
         return ColumnFacts(column, "text", why, missing, distinct, example=example)
-    mixed = two_forms(texts.names)
+    mixed = mixed_forms(texts.names)
     if mixed is not None:
         example = texts.names[0]
         doubt = f"its texts are {mixed}: write all of them in one"

@@ -13,6 +13,7 @@ import pandas as pd
 
 from mtl.config.table_file import TableFile
 from mtl.data.formats.archives import Archive
+from mtl.data.formats.double_header import check_second_line, needs_second_line
 from mtl.data.formats.packing import check_text
 from mtl.data.formats.reading import check_count
 from mtl.data.formats.records import Form
@@ -173,7 +174,12 @@ def _named(
             f"{shown(next(cell for cell in header if cell is not None))}: set `skip_rows: {below}` if it is a title.",
             {"skip_rows": below},
         )
-    names = column_names([_name(cell) for cell in header], (first + 1, first + 1), config, notes)
+    raw, lines = [_name(cell) for cell in header], (first + 1, first + 1)
+    if needs_second_line(raw) and not config.units_row:
+        check_second_line(
+            raw, [[_name(cell) for cell in row[:width]] for row in rows[first + 1 : first + 3]], lines, config
+        )
+    names = column_names(raw, lines, config, notes)
     if not config.units_row:
         return names, {}, first + 1
     under = rows[first + 1][:width] if first + 1 < len(rows) else []

@@ -8,6 +8,11 @@ BLANKS = " \u00a0\u202f\u2009"
 """Blank, no-break blank, narrow no-break blank and thin blank: what may stand between thousands as a blank."""
 APOSTROPHES = "'\u2019"
 EXPONENT = r"(?:[eE][+-]?[0-9]+)?"
+DATA_CELL = re.compile(
+    r"[+-]?[0-9]*[.,][0-9]+([eE][+-]?[0-9]+)?|[0-9]{1,4}[-/.][0-9]{1,2}[-/.][0-9]{1,4}([ T][0-9:.]+)?"
+)
+"""A number with decimals, or a date: cells of data, which hardly ever name a column."""
+COUNT_CELL = re.compile(r"[+-]?[0-9]+|")
 
 
 @dataclass(frozen=True)

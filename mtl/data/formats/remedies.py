@@ -11,8 +11,8 @@ from itertools import islice, product
 import pandas as pd
 
 from mtl.config.table_file import WHITESPACE, TableFile
+from mtl.data.formats.marks import COUNT_CELL, DATA_CELL
 from mtl.data.formats.records import Form, cells, lines_of, records
-from mtl.data.formats.text_file import COUNT_CELL, DATA_CELL
 from mtl.errors import OptionValue
 
 SEPARATORS = (",", ";", "\t", "|", ";;", ",,", "||", "::", ", ", ":", WHITESPACE)

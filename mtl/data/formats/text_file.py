@@ -10,7 +10,9 @@ from pathlib import Path
 import pandas as pd
 
 from mtl.config.table_file import TableFile
+from mtl.data.formats.double_header import check_second_line, needs_second_line
 from mtl.data.formats.encodings import as_utf8
+from mtl.data.formats.marks import COUNT_CELL, DATA_CELL
 from mtl.data.formats.packing import check_text, text_bytes
 from mtl.data.formats.records import Form, cells, lines_of, records
 from mtl.data.formats.windowed import WINDOW, Windowed, windowed_text
@@ -21,11 +23,6 @@ EXCEL = re.compile(rb'"?sep=([^\r\n])"?\s*$', re.IGNORECASE)
 SOMETHING = re.compile(rb"\S")
 UNNAMED = "\x1funnamed"
 """Beginning of the names that second and later columns without a name get, so that they can be told apart."""
-DATA_CELL = re.compile(
-    r"[+-]?[0-9]*[.,][0-9]+([eE][+-]?[0-9]+)?|[0-9]{1,4}[-/.][0-9]{1,2}[-/.][0-9]{1,4}([ T][0-9:.]+)?"
-)
-"""A number with decimals, or a date: cells of data, which hardly ever name a column."""
-COUNT_CELL = re.compile(r"[+-]?[0-9]+|")
 
 
 @dataclass
@@ -103,7 +100,10 @@ def layout(data: bytes | Windowed, config: TableFile, notes: list[str]) -> TextF
         header = top[0]
         # Lines inside a quoted cell count as well.
         last = line + sum(1 for _ in lines_of(data[start : header.end])) - 1
-        names = column_names(cells(header.data, form), (header.line, last), config, notes)
+        raw = cells(header.data, form)
+        if needs_second_line(raw) and not config.units_row:
+            check_second_line(raw, _below(data, form, header.end), (header.line, last), config)
+        names = column_names(raw, (header.line, last), config, notes)
         units = dict(zip(names, cells(top[1].data, form), strict=False)) if len(top) > 1 else {}
     except csv.Error as error:
         raise DataError(f"{where}, line {line}: {error}.") from None
@@ -120,6 +120,14 @@ def unclosed(where: str, error: ValueError) -> str:
         f"{where}, line {error}: should end each cell that begins with a quotation mark with another one, found none: "
         'close it, or write a mark that belongs to the text twice, `""`.'
     )
+
+
+def _below(data: bytes | Windowed, form: Form, start: int) -> list[list[str]]:
+    """Cells of the first two lines from a byte on; none where they cannot be told, which the reader of rows says."""
+    try:
+        return [cells(record.data, form) for record in islice(records(data, form, start), 2)]
+    except (csv.Error, ValueError):
+        return []
 
 
 def _above(data: bytes | Windowed, config: TableFile, notes: list[str]) -> tuple[str, int, int]:

@@ -161,6 +161,7 @@ def _with_folds(
 ) -> Parts:
     """Deals all rows but those of the test part into folds, by whole units."""
     folds, rest = _folds(config), ~test
+    _check_rows(len(np.unique(unit)), len(np.unique(unit[rest])), config)
     fold = np.full(len(test), TEST, dtype=np.int64)
     if rest.any():
         units = numbered(unit[rest])
@@ -169,6 +170,24 @@ def _with_folds(
         if folds == 1:
             fold[rest] = fold[rest] > 0
     return Parts(fold, folds, groups=groups, group_names=names)
+
+
+def _check_rows(count: int, left: int, config: TableSource) -> None:
+    """Raises a DataError where a part would have no row.
+
+    Args:
+        count: different rows or groups.
+        left: those that are no test rows.
+        config: the source.
+    """
+    folds = _folds(config)
+    if left < count and left >= max(2, folds):
+        return
+    parts = "a training, a validation and a test part" if folds == 1 else f"a test part and {folds} folds"
+    fewer = ", or set `folds: 1` for one validation part" if 2 <= left < count else ""
+    raise DataError(
+        f"{config.path}: too few rows: {count} that differ are not enough for {parts}: bring more rows{fewer}."
+    )
 
 
 def _check_groups(names: Sequence[str], least: int, column: str, config: TableSource) -> None:

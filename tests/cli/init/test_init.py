@@ -80,7 +80,9 @@ def test_a_project_holds_all_that_it_needs(here: Path, capsys: pytest.CaptureFix
     assert left_out(read_yaml(new / "params.yaml"), config, new) == {}, "every value that a stage watches is written"
 
 
-def test_every_column_stands_with_its_type_or_with_why_it_is_left_out(here: Path) -> None:
+def test_every_column_stands_with_its_type_or_with_why_it_is_left_out(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     source = source_of(made(targets="price,smoker,grade:classification"))
     assert source.inputs == {
         "a": "number", "width (cm)": "number", "c,d": "number", "patient_id": "category", "town": "category",
@@ -88,6 +90,7 @@ def test_every_column_stands_with_its_type_or_with_why_it_is_left_out(here: Path
     }  # fmt: skip
     assert source.types == {"smoker": "boolean", "grade": "number", "price": "number"}
     assert set(source.ignore) == {"copy", "id", "same", "note"}
+    assert "  No inputs: id, same; params.yaml says why" in capsys.readouterr().out
     assert {*source.inputs, *source.types, *source.ignore} == {*own_table().columns}
     lines = Path("new/params.yaml").read_text(encoding="utf-8").splitlines()
     beside = {line.split("#")[0].strip(): line.split("# ", 1)[1] for line in lines if " # " in line}
@@ -165,7 +168,7 @@ def test_kinds_of_targets(here: Path, targets: str, kinds: dict[str, str]) -> No
         ({"targets": "id"}, "--option 'types={id: number}' takes it for one"),
         ({"targets": BOTH, "group": "patent_id"}, "--group should be a column of own.csv, found 'patent_id'; did you"),
         ({"targets": BOTH, "group": "same"}, "which holds the same in every row"),
-        ({"targets": BOTH, "group": "id"}, "which holds another value in every row"),
+        ({"targets": BOTH, "group": "id"}, "which holds another value in every row: leave --group out"),
         ({"targets": BOTH, "group": "smoker"}, "which is a target"),
         ({"targets": BOTH, "group": "patient_id", "given": ["split={kind: random}"]}, "--group should be left out"),
         ({"targets": BOTH, "given": ["foo=1"]}, "NAME one of encoding, separator"),

@@ -1,6 +1,7 @@
 """Cells that could be read without an error as something else: times as numbers, ids that were cut, two forms."""
 
 import re
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -145,11 +146,19 @@ def test_dates_of_two_forms_are_told_with_both(tmp_path: Path, cells: list[str],
     assert all(form in told.why for form in forms) and "write all of them in one" in told.doubts[0]
 
 
+def test_dates_of_three_forms_are_told_with_all(tmp_path: Path) -> None:
+    days = [date(2020, 1, 1) + timedelta(5 * row) for row in range(ROWS)]
+    cells = [day.strftime(("%Y-%m-%d", "%d.%m.%Y", "%b %d, %Y")[row % 3]) for row, day in enumerate(days)]
+    told = facts(tmp_path, "sold", cells)
+    assert told.kind == "ignore" and told.why.startswith("dates in three forms, ")
+    assert all(f"{form} (" in told.why for form in ("ISO8601", "%d.%m.%Y", "%b %d, %Y"))
+
+
 @pytest.mark.parametrize(
     "cells",
     [[f"{row}-{row + 7}" for row in range(ROWS)], [f"v1.{row}.{row % 3}" for row in range(ROWS)],
      [f"192.168.{row}.{row % 9}" for row in range(ROWS)], [f"{row % 60:02d}:{row % 24:02d}" for row in range(ROWS)],
-     ["1/2", "1/4", "3/4", "2/2"] * 10],
+     ["1/2", "1/4", "3/4", "2/2"] * 10, [f"{'ABC'[row % 3]}-series {1990 + row} no. {row}" for row in range(ROWS)]],
 )  # fmt: skip
 def test_other_texts_with_points_and_hyphens_are_no_dates_of_two_forms(tmp_path: Path, cells: list[str]) -> None:
     assert facts(tmp_path, "c", cells).doubts == ()
