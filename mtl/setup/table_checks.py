@@ -1,4 +1,5 @@
-"""Checks of tables by `mtl validate`: whether a target can be read off an input, before anything is prepared."""
+"""Checks of tables by `mtl validate`: whether a target can be read off an input, and whether every part has samples of
+it, before anything is prepared."""
 
 from pathlib import Path
 
@@ -6,6 +7,8 @@ from mtl.config import Config
 
 MOST_BYTES = 50_000_000
 """Size of a table up to which `mtl validate` reads it; that of a larger one is looked at by `mtl repro`."""
+MOST_ROWS = 100_000
+"""Rows up to which each part of a table is looked at."""
 
 
 def check_tables(config: Config, root: Path) -> list[str]:
@@ -16,7 +19,8 @@ def check_tables(config: Config, root: Path) -> list[str]:
         root: folder of the project.
 
     Raises:
-        UserError: a table cannot be read, a task names no column of it, or an input is a copy of a target.
+        UserError: a table cannot be read, a task names no column of it, an input is a copy of a target, or a part of
+            some seed has no sample of a task or of a class.
     """
     asked = {task.source for task in config.tasks.values()}
     notes: list[str] = []
@@ -31,10 +35,16 @@ def check_tables(config: Config, root: Path) -> list[str]:
             )
             continue
         from mtl.data.build import read_source
+        from mtl.data.inputs.every import input_of
         from mtl.data.loading.leaks import leaks
+        from mtl.data.loading.tasks import build_tasks
 
         tasks = {task_name: task for task_name, task in config.tasks.items() if task.source == name}
-        told = leaks(tasks, config.prepare.sources, {name: read_source(name, section, root)})
+        data = read_source(name, section, root)
+        told = leaks(tasks, config.prepare.sources, {name: data})
+        if input_of(data).cells() is not None and len(data.fold) <= MOST_ROWS:
+            for seed in {seed % data.folds: seed for seed in config.base.seeds}.values():
+                build_tasks(tasks, {name: data}, seed)
         notes += [f"{name}: {sentence.removesuffix('.')}" for sentence in told[name]]
     return notes
 

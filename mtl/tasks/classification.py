@@ -3,6 +3,7 @@
 B samples of a batch, n of a part, k classes.
 """
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -179,6 +180,9 @@ def class_counts(at: AtSource) -> Int[Tensor, " k"]:
     counts = torch.bincount(at.values, minlength=len(at.classes))
     absent = [at.classes[number] for number in (counts == 0).nonzero().squeeze(1).tolist()]
     if absent:
-        raise DataError(f"tasks.{at.name}: no training sample of class {absent[0]!r}: choose other parts of the "
-                        "source, or classes of which each has samples there.")  # fmt: skip
+        missing = json.dumps([absent[0]], ensure_ascii=False)
+        raise DataError(
+            f"tasks.{at.name}: no training sample of class {absent[0]!r}: choose other parts of the source, or leave "
+            f"the class out, as `missing: {missing}` of a table does, beside other texts that stand for no label."
+        )
     return counts

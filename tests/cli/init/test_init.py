@@ -198,6 +198,15 @@ def test_rows_of_a_group_stay_together(here: Path, capsys: pytest.CaptureFixture
     assert "patient_id seems to name what rows belong to: with --group patient_id" in capsys.readouterr().out
 
 
+def test_a_class_that_some_part_lacks_is_refused_with_the_setting_that_leaves_it_out(here: Path) -> None:
+    table = own_table()
+    table.loc[7, "town"] = "Kiel"
+    table.to_csv("own.csv", index=False)
+    told = refusal(targets="town,price")
+    assert "tasks.town: no training sample of class 'Kiel'" in told and '`missing: ["Kiel"]`' in told
+    assert set(made(targets="town,price", given=['missing=["Kiel"]']).tasks) == {"town", "price"}
+
+
 @pytest.mark.parametrize(
     ("targets", "stratum"),
     [("price", None), (BOTH, "smoker"), ("smoker,town", None), ("grade:regression,good=grade>=4", "grade")],
