@@ -44,7 +44,7 @@ def check_second_line(
         return
     line, last = lines
     names = [name.strip() for name in below[0]]
-    groups = list(accumulate((name.strip() for name in upper), lambda before, name: name or before))
+    groups: list[str] = list(accumulate((name.strip() for name in upper), _last_filled))
     joined = _apart([f"{group} {name}".strip() for group, name in zip(groups, names, strict=True)])
     both = f"`skip_rows: {last + 1}` and names from both, `columns: {json.dumps(joined, ensure_ascii=False)}`"
     what = _what(upper)
@@ -65,13 +65,17 @@ def _are_names(cells: Sequence[str], first: Sequence[str]) -> bool:
     return any(text and (DATA_CELL.fullmatch(text) or COUNT_CELL.fullmatch(text)) for text in texts)
 
 
+def _last_filled(before: str, name: str) -> str:
+    return name or before
+
+
 def _apart(names: list[str]) -> list[str]:
     """The names, a number behind those that were there before."""
     return [name + f"_{names[:at].count(name) + 1}" * (name in names[:at]) for at, name in enumerate(names)]
 
 
 def _what(upper: Sequence[str]) -> str:
-    """What is wrong with the upper line, in words."""
+    """A clause on the name that the upper line has twice, or not at all."""
     names = [name.strip() for name in upper]
     twice = next((name for at, name in enumerate(names) if name and name in names[:at]), None)
     if twice is not None:
