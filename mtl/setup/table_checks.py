@@ -42,7 +42,7 @@ def check_tables(config: Config, root: Path) -> list[str]:
         tasks = {task_name: task for task_name, task in config.tasks.items() if task.source == name}
         data = read_source(name, section, root)
         told = leaks(tasks, config.prepare.sources, {name: data})
-        if input_of(data).cells() is not None and len(data.fold) <= MOST_ROWS:
+        if input_of(data).cells() is not None and data.fold is not None and len(data.fold) <= MOST_ROWS:
             for seed in {seed % data.folds: seed for seed in config.base.seeds}.values():
                 build_tasks(tasks, {name: data}, seed)
         notes += [f"{name}: {sentence.removesuffix('.')}" for sentence in told[name]]
