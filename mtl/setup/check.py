@@ -23,7 +23,7 @@ def tried(text: str, file: Path, preset: str | None, images: Path | None = None)
         images: folder of the image files that a column names, where it lies now; None: there are none.
 
     Returns:
-        Sentences on inputs that nearly tell a target.
+        Sentences on inputs that nearly tell a target, and on parts that have no sample of a task or of a class.
 
     Raises:
         CopyError: an input is a copy of a target.
@@ -44,7 +44,7 @@ def tried(text: str, file: Path, preset: str | None, images: Path | None = None)
         raise UserError(f"{message} Without --preset, settings are chosen by the number of rows.") from None
     try:
         _check_series(config)
-        return check_tables(config, Path())
+        return check_tables(config, Path(), strict=False)  # what a setting mends can be mended in the new project
     except SettingError as error:
         path, message = error.problem
         raise UserError(f"--targets: `{path}` of the new project {message}") from None

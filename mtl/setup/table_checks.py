@@ -4,6 +4,7 @@ it, before anything is prepared."""
 from pathlib import Path
 
 from mtl.config import Config
+from mtl.errors import UserError
 
 MOST_BYTES = 50_000_000
 """Size of a table up to which `mtl validate` reads it; that of a larger one is looked at by `mtl repro`."""
@@ -11,12 +12,13 @@ MOST_ROWS = 100_000
 """Rows up to which each part of a table is looked at."""
 
 
-def check_tables(config: Config, root: Path) -> list[str]:
+def check_tables(config: Config, root: Path, strict: bool = True) -> list[str]:
     """Sentences on inputs that nearly tell a target, for the tables whose files are there.
 
     Args:
         config: the checked content of params.yaml.
         root: folder of the project.
+        strict: refuse parts without samples; else a sentence says so.
 
     Raises:
         UserError: a table cannot be read, a task names no column of it, an input is a copy of a target, or a part of
@@ -43,8 +45,13 @@ def check_tables(config: Config, root: Path) -> list[str]:
         data = read_source(name, section, root)
         told = leaks(tasks, config.prepare.sources, {name: data})
         if input_of(data).cells() is not None and data.fold is not None and len(data.fold) <= MOST_ROWS:
-            for seed in {seed % data.folds: seed for seed in config.base.seeds}.values():
-                build_tasks(tasks, {name: data}, seed)
+            try:
+                for seed in {seed % data.folds: seed for seed in config.base.seeds}.values():
+                    build_tasks(tasks, {name: data}, seed)
+            except UserError as error:
+                if strict:
+                    raise
+                notes.append(f"With these settings `mtl repro` would stop: {error}")
         notes += [f"{name}: {sentence.removesuffix('.')}" for sentence in told[name]]
     return notes
 
