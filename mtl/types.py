@@ -1,13 +1,14 @@
 """Data that the rooms hand to each other, and the legend of dimension names.
 
 B batch, C channels, L input length, H horizon, N tokens, D width, K tasks, R rows of a series, W windows,
-S images or rows of a table, Y × X pixels of an image, F numbers of a row, G categories of a row.
+S images or rows of a table, V words of all texts, Y × X pixels of an image, F numbers of a row, G categories of a row.
 """
 
 from dataclasses import dataclass, field
 from typing import Literal
 
-from jaxtyping import Bool, Float, Int, Int32, UInt8
+import torch
+from jaxtyping import Bool, Float, Int, Int16, Int32, UInt8
 from torch import Tensor
 
 Split = Literal["train", "val", "test"]
@@ -183,6 +184,22 @@ class TextSet(RowSet):
     """Codes of a text, at most."""
     letters: Int32[Tensor, " S"] | None = None
     """Number of characters of each text as it was written."""
+    words: Int[Tensor, " S1"] | None = None
+    """int64 place of the first word of each text among those of all end to end, and the end of the last; None where
+    words have no tags."""
+    tags: dict[str, Int16[Tensor, " V"]] = field(default_factory=dict)
+    """Tags → class of each of the V words of all texts; NO_LABEL is missing."""
+    tag_names: dict[str, list[str]] = field(default_factory=dict)
+    """Tags → names of their classes in the order of the numbers."""
+
+    def tags_side_by_side(self, name: str) -> Int16[Tensor, "S P"]:
+        """Tags of the words of each text in a row, NO_LABEL behind the last; P words of the longest text, of which a
+        network may reach `longest` less 1."""
+        assert self.words is not None
+        tags, counts = self.tags[name], self.words.diff().clamp(max=max(1, self.longest - 1))
+        places = torch.arange(max(1, int(counts.max())))
+        at = (self.words[:-1, None] + places).clamp(max=len(tags) - 1)
+        return tags[at].masked_fill(places >= counts[:, None], NO_LABEL)
 
 
 SourceData = Prepared | ImageSet | RowSet
@@ -218,11 +235,16 @@ class Batch:
     """Mask of the samples that have a target, for each of the K tasks of the pool, in its order; None: all have."""
     weights: Float[Tensor, " B"] | None = None
     """Weight of each sample in the losses, at least 0; None: all weigh the same."""
+    positions: dict[str, Int[Tensor, "B _"]] = field(default_factory=dict)
+    """Task whose target is a class at every position of a sample → [B, P] class numbers, NO_LABEL where there is
+    none."""
 
     def target(self, task: str) -> Tensor:
-        """Target of one task: [B, T, H] z-scored, [B] class numbers, or [B] z-scored."""
+        """Target of one task: [B, T, H] z-scored, [B] or [B, P] class numbers, or [B] z-scored."""
         if task in self.ahead:
             return self.ahead[task]
+        if task in self.positions:
+            return self.positions[task]
         return self.targets((task,))[:, 0]
 
     def targets(self, tasks: tuple[str, ...]) -> Tensor:
@@ -244,14 +266,15 @@ class Predictions:
 
     own: dict[str, Tensor]
     """Task → its prediction: [B, T, H] z-scored of a forecast, [B, k] logits of a classification; of a forecast's Q
-    quantiles [B, T, H · Q], of a regression's [B, Q]."""
+    quantiles [B, T, H · Q], of a regression's [B, Q]; [B, P, k] logits at the P positions of a tagging, NaN behind the
+    last of a sample."""
     stacks: dict[str, Stack]
     """Kind of tasks that predict one number a sample → the numbers of those that were asked for."""
     features: tuple[Tensor, ...]
     """All tensors that heads read: one under hard sharing, one a task when each has a trunk of its own."""
 
     def __getitem__(self, task: str) -> Tensor:
-        """Prediction of one task: [B, T, H], [B, k] or [B]."""
+        """Prediction of one task: [B, T, H], [B, k], [B, P, k] or [B]."""
         if task in self.own:
             return self.own[task]
         stack = next(stack for stack in self.stacks.values() if task in stack.tasks)

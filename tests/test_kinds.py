@@ -42,11 +42,11 @@ FAMILY = {
 FAMILY_WORDS = ("family", "comparison with", "dictionary by", "case of forecast")
 """Words of the findings where a family is asked for, or an order or a criterion that is named by one."""
 
-TASKS = {"forecast", "regression", "classification", "binary"}
+TASKS = {"forecast", "regression", "classification", "binary", "tagging"}
 INPUTS = {"windows", "images", "rows", "tokens"}
 CLASSES = {
-    "ForecastTask", "RegressionTask", "ClassificationTask", "BinaryTask", "LabelBase",
-    "Forecast", "Regression", "Classification", "Binary", "RegressionSpec", "LabelSpec",
+    "ForecastTask", "RegressionTask", "ClassificationTask", "BinaryTask", "TaggingTask", "LabelBase",
+    "Forecast", "Regression", "Classification", "Binary", "Tagging", "RegressionSpec", "LabelSpec",
     "Prepared", "ImageSet", "RowSet", "TextSet", "Windows", "Images", "Rows", "TextSamples",
     "WindowsInput", "ImagesInput", "RowsInput", "TokensInput", "WINDOWS", "IMAGES", "ROWS", "TOKENS",
 }  # fmt: skip

@@ -1,7 +1,7 @@
 """Kinds of input: what a sample of a source is, as far as it is known before any file is read; imports no torch."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 from mtl.config.common import Problem, Section
@@ -125,6 +125,7 @@ class Held:
         columns: names of its inputs.
         classes: label → names of its classes.
         numbers: names of its numeric targets.
+        tags: tags of words → names of their classes.
     """
 
     source: str
@@ -132,6 +133,7 @@ class Held:
     columns: Sequence[str]
     classes: dict[str, list[str]]
     numbers: Sequence[str] = ()
+    tags: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -192,6 +194,11 @@ class SourceBase(Section):
     def allowed(self) -> list[str] | None:
         """Inputs that may be copies of a target; None where the source says itself which columns are targets, and its
         reader has held the others against them."""
+        return None
+
+    @property
+    def tagged(self) -> Collection[str] | None:
+        """Names of the tags of its words; None where only the data tell."""
         return None
 
     @property

@@ -6,14 +6,14 @@ from typing import Any, get_args
 from pydantic import BeforeValidator
 
 from mtl.config.losses import NumberLoss, QuantileLoss
-from mtl.config.metrics import METRICS, BinaryMetric, ClassMetric, ForecastMetric, RegressionMetric
+from mtl.config.metrics import METRICS, BinaryMetric, ClassMetric, ForecastMetric, RegressionMetric, TagMetric
 from mtl.errors import shown
 
 OF_NUMBERS: tuple[str, ...] = get_args(ForecastMetric) + get_args(RegressionMetric)
-OF_LABELS: tuple[str, ...] = get_args(ClassMetric) + get_args(BinaryMetric)
+OF_LABELS: tuple[str, ...] = get_args(ClassMetric) + get_args(BinaryMetric) + get_args(TagMetric)
 COUNTERPART = {
-    "auc": "macro_auc", "macro_auc": "auc", "f1": "macro_f1", "loss": "log_loss", "coverage": "crps", "rrmse": "mse",
-    "r2": "mse", "rmse": "mse", "mse_original": "mse", "mae_original": "mae",
+    "auc": "macro_auc", "macro_auc": "auc", "f1": "macro_f1", "span_f1": "macro_f1", "loss": "log_loss",
+    "coverage": "crps", "rrmse": "mse", "r2": "mse", "rmse": "mse", "mse_original": "mse", "mae_original": "mae",
 }  # fmt: skip
 """Metric → the nearest one that judges tasks of another kind, or tasks at all."""
 

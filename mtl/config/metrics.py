@@ -46,6 +46,7 @@ METRICS: dict[str, Metric] = {
     "balanced_accuracy": Metric("balanced accuracy", False, share=True),
     "macro_f1": Metric("macro-F1", False, share=True),
     "f1": Metric("F1", False, share=True),
+    "span_f1": Metric("span F1", False, share=True),
     "auc": Metric("AUC", False, share=True),
     "macro_auc": Metric("macro AUC", False, share=True),
     "average_precision": Metric("average precision", False, share=True),
@@ -60,6 +61,7 @@ ClassMetric = Literal["accuracy", "balanced_accuracy", "macro_f1", "macro_auc", 
 BinaryMetric = Literal[
     "accuracy", "balanced_accuracy", "macro_f1", "auc", "average_precision", "f1", "log_loss", "brier", "ece"
 ]
+TagMetric = Literal["accuracy", "balanced_accuracy", "macro_f1", "span_f1"]
 """Metrics that a binary task may be judged by; the first of a kind is taken unless the section names another."""
 
 

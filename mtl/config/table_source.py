@@ -6,6 +6,7 @@ from typing import Annotated, Literal, get_args
 from pydantic import Field, field_validator, model_validator
 
 from mtl.config.common import Folds, PositiveInt, Section, Seed
+from mtl.config.conll import ConllFiles, Scheme
 from mtl.config.date_format import date_format_problem
 from mtl.config.image_files import ImageFiles
 from mtl.config.inputs import IMAGES, ROWS, TOKENS, InputKind, Known
@@ -141,8 +142,13 @@ class TableSource(TableFile):
     known before it is."""
     lines: LineFiles | None = None
     """Folders of texts and their classes, a line each, which `path` holds; null: `path` is a table."""
+    conll: ConllFiles | None = Field(default=None, exclude_if=lambda conll: conll is None)
+    """Files of sentences, a word a line, which `path` holds; null: `path` is a table, or one such file."""
     texts: TextOptions = TextOptions()
     """Reading of a column of texts, which is then the only input."""
+    tags: dict[str, Scheme] = Field(default={}, exclude_if=lambda tags: not tags)
+    """Column with a tag for each word of the texts → its scheme. Words and tags are lists as JSON has them, or stand
+    with blanks between."""
     exact_labels: list[str] = []
     """Columns in which every spelling is a category of its own, and only an empty cell or NaN is missing."""
     date_format: dict[str, str] = {}
@@ -174,10 +180,22 @@ class TableSource(TableFile):
     @model_validator(mode="after")
     def _files_differ(self) -> "TableSource":
         self.check_files(self.files, self.also, self.file_column)
-        if self.lines is not None and (self.also or isinstance(self.split, FilesSplit)):
+        several = "conll" if self.conll is not None else "lines"
+        if (self.conll or self.lines) and (self.also or isinstance(self.split, FilesSplit)):
             raise ValueError(
-                "also and `split: {kind: files}` should be left out beside `lines`, whose `parts` are files"
+                f"also and `split: {{kind: files}}` should be left out beside `{several}`, which names files"
             )
+        if self.conll is not None and self.lines is not None:
+            raise ValueError("conll should stand without lines, found both")
+        return self
+
+    @model_validator(mode="after")
+    def _tags_stand_beside_words(self) -> "TableSource":
+        if self.tags and self.text_column is None:
+            raise ValueError(f"inputs should be `{{WORDS: text}}` alone beside `tags`, found {shown(self.inputs)}")
+        for column in self.tags:
+            if column == self.text_column or column in self.ignore or column in self.split_columns:
+                raise ValueError(f"tags should name no column of `inputs`, `ignore` or `split`, found {column!r}")
         return self
 
     @model_validator(mode="after")
@@ -259,7 +277,8 @@ class TableSource(TableFile):
 
     @property
     def files(self) -> list[str]:
-        first = [self.path] if self.lines is None else self.lines.files_of(self.path)
+        several = self.lines or self.conll
+        first = [self.path] if several is None else several.files_of(self.path)
         tables = [*first, *self.also, *([self.split.test_path] if isinstance(self.split, FilesSplit) else [])]
         folder = None if self.images is None else self.images.folder
         return tables if folder is None or folder in tables else [*tables, folder]
@@ -267,6 +286,10 @@ class TableSource(TableFile):
     @property
     def to_add(self) -> list[str]:
         return self.files
+
+    @property
+    def tagged(self) -> list[str]:
+        return list(self.tags)
 
     @property
     def allowed(self) -> list[str]:
@@ -318,7 +341,7 @@ class TableSource(TableFile):
             "inputs": list(self.inputs or []), "types": list(self.types), "ignore": self.ignore,
             "weight": [] if self.weight is None else [self.weight], "allow": self.allow,
             "exact_labels": self.exact_labels, "date_format": list(self.date_format), "units": list(self.units),
-            "split": self.split_columns,
+            "split": self.split_columns, "tags": list(self.tags),
         }  # fmt: skip
 
 

@@ -27,6 +27,8 @@ class TaskBase(Section, ABC):
     """It predicts the probability of each class."""
     two_classes: ClassVar[bool] = False
     """There are two, of which the second is the positive one."""
+    at_positions: ClassVar[bool] = False
+    """The target is a class at every position of a sample."""
     predicts: ClassVar[str]
     """Words for what is predicted of a column, with the field `distinct`: its different values."""
 
@@ -147,7 +149,8 @@ class TaskBase(Section, ABC):
         if not kind.continues and self.rows_ahead:
             from mtl.config.tasks import Task  # here, since it lists the classes that this is the base of
 
-            allowed = [tag(other) for other in get_args(get_args(Task)[0]) if not other.looks_ahead]
+            every = get_args(get_args(Task)[0])
+            allowed = [tag(other) for other in every if not other.looks_ahead and not other.at_positions]
             message = f"should be {', '.join(allowed[:-1])} or {allowed[-1]}: {source} holds {kind.noun}, found "
             raise SettingError(f"tasks.{name}.kind", f"{message}{tag(type(self))!r}.")
         if not kind.turns and self.turns is not None:

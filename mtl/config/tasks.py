@@ -18,6 +18,7 @@ from mtl.config.losses import NumberLoss, QuantileLoss, levels_of
 from mtl.config.metrics import BinaryMetric, ClassMetric, Family, ForecastMetric, RegressionMetric
 from mtl.config.names import Derived, check_label, label_of
 from mtl.config.narrowed import NarrowedF1
+from mtl.config.tagging import TaggingTask
 from mtl.config.task_base import TaskBase
 from mtl.errors import SettingError, shown
 
@@ -340,4 +341,6 @@ class BinaryTask(LabelBase):
         check_row_start(name, self.linear, source, kind)
 
 
-Task = Annotated[ForecastTask | RegressionTask | ClassificationTask | BinaryTask, Field(discriminator="kind")]
+Task = Annotated[
+    ForecastTask | RegressionTask | ClassificationTask | BinaryTask | TaggingTask, Field(discriminator="kind")
+]

@@ -7,14 +7,15 @@ from abc import abstractmethod
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from mtl.config.encoder_base import ClassificationHead
 from mtl.config.inputs import RowLayout
 from mtl.config.linear_map import Channels, Level
+from mtl.errors import SettingError
 from mtl.models.features import Features
-from mtl.models.heads import FlatForecastHead, JointForecastHead, LinearHead, PooledClassifier
+from mtl.models.heads import FlatForecastHead, JointForecastHead, LinearHead, PooledClassifier, PositionHead
 from mtl.models.linear_map import ForecastMap, KernelMap, RowMap
 from mtl.models.simple.forecasts import RidgeForecast
 from mtl.tasks.context import Heads
@@ -104,6 +105,15 @@ class Encoder(nn.Module, Heads):
         measured = 0 if features.mean is None else features.mean.shape[1]
         return PooledClassifier(self.classification, features.tokens.shape[1], self.width, numbers, rate, measured)
 
+    def position_head(self, shape: tuple[int, ...], numbers: int, rate: float) -> PositionHead:
+        """A head that predicts `numbers` for each word of a text."""
+        if self.sketch(shape).places is None:
+            raise SettingError(
+                "encoder.kind",
+                "should give features of each token of a text for tasks of kind tagging, as `text` does.",
+            )
+        return PositionHead(self.width, numbers, rate)
+
     def rate(self, dropout: float | None) -> float:
         """The dropout rate in effect now."""
         if not self.training:
@@ -123,6 +133,8 @@ class Window:
     """Shape of the batch: (B, C, …); while a network is traced for batches of any size, B is a symbol."""
     mean: Tensor | None = None
     std: Tensor | None = None
+    firsts: Bool[Tensor, "B N"] | None = None
+    """Mask of the places where a position begins that may have a target; None where places have none."""
 
 
 class StagedEncoder(Encoder):

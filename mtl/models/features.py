@@ -5,7 +5,7 @@ B samples, C channels, N tokens of a channel, D width of a token. An image or a 
 
 from dataclasses import dataclass
 
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 
@@ -21,3 +21,7 @@ class Features:
     were not normalised."""
     std: Float[Tensor, "B C"] | None = None
     """Standard deviation of each channel over the window (positive), z-scored units, no gradient; None as `mean`."""
+    places: Float[Tensor, "B P D"] | None = None
+    """Features of each of the P places of a text, for targets at positions; None of other samples."""
+    firsts: Bool[Tensor, "B P"] | None = None
+    """Mask of the places that begin a position, which is a word; None as `places`."""

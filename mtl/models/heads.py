@@ -3,12 +3,13 @@
 B samples, C channels, T target channels, N tokens of a channel, D width, H horizon, k outputs (classes, or 1).
 """
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from mtl.config.encoder_base import ClassificationHead
@@ -205,6 +206,34 @@ class LinearHead(nn.Module):
     def forward(self, features: Features) -> Float[Tensor, "B k"]:
         scores: Tensor = self.linear(features.tokens.flatten(1))
         return scores
+
+
+class PositionHead(nn.Module):
+    """Dropout and one linear layer on the features of each place; a position has the numbers of its first place.
+
+    Args:
+        width: D.
+        outputs: k.
+        rate: of dropout.
+    """
+
+    def __init__(self, width: int, outputs: int, rate: float) -> None:
+        super().__init__()
+        self.dropout = rate
+        self.linear = nn.Linear(width, outputs)
+
+    def forward(self, features: Features) -> Float[Tensor, "B N k"]:
+        assert features.places is not None and features.firsts is not None
+        places = drop(features.places, self.dropout if self.training else 0.0)
+        return at_positions(self.linear(places), features.firsts)
+
+
+def at_positions(numbers: Float[Tensor, "B N k"], firsts: Bool[Tensor, "B N"]) -> Float[Tensor, "B N k"]:
+    """Numbers of the places where positions begin, moved to the front in their order; NaN behind the last of each
+    sample."""
+    order = torch.argsort(~firsts, dim=1, stable=True)
+    moved = numbers.gather(1, order[..., None].expand_as(numbers))
+    return moved.masked_fill(~firsts.gather(1, order)[..., None], math.nan)
 
 
 class StackedHeads(nn.Module):

@@ -101,7 +101,11 @@ class MultiTaskModel(Predictor):
             if self.tasks[task].stacked:
                 parts[self.tasks[task].kind].append(((task,), own.pop(task)))
         stacks = {kind: _side_by_side(parts[kind], tasks) for kind, tasks in route.numbers.items()}
-        features = tuple({id(f.tokens): f.tokens for f in trunk_features.values()}.values())
+        read = [trunk_features[task].places if self.tasks[task].at_positions else None for task in trunk_features]
+        tensors = [
+            f.tokens if places is None else places for f, places in zip(trunk_features.values(), read, strict=True)
+        ]
+        features = tuple({id(tensor): tensor for tensor in tensors}.values())
         return Predictions(own, stacks, features)
 
     def _features(self, x: Float[Tensor, "B C *S"], rates: Mapping[str, float]) -> dict[str, Features]:

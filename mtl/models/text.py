@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from mtl.config.text_encoder import TextEncoder
 from mtl.data.inputs.vocabulary import PADDING
+from mtl.data.inputs.words import first_of_words
 from mtl.models.base import StagedEncoder, Window
 from mtl.models.dropout import drop
 from mtl.models.features import Features
@@ -97,6 +98,9 @@ class TextTransformer(StagedEncoder):
     def stage_widths(self) -> tuple[int, ...]:
         return (self.width,) * (len(self.blocks) + 1)
 
+    def begin(self, x: Float[Tensor, "B N"]) -> tuple[Float[Tensor, "B N"], Window]:
+        return x, Window(tuple(x.shape), firsts=first_of_words(x))
+
     def stage(self, number: int, tensor: Float[Tensor, "B N *D"], rate: float) -> Float[Tensor, "B N D"]:
         if number == 0:
             return torch.as_tensor(self.embedding(tensor, rate))
@@ -104,12 +108,12 @@ class TextTransformer(StagedEncoder):
         return features
 
     def end(self, tensor: Float[Tensor, "B N D"], window: Window) -> Features:
-        del window
         tokens = self.norm(tensor)
         if self.pool == "first":
-            return Features(tokens[:, None, :1])
+            return Features(tokens[:, None, :1], places=tokens, firsts=window.firsts)
         there = places_there(tensor)[..., None]
-        return Features(((tokens * there).sum(dim=1) / there.sum(dim=1))[:, None, None])
+        mean = (tokens * there).sum(dim=1) / there.sum(dim=1)
+        return Features(mean[:, None, None], places=tokens, firsts=window.firsts)
 
 
 __all__ = ["TextTransformer", "places_there"]

@@ -44,6 +44,7 @@ PANELS: dict[str, tuple[Panels, ...]] = {
     "regression": (REGRESSIONS,),
     "binary": (CONFUSION, THRESHOLDS),
     "classification": (CONFUSION,),
+    "tagging": (CONFUSION,),
 }
 """Kind of task → its panels; the page shows them in this order."""
 

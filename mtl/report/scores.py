@@ -20,7 +20,7 @@ from mtl.results.label_scores import ModelName, ModelProtocols, ModelScores
 from mtl.results.statistics import Statistic
 from mtl.results.verdicts import JudgedTask, Verdicts
 
-OF_CLASSES = {"accuracy", "balanced_accuracy", "macro_f1", "f1"}
+OF_CLASSES = {"accuracy", "balanced_accuracy", "macro_f1", "f1", "span_f1"}
 """Metrics that follow from the confusion matrix."""
 Model = ModelName | ModelScores | ModelProtocols
 

@@ -41,6 +41,8 @@ class Scaler(Part):
     """Texts: capital letters are read as small ones."""
     longest: Annotated[int, Field(ge=2, le=1 << 13)] | None = Field(default=None, exclude_if=absent)
     """Texts: tokens of one, at most."""
+    words: bool | None = Field(default=None, exclude_if=absent)
+    """Texts: words have tags, so that the first token of each is marked."""
 
     @property
     def columns(self) -> int:

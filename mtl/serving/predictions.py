@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from jaxtyping import Float
 
-from mtl.tasks.answers import Answer, Classes, Numbers
+from mtl.tasks.answers import Answer, Classes, Numbers, Tags
 
 SAMPLE = "sample"
 """Column of the number of a sample, from 0."""
@@ -32,7 +33,8 @@ def parts(answers: Mapping[str, Answer]) -> Parts:
     """Columns of the answers to some tasks.
 
     A number has the name of its task, a forecast that of several channels `task:channel`; quantiles end in `_q0.1`. A
-    label has its class under the name of the task, and the probability of each class under `task_p:class`.
+    label has its class under the name of the task, and the probability of each class under `task_p:class`; a tagging
+    the tags of the words of a text with blanks between, and under `task_p` the probability of each of them.
     """
     now: Columns = {}
     ahead: Columns = {}
@@ -42,6 +44,11 @@ def parts(answers: Mapping[str, Answer]) -> Parts:
                 now[task] = np.array(answer.predicted, dtype=object)
                 for place, name in enumerate(answer.classes):
                     now[f"{task}_p:{name}"] = answer.probabilities[:, place]
+            case Tags():
+                now[task] = np.array([" ".join(tags) for tags in answer.predicted], dtype=object)
+                now[f"{task}_p"] = np.array(
+                    [" ".join(map(_short, chance)) for chance in answer.probabilities], dtype=object
+                )
             case Numbers() if answer.values.ndim == 1:
                 now |= _with_quantiles(task, answer, ())
             case Numbers():
@@ -58,6 +65,11 @@ def _with_quantiles(name: str, answer: Numbers, place: tuple[Any, ...]) -> Colum
         of = answer.quantiles[place] if place else answer.quantiles
         columns |= {f"{name}_q{level:g}": of[..., number] for number, level in enumerate(answer.levels)}
     return columns
+
+
+def _short(chance: Float[np.ndarray, " k"]) -> str:
+    """The probability of the most probable class."""
+    return f"{chance.max():.4f}"
 
 
 def table_of(answers: Mapping[str, Answer], count: int) -> pd.DataFrame:

@@ -20,7 +20,7 @@ from mtl.serving.deployed import DeployedModel
 from mtl.serving.model import LoadedModel, Model
 from mtl.serving.new_data.pictures import Wanted
 from mtl.serving.predictions import table_of
-from mtl.tasks.answers import Classes
+from mtl.tasks.answers import Classes, Tags
 
 Kind = Literal["number", "text", "date", "words"]
 """`text` is a category, `words` a text of any words."""
@@ -152,7 +152,7 @@ class Service:
         """
         answers = self.model.predict(samples, self.tasks)
         first = next(iter(answers.values()))
-        return table_of(answers, len(first.predicted) if isinstance(first, Classes) else len(first.values))
+        return table_of(answers, len(first.predicted) if isinstance(first, Classes | Tags) else len(first.values))
 
 
 def _members(model: Model, tasks: Sequence[str]) -> list[tuple[str, LoadedModel]]:

@@ -18,7 +18,7 @@ from mtl.simple.forecasts import Forecasts
 from mtl.simple.samples import SampleModels
 from mtl.simple.texts import TextModels
 from mtl.tasks.base import TaskSpec
-from mtl.tasks.forms import LabelForm, NumberForm, RowsForm
+from mtl.tasks.forms import LabelForm, NumberForm, RowsForm, TagForm
 from mtl.training.measure import predict
 
 
@@ -70,7 +70,7 @@ def _candidates(
             yield from texts.candidates(spec, form)
         case LabelForm() | NumberForm() as form:
             yield from samples.candidates(spec, form, skipped)
-        case None:
+        case TagForm() | None:
             return
         case _:
             assert_never(spec.form)
@@ -80,14 +80,15 @@ def _without_input(spec: TaskSpec, data: TaskSet) -> Candidate:
     """The best prediction by the training targets alone."""
     network = make_network(ConstantFit(), spec, {"value": mean_of_targets(spec, data)})
     prediction, _ = predict(network, [part_of(data, spec.name, "val")])[spec.name]
-    label = isinstance(spec.form, LabelForm)
+    label = isinstance(spec.form, LabelForm | TagForm)
     about = "the shares of the classes in the training part" if label else "the mean of the training part"
     return Candidate("majority" if label else "mean", about, ConstantFit(), network, prediction)
 
 
 def mean_of_targets(spec: TaskSpec, data: TaskSet) -> Tensor:
     """The best prediction of a sample by the training targets alone."""
-    return spec.blind(_values(part_of(data, spec.name, "train"), spec.name), 1)[0].clone()
+    value = spec.blind(_values(part_of(data, spec.name, "train"), spec.name), 1)[0]
+    return (value[0] if isinstance(spec.form, TagForm) else value).clone()
 
 
 def _values(pool: Pool, task: str) -> Tensor | None:

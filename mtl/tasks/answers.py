@@ -1,4 +1,5 @@
-"""Predictions as a user reads them: numbers in original units, or names of classes with their probabilities.
+"""Predictions as a user reads them: numbers in original units, or names of classes with their probabilities,
+also at every position.
 
 n samples, T target channels, H rows ahead, Q levels, k classes.
 """
@@ -37,4 +38,16 @@ class Classes:
     """In the order of `classes`."""
 
 
-Answer = Numbers | Classes
+@dataclass(frozen=True)
+class Tags:
+    """Predicted classes at the positions of samples."""
+
+    predicted: list[list[str]]
+    """Names of the classes at each position of the n samples, which differ in length."""
+    classes: list[str]
+    """Names of the k classes."""
+    probabilities: list[Float[np.ndarray, "p k"]]
+    """At the positions of each sample, in the order of `classes`."""
+
+
+Answer = Numbers | Classes | Tags

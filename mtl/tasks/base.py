@@ -51,6 +51,8 @@ class TaskSpec(ABC):
     """Samples with what follows them are shown in the report."""
     stacked: ClassVar[bool] = False
     """It predicts one number a sample: tasks of the kind on the same samples are one layer and one loss."""
+    at_positions: ClassVar[bool] = False
+    """It predicts at every position of a sample."""
     probabilities: ClassVar[bool] = False
     """It predicts logits of classes, whose probabilities can be calibrated."""
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
@@ -309,8 +311,9 @@ class RegressionSpec(TaskSpec):
 
 
 def known(values: Tensor) -> Bool[Tensor, " n"]:
-    """Mask of the targets that are there, of class numbers or of numbers."""
-    return ~values.isnan() if values.is_floating_point() else values != NO_LABEL
+    """Mask of the targets that are there, of class numbers or of numbers; of classes at positions, those with some."""
+    there = ~values.isnan() if values.is_floating_point() else values != NO_LABEL
+    return there if there.ndim == 1 else there.any(dim=1)
 
 
 def _over_cells(values: Float64[Tensor, "n _"], there: Bool[Tensor, "n _"]) -> Float64[Tensor, " n"] | None:

@@ -39,6 +39,14 @@ class Heads(ABC):
     def vector_head(self, shape: tuple[int, ...], numbers: int, rate: float) -> nn.Module:
         """Predicts `numbers` a sample, [B, numbers]."""
 
+    @abstractmethod
+    def position_head(self, shape: tuple[int, ...], numbers: int, rate: float) -> nn.Module:
+        """Predicts `numbers` at every position, [B, P, numbers]; NaN behind the last position of a sample.
+
+        Raises:
+            UserError: the encoder has no features of positions.
+        """
+
 
 @dataclass(frozen=True)
 class Oracle:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import assert_never
 
 from mtl.config.losses import QuantileLoss
+from mtl.config.tagging import TaggingTask
 from mtl.config.tasks import BinaryTask, ClassificationTask, ForecastTask, RegressionTask, Task
 from mtl.tasks.base import TaskSpec
 from mtl.tasks.binary import Binary
@@ -13,9 +14,10 @@ from mtl.tasks.forecast import Forecast
 from mtl.tasks.quantile_forecast import QuantileForecast
 from mtl.tasks.quantile_regression import QuantileRegression
 from mtl.tasks.regression import Regression
+from mtl.tasks.tagging import Tagging
 
 KINDS: tuple[type[TaskSpec], ...] = (
-    Binary, Classification, Regression, QuantileRegression, Forecast, QuantileForecast,
+    Binary, Classification, Tagging, Regression, QuantileRegression, Forecast, QuantileForecast,
 )  # fmt: skip
 """All kinds of task, in the order in which data maps list their tasks."""
 
@@ -35,6 +37,8 @@ def kind_of(task: Task) -> type[TaskSpec]:
             return Classification
         case BinaryTask():
             return Binary
+        case TaggingTask():
+            return Tagging
         case _:
             assert_never(task)
 

@@ -1,4 +1,5 @@
-"""Form of what a task predicts, for models that are fitted by a formula: rows ahead, a class, or a number.
+"""Form of what a task predicts, for models that are fitted by a formula: rows ahead, a class, a number, or
+a class at every position.
 
 A simple model asks for the form and never for the kind of task, so that a new kind gets the simple models of its form.
 """
@@ -38,4 +39,12 @@ class NumberForm:
     """Levels of the Q quantiles; empty where one number is predicted."""
 
 
-Form = RowsForm | LabelForm | NumberForm
+@dataclass(frozen=True)
+class TagForm:
+    """One of k classes at every position of a sample."""
+
+    classes: int
+    """k."""
+
+
+Form = RowsForm | LabelForm | NumberForm | TagForm

@@ -1,10 +1,12 @@
 """Clean passes over pools of samples: predictions, metrics and their details. Every sample counts once."""
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.nn import functional
 
 from mtl.data.loading.pools import Pool
 from mtl.models.predictor import Predictor
@@ -26,6 +28,7 @@ def predict(model: Predictor, pools: list[Pool]) -> dict[str, tuple[Tensor, Tens
         for table in pool.tables:
             values = table.values.cpu() if table.values.is_floating_point() else table.values.cpu().long()
             targets |= dict(zip(table.tasks, values.unbind(1), strict=True))
+        targets |= {name: values.cpu().long() for name, values in pool.positions.items()}
         masks = {} if pool.valid_on_cpu is None else dict(zip(pool.tasks, pool.valid_on_cpu.unbind(1), strict=True))
         for name in pool.tasks:
             mask = masks.get(name)
@@ -61,10 +64,20 @@ def outputs(model: Predictor, batches: Iterable[Float[Tensor, "B *S"]], tasks: S
             own.setdefault(name, []).append(prediction.cpu())
         for stack in predictions.stacks.values():
             stacked.setdefault(stack.tasks, []).append(stack.values.cpu())
-    whole = {name: torch.cat(parts) for name, parts in own.items()}
+    whole = {name: torch.cat(as_long(parts)) for name, parts in own.items()}
     for names, columns in stacked.items():
         whole |= dict(zip(names, torch.cat(columns).t().contiguous(), strict=True))
     return whole
+
+
+def as_long(parts: Sequence[Tensor]) -> list[Tensor]:
+    """Predictions at positions, of batches of which each is as long as its longest sample: all as long as the longest
+    [B, P, k], NaN behind the end. Others as they are."""
+    longest = max(part.shape[1] if part.ndim == 3 else 0 for part in parts)
+    return [
+        functional.pad(part, (0, 0, 0, longest - part.shape[1]), value=math.nan) if part.ndim == 3 else part
+        for part in parts
+    ]
 
 
 def measure(

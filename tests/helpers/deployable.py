@@ -1,5 +1,6 @@
 """Small projects that are trained for two seeds, with single-task networks, simple models and verdicts, to deploy."""
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -81,6 +82,42 @@ def text_settings() -> Json:
     return settings
 
 
+NAMES = {"person": (["Ardon", "Arta"], ["Belta", "Belvex"]), "place": (["Cordon", "Corvex"], ["Dunta", "Dunvex"])}
+
+
+def sentences(count: int = 200, seed: int = 0) -> pd.DataFrame:
+    """Words with a kind each and with spans of names of people and places; the mood of the whole sentence."""
+    draw = np.random.default_rng(seed)
+    kinds = {"we": "PRON", "they": "PRON", "saw": "VERB", "liked": "VERB", "in": "ADP", "mister": "NOUN"}
+    rows = []
+    for number in range(count):
+        words, tags = [str(draw.choice(["we", "they"])), str(draw.choice(["saw", "liked"]))], ["O", "O"]
+        for lead, kind in (("mister", "person"), ("in", "place")):
+            if draw.random() < 0.7:
+                name = [str(draw.choice(several)) for several in NAMES[kind]][: draw.integers(1, 3)]
+                words += [lead, *name]
+                tags += ["O", f"B-{kind}", *[f"I-{kind}"] * (len(name) - 1)]
+        known = [kinds.get(word, "PROPN") for word in words]
+        told = json.dumps(words) if number % 2 else " ".join(words)
+        some = " ".join(tags) if number % 5 else None
+        rows.append((told, " ".join(known), some, "good" if "liked" in words else "bad"))
+    return pd.DataFrame(rows, columns=["words", "upos", "name", "mood"])
+
+
+def tag_settings() -> Json:
+    """Two taggings, of which one has no tags for some texts, and a label of whole texts, on one encoder."""
+    settings = _settings(
+        {"sentences": {"kind": "table", "path": "data/raw/sentences.csv", "inputs": {"words": "text"}, "folds": 2,
+                       "tags": {"upos": "plain", "name": "bio"}, "texts": {"size": 300, "longest": 48}}},
+        {"upos": {"kind": "tagging", "source": "sentences", "label": "upos"},
+         "name": {"kind": "tagging", "source": "sentences", "label": "name", "metric": "span_f1"},
+         "mood": {"kind": "binary", "source": "sentences", "label": "mood"}},
+        {"kind": "text", "width": 16, "layers": 1, "heads": 2, "d_ff": 32},
+    )  # fmt: skip
+    settings["train"] |= {"epochs": 8, "lr": 0.02, "batch_size": 16}
+    return settings
+
+
 def plant(count: int = 900) -> pd.DataFrame:
     """Hours of a load and a temperature, in two towns one below the other, and an alarm."""
     draw, parts = np.random.default_rng(1), []
@@ -147,6 +184,7 @@ def write_raw(root: Path) -> None:
     plant().to_csv(folder / "plant.csv", index=False)
     colours_table(folder, 96)
     reviews().to_csv(folder / "reviews.csv", index=False)
+    sentences().to_csv(folder / "sentences.csv", index=False)
 
 
 def train(settings: Json, root: Path) -> Config:

@@ -6,8 +6,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from mtl.config.conll import CONLL
 from mtl.config.table_file import TableFile
 from mtl.data.formats.arff import read_arff
+from mtl.data.formats.conll import conll_table
 from mtl.data.formats.excel_table import read_excel
 from mtl.data.formats.feather_table import read_feather
 from mtl.data.formats.image_folders import folder_table
@@ -43,7 +45,7 @@ def read_table(config: TableFile, root: Path) -> Table:
     path = root / config.path
     if path.is_dir():
         table = folder_table(path, config, [])
-        _check_roles(table)
+        check_roles(table)
         return table
     check_plain(path, config.path)
     name = path.name.lower()
@@ -57,6 +59,8 @@ def read_table(config: TableFile, root: Path) -> Table:
     elif name.endswith(EXCEL):
         frame, numbers, units = read_excel(path, config, notes)
         table = Table(config.path, frame, _counted(numbers), "row", config, units, notes)
+    elif name.removesuffix(".gz").endswith(CONLL):
+        table = conll_table(path, config)
     elif name.removesuffix(".gz").endswith(ARFF):
         frame, numbers = read_arff(path, config, notes)
         table = Table(config.path, frame, _counted(numbers), "line", config, notes=notes)
@@ -65,7 +69,7 @@ def read_table(config: TableFile, root: Path) -> Table:
     else:
         raise DataError(f"{config.path}: the name should end in .csv, .csv.gz or .parquet (also .tsv, .txt, .dat, "
                         ".data or .arff, plain, .gz or one in a .zip, .feather or .xlsx).")  # fmt: skip
-    _check_roles(table)
+    check_roles(table)
     if len(table.frame) == 0:
         raise DataError(f"{config.path}: there are no rows below the header.")
     check_rows(table)
@@ -99,7 +103,7 @@ def _from_text(path: Path, config: TableFile) -> Table:
     return Table(config.path, frame, Lines(lines, rows), "line", config, file.units, file.notes, file)
 
 
-def _check_roles(table: Table) -> None:
+def check_roles(table: Table) -> None:
     """Raises a DataError if a column that a setting names is not in the file."""
     for setting, names in table.options.roles.items():
         for name in names:

@@ -120,6 +120,10 @@ class Input(ABC, Generic[Data]):
         """Names in the source that a task may refer to."""
         return Held(self.data.name, self.kind, self.columns, self.data.classes, list(self.data.numbers))
 
+    def names_of(self, learns: str | None) -> list[str]:
+        """Classes of what a task learns; empty where it has none."""
+        return self.data.classes.get(learns or "", [])
+
     @property
     def series(self) -> bool:
         """Samples may start anywhere in a row of time steps; else each is stored, and has a fold."""

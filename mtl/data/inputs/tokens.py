@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Bool, Float, Int, Int32
 from torch import Tensor
 
-from mtl.config.inputs import TOKENS, InputKind, RowLayout
+from mtl.config.inputs import TOKENS, Held, InputKind, RowLayout
 from mtl.config.tasks import Task
 from mtl.data.inputs.base import Fitted, Layout, Sampler, Samples
 from mtl.data.inputs.given import check_names, wrong_shape
@@ -20,10 +20,11 @@ from mtl.data.inputs.row_targets import without_targets
 from mtl.data.inputs.rows import RowsInput
 from mtl.data.inputs.seen import Columns
 from mtl.data.inputs.vocabulary import PADDING, Vocabulary
-from mtl.errors import DataError
+from mtl.data.inputs.words import joined, shown_codes, words_in
+from mtl.errors import DataError, shown
 from mtl.types import RowSet, Split, TextSet, Tokens
 
-CODES, BEGINS = "codes", "begins"
+CODES, BEGINS, WORDS, TAGS = "codes", "begins", "words", "tags"
 
 
 @dataclass(frozen=True)
@@ -31,12 +32,19 @@ class FittedTokens(Fitted):
     """The vocabulary of the training texts of a fold; there is no number to be scaled."""
 
     vocabulary: Vocabulary
+    words: bool = False
+    """Words have tags, so that the first token of each is marked."""
 
     @classmethod
-    def of(cls, vocabulary: Vocabulary) -> "FittedTokens":
+    def of(cls, vocabulary: Vocabulary, words: bool = False) -> "FittedTokens":
         """The fit of a vocabulary."""
         none = torch.empty(0, dtype=torch.float64)
-        return cls(none, none, vocabulary)
+        return cls(none, none, vocabulary, words)
+
+    @property
+    def shown(self) -> Float[Tensor, " K"] | None:
+        """Number that networks see for each code; None: the code itself."""
+        return shown_codes(self.vocabulary) if self.words else None
 
     @property
     def layout(self) -> RowLayout:
@@ -45,11 +53,13 @@ class FittedTokens(Fitted):
 
     def plain(self) -> dict[str, Any]:
         v = self.vocabulary
-        return super().plain() | {"merges": list(v.merges), "lower": v.lower, "longest": v.longest}
+        told = super().plain() | {"merges": list(v.merges), "lower": v.lower, "longest": v.longest}
+        return told | ({"words": True} if self.words else {})
 
     @classmethod
     def from_plain(cls, content: Mapping[str, Any]) -> "FittedTokens":
-        return cls.of(Vocabulary(tuple(content["merges"]), content["lower"], content["longest"]))
+        vocabulary = Vocabulary(tuple(content["merges"]), content["lower"], content["longest"])
+        return cls.of(vocabulary, bool(content.get("words")))
 
 
 @dataclass(frozen=True)
@@ -62,6 +72,8 @@ class TextSamples(Samples):
     """Place of the first code of each text, and the end of the last."""
     rows: Int[Tensor, " n"]
     """Indices of the texts that are the samples."""
+    shown: Float[Tensor, " K"] | None = None
+    """Number that networks see for each code; None: the code itself."""
 
     def __len__(self) -> int:
         return self.rows.shape[0]
@@ -76,8 +88,8 @@ class TextSamples(Samples):
         return self.begins[self.rows + 1] - self.begins[self.rows]
 
     def gather(self, index: Int[Tensor, " B"], ahead: int) -> tuple[Float[Tensor, "B N"], None]:
-        """Codes, as whole numbers of float32, and `PADDING` behind the end of shorter texts; nothing follows one, so
-        `ahead` is 0."""
+        """Codes, as whole numbers of float32, and `PADDING` behind the end of shorter texts; where words have tags, a
+        half is added to the first token of each. Nothing follows a text, so `ahead` is 0."""
         assert ahead == 0
         rows = self.rows.index_select(0, index)
         first = self.begins.index_select(0, rows)
@@ -86,13 +98,15 @@ class TextSamples(Samples):
         places = torch.arange(longest, device=first.device)
         # What is read behind the end of a text belongs to the next one, and is dropped.
         read = self.codes.take((first[:, None] + places).clamp_(max=len(self.codes) - 1))
-        return read.masked_fill_(places >= counts[:, None], PADDING).float(), None
+        read = read.masked_fill_(places >= counts[:, None], PADDING)
+        return (read.float() if self.shown is None else self.shown[read]), None
 
     def pick(self, index: Int[Tensor, " m"]) -> "TextSamples":
         return replace(self, rows=self.rows[index])
 
     def to(self, device: torch.device) -> "TextSamples":
-        return TextSamples(*(part.to(device) for part in (self.codes, self.begins, self.rows)))
+        shown = None if self.shown is None else self.shown.to(device)
+        return TextSamples(self.codes.to(device), self.begins.to(device), self.rows.to(device), shown)
 
 
 class TokensInput(RowsInput):
@@ -110,12 +124,15 @@ class TokensInput(RowsInput):
         assert p.letters is not None
         folds = {f"{CODES}.{fold}": tokens.codes for fold, tokens in enumerate(p.tokens)}
         folds |= {f"{BEGINS}.{fold}": tokens.begins for fold, tokens in enumerate(p.tokens)}
-        return super().tensors() | folds | {"letters": p.letters}
+        words = {} if p.words is None else {WORDS: p.words}
+        tags = {f"{TAGS}.{name}": numbers for name, numbers in p.tags.items()}
+        return super().tensors() | folds | {"letters": p.letters} | words | tags
 
     def meta(self) -> dict[str, Any]:
         """The vocabularies are not among them: they stand in the meta as what was fitted to each fold."""
         p = self.data
-        return super().meta() | {"text": p.text, "lower": p.lower, "longest": p.longest}
+        told = super().meta() | {"text": p.text, "lower": p.lower, "longest": p.longest}
+        return told | ({"tags": p.tag_names} if p.tags else {})
 
     @classmethod
     def from_kept(cls, meta: dict[str, Any], tensors: dict[str, Tensor], common: dict[str, Any]) -> "TokensInput":
@@ -125,7 +142,10 @@ class TokensInput(RowsInput):
             Tokens(tensors[f"{CODES}.{fold}"], tensors[f"{BEGINS}.{fold}"], tuple(of_fold))
             for fold, of_fold in enumerate(merges)
         )
-        return cls(text_set(rows, meta["text"], tokens, (meta["lower"], meta["longest"]), tensors["letters"]))
+        texts = text_set(rows, meta["text"], tokens, (meta["lower"], meta["longest"]), tensors["letters"])
+        names = meta.get("tags", {})
+        tags = {name: tensors[f"{TAGS}.{name}"] for name in names}
+        return cls(replace(texts, words=tensors.get(WORDS), tags=tags, tag_names=names))
 
     def for_tasks(self, tasks: Sequence[Task]) -> "TokensInput":
         named = {name for task in tasks for name in task.named}
@@ -138,7 +158,14 @@ class TokensInput(RowsInput):
 
     def _fit(self, fold: int) -> FittedTokens:  # type: ignore[override]
         p = self.data
-        return FittedTokens.of(Vocabulary(p.tokens[fold].merges, p.lower, p.longest))
+        return FittedTokens.of(Vocabulary(p.tokens[fold].merges, p.lower, p.longest), bool(p.tags))
+
+    @property
+    def held(self) -> Held:
+        return replace(super().held, tags=self.data.tag_names)
+
+    def names_of(self, learns: str | None) -> list[str]:
+        return self.data.tag_names.get(learns or "") or super().names_of(learns)
 
     def scores_problem(self, fitted: Fitted) -> str | None:
         return None
@@ -157,15 +184,19 @@ class TokensInput(RowsInput):
         assert isinstance(fitted, FittedTokens)
         # The fold is that whose vocabulary was fitted.
         tokens = next(tokens for tokens in self.data.tokens if tokens.merges == fitted.vocabulary.merges)
-        return lambda numbers, length: TextSamples(tokens.codes, tokens.begins, numbers)
+        shown = fitted.shown
+        return lambda numbers, length: TextSamples(tokens.codes, tokens.begins, numbers, shown)
 
     @classmethod
     def given(cls, values: object, layout: Layout, ahead: int) -> TextSamples:  # type: ignore[override]
         """Texts [n], or a frame with a column of them."""
         assert isinstance(layout.fitted, FittedTokens)
-        cut = layout.fitted.vocabulary.cut(texts_given(values, layout))
+        texts = texts_given(values, layout)
+        if layout.fitted.words:
+            texts = [joined(_words(place, text)) for place, text in enumerate(texts)]
+        cut = layout.fitted.vocabulary.cut(texts)
         rows = torch.arange(len(cut.begins) - 1)
-        return TextSamples(torch.from_numpy(cut.codes), torch.from_numpy(cut.begins), rows)
+        return TextSamples(torch.from_numpy(cut.codes), torch.from_numpy(cut.begins), rows, layout.fitted.shown)
 
     def describe(self) -> str:
         return f"texts of at most {self.data.longest:,} tokens"
@@ -188,6 +219,9 @@ class TokensInput(RowsInput):
             return [f"`tokens` should hold the texts of the {count} rows as each of the {p.folds} folds reads them."]
         if any(len(tokens.begins) != count + 1 for tokens in p.tokens):
             return [f"`begins` of `tokens` should hold a place for each of the {count} rows, and the end of the last."]
+        count_words = None if p.words is None or len(p.words) != count + 1 else int(p.words[-1])
+        if p.tags and (set(p.tags) != set(p.tag_names) or any(len(t) != count_words for t in p.tags.values())):
+            return ["`tags` should hold a class for each of the `words`, and `tag_names` the names of the classes."]
         return []
 
 
@@ -248,3 +282,10 @@ def texts_given(values: object, layout: Layout) -> list[str]:
 
 def _letters(column: str) -> str:
     return f"{column} (characters)"
+
+
+def _words(place: int, text: str) -> list[str]:
+    try:
+        return words_in(text)
+    except ValueError as error:
+        raise DataError(f"samples: sample {place} (counted from 0): {error}, found {shown(text)}.") from None

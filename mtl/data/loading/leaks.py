@@ -50,12 +50,12 @@ def leaks(
     told: dict[str, list[str]] = {}
     for name, source in made.items():
         learnt = list(dict.fromkeys(learns[task] for task in here if task in learns and here[task].source == name))
-        targets = {target: _of_rows(source, target) for target in learnt}
         cells = source.cells()
         told[name] = []
         if cells is None:
             continue
         columns, values, named = cells
+        targets = {target: _of_rows(source, target) for target in learnt}
         where = sections[name].files[0] if sections[name].files else f"prepare.sources.{name}"
         allow = sections[name].allowed or []
         rules = [task.learns(task_name, held[name]) for task_name, task in here.items() if task.source == name]

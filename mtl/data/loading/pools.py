@@ -18,8 +18,9 @@ from mtl.types import Batch, Table
 class Target:
     """Target of one task for the samples of a pool: values that belong to them, or the rows that follow."""
 
-    values: Int[Tensor, " n"] | Float[Tensor, " n"] | None
-    """Class number or z-scored number of each sample, where missing anything; None for the rows that follow."""
+    values: Int[Tensor, "n *P"] | Float[Tensor, " n"] | None
+    """Class number or z-scored number of each sample, where missing anything, or class numbers at its P positions,
+    NO_LABEL where missing; None for the rows that follow."""
     ahead: int = 0
     """Number of rows that follow."""
     channels: Int[Tensor, " T"] | None = None
@@ -65,7 +66,7 @@ class Pool:
         classes: dict[str, Tensor] = {}
         numbers: dict[str, Tensor] = {}
         for name, target in self.targets.items():
-            if target.values is not None:
+            if target.values is not None and name not in self.positions:
                 if target.values.is_floating_point():
                     numbers[name] = target.values
                 else:
@@ -75,6 +76,12 @@ class Pool:
             for columns in (classes, numbers)
             if columns
         )
+
+    @cached_property
+    def positions(self) -> dict[str, Int[Tensor, "n _"]]:
+        """Task → class numbers at the positions of every sample."""
+        targets = {name: target.values for name, target in self.targets.items()}
+        return {name: values for name, values in targets.items() if values is not None and values.ndim > 1}
 
     @cached_property
     def valid(self) -> Bool[Tensor, "n K"] | None:
@@ -127,7 +134,8 @@ class Pool:
         tables = tuple(Table(table.tasks, _rows(table.values, index)) for table in self.tables)
         valid = None if self.valid is None else self.valid.index_select(0, index)
         weights = None if self.weights is None else self.weights.index_select(0, index)
-        return Batch(self.name, index, x, ahead, tables, valid, weights)
+        positions = {name: _rows(values, index) for name, values in self.positions.items()}
+        return Batch(self.name, index, x, ahead, tables, valid, weights, positions)
 
     def present(self, index: Int[Tensor, " B"]) -> tuple[str, ...]:
         """Tasks that have a target among the samples `index` (on the CPU)."""

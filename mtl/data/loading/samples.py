@@ -73,7 +73,7 @@ class TaskAtSource:
             SettingError: it has none, such as an area under the curve where every sample is negative.
         """
         values = self.values(numbers)
-        classes = [] if self.learns is None else self.source.data.classes.get(self.learns, [])
+        classes = self.source.names_of(self.learns)
         metric = self.task.primary_metric
         reason = None if values is None else kind_of(self.task).unmeasurable(metric, values, len(classes))
         if reason is not None:
@@ -93,7 +93,7 @@ class TaskAtSource:
         values = self.values(numbers)
         if values is None and self.source.series:
             return self.source.latest(numbers, share)
-        classes = values is not None and not values.is_floating_point()
+        classes = values is not None and not values.is_floating_point() and values.ndim == 1
         strata = values if classes and values is not None else torch.zeros(len(numbers), dtype=torch.int64)
         drawer = generator(seed, self.name, "train_fraction")
         kept = []
@@ -110,7 +110,7 @@ class TaskAtSource:
             name=self.name, source=data.name, input=self.source.kind, shape=self.source.shape(self.length, fitted),
             columns=self.source.columns, layout=self.source.layout(fitted), mean=fitted.mean, std=fitted.std,
             units=self.source.units, learns=learns,
-            classes=data.classes.get(learns or "", []), values=self.values(numbers), channels=self.channels,
+            classes=self.source.names_of(learns), values=self.values(numbers), channels=self.channels,
             gaps=self.source.gaps,
         )  # fmt: skip
         return resolve(self.task, at)

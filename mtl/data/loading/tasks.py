@@ -18,7 +18,7 @@ from mtl.data.loading.pools import Pool, Target
 from mtl.data.loading.samples import TaskAtSource
 from mtl.errors import DataError, SettingError
 from mtl.tasks.base import TaskSpec
-from mtl.types import SPLITS, SourceData, Split
+from mtl.types import NO_LABEL, SPLITS, SourceData, Split
 
 SHARED_SAMPLES = 0.5
 """A task joins a pool when it has a target for at least this share of the pool's samples. Below it (few labels),
@@ -138,6 +138,8 @@ def _target(place: TaskAtSource, spec: TaskSpec, samples: Int[Tensor, " m"], uni
     if values is None:
         return Target(None, place.task.rows_ahead, spec.ahead_channels, valid)
     encoded = spec.encode(values)
+    if valid is not None and encoded.ndim > 1:
+        return Target(encoded.masked_fill(~valid[:, None], NO_LABEL), valid=valid)
     # What stands for a missing target should be a number: the mask leaves it out, and nothing else should.
     return Target(encoded if valid is None else encoded.masked_fill(~valid, 0), valid=valid)
 

@@ -24,6 +24,7 @@ from mtl.data.sources.table_files import file_of_rows, read_files, without_final
 from mtl.data.sources.table_images import TableImages, read_images
 from mtl.data.sources.table_parts import TEST, Parts, Rows, parts_of
 from mtl.data.sources.table_rows import copies_note, equal_rows
+from mtl.data.sources.table_tags import take_tags
 from mtl.data.sources.table_texts import take_text, with_tokens
 from mtl.errors import DataError, shown
 from mtl.types import ImageSet, RowSet
@@ -42,6 +43,7 @@ def read(config: TableSource, name: str, root: Path) -> RowSet | ImageSet:
     """
     table, second = read_files(config, root)
     notes = list(table.notes)
+    table, tagged = take_tags(table, config, notes)
     columns = _columns(table, second, config, notes)
     images = None if config.images is None else read_images(table, config, root, notes)
     if images is not None and images.kept is not None:
@@ -71,7 +73,7 @@ def read(config: TableSource, name: str, root: Path) -> RowSet | ImageSet:
     if images is not None:
         return _image_set(images, _row_set(name, kept, parts, config, fields), notes)
     rows = _row_set(name, kept, parts, config, fields | {"notes": notes})
-    return rows if texts is None else with_tokens(rows, texts, str(config.text_column), config.texts)
+    return rows if texts is None else with_tokens(rows, texts, str(config.text_column), config.texts, tagged)
 
 
 def _image_set(images: TableImages, beside: RowSet, notes: list[str]) -> ImageSet:

@@ -11,10 +11,11 @@ import pandas as pd
 from mtl.config.sources import SeriesSource
 from mtl.config.table_file import WHITESPACE, TableFile
 from mtl.config.table_source import FilesSplit, TableSource
+from mtl.data.formats.conll import conll_tables
 from mtl.data.formats.line_files import line_table
 from mtl.data.formats.records import Lines
 from mtl.data.formats.table import Table
-from mtl.data.formats.tables import read_table
+from mtl.data.formats.tables import check_roles, read_table
 from mtl.data.formats.text_file import TextFile
 from mtl.data.formats.text_table import read_rows
 from mtl.data.formats.windowed import WINDOW, Windowed, spliced
@@ -30,6 +31,10 @@ def read_files(config: TableSource, root: Path) -> tuple[Table, np.ndarray | Non
     """
     if config.lines is not None:
         return line_table(config, root), None
+    if config.conll is not None:
+        table = conll_tables(config, root)
+        check_roles(table)
+        return table, None
     split, options = config.split, _options(config, config.also)
     if not isinstance(split, FilesSplit):
         return _together(options, root), None

@@ -8,6 +8,7 @@ from mtl.data.inputs.rows import RowsInput
 from mtl.data.inputs.tokens import text_set
 from mtl.data.inputs.vocabulary import learn_vocabulary
 from mtl.data.sources.table_columns import NO_CATEGORY, Column
+from mtl.data.sources.table_tags import TaggedWords, lost_words
 from mtl.errors import DataError
 from mtl.types import RowSet, TextSet, Tokens
 
@@ -27,7 +28,7 @@ def take_text(columns: list[Column], config: TableSource, notes: list[str]) -> l
     if name is None:
         return None
     column = next((column for column in columns if column.name == name), None)
-    if column is None or len(columns) == 1:
+    if column is None or (len(columns) == 1 and not config.tags):
         what = "texts that differ" if column is None else "columns besides the texts, for tasks to learn"
         raise DataError(f"{config.path}: should have {what}, found none. {' '.join(notes[-1:])}".rstrip())
     columns.remove(column)
@@ -38,7 +39,9 @@ def take_text(columns: list[Column], config: TableSource, notes: list[str]) -> l
     return [column.names[place] if place != NO_CATEGORY else "" for place in column.values.tolist()]
 
 
-def with_tokens(rows: RowSet, texts: list[str], column: str, options: TextOptions) -> TextSet:
+def with_tokens(
+    rows: RowSet, texts: list[str], column: str, options: TextOptions, tagged: TaggedWords | None = None
+) -> TextSet:
     """The rows of a table with their texts, cut by a vocabulary of the training rows of each fold.
 
     Args:
@@ -46,7 +49,9 @@ def with_tokens(rows: RowSet, texts: list[str], column: str, options: TextOption
         texts: [S].
         column: name of that of texts.
         options: of the source.
+        tagged: words that have tags, whose texts are read instead; None where none have.
     """
+    texts = texts if tagged is None else tagged.texts
     tokens: list[Tokens] = []
     told = ""
     for fold in range(rows.folds):
@@ -56,6 +61,8 @@ def with_tokens(rows: RowSet, texts: list[str], column: str, options: TextOption
         tokens.append(Tokens(torch.from_numpy(cut.codes), torch.from_numpy(cut.begins), vocabulary.merges))
         if not fold:
             told = f"{column}: {vocabulary.size:,} tokens are learnt on the training rows of a fold"
+            if tagged is not None:
+                told += lost_words(tagged, cut, vocabulary, column, options.longest)
             if cut.shortened:
                 told += (
                     f"; {cut.shortened:,} of {len(texts):,} texts are longer than {options.longest} tokens and are "
@@ -63,4 +70,5 @@ def with_tokens(rows: RowSet, texts: list[str], column: str, options: TextOption
                 )
     rows.notes.append(f"{told}.")
     letters = torch.tensor([len(text) for text in texts], dtype=torch.int32)
-    return text_set(rows, column, tuple(tokens), (options.lower, options.longest), letters)
+    made = text_set(rows, column, tuple(tokens), (options.lower, options.longest), letters)
+    return made if tagged is None else tagged.beside(made)

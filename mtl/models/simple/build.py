@@ -6,7 +6,7 @@ from torch import nn
 
 from mtl.models.simple.features import build_features, count_features
 from mtl.models.simple.forecasts import Persistence, RidgeForecast, Seasonal
-from mtl.models.simple.network import Constant, SimpleNetwork, Spread
+from mtl.models.simple.network import Constant, ConstantTags, SimpleNetwork, Spread
 from mtl.models.simple.ngrams import NgramScores
 from mtl.models.simple.scores import LinearScores, OnFeatures, TreeScores
 from mtl.results.simple import (
@@ -20,7 +20,7 @@ from mtl.results.simple import (
     TreesFit,
 )
 from mtl.tasks.base import TaskSpec
-from mtl.tasks.forms import Form, LabelForm, NumberForm, RowsForm
+from mtl.tasks.forms import Form, LabelForm, NumberForm, RowsForm, TagForm
 
 MOST_AHEAD = 1 << 24
 """Numbers of a forecast."""
@@ -33,7 +33,8 @@ def build_simple(fit: SimpleFit, spec: TaskSpec) -> SimpleNetwork:
         ValueError: the model cannot predict the task.
     """
     if isinstance(fit, ConstantFit):
-        return SimpleNetwork(spec, Constant(_prediction(spec)))
+        constant = ConstantTags if isinstance(spec.form, TagForm) else Constant
+        return SimpleNetwork(spec, constant(_prediction(spec)))
     return SimpleNetwork(spec, _body(fit, spec), _spread(spec.form))
 
 
@@ -42,7 +43,7 @@ def _prediction(spec: TaskSpec) -> tuple[int, ...]:
     match spec.form:
         case RowsForm() as form:
             return len(form.targets), spec.outputs
-        case LabelForm() | NumberForm() | None:
+        case LabelForm() | NumberForm() | TagForm() | None:
             return () if spec.stacked else (spec.outputs,)
         case _:
             assert_never(spec.form)

@@ -10,6 +10,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from mtl.data.inputs.words import first_of_words
+from mtl.models.heads import at_positions
 from mtl.models.predictor import Predictor
 from mtl.tasks.base import TaskSpec
 from mtl.types import Predictions, Stack
@@ -84,3 +86,10 @@ class Constant(nn.Module):
 
     def forward(self, x: Float[Tensor, "B *S"]) -> Tensor:
         return self.value.expand(x.shape[0], *self.value.shape)
+
+
+class ConstantTags(Constant):
+    """The same prediction for every word of every text, [B, N, k]."""
+
+    def forward(self, x: Float[Tensor, "B N"]) -> Float[Tensor, "B N k"]:
+        return at_positions(self.value.expand(*x.shape, -1), first_of_words(x))

@@ -13,7 +13,7 @@ from torch import Tensor
 from mtl.errors import UserError
 from mtl.serving.export.graph import Given, Graph
 from mtl.serving.model import Model
-from mtl.tasks.answers import Answer, Classes
+from mtl.tasks.answers import Answer, Classes, Tags
 from mtl.tasks.traced import VALUE
 
 BATCHES = (1, 3, 257, 1000)
@@ -66,6 +66,7 @@ def _part(given: Given, answer: Answer) -> np.ndarray:
         if given.part == VALUE:
             return np.array([answer.classes.index(name) for name in answer.predicted])
         return answer.probabilities
+    assert not isinstance(answer, Tags), "tags have no form in tensors"
     if given.part == VALUE:
         return answer.values
     assert answer.quantiles is not None

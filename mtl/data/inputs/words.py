@@ -1,0 +1,60 @@
+"""Words of a text that have a tag each: joined by one blank, so that the blank in front of a token begins a word.
+
+V words of all texts, N places of a batch.
+"""
+
+import json
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from mtl.data.inputs.vocabulary import BLANK, FIRST, Vocabulary
+
+FIRST_OF_WORD = 0.5
+"""Added to the code of the first token of a word, so that a batch tells where words begin; whoever looks a code up
+takes its whole part."""
+NO_LETTER = "\ufffd"
+"""Stands for a word of blanks alone."""
+
+
+def words_in(text: str) -> list[str]:
+    """Words of a cell or a text: a list as JSON has it, or with blanks between.
+
+    Raises:
+        ValueError: it is a list of something else than words.
+    """
+    if text.lstrip().startswith("["):
+        try:
+            parts = json.loads(text)
+        except ValueError:
+            return text.split()
+        if not isinstance(parts, list) or not all(isinstance(part, str | int) for part in parts):
+            raise ValueError("should be a list of words")
+        return [str(part) for part in parts]
+    return text.split()
+
+
+def joined(words: Sequence[str]) -> str:
+    """The text of some words; blanks inside of one are left out."""
+    return " ".join("".join(word.split()) or NO_LETTER for word in words)
+
+
+def shown_codes(vocabulary: Vocabulary) -> Float[Tensor, " K"]:
+    """Number that a network is shown for each code: the code, and `FIRST_OF_WORD` more for one that begins a word."""
+    begins = torch.tensor([False] * FIRST + [token.startswith(BLANK) for token in vocabulary.tokens])
+    return torch.arange(vocabulary.size).float() + FIRST_OF_WORD * begins
+
+
+def words_of_texts(codes: np.ndarray, begins: np.ndarray, vocabulary: Vocabulary) -> np.ndarray:
+    """Words of each text that its codes reach [S]."""
+    first = (shown_codes(vocabulary).numpy() % 1 > 0)[codes]
+    ends = np.concatenate([[0], np.cumsum(first)])[begins]
+    return np.diff(ends)
+
+
+def first_of_words(x: Float[Tensor, "B N"]) -> Bool[Tensor, "B N"]:
+    """Mask of the places where a word begins."""
+    return x != x.floor()

@@ -1,0 +1,68 @@
+"""Tags of words from training to service: planted spans are found, and each word of a new text has its tag."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import mtl
+from mtl.api.deployment.deploy import Wish
+from mtl.cli.deploy import deploy
+from mtl.config import Config
+from mtl.paths import RunPath
+from mtl.results.record import Run
+from mtl.serving.app import answer
+from mtl.serving.predict import Request, origins_of, predict_file
+from mtl.serving.request import JSON
+from mtl.serving.service import Service
+from mtl.tasks.answers import Tags
+from tests.helpers.deployable import sentences, tag_settings, train
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Config]:
+    root = tmp_path_factory.mktemp("sentences")
+    return root, train(tag_settings(), root)
+
+
+@pytest.fixture(scope="module")
+def folder(project: tuple[Path, Config]) -> Path:
+    return deploy(Wish(method="joint", seeds="ensemble"), project[0])
+
+
+def test_planted_tags_are_learnt_beside_a_label_of_the_text(project: tuple[Path, Config]) -> None:
+    root, _ = project
+    joint = Run.read(root / RunPath("finetune", "joint", None, 0).folder / "run.json")
+    assert joint.test["upos"]["accuracy"] > 0.95
+    assert joint.test["name"]["span_f1"] > 0.9 and joint.test["name"]["accuracy"] > 0.95
+    assert joint.test["mood"]["accuracy"] > 0.95
+
+
+def test_each_word_of_a_new_text_has_a_tag(folder: Path, tmp_path: Path) -> None:
+    texts = ["we saw mister Ardon Belta in Corvex", '["they", "liked", "a b"]', "", "never\u00a0seen"]
+    pd.DataFrame({"words": texts, "id": range(4)}).to_csv(tmp_path / "new.csv", index=False)
+    model = mtl.load_model(folder)
+    request = Request(tmp_path / "new.csv", tmp_path / "out.csv", keep=("id",))
+    assert predict_file(model, request, origins_of(model)).samples == 4
+    read = pd.read_csv(tmp_path / "out.csv", keep_default_na=False)
+    assert read["name"][0] == "O O O B-person I-person O B-place"
+    assert read["upos"][1].split()[:2] == ["PRON", "VERB"]
+    assert [len(tags.split()) for tags in read["name"]] == [7, 3, 0, 2]
+    assert [len(p.split()) for p in read["name_p"]] == [7, 3, 0, 2]
+
+
+def test_a_service_answers_tags(folder: Path) -> None:
+    service = Service(mtl.load_model(folder))
+    content = {"dataframe_records": [{"words": "they liked mister Ardon"}, {"words": "we saw"}]}
+    told = json.loads(answer(service, json.dumps(content).encode(), JSON))["predictions"]
+    assert [record["name"] for record in told] == ["O O O B-person", "O O"]
+
+
+def test_a_loaded_model_tags_every_word(project: tuple[Path, Config]) -> None:
+    root, _ = project
+    model = mtl.load_model(root / RunPath("finetune", "joint", None, 0).folder)
+    frame = sentences()
+    said = model.predict(frame[["words"]], tasks=["upos"])["upos"]
+    assert isinstance(said, Tags)
+    assert all(len(tags) == len(true.split()) for tags, true in zip(said.predicted, frame["upos"], strict=True))
