@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 from mtl.config.common import Section
 from mtl.config.linear_map import Kernels
 
-SimpleName = Literal["persistence", "seasonal", "ridge", "logistic", "boosting", "kernels", "ngrams"]
+SimpleName = Literal["persistence", "seasonal", "ridge", "logistic", "boosting", "kernels", "ngrams", "words"]
 """Simple models with an input; `majority` or `mean`, which has none, is a candidate of every task besides."""
 SIMPLE_NAMES: tuple[SimpleName, ...] = get_args(SimpleName)
 """In the order in which an equal validation value decides."""

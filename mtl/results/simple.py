@@ -147,8 +147,17 @@ class NgramFit(Part):
     """Bytes of all terms."""
 
 
+class WordFit(Part):
+    """A linear map of features of each word of a text and of its neighbours."""
+
+    kind: Literal["words"] = "words"
+    penalty: Number
+    token_bytes: Annotated[int, Field(ge=0, le=MAX_BYTES)]
+    """Bytes of the tokens by which texts are read."""
+
+
 SimpleFit = Annotated[
-    ConstantFit | PersistenceFit | SeasonalFit | RidgeForecastFit | LinearFit | TreesFit | NgramFit,
+    ConstantFit | PersistenceFit | SeasonalFit | RidgeForecastFit | LinearFit | TreesFit | NgramFit | WordFit,
     Field(discriminator="kind"),
 ]
 

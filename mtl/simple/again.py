@@ -21,6 +21,7 @@ from mtl.results.simple import (
     SeasonalFit,
     SimpleFit,
     TreesFit,
+    WordFit,
 )
 from mtl.simple.candidates import make_network
 from mtl.simple.fit import mean_of_targets
@@ -28,6 +29,7 @@ from mtl.simple.forecasts import Forecasts
 from mtl.simple.linear import LOGISTIC_PENALTIES, Setting
 from mtl.simple.samples import SampleModels
 from mtl.simple.texts import TextModels
+from mtl.simple.words import WordModels
 from mtl.tasks.base import TaskSpec
 from mtl.tasks.forms import LabelForm, NumberForm, RowsForm
 from mtl.types import SPLITS
@@ -88,6 +90,8 @@ def _fitted(
             return solved.fit, solved.network
         case NgramFit(penalty=penalty) if isinstance(form, LabelForm | NumberForm):
             return TextModels(config, data, threads).fitted(spec, form, penalty)
+        case WordFit(penalty=penalty):
+            return WordModels(config, data, threads).fitted(spec, penalty)
         case TreesFit(rounds=rounds) if isinstance(form, LabelForm | NumberForm):
             return SampleModels(config, data, threads).trees(spec, form, rounds)
         case fit:

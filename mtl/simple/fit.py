@@ -17,6 +17,7 @@ from mtl.simple.candidates import Candidate, make_network, part_of
 from mtl.simple.forecasts import Forecasts
 from mtl.simple.samples import SampleModels
 from mtl.simple.texts import TextModels
+from mtl.simple.words import WordModels
 from mtl.tasks.base import TaskSpec
 from mtl.tasks.forms import LabelForm, NumberForm, RowsForm, TagForm
 from mtl.training.measure import predict
@@ -42,13 +43,13 @@ def fit_simple(config: SimpleConfig, data: TaskSet, threads: int) -> Iterator[tu
         threads: that a fit may use.
     """
     forecasts, samples = Forecasts(config, data), SampleModels(config, data, threads)
-    texts = TextModels(config, data, threads)
+    texts, words = TextModels(config, data, threads), WordModels(config, data, threads)
     for name, spec in data.specs.items():
         skipped: dict[str, str] = {}
         values: dict[str, float] = {}
         target = _val_target(data, name)
         best: Candidate | None = None
-        for candidate in _candidates(spec, data, (forecasts, samples, texts), skipped):
+        for candidate in _candidates(spec, data, (forecasts, samples, texts, words), skipped):
             value = spec.score(candidate.prediction, target, detailed=False)[0][spec.metric]
             if best is None or _better(spec.metric, value, values[best.model]):
                 best = candidate
@@ -59,10 +60,13 @@ def fit_simple(config: SimpleConfig, data: TaskSet, threads: int) -> Iterator[tu
 
 
 def _candidates(
-    spec: TaskSpec, data: TaskSet, models: tuple[Forecasts, SampleModels, TextModels], skipped: dict[str, str]
+    spec: TaskSpec,
+    data: TaskSet,
+    models: tuple[Forecasts, SampleModels, TextModels, WordModels],
+    skipped: dict[str, str],
 ) -> Iterator[Candidate]:
     yield _without_input(spec, data)
-    forecasts, samples, texts = models
+    forecasts, samples, texts, words = models
     match spec.form:
         case RowsForm() as form:
             yield from forecasts.candidates(spec, form, skipped)
@@ -70,7 +74,9 @@ def _candidates(
             yield from texts.candidates(spec, form)
         case LabelForm() | NumberForm() as form:
             yield from samples.candidates(spec, form, skipped)
-        case TagForm() | None:
+        case TagForm():
+            yield from words.candidates(spec)
+        case None:
             return
         case _:
             assert_never(spec.form)

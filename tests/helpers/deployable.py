@@ -114,6 +114,7 @@ def tag_settings() -> Json:
          "mood": {"kind": "binary", "source": "sentences", "label": "mood"}},
         {"kind": "text", "width": 16, "layers": 1, "heads": 2, "d_ff": 32},
     )  # fmt: skip
+    settings["simple"] = {"models": ["words"]}
     settings["train"] |= {"epochs": 8, "lr": 0.02, "batch_size": 16}
     return settings
 

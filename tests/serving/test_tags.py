@@ -10,12 +10,14 @@ import mtl
 from mtl.api.deployment.deploy import Wish
 from mtl.cli.deploy import deploy
 from mtl.config import Config
+from mtl.experiment.objects import load_tasks
 from mtl.paths import RunPath
 from mtl.results.record import Run
 from mtl.serving.app import answer
 from mtl.serving.predict import Request, origins_of, predict_file
 from mtl.serving.request import JSON
 from mtl.serving.service import Service
+from mtl.simple.words import WordModels
 from mtl.tasks.answers import Tags
 from tests.helpers.deployable import sentences, tag_settings, train
 
@@ -37,6 +39,27 @@ def test_planted_tags_are_learnt_beside_a_label_of_the_text(project: tuple[Path,
     assert joint.test["upos"]["accuracy"] > 0.95
     assert joint.test["name"]["span_f1"] > 0.9 and joint.test["name"]["accuracy"] > 0.95
     assert joint.test["mood"]["accuracy"] > 0.95
+
+
+def test_words_and_their_neighbours_tell_planted_tags(project: tuple[Path, Config]) -> None:
+    root, _ = project
+    for task, metric in (("name", "span_f1"), ("upos", "accuracy")):
+        folder = root / RunPath("simple", task, None, 0).folder
+        run = Run.read(folder / "run.json")
+        assert run.simple is not None and set(run.simple.candidates) == {"majority", "words"}
+        assert run.simple.model == "words" and run.test[task][metric] > 0.98
+        said = mtl.load_model(folder).predict(["we saw mister Ardon Belta"])[task]
+        assert isinstance(said, Tags) and len(said.predicted[0]) == 5
+        assert 0 < run.guess[task]["accuracy"] < 0.6
+
+
+def test_a_simple_model_is_fitted_again_with_the_settings_that_were_chosen(project: tuple[Path, Config]) -> None:
+    root, config = project
+    data, _ = load_tasks(config, 0, root)
+    models = WordModels(config.simple, data, 1)
+    fit, network = models.fitted(data.specs["name"], 0.3)
+    (chosen,) = models.candidates(data.specs["name"])
+    assert fit.penalty == 0.3 and set(network.state_dict()) == set(chosen.network.state_dict())
 
 
 def test_each_word_of_a_new_text_has_a_tag(folder: Path, tmp_path: Path) -> None:

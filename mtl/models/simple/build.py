@@ -9,6 +9,7 @@ from mtl.models.simple.forecasts import Persistence, RidgeForecast, Seasonal
 from mtl.models.simple.network import Constant, ConstantTags, SimpleNetwork, Spread
 from mtl.models.simple.ngrams import NgramScores
 from mtl.models.simple.scores import LinearScores, OnFeatures, TreeScores
+from mtl.models.simple.word_scores import WordScores
 from mtl.results.simple import (
     ConstantFit,
     LinearFit,
@@ -18,6 +19,7 @@ from mtl.results.simple import (
     SeasonalFit,
     SimpleFit,
     TreesFit,
+    WordFit,
 )
 from mtl.tasks.base import TaskSpec
 from mtl.tasks.forms import Form, LabelForm, NumberForm, RowsForm, TagForm
@@ -60,7 +62,8 @@ def _spread(form: Form | None) -> Spread | None:
 
 
 def _body(
-    fit: PersistenceFit | SeasonalFit | RidgeForecastFit | LinearFit | TreesFit | NgramFit, spec: TaskSpec
+    fit: PersistenceFit | SeasonalFit | RidgeForecastFit | LinearFit | TreesFit | NgramFit | WordFit,
+    spec: TaskSpec,
 ) -> nn.Module:
     form = spec.form
     if isinstance(form, RowsForm) and len(form.targets) * form.horizon > MOST_AHEAD:
@@ -78,6 +81,8 @@ def _body(
             return OnFeatures(features, LinearScores(count_features(fit.features, spec.shape), outputs, single))
         case NgramFit() if isinstance(form, LabelForm | NumberForm) and spec.input.texts:
             return NgramScores(fit, *_scores(form))
+        case WordFit() if isinstance(form, TagForm):
+            return WordScores(fit, form.classes)
         case TreesFit() if isinstance(form, LabelForm | NumberForm):
             outputs, single = _scores(form)
             sums = 1 if outputs == 2 else outputs
