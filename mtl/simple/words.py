@@ -26,7 +26,7 @@ from mtl.training.measure import predict
 from mtl.types import NO_LABEL
 
 MODEL: SimpleName = "words"
-PENALTIES = (3.0, 1.0, 0.3)
+PENALTIES = (3.0, 1.0, 0.3, 0.1)
 """Penalties λ that validation data choose among, the largest first: λ/2 · |W|² beside the sum of the losses."""
 ITERATIONS = 60
 BLOCK = 1024
