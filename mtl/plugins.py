@@ -36,6 +36,11 @@ def project(root: Path) -> Iterator[None]:
         _PROJECT.reset(token)
 
 
+def project_folder() -> Path:
+    """Folder of the project whose files are meant: the current folder, unless `project` names another."""
+    return _PROJECT.get()
+
+
 class PluginError(UserError):
     """A target that cannot be used."""
 

@@ -191,6 +191,9 @@ class TextSet(RowSet):
     """Tags → class of each of the V words of all texts; NO_LABEL is missing."""
     tag_names: dict[str, list[str]] = field(default_factory=dict)
     """Tags → names of their classes in the order of the numbers."""
+    tokenizer: dict[str, str] | None = None
+    """Pretrained network whose tokens the codes are: its folder or name (`model`), and the hash of its tokenizer
+    (`sha256`). None: tokens are learnt."""
 
     def tags_side_by_side(self, name: str) -> Int16[Tensor, "S P"]:
         """Tags of the words of each text in a row, NO_LABEL behind the last; P words of the longest text, of which a

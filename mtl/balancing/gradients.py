@@ -9,8 +9,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.autograd.function import BackwardCFunction
 
-CONVOLUTION = "ConvolutionBackward0"
-"""Name of its node in a graph."""
+ALONE = ("ConvolutionBackward0", "ScaledDotProductFlashAttentionForCpuBackward0")
+"""Names of nodes of a graph that vmap makes slow on a CPU: convolutions, and attention, for which it has no rule."""
 
 
 @dataclass(frozen=True)
@@ -19,8 +19,9 @@ class Reach:
 
     at_once: int | None
     """Number of rows that torch.vmap may compute side by side: None is all. It is 1, one after the other, when the
-    graph holds an autograd function written in Python, which vmap cannot enter, or a convolution on a CPU, which it
-    makes a grouped one (15 tasks on a small CNN: 33 plain steps side by side, 10 one after the other)."""
+    graph holds an autograd function written in Python, which vmap cannot enter, or on a CPU fused attention or a
+    convolution, which it makes a grouped one (15 tasks on a small CNN: 33 plain steps side by side, 10 one after the
+    other)."""
     leaves: frozenset[int]
     """`id` of every parameter that some loss depends on."""
 
@@ -34,14 +35,14 @@ def look(losses: Float[Tensor, " k"]) -> Reach:
     seen: set[Any] = set()
     leaves: set[int] = set()
     at_once: int | None = None
-    slow_side_by_side = CONVOLUTION if losses.device.type == "cpu" else None
+    slow_side_by_side = ALONE if losses.device.type == "cpu" else ()
     waiting: list[Any] = [losses.grad_fn]
     while waiting:
         node = waiting.pop()
         if node is None or node in seen:
             continue
         seen.add(node)
-        if isinstance(node, BackwardCFunction) or node.name() == slow_side_by_side:
+        if isinstance(node, BackwardCFunction) or node.name() in slow_side_by_side:
             at_once = 1
         if hasattr(node, "variable"):  # the end of a branch, where a parameter's gradient is added up
             leaves.add(id(node.variable))

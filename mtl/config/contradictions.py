@@ -7,6 +7,7 @@ from mtl.config.common import Problem
 from mtl.config.encoder_checks import encoder_problems
 from mtl.config.grouping_checks import grouping_contradictions
 from mtl.config.method_checks import phase_problems, sharing_problems, start_problems
+from mtl.config.pretrained_checks import pretrained_problems
 from mtl.config.schema import Config
 from mtl.config.share_checks import calibration_problems, costs_problems, margin_problems, tolerance_problems
 from mtl.config.slices import slice_problems
@@ -30,7 +31,13 @@ def contradictions(config: Config) -> list[Problem]:
         config.cluster,
         config.specialise,
     )
-    problems += encoder_problems(config) + _tune(config) + _evaluate(config) + tolerance_problems(config)
+    problems += (
+        encoder_problems(config)
+        + pretrained_problems(config)
+        + _tune(config)
+        + _evaluate(config)
+        + tolerance_problems(config)
+    )
     problems += margin_problems(config) + calibration_problems(config)
     problems += costs_problems(config) + slice_problems(config)
     return problems + _stopping(config) + _augment(config)

@@ -7,6 +7,7 @@ from pydantic import Field, JsonValue
 from mtl.config.common import TARGET_PATTERN, DropRate, PositiveInt, Problem
 from mtl.config.encoder_base import ClassificationHead, EncoderBase, wide
 from mtl.config.inputs import IMAGES, ROWS, WINDOWS, InputKind, Sample
+from mtl.config.pretrained import PretrainedEncoder
 from mtl.config.tabular import TabularEncoder
 from mtl.config.text_encoder import TextEncoder
 from mtl.config.window_encoders import LinearEncoder, RecurrentEncoder, RocketEncoder, TimeDartEncoder
@@ -145,6 +146,7 @@ EncoderConfig = Annotated[
     | ResNetEncoder
     | TabularEncoder
     | TextEncoder
+    | PretrainedEncoder
     | PythonEncoder,
     Field(discriminator="kind"),
 ]

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from mtl.config.common import Section
 
@@ -22,3 +22,13 @@ class TextOptions(Section):
     """Capital letters are read as small ones."""
     longest: Annotated[int, Field(ge=2, le=1 << 13, strict=True)] = 128
     """Tokens of a text, at most; the rest of a longer one is not read. A token in front of every text counts."""
+    tokenizer: str | None = None
+    """Folder or name of a pretrained network (`encoder.model`), by whose own vocabulary texts are cut; null: one is
+    learnt. `size` and `lower` are its own then."""
+
+    @model_validator(mode="after")
+    def _one_vocabulary(self) -> "TextOptions":
+        if self.tokenizer is not None and (own := {"vocabulary", "size", "lower"} & self.model_fields_set):
+            listed = ", ".join(sorted(own))
+            raise ValueError(f"{listed} should be left out beside `tokenizer`, which has a vocabulary of its own")
+        return self

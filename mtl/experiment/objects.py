@@ -107,10 +107,13 @@ def start_from(model: MultiTaskModel, recipe: Recipe, root: Path) -> Transfer | 
 def build_optimiser(
     train: TrainConfig, model: MultiTaskModel, tasks: list[str], balancer: Balancer, method: Method
 ) -> torch.optim.AdamW:
-    """AdamW with groups for the trunk, units that mix its columns, heads and learnt loss weights (never decayed)."""
+    """AdamW with groups for the trunk, what is pretrained of it, units that mix its columns, heads and learnt loss
+    weights (never decayed)."""
     units = [] if model.frozen else model.trunk.units()
     mixing = {id(p) for p in units}
-    trunk = [] if model.frozen else [p for p in model.trunk.parameters() if id(p) not in mixing]
+    apart = [] if model.frozen else [encoder.slow for encoder in model.trunk.encoders()]
+    slow = {id(p) for _, parameters in apart for p in parameters}
+    trunk = [] if model.frozen else [p for p in model.trunk.parameters() if id(p) not in mixing | slow]
     factor = method.sharing.lr_factor if isinstance(method.sharing, CrossStitchSharing) else 1.0
     heads: dict[float, list[torch.nn.Parameter]] = {}
     common = train.lr if train.head_lr is None else train.head_lr
@@ -122,6 +125,7 @@ def build_optimiser(
     weights_lr = method.lr if isinstance(method, Learnt) else train.lr
     return adamw([
         (trunk, train.lr, train.weight_decay),
+        *((parameters, train.lr * factor, train.weight_decay) for factor, parameters in apart),
         (units, train.lr * factor, 0.0),
         *((parameters, rate, train.weight_decay) for rate, parameters in heads.items()),
         (learnt, weights_lr, 0.0),

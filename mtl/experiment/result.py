@@ -12,6 +12,7 @@ from mtl.experiment.saved import describe
 from mtl.experiment.weights import write_weights
 from mtl.files import whole_folder
 from mtl.grouping.maps import FILE
+from mtl.models.base import stored
 from mtl.models.multitask import MultiTaskModel
 from mtl.models.transfer import Transfer
 from mtl.results.examples import Examples
@@ -74,7 +75,7 @@ def write_run(run: Finished, out: Path) -> Path:
         history.write(folder / HISTORY)
         first = recipe.seed == recipe.config.base.seeds[0]
         (examples(run.model, data, specs) if first else Examples()).write(folder / EXAMPLES)
-        write_weights(folder / WEIGHTS, run.model.state_dict())
+        write_weights(folder / WEIGHTS, stored(run.model))
         weights = hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest()
         describe(recipe, data, run.identity, weights).write(folder / MODEL)
         for phase in run.phases:
@@ -92,7 +93,7 @@ def write_network(run: Finished, out: Path) -> Path:
     with whole_folder(out / recipe.where.folder) as folder:
         history = History(epochs=_epochs(run.phases), best_epoch=last.best_epoch, stopped=last.stopped)
         history.write(folder / HISTORY)
-        write_weights(folder / WEIGHTS, run.model.state_dict())
+        write_weights(folder / WEIGHTS, stored(run.model))
         weights = hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest()
         describe(recipe, run.data, run.identity, weights).write(folder / MODEL)
     return out / recipe.where.folder

@@ -1,13 +1,17 @@
 """The networks of runs: freshly built, described beside their weights, and loaded again when a run is finished."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
 import torch
 
+from mtl.config.pretrained import PretrainedEncoder
+from mtl.data.inputs.base import Fitted
+from mtl.data.inputs.pretrained import TOKENIZER, PretrainedVocabulary, folder_of, sha256_of
+from mtl.data.inputs.tokens import FittedTokens
 from mtl.data.loading.tasks import TaskSet
-from mtl.errors import UserError
+from mtl.errors import SettingError, UserError
 from mtl.experiment.linear_start import solve_linear_maps
 from mtl.experiment.recipe import Recipe
 from mtl.models import saved
@@ -30,10 +34,37 @@ def build_network(recipe: Recipe, data: TaskSet, chosen_on: Callable[[], TaskSet
         UserError: a task's samples do not fit the encoder, or the encoder cannot be shared as asked.
     """
     specs = [data.specs[name] for name in recipe.tasks]
+    if isinstance(recipe.encoder, PretrainedEncoder):
+        check_tokens(recipe.encoder, {spec.source: data.fitted[spec.source] for spec in specs})
     model = build_model(recipe.encoder, specs, recipe.seed, recipe.method.sharing)
     fit_encoders(model, data)
     solve_linear_maps(model, data, chosen_on)
     return model
+
+
+def check_tokens(encoder: PretrainedEncoder, fitted: Mapping[str, Fitted]) -> None:
+    """Refuses texts that were cut by another vocabulary than that of the pretrained network.
+
+    Args:
+        encoder: section `encoder`.
+        fitted: source → what was fitted to it.
+
+    Raises:
+        UserError: names the source and the remedy.
+    """
+    file = folder_of(encoder.model, encoder.revision) / TOKENIZER
+    for source, fit in fitted.items():
+        own = fit.vocabulary if isinstance(fit, FittedTokens) else None
+        if not isinstance(own, PretrainedVocabulary):
+            raise SettingError(
+                f"prepare.sources.{source}.texts.tokenizer",
+                f"should be {encoder.model!r}, the network of `encoder`, found none: it reads its own tokens alone.",
+            )
+        if not file.is_file() or own.sha256 != sha256_of(file):
+            raise UserError(
+                f"data/prepared/{source}: the texts were cut by the tokenizer of {own.model}, and {file} is another: "
+                f"run `mtl repro --force prepare@{source}`, or let `texts.tokenizer` be `encoder.model`."
+            )
 
 
 def fit_encoders(model: MultiTaskModel, data: TaskSet) -> None:

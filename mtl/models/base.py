@@ -35,6 +35,14 @@ class Encoder(nn.Module, Heads):
     classification: ClassificationHead = ClassificationHead()
     """Settings of the head that turns tokens of windows into a class or a number."""
 
+    base: frozenset[str] = frozenset()
+    """Names of the state that files of a pretrained network hold and no run changes, so that none stores them."""
+
+    @property
+    def slow(self) -> tuple[float, list[nn.Parameter]]:
+        """Factor on the learning rate of some of the weights, and these."""
+        return 1.0, []
+
     @abstractmethod
     def count_tokens(self, input_len: int) -> int:
         """N for windows of `input_len` rows.
@@ -180,3 +188,14 @@ class StagedEncoder(Encoder):
         for number in range(len(self.stages)):
             tensor = self.stage(number, tensor, rate)
         return self.end(tensor, window)
+
+
+def stored(model: nn.Module) -> dict[str, Tensor]:
+    """The state of a network that a run stores: all but what the files of a pretrained network hold."""
+    base = {
+        f"{place}.{name}" if place else name
+        for place, module in model.named_modules()
+        if isinstance(module, Encoder)
+        for name in module.base
+    }
+    return {name: tensor for name, tensor in model.state_dict().items() if name not in base}

@@ -32,6 +32,7 @@ from mtl.config import (
 from mtl.config.common import Problem
 from mtl.config.encoder_checks import encoder_problem, objective_problem
 from mtl.config.inputs import WINDOWS, RowLayout, Sample
+from mtl.config.pretrained import PretrainedEncoder
 from mtl.config.sharing import (
     BranchedSharing,
     CrossStitchSharing,
@@ -52,6 +53,7 @@ from mtl.models.linear_map import LinearMap
 from mtl.models.mlp import Mlp
 from mtl.models.multitask import MultiTaskModel
 from mtl.models.plugins import load_encoder
+from mtl.models.pretrained import load_pretrained
 from mtl.models.pretraining import DenoisePretrainer, Pretrainer
 from mtl.models.recurrent import Recurrent
 from mtl.models.resnet import ResNet
@@ -120,6 +122,10 @@ def build_encoder(config: EncoderConfig, samples: Sequence[Sample], seed: int, p
                 layout = samples[0].layout
                 assert layout is not None, "the code of a token is one of so many"
                 return TextTransformer(config, layout.codes[0])
+            case PretrainedEncoder():
+                layout = samples[0].layout
+                assert layout is not None, "the code of a token is one of so many"
+                return load_pretrained(config, layout.codes[0])
             case PythonEncoder():
                 return load_encoder(config, samples, pretraining)
             case _:

@@ -162,11 +162,13 @@ class MultiTaskModel(Predictor):
 
     def shared_parameters(self) -> list[nn.Parameter]:
         """Parameters that several tasks train together; none once the encoder is frozen."""
-        return [] if self.frozen else self.trunk.shared_parameters()
+        return [] if self.frozen else [p for p in self.trunk.shared_parameters() if p.requires_grad]
 
     def shared_columns(self) -> list[list[nn.Parameter]]:
         """Same lists as `Trunk.columns_of_all`; none once the encoder is frozen."""
-        return [] if self.frozen else self.trunk.columns_of_all()
+        if self.frozen:
+            return []
+        return [[p for p in column if p.requires_grad] for column in self.trunk.columns_of_all()]
 
     def head_parameters(self, tasks: Sequence[str]) -> list[nn.Parameter]:
         """Parameters that the heads of `tasks` alone train; a stack of heads belongs to all its tasks."""

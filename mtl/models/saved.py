@@ -15,7 +15,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import nn
 
+from mtl.config.pretrained import PretrainedEncoder
+from mtl.data.inputs.pretrained import digest_of, folder_of
 from mtl.errors import UserError
+from mtl.models.base import stored as stored_state
 from mtl.models.build import build_model
 from mtl.models.predictor import Predictor
 from mtl.models.simple.build import build_simple
@@ -64,6 +67,7 @@ def load(folder: Path, remedy: str | None = None) -> Network:
         raise UserError(f"{file} is damaged ({error}); {again}.") from None
     _check_size(saved, specs, stored, description)
     _check_code(saved, description)
+    _check_base(saved, description)
     try:
         if saved.code is None:  # own code may not run on tensors without values
             with torch.device("meta"):
@@ -74,7 +78,7 @@ def load(folder: Path, remedy: str | None = None) -> Network:
         if saved.code is not None and isinstance(error, UserError):
             raise
         raise UserError(f"{description} and {file.name} do not belong together: {error}; {again}.") from None
-    model.load_state_dict(load_file(file))
+    model.load_state_dict(load_file(file), strict=False)  # Names were compared; the rest is there from the build.
     return Network(model.eval(), specs, saved)
 
 
@@ -153,13 +157,29 @@ def _check_code(saved: SavedModel, where: str) -> None:
         )
 
 
+def _check_base(saved: SavedModel, where: str) -> None:
+    """Refuses a network that stands on files of a pretrained one which are not there, or others."""
+    encoder = saved.encoder
+    if not isinstance(encoder, PretrainedEncoder):
+        return
+    try:
+        folder = folder_of(encoder.model, encoder.revision)
+    except UserError as error:
+        raise UserError(f"{where}: the network stands on a pretrained one, which is not there. {error}") from None
+    if digest_of(folder) != encoder.digest:
+        raise UserError(
+            f"{where}: the network stands on a pretrained one whose files have the hash {encoder.digest}, and those in "
+            f"{folder} have another: put that version there, or train again."
+        )
+
+
 def _check_fits(model: nn.Module, stored: Shapes) -> None:
     """Refuses weights of other names, types or shapes than those of the network.
 
     Raises:
         ValueError: names the first tensor that does not fit.
     """
-    wanted = {name: (part.dtype, tuple(part.shape)) for name, part in model.state_dict().items()}
+    wanted = {name: (part.dtype, tuple(part.shape)) for name, part in stored_state(model).items()}
     for name in sorted(wanted.keys() | stored.keys()):
         if wanted.get(name) != stored.get(name):
             told = [f"{parts[name][1]}" if name in parts else "none" for parts in (wanted, stored)]

@@ -19,6 +19,15 @@ MAX_TASKS = 10_000
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
+class SavedTokenizer(Part):
+    """The pretrained network whose tokens texts are cut into."""
+
+    model: str
+    """Its folder or name."""
+    sha256: Sha256
+    """Hash of its tokenizer."""
+
+
 class Scaler(Part):
     """Mean and standard deviation of each column over the training rows of the fold: original units, and of images
     shares of full brightness."""
@@ -44,10 +53,13 @@ class Scaler(Part):
     words: bool | None = Field(default=None, exclude_if=absent)
     """Texts: words have tags, so that the first token of each is marked."""
 
+    tokenizer: SavedTokenizer | None = Field(default=None, exclude_if=absent)
+    """Texts: whose tokens they are, in place of `merges` and `lower`."""
+
     @property
     def columns(self) -> int:
         """Columns of the source that it was fitted to."""
-        return len(self.mean) + len(self.categories or []) + (self.merges is not None)
+        return len(self.mean) + len(self.categories or []) + (self.longest is not None)
 
     def problem(self) -> str | None:
         """The reason why the numbers do not belong together, in words; None where they do."""
@@ -56,8 +68,11 @@ class Scaler(Part):
             return "should have a number of every kind for each column"
         if any(not 0 <= place < count for place in self.flags or []) or self.flags != sorted(set(self.flags or [])):
             return "`flags` should be ascending places of columns" if self.flags else None
-        if (self.merges is None) != (self.longest is None) or (self.merges is None) != (self.lower is None):
+        learnt = self.merges is not None
+        if (self.lower is not None) != learnt or (self.longest is not None) != (learnt or self.tokenizer is not None):
             return "`merges`, `lower` and `longest` should stand together"
+        if learnt and self.tokenizer is not None:
+            return "there should be either `merges` or `tokenizer`"
         if groups != len(self.missing or []):
             return "`missing` should have an entry for each column of `categories`"
         if len({len(knots) for knots in self.quantiles or []}) > 1:

@@ -21,6 +21,7 @@ from mtl.config.inputs import IMAGES, ROWS, TOKENS, RowLayout
 from mtl.config.text_encoder import TextEncoder
 from mtl.tasks.base import TaskSpec
 from tests.helpers.specs import Kind, a_task
+from tests.helpers.tiny_networks import TINY, tiny_bert
 
 LENGTH, CHANNELS = 32, 3
 IMAGE = (8, 10)
@@ -65,6 +66,7 @@ ENCODERS: dict[str, EncoderConfig] = {
     ),
     "text": TextEncoder(kind="text", width=16, layers=1, heads=2, d_ff=32, dropout=0.0),
     "text-first": TextEncoder(kind="text", width=16, layers=1, heads=1, d_ff=16, pool="first", dropout=0.0),
+    "huggingface": tiny_bert(TINY, train="all"),
     "cnn": CnnEncoder(kind="cnn", widths=[8, 16], depth=2),
     "resnet": ResNetEncoder(kind="resnet", widths=[8, 16], depth=2),
     "python": PythonEncoder(kind="python", target="mtl_test_pairs:Pairs", dropout=0.0, options={"width": 8}),
@@ -78,12 +80,12 @@ def on_images(encoder: EncoderConfig) -> bool:
 
 def on_rows(encoder: EncoderConfig) -> bool:
     """True for an encoder that reads rows of a table, or a text of each, instead of windows."""
-    return encoder.kind in ("tabular", "text")
+    return encoder.kind in ("tabular", "text", "huggingface")
 
 
 def inputs(encoder: EncoderConfig, n: int) -> Tensor:
     """n random samples of what the encoder reads."""
-    if encoder.kind == "text":
+    if encoder.kind in ("text", "huggingface"):
         tokens = torch.randint(1, TEXT.codes[0], (n, LENGTH)).float()
         return tokens * (torch.arange(LENGTH) < torch.randint(1, LENGTH, (n, 1)))
     if on_rows(encoder):
@@ -116,7 +118,7 @@ def task_for(encoder: EncoderConfig, kind: Kind, name: str = "task", **changes: 
     own: dict[str, object] = {}
     if on_images(encoder):
         own = {"input": IMAGES, "shape": (CHANNELS, *IMAGE)}
-    elif encoder.kind == "text":
+    elif encoder.kind in ("text", "huggingface"):
         own = {"input": TOKENS, "shape": (1,), "columns": ["notes"], "layout": TEXT}
     elif on_rows(encoder):
         columns = [f"c{number}" for number in range(ROW.numbers + len(ROW.codes))]

@@ -16,6 +16,7 @@ from mtl.config.inputs import TOKENS, Held, InputKind, RowLayout
 from mtl.config.tasks import Task
 from mtl.data.inputs.base import Fitted, Layout, Sampler, Samples
 from mtl.data.inputs.given import check_names, wrong_shape
+from mtl.data.inputs.pretrained import PretrainedVocabulary
 from mtl.data.inputs.row_targets import without_targets
 from mtl.data.inputs.rows import RowsInput
 from mtl.data.inputs.seen import Columns
@@ -52,12 +53,13 @@ class FittedTokens(Fitted):
         return RowLayout(0, (), (self.vocabulary.size,))
 
     def plain(self) -> dict[str, Any]:
-        v = self.vocabulary
-        told = super().plain() | {"merges": list(v.merges), "lower": v.lower, "longest": v.longest}
+        told = super().plain() | self.vocabulary.plain()
         return told | ({"words": True} if self.words else {})
 
     @classmethod
     def from_plain(cls, content: Mapping[str, Any]) -> "FittedTokens":
+        if tokenizer := content.get("tokenizer"):
+            return cls.of(PretrainedVocabulary((), False, content["longest"], tokenizer["model"], tokenizer["sha256"]))
         vocabulary = Vocabulary(tuple(content["merges"]), content["lower"], content["longest"])
         return cls.of(vocabulary, bool(content.get("words")))
 
@@ -122,8 +124,9 @@ class TokensInput(RowsInput):
     def tensors(self) -> dict[str, Tensor]:
         p = self.data
         assert p.letters is not None
-        folds = {f"{CODES}.{fold}": tokens.codes for fold, tokens in enumerate(p.tokens)}
-        folds |= {f"{BEGINS}.{fold}": tokens.begins for fold, tokens in enumerate(p.tokens)}
+        kept = p.tokens[:1] if p.tokenizer else p.tokens  # A pretrained vocabulary is that of every fold.
+        folds = {f"{CODES}.{fold}": tokens.codes for fold, tokens in enumerate(kept)}
+        folds |= {f"{BEGINS}.{fold}": tokens.begins for fold, tokens in enumerate(kept)}
         words = {} if p.words is None else {WORDS: p.words}
         tags = {f"{TAGS}.{name}": numbers for name, numbers in p.tags.items()}
         return super().tensors() | folds | {"letters": p.letters} | words | tags
@@ -132,17 +135,21 @@ class TokensInput(RowsInput):
         """The vocabularies are not among them: they stand in the meta as what was fitted to each fold."""
         p = self.data
         told = super().meta() | {"text": p.text, "lower": p.lower, "longest": p.longest}
-        return told | ({"tags": p.tag_names} if p.tags else {})
+        kept = {} if p.tokenizer is None else {"tokenizer": p.tokenizer}
+        return told | kept | ({"tags": p.tag_names} if p.tags else {})
 
     @classmethod
     def from_kept(cls, meta: dict[str, Any], tensors: dict[str, Tensor], common: dict[str, Any]) -> "TokensInput":
         rows = RowsInput.from_kept(meta, tensors, common).data
-        merges = [split["scaler"]["merges"] for split in meta["splits"]]
+        tokenizer = meta.get("tokenizer")
+        merges = [[] if tokenizer else split["scaler"]["merges"] for split in meta["splits"]]
+        places = [0 if tokenizer else fold for fold in range(len(merges))]
         tokens = tuple(
-            Tokens(tensors[f"{CODES}.{fold}"], tensors[f"{BEGINS}.{fold}"], tuple(of_fold))
-            for fold, of_fold in enumerate(merges)
+            Tokens(tensors[f"{CODES}.{place}"], tensors[f"{BEGINS}.{place}"], tuple(of_fold))
+            for place, of_fold in zip(places, merges, strict=True)
         )
-        texts = text_set(rows, meta["text"], tokens, (meta["lower"], meta["longest"]), tensors["letters"])
+        reading = meta["lower"], meta["longest"], tokenizer
+        texts = text_set(rows, meta["text"], tokens, reading, tensors["letters"])
         names = meta.get("tags", {})
         tags = {name: tensors[f"{TAGS}.{name}"] for name in names}
         return cls(replace(texts, words=tensors.get(WORDS), tags=tags, tag_names=names))
@@ -158,6 +165,8 @@ class TokensInput(RowsInput):
 
     def _fit(self, fold: int) -> FittedTokens:  # type: ignore[override]
         p = self.data
+        if p.tokenizer is not None:
+            return FittedTokens.of(PretrainedVocabulary((), False, p.longest, **p.tokenizer))
         return FittedTokens.of(Vocabulary(p.tokens[fold].merges, p.lower, p.longest), bool(p.tags))
 
     @property
@@ -226,7 +235,11 @@ class TokensInput(RowsInput):
 
 
 def text_set(
-    rows: RowSet, column: str, tokens: tuple[Tokens, ...], reading: tuple[bool, int], letters: Int32[Tensor, " S"]
+    rows: RowSet,
+    column: str,
+    tokens: tuple[Tokens, ...],
+    reading: tuple[bool, int, dict[str, str] | None],
+    letters: Int32[Tensor, " S"],
 ) -> TextSet:
     """Rows of a table with a column of texts.
 
@@ -234,11 +247,14 @@ def text_set(
         rows: the other columns.
         column: name of that of texts.
         tokens: as each fold reads it.
-        reading: whether capital letters are read as small ones, and codes of a text, at most.
+        reading: whether capital letters are read as small ones, codes of a text, at most, and the pretrained network
+            whose tokens they are.
         letters: number of characters of each text.
     """
-    lower, longest = reading
-    return TextSet(**vars(rows), text=column, tokens=tokens, lower=lower, longest=longest, letters=letters)
+    lower, longest, tokenizer = reading
+    return TextSet(
+        **vars(rows), text=column, tokens=tokens, lower=lower, longest=longest, letters=letters, tokenizer=tokenizer
+    )
 
 
 def texts_of(values: object, column: str) -> list[str]:

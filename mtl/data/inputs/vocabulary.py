@@ -78,6 +78,10 @@ class Vocabulary:
         """Number of codes."""
         return FIRST + len(self.tokens)
 
+    def plain(self) -> dict[str, Any]:
+        """The rules as files hold them."""
+        return {"merges": list(self.merges), "lower": self.lower, "longest": self.longest}
+
     def problem(self) -> str | None:
         """The reason why the pairs are none of a vocabulary, in words; None where they are."""
         known = set(byte_letters())
@@ -110,7 +114,7 @@ class Vocabulary:
 
     @cached_property
     def _cutter(self) -> Any:
-        tokenizers = _package()
+        tokenizers = package()
         known = {token: number for number, token in enumerate(self.tokens)}
         pairs = [(left, right) for left, _, right in (merge.partition(" ") for merge in self.merges)]
         cutter = tokenizers.Tokenizer(tokenizers.models.BPE(vocab=known, merges=pairs))
@@ -127,7 +131,7 @@ def learn_vocabulary(texts: Sequence[str], options: TextOptions) -> Vocabulary:
     Raises:
         UserError: the package `tokenizers` is missing.
     """
-    tokenizers = _package()
+    tokenizers = package()
     learner = _prepared(tokenizers.Tokenizer(tokenizers.models.BPE()), options.lower)
     trainer = tokenizers.trainers.BpeTrainer(
         vocab_size=options.size - FIRST, min_frequency=AT_LEAST, initial_alphabet=byte_letters(), show_progress=False
@@ -150,7 +154,7 @@ def _some(texts: Sequence[str]) -> Iterator[Sequence[str]]:
 
 def _prepared(cutter: Any, lower: bool) -> Any:
     """The cutter with its way from a text to words: blanks in a row are one, and words, numbers and signs are apart."""
-    tokenizers = _package()
+    tokenizers = package()
     blanks = tokenizers.normalizers.Replace(tokenizers.Regex(r"\s+"), " ")
     steps = [tokenizers.normalizers.NFC(), blanks, tokenizers.normalizers.Strip()]
     steps += [tokenizers.normalizers.Lowercase()] if lower else []
@@ -159,7 +163,12 @@ def _prepared(cutter: Any, lower: bool) -> Any:
     return cutter
 
 
-def _package() -> Any:
+def package() -> Any:
+    """The package `tokenizers`.
+
+    Raises:
+        UserError: it is missing.
+    """
     # Processes that work side by side have a core each.
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     try:

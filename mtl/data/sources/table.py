@@ -25,7 +25,7 @@ from mtl.data.sources.table_images import TableImages, read_images
 from mtl.data.sources.table_parts import TEST, Parts, Rows, parts_of
 from mtl.data.sources.table_rows import copies_note, equal_rows
 from mtl.data.sources.table_tags import take_tags
-from mtl.data.sources.table_texts import take_text, with_tokens
+from mtl.data.sources.table_texts import take_text, with_given_tokens, with_tokens
 from mtl.errors import DataError, shown
 from mtl.types import ImageSet, RowSet
 
@@ -73,7 +73,11 @@ def read(config: TableSource, name: str, root: Path) -> RowSet | ImageSet:
     if images is not None:
         return _image_set(images, _row_set(name, kept, parts, config, fields), notes)
     rows = _row_set(name, kept, parts, config, fields | {"notes": notes})
-    return rows if texts is None else with_tokens(rows, texts, str(config.text_column), config.texts, tagged)
+    if texts is None:
+        return rows
+    if config.texts.tokenizer is not None:
+        return with_given_tokens(rows, texts, str(config.text_column), config.texts, root)
+    return with_tokens(rows, texts, str(config.text_column), config.texts, tagged)
 
 
 def _image_set(images: TableImages, beside: RowSet, notes: list[str]) -> ImageSet:

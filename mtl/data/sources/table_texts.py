@@ -1,15 +1,20 @@
 """The column of texts of a table that is its only input, and its tokens for each fold. S rows."""
 
+from pathlib import Path
+
 import torch
+from jaxtyping import Int32
 
 from mtl.config.table_source import TableSource
 from mtl.config.texts import TextOptions
+from mtl.data.inputs.pretrained import PretrainedVocabulary
 from mtl.data.inputs.rows import RowsInput
 from mtl.data.inputs.tokens import text_set
-from mtl.data.inputs.vocabulary import learn_vocabulary
+from mtl.data.inputs.vocabulary import FIRST, Cut, learn_vocabulary
 from mtl.data.sources.table_columns import NO_CATEGORY, Column
 from mtl.data.sources.table_tags import TaggedWords, lost_words
 from mtl.errors import DataError
+from mtl.plugins import project
 from mtl.types import RowSet, TextSet, Tokens
 
 
@@ -39,6 +44,27 @@ def take_text(columns: list[Column], config: TableSource, notes: list[str]) -> l
     return [column.names[place] if place != NO_CATEGORY else "" for place in column.values.tolist()]
 
 
+def with_given_tokens(rows: RowSet, texts: list[str], column: str, options: TextOptions, root: Path) -> TextSet:
+    """The rows of a table with their texts, cut by the vocabulary of a pretrained network.
+
+    Args:
+        rows, texts, column, options: as in `with_tokens`.
+        root: folder of the project.
+
+    Raises:
+        UserError: the folder of the network or its tokenizer is not there.
+    """
+    assert options.tokenizer is not None
+    own = PretrainedVocabulary.of(options.tokenizer, options.longest, root)
+    with project(root):
+        cut = own.cut(texts)
+    told = f"{column}: the {own.size - FIRST:,} tokens are those of {options.tokenizer}"
+    rows.notes.append(f"{told}{_shortened(cut, options)}.")
+    same = (Tokens(torch.from_numpy(cut.codes), torch.from_numpy(cut.begins), ()),) * rows.folds
+    reading = options.lower, options.longest, {"model": own.model, "sha256": own.sha256}
+    return text_set(rows, column, same, reading, _letters(texts))
+
+
 def with_tokens(
     rows: RowSet, texts: list[str], column: str, options: TextOptions, tagged: TaggedWords | None = None
 ) -> TextSet:
@@ -63,12 +89,21 @@ def with_tokens(
             told = f"{column}: {vocabulary.size:,} tokens are learnt on the training rows of a fold"
             if tagged is not None:
                 told += lost_words(tagged, cut, vocabulary, column, options.longest)
-            if cut.shortened:
-                told += (
-                    f"; {cut.shortened:,} of {len(texts):,} texts are longer than {options.longest} tokens and are "
-                    "cut, which `texts.longest` may change"
-                )
+            told += _shortened(cut, options)
     rows.notes.append(f"{told}.")
-    letters = torch.tensor([len(text) for text in texts], dtype=torch.int32)
-    made = text_set(rows, column, tuple(tokens), (options.lower, options.longest), letters)
+    made = text_set(rows, column, tuple(tokens), (options.lower, options.longest, None), _letters(texts))
     return made if tagged is None else tagged.beside(made)
+
+
+def _letters(texts: list[str]) -> Int32[torch.Tensor, " S"]:
+    return torch.tensor([len(text) for text in texts], dtype=torch.int32)
+
+
+def _shortened(cut: Cut, options: TextOptions) -> str:
+    """Part of a sentence on the texts that are cut; empty where none is."""
+    if not cut.shortened:
+        return ""
+    return (
+        f"; {cut.shortened:,} of {len(cut.begins) - 1:,} texts are longer than {options.longest} tokens and are cut, "
+        "which `texts.longest` may change"
+    )
