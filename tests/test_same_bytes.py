@@ -36,6 +36,7 @@ NO_OUTPUT = {
     "mtl/data/files/borrowed.py": "raw data as they are",
     "mtl/data/files/download.py": "raw data as they are",
     "mtl/data/files/register.py": "raw data as they are",
+    "mtl/data/files/networks.py": "files of a network as they are",
     "mtl/data/files/origins.py": "where raw data came from, on this machine",
     "mtl/experiment/states.py": "states of runs that have not ended",
     "mtl/files.py:replaced": "whose callers write",

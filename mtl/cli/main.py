@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from mtl.cli import model_commands
+from mtl.cli import model_commands, network_commands
 from mtl.errors import exit_on_user_error
 
 ROOT = Path()
@@ -43,6 +43,7 @@ app.add_typer(
     typer.Typer(cls=_DataGroup, no_args_is_help=True, help="Fetch data sets, add your own, see what is there."),
     name="data",
 )
+app.add_typer(network_commands.app, name="model")
 
 
 @app.callback()
@@ -93,6 +94,7 @@ def init(
 def validate() -> None:
     """Check params.yaml; exit code 2 and one message when a value cannot be used."""
     from mtl.cli.estimate.estimate import estimate
+    from mtl.cli.network_checks import check_network
     from mtl.cli.plugin_checks import check_plugins
     from mtl.cli.preflight import DVC_FILE, filled_note, missing_files
     from mtl.cli.repro import bring_code_up_to_date
@@ -103,7 +105,7 @@ def validate() -> None:
 
     config = load_config()
     bring_code_up_to_date(ROOT)
-    untried = [*check_plugins(config, ROOT), *check_tables(config, ROOT)]
+    untried = [*check_plugins(config, ROOT), *check_tables(config, ROOT), *check_network(config, ROOT)]
     single = len(config.baseline_tasks) * len(config.baseline.starts)
     runs = len(config.base.seeds) * (single + len(config.finetune.methods))
     counts = {

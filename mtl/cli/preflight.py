@@ -5,6 +5,7 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
+from mtl.cli.network_checks import check_network
 from mtl.cli.plugin_checks import check_plugins
 from mtl.config import PARAMS, Config, load_config
 from mtl.config.yaml_file import read_yaml
@@ -38,6 +39,7 @@ def check(config: Config, targets: list[str], root: Path = Path()) -> None:
     _check_targets(targets, stages, params, root)
     _check_files(config, targets, root)
     check_plugins(config, root)
+    check_network(config, root)
 
 
 def _check_targets(targets: list[str], stages: dict[str, Any], params: dict[str, Any], root: Path) -> None:

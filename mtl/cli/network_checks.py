@@ -1,0 +1,62 @@
+"""Checks of a pretrained network before anything is trained, and what `mtl validate` tells about it.
+
+Only a configuration with such an encoder pays for it.
+"""
+
+from pathlib import Path
+
+from mtl.config import Config
+from mtl.config.pretrained import PretrainedEncoder
+from mtl.config.table_source import TableSource
+from mtl.errors import UserError
+from mtl.plugins import project
+
+CODE_BYTES = 4
+
+
+def check_network(config: Config, root: Path = Path()) -> list[str]:
+    """Builds the network without its values, after its files are held against their hashes.
+
+    Args:
+        config: the checked content of params.yaml.
+        root: folder of the project.
+
+    Returns:
+        Sentences on its weights and on a batch; none for other encoders.
+
+    Raises:
+        UserError: the files, a package or a setting cannot be used.
+    """
+    encoder = config.encoder
+    if not isinstance(encoder, PretrainedEncoder):
+        return []
+    from mtl.data.files.networks import changed_problem
+    from mtl.data.inputs.pretrained import PretrainedVocabulary, folder_of
+
+    sources = [config.prepare.sources[task.source] for task in config.tasks.values()]
+    longest = [source.texts.longest for source in sources if isinstance(source, TableSource)]
+    with project(root):
+        problem = changed_problem(folder_of(encoder.model, encoder.revision), encoder.revision)
+        if problem is not None:
+            raise UserError(f"{problem}.")
+        vocabularies = [PretrainedVocabulary.of(encoder.model, most) for most in set(longest)]
+        trained, resting = _weights(encoder, vocabularies[0].size)
+    places = config.train.batch_size * max(longest)
+    return [
+        f"{encoder.model}: {trained:,} weights are trained, {resting:,} rest as they are; a batch of "
+        f"{config.train.batch_size} texts is at most {places:,} tokens ({places * CODE_BYTES:,} bytes)"
+    ]
+
+
+def _weights(encoder: PretrainedEncoder, codes: int) -> tuple[int, int]:
+    """Weights of the encoder that are trained, and those that are not."""
+    import torch
+
+    from mtl.models.pretrained import load_pretrained
+
+    with torch.device("meta"):
+        network = load_pretrained(encoder, codes)
+    counts = {True: 0, False: 0}
+    for weight in network.parameters():
+        counts[weight.requires_grad] += weight.numel()
+    return counts[True], counts[False]

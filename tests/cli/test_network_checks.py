@@ -1,0 +1,46 @@
+"""What `mtl validate` and `mtl model get` say about a pretrained network."""
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from mtl.cli.main import app
+from mtl.cli.network_checks import check_network
+from mtl.config import parse_config
+from mtl.errors import UserError
+from tests.helpers.tiny_networks import digest_of, write_bert
+
+
+def raw(**encoder: object) -> dict[str, object]:
+    return {
+        "prepare": {"sources": {"own": {
+            "kind": "table", "path": "own.csv", "inputs": {"note": "text"},
+            "texts": {"tokenizer": "tiny", "longest": 16},
+        }}},
+        "tasks": {"mood": {"kind": "binary", "source": "own", "label": "mood"}},
+        "encoder": {"kind": "huggingface", "model": "tiny", **encoder},
+        "train": {"batch_size": 8, "stopping": {"criterion": "combined"}},
+        "finetune": {"methods": {}},
+    }  # fmt: skip
+
+
+def test_weights_and_a_batch_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_bert(tmp_path / "elsewhere")
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(app, ["model", "get", "tiny", "--from", "elsewhere"])
+    digest = digest_of(tmp_path / "elsewhere")
+    assert done.exit_code == 0 and done.output.startswith("data/models/tiny: 3 files, ")
+    assert f"`encoder: {{kind: huggingface, model: tiny, digest: {digest}}}`" in done.output.replace("\n", "")
+    (told,) = check_network(parse_config(raw(digest=digest, train={"top": 1}, sizes=[4])), tmp_path)
+    block = 4 * (16 * 16 + 16) + 2 * 16 * 24 + 24 + 16 + 4 * 16
+    table = (64 + 2 + 70) * 16 + 2 * 16
+    assert told == (
+        f"tiny: {block + 17 * 4:,} weights are trained, {table + block:,} rest as they are; a batch of 8 texts is at "
+        "most 128 tokens (512 bytes)"
+    )
+    with pytest.raises(UserError, match=f"`encoder.digest` is missing: it should be {digest}"):
+        check_network(parse_config(raw()), tmp_path)
+    (tmp_path / "data/models/tiny/config.json").write_text("{}")
+    with pytest.raises(UserError, match=r"config.json is not the file that `mtl model get` put there"):
+        check_network(parse_config(raw(digest=digest)), tmp_path)
