@@ -39,6 +39,7 @@ NO_OUTPUT = {
     "mtl/data/files/networks.py": "files of a network as they are",
     "mtl/data/files/origins.py": "where raw data came from, on this machine",
     "mtl/experiment/states.py": "states of runs that have not ended",
+    "mtl/models/kept_features.py": "what is computed again where it is missing; tests/models compare it",
     "mtl/files.py:replaced": "whose callers write",
     "mtl/data/loading/tensor_file.py": "by write_prepared; tests/data/test_tensor_file.py compares its bytes",
     "mtl/experiment/samples.py": "by table_stream; tests/experiment/test_samples.py compares its bytes",

@@ -21,6 +21,7 @@ from mtl.experiment.recipe import Phase, Recipe, joint, single_task
 from mtl.experiment.result import Finished, Trained, write_network, write_run
 from mtl.experiment.saved import build_network
 from mtl.experiment.states import held, note_finished, state_files
+from mtl.models.kept_features import keeping
 from mtl.models.multitask import MultiTaskModel
 from mtl.paths import REFERENCE
 from mtl.results.numbers import TaskMetrics
@@ -76,7 +77,7 @@ def run(
         UserError: something that the run needs is not there, it cannot be written, or its losses diverged.
     """
     out, config, where = root if out is None else out, recipe.config, recipe.where
-    with held(where, out):
+    with held(where, out), keeping(root):
         began, clock = datetime.now(UTC), perf_counter()
         make_deterministic(stable_seed(recipe.seed, "train"), config.base.threads)
         device = resolve_device(config.base.device)

@@ -8,6 +8,8 @@ B texts, N places of the longest, D width of a token.
 """
 
 import copy
+from abc import abstractmethod
+from functools import partial
 from typing import Any
 
 import torch
@@ -22,6 +24,7 @@ from mtl.errors import SettingError, UserError
 from mtl.models.base import Encoder, StagedEncoder, Window
 from mtl.models.dropout import drop
 from mtl.models.features import Features
+from mtl.models.kept_features import vectors_of
 from mtl.models.text import places_there
 
 BY_BLOCKS = ("bert", "roberta", "xlm-roberta", "camembert")
@@ -40,7 +43,7 @@ class Dropped(nn.Module):
 
 
 class Pretrained(Encoder):
-    """What encoders with a pretrained network have in common: which of it is trained, and the layers above.
+    """Base of encoders with a pretrained network: which part of it is trained, and the layers above.
 
     Args:
         config: section `encoder`.
@@ -51,7 +54,7 @@ class Pretrained(Encoder):
     def __init__(self, config: PretrainedEncoder, backbone: nn.Module, blocks: list[str]) -> None:
         super().__init__()
         self.pool, self.dropout, self.factor = config.pool, config.dropout, config.backbone_rate
-        self.checkpointing = config.checkpointing
+        self.checkpointing, self.digest = config.checkpointing, str(config.digest)
         _follow(backbone)
         self.backbone = backbone
         self.block_names = [f"backbone.{name}" for name in blocks]
@@ -97,24 +100,32 @@ class Pretrained(Encoder):
         most = int(self.backbone.config.vocab_size) - 1  # type: ignore[union-attr, arg-type]
         return torch.where(codes < 0, padding, codes).clamp(max=most), there
 
-    def finish(self, tokens: Float[Tensor, "B N D"], there: Bool[Tensor, "B N"]) -> Features:
-        """Features of a text: the vector that stands for it, through the layers above."""
+    def forward(self, x: Float[Tensor, "B N"], dropout: float | None = None) -> Features:
+        if self.resting == ["backbone"]:
+            rest = partial(self.vector, rate=0.0)
+            return Features(self.above(vectors_of(x, rest, f"{self.digest[:16]}-{self.pool}"))[:, None, None])
+        return Features(self.above(self.vector(x, self.rate(dropout)))[:, None, None])
+
+    @abstractmethod
+    def vector(self, x: Float[Tensor, "B N"], rate: float) -> Float[Tensor, "B D"]:
+        """The vector that stands for each text, below the layers above."""
+
+    def pooled(self, tokens: Float[Tensor, "B N D"], there: Bool[Tensor, "B N"]) -> Float[Tensor, "B D"]:
+        """The mean over the tokens of each text, or the first of them."""
         if self.pool == "cls":
-            vector = tokens[:, 0]
-        else:
-            share = there[..., None].to(tokens.dtype)
-            vector = (tokens * share).sum(dim=1) / share.sum(dim=1)
-        return Features(self.above(vector)[:, None, None])
+            return tokens[:, 0]
+        share = there[..., None].to(tokens.dtype)
+        return (tokens * share).sum(dim=1) / share.sum(dim=1)
 
 
 class WholeText(Pretrained):
     """A network of texts that is run as a whole."""
 
-    def forward(self, x: Float[Tensor, "B N"], dropout: float | None = None) -> Features:
-        _set_rate(self.backbone, self.rate(dropout))
+    def vector(self, x: Float[Tensor, "B N"], rate: float) -> Float[Tensor, "B D"]:
+        _set_rate(self.backbone, rate)
         codes, there = self.codes_of(x)
         tokens = self.backbone(input_ids=codes, attention_mask=there.long()).last_hidden_state
-        return self.finish(tokens, there)
+        return self.pooled(tokens, there)
 
 
 class TextByBlocks(Pretrained, StagedEncoder):
@@ -148,9 +159,15 @@ class TextByBlocks(Pretrained, StagedEncoder):
         given: Tensor = features * there[..., None]
         return given
 
+    def vector(self, x: Float[Tensor, "B N"], rate: float) -> Float[Tensor, "B D"]:
+        tensor = x
+        for number in range(len(self.stages)):
+            tensor = self.stage(number, tensor, rate)
+        return self.pooled(tensor, places_there(tensor))
+
     def end(self, tensor: Float[Tensor, "B N D"], window: Window) -> Features:
         del window
-        return self.finish(tensor, places_there(tensor))
+        return Features(self.above(self.pooled(tensor, places_there(tensor)))[:, None, None])
 
 
 def load_pretrained(config: PretrainedEncoder, codes: int) -> Pretrained:

@@ -1,4 +1,4 @@
-"""What `mtl validate` and `mtl model get` say about a pretrained network."""
+"""Words of `mtl validate` and `mtl model get` about a pretrained network."""
 
 from pathlib import Path
 

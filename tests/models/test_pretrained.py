@@ -17,6 +17,7 @@ from mtl.data.inputs.vocabulary import FIRST
 from mtl.errors import UserError
 from mtl.models.base import stored
 from mtl.models.build import build_model
+from mtl.models.kept_features import keeping
 from mtl.models.pretrained import Pretrained, TextByBlocks, WholeText, load_pretrained
 from tests.helpers.tiny_networks import LAYERS, TINY, VOCABULARY, WIDTH, tiny_bert, weights, write_bert
 from tests.models.cases import task_for
@@ -95,6 +96,25 @@ def test_a_resting_network_gives_the_same_in_training() -> None:
     trained = built(train="all", dropout=0.5)
     assert not torch.equal(trained.train()(codes()).tokens, trained.eval()(codes()).tokens)
     assert not any(isinstance(part, nn.Dropout) and part.p for part in trained.modules())
+
+
+def test_vectors_of_a_resting_network_are_computed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    encoder = built(train="none").eval()
+    alone = [encoder(codes([text], len(text))).tokens for text in TEXTS]
+    asked: list[int] = []
+    compute = encoder.vector
+    monkeypatch.setattr(encoder, "vector", lambda x, rate: (asked.append(x.shape[1]), compute(x, rate))[1])
+    for length in (8, 12):  # the second time in another process, as it were, and with more padding
+        with keeping(tmp_path):
+            for _ in range(2):
+                together = encoder(codes(length=length)).tokens
+                assert torch.equal(together, torch.cat(alone))
+    assert asked == [2, 4, 8]
+    (piece,) = (tmp_path / ".mtl/features").glob("*/*")
+    (piece / "vectors.npy").write_bytes(b"damaged")
+    with keeping(tmp_path):
+        assert torch.equal(encoder(codes()).tokens, torch.cat(alone))
+    assert len(asked) == 6
 
 
 def test_lora_begins_as_the_network_and_counts_by_alpha() -> None:

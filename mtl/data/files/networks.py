@@ -111,7 +111,7 @@ def changed_problem(folder: Path, revision: str | None) -> str | None:
 
 
 def _there(place: Path, root: Path, source: Path | None, revision: str | None) -> Got:
-    """What lies in its place, if it is what was asked for."""
+    """The network that lies in its place, if it is the one that was asked for."""
     digest = digest_of(folder_of(str((root / place).resolve())))
     problem = changed_problem(root / place, revision)
     if problem is None and source is not None and digest_of(folder_of(str(source.resolve()))) != digest:

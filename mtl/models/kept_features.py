@@ -1,0 +1,128 @@
+"""Vectors of texts by a network that nothing trains: computed once for all runs of a project, then read by pages.
+
+What such a network gives depends on its files and on the text alone, so that it is no result and needs no stage: each
+text is computed by itself, the same to the last bit in whatever batch and process, and files only spare the time. They
+stand below .mtl/features, may be deleted at any time, and hold hashes of texts, no words. Without `keeping`, as where a
+model is served, nothing is kept. N codes of a text, D width.
+"""
+
+import hashlib
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int32
+from torch import Tensor
+
+from mtl.files import whole_folder
+
+FOLDER = Path(".mtl/features")
+KEYS, VECTORS = "keys.npy", "vectors.npy"
+KEY_BYTES = 16
+PIECE = 4096
+"""Vectors that are written together; what is computed since the last piece is written at the end of a run."""
+
+
+class Store:
+    """Vectors of the texts that one network has read, of all processes.
+
+    Args:
+        folder: of its files, a folder for each piece.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.known: dict[bytes, Float[np.ndarray, " D"]] = {}
+        self._read: set[str] = set()
+        self._fresh: dict[bytes, Float[np.ndarray, " D"]] = {}
+        self._look_again()
+
+    def vectors(
+        self, codes: Float[Tensor, "B N"], compute: Callable[[Float[Tensor, "1 N"]], Float[Tensor, "1 D"]]
+    ) -> Float[Tensor, "B D"]:
+        """The vector of each text, computed where it is not known.
+
+        Args:
+            codes: of the texts; 0 behind the end of one.
+            compute: the vector of one text without padding.
+        """
+        rows = codes.cpu().numpy().astype(np.int32)
+        lengths = np.maximum(1, (rows != 0).sum(axis=1))
+        keys = [_key(row[:count]) for row, count in zip(rows, lengths, strict=True)]
+        if any(key not in self.known for key in keys):
+            self._look_again()
+        for place, key in enumerate(keys):
+            if key not in self.known:
+                vector = compute(codes[place : place + 1, : int(lengths[place])])[0].cpu().numpy()
+                self.known[key] = self._fresh[key] = vector
+        if len(self._fresh) >= PIECE:
+            self.write()
+        return torch.from_numpy(np.stack([self.known[key] for key in keys])).to(codes.device)
+
+    def write(self) -> None:
+        """Writes what was computed since the last time."""
+        if not self._fresh:
+            return
+        name = secrets.token_hex(8)  # which tells nothing, and which no other process takes
+        with whole_folder(self.folder / name) as folder:
+            np.save(folder / KEYS, np.frombuffer(b"".join(self._fresh), dtype=np.uint8).reshape(-1, KEY_BYTES))
+            np.save(folder / VECTORS, np.stack(list(self._fresh.values())))
+        self._read.add(name)
+        self._fresh = {}
+
+    def _look_again(self) -> None:
+        """Reads the pieces that other processes have written since."""
+        for piece in sorted(self.folder.glob("[0-9a-f]*")):
+            if piece.name in self._read:
+                continue
+            try:
+                keys, vectors = np.load(piece / KEYS), np.load(piece / VECTORS, mmap_mode="r")
+            except (OSError, ValueError):  # deleted, or damaged: computed again
+                continue
+            self._read.add(piece.name)
+            self.known |= {key.tobytes(): vector for key, vector in zip(keys, vectors, strict=False)}
+
+
+def _key(codes: Int32[np.ndarray, " N"]) -> bytes:
+    return hashlib.blake2b(codes.tobytes(), digest_size=KEY_BYTES).digest()
+
+
+_KEPT: ContextVar[tuple[Path, dict[str, Store]] | None] = ContextVar("kept", default=None)
+
+
+@contextmanager
+def keeping(root: Path) -> Iterator[None]:
+    """Context in which vectors of texts are kept below a project's folder."""
+    stores: dict[str, Store] = {}
+    token = _KEPT.set((root / FOLDER, stores))
+    try:
+        yield
+    finally:
+        _KEPT.reset(token)
+        for store in stores.values():
+            store.write()
+
+
+@torch.no_grad()
+def vectors_of(
+    codes: Float[Tensor, "B N"], compute: Callable[[Float[Tensor, "1 N"]], Float[Tensor, "1 D"]], name: str
+) -> Float[Tensor, "B D"]:
+    """Vectors of texts by a network that nothing trains, each computed by itself.
+
+    Args:
+        codes: of the texts; 0 behind the end of one.
+        compute: the vector of one text without padding.
+        name: of the network and of what is asked of it, as a folder may be called.
+    """
+    kept = _KEPT.get()
+    if kept is not None:
+        folder, stores = kept
+        if name not in stores:
+            stores[name] = Store(folder / name)
+        return stores[name].vectors(codes, compute)
+    lengths = (codes != 0).sum(dim=1).clamp(min=1).tolist()
+    return torch.cat([compute(codes[place : place + 1, :length]) for place, length in enumerate(lengths)])
