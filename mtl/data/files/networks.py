@@ -13,13 +13,22 @@ from typing import Any
 
 from mtl.checks import bad
 from mtl.config.pretrained import FOLDER
-from mtl.data.inputs.pretrained import CONFIG, INDEX, TOKENIZER, digest_of, folder_of, sha256_of, weight_files
+from mtl.data.inputs.pretrained import (
+    CONFIG,
+    INDEX,
+    PREPROCESSOR,
+    TOKENIZER,
+    digest_of,
+    folder_of,
+    sha256_of,
+    weight_files,
+)
 from mtl.errors import DataError, UserError
 from mtl.files import whole_folder, write_json
 
 ORIGIN = "origin.json"
 NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
-WANTED = [CONFIG, TOKENIZER, INDEX, "*.safetensors", "preprocessor_config.json"]
+WANTED = [CONFIG, TOKENIZER, INDEX, PREPROCESSOR, "*.safetensors"]
 """Files of a network on the hub."""
 
 

@@ -19,6 +19,7 @@ from mtl.errors import DataError, UserError
 from mtl.plugins import project_folder
 
 CONFIG, TOKENIZER, WEIGHTS = "config.json", "tokenizer.json", "model.safetensors"
+PREPROCESSOR = "preprocessor_config.json"
 INDEX = f"{WEIGHTS}.index.json"
 """Names of the files of weights that are in parts."""
 PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl", "*.msgpack", "*.h5")
@@ -69,7 +70,7 @@ def weight_files(folder: Path) -> list[Path]:
 
 def digest_of(folder: Path) -> str:
     """sha256 over the files of a network that a result depends on, and their names."""
-    others = [folder / name for name in (CONFIG, INDEX, TOKENIZER) if (folder / name).is_file()]
+    others = [folder / name for name in (CONFIG, INDEX, TOKENIZER, PREPROCESSOR) if (folder / name).is_file()]
     total = hashlib.sha256()
     for file in sorted({*others, *weight_files(folder)}):
         total.update(f"{file.name} {sha256_of(file)}\n".encode())
