@@ -20,8 +20,8 @@ def raw(**encoder: object) -> dict[str, object]:
         }}},
         "tasks": {"mood": {"kind": "binary", "source": "own", "label": "mood"}},
         "encoder": {"kind": "huggingface", "model": "tiny", **encoder},
-        "train": {"batch_size": 8, "stopping": {"criterion": "combined"}},
-        "finetune": {"methods": {}},
+        "train": {"batch_size": 8},
+        "finetune": {"methods": {"joint": {"kind": "equal"}}},
     }  # fmt: skip
 
 
