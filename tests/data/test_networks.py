@@ -55,7 +55,7 @@ def test_another_network_of_the_name(source: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["../tiny", "a/b/c", "", "/etc", "a//b", "a/..", "-x"])
 def test_names_that_are_none(name: str, source: Path, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="NAME should be of letters"):
+    with pytest.raises(UserError, match="`NAME` should be of letters"):
         get(name, tmp_path, source)
     assert not (tmp_path / "data").exists()
 
