@@ -128,3 +128,9 @@ def test_a_folder_without_a_tokenizer(tmp_path: Path) -> None:
 def test_a_vocabulary_is_learnt_or_taken() -> None:
     with pytest.raises(ValidationError, match="lower, size should be left out beside `tokenizer`"):
         TextOptions(tokenizer="network", size=400, lower=True)
+
+
+def test_tags_of_words_need_a_learnt_vocabulary() -> None:
+    section = {"kind": "table", "path": "own.csv", "inputs": {"notes": "text"}, "tags": {"pos": "plain"}}
+    with pytest.raises(ValidationError, match=r"tags should stand beside a learnt vocabulary, found `texts.tokenizer`"):
+        TableSource.model_validate(section | {"texts": {"tokenizer": "network"}})
