@@ -150,6 +150,7 @@ class TextByBlocks(Pretrained, StagedEncoder):
             codes, there = self.codes_of(tensor)
             features = part(input_ids=codes)
         else:
+            tensor = tensor.contiguous()  # as it is without stitches, whose layout would change the last bits
             there = places_there(tensor)
             mask = there[:, None, None]
             if self.checkpointing and part.training and torch.is_grad_enabled():
@@ -167,6 +168,7 @@ class TextByBlocks(Pretrained, StagedEncoder):
 
     def end(self, tensor: Float[Tensor, "B N D"], window: Window) -> Features:
         del window
+        tensor = tensor.contiguous()
         return Features(self.above(self.pooled(tensor, places_there(tensor)))[:, None, None])
 
 
