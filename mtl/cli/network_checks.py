@@ -34,11 +34,14 @@ def check_network(config: Config, root: Path = Path()) -> list[str]:
     from mtl.data.inputs.pretrained import PretrainedVocabulary, folder_of
 
     sources = [config.prepare.sources[task.source] for task in config.tasks.values()]
-    longest = [source.texts.longest for source in sources if isinstance(source, TableSource)]
+    texts = [source for source in sources if isinstance(source, TableSource) and source.text_column is not None]
+    longest = [source.texts.longest for source in texts]
     with project(root):
         problem = changed_problem(folder_of(encoder.model, encoder.revision), encoder.revision)
         if problem is not None:
             raise UserError(f"{problem}.")
+        if not longest:  # The size of images is known where they are read.
+            return []
         vocabularies = [PretrainedVocabulary.of(encoder.model, most) for most in set(longest)]
         trained, resting = _weights(encoder, vocabularies[0].size)
     places = config.train.batch_size * max(longest)

@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 
 from mtl.config.common import DropRate, PositiveFloat, PositiveInt, Section
 from mtl.config.encoder_base import EncoderBase
-from mtl.config.inputs import TOKENS, InputKind
+from mtl.config.inputs import IMAGES, TOKENS, InputKind
 
 DIGEST = r"^[0-9a-f]{64}$"
 FOLDER = "data/models"
@@ -40,7 +40,7 @@ class PretrainedEncoder(EncoderBase):
     """A network that was trained elsewhere, from a folder that the package transformers reads; the mean over the tokens
     of its last block, or the first of them."""
 
-    inputs: ClassVar[tuple[InputKind, ...]] = (TOKENS,)
+    inputs: ClassVar[tuple[InputKind, ...]] = (TOKENS, IMAGES)
     one_shape: ClassVar[bool] = True
     reads_codes: ClassVar[bool] = True
     widens: ClassVar[bool] = False

@@ -77,7 +77,7 @@ def run(
         UserError: something that the run needs is not there, it cannot be written, or its losses diverged.
     """
     out, config, where = root if out is None else out, recipe.config, recipe.where
-    with held(where, out), keeping(root):
+    with held(where, out), keeping(root if config.train.augment is None else None):
         began, clock = datetime.now(UTC), perf_counter()
         make_deterministic(stable_seed(recipe.seed, "train"), config.base.threads)
         device = resolve_device(config.base.device)

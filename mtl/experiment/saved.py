@@ -17,6 +17,7 @@ from mtl.experiment.recipe import Recipe
 from mtl.models import saved
 from mtl.models.build import build_model
 from mtl.models.multitask import MultiTaskModel
+from mtl.models.pretrained_images import WholeImage
 from mtl.results.model import WEIGHTS, MadeAgain, ModelInput, SavedModel, Scaler
 from mtl.tasks.plain import plain
 from mtl.version import __version__
@@ -37,6 +38,7 @@ def build_network(recipe: Recipe, data: TaskSet, chosen_on: Callable[[], TaskSet
     if isinstance(recipe.encoder, PretrainedEncoder):
         check_tokens(recipe.encoder, {spec.source: data.fitted[spec.source] for spec in specs})
     model = build_model(recipe.encoder, specs, recipe.seed, recipe.method.sharing)
+    _tell_brightness(model, recipe, data)
     fit_encoders(model, data)
     solve_linear_maps(model, data, chosen_on)
     return model
@@ -54,7 +56,9 @@ def check_tokens(encoder: PretrainedEncoder, fitted: Mapping[str, Fitted]) -> No
     """
     file = folder_of(encoder.model, encoder.revision) / TOKENIZER
     for source, fit in fitted.items():
-        own = fit.vocabulary if isinstance(fit, FittedTokens) else None
+        if not isinstance(fit, FittedTokens):
+            continue
+        own = fit.vocabulary
         if not isinstance(own, PretrainedVocabulary):
             raise SettingError(
                 f"prepare.sources.{source}.texts.tokenizer",
@@ -65,6 +69,21 @@ def check_tokens(encoder: PretrainedEncoder, fitted: Mapping[str, Fitted]) -> No
                 f"data/prepared/{source}: the texts were cut by the tokenizer of {own.model}, and {file} is another: "
                 f"run `mtl repro --force prepare@{source}`, or let `texts.tokenizer` be `encoder.model`."
             )
+
+
+def _tell_brightness(model: MultiTaskModel, recipe: Recipe, data: TaskSet) -> None:
+    """Tells pretrained networks of images by which mean and deviation the images of the run are z-scored."""
+    encoders = [encoder for encoder in model.trunk.encoders() if isinstance(encoder, WholeImage)]
+    if not encoders:
+        return
+    assert isinstance(recipe.encoder, PretrainedEncoder)
+    sources = list(dict.fromkeys(spec.source for spec in model.tasks.values()))
+    if len(sources) > 1:
+        message = f"reads images of one source in a run, whose brightness it is told, found {' and '.join(sources)}."
+        raise SettingError("encoder.kind", f"huggingface {message}")
+    fitted = data.fitted[sources[0]]
+    for encoder in encoders:
+        encoder.brought_from(fitted.mean, fitted.std, folder_of(recipe.encoder.model, recipe.encoder.revision))
 
 
 def fit_encoders(model: MultiTaskModel, data: TaskSet) -> None:

@@ -54,6 +54,7 @@ from mtl.models.mlp import Mlp
 from mtl.models.multitask import MultiTaskModel
 from mtl.models.plugins import load_encoder
 from mtl.models.pretrained import load_pretrained
+from mtl.models.pretrained_images import load_images
 from mtl.models.pretraining import DenoisePretrainer, Pretrainer
 from mtl.models.recurrent import Recurrent
 from mtl.models.resnet import ResNet
@@ -124,7 +125,8 @@ def build_encoder(config: EncoderConfig, samples: Sequence[Sample], seed: int, p
                 return TextTransformer(config, layout.codes[0])
             case PretrainedEncoder():
                 layout = samples[0].layout
-                assert layout is not None, "the code of a token is one of so many"
+                if layout is None:
+                    return load_images(config, whole_shape(samples[0]))
                 return load_pretrained(config, layout.codes[0])
             case PythonEncoder():
                 return load_encoder(config, samples, pretraining)

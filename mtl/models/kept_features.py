@@ -1,21 +1,21 @@
-"""Vectors of texts by a network that nothing trains: computed once for all runs of a project, then read by pages.
+"""Vectors of samples by a network that nothing trains: computed once for all runs of a project, then read by pages.
 
-What such a network gives depends on its files and on the text alone, so that it is no result and needs no stage: each
-text is computed by itself, the same to the last bit in whatever batch and process, and files only spare the time. They
-stand below .mtl/features, may be deleted at any time, and hold hashes of texts, no words. Without `keeping`, as where a
-model is served, nothing is kept. N codes of a text, D width.
+What such a network gives depends on its files and on the sample alone, so that it is no result and needs no stage: each
+sample is computed by itself, the same to the last bit in whatever batch and process, and files only spare the time.
+They stand below .mtl/features, may be deleted at any time, and hold hashes of samples, no words and no pixels. Without
+`keeping`, as where a model is served, nothing is kept. A sample S is the N codes of a text or an image, D width.
 """
 
 import hashlib
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int32
+from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from mtl.files import whole_folder
@@ -28,7 +28,7 @@ PIECE = 4096
 
 
 class Store:
-    """Vectors of the texts that one network has read, of all processes.
+    """Vectors of the samples that one network has read, of all processes.
 
     Args:
         folder: of its files, a folder for each piece.
@@ -42,26 +42,26 @@ class Store:
         self._look_again()
 
     def vectors(
-        self, codes: Float[Tensor, "B N"], compute: Callable[[Float[Tensor, "1 N"]], Float[Tensor, "1 D"]]
+        self,
+        samples: Sequence[Shaped[Tensor, "1 *S"]],
+        compute: Callable[[Shaped[Tensor, "1 *S"]], Float[Tensor, "1 D"]],
     ) -> Float[Tensor, "B D"]:
-        """The vector of each text, computed where it is not known.
+        """The vector of each sample, computed where it is not known.
 
         Args:
-            codes: of the texts; 0 behind the end of one.
-            compute: the vector of one text without padding.
+            samples: each by itself, a text without padding.
+            compute: the vector of one.
         """
-        rows = codes.cpu().numpy().astype(np.int32)
-        lengths = np.maximum(1, (rows != 0).sum(axis=1))
-        keys = [_key(row[:count]) for row, count in zip(rows, lengths, strict=True)]
+        keys = [_key(sample) for sample in samples]
         if any(key not in self.known for key in keys):
             self._look_again()
         for place, key in enumerate(keys):
             if key not in self.known:
-                vector = compute(codes[place : place + 1, : int(lengths[place])])[0].cpu().numpy()
+                vector = compute(samples[place])[0].cpu().numpy()
                 self.known[key] = self._fresh[key] = vector
         if len(self._fresh) >= PIECE:
             self.write()
-        return torch.from_numpy(np.stack([self.known[key] for key in keys])).to(codes.device)
+        return torch.from_numpy(np.stack([self.known[key] for key in keys])).to(samples[0].device)
 
     def write(self) -> None:
         """Writes what was computed since the last time."""
@@ -87,16 +87,19 @@ class Store:
             self.known |= {key.tobytes(): vector for key, vector in zip(keys, vectors, strict=False)}
 
 
-def _key(codes: Int32[np.ndarray, " N"]) -> bytes:
-    return hashlib.blake2b(codes.tobytes(), digest_size=KEY_BYTES).digest()
+def _key(sample: Shaped[Tensor, "1 *S"]) -> bytes:
+    return hashlib.blake2b(sample.cpu().contiguous().numpy().tobytes(), digest_size=KEY_BYTES).digest()
 
 
 _KEPT: ContextVar[tuple[Path, dict[str, Store]] | None] = ContextVar("kept", default=None)
 
 
 @contextmanager
-def keeping(root: Path) -> Iterator[None]:
-    """Context in which vectors of texts are kept below a project's folder."""
+def keeping(root: Path | None) -> Iterator[None]:
+    """Context in which vectors of samples are kept below a project's folder; None: in which none are."""
+    if root is None:
+        yield
+        return
     stores: dict[str, Store] = {}
     token = _KEPT.set((root / FOLDER, stores))
     try:
@@ -109,13 +112,15 @@ def keeping(root: Path) -> Iterator[None]:
 
 @torch.no_grad()
 def vectors_of(
-    codes: Float[Tensor, "B N"], compute: Callable[[Float[Tensor, "1 N"]], Float[Tensor, "1 D"]], name: str
+    samples: Sequence[Shaped[Tensor, "1 *S"]],
+    compute: Callable[[Shaped[Tensor, "1 *S"]], Float[Tensor, "1 D"]],
+    name: str,
 ) -> Float[Tensor, "B D"]:
-    """Vectors of texts by a network that nothing trains, each computed by itself.
+    """Vectors of samples by a network that nothing trains, each computed by itself.
 
     Args:
-        codes: of the texts; 0 behind the end of one.
-        compute: the vector of one text without padding.
+        samples: each by itself, a text without padding.
+        compute: the vector of one.
         name: of the network and of what is asked of it, as a folder may be called.
     """
     kept = _KEPT.get()
@@ -123,6 +128,5 @@ def vectors_of(
         folder, stores = kept
         if name not in stores:
             stores[name] = Store(folder / name)
-        return stores[name].vectors(codes, compute)
-    lengths = (codes != 0).sum(dim=1).clamp(min=1).tolist()
-    return torch.cat([compute(codes[place : place + 1, :length]) for place, length in enumerate(lengths)])
+        return stores[name].vectors(samples, compute)
+    return torch.cat([compute(sample) for sample in samples])

@@ -158,7 +158,7 @@ HALLS: Raw = {"prepare": {"sources": {"one": {"kind": "sensors"}, "two": {"kind"
 ENCODERS: list[tuple[Raw, str]] = [
     (
         own("digits", "even", TIMEDART),
-        "`encoder.kind` should be mlp, cnn, resnet or python for tasks.t0 (images of 1 × 8 × 8: "
+        "`encoder.kind` should be mlp, cnn, resnet, huggingface or python for tasks.t0 (images of 1 × 8 × 8: "
         "channels, rows, columns), found 'timedart'.",
     ),
     (own("mnist", "even", {"kind": "linear"}, path="elsewhere"), "for tasks.t0 (images of 1 channel), found 'linear'."),

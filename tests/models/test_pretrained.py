@@ -183,7 +183,7 @@ def changed(folder: Path, what: str) -> PretrainedEncoder:
         ("other sizes", r"of another architecture than config.json \(bert\)"),
         ("unknown architecture", r"transformers cannot build the network of config.json.*nonesuch"),
         ("no config", r"should hold config.json and model.safetensors"),
-        ("images", r"vit reads pixel_values, and a text is input_ids"),
+        ("images", r"vit reads pixel_values, and the samples are input_ids"),
         ("other digest", r"`encoder.digest` should be [0-9a-f]{64}, the hash of the files in"),
         ("no digest", r"`encoder.digest` is missing: it should be [0-9a-f]{64}"),
         ("too many blocks", r"`encoder.train.top` should be at most 2"),

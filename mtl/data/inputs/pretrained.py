@@ -188,6 +188,24 @@ def most_tokens(folder: Path) -> int | None:
     return most - (1 + int(settings.get("pad_token_id") or 0) if behind else 0)
 
 
+def wanted_brightness(folder: Path) -> tuple[list[float], list[float]]:
+    """Mean and standard deviation of each channel that a network of images wants, shares of full brightness.
+
+    Raises:
+        UserError: its folder does not say.
+    """
+    try:
+        wanted = json.loads(_small(folder / PREPROCESSOR))
+        if not wanted.get("do_normalize", True):
+            return [0.0] * len(wanted["image_mean"]), [1.0] * len(wanted["image_mean"])
+        return [float(mean) for mean in wanted["image_mean"]], [float(std) for std in wanted["image_std"]]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(
+            f"{folder}: {PREPROCESSOR} should say how bright images should be (`image_mean`, `image_std`), found "
+            f"{type(error).__name__} ({error}): copy it from where the weights are from."
+        ) from None
+
+
 def _spelling(content: dict[str, Any]) -> Any:
     """Function from a token's name to the letters of its bytes, in which `Ġ` is the blank in front of a word."""
     letters = byte_letters()
