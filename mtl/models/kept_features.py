@@ -43,7 +43,7 @@ class Store:
 
     def vectors(
         self,
-        samples: Sequence[Shaped[Tensor, "1 *S"]],
+        samples: Sequence[Tensor],
         compute: Callable[[Shaped[Tensor, "1 *S"]], Float[Tensor, "1 D"]],
     ) -> Float[Tensor, "B D"]:
         """The vector of each sample, computed where it is not known.
@@ -112,7 +112,7 @@ def keeping(root: Path | None) -> Iterator[None]:
 
 @torch.no_grad()
 def vectors_of(
-    samples: Sequence[Shaped[Tensor, "1 *S"]],
+    samples: Sequence[Tensor],
     compute: Callable[[Shaped[Tensor, "1 *S"]], Float[Tensor, "1 D"]],
     name: str,
 ) -> Float[Tensor, "B D"]:

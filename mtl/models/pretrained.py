@@ -110,7 +110,7 @@ class Pretrained(Encoder):
         """The vector of one of the samples that `each` gives."""
         return self.vector(sample, 0.0)
 
-    def each(self, x: Float[Tensor, "B *S"]) -> Sequence[Shaped[Tensor, "1 *S"]]:
+    def each(self, x: Float[Tensor, "B *S"]) -> Sequence[Tensor]:
         """Samples of a batch by themselves, texts without padding."""
         lengths = (x != PADDING).sum(dim=1).clamp(min=1).tolist()
         return [x[place : place + 1, :length] for place, length in enumerate(lengths)]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from jaxtyping import Float, Float64, Shaped, UInt8
+from jaxtyping import Float, Float64, Shaped
 from torch import Tensor, nn
 
 from mtl.config.pretrained import PretrainedEncoder
@@ -45,7 +45,7 @@ class WholeImage(Pretrained):
         for buffer, values in of_buffers:
             buffer.copy_(values.expand(len(buffer))[:, None, None])
 
-    def each(self, x: Float[Tensor, "B C Y X"]) -> Sequence[UInt8[Tensor, "1 C Y X"]]:
+    def each(self, x: Float[Tensor, "B C Y X"]) -> Sequence[Tensor]:
         """Pixels as they were, whatever the training images of a fold are."""
         return ((x * self.std + self.mean) * FULL).round().clamp(0, FULL).to(torch.uint8).split(1)
 
