@@ -1,5 +1,6 @@
 """The metrics that tasks are judged by: which way is better, and how a reader is shown one; imports no torch."""
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -20,6 +21,7 @@ class Metric:
         comparable: a relative change of it means something; not so for one that passes through 0, such as R².
         summed: name of the metric that stands for it in sums over tasks, for one that has the unit of its task: it
             orders predictions of one task alike. Empty for metrics that can be added up themselves.
+        most: the largest value that there is; None: there is none. A share has 1.
     """
 
     title: str
@@ -28,6 +30,15 @@ class Metric:
     unit: Literal["z-scored", "original", ""] = ""
     comparable: bool = True
     summed: str = ""
+    most: float | None = None
+
+    @property
+    def range(self) -> tuple[float, float]:
+        """Least and largest value that it can have."""
+        most = 1.0 if self.share and self.most is None else self.most
+        # What may be below zero has its best value at the upper end: R².
+        least = 0.0 if self.comparable or self.share else -math.inf
+        return least, math.inf if most is None else most
 
 
 METRICS: dict[str, Metric] = {
@@ -39,7 +50,7 @@ METRICS: dict[str, Metric] = {
     "mse_original": Metric("MSE", True, unit="original", summed="mse"),
     "mae_original": Metric("MAE", True, unit="original", summed="mae"),
     "rrmse": Metric("relative RMSE", True),
-    "r2": Metric("R²", False, comparable=False),
+    "r2": Metric("R²", False, comparable=False, most=1.0),
     "loss": Metric("loss", True),
     "log_loss": Metric("log-loss", True),
     "accuracy": Metric("accuracy", False, share=True),
@@ -50,7 +61,7 @@ METRICS: dict[str, Metric] = {
     "auc": Metric("AUC", False, share=True),
     "macro_auc": Metric("macro AUC", False, share=True),
     "average_precision": Metric("average precision", False, share=True),
-    "brier": Metric("Brier score", True),
+    "brier": Metric("Brier score", True, most=1.0),
     "ece": Metric("calibration error", True, share=True),
 }
 """Name → metric: what a new one needs besides its computation in `mtl/tasks`."""

@@ -156,7 +156,7 @@ def _simple(made: Comparison, task: str) -> SimpleResult | None:
     return SimpleResult(
         model=most_chosen(models),
         by_seed=[run.simple.model for run in models if run.simple is not None],
-        summary=made.summary(values),
+        summary=made.summary(values, made.config.tasks[task].primary_metric),
         gap=gap,
     )
 
@@ -200,8 +200,8 @@ def _forgetting(made: Comparison, name: str) -> list[Forgetting]:
                     method=name,
                     task=task,
                     metric=metric,
-                    after_own_phase=made.summary(own),
-                    at_the_end=made.summary(end),
+                    after_own_phase=made.summary(own, metric),
+                    at_the_end=made.summary(end, metric),
                     change=made.interval(made.changes(task, own, end)),
                 )
             )
@@ -216,13 +216,14 @@ def _starts(made: Comparison, task: str) -> list[StartEffect]:
         if {random.label, pretrained.label} <= used:
             before = made.values(made.stl(task, random.label), task)
             after = made.values(made.stl(task, pretrained.label), task)
+            metric = made.config.tasks[task].primary_metric
             rows.append(
                 StartEffect(
                     task=task,
-                    metric=made.config.tasks[task].primary_metric,
+                    metric=metric,
                     freeze=random.freeze,
-                    random=made.summary(before),
-                    pretrained=made.summary(after),
+                    random=made.summary(before, metric),
+                    pretrained=made.summary(after, metric),
                     change=made.interval(made.changes(task, before, after)),
                 )
             )

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from mtl.config import Config
+from mtl.config.metrics import METRICS
 from mtl.errors import UserError
 from mtl.evaluation.family import percent_changes
 from mtl.evaluation.intervals import t_interval
@@ -49,11 +50,17 @@ class Comparison:
     def interval(self, values: Sequence[float]) -> Interval:
         return t_interval(values, self.confidence)
 
-    def summary(self, values: Sequence[float]) -> Summary:
-        """The mean over the seeds with its interval, and the values themselves, at least one."""
+    def summary(self, values: Sequence[float], metric: str | None = None) -> Summary:
+        """The mean over the seeds with its interval, and the values themselves, at least one.
+
+        Args:
+            values: one a seed.
+            metric: whose values these are, beyond which no interval reaches; None: they are differences.
+        """
         interval = self.interval(values)
         assert interval.mean is not None, "there is at least one seed"
-        return Summary(mean=interval.mean, low=interval.low, high=interval.high, values=list(values))
+        ends = interval if metric is None else interval.inside(*METRICS[metric].range)
+        return Summary(mean=interval.mean, low=ends.low, high=ends.high, values=list(values))
 
     def changes(self, task: str, before: Sequence[float], after: Sequence[float]) -> list[float]:
         """Paired changes in percent, positive is better; empty where a baseline of zero leaves them undefined."""

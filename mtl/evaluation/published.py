@@ -96,10 +96,10 @@ def _entry(
         method=method,
         start=start,
         tasks=list(runs),
-        best=made.summary(best),
-        honest=made.summary(_mean_of(honest.values())),
+        best=made.summary(best, "accuracy"),
+        honest=made.summary(_mean_of(honest.values()), "accuracy"),
         by_task={
-            task: Protocols(best=made.summary(own[task]), honest=made.summary(values))
+            task: Protocols(best=made.summary(own[task], "accuracy"), honest=made.summary(values, "accuracy"))
             for task, values in honest.items()
         },
     )

@@ -55,10 +55,10 @@ def _scores(made: Comparison, runs: dict[str, list[Run]]) -> dict[str, dict[str,
     scores = {}
     for task, seeds in runs.items():
         there = [name for name in made.config.tasks[task].metrics if all(name in run.test[task] for run in seeds)]
-        scores[task] = {metric: made.summary([run.value(task, metric) for run in seeds]) for metric in there}
+        scores[task] = {m: made.summary([run.value(task, m) for run in seeds], m) for m in there}
     return scores
 
 
 def _average(made: Comparison, runs: dict[str, list[Run]], metric: str) -> Summary:
     by_task = [[run.value(task, metric) for run in seeds] for task, seeds in runs.items()]
-    return made.summary([sum(seed) / len(seed) for seed in zip(*by_task, strict=True)])
+    return made.summary([sum(seed) / len(seed) for seed in zip(*by_task, strict=True)], metric)

@@ -120,10 +120,10 @@ def _common_name(names: Sequence[str]) -> str:
 
 
 def _width_point(made: Comparison, task: str, width: float, runs: list[Run]) -> WidthPoint:
-    summary = made.summary(made.values(runs, task))
+    summary = made.summary(made.values(runs, task), made.config.tasks[task].primary_metric)
     return WidthPoint(width=width, parameters=runs[0].parameters.total, **dict(summary))
 
 
 def _share_point(made: Comparison, task: str, share: float, runs: list[Run]) -> SharePoint:
-    summary = made.summary(made.values(runs, task))
+    summary = made.summary(made.values(runs, task), made.config.tasks[task].primary_metric)
     return SharePoint(task=task, share=share, samples=runs[0].train_size[task], **dict(summary))

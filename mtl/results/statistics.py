@@ -35,6 +35,12 @@ class Ends(Part):
         """` [+1.0, +5.0]`, behind a mean; empty where there is no interval."""
         return "" if self.low is None or self.high is None else f" [{signed(self.low)}, {signed(self.high)}]"
 
+    def inside(self, least: float, most: float) -> "Ends":
+        """The part of an interval that values can have, which covers as often as all of it."""
+        if self.low is None or self.high is None:
+            return Ends(low=None, high=None)
+        return Ends(low=min(max(self.low, least), most), high=max(min(self.high, most), least))
+
     def within(self, bound: float) -> bool:
         """Says whether the whole interval lies within ±bound."""
         return self.low is not None and self.high is not None and -bound <= self.low and self.high <= bound

@@ -94,7 +94,9 @@ def _errors(known: Known, metric: str) -> BlockErrors | None:
 def _ends(known: Known, metric: str) -> Ends:
     errors = _errors(known, metric)
     effect = None if errors is None else value_of(errors, METRICS[metric].lower_is_better)
-    return effect.ends(1 - CONFIDENCE) if isinstance(effect, Effect) else NONE
+    if not isinstance(effect, Effect):
+        return NONE
+    return effect.ends(1 - CONFIDENCE).inside(*METRICS[metric].range)
 
 
 @dataclass(frozen=True)

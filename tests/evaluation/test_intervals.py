@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from mtl.config.metrics import METRICS
 from mtl.evaluation.intervals import (
     Effect,
     adjusted_intervals,
@@ -134,3 +135,16 @@ def test_plain_interval_covers_as_often_as_it_says() -> None:
         assert found.low is not None and found.high is not None
         covered += found.low <= 2.0 <= found.high
     assert abs(covered / 2000 - 0.9) < 4 * (0.9 * 0.1 / 2000) ** 0.5
+
+
+@pytest.mark.parametrize(
+    ("metric", "ends", "shown"),
+    [("auc", (0.71, 1.24), (0.71, 1.0)), ("accuracy", (-0.1, 0.4), (0.0, 0.4)), ("brier", (-0.01, 0.02), (0.0, 0.02)),
+     ("mse", (-0.5, 3.0), (0.0, 3.0)), ("r2", (-2.0, 1.5), (-2.0, 1.0)), ("auc", (1.1, 1.2), (1.0, 1.0))],
+)  # fmt: skip
+def test_no_interval_of_a_metric_leaves_its_range(
+    metric: str, ends: tuple[float, float], shown: tuple[float, float]
+) -> None:
+    low, high = ends
+    assert Ends(low=low, high=high).inside(*METRICS[metric].range) == Ends(low=shown[0], high=shown[1])
+    assert Ends(low=None, high=None).inside(*METRICS[metric].range) == Ends(low=None, high=None)

@@ -20,7 +20,9 @@ from mtl.cli.deploy import deploy
 from mtl.cli.score import score
 from mtl.config import Task
 from mtl.config.inputs import ROWS
+from mtl.config.table_file import TableFile
 from mtl.data.formats import pieces
+from mtl.data.formats.tables import read_table
 from mtl.errors import UserError
 from mtl.experiment.objects import load_tasks
 from mtl.results.deployment import DEPLOYMENT, Deployment
@@ -178,10 +180,22 @@ def target(section: dict[str, Any], classes: list[str]) -> Target:
     ],
 )  # fmt: skip
 def test_labels_are_made_by_the_rule_of_the_task(label: Any, classes: list[str], cells: Any, wanted: Any) -> None:
-    read = target({"kind": "binary", "label": label}, classes)
-    np.testing.assert_array_equal(read.of_array(np.array(cells), "new.npz"), wanted)
+    read, array = target({"kind": "binary", "label": label}, classes), np.array(cells)
+    array.setflags(write=False)  # as pandas gives the numbers of a frame
+    np.testing.assert_array_equal(read.of_array(array, "new.npz"), wanted)
     codes = read.encoded(np.array(wanted, dtype=float))
     assert codes.tolist() == [-1 if np.isnan(number) else number for number in wanted]
+
+
+def test_markers_of_a_column_that_is_locked_are_missing(tmp_path: Path) -> None:
+    """The numbers of a frame may not be written to, and stay as they are."""
+    (tmp_path / "new.csv").write_text("score,x\n8,1\n-9,2\n3,3\n")
+    options = TableFile(path=str(tmp_path / "new.csv"), missing_markers=[-9])
+    table = read_table(options, Path())
+    read = target({"kind": "binary", "label": {"at_least": 7, "column": "score"}}, ["below 7", "at least 7"])
+    for _ in range(2):
+        np.testing.assert_array_equal(read.of_table(table, False, options), [1, np.nan, 0])
+    assert table.frame["score"].tolist() == [8, -9, 3]
 
 
 @pytest.mark.thorough

@@ -83,8 +83,8 @@ class Target:
         """Numbers, or numbers of classes; NaN where a cell is empty or holds no class that the model knows."""
         if self._reads_numbers:
             values = number_column(table, self.column)
-            if options.missing_markers:
-                values[np.isin(values, options.missing_markers)] = np.nan
+            if options.missing_markers:  # in a copy: these may be the table's own numbers
+                values = np.where(np.isin(values, options.missing_markers), np.nan, values)
             return self._on_a_side(values)
         codes, names = category_column(table, self.column, exact, [])
         return self._of_names(codes, names)
@@ -121,7 +121,7 @@ class Target:
         border = None if self.rule is None else self.rule.border
         if border is None:
             return values
-        classes = on_a_side(torch.from_numpy(values), *border).double().numpy()
+        classes = on_a_side(torch.tensor(values), *border)  # a copy: a frame's numbers may be locked.double().numpy()
         return np.where(classes == NO_LABEL, np.nan, classes)
 
     def _of_names(self, codes: np.ndarray, names: Sequence[str], made: bool = False) -> Float64[np.ndarray, " m"]:
