@@ -6,13 +6,19 @@ from typing import Any
 import pandas as pd
 import pytest
 import torch
+import yaml
 from pydantic import ValidationError
 
 from mtl.config import Task
+from mtl.config.inputs import IMAGES, ROWS, TOKENS, WINDOWS
+from mtl.config.table_file import TableFile
 from mtl.config.table_source import TableSource
 from mtl.config.tagging import TaggingTask
 from mtl.config.tasks import ClassificationTask
 from mtl.data.build import read_source
+from mtl.data.columns.infer import column_facts
+from mtl.data.columns.section import table_section
+from mtl.data.formats.tables import read_table
 from mtl.data.inputs.base import Layout
 from mtl.data.inputs.tokens import FittedTokens, TokensInput
 from mtl.data.inputs.words import first_of_words, joined, words_in
@@ -168,6 +174,24 @@ def test_tags_should_be_as_many_as_words(tmp_path: Path) -> None:
     text = "words,kind\na b,X Y\na b c,X Y\na,X\n"
     with pytest.raises(DataError, match=r"own\.csv, line 3, column `kind`: should hold a tag for each of the 3 .*2"):
         table(tmp_path, text, {"kind": "plain"}, "own.csv")
+
+
+def test_a_file_of_sentences_is_shown_with_its_words_and_tags(tmp_path: Path) -> None:
+    (tmp_path / "own.conllu").write_text(UNIVERSAL * 3, encoding="utf-8")
+    facts = column_facts(read_table(TableFile(path="own.conllu"), tmp_path))
+    section = table_section("own", "data/raw/own.conllu", {}, facts)
+    source = yaml.safe_load(section)["prepare"]["sources"]["own"]
+    assert source["inputs"] == {"words": "text"} and source["tags"] == {"upos": "plain"}
+    assert TableSource.model_validate(source).tagged == ["upos"]
+    assert "tags: lemma, upos, xpos" in section
+
+
+def test_images_and_windows_have_no_words() -> None:
+    task = TaggingTask(kind="tagging", source="own", label="pos")
+    for kind in (IMAGES, WINDOWS, ROWS):
+        with pytest.raises(SettingError, match=rf"t\.kind` is for the words of texts, and own holds {kind.noun}"):
+            task.check_input("t", "own", kind)
+    task.check_input("t", "own", TOKENS)
 
 
 def test_words_behind_the_longest_text_are_counted(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping
 from textwrap import wrap
 
+from mtl.config.conll import CONLL
 from mtl.config.table_source import ALONE
 from mtl.data.columns.facts import ColumnFacts
 from mtl.errors import OptionValue
@@ -13,6 +14,8 @@ PLAIN = re.compile(r"[A-Za-z_][\w ()%/.+-]*")
 WORDS = frozenset(("y", "n", "yes", "no", "true", "false", "on", "off", "null"))
 """Words that YAML takes for truth values or for nothing."""
 WIDTH = 120
+USUAL_TAGS = ("upos",)
+"""Columns of tags that are shown first."""
 
 
 def source_name(stem: str) -> str:
@@ -32,6 +35,8 @@ def table_section(name: str, path: str, options: Mapping[str, OptionValue], fact
     """
     lines = ["prepare:", "  sources:", f"    {name}:", "      kind: table", f"      path: {yaml_value(path)}"]
     lines += [f"      {option}: {yaml_value(value)}" for option, value in options.items()]
+    if path.lower().removesuffix(".gz").endswith(CONLL):
+        return "\n".join([*lines, *_words_and_tags(facts)]) + "\n"
     inputs = [fact for fact in facts if is_input(fact)]
     if inputs:
         lines.append("      inputs:")
@@ -47,6 +52,18 @@ def table_section(name: str, path: str, options: Mapping[str, OptionValue], fact
             column = yaml_value(fact.name)
             lines += _comment(f"Rows of one {column} stay together with `split: {{kind: group, column: {column}}}`.")
     return "\n".join(lines) + "\n"
+
+
+def _words_and_tags(facts: list[ColumnFacts]) -> list[str]:
+    """Lines on the words of a file of sentences, which stand first, and on the tags beside them."""
+    words, *others = [fact.name for fact in facts]
+    chosen = next((name for name in others if name in USUAL_TAGS), others[0] if others else None)
+    if chosen is None:
+        return _comment("There is no column of tags beside the words.")
+    schemes = "plain: classes, bio: spans whose tags are O, B-TYPE and I-TYPE"
+    told = f"Tags are learnt by `kind: tagging` ({schemes}); columns of tags: {', '.join(map(yaml_value, others))}."
+    return [f"      inputs: {{{yaml_value(words)}: text}}", f"      tags: {{{yaml_value(chosen)}: plain}}",
+            *_comment(told)]  # fmt: skip
 
 
 def is_input(fact: ColumnFacts) -> bool:
