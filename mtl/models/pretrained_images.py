@@ -47,7 +47,8 @@ class WholeImage(Pretrained):
 
     def each(self, x: Float[Tensor, "B C Y X"]) -> Sequence[Tensor]:
         """Pixels as they were, whatever the training images of a fold are."""
-        return ((x * self.std + self.mean) * FULL).round().clamp(0, FULL).to(torch.uint8).split(1)
+        pixels = ((x * self.std + self.mean) * FULL).round().clamp(0, FULL).to(torch.uint8)
+        return torch.split(pixels, 1)
 
     def alone(self, sample: Shaped[Tensor, "1 C Y X"]) -> Float[Tensor, "1 D"]:
         return self._pooled(sample / FULL, 0.0)
