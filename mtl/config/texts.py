@@ -28,7 +28,9 @@ class TextOptions(Section):
 
     @model_validator(mode="after")
     def _one_vocabulary(self) -> "TextOptions":
-        if self.tokenizer is not None and (own := {"vocabulary", "size", "lower"} & self.model_fields_set):
-            listed = ", ".join(sorted(own))
+        fields = type(self).model_fields
+        own = [name for name in ("lower", "size", "vocabulary") if getattr(self, name) != fields[name].default]
+        if self.tokenizer is not None and own:
+            listed = ", ".join(own)
             raise ValueError(f"{listed} should be left out beside `tokenizer`, which has a vocabulary of its own")
         return self

@@ -127,7 +127,9 @@ def test_a_folder_without_a_tokenizer(tmp_path: Path) -> None:
 
 def test_a_vocabulary_is_learnt_or_taken() -> None:
     with pytest.raises(ValidationError, match="lower, size should be left out beside `tokenizer`"):
-        TextOptions(tokenizer="network", size=400, lower=True)
+        TextOptions(tokenizer="network", size=400, lower=False)
+    taken = TextOptions(tokenizer="network")
+    assert TextOptions.model_validate(taken.model_dump()) == taken
 
 
 def test_tags_of_words_need_a_learnt_vocabulary() -> None:
