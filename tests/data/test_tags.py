@@ -195,7 +195,9 @@ def test_images_and_windows_have_no_words() -> None:
 
 
 def test_tags_beside_the_vocabulary_of_a_pretrained_network(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"own\.conll: `tags` stand at words of a vocabulary that is learnt: leave out"):
+    with pytest.raises(
+        ValidationError, match=r"tags should stand beside a learnt vocabulary, found `texts\.tokenizer`"
+    ):
         table(tmp_path, PLAIN * 2, {"column_2": "bio"}, texts={"tokenizer": "some/model"})
 
 

@@ -57,11 +57,6 @@ def take_tags(table: Table, config: TableSource, notes: list[str]) -> tuple[Tabl
     """
     if not config.tags:
         return table, None
-    if config.texts.tokenizer is not None:
-        raise DataError(
-            f"{config.path}: `tags` stand at words of a vocabulary that is learnt: leave out `texts.tokenizer`, found "
-            f"{shown(config.texts.tokenizer)}, and let `encoder.kind` be text."
-        )
     column = str(config.text_column)
     words = [_listed(table, row, column, cell) or [] for row, cell in enumerate(_cells(table, column))]
     counts = np.array([len(row) for row in words], dtype=np.int64)
