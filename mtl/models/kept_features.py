@@ -80,7 +80,8 @@ class Store:
             if piece.name in self._read:
                 continue
             try:
-                keys, vectors = np.load(piece / KEYS), np.load(piece / VECTORS, mmap_mode="r")
+                keys = np.load(piece / KEYS, allow_pickle=False)
+                vectors = np.load(piece / VECTORS, mmap_mode="r", allow_pickle=False)
             except (OSError, ValueError):  # deleted, or damaged: computed again
                 continue
             self._read.add(piece.name)
