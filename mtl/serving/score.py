@@ -95,7 +95,7 @@ def answers_of(
     Raises:
         UserError: the file holds no target, the data do not fit the model, or it is not known how targets are read.
     """
-    specs = asked_tasks(model, asked.tasks, asked.source)
+    specs, notes = _without_positions(asked_tasks(model, asked.tasks, asked.source))
     lacking = [spec.name for spec in specs if sections.get(spec.name) is None]
     if lacking:
         raise UserError(
@@ -105,7 +105,6 @@ def answers_of(
     origin = origins.get(specs[0].source)
     tasks: TypeAdapter[Task] = TypeAdapter(Task)
     targets = [Target.of(s, tasks.validate_python(sections[s.name]), _fallback(origin)) for s in specs]
-    notes: list[str] = []
     watch = Watch(None if origin is None else origin.inputs)
     job = _Job(model, specs, targets, asked, origin, notes, watch, tell)
     kind = specs[0].input
@@ -133,6 +132,22 @@ def answers_of(
             notes.append(f"{name}: {of} have no target, and are left out")
     notes += [note for note in (target.note() for target in targets) if note is not None]
     return Answers({n: a for n, a in tasks_known.items() if n not in empty}, notes, watch.drift(), unit)
+
+
+def _without_positions(specs: list[TaskSpec]) -> tuple[list[TaskSpec], list[str]]:
+    """The tasks of whole samples, and a note on those of positions.
+
+    Raises:
+        UserError: there are no others.
+    """
+    at_positions = [spec.name for spec in specs if spec.at_positions]
+    others = [spec for spec in specs if not spec.at_positions]
+    if not others:
+        raise UserError(
+            f"{', '.join(at_positions)}: tags of words cannot be scored on new data: `mtl predict` gives them, and a "
+            "test part of their own (`conll.sets` of the source) tells how good they are."
+        )
+    return others, [f"{name}: not scored, for its tags are those of words" for name in at_positions]
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,16 @@ import pytest
 import mtl
 from mtl.api.deployment.deploy import Wish
 from mtl.cli.deploy import deploy
+from mtl.cli.score import score
 from mtl.config import Config
+from mtl.errors import UserError
 from mtl.experiment.objects import load_tasks
 from mtl.paths import RunPath
 from mtl.results.record import Run
 from mtl.serving.app import answer
 from mtl.serving.predict import Request, origins_of, predict_file
 from mtl.serving.request import JSON
+from mtl.serving.score import Labelled
 from mtl.serving.service import Service
 from mtl.simple.words import WordModels
 from mtl.tasks.answers import Tags
@@ -73,6 +76,18 @@ def test_each_word_of_a_new_text_has_a_tag(folder: Path, tmp_path: Path) -> None
     assert read["upos"][1].split()[:2] == ["PRON", "VERB"]
     assert [len(tags.split()) for tags in read["name"]] == [7, 3, 0, 2]
     assert [len(p.split()) for p in read["name_p"]] == [7, 3, 0, 2]
+
+
+def test_tags_are_not_scored_and_the_label_beside_them_is(
+    folder: Path, project: tuple[Path, Config], tmp_path: Path
+) -> None:
+    rows = [{"words": "we saw mister Ardon", "mood": mood} for mood in ("good", "bad", "good")]
+    pd.DataFrame(rows).to_csv(tmp_path / "new.csv", index=False)
+    made = score(Labelled(tmp_path / "new.csv"), folder, root=project[0])
+    assert list(made.tasks) == ["mood"]
+    assert made.notes[:2] == [f"{name}: not scored, for its tags are those of words" for name in ("upos", "name")]
+    with pytest.raises(UserError, match=r"name: tags of words cannot be scored on new data: `mtl predict` gives them"):
+        score(Labelled(tmp_path / "new.csv", tasks=["name"]), folder, root=project[0])
 
 
 def test_a_service_answers_tags(folder: Path) -> None:
