@@ -80,8 +80,8 @@ test-slow: $(VENV)/.installed-dev
 # Tests of kills, signals, workers and processes that share a run, RUNS times: what depends on chance shows itself.
 RUNS ?= 20
 test-processes: $(VENV)/.installed-dev
-	set -e; for run in $$(seq $(RUNS)); do \
-		echo "run $$run of $(RUNS)"; $(BIN)/pytest -q -n 2 -m "processes and not thorough and not slow" $(PYTEST_ARGS); \
+	set -e; files=$$(grep -rl 'mark.processes' tests --include='test_*.py'); for run in $$(seq $(RUNS)); do \
+		echo "run $$run of $(RUNS)"; $(BIN)/pytest -q -n 2 -m "processes and not thorough and not slow" $$files $(PYTEST_ARGS); \
 	done
 
 # Older releases warn of the newer ones that they meet: here alone a warning is no error.
