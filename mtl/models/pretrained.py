@@ -145,9 +145,6 @@ class TextByBlocks(Pretrained, StagedEncoder):
     def stage_widths(self) -> tuple[int, ...]:
         return (int(self.backbone.config.hidden_size),) * len(self.stages)  # type: ignore[union-attr, arg-type]
 
-    def begin(self, x: Float[Tensor, "B N"]) -> tuple[Float[Tensor, "B N"], Window]:
-        return x, Window(tuple(x.shape))
-
     def stage(self, number: int, tensor: Float[Tensor, "B N *D"], rate: float) -> Float[Tensor, "B N D"]:
         part = self.get_submodule(self.stages[number])
         set_rate(part, rate)
