@@ -11,6 +11,8 @@ from torch.autograd.function import BackwardCFunction
 
 ALONE = ("ConvolutionBackward0", "ScaledDotProductFlashAttentionForCpuBackward0")
 """Names of nodes of a graph that vmap makes slow on a CPU: convolutions, and attention, for which it has no rule."""
+CAST = "ToCopyBackward0"
+"""Name of the node where numbers change, as `base.precision: bf16` makes them: side by side, both kinds would meet."""
 
 
 @dataclass(frozen=True)
@@ -19,9 +21,9 @@ class Reach:
 
     at_once: int | None
     """Number of rows that torch.vmap may compute side by side: None is all. It is 1, one after the other, when the
-    graph holds an autograd function written in Python, which vmap cannot enter, or on a CPU fused attention or a
-    convolution, which it makes a grouped one (15 tasks on a small CNN: 33 plain steps side by side, 10 one after the
-    other)."""
+    graph holds an autograd function written in Python or two kinds of numbers, which vmap cannot do, or on a CPU fused
+    attention or a convolution, which it makes a grouped one (15 tasks on a small CNN: 33 plain steps side by side, 10
+    one after the other)."""
     leaves: frozenset[int]
     """`id` of every parameter that some loss depends on."""
 
@@ -42,7 +44,7 @@ def look(losses: Float[Tensor, " k"]) -> Reach:
         if node is None or node in seen:
             continue
         seen.add(node)
-        if isinstance(node, BackwardCFunction) or node.name() in slow_side_by_side:
+        if isinstance(node, BackwardCFunction) or node.name() in (CAST, *slow_side_by_side):
             at_once = 1
         if hasattr(node, "variable"):  # the end of a branch, where a parameter's gradient is added up
             leaves.add(id(node.variable))

@@ -21,6 +21,8 @@ from mtl.config.methods import Start
 from mtl.config.metrics import Family
 from mtl.config.shares import Margin, Tolerance
 
+Precision = Literal["float32", "bf16"]
+
 
 class BaseConfig(Section):
     """`base`: what every training stage uses."""
@@ -29,6 +31,9 @@ class BaseConfig(Section):
     device: Literal["auto", "cpu", "cuda"] = "auto"
     threads: PositiveInt = 1
     """Threads of one training process; part of a result's identity, since it changes the order of sums."""
+    precision: Precision = "float32"
+    """Numbers in which encoders multiply and convolve in joint and single-task runs, and in what is computed with them
+    later; heads, losses, weights and pretraining stay in float32."""
     jobs: Literal["auto"] | PositiveInt = "auto"
     """Processes side by side (`auto`: cores / threads)."""
     state_seconds: NonNegativeFloat = 60.0

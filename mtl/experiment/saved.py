@@ -37,7 +37,7 @@ def build_network(recipe: Recipe, data: TaskSet, chosen_on: Callable[[], TaskSet
     specs = [data.specs[name] for name in recipe.tasks]
     if isinstance(recipe.encoder, PretrainedEncoder):
         check_tokens(recipe.encoder, {spec.source: data.fitted[spec.source] for spec in specs})
-    model = build_model(recipe.encoder, specs, recipe.seed, recipe.method.sharing)
+    model = build_model(recipe.encoder, specs, recipe.seed, recipe.method.sharing, recipe.config.base.precision)
     _tell_brightness(model, recipe, data)
     fit_encoders(model, data)
     solve_linear_maps(model, data, chosen_on)
@@ -148,6 +148,7 @@ def describe(recipe: Recipe, data: TaskSet, identity: dict[str, str], weights: s
         sources={name: model_input(data, name) for name in {spec.source for spec in specs}},
         encoder=recipe.encoder,
         sharing=recipe.method.sharing,
+        precision=recipe.config.base.precision,
         code=saved.code_of(recipe.encoder.own_code),
         again=made_again(recipe),
         versions={"mtl": __version__, "torch": str(torch.__version__)},

@@ -42,7 +42,7 @@ from mtl.config.sharing import (
     SoftSharing,
 )
 from mtl.config.text_encoder import TextEncoder
-from mtl.config.training import Objective
+from mtl.config.training import Objective, Precision
 from mtl.errors import SettingError
 from mtl.models.base import Encoder, StagedEncoder
 from mtl.models.cnn import Cnn
@@ -198,7 +198,11 @@ def _staged(sharing: Sharing, encoder: Encoder) -> StagedEncoder:
 
 
 def build_model(
-    encoder: EncoderConfig, tasks: Sequence[TaskSpec], seed: int, sharing: Sharing = HARD
+    encoder: EncoderConfig,
+    tasks: Sequence[TaskSpec],
+    seed: int,
+    sharing: Sharing = HARD,
+    precision: Precision = "float32",
 ) -> MultiTaskModel:
     """The network of `tasks`, on the CPU, in train mode.
 
@@ -234,7 +238,9 @@ def build_model(
     normalised = [task.name for task in tasks if chosen and encoder.normalises(task.source)]
     expanded = {} if encoder.reads_codes else _expanded(tasks)
     stacked = [StackedHeads(stack) for stack in stacks.values()]
-    return MultiTaskModel(trunk, heads, stacked, tasks, maps, normalised, expanded)
+    model = MultiTaskModel(trunk, heads, stacked, tasks, maps, normalised, expanded)
+    model.precision = precision
+    return model
 
 
 def _expanded(tasks: Sequence[TaskSpec]) -> dict[str, OneHot]:

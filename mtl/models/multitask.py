@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from mtl.config.training import Precision
 from mtl.models.features import Features
 from mtl.models.heads import LinearHead, StackedHeads
 from mtl.models.linear_map import LinearMap
@@ -71,6 +72,7 @@ class MultiTaskModel(Predictor):
         self.expanded = dict(expanded or {})
         self.expansions = nn.ModuleList({id(module): module for module in self.expanded.values()}.values())
         self.frozen = False
+        self.precision: Precision = "float32"
         self._routes: dict[tuple[tuple[str, ...], tuple[str, ...] | None], _Route] = {}
 
     def dropout_of(self, task: str) -> float:
@@ -114,11 +116,26 @@ class MultiTaskModel(Predictor):
         if expand is not None:
             x = expand(x)
         if self.normalised.isdisjoint(rates):
-            raw: dict[str, Features] = self.trunk(x, rates)
-            return raw
+            return self._of_trunk(x, rates)
         normalised, mean, std = normalise(x)
-        features: dict[str, Features] = self.trunk(normalised, rates)
+        features = self._of_trunk(normalised, rates)
         return {task: replace(own, mean=mean, std=std) for task, own in features.items()}
+
+    def _of_trunk(self, x: Float[Tensor, "B C *S"], rates: Mapping[str, float]) -> dict[str, Features]:
+        """Features in float32, computed in the numbers of `precision`."""
+        features: dict[str, Features]
+        if self.precision == "float32":
+            features = self.trunk(x, rates)
+            return features
+        with torch.autocast(x.device.type, torch.bfloat16):
+            features = self.trunk(x, rates)
+        # Tasks that share a tensor go on sharing it: its gradients are asked for once.
+        single = {id(own.tokens): own.tokens.float() for own in features.values()}
+        places = {id(own.places): own.places.float() for own in features.values() if own.places is not None}
+        return {
+            task: replace(own, tokens=single[id(own.tokens)], places=places.get(id(own.places)))
+            for task, own in features.items()
+        }
 
     def _route(self, tasks: tuple[str, ...], asked: tuple[str, ...] | None) -> _Route:
         key = (tasks, asked)

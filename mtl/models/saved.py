@@ -92,7 +92,7 @@ def _network(saved: SavedModel, specs: Mapping[str, TaskSpec]) -> Predictor:
         (spec,) = specs.values()
         return build_simple(saved.simple.fit, spec)
     assert saved.encoder is not None, "model.json has either"
-    return build_model(saved.encoder, list(specs.values()), saved.seed, saved.sharing)
+    return build_model(saved.encoder, list(specs.values()), saved.seed, saved.sharing, saved.precision)
 
 
 def _tasks(saved: SavedModel, where: str) -> dict[str, TaskSpec]:

@@ -8,6 +8,7 @@ from pydantic import Field, JsonValue
 from mtl.config.common import Extent, Number
 from mtl.config.encoder import EncoderConfig
 from mtl.config.sharing import Sharing
+from mtl.config.training import Precision
 from mtl.errors import UserError
 from mtl.results.content import VERSION_KEY, Part, ResultFile, absent
 from mtl.results.simple import SavedSimple
@@ -127,6 +128,8 @@ class SavedModel(ResultFile):
     simple: SavedSimple | None = Field(default=None, exclude_if=absent)
     """None for a network."""
     sharing: Sharing
+    precision: Precision = Field(default="float32", exclude_if=lambda value: value == "float32")
+    """Numbers in which the encoder computes."""
     code: Code | None
     again: MadeAgain | None = Field(default=None, exclude_if=absent)
     """None for a run whose epochs were chosen on a validation part of its own."""

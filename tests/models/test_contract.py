@@ -53,6 +53,22 @@ def test_table_holds_every_encoder() -> None:
     assert {type(config) for config in ENCODERS.values()} == set(get_args(get_args(EncoderConfig)[0]))
 
 
+@every_encoder
+def test_16_bits_change_the_numbers_and_little_else(encoder: EncoderConfig) -> None:
+    kind = kinds(encoder)[0]
+    x = inputs(encoder, 4)
+    whole, half = (
+        build_model(encoder, [task_for(encoder, kind)], seed=0, precision=precision).eval()
+        for precision in ("float32", "bf16")
+    )
+    a, b = whole(x, ["task"])["task"], half(x, ["task"])["task"]
+    assert a.dtype == b.dtype == torch.float32 and not torch.equal(a, b)
+    torch.testing.assert_close(a, b, atol=0.1, rtol=0.1)
+    b.sum().backward()
+    given = {name: weight.grad for name, weight in half.named_parameters() if weight.grad is not None}
+    assert given and all(grad.dtype == torch.float32 and grad.isfinite().all() for grad in given.values())
+
+
 @every_kind
 def test_shapes_and_gradients(encoder: EncoderConfig, kind: Kind) -> None:
     model = build_model(encoder, [task_for(encoder, kind)], seed=0)
