@@ -107,7 +107,7 @@ def test_every_setting_has_a_comment(here: Path) -> None:
     """Settings of the table, of each kind of task that there can be, and of the network; others are the default's."""
     made(targets="price,smoker,grade:classification")
     text = Path("new/params.yaml").read_text(encoding="utf-8")
-    kinds = [kind for kind in get_args(get_args(Task)[0]) if not kind.looks_ahead]
+    kinds = [kind for kind in get_args(get_args(Task)[0]) if not kind.looks_ahead and not kind.at_positions]
     for model in (TableSource, TabularEncoder, *kinds):
         for name in model.model_fields:
             if name not in ("input_len",):
@@ -403,5 +403,6 @@ def test_names_that_mean_something_in_yaml_and_braces(here: Path) -> None:
 def test_the_templates_name_every_kind_of_task() -> None:
     text = (TEMPLATE / "own/table.yaml").read_text(encoding="utf-8")
     for kind in get_args(get_args(Task)[0]):
-        assert (f"\n  {tag(kind)}:\n" in text) == (not kind.looks_ahead)
+        of_rows = not kind.looks_ahead and not kind.at_positions
+        assert (f"\n  {tag(kind)}:\n" in text) == of_rows
     assert ROWS < 1000
