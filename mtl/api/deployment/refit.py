@@ -91,7 +91,7 @@ def _job(recipe: Recipe, root: Path, made: Path) -> Job:
     where: RunPath = recipe.where
     epochs = sum(recipe.again.epochs)
     label = f"{' / '.join(where.folder.parts[1:-1])} / seed {where.seed} on {recipe.again.extent}"
-    label += "" if where.stage == SIMPLE else f", {epochs} epochs"
+    label += "" if where.stage == SIMPLE else f", {epochs} epoch{'s' * (epochs != 1)}"
     return Job(label, where, again_in, (recipe, root, made))
 
 
