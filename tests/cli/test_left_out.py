@@ -38,7 +38,9 @@ def test_what_is_written_stays_and_the_rest_is_the_default(place: Path) -> None:
     assert {name: complete[name] for name in ("prepare", "tasks", "encoder", "finetune")} == {
         name: params[name] for name in ("prepare", "tasks", "encoder", "finetune")
     }
-    assert complete["base"] == {"seeds": [3], "device": config.base.device, "threads": config.base.threads}
+    base = config.base
+    watched = {"device": base.device, "threads": base.threads, "precision": base.precision}
+    assert complete["base"] == {"seeds": [3], **watched}
     assert complete["train"] == {"epochs": 1, "sampler": config.train.sampler.model_dump(mode="json")}
     assert complete["evaluate"] == config.evaluate.model_dump(mode="json", by_alias=True)
     assert left_out(complete, config, place) == {}
