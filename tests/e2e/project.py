@@ -27,7 +27,7 @@ IDENTITY = ["-c", "user.name=Someone", "-c", "user.email=someone@example.org", "
 def settings() -> Json:
     """Smaller than the preset `smoke`, and every part of the pipeline takes part."""
     return {
-        "base": {"seeds": list(SEEDS), "device": "cpu", "threads": 1, "jobs": 1},
+        "base": {"seeds": list(SEEDS), "device": "cpu", "threads": 1, "precision": "float32", "jobs": 1},
         "prepare": {
             "sources": {
                 "sensors": {"kind": "sensors", "seed": 0, "rows": 300, "regimes": 2, "channels": 2,
