@@ -93,6 +93,9 @@ def _settings(config: Config) -> str:
         by_alias=True,
         exclude={"tracking": True, "tune": True, "base": {"jobs"}, "evaluate": {"trials", "shared_by", "quick"}},
     )
+    # It came after the first references, whose numbers are those of its default.
+    if content["base"]["precision"] == "float32":
+        del content["base"]["precision"]
     return digest(content)
 
 
