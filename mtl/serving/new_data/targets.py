@@ -121,7 +121,8 @@ class Target:
         border = None if self.rule is None else self.rule.border
         if border is None:
             return values
-        classes = on_a_side(torch.tensor(values), *border)  # a copy: a frame's numbers may be locked.double().numpy()
+        # In a copy, since the numbers of a frame may be locked.
+        classes = on_a_side(torch.tensor(values), *border).double().numpy()
         return np.where(classes == NO_LABEL, np.nan, classes)
 
     def _of_names(self, codes: np.ndarray, names: Sequence[str], made: bool = False) -> Float64[np.ndarray, " m"]:
