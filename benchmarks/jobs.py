@@ -3,7 +3,6 @@
 python -m benchmarks.jobs N                      # prints {"seconds": …} on its last line
 """
 
-import importlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,7 +26,6 @@ def main(given: Sequence[str] | None = None) -> int:
         Job(f"seed {seed}", RunPath("baseline", task, start.label, seed), run_baseline, (config, task, start, seed))
         for seed in config.base.seeds
     ]
-    importlib.import_module("torch._dynamo")  # as run_jobs would, once, whatever the number of jobs
     began = perf_counter()
     run_jobs(jobs, config.base.model_copy(update={"jobs": side_by_side}))
     print(json.dumps({"seconds": perf_counter() - began, "runs": len(jobs)}))

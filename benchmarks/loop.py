@@ -73,7 +73,7 @@ class Built:
     specs: dict[str, TaskSpec]
     model: MultiTaskModel
     balancer: Balancer
-    optimiser: torch.optim.AdamW
+    optimiser: torch.optim.Optimizer
 
 
 def build(config: Config, tasks: list[str], method: Method, data: TaskSet, seed: int, root: Path = Path()) -> Built:

@@ -48,6 +48,7 @@ NO_OUTPUT = {
     "mtl/report/study_page.py": "of a study and no stage's; tests/report/test_study_page.py compares its bytes",
     "mtl/serving/export": "an export and no stage's output; tests/serving/test_export.py compares its bytes",
     "mtl/serving/app.py": "answers in memory, no files",
+    "mtl/serving/copies.py": "a deployment and no stage's output; tests/serving/test_copies.py compares its bytes",
     "mtl/serving/folder.py": "a deployment and no stage's output; tests/serving/test_deploy.py compares its bytes",
     "mtl/serving/output.py": "predictions of new data, no stage's; tests/serving/test_predict.py reads them",
     "mtl/tracking": "the mirror in MLflow",

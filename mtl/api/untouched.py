@@ -8,8 +8,7 @@ from pathlib import Path
 import torch
 
 from mtl.plugins import project
-
-CUBLAS = "CUBLAS_WORKSPACE_CONFIG"
+from mtl.seeding import ENVIRONMENT, set_determinism
 
 
 @contextmanager
@@ -26,18 +25,18 @@ def at_home(root: Path) -> Iterator[None]:
 @contextmanager
 def torch_as_it_was() -> Iterator[None]:
     """Puts back torch's random numbers, threads and choice of kernels when the block ends, however it ends."""
-    threads, kernels = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
-    only_warns, benchmark = torch.is_deterministic_algorithms_warn_only_enabled(), torch.backends.cudnn.benchmark
+    threads, kernels = torch.get_num_threads(), torch.get_deterministic_debug_mode()
+    benchmark = torch.backends.cudnn.benchmark
     filled = torch.utils.deterministic.fill_uninitialized_memory  # type: ignore[attr-defined]  # added at run time
-    workspace = os.environ.get(CUBLAS)
+    missing = [name for name in ENVIRONMENT if name not in os.environ]
     devices = list(range(torch.cuda.device_count())) if torch.cuda.is_available() else []
     with torch.random.fork_rng(devices):
         try:
             yield
         finally:
             torch.set_num_threads(threads)
-            torch.use_deterministic_algorithms(kernels, warn_only=only_warns)
+            set_determinism(kernels)
             torch.utils.deterministic.fill_uninitialized_memory = filled  # type: ignore[attr-defined]
             torch.backends.cudnn.benchmark = benchmark
-            if workspace is None:
-                os.environ.pop(CUBLAS, None)
+            for name in missing:
+                os.environ.pop(name, None)

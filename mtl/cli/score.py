@@ -13,7 +13,7 @@ from mtl.config import PARAMS, load_config
 from mtl.config.metrics import METRICS
 from mtl.errors import UserError
 from mtl.report.words import UNITS
-from mtl.results.scores import Scores
+from mtl.results.scores import Copied, Scores
 from mtl.results.statistics import Ends
 from mtl.serving.deployed import DeployedModel
 from mtl.serving.drift import told
@@ -57,7 +57,9 @@ def score(
 def _scored(folder: Path, asked: Labelled, root: Path) -> Scored:
     model, progress = load_model(folder), Progress()
     tell_untested(model)
-    answers = answers_of(model, asked, origins_of(model) or of_params(model, root), _sections(model, root), progress)
+    answers = answers_of(
+        model, asked, origins_of(model) or of_params(model, root), _sections(model, root), folder, progress
+    )
     progress.end()
     return Scored(folder.as_posix(), model, answers)
 
@@ -83,6 +85,8 @@ def _say(made: Scores, drift: list[str]) -> None:
         f"\nIntervals of {100 * made.confidence:g} % over {made.unit} of {made.data}, which count as independent of "
         "each other; the test figure of a model has an error of its own."
     )
+    if made.copies is not None and made.copies.copies:
+        console.print(f"\n{_of_copies(made, made.copies)}")
     if made.against is not None:
         console.print()
         console.print(_comparison(made))
@@ -90,6 +94,17 @@ def _say(made: Scores, drift: list[str]) -> None:
             f"\nChange from {made.against} to {made.model} on the same samples, positive is better; paired intervals, "
             "widened for all tasks by Holm's method. Both models are taken as they are: other seeds may differ."
         )
+
+
+def _of_copies(made: Scores, copies: Copied) -> str:
+    """Sentences on samples that the model knows, and on the figures without them."""
+    without = [
+        f"{name} has {label(task.primary)} {task.fresh:.4g}"
+        for name, task in made.tasks.items()
+        if task.fresh is not None
+    ]
+    told = f"Without them {', '.join(without)}." if without else "Nothing is left to score without them."
+    return f"{copies.sentence}: figures on them tell of memory. {told}"
 
 
 def _table(made: Scores) -> Table:

@@ -32,7 +32,7 @@ KINDS = {
     "outputs": "runs: weights, metrics, some test samples with predictions",
     "results": "verdicts and tables; predictions with the true values of test samples",
     "report": "the report page and its figures",
-    "models": "deployed models: weights, names of categories, counts of inputs",
+    "models": "deployed models: weights, names of categories, counts of inputs, hashes of samples",
 }
 """Beginning of a path → what lies there, the first that fits."""
 OTHERS = "other files that DVC tracks"

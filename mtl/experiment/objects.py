@@ -26,6 +26,7 @@ from mtl.models.transfer import Transfer, hand_over
 from mtl.paths import PREPARED, RunPath
 from mtl.tasks.base import TaskSpec
 from mtl.training.augment import Augmentation
+from mtl.training.eager import AdamW
 from mtl.training.instruments import Instruments
 from mtl.training.lookahead import Lookahead
 from mtl.training.optimiser import adamw
@@ -106,7 +107,7 @@ def start_from(model: MultiTaskModel, recipe: Recipe, root: Path) -> Transfer | 
 
 def build_optimiser(
     train: TrainConfig, model: MultiTaskModel, tasks: list[str], balancer: Balancer, method: Method
-) -> torch.optim.AdamW:
+) -> AdamW:
     """AdamW with groups for the trunk, what is pretrained of it, units that mix its columns, heads and learnt loss
     weights (never decayed)."""
     units = [] if model.frozen else model.trunk.units()

@@ -1,6 +1,5 @@
 """Runs side by side in processes of their own, each with a progress bar on a terminal or a line in logs."""
 
-import importlib
 import multiprocessing
 import os
 import signal
@@ -105,9 +104,6 @@ def process_context(base: BaseConfig) -> Any:
     """Context in which processes that train are started from this one."""
     # CUDA does not survive a fork; without it a fork saves every worker the seconds of importing torch.
     forks = base.device != "cuda" and not torch.cuda.is_available() and sys.platform == "linux"
-    if forks:
-        # The first optimiser imports this, over a second's work: once here instead of once in every worker.
-        importlib.import_module("torch._dynamo")
     return multiprocessing.get_context("fork" if forks else "spawn")
 
 

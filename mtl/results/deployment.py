@@ -13,7 +13,7 @@ from mtl.results.decision import Decision, MeanCosts
 from mtl.results.model import MAX_BYTES, MAX_TASKS, Sha256
 from mtl.results.numbers import Metrics
 from mtl.results.statistics import Interval, Summary
-from mtl.results.trained import TrainedInputs
+from mtl.results.trained import TrainedInputs, TrainedSamples
 
 DEPLOYMENT, MEMBERS, CARD = "deployment.json", "members", "README.md"
 LOSES = " †"
@@ -126,6 +126,8 @@ class Origin(Part):
     """Raw file → its hash."""
     inputs: TrainedInputs | None = Field(default=None, exclude_if=absent)
     """Counts of the inputs of the training part; None in deployments that were made before they were kept."""
+    samples: list[TrainedSamples] = Field(default=[], exclude_if=lambda samples: not samples)
+    """Facts on what was trained on, for each form of its samples; empty in deployments that were made before it was kept."""
 
 
 class Deployment(ResultFile):

@@ -2,7 +2,9 @@
 
 from typing import ClassVar
 
-from mtl.results.content import Part, ResultFile
+from pydantic import Field
+
+from mtl.results.content import Part, ResultFile, absent
 from mtl.results.statistics import Ends, Interval
 
 
@@ -57,6 +59,30 @@ class TaskScores(Part):
     undefined: dict[str, str]
     """Metric → reason why these samples leave it undefined."""
     against: Against | None = None
+    fresh: float | None = Field(default=None, exclude_if=absent)
+    """The primary metric without the samples that are copies; None where there are none, or nothing else."""
+
+
+class Copied(Part):
+    """New samples that equal, in all that the model sees of them, one that it was trained or validated on."""
+
+    noun: str
+    """Samples in words."""
+    copies: int
+    asked: int
+    """Samples that were looked up: all, or where very many were trained on a part of them."""
+    test_copies: int
+    """Copies in the test part."""
+    test_asked: int
+
+    @property
+    def sentence(self) -> str:
+        """The counts in words."""
+        test = f"{self.test_copies:,} of {self.test_asked:,} of the test part do" if self.test_asked else ""
+        return (
+            f"{self.copies:,} of {self.asked:,} {self.noun} equal one that the model was trained or validated on, in "
+            f"all that it sees of them{f' ({test})' if test else ''}"
+        )
 
 
 class Scores(ResultFile):
@@ -70,5 +96,7 @@ class Scores(ResultFile):
     confidence: float
     tasks: dict[str, TaskScores]
     notes: list[str]
+    copies: Copied | None = Field(default=None, exclude_if=absent)
+    """Copies of what the model was trained on; None where that is not known."""
 
     escaped: ClassVar[bool] = False

@@ -1,4 +1,4 @@
-"""Counts of the inputs that models were trained on, as a deployment keeps them to compare new ones with."""
+"""Facts on what models were trained on, as a deployment keeps them to compare new data with."""
 
 from typing import Annotated
 
@@ -6,6 +6,7 @@ from pydantic import Field, FiniteFloat, model_validator
 
 from mtl.results.content import Part
 
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Count = Annotated[int, Field(ge=0)]
 
 
@@ -38,6 +39,25 @@ class CategoryCounts(Part):
     unknown: Count = 0
     """Values that were too rare for a name of their own."""
     missing: Count = 0
+
+
+class TrainedSamples(Part):
+    """Samples that members were trained or validated on, as hashes in a file beside deployment.json."""
+
+    task: str
+    """A task that reads them."""
+    member: str
+    """Member by whose scales they were hashed: a network sees z-scores, and they differ from fold to fold."""
+    samples: Count
+    """Different ones."""
+    kept: Count
+    """Hashes that are kept: the smallest ones, where there are more."""
+    tested: Count
+    """Samples of the test part whose hash is at most the largest that is kept."""
+    repeated: Count
+    """Tested samples that equal one of training or validation."""
+    sha256: Sha256
+    """Hash of the hashes, 8 bytes each, ascending."""
 
 
 class TrainedInputs(Part):

@@ -246,6 +246,12 @@ def _limits(deployment: Deployment) -> Iterator[str]:
         yield "- The seed was chosen on validation data; its test value is that of one run, the intervals are over all."
     if any(served.how == "simple" for served in deployment.tasks.values()):
         yield "- Where a simple model answers, no network here was better."
+    if any(origin.samples for origin in deployment.sources.values()):
+        yield (
+            "- `trained.safetensors` holds hashes of the samples that were trained or validated on, by which `mtl "
+            "score` notices copies of them. No value can be read from it, but whoever has a sample can ask whether it "
+            "is one of them: delete the file where that should not be."
+        )
     yield "- Categories that training rows did not have are one unknown category; a missing input is an error unless"
     yield "  training rows lacked some as well."
     own = dict.fromkeys(member.code for member in deployment.members.values() if member.code is not None)

@@ -21,6 +21,7 @@ from mtl.data.inputs.every import seen_of
 from mtl.errors import DataError, UserError
 from mtl.results.deployment import Origin
 from mtl.serving.asked import asked_tasks, fits, given_shape, quiet_outputs, row_form, section_of
+from mtl.serving.copies import Copies
 from mtl.serving.drift import Drift, Watch
 from mtl.serving.known import Known
 from mtl.serving.model import Model
@@ -50,12 +51,14 @@ class Labelled:
 
 @dataclass(frozen=True)
 class Answers:
-    """A model on a file: the tasks whose targets it holds, notes for a user, drift, and what blocks are in words."""
+    """A model on a file: the tasks whose targets it holds, notes for a user, drift, what blocks are in words, and the
+    samples that are copies of what it was trained on."""
 
     tasks: dict[str, Known]
     notes: list[str]
     drift: Drift | None
     unit: str
+    copies: Copies
 
 
 @dataclass
@@ -81,8 +84,9 @@ def _have(target: Tensor) -> Tensor:
 
 
 def answers_of(
-    model: Model, asked: Labelled, origins: Mapping[str, Origin], sections: Mapping[str, JsonValue], tell: Tell = silent
-) -> Answers:
+    model: Model, asked: Labelled, origins: Mapping[str, Origin], sections: Mapping[str, JsonValue], folder: Path,
+    tell: Tell = silent,
+) -> Answers:  # fmt: skip
     """Predictions of a model for a file of new samples, with their targets.
 
     Args:
@@ -90,6 +94,7 @@ def answers_of(
         asked: the samples.
         origins: source → how it was read in training, where that is known.
         sections: task → section of params.yaml.
+        folder: that the model was loaded from.
         tell: told after each piece how many samples were predicted.
 
     Raises:
@@ -106,7 +111,9 @@ def answers_of(
     tasks: TypeAdapter[Task] = TypeAdapter(Task)
     targets = [Target.of(s, tasks.validate_python(sections[s.name]), _fallback(origin)) for s in specs]
     watch = Watch(None if origin is None else origin.inputs)
-    job = _Job(model, specs, targets, asked, origin, notes, watch, tell)
+    longest = max(specs, key=lambda spec: spec.input_len)
+    copies = Copies.of(model, longest, folder)
+    job = _Job(model, specs, targets, asked, origin, notes, watch, copies, tell)
     kind = specs[0].input
     if asked.data.suffix.lower() == ARRAYS:
         tasks_known, unit = _of_arrays(job)
@@ -131,7 +138,7 @@ def answers_of(
             of = f"{answer.missing:,} of {answer.missing + count:,} samples"
             notes.append(f"{name}: {of} have no target, and are left out")
     notes += [note for note in (target.note() for target in targets) if note is not None]
-    return Answers({n: a for n, a in tasks_known.items() if n not in empty}, notes, watch.drift(), unit)
+    return Answers({n: a for n, a in tasks_known.items() if n not in empty}, notes, watch.drift(), unit, copies)
 
 
 def _without_positions(specs: list[TaskSpec]) -> tuple[list[TaskSpec], list[str]]:
@@ -161,6 +168,7 @@ class _Job:
     origin: Origin | None
     notes: list[str]
     watch: Watch
+    copies: Copies
     tell: Tell
 
 
@@ -216,6 +224,7 @@ def _by_piece(
     for samples, kept in pieces:
         count = len(samples)
         job.watch.add(seen_of(job.specs[0].input, samples, columns), count)
+        job.copies.add(job.specs[0], samples, np.arange(done, done + count))
         outputs = quiet_outputs(job.model, samples, [target.spec.name for target in held])
         single = np.arange(done, done + count)
         blocks = kept[GROUP].to_numpy().astype(np.int64) if GROUP in kept else single
@@ -246,6 +255,7 @@ def _of_series(job: _Job) -> tuple[dict[str, Known], str]:
             windows = read.windows(some, length)
             if length == longest:
                 job.watch.add(seen_of(job.specs[0].input, windows, job.specs[0].columns), len(windows))
+                job.copies.add(targets[0].spec, windows, (some + length - 1).numpy())
             for name, output in quiet_outputs(job.model, windows, list(outputs)).items():
                 outputs[name].append(output)
             done += len(windows)
@@ -288,11 +298,14 @@ def _of_arrays(job: _Job) -> tuple[dict[str, Known], str]:
     if GROUPS in held:
         blocks = np.unique(held[GROUPS], return_inverse=True)[1]
     parts = {target.spec.name: _Parts([], [targets[target.spec.name]], [blocks]) for target in kept}
+    done = 0
     for some in _pieces(values):
         job.watch.add(seen_of(specs[0].input, some, specs[0].columns), len(some))
+        job.copies.add(kept[0].spec, some, np.arange(done, done + len(some)))
+        done += len(some)
         for name, output in quiet_outputs(job.model, some, list(parts)).items():
             parts[name].outputs.append(output)
-        job.tell(sum(len(output) for output in next(iter(parts.values())).outputs))
+        job.tell(done)
     return {t.spec.name: parts[t.spec.name].known(t) for t in kept}, GROUPS if GROUPS in held else "samples"
 
 

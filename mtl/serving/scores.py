@@ -3,13 +3,17 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+import numpy as np
+import torch
+
 from mtl.config.metrics import METRICS
 from mtl.errors import DataError
 from mtl.evaluation.fixed_models import change_between, value_of
 from mtl.evaluation.intervals import Effect, adjusted_intervals
 from mtl.results.samples import BlockErrors, in_blocks
-from mtl.results.scores import Against, Scores, TaskScores, Value
+from mtl.results.scores import Against, Copied, Scores, TaskScores, Value
 from mtl.results.statistics import Ends, Interval
+from mtl.serving.copies import Copies
 from mtl.serving.deployed import DeployedModel
 from mtl.serving.known import Known, comparable, on_common
 from mtl.serving.model import Model
@@ -55,7 +59,10 @@ def scores(data: str, scored: Scored, against: Scored | None) -> Scores:
     Raises:
         DataError: no task can be compared.
     """
-    notes = list(scored.answers.notes)
+    notes, unknown = list(scored.answers.notes), scored.answers.copies.unknown
+    if unknown is not None:
+        noun = scored.answers.copies.spec.input.noun
+        notes.append(f"whether {noun} of the file were trained on is not known: {unknown}")
     tasks = {task: _of_task(scored, task, known) for task, known in scored.answers.tasks.items()}
     notes += [note for known in scored.answers.tasks.values() if (note := known.cost_note()) is not None]
     if against is not None:
@@ -63,8 +70,27 @@ def scores(data: str, scored: Scored, against: Scored | None) -> Scores:
         tasks = {task: of.model_copy(update={"against": compared.get(task)}) for task, of in tasks.items()}
     return Scores(
         data=data, model=scored.name, against=None if against is None else against.name, unit=scored.answers.unit,
-        confidence=CONFIDENCE, tasks=tasks, notes=notes,
+        confidence=CONFIDENCE, tasks=tasks, notes=notes, copies=_copied(scored.answers.copies),
     )  # fmt: skip
+
+
+def _copied(copies: Copies) -> Copied | None:
+    """Counts of what was looked up; None where it is not known what was trained on."""
+    if copies.facts is None:
+        return None
+    return Copied(
+        noun=copies.spec.input.noun, copies=len(copies.numbers), asked=copies.asked,
+        test_copies=copies.facts.repeated, test_asked=copies.facts.tested,
+    )  # fmt: skip
+
+
+def _fresh(known: Known, copies: Copies) -> float | None:
+    """The primary metric without copies of what was trained on; None where nothing is left, or all was."""
+    new = ~np.isin(known.samples, copies.numbers)
+    if not new.any() or new.all():
+        return None
+    kept = torch.from_numpy(new)
+    return known.spec.score(known.prediction[kept], known.target[kept], detailed=True)[0].get(known.spec.metric)
 
 
 def _of_task(scored: Scored, task: str, known: Known) -> TaskScores:
@@ -80,6 +106,7 @@ def _of_task(scored: Scored, task: str, known: Known) -> TaskScores:
     return TaskScores(
         label=scored.label(task), primary=spec.metric, samples=len(known.samples), missing=known.missing,
         blocks=len(blocks.blocks), metrics=values, undefined=dict(detail.get("undefined", {})),
+        fresh=_fresh(known, scored.answers.copies),
     )  # fmt: skip
 
 

@@ -13,6 +13,8 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from mtl.training.eager import LBFGS
+
 RIDGE_PENALTIES = tuple(10.0 ** (exponent / 2) for exponent in range(2, -11, -1))
 """λ over the number of samples, from 10 to 1e-5: features have the variance 1."""
 LOGISTIC_PENALTIES = (1.0, 1e-1, 1e-2, 1e-3, 1e-4)
@@ -212,7 +214,7 @@ def _objective(
 
 def _minimise(objective: Callable[[], Tensor], parameters: list[Tensor], iterations: int) -> None:
     """Moves the parameters to the minimum of a convex function."""
-    optimiser = torch.optim.LBFGS(
+    optimiser = LBFGS(
         parameters, max_iter=iterations, tolerance_grad=PRECISION, tolerance_change=1e-14, history_size=20,
         line_search_fn="strong_wolfe",
     )  # fmt: skip

@@ -6,6 +6,8 @@ from typing import Literal
 import torch
 from torch import nn
 
+from mtl.training.eager import AdamW
+
 LrSchedule = Literal["constant", "onecycle", "cosine", "exponential"]
 
 
@@ -27,7 +29,7 @@ def lr_factor(schedule: LrSchedule, progress: float) -> float:
             return end + (high - end) * (1 + math.cos(math.pi * (progress - 0.3) / 0.7)) / 2
 
 
-def adamw(groups: list[tuple[list[nn.Parameter], float, float]]) -> torch.optim.AdamW:
+def adamw(groups: list[tuple[list[nn.Parameter], float, float]]) -> AdamW:
     """AdamW over (parameters, learning rate, weight decay); vectors (biases, norms) are never decayed.
 
     Parameters of one rate and decay share a group, since each group costs a call of the fused kernel and its
@@ -47,12 +49,9 @@ def adamw(groups: list[tuple[list[nn.Parameter], float, float]]) -> torch.optim.
                 members += chosen
                 places += range(count, count + len(chosen))
                 count += len(chosen)
-    return torch.optim.AdamW(
-        [
-            {"params": members, "lr": lr, "base_lr": lr, "weight_decay": decay, "places": places}
-            for (lr, decay), (members, places) in merged.items()
-        ],
-        fused=True,
+    return AdamW(
+        {"params": members, "lr": lr, "base_lr": lr, "weight_decay": decay, "places": places}
+        for (lr, decay), (members, places) in merged.items()
     )
 
 

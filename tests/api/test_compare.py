@@ -96,7 +96,8 @@ def test_the_report_opens_where_somebody_looks(
 
 
 def test_torch_is_left_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG", raising=False)
+    for name in ("CUBLAS_WORKSPACE_CONFIG", "TORCHINDUCTOR_DETERMINISTIC"):
+        monkeypatch.delenv(name, raising=False)
     kernels = torch.are_deterministic_algorithms_enabled()
     torch.use_deterministic_algorithms(False)
     try:
@@ -106,7 +107,7 @@ def test_torch_is_left_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
         x = np.random.default_rng(0).normal(size=(60, 3))
         made = mtl.compare((x, x.sum(axis=1)), {"y": "regression"}, **QUICK)
         assert torch.equal(torch.rand(2), wanted) and not torch.are_deterministic_algorithms_enabled()
-        assert "CUBLAS_WORKSPACE_CONFIG" not in os.environ
+        assert not {"CUBLAS_WORKSPACE_CONFIG", "TORCHINDUCTOR_DETERMINISTIC"}.intersection(os.environ)
     finally:
         torch.use_deterministic_algorithms(kernels)
     (source,) = made.config.prepare.sources.values()

@@ -4,6 +4,7 @@ registered model.
 Files of the names that the manual uses are made here, smaller than what a reader has, and networks train for a moment.
 """
 
+import hashlib
 import json
 import re
 import signal
@@ -99,23 +100,58 @@ class Reader:
             return database.execute("select name, version from model_versions").fetchall()
 
 
-@pytest.mark.thorough
-def test_from_a_table_to_a_served_prediction_and_a_registered_model(tmp_path: Path) -> None:
-    reader = Reader(tmp_path)
-    draw = np.random.default_rng(0)
+def wine_table(seed: int, rows: int = 200) -> pd.DataFrame:
+    """Measurements of wines, and a grade that some of them tell."""
+    draw = np.random.default_rng(seed)
     names = ["fixed acidity", "volatile acidity", "citric acid", "residual sugar", "chlorides", "alcohol"]
-    wines = pd.DataFrame(draw.normal(size=(200, len(names))).round(3), columns=names)
-    wines["quality"] = (5.6 + wines.alcohol - 0.5 * wines.chlorides + draw.normal(0, 0.5, 200)).round().astype(int)
-    wines.to_csv(reader.place.root / "winequality-red.csv", sep=";", index=False)
-    for line in steps("start.md", "wine"):
+    wines = pd.DataFrame(draw.normal(size=(rows, len(names))).round(3), columns=names)
+    wines["quality"] = (5.6 + wines.alcohol - 0.5 * wines.chlorides + draw.normal(0, 0.5, rows)).round().astype(int)
+    return wines
+
+
+def used(reader: Reader, new: pd.DataFrame) -> None:
+    """Types what the manual says of a finished project of wines, and looks at what comes of it."""
+    for line in steps("start.md", "use"):
         if line.startswith("mtl predict"):
-            wines.drop(columns="quality").head(7).to_csv(reader.place.root / "new.csv", sep=";", index=False)
+            new.drop(columns="quality").to_csv(reader.place.root / "new.csv", sep=";", index=False)
         reader.types(line)
     assert (reader.place.root / "report/report.html").exists()
     predictions = pd.read_csv(reader.place.root / "predictions.csv")
-    assert len(predictions) == 7 and {"quality", "good"} <= set(predictions)
+    assert len(predictions) == len(new) and {"quality", "good"} <= set(predictions)
     assert reader.answers and {"quality", "good"} <= set(reader.answers[0])
     assert reader.registered() == [("wines", 1)]
+
+
+@pytest.mark.thorough
+def test_from_a_table_to_a_served_prediction_and_a_registered_model(tmp_path: Path) -> None:
+    reader, wines = Reader(tmp_path), wine_table(0)
+    wines.to_csv(reader.place.root / "winequality-red.csv", sep=";", index=False)
+    for line in steps("start.md", "wine"):
+        reader.types(line)
+    used(reader, wines.head(7))
+
+
+@pytest.mark.slow
+def test_from_the_preset_to_a_served_prediction_and_a_registered_model(tmp_path: Path) -> None:
+    """The files of the preset are made here and taken from a folder; its manifest names their hashes."""
+    reader, mirror = Reader(tmp_path), tmp_path / "mirror"
+    mirror.mkdir()
+    files = {f"winequality-{colour}.csv": wine_table(seed) for seed, colour in enumerate(("red", "white"))}
+    for name, wines in files.items():
+        wines.to_csv(mirror / name, sep=";", index=False)
+    digests = {name: hashlib.sha256((mirror / name).read_bytes()).hexdigest() for name in files}
+    (mirror / "SHA256SUMS").write_text("".join(f"{digest}  {name}\n" for name, digest in digests.items()))
+    for line in steps("start.md", "preset"):
+        if line.startswith("mtl data get"):
+            shorter(reader.place.root)
+            manifest = reader.place.root / "data/raw/wine.json"
+            content = json.loads(manifest.read_text(encoding="utf-8"))
+            for name, entry in content["files"].items():
+                entry["sha256"] = [digests[name]]
+            manifest.write_text(json.dumps(content), encoding="utf-8")
+            line += f" --from {mirror}"
+        reader.types(line)
+    used(reader, wine_table(2, 9))
 
 
 @pytest.mark.slow

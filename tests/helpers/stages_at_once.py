@@ -22,7 +22,7 @@ if __name__ == "__main__":
     sys.path[0] = str(Path.cwd())
     from mtl.cli.check import artefacts
 
-    for module in ("torch._dynamo", "mtl.experiment.simple", "mtl.stages.evaluate"):
+    for module in ("mtl.experiment.simple", "mtl.stages.evaluate"):
         __import__(module)
     stages = yaml.safe_load(Path("dvc.yaml").read_text(encoding="utf-8"))["stages"]
     for name in artefacts.outputs():

@@ -213,7 +213,7 @@ def test_wrong_wishes_are_one_message(wish: Wish, message: str, mixed: Project) 
 
 
 def spoil_weights(folder: Path) -> None:
-    next(folder.rglob("*.safetensors")).write_bytes(b"torn")
+    next((folder / "members").rglob("*.safetensors")).write_bytes(b"torn")
 
 
 def spoil_member(folder: Path) -> None:

@@ -10,6 +10,7 @@ from mtl.api.deployment.inputs import input_losses
 from mtl.api.deployment.measure import measure
 from mtl.api.deployment.members import Shares, members
 from mtl.api.deployment.origins import origins
+from mtl.api.deployment.trained import trained_samples, with_samples
 from mtl.config import PARAMS, Config, load_config
 from mtl.config.common import Extent
 from mtl.errors import UserError
@@ -80,8 +81,25 @@ def deploy(wish: Wish, root: Path = Path(), out: Path | None = None) -> tuple[Pa
     choices = chosen(wish, config, verdicts)
     answers = members(config, choices, wish.seeds, root)
     deployment, folders = described(wish, name, config, verdicts, Answers(choices, answers), root)
-    write_deployment((root if out is None else out) / DEPLOYED / name, deployment, folders)
-    return DEPLOYED / name, deployment
+    if out is not None:  # for a moment, as the summaries of methods need it
+        write_deployment(out / DEPLOYED / name, deployment, folders)
+        return DEPLOYED / name, deployment
+    return DEPLOYED / name, finished(config, name, deployment, folders, root)
+
+
+def finished(config: Config, name: str, deployment: Deployment, folders: Mapping[str, Path], root: Path) -> Deployment:
+    """Writes models/NAME of the project, with hashes of what was trained on; returns what it holds.
+
+    Args:
+        config: the whole configuration.
+        name: of the folder.
+        deployment, folders: as `described` gives them.
+        root: folder of the project.
+    """
+    kept = trained_samples(config, deployment, root, deployment.extent)
+    whole = with_samples(deployment, kept)
+    write_deployment(root / DEPLOYED / name, whole, folders, kept)
+    return whole
 
 
 def name_of(wish: Wish, ending: str = "") -> str:

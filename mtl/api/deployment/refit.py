@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import get_args
 
-from mtl.api.deployment.deploy import DEPLOYED, Answers, Wish, chosen, described, name_of
+from mtl.api.deployment.deploy import DEPLOYED, Answers, Wish, chosen, described, finished, name_of
 from mtl.api.deployment.members import members, recipe_of
 from mtl.config import PARAMS, BaseConfig, load_config
 from mtl.config.common import Extent
@@ -19,7 +19,6 @@ from mtl.jobs.local import Job
 from mtl.paths import VERDICTS, RunPath
 from mtl.results.deployment import Deployment
 from mtl.results.verdicts import Verdicts
-from mtl.serving.folder import write_deployment
 
 WORK = Path(".mtl/refit")
 """NAME/: runs that are made again, with their states; below each of them as below the folder of a project."""
@@ -75,7 +74,7 @@ def refit(asked: Refit, work: Work, root: Path = Path()) -> tuple[Path, Deployme
             work([_job(recipe, root, made) for recipe in several], config.base, made)
     answers = Answers(choices, shares, extent, made)
     deployment, folders = described(wish, name, config, verdicts, answers, root)
-    write_deployment(root / DEPLOYED / name, deployment, folders)
+    deployment = finished(config, name, deployment, folders, root)
     shutil.rmtree(made, ignore_errors=True)
     return DEPLOYED / name, deployment
 

@@ -4,7 +4,6 @@ It prints a line of JSON for each network as soon as that is timed, so that whoe
 it trains is kept, and no stage reads what it prints.
 """
 
-import importlib
 import json
 import sys
 import time
@@ -60,7 +59,6 @@ class Clock:
 
 def main() -> None:
     """Prints `Sizes`, then `Timed` for each network until the time is up."""
-    importlib.import_module("torch._dynamo")  # The first optimiser does, in every stage.
     began = time.process_time()
     config = load_config()
     seed = config.base.seeds[0]

@@ -7,7 +7,7 @@ n samples, B of a batch, C channels (or numbers of a row), F folds.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -74,6 +74,10 @@ class Samples(ABC):
         self, index: Int[Tensor, " B"], ahead: int
     ) -> tuple[Float[Tensor, "B *S"], Float[Tensor, "B C A"] | None]:
         """Inputs, z-scored, and the `ahead` rows that follow them (None where nothing can follow a sample)."""
+
+    def contents(self, index: Int[Tensor, " B"]) -> Iterator[bytes]:
+        """Bytes of what networks see of each sample, the same in whatever batch it stands."""
+        return (row.tobytes() for row in (self.gather(index, 0)[0] + 0.0).cpu().numpy())  # one zero of both
 
     def complete(self, ahead: int, channels: Int[Tensor, " T"] | None) -> Bool[Tensor, " n"] | None:
         """Mask of the samples of which the `ahead` rows that follow were all measured in some channels (None: in all);

@@ -3,7 +3,7 @@
 S rows, n samples, B of a batch, N places of the longest text of a batch, T codes of all texts.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -102,6 +102,10 @@ class TextSamples(Samples):
         read = self.codes.take((first[:, None] + places).clamp_(max=len(self.codes) - 1))
         read = read.masked_fill_(places >= counts[:, None], PADDING)
         return (read.float() if self.shown is None else self.shown[read]), None
+
+    def contents(self, index: Int[Tensor, " B"]) -> Iterator[bytes]:
+        codes, begins = self.codes.cpu().numpy(), self.begins.cpu().numpy()
+        return (codes[begins[row] : begins[row + 1]].tobytes() for row in self.rows[index].tolist())
 
     def pick(self, index: Int[Tensor, " m"]) -> "TextSamples":
         return replace(self, rows=self.rows[index])
