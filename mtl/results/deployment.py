@@ -127,7 +127,7 @@ class Origin(Part):
     inputs: TrainedInputs | None = Field(default=None, exclude_if=absent)
     """Counts of the inputs of the training part; None in deployments that were made before they were kept."""
     samples: list[TrainedSamples] = Field(default=[], exclude_if=lambda samples: not samples)
-    """Facts on what was trained on, for each form of its samples; empty in deployments that were made before it was kept."""
+    """Facts on what members learnt from, for each form of its samples; empty in deployments of before it was kept."""
 
 
 class Deployment(ResultFile):
