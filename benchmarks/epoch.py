@@ -26,7 +26,7 @@ from benchmarks.reference_timedart import SingleWindows
 from mtl import tracking
 from mtl.balancing.weighted import WeightedSum
 from mtl.config import Config, SamplerConfig, StoppingConfig, TimeDartEncoder, load_config
-from mtl.data.inputs.windows import Windows
+from mtl.data.inputs.window_samples import Windows
 from mtl.data.loading.pools import Pool, Target
 from mtl.data.loading.sampling import JointPlan
 from mtl.experiment import run_finetune

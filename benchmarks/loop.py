@@ -17,7 +17,7 @@ from mtl.balancing.base import Balancer
 from mtl.balancing.build import build_balancer
 from mtl.balancing.weighted import WeightedSum
 from mtl.config import Config, Method, TimeDartEncoder
-from mtl.data.inputs.windows import Windows
+from mtl.data.inputs.window_samples import Windows
 from mtl.data.loading.pools import Pool, Target
 from mtl.data.loading.sampling import JointPlan
 from mtl.data.loading.tasks import TaskSet

@@ -26,7 +26,7 @@ from benchmarks.command import at_least, count, finish, parser, start
 from benchmarks.machine import Result
 from benchmarks.step import DEFAULT_HEADS, LENGTH, series
 from mtl.config import DiffusionObjective, SamplerConfig, TimeDartEncoder
-from mtl.data.inputs.windows import Windows
+from mtl.data.inputs.window_samples import Windows
 from mtl.data.loading.pools import Pool, Target
 from mtl.data.loading.sampling import JointPlan
 from mtl.models.build import build_pretrainer

@@ -24,7 +24,7 @@ from benchmarks.machine import HERE, Result, interleaved
 from benchmarks.reference_timedart import Reference, SingleWindows
 from mtl.balancing.weighted import FixedWeights
 from mtl.config import DiffusionObjective, TimeDartEncoder
-from mtl.data.inputs.windows import Windows
+from mtl.data.inputs.window_samples import Windows
 from mtl.data.loading.pools import Pool, Target
 from mtl.models.build import build_model, build_pretrainer
 from mtl.tasks.forecast import Forecast

@@ -60,6 +60,13 @@ class SamplerConfig(Section):
     epoch: Literal["total", "largest", "smallest"] = "total"
     """Measure of an epoch's length: as many draws as all pools hold together, or one pass over the
     pool that takes longest or shortest."""
+    shuffle: Literal["exact", "blocks"] = "exact"
+    """Order of a pass through a pool: every order is as likely as any other; or, for data that do not fit into memory,
+    blocks of samples that follow each other come in random order, and those of `buffer` blocks are mixed."""
+    block: PositiveInt = 4096
+    """`blocks`: samples of a block."""
+    buffer: PositiveInt = 64
+    """`blocks`: blocks whose samples are mixed with each other."""
 
 
 class StoppingConfig(Section):

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mtl.config import SamplerConfig
-from mtl.data.loading.sampling import JointPlan, shares
+from mtl.data.loading.sampling import JointPlan, shares, shuffled
 
 Step = dict[str, list[int]]
 
@@ -172,3 +172,39 @@ def test_the_sampler_states_the_length_of_an_epoch(kind: str, epoch: str, expect
 def test_the_last_pass_of_the_largest_pool_is_whole() -> None:
     (epoch,) = steps(plan([100, 30], epoch="largest"), 1)
     assert {i for step in epoch for i in step["p0"]} == set(range(100))
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.integers(1, 500), st.integers(1, 40), st.integers(1, 6))
+def test_a_pass_of_blocks_holds_each_sample_once_and_mixes_a_buffer_at_a_time(
+    size: int, block: int, buffer: int
+) -> None:
+    """Every stretch of `buffer` blocks' worth of samples comes from so many blocks alone."""
+    config = sampler(shuffle="blocks", block=block, buffer=buffer)
+    order = shuffled(size, config, torch.Generator().manual_seed(5)).tolist()
+    assert sorted(order) == list(range(size))
+    visited = [number // block for number in order]
+    groups, left = [], list(dict.fromkeys(visited))
+    while left:
+        some = set(left[:buffer])
+        count = sum(number in some for number in visited)
+        groups.append((some, count))
+        left = [number for number in left if number not in some]
+    begin = 0
+    for some, count in groups if size > block else []:
+        assert set(visited[begin : begin + count]) == some, "a block is read in one stretch, and never again"
+        begin += count
+
+
+def test_orders_of_blocks_differ_by_pass_and_not_by_run() -> None:
+    drawn = plan([400], batch=100, shuffle="blocks", block=10, buffer=3)
+    first, second = ([number for step in epoch for number in step["p0"]] for epoch in steps(drawn, 2))
+    assert sorted(first) == sorted(second) == list(range(400)) and first != second
+    again = plan([400], batch=100, shuffle="blocks", block=10, buffer=3)
+    assert [number for step in steps(again, 2, first=1)[0] for number in step["p0"]] == second
+    assert first[:10] != sorted(first[:10]), "samples of a buffer are mixed"
+
+
+def test_where_a_pool_is_one_block_its_order_is_the_exact_one() -> None:
+    exact, blocks = plan([50], batch=10), plan([50], batch=10, shuffle="blocks", block=50)
+    assert steps(exact, 2) == steps(blocks, 2)

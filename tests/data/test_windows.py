@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from mtl.data.inputs.windows import Windows, pad_rows
+from mtl.data.inputs.window_samples import Windows, pad_rows
 from mtl.data.loading.pools import Pool, Target
 from tests.helpers.problems import counting
 

@@ -20,7 +20,7 @@ from mtl.config import (
     TimeDartEncoder,
 )
 from mtl.config.encoder import EncoderConfig
-from mtl.data.inputs.windows import Windows
+from mtl.data.inputs.window_samples import Windows
 from mtl.data.loading.pools import Pool, Target
 from mtl.data.loading.sampling import JointPlan
 from mtl.data.loading.tasks import TaskSet, build_tasks

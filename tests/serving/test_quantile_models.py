@@ -11,7 +11,7 @@ import torch
 import mtl
 from mtl.config import Config
 from mtl.data.build import read_source
-from mtl.data.inputs.windows import Windows
+from mtl.data.inputs.window_samples import Windows
 from mtl.data.loading.store import write_prepared
 from mtl.data.loading.tasks import TaskSet
 from mtl.experiment import run_finetune

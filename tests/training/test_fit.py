@@ -10,7 +10,7 @@ from mtl.balancing.base import Step
 from mtl.balancing.uncertainty import Uncertainty
 from mtl.balancing.weighted import WeightedSum, scheduled
 from mtl.config import SamplerConfig, StoppingConfig, TimeDartEncoder
-from mtl.data.inputs.windows import Windows
+from mtl.data.inputs.window_samples import Windows
 from mtl.data.loading.tasks import build_tasks
 from mtl.errors import UserError
 from mtl.results.history import Gradients

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from mtl.data.inputs.windows import Windows
+from mtl.data.inputs.window_samples import Windows
 from mtl.data.loading.pools import Pool, Target
 from mtl.tasks.base import TaskSpec
 from mtl.training.losses import PoolLosses, gradient_geometry

@@ -9,7 +9,7 @@ import torch
 
 from mtl.config import DenoiseObjective, DiffusionObjective, SamplerConfig
 from mtl.config.training import Objective
-from mtl.data.inputs.windows import Windows
+from mtl.data.inputs.window_samples import Windows
 from mtl.data.loading.sampling import JointPlan
 from mtl.data.loading.tasks import unlabelled_pools
 from mtl.models.build import build_pretrainer

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from mtl.config import DenoiseObjective, DiffusionObjective, LinearEncoder, SamplerConfig
 from mtl.config.encoder import EncoderConfig
 from mtl.config.training import Objective
-from mtl.data.inputs.windows import Windows
+from mtl.data.inputs.window_samples import Windows
 from mtl.data.loading.sampling import JointPlan
 from mtl.data.loading.tasks import unlabelled_pools
 from mtl.errors import UserError

@@ -93,9 +93,13 @@ def _settings(config: Config) -> str:
         by_alias=True,
         exclude={"tracking": True, "tune": True, "base": {"jobs"}, "evaluate": {"trials", "shared_by", "quick"}},
     )
-    # It came after the first references, whose numbers are those of its default.
+    # These came after the first references, whose numbers are those of their defaults.
     if content["base"]["precision"] == "float32":
         del content["base"]["precision"]
+    sampler = content["train"]["sampler"]
+    if sampler["shuffle"] == "exact":
+        for name in ("shuffle", "block", "buffer"):
+            del sampler[name]
     return digest(content)
 
 

@@ -42,16 +42,25 @@ class Gaps:
         """The same on a device."""
         return Gaps(self.known.to(device), self.latest.to(device))
 
+    def last_known(self, starts: Int[Tensor, " B"], length: int) -> Int[Tensor, "B C"]:
+        """The last row of each window in which a channel was known, or one before it; -1 where there is none."""
+        return self.latest.index_select(0, starts + length - 1).long()
+
     def past(
-        self, flat: Float[Tensor, "R C"], x: Float[Tensor, "B C L"], starts: Int[Tensor, " B"]
+        self, value: Float[Tensor, "B C"], x: Float[Tensor, "B C L"], starts: Int[Tensor, " B"]
     ) -> Float[Tensor, "B C L"]:
         """Inputs that hold nothing from behind their window: cells filled in at its end, by a line to a value that is
-        known only later, repeat the last known value instead, or are the training mean where there is none."""
+        known only later, repeat the last known value instead, or are the training mean where there is none.
+
+        Args:
+            value: of each channel in the row `last_known`, or anything where there is none.
+            x: the windows.
+            starts: their first rows.
+        """
         length = x.shape[2]
-        latest = self.latest.index_select(0, starts + length - 1).long()  # [B, C]
-        value = torch.where(latest < 0, 0.0, flat.gather(0, latest.clamp(min=0)))
+        latest = self.last_known(starts, length)
         row = starts[:, None, None] + torch.arange(length, device=starts.device)
-        return torch.where(row > latest[..., None], value[..., None], x)
+        return torch.where(row > latest[..., None], torch.where(latest < 0, 0.0, value)[..., None], x)
 
     def ahead(
         self, following: Float[Tensor, "B C A"], starts: Int[Tensor, " B"], length: int

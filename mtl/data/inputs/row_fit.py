@@ -114,14 +114,26 @@ class FittedRows(Fitted):
         normal: Tensor = torch.special.ndtri(scaled.clamp(LEAST_SHARE, 1 - LEAST_SHARE))
         return normal
 
-    def codes(self, categories: Int32[Tensor, "S G"], vocabularies: Sequence[Sequence[str]]) -> Int32[Tensor, "S G"]:
-        """Codes of categories that are numbered by other vocabularies; NO_CATEGORY is missing."""
-        codes = torch.empty_like(categories)
+    def tables(self, vocabularies: Sequence[Sequence[str]]) -> list[Int32[Tensor, " _"]]:
+        """For each category, the code of what is missing and then of each name of another vocabulary, in its order."""
+        tables = []
         for place, vocabulary in enumerate(vocabularies):
             known = {name: FIRST + number for number, name in enumerate(self.names[place])}
-            table = [known.get(name, UNKNOWN) for name in vocabulary]
             lacking = MISSING if self.missing[place] else UNKNOWN
-            codes[:, place] = torch.tensor([lacking, *table], dtype=torch.int32)[categories[:, place] - NO_CATEGORY]
+            codes = [lacking, *(known.get(name, UNKNOWN) for name in vocabulary)]
+            tables.append(torch.tensor(codes, dtype=torch.int32))
+        return tables
+
+    def codes(self, categories: Int32[Tensor, "S G"], tables: Sequence[Int32[Tensor, " _"]]) -> Int32[Tensor, "S G"]:
+        """Codes of categories; NO_CATEGORY is missing.
+
+        Args:
+            categories: numbers in other vocabularies.
+            tables: of these vocabularies, as `tables` makes them.
+        """
+        codes = torch.empty_like(categories)
+        for place, table in enumerate(tables):
+            codes[:, place] = table[categories[:, place] - NO_CATEGORY]
         return codes
 
 

@@ -121,7 +121,7 @@ def _codes(columns: Sequence["pd.Series[Any]"], names: Sequence[str], fitted: Fi
             )
         numbered.append(numbers)
         vocabularies.append(vocabulary)
-    return fitted.codes(torch.from_numpy(np.stack(numbered, axis=1).astype(np.int32)), vocabularies)
+    return fitted.codes(torch.from_numpy(np.stack(numbered, axis=1).astype(np.int32)), fitted.tables(vocabularies))
 
 
 def _numbered(column: "pd.Series[Any]") -> tuple[np.ndarray, list[str]]:

@@ -3,7 +3,7 @@
 S rows, n samples, B of a batch, W numbers that stand for a row (`mtl.config.inputs.RowLayout`).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -21,7 +21,7 @@ from mtl.data.inputs.row_contract import crossed_problem, form_problems, value_p
 from mtl.data.inputs.row_fit import FittedRows, column_blocks, fit_table
 from mtl.data.inputs.row_frames import rows_given
 from mtl.data.inputs.row_targets import row_remarks, without_targets
-from mtl.data.inputs.scaling import scores_problem
+from mtl.data.inputs.scaling import CPU, scores_problem, stays_mapped
 from mtl.data.inputs.seen import UNKNOWN, Columns, Named, row_columns
 from mtl.tasks.context import Oracle
 from mtl.types import NO_CATEGORY, RowSet, Split
@@ -59,6 +59,36 @@ class Rows(Samples):
 
     def to(self, device: torch.device) -> "Rows":
         return Rows(self.encoded.to(device), self.rows.to(device))
+
+
+@dataclass(frozen=True)
+class MappedRows(Samples):
+    """Some of the rows of a source that stays in its file."""
+
+    encode: Callable[[Int[Tensor, " B"]], Float[Tensor, "B W"]]
+    """Indices of rows → the rows as networks see them, on the CPU, which can read the file."""
+    rows: Int[Tensor, " n"]
+    """Indices of the rows that are the samples."""
+    device: torch.device = CPU
+    """Where batches are wanted."""
+
+    def __len__(self) -> int:
+        return self.rows.shape[0]
+
+    @property
+    def numbers(self) -> Int[Tensor, " n"]:
+        return self.rows
+
+    def gather(self, index: Int[Tensor, " B"], ahead: int) -> tuple[Float[Tensor, "B W"], None]:
+        """Rows; nothing follows one, so `ahead` is 0."""
+        assert ahead == 0
+        return self.encode(self.rows.index_select(0, index.cpu())).to(self.device), None
+
+    def pick(self, index: Int[Tensor, " m"]) -> "MappedRows":
+        return replace(self, rows=self.rows[index])
+
+    def to(self, device: torch.device) -> "MappedRows":
+        return replace(self, device=device)
 
 
 class RowsInput(Input[RowSet]):
@@ -166,10 +196,16 @@ class RowsInput(Input[RowSet]):
     def sampler(self, fitted: Fitted, ahead: int) -> Sampler:
         assert isinstance(fitted, FittedRows)
         p = self.data
-        codes = None
-        if p.categories is not None and p.category_columns:
-            codes = fitted.codes(p.categories, [p.vocabularies[column] for column in p.category_columns])
-        encoded = fitted.encoded(p.values, codes)
+        categories = p.categories if p.category_columns else None
+        tables = fitted.tables([p.vocabularies[column] for column in p.category_columns])
+
+        def encode(index: Int[Tensor, " B"] | slice) -> Float[Tensor, "B W"]:
+            codes = None if categories is None else fitted.codes(categories[index], tables)
+            return fitted.encoded(p.values[index], codes)
+
+        if stays_mapped(len(p.values) * fitted.width):
+            return lambda numbers, length: MappedRows(encode, numbers)
+        encoded = encode(slice(None))
         return lambda numbers, length: Rows(encoded, numbers)
 
     @classmethod

@@ -1,13 +1,35 @@
-"""The z-score of rows of numbers, fitted on training rows alone."""
+"""The z-score of rows of numbers, fitted on training rows alone; in memory, or batch by batch of a large source."""
 
 import torch
-from jaxtyping import Float64
+from jaxtyping import Bool, Float, Float64
 from torch import Tensor
 
 from mtl.data.inputs.base import Fitted
 
 MAX_SCORE = 1e15
 """A sum of 10^8 squares stays below float32's 3.4e38."""
+
+CPU = torch.device("cpu")
+IN_MEMORY = 1 << 28
+"""Bytes of scaled rows, float32, that every process keeps in memory of its own. Rows of a larger source are read from
+its file, whose pages processes share, and scaled batch by batch."""
+
+
+def stays_mapped(numbers: int) -> bool:
+    """True for so many numbers that they are scaled batch by batch."""
+    return numbers * torch.float32.itemsize > IN_MEMORY
+
+
+def z_scored(rows: Float64[Tensor, "*R C"], fitted: Fitted) -> Float[Tensor, "*R C"]:
+    """Rows as networks see them, float32."""
+    return ((rows - fitted.mean) / fitted.std).float()
+
+
+def where(mask: Bool[Tensor, " R"], rows: Float64[Tensor, "R C"]) -> Float64[Tensor, "r C"]:
+    """The rows of a mask; without a copy where they lie together."""
+    count, first = int(mask.sum()), int(mask.byte().argmax())
+    together = bool(mask[first : first + count].all())
+    return rows[first : first + count] if together else rows[mask]
 
 
 def fit_rows(rows: Float64[Tensor, "R C"]) -> Fitted:

@@ -1,29 +1,26 @@
-"""Windows of a series, or stored ones, cut from one flat tensor when they are asked for.
-
-A source is one flat z-scored tensor [R, C]; a sample is the row at which its window starts. A batch is one
-`index_select` on a view of the flat tensor: no copy of overlapping windows is ever kept.
-"""
+"""Series and stored windows as inputs: their contract, parts, and samples."""
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Int
 from torch import Tensor
 
 from mtl.config.inputs import WINDOWS, InputKind
 from mtl.config.tasks import Task
-from mtl.data.inputs.base import Fitted, Input, Layout, Sampler, Samples, part_of
+from mtl.data.inputs.base import Fitted, Input, Layout, Sampler, part_of
 from mtl.data.inputs.channels import channel_remarks
 from mtl.data.inputs.contract import MAX_VALUE, folds_problem, targets_problems
 from mtl.data.inputs.gaps import Gaps, fit_known, spans
 from mtl.data.inputs.given import array_of, checked_rows, frame_of, wrong_shape
 from mtl.data.inputs.oracles import as_tensors, from_tensors, oracle_problem
-from mtl.data.inputs.scaling import fit_rows, scores_problem
+from mtl.data.inputs.scaling import fit_rows, scores_problem, stays_mapped, where, z_scored
 from mtl.data.inputs.seen import Columns, channels_of
 from mtl.data.inputs.stretches import form_problems, parts_problem, rows_of, segment_of, segments_of, stretches
+from mtl.data.inputs.window_samples import MappedWindows, Windows, pad_rows
 from mtl.errors import DataError, SettingError, shown
 from mtl.tasks.context import Oracle
 from mtl.types import SPLITS, Prepared, Split
@@ -33,50 +30,6 @@ MOST_BLOCKS = 16
 10,000 rows whose errors are correlated over some 50 rows, 95 % t-intervals from 156 blocks cover the mean in 79 % of
 cases, from 16 blocks in 94 % (`python -m benchmarks.variance`), at the price of a quantile of 2.13 instead of 1.98. Few
 large blocks: Ibragimov and Müller 2010, Journal of Business & Economic Statistics 28, 453–468."""
-
-
-@dataclass(frozen=True)
-class Windows(Samples):
-    """Windows of `input_len` rows."""
-
-    flat: Float[Tensor, "R C"]
-    """The source, z-scored, float32; the rows past its end that a last label's window would read are zero."""
-    input_len: int
-    starts: Int[Tensor, " n"]
-    """First row of each sample's window."""
-    gaps: Gaps | None = None
-    """Cells that were not measured; None: all were."""
-
-    def __len__(self) -> int:
-        return self.starts.shape[0]
-
-    @property
-    def numbers(self) -> Int[Tensor, " n"]:
-        return self.starts
-
-    def gather(self, index: Int[Tensor, " B"], ahead: int) -> tuple[Float[Tensor, "B C L"], Float[Tensor, "B C A"]]:
-        """Inputs, and the `ahead` rows that follow them."""
-        starts = self.starts.index_select(0, index)
-        span = self.flat.unfold(0, self.input_len + ahead, 1).index_select(0, starts)
-        x, following = span[:, :, : self.input_len], span[:, :, self.input_len :]
-        if self.gaps is None:
-            return x, following
-        return self.gaps.past(self.flat, x, starts), self.gaps.ahead(following, starts, self.input_len)
-
-    def complete(self, ahead: int, channels: Int[Tensor, " T"] | None) -> Bool[Tensor, " n"] | None:
-        return None if self.gaps is None else self.gaps.complete(self.starts, self.input_len, ahead, channels)
-
-    def pick(self, index: Int[Tensor, " m"]) -> "Windows":
-        return replace(self, starts=self.starts[index])
-
-    def to(self, device: torch.device) -> "Windows":
-        gaps = None if self.gaps is None else self.gaps.to(device)
-        return replace(self, flat=self.flat.to(device), starts=self.starts.to(device), gaps=gaps)
-
-
-def pad_rows(values: Float[Tensor, "R C"], rows: int) -> Float[Tensor, "P C"]:
-    """Appends `rows` zero rows, so that windows at the very end can be gathered with the rows that would follow."""
-    return torch.cat([values, values.new_zeros(rows, values.shape[1])]) if rows else values
 
 
 class WindowsInput(Input[Prepared]):
@@ -164,7 +117,7 @@ class WindowsInput(Input[Prepared]):
         train = self.masks(fold)["train"]
         if self.data.window is not None:
             train = train.repeat_interleave(self.data.window)
-        values, known = self.data.values[train], self.data.known
+        values, known = where(train, self.data.values), self.data.known
         return fit_rows(values) if known is None else fit_known(values, known[train])
 
     def scores_problem(self, fitted: Fitted) -> str | None:
@@ -224,8 +177,11 @@ class WindowsInput(Input[Prepared]):
         return numbers + length - 1
 
     def sampler(self, fitted: Fitted, ahead: int) -> Sampler:
-        flat = pad_rows(((self.data.values - fitted.mean) / fitted.std).float(), ahead)
+        values = self.data.values
         gaps = None if self.data.known is None else Gaps.of(self.data.known, self._first_rows(), ahead)
+        if stays_mapped(values.numel()):
+            return lambda numbers, length: MappedWindows(values, length, numbers, gaps, fitted)
+        flat = pad_rows(z_scored(values, fitted), ahead)
         return lambda numbers, length: Windows(flat, length, numbers, gaps)
 
     def _first_rows(self) -> Int[Tensor, " R"]:
@@ -252,7 +208,7 @@ class WindowsInput(Input[Prepared]):
                 raise wrong_shape(form, list(array.shape), remedy)
             rows = array.to(torch.float64).reshape(-1, channels)
         rows = checked_rows(rows, layout, length)
-        flat = pad_rows(((rows - layout.fitted.mean) / layout.fitted.std).float(), ahead)
+        flat = pad_rows(z_scored(rows, layout.fitted), ahead)
         return Windows(flat, length, torch.arange(0, len(rows), length))
 
     def describe(self) -> str:

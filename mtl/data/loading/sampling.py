@@ -37,6 +37,23 @@ def shares(sizes: list[int], sampler: SamplerConfig) -> list[float]:
     return [weight / total for weight in weights]
 
 
+def shuffled(size: int, sampler: SamplerConfig, dice: torch.Generator) -> Int[Tensor, " n"]:
+    """One pass through `size` samples: an order of all, each as likely as any other, or of blocks.
+
+    `blocks`: the blocks are put in random order, and the samples of each `buffer` of them in turn. Whoever reads
+    samples in this order reads the file of a large source in stretches, and goes back to none.
+    """
+    if sampler.shuffle == "exact" or size <= sampler.block:
+        return torch.randperm(size, generator=dice)
+    begins = sampler.block * torch.randperm(math.ceil(size / sampler.block), generator=dice)
+    parts = []
+    for some in torch.split(begins, sampler.buffer):
+        samples = (some[:, None] + torch.arange(sampler.block)).flatten()
+        samples = samples[samples < size]  # the last block is shorter
+        parts.append(samples[torch.randperm(len(samples), generator=dice)])
+    return torch.cat(parts)
+
+
 @dataclass(frozen=True)
 class JointPlan:
     """The samples of every step: step s of epoch e holds b_k ≥ 0 samples of pool k, Σ b_k = batch size.
@@ -160,11 +177,11 @@ class JointPlan:
         used = self.easing[name].in_use(epoch)
         turns = range(max(1, math.ceil((end - begin) / len(used))))
         dice = [generator(self.seed, name, "eased", epoch, turn) for turn in turns]
-        return torch.cat([used[torch.randperm(len(used), generator=die)] for die in dice])[: end - begin]
+        return torch.cat([used[shuffled(len(used), self.sampler, die)] for die in dice])[: end - begin]
 
     def _stream(self, name: str, begin: int, end: int) -> Int[Tensor, " n"]:
         """Samples `begin` to `end` of the endless shuffled passes through a pool."""
         size = self.sizes[name]
         passes = range(begin // size, max(begin // size + 1, math.ceil(end / size)))
-        order = torch.cat([torch.randperm(size, generator=generator(self.seed, name, turn)) for turn in passes])
+        order = torch.cat([shuffled(size, self.sampler, generator(self.seed, name, turn)) for turn in passes])
         return order[begin - passes[0] * size : end - passes[0] * size]
