@@ -167,6 +167,8 @@ class Tokens:
     """int64 place of the first code of each of the S texts, and the end of the last."""
     merges: tuple[str, ...]
     """Pairs of tokens that training rows of the fold join, the commonest first."""
+    marks: UInt8[Tensor, " T"] | None = None
+    """Which tokens begin or continue a word (`mtl.data.inputs.words`); None where words have no tags or codes tell."""
 
 
 @dataclass(frozen=True)

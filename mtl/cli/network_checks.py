@@ -11,7 +11,8 @@ from mtl.config.table_source import TableSource
 from mtl.errors import UserError
 from mtl.plugins import project
 
-CODE_BYTES = 4
+CODE_BYTES = NUMBER_BYTES = 4
+KEPT = ".mtl/features"
 
 
 def check_network(config: Config, root: Path = Path()) -> list[str]:
@@ -43,18 +44,25 @@ def check_network(config: Config, root: Path = Path()) -> list[str]:
         if not longest:  # The size of images is known where they are read.
             return []
         vocabularies = [PretrainedVocabulary.of(encoder.model, most) for most in set(longest)]
-        trained, resting = _weights(encoder, vocabularies[0].size)
+        trained, resting, width = _weights(encoder, vocabularies[0].size)
     places = config.train.batch_size * max(longest)
-    return [
+    told = [
         f"{encoder.model}: {trained:,} weights are trained, {resting:,} rest as they are; a batch of "
         f"{config.train.batch_size} texts is at most {places:,} tokens ({places * CODE_BYTES:,} bytes)"
     ]
+    if encoder.train == "none":
+        of_words = ", and as many for each word that may have a tag" if any(source.tags for source in texts) else ""
+        told.append(
+            f"what {encoder.model} gives is kept in {KEPT}, {width * NUMBER_BYTES:,} bytes for each text{of_words}"
+        )
+    return told
 
 
-def _weights(encoder: PretrainedEncoder, codes: int) -> tuple[int, int]:
-    """Weights of the encoder that are trained, and those that are not."""
+def _weights(encoder: PretrainedEncoder, codes: int) -> tuple[int, int, int]:
+    """Weights of the encoder that are trained, those that are not, and numbers of a vector that the network gives."""
     import torch
 
+    from mtl.models.backbone import width_of
     from mtl.models.pretrained import load_pretrained
 
     with torch.device("meta"):
@@ -62,4 +70,4 @@ def _weights(encoder: PretrainedEncoder, codes: int) -> tuple[int, int]:
     counts = {True: 0, False: 0}
     for weight in network.parameters():
         counts[weight.requires_grad] += weight.numel()
-    return counts[True], counts[False]
+    return counts[True], counts[False], width_of(network.backbone.config)

@@ -60,6 +60,9 @@ class PretrainedEncoder(EncoderBase):
     """Blocks are computed again on the way back, which takes a third more time and keeps little of them in memory."""
     pool: Literal["mean", "cls"] = "mean"
     """Vector that stands for a sample: the mean over its tokens, or that of the first."""
+    pool_words: Literal["first", "mean"] = "first"
+    """Vector that stands for a word that has a tag: that of its first token (Devlin et al. 2019, section 5.3), or the
+    mean over its tokens."""
     sizes: list[PositiveInt] = []
     """Widths of layers above the vector, each with ReLU, which the tasks share."""
     dropout: DropRate = 0.1

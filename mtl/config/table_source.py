@@ -193,8 +193,6 @@ class TableSource(TableFile):
     def _tags_stand_beside_words(self) -> "TableSource":
         if self.tags and self.text_column is None:
             raise ValueError(f"inputs should be `{{WORDS: text}}` alone beside `tags`, found {shown(self.inputs)}")
-        if self.tags and self.texts.tokenizer is not None:
-            raise ValueError("tags should stand beside a learnt vocabulary, found `texts.tokenizer`: it may cut words")
         for column in self.tags:
             if column == self.text_column or column in self.ignore or column in self.split_columns:
                 raise ValueError(f"tags should name no column of `inputs`, `ignore` or `split`, found {column!r}")

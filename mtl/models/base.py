@@ -143,6 +143,8 @@ class Window:
     std: Tensor | None = None
     firsts: Bool[Tensor, "B N"] | None = None
     """Mask of the places where a position begins that may have a target; None where places have none."""
+    inside: Bool[Tensor, "B N"] | None = None
+    """Mask of the places that continue a position; None where only its first counts."""
 
 
 class StagedEncoder(Encoder):

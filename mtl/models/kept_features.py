@@ -3,7 +3,10 @@
 What such a network gives depends on its files and on the sample alone, so that it is no result and needs no stage: each
 sample is computed by itself, the same to the last bit in whatever batch and process, and files only spare the time.
 They stand below .mtl/features, may be deleted at any time, and hold hashes of samples, no words and no pixels. Without
-`keeping`, as where a model is served, nothing is kept. A sample S is the N codes of a text or an image, D width.
+`keeping`, as where a model is served, nothing is kept.
+
+A sample S is the N codes of a text or an image, R its vectors of width D: one, and of texts one for each word that may
+have a tag.
 """
 
 import hashlib
@@ -21,7 +24,8 @@ from torch import Tensor
 from mtl.files import whole_folder
 
 FOLDER = Path(".mtl/features")
-KEYS, VECTORS = "keys.npy", "vectors.npy"
+KEYS, VECTORS, COUNTS = "keys.npy", "vectors.npy", "counts.npy"
+"""The third where samples have several vectors."""
 KEY_BYTES = 16
 PIECE = 4096
 """Vectors that are written together; what is computed since the last piece is written at the end of a run."""
@@ -36,32 +40,32 @@ class Store:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.known: dict[bytes, Float[np.ndarray, " D"]] = {}
+        self.known: dict[bytes, Float[np.ndarray, "R D"]] = {}
         self._read: set[str] = set()
-        self._fresh: dict[bytes, Float[np.ndarray, " D"]] = {}
+        self._fresh: dict[bytes, Float[np.ndarray, "R D"]] = {}
         self._look_again()
 
     def vectors(
         self,
         samples: Sequence[Tensor],
-        compute: Callable[[Shaped[Tensor, "1 *S"]], Float[Tensor, "1 D"]],
-    ) -> Float[Tensor, "B D"]:
-        """The vector of each sample, computed where it is not known.
+        compute: Callable[[Shaped[Tensor, "1 *S"]], Float[Tensor, "R D"]],
+    ) -> list[Float[Tensor, "R D"]]:
+        """The vectors of each sample, computed where they are not known.
 
         Args:
             samples: each by itself, a text without padding.
-            compute: the vector of one.
+            compute: the vectors of one.
         """
         keys = [_key(sample) for sample in samples]
         if any(key not in self.known for key in keys):
             self._look_again()
         for place, key in enumerate(keys):
             if key not in self.known:
-                vector = compute(samples[place])[0].cpu().numpy()
-                self.known[key] = self._fresh[key] = vector
-        if len(self._fresh) >= PIECE:
+                self.known[key] = self._fresh[key] = compute(samples[place]).cpu().numpy()
+        if sum(len(vectors) for vectors in self._fresh.values()) >= PIECE:
             self.write()
-        return torch.from_numpy(np.stack([self.known[key] for key in keys])).to(samples[0].device)
+        together = torch.from_numpy(np.concatenate([self.known[key] for key in keys])).to(samples[0].device)
+        return list(together.split([len(self.known[key]) for key in keys]))
 
     def write(self) -> None:
         """Writes what was computed since the last time."""
@@ -70,7 +74,10 @@ class Store:
         name = secrets.token_hex(8)  # which tells nothing, and which no other process takes
         with whole_folder(self.folder / name) as folder:
             np.save(folder / KEYS, np.frombuffer(b"".join(self._fresh), dtype=np.uint8).reshape(-1, KEY_BYTES))
-            np.save(folder / VECTORS, np.stack(list(self._fresh.values())))
+            np.save(folder / VECTORS, np.concatenate(list(self._fresh.values())))
+            counts = np.array([len(vectors) for vectors in self._fresh.values()])
+            if (counts != 1).any():
+                np.save(folder / COUNTS, counts)
         self._read.add(name)
         self._fresh = {}
 
@@ -82,10 +89,13 @@ class Store:
             try:
                 keys = np.load(piece / KEYS, allow_pickle=False)
                 vectors = np.load(piece / VECTORS, mmap_mode="r", allow_pickle=False)
+                several = (piece / COUNTS).exists()
+                counts = np.load(piece / COUNTS, allow_pickle=False) if several else np.ones(len(keys), dtype=int)
             except (OSError, ValueError):  # deleted, or damaged: computed again
                 continue
             self._read.add(piece.name)
-            self.known |= {key.tobytes(): vector for key, vector in zip(keys, vectors, strict=False)}
+            parts = np.split(vectors, np.cumsum(counts)[:-1])
+            self.known |= {key.tobytes(): part for key, part in zip(keys, parts, strict=False) if len(part)}
 
 
 def _key(sample: Shaped[Tensor, "1 *S"]) -> bytes:
@@ -114,14 +124,14 @@ def keeping(root: Path | None) -> Iterator[None]:
 @torch.no_grad()
 def vectors_of(
     samples: Sequence[Tensor],
-    compute: Callable[[Shaped[Tensor, "1 *S"]], Float[Tensor, "1 D"]],
+    compute: Callable[[Shaped[Tensor, "1 *S"]], Float[Tensor, "R D"]],
     name: str,
-) -> Float[Tensor, "B D"]:
-    """Vectors of samples by a network that nothing trains, each computed by itself.
+) -> list[Float[Tensor, "R D"]]:
+    """Vectors of samples by a network that nothing trains, each sample computed by itself.
 
     Args:
         samples: each by itself, a text without padding.
-        compute: the vector of one.
+        compute: the vectors of one.
         name: of the network and of what is asked of it, as a folder may be called.
     """
     kept = _KEPT.get()
@@ -130,4 +140,4 @@ def vectors_of(
         if name not in stores:
             stores[name] = Store(folder / name)
         return stores[name].vectors(samples, compute)
-    return torch.cat([compute(sample) for sample in samples])
+    return [compute(sample) for sample in samples]

@@ -4,7 +4,7 @@ The network is the package's own, without its pooler. Networks like BERT and RoB
 every form of sharing works on them; others are run as a whole. Dropout acts at the rate of the run, in front of what
 blocks add; none acts inside of attention, nor in parts that are not trained.
 
-B samples, N places of the longest text, D width of a token.
+B samples, N places of the longest text, D width of a token, W words that may have a tag.
 """
 
 from abc import abstractmethod
@@ -14,10 +14,12 @@ from typing import Any
 import torch
 from jaxtyping import Bool, Float, Shaped
 from torch import Tensor, nn
+from torch.nn.utils.rnn import pad_sequence
 from torch.utils.checkpoint import checkpoint
 
 from mtl.config.pretrained import PretrainedEncoder
 from mtl.data.inputs.vocabulary import FIRST, PADDING
+from mtl.data.inputs.words import first_of_words, inside_of_words
 from mtl.errors import SettingError
 from mtl.models.backbone import (
     blocks_of,
@@ -31,6 +33,7 @@ from mtl.models.backbone import (
 )
 from mtl.models.base import Encoder, StagedEncoder, Window
 from mtl.models.features import Features
+from mtl.models.heads import PositionHead
 from mtl.models.kept_features import vectors_of
 from mtl.models.text import places_there
 
@@ -98,9 +101,15 @@ class Pretrained(Encoder):
 
     def forward(self, x: Float[Tensor, "B *S"], dropout: float | None = None) -> Features:
         if self.resting == ["backbone"]:
-            name = f"{self.digest[:16]}-{self.pool}"
-            return Features(self.above(vectors_of(self.each(x), self.alone, name))[:, None, None])
-        return Features(self.above(self.vector(x, self.rate(dropout)))[:, None, None])
+            vectors = torch.cat(vectors_of(self.each(x), self.alone, self.kept_as))
+        else:
+            vectors = self.vector(x, self.rate(dropout))
+        return Features(self.above(vectors)[:, None, None])
+
+    @property
+    def kept_as(self) -> str:
+        """Name of the folder that vectors of samples are kept in."""
+        return f"{self.digest[:16]}-{self.pool}"
 
     @abstractmethod
     def vector(self, x: Float[Tensor, "B *S"], rate: float) -> Float[Tensor, "B D"]:
@@ -123,17 +132,88 @@ class Pretrained(Encoder):
         return (tokens * share).sum(dim=1) / share.sum(dim=1)
 
 
-class WholeText(Pretrained):
-    """A network of texts that is run as a whole."""
+class PretrainedText(Pretrained):
+    """A network of texts, which gives a vector of each text and of each of its words that may have a tag."""
+
+    def __init__(self, config: PretrainedEncoder, backbone: nn.Module, blocks: list[str]) -> None:
+        super().__init__(config, backbone, blocks)
+        self.pool_words = config.pool_words
+
+    @abstractmethod
+    def tokens(self, x: Float[Tensor, "B N"], rate: float) -> Float[Tensor, "B N D"]:
+        """The vector of each token, below the layers above."""
 
     def vector(self, x: Float[Tensor, "B N"], rate: float) -> Float[Tensor, "B D"]:
+        return self.pooled(self.tokens(x, rate), self.codes_of(x)[1])
+
+    def forward(self, x: Float[Tensor, "B N"], dropout: float | None = None) -> Features:
+        firsts, inside = first_of_words(x), inside_of_words(x)
+        if self.resting != ["backbone"]:
+            return self.features(self.tokens(x, self.rate(dropout)), self.codes_of(x)[1], firsts, inside)
+        if not bool(firsts.any()):  # waits for the device
+            return self._without_words(torch.cat(vectors_of(self.each(x), self.alone, self.kept_as)))
+        rows = vectors_of(self.each(x), self.with_words, f"{self.kept_as}-{self.pool_words}-words")
+        words = pad_sequence([row[1:] for row in rows], batch_first=True)
+        counts = torch.tensor([len(row) - 1 for row in rows], device=x.device)
+        there = torch.arange(words.shape[1], device=x.device) < counts[:, None]
+        vectors = torch.stack([row[0] for row in rows])
+        return Features(self.above(vectors)[:, None, None], places=self.above(words), firsts=there)
+
+    def position_head(self, shape: tuple[int, ...], numbers: int, rate: float) -> PositionHead:
+        del shape
+        return PositionHead(self.width, numbers, rate)
+
+    def with_words(self, sample: Float[Tensor, "1 N"]) -> Float[Tensor, "R D"]:
+        """The vector of a text, then that of each of its W words: R is 1 + W."""
+        tokens = self.tokens(sample, 0.0)
+        words, firsts = self._words(tokens, first_of_words(sample), inside_of_words(sample))
+        return torch.cat([self.pooled(tokens, self.codes_of(sample)[1]), words[firsts]])
+
+    def features(
+        self, tokens: Float[Tensor, "B N D"], there: Bool[Tensor, "B N"],
+        firsts: Bool[Tensor, "B N"], inside: Bool[Tensor, "B N"],
+    ) -> Features:  # fmt: skip
+        """What heads read.
+
+        Args:
+            tokens: the vector of each token, below the layers above.
+            there: mask of the places that hold a token.
+            firsts, inside: masks of the places that begin and that continue a word.
+        """
+        vectors = self.pooled(tokens, there)
+        if not bool(firsts.any()):  # waits for the device, and spares the layers above of every token
+            return self._without_words(vectors)
+        words, firsts = self._words(tokens, firsts, inside)
+        return Features(self.above(vectors)[:, None, None], places=self.above(words), firsts=firsts)
+
+    def _without_words(self, vectors: Float[Tensor, "B D"]) -> Features:
+        none = vectors.new_zeros(len(vectors), 0, self.width)
+        return Features(self.above(vectors)[:, None, None], places=none, firsts=none[..., 0].bool())
+
+    def _words(
+        self, tokens: Float[Tensor, "B N D"], firsts: Bool[Tensor, "B N"], inside: Bool[Tensor, "B N"]
+    ) -> tuple[Float[Tensor, "B N D"], Bool[Tensor, "B N"]]:
+        """Vectors at places, and the mask of those places that have that of a word."""
+        if self.pool_words == "first":
+            return tokens, firsts
+        number = torch.where(firsts | inside, firsts.cumsum(dim=1) - 1, -1)
+        places = torch.arange(tokens.shape[1], device=tokens.device)
+        belongs = (number[:, None] == places[:, None]).to(tokens.dtype)  # [B, word, place]
+        counts = belongs.sum(dim=2, keepdim=True)
+        return belongs @ tokens / counts.clamp(min=1), counts[..., 0] > 0
+
+
+class WholeText(PretrainedText):
+    """A network of texts that is run as a whole."""
+
+    def tokens(self, x: Float[Tensor, "B N"], rate: float) -> Float[Tensor, "B N D"]:
         set_rate(self.backbone, rate)
         codes, there = self.codes_of(x)
-        tokens = self.backbone(input_ids=codes, attention_mask=there.long()).last_hidden_state
-        return self.pooled(tokens, there)
+        given: Tensor = self.backbone(input_ids=codes, attention_mask=there.long()).last_hidden_state
+        return given
 
 
-class TextByBlocks(Pretrained, StagedEncoder):
+class TextByBlocks(PretrainedText, StagedEncoder):
     """A network of texts whose embeddings and blocks are stages. As in `mtl.models.text`, a place behind the end of a
     text is a vector of zeros between stages."""
 
@@ -162,16 +242,19 @@ class TextByBlocks(Pretrained, StagedEncoder):
         given: Tensor = features * there[..., None]
         return given
 
-    def vector(self, x: Float[Tensor, "B N"], rate: float) -> Float[Tensor, "B D"]:
+    def tokens(self, x: Float[Tensor, "B N"], rate: float) -> Float[Tensor, "B N D"]:
         tensor = x
         for number in range(len(self.stages)):
             tensor = self.stage(number, tensor, rate)
-        return self.pooled(tensor, places_there(tensor))
+        return tensor
+
+    def begin(self, x: Float[Tensor, "B N"]) -> tuple[Float[Tensor, "B N"], Window]:
+        return x, Window(tuple(x.shape), firsts=first_of_words(x), inside=inside_of_words(x))
 
     def end(self, tensor: Float[Tensor, "B N D"], window: Window) -> Features:
-        del window
+        assert window.firsts is not None and window.inside is not None
         tensor = tensor.contiguous()
-        return Features(self.above(self.pooled(tensor, places_there(tensor)))[:, None, None])
+        return self.features(tensor, places_there(tensor), window.firsts, window.inside)
 
 
 def load_pretrained(config: PretrainedEncoder, codes: int) -> Pretrained:

@@ -39,6 +39,12 @@ def test_weights_and_a_batch_are_told(tmp_path: Path, monkeypatch: pytest.Monkey
         f"tiny: {block + 17 * 4:,} weights are trained, {table + block:,} rest as they are; a batch of 8 texts is at "
         "most 128 tokens (512 bytes)"
     )
+    tagged = raw(digest=digest, train="none")
+    tagged["prepare"]["sources"]["own"] |= {"tags": {"pos": "plain"}}  # type: ignore[index]
+    _, kept = check_network(parse_config(tagged), tmp_path)
+    assert kept == (
+        "what tiny gives is kept in .mtl/features, 64 bytes for each text, and as many for each word that may have a tag"
+    )
     with pytest.raises(UserError, match=f"`encoder.digest` is missing: it should be {digest}"):
         check_network(parse_config(raw()), tmp_path)
     (tmp_path / "data/models/tiny/config.json").write_text("{}")

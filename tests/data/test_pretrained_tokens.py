@@ -130,9 +130,3 @@ def test_a_vocabulary_is_learnt_or_taken() -> None:
         TextOptions(tokenizer="network", size=400, lower=False)
     taken = TextOptions(tokenizer="network")
     assert TextOptions.model_validate(taken.model_dump()) == taken
-
-
-def test_tags_of_words_need_a_learnt_vocabulary() -> None:
-    section = {"kind": "table", "path": "own.csv", "inputs": {"notes": "text"}, "tags": {"pos": "plain"}}
-    with pytest.raises(ValidationError, match=r"tags should stand beside a learnt vocabulary, found `texts.tokenizer`"):
-        TableSource.model_validate(section | {"texts": {"tokenizer": "network"}})

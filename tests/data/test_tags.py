@@ -194,13 +194,6 @@ def test_images_and_windows_have_no_words() -> None:
     task.check_input("t", "own", TOKENS)
 
 
-def test_tags_beside_the_vocabulary_of_a_pretrained_network(tmp_path: Path) -> None:
-    with pytest.raises(
-        ValidationError, match=r"tags should stand beside a learnt vocabulary, found `texts\.tokenizer`"
-    ):
-        table(tmp_path, PLAIN * 2, {"column_2": "bio"}, texts={"tokenizer": "some/model"})
-
-
 def test_words_behind_the_longest_text_are_counted(tmp_path: Path) -> None:
     text = "".join(f"w{number} {'XY'[number % 2]}\n" for number in range(40)) + "\n"
     data = table(tmp_path, f"{text}a X\n\n{text}", {"column_2": "plain"}, texts={"size": 300, "longest": 10})

@@ -5,17 +5,19 @@ Nothing is fetched here (`mtl model get` does that), and nothing that is read is
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from jaxtyping import UInt8
 
 from mtl.config.pretrained import FOLDER
 from mtl.data.inputs.vocabulary import BEGIN, FIRST, PIECE, Cut, Vocabulary, byte_letters, package
-from mtl.errors import DataError, UserError
+from mtl.data.inputs.words import FIRST_MARK, INSIDE_MARK
+from mtl.errors import DataError, UserError, shown
 from mtl.plugins import project_folder
 
 CONFIG, TOKENIZER, WEIGHTS = "config.json", "tokenizer.json", "model.safetensors"
@@ -138,8 +140,7 @@ class PretrainedVocabulary(Vocabulary):
     @cached_property
     def tokens(self) -> list[str]:
         """The tokens in the order of their codes, in the letters of their bytes; special ones are empty."""
-        content = json.loads(self._cutter.to_str())
-        names = self._cutter.get_vocab()
+        content, names = self._content, self._cutter.get_vocab()
         known = [""] * (1 + max(names.values()))
         special = {token["content"] for token in content["added_tokens"] if token["special"]}
         spelt = _spelling(content)
@@ -163,6 +164,54 @@ class PretrainedVocabulary(Vocabulary):
         codes = np.concatenate(parts) if parts else np.zeros(0)
         return Cut(codes.astype(np.int32), np.concatenate([[0], np.cumsum(counts)]).astype(np.int64), shortened)
 
+    def cut_words(self, texts: Sequence[str]) -> Cut:
+        """Texts of words with one blank between as codes; each word is cut by itself, and its tokens are marked.
+
+        A word whose signs the tokenizer leaves out, such as one of blanks of no width, is read as its unknown token.
+
+        Raises:
+            DataError: the vocabulary has none, or reads none.
+        """
+        parts, marks, counts, shortened = [], [], np.zeros(len(texts), dtype=np.int64), 0
+        for begin in range(0, len(texts), PIECE):
+            some = [text.split() for text in texts[begin : begin + PIECE]]
+            for place, (encoded, lost) in enumerate(self._encoded(some), start=begin):
+                if lost is not None:
+                    raise DataError(
+                        f"text {place} (counted from 0): the tokenizer of {self.model} leaves out the whole word "
+                        f"{shown(lost)}: leave out its line, or take another network."
+                    )
+                shortened += bool(encoded.overflowing)
+                parts.append(np.array(encoded.ids, dtype=np.int32) + FIRST if encoded.ids else np.array([BEGIN]))
+                marks.append(_marks(encoded.word_ids) if encoded.ids else np.zeros(1))
+                counts[place] = len(parts[-1])
+        codes, of_words = (np.concatenate(each) if each else np.zeros(0) for each in (parts, marks))
+        begins = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+        return Cut(codes.astype(np.int32), begins, shortened, of_words.astype(np.uint8))
+
+    def _encoded(self, texts: Sequence[Sequence[str]]) -> Iterator[tuple[Any, str | None]]:
+        """What the tokenizer gives for each list of words, and the first of them that has no token."""
+        given = self._of_words(texts)
+        unknown = _unknown(self._content)
+        for words, encoded in zip(texts, given, strict=True):
+            gone = _gone(words, encoded)
+            if gone and unknown is not None:
+                mended = [unknown if place in gone else word for place, word in enumerate(words)]
+                (encoded,) = self._of_words([mended])
+                gone = _gone(words, encoded)
+            yield encoded, words[min(gone)] if gone else None
+
+    def _of_words(self, texts: Sequence[Sequence[str]]) -> list[Any]:
+        # The blank in front of a word is part of its tokens where these are bytes.
+        front = " " if "ByteLevel" in json.dumps(self._content.get("pre_tokenizer")) else ""
+        spelt = [[front + word for word in words] for words in texts]
+        return list(self._cutter.encode_batch(spelt, is_pretokenized=True, add_special_tokens=True))
+
+    @cached_property
+    def _content(self) -> dict[str, Any]:
+        content: dict[str, Any] = json.loads(self._cutter.to_str())
+        return content
+
     @cached_property
     def _cutter(self) -> Any:
         file = folder_of(self.model) / TOKENIZER
@@ -175,6 +224,27 @@ class PretrainedVocabulary(Vocabulary):
         cutter.no_padding()
         cutter.enable_truncation(max_length=self.longest)
         return cutter
+
+
+def _marks(word_ids: Sequence[int | None]) -> UInt8[np.ndarray, " N"]:
+    """Marks of the tokens of a text by the number of the word of each, None of special ones."""
+    word = np.array([-1 if number is None else number for number in word_ids])
+    marks = np.where(word == np.concatenate([[-1], word[:-1]]), INSIDE_MARK, FIRST_MARK)
+    return np.where(word < 0, 0, marks).astype(np.uint8)
+
+
+def _gone(words: Sequence[str], encoded: Any) -> set[int]:
+    """Places of the words that have no token, among those that a text is read to."""
+    read = {at for at in encoded.word_ids if at is not None}
+    return set(range(max(read, default=-1) if encoded.overflowing else len(words))) - read
+
+
+def _unknown(content: dict[str, Any]) -> str | None:
+    """The token that stands for what is in no vocabulary; None where there is none."""
+    model = content["model"]
+    if model.get("unk_id") is not None:
+        return str(model["vocab"][model["unk_id"]][0])
+    return model.get("unk_token")
 
 
 def most_tokens(folder: Path) -> int | None:

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int, Int32
+from jaxtyping import Bool, Float, Int, Int32, UInt8
 from torch import Tensor
 
 from mtl.config.inputs import TOKENS, Held, InputKind, RowLayout
@@ -21,11 +21,11 @@ from mtl.data.inputs.row_targets import without_targets
 from mtl.data.inputs.rows import RowsInput
 from mtl.data.inputs.seen import Columns
 from mtl.data.inputs.vocabulary import PADDING, Vocabulary
-from mtl.data.inputs.words import joined, shown_codes, words_in
+from mtl.data.inputs.words import INSIDE_WORD, joined, shown_codes, words_in
 from mtl.errors import DataError, shown
 from mtl.types import RowSet, Split, TextSet, Tokens
 
-CODES, BEGINS, WORDS, TAGS = "codes", "begins", "words", "tags"
+CODES, BEGINS, WORDS, TAGS, MARKS = "codes", "begins", "words", "tags", "marks"
 
 
 @dataclass(frozen=True)
@@ -44,8 +44,9 @@ class FittedTokens(Fitted):
 
     @property
     def shown(self) -> Float[Tensor, " K"] | None:
-        """Number that networks see for each code; None: the code itself."""
-        return shown_codes(self.vocabulary) if self.words else None
+        """Number that networks see for each code; None: the code itself, to which marks of words are added."""
+        learnt = not isinstance(self.vocabulary, PretrainedVocabulary)
+        return shown_codes(self.vocabulary) if self.words and learnt else None
 
     @property
     def layout(self) -> RowLayout:
@@ -59,7 +60,8 @@ class FittedTokens(Fitted):
     @classmethod
     def from_plain(cls, content: Mapping[str, Any]) -> "FittedTokens":
         if tokenizer := content.get("tokenizer"):
-            return cls.of(PretrainedVocabulary((), False, content["longest"], tokenizer["model"], tokenizer["sha256"]))
+            own = PretrainedVocabulary((), False, content["longest"], tokenizer["model"], tokenizer["sha256"])
+            return cls.of(own, bool(content.get("words")))
         vocabulary = Vocabulary(tuple(content["merges"]), content["lower"], content["longest"])
         return cls.of(vocabulary, bool(content.get("words")))
 
@@ -76,6 +78,8 @@ class TextSamples(Samples):
     """Indices of the texts that are the samples."""
     shown: Float[Tensor, " K"] | None = None
     """Number that networks see for each code; None: the code itself."""
+    marks: UInt8[Tensor, " T"] | None = None
+    """Which tokens begin or continue a word, where codes do not tell; None elsewhere."""
 
     def __len__(self) -> int:
         return self.rows.shape[0]
@@ -91,7 +95,8 @@ class TextSamples(Samples):
 
     def gather(self, index: Int[Tensor, " B"], ahead: int) -> tuple[Float[Tensor, "B N"], None]:
         """Codes, as whole numbers of float32, and `PADDING` behind the end of shorter texts; where words have tags, a
-        half is added to the first token of each. Nothing follows a text, so `ahead` is 0."""
+        half is added to the first token of each, and a quarter to its others where a pretrained network's tokenizer has
+        cut it. Nothing follows a text, so `ahead` is 0."""
         assert ahead == 0
         rows = self.rows.index_select(0, index)
         first = self.begins.index_select(0, rows)
@@ -99,8 +104,10 @@ class TextSamples(Samples):
         longest = int(counts.max()) if len(counts) else 1
         places = torch.arange(longest, device=first.device)
         # What is read behind the end of a text belongs to the next one, and is dropped.
-        read = self.codes.take((first[:, None] + places).clamp_(max=len(self.codes) - 1))
-        read = read.masked_fill_(places >= counts[:, None], PADDING)
+        at, behind = (first[:, None] + places).clamp_(max=len(self.codes) - 1), places >= counts[:, None]
+        read = self.codes.take(at).masked_fill_(behind, PADDING)
+        if self.marks is not None:
+            return read + INSIDE_WORD * self.marks.take(at).masked_fill_(behind, 0), None
         return (read.float() if self.shown is None else self.shown[read]), None
 
     def contents(self, index: Int[Tensor, " B"]) -> Iterator[bytes]:
@@ -111,8 +118,8 @@ class TextSamples(Samples):
         return replace(self, rows=self.rows[index])
 
     def to(self, device: torch.device) -> "TextSamples":
-        shown = None if self.shown is None else self.shown.to(device)
-        return TextSamples(self.codes.to(device), self.begins.to(device), self.rows.to(device), shown)
+        shown, marks = (None if part is None else part.to(device) for part in (self.shown, self.marks))
+        return TextSamples(self.codes.to(device), self.begins.to(device), self.rows.to(device), shown, marks)
 
 
 class TokensInput(RowsInput):
@@ -132,6 +139,7 @@ class TokensInput(RowsInput):
         folds = {f"{CODES}.{fold}": tokens.codes for fold, tokens in enumerate(kept)}
         folds |= {f"{BEGINS}.{fold}": tokens.begins for fold, tokens in enumerate(kept)}
         words = {} if p.words is None else {WORDS: p.words}
+        words |= {} if kept[0].marks is None else {MARKS: kept[0].marks}
         tags = {f"{TAGS}.{name}": numbers for name, numbers in p.tags.items()}
         return super().tensors() | folds | {"letters": p.letters} | words | tags
 
@@ -149,7 +157,7 @@ class TokensInput(RowsInput):
         merges = [[] if tokenizer else split["scaler"]["merges"] for split in meta["splits"]]
         places = [0 if tokenizer else fold for fold in range(len(merges))]
         tokens = tuple(
-            Tokens(tensors[f"{CODES}.{place}"], tensors[f"{BEGINS}.{place}"], tuple(of_fold))
+            Tokens(tensors[f"{CODES}.{place}"], tensors[f"{BEGINS}.{place}"], tuple(of_fold), tensors.get(MARKS))
             for place, of_fold in zip(places, merges, strict=True)
         )
         reading = meta["lower"], meta["longest"], tokenizer
@@ -170,7 +178,7 @@ class TokensInput(RowsInput):
     def _fit(self, fold: int) -> FittedTokens:  # type: ignore[override]
         p = self.data
         if p.tokenizer is not None:
-            return FittedTokens.of(PretrainedVocabulary((), False, p.longest, **p.tokenizer))
+            return FittedTokens.of(PretrainedVocabulary((), False, p.longest, **p.tokenizer), bool(p.tags))
         return FittedTokens.of(Vocabulary(p.tokens[fold].merges, p.lower, p.longest), bool(p.tags))
 
     @property
@@ -198,18 +206,20 @@ class TokensInput(RowsInput):
         # The fold is that whose vocabulary was fitted.
         tokens = next(tokens for tokens in self.data.tokens if tokens.merges == fitted.vocabulary.merges)
         shown = fitted.shown
-        return lambda numbers, length: TextSamples(tokens.codes, tokens.begins, numbers, shown)
+        return lambda numbers, length: TextSamples(tokens.codes, tokens.begins, numbers, shown, tokens.marks)
 
     @classmethod
     def given(cls, values: object, layout: Layout, ahead: int) -> TextSamples:  # type: ignore[override]
         """Texts [n], or a frame with a column of them."""
         assert isinstance(layout.fitted, FittedTokens)
         texts = texts_given(values, layout)
+        own = layout.fitted.vocabulary
         if layout.fitted.words:
-            texts = [joined(_words(place, text)) for place, text in enumerate(texts)]
-        cut = layout.fitted.vocabulary.cut(texts)
-        rows = torch.arange(len(cut.begins) - 1)
-        return TextSamples(torch.from_numpy(cut.codes), torch.from_numpy(cut.begins), rows, layout.fitted.shown)
+            cut = own.cut_words([joined(_words(place, text)) for place, text in enumerate(texts)])
+        else:
+            cut = own.cut(texts)
+        rows, marks = torch.arange(len(cut.begins) - 1), None if cut.marks is None else torch.from_numpy(cut.marks)
+        return TextSamples(torch.from_numpy(cut.codes), torch.from_numpy(cut.begins), rows, layout.fitted.shown, marks)
 
     def describe(self) -> str:
         return f"texts of at most {self.data.longest:,} tokens"
@@ -232,6 +242,8 @@ class TokensInput(RowsInput):
             return [f"`tokens` should hold the texts of the {count} rows as each of the {p.folds} folds reads them."]
         if any(len(tokens.begins) != count + 1 for tokens in p.tokens):
             return [f"`begins` of `tokens` should hold a place for each of the {count} rows, and the end of the last."]
+        if any(tokens.marks is not None and len(tokens.marks) != len(tokens.codes) for tokens in p.tokens):
+            return ["`marks` of `tokens` should hold a mark for each of its codes."]
         count_words = None if p.words is None or len(p.words) != count + 1 else int(p.words[-1])
         if p.tags and (set(p.tags) != set(p.tag_names) or any(len(t) != count_words for t in p.tags.values())):
             return ["`tags` should hold a class for each of the `words`, and `tag_names` the names of the classes."]

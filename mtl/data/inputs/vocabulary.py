@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from jaxtyping import Int32, Int64
+from jaxtyping import Int32, Int64, UInt8
 
 from mtl.config.texts import TextOptions
 from mtl.errors import UserError
@@ -44,11 +44,13 @@ class Cut:
         codes: of all texts end to end.
         begins: place of the first code of each text, and the end of the last.
         shortened: texts of which not all was read.
+        marks: `FIRST_MARK` at the first token of each word, `INSIDE_MARK` at its others; None where codes tell.
     """
 
     codes: Int32[np.ndarray, " T"]
     begins: Int64[np.ndarray, " n1"]
     shortened: int
+    marks: UInt8[np.ndarray, " T"] | None = None
 
 
 @dataclass(frozen=True)
@@ -105,6 +107,10 @@ class Vocabulary:
                 counts[place] = 1 + len(kept)
         codes = np.concatenate(parts) if parts else np.zeros(0, dtype=np.int32)
         return Cut(codes.astype(np.int32), np.concatenate([[0], np.cumsum(counts)]).astype(np.int64), shortened)
+
+    def cut_words(self, texts: Sequence[str]) -> Cut:
+        """Texts of words with one blank between as codes, so that every word has a token of its own."""
+        return self.cut(texts)
 
     def words(self, codes: Sequence[int]) -> str:
         """The text that some codes stand for, as far as they are whole letters."""

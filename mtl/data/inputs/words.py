@@ -8,14 +8,16 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
-from mtl.data.inputs.vocabulary import BLANK, FIRST, Vocabulary
+from mtl.data.inputs.vocabulary import BLANK, FIRST, Cut, Vocabulary
 
-FIRST_OF_WORD = 0.5
-"""Added to the code of the first token of a word, so that a batch tells where words begin; whoever looks a code up
-takes its whole part."""
+FIRST_OF_WORD, INSIDE_WORD = 0.5, 0.25
+"""Added to the code of the first token of a word, and of its others where codes alone do not tell, so that a batch
+tells where words begin; whoever looks a code up takes its whole part."""
+FIRST_MARK, INSIDE_MARK = 2, 1
+"""The same in files, times `INSIDE_WORD`."""
 NO_LETTER = "\ufffd"
 """Stands for a word of blanks alone."""
 
@@ -48,13 +50,18 @@ def shown_codes(vocabulary: Vocabulary) -> Float[Tensor, " K"]:
     return torch.arange(vocabulary.size).float() + FIRST_OF_WORD * begins
 
 
-def words_of_texts(codes: np.ndarray, begins: np.ndarray, vocabulary: Vocabulary) -> np.ndarray:
-    """Words of each text that its codes reach [S]."""
-    first = (shown_codes(vocabulary).numpy() % 1 > 0)[codes]
-    ends = np.concatenate([[0], np.cumsum(first)])[begins]
-    return np.diff(ends)
+def words_of_texts(cut: Cut, vocabulary: Vocabulary) -> Int64[np.ndarray, " S"]:
+    """Words of each text that its codes reach."""
+    first = (shown_codes(vocabulary).numpy() % 1 > 0)[cut.codes] if cut.marks is None else cut.marks == FIRST_MARK
+    ends = np.concatenate([[0], np.cumsum(first)])[cut.begins]
+    return np.diff(ends).astype(np.int64)
 
 
 def first_of_words(x: Float[Tensor, "B N"]) -> Bool[Tensor, "B N"]:
     """Mask of the places where a word begins."""
-    return x != x.floor()
+    return x - x.floor() == FIRST_OF_WORD
+
+
+def inside_of_words(x: Float[Tensor, "B N"]) -> Bool[Tensor, "B N"]:
+    """Mask of the places that continue a word, of texts that a pretrained network's tokenizer has cut."""
+    return x - x.floor() == INSIDE_WORD

@@ -76,7 +76,7 @@ def read(config: TableSource, name: str, root: Path) -> RowSet | ImageSet:
     if texts is None:
         return rows
     if config.texts.tokenizer is not None:
-        return with_given_tokens(rows, texts, str(config.text_column), config.texts, root)
+        return with_given_tokens(rows, texts, config, tagged, root)
     return with_tokens(rows, texts, str(config.text_column), config.texts, tagged)
 
 

@@ -80,7 +80,7 @@ def lost_words(tagged: TaggedWords, cut: Cut, vocabulary: Vocabulary, column: st
     Raises:
         DataError: a word was cut otherwise than it stands in its text.
     """
-    read, there = words_of_texts(cut.codes, cut.begins, vocabulary), np.diff(tagged.begins)
+    read, there = words_of_texts(cut, vocabulary), np.diff(tagged.begins)
     wrong = np.flatnonzero((read > there) | ((read < there) & (np.diff(cut.begins) < longest)))
     if len(wrong):
         row = int(wrong[0])

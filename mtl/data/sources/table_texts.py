@@ -44,25 +44,37 @@ def take_text(columns: list[Column], config: TableSource, notes: list[str]) -> l
     return [column.names[place] if place != NO_CATEGORY else "" for place in column.values.tolist()]
 
 
-def with_given_tokens(rows: RowSet, texts: list[str], column: str, options: TextOptions, root: Path) -> TextSet:
+def with_given_tokens(
+    rows: RowSet, texts: list[str], config: TableSource, tagged: TaggedWords | None, root: Path
+) -> TextSet:
     """The rows of a table with their texts, cut by the vocabulary of a pretrained network.
 
     Args:
-        rows, texts, column, options: as in `with_tokens`.
+        rows, texts, tagged: as in `with_tokens`.
+        config: the source.
         root: folder of the project.
 
     Raises:
-        UserError: the folder of the network or its tokenizer is not there.
+        UserError: the folder of the network or its tokenizer is not there, or a word is none for it.
     """
+    options, column = config.texts, str(config.text_column)
     assert options.tokenizer is not None
     own = PretrainedVocabulary.of(options.tokenizer, options.longest, root)
     with project(root):
-        cut = own.cut(texts)
-    told = f"{column}: the {own.size - FIRST:,} tokens are those of {options.tokenizer}"
+        told = f"{column}: the {own.size - FIRST:,} tokens are those of {options.tokenizer}"
+        if tagged is None:
+            cut, marks = own.cut(texts), None
+        else:
+            texts = tagged.texts
+            cut = own.cut_words(texts)
+            assert cut.marks is not None
+            marks = torch.from_numpy(cut.marks)
+            told += lost_words(tagged, cut, own, column, options.longest)
     rows.notes.append(f"{told}{_shortened(cut, options)}.")
-    same = (Tokens(torch.from_numpy(cut.codes), torch.from_numpy(cut.begins), ()),) * rows.folds
+    same = (Tokens(torch.from_numpy(cut.codes), torch.from_numpy(cut.begins), (), marks),) * rows.folds
     reading = options.lower, options.longest, {"model": own.model, "sha256": own.sha256}
-    return text_set(rows, column, same, reading, _letters(texts))
+    made = text_set(rows, column, same, reading, _letters(texts))
+    return made if tagged is None else tagged.beside(made)
 
 
 def with_tokens(
