@@ -168,7 +168,7 @@ class Tokens:
     merges: tuple[str, ...]
     """Pairs of tokens that training rows of the fold join, the commonest first."""
     marks: UInt8[Tensor, " T"] | None = None
-    """Which tokens begin or continue a word (`mtl.data.inputs.words`); None where words have no tags or codes tell."""
+    """Marks of the tokens that begin or continue a word; None where words have no tags, or codes tell."""
 
 
 @dataclass(frozen=True)

@@ -65,7 +65,7 @@ class Store:
         if sum(len(vectors) for vectors in self._fresh.values()) >= PIECE:
             self.write()
         together = torch.from_numpy(np.concatenate([self.known[key] for key in keys])).to(samples[0].device)
-        return list(together.split([len(self.known[key]) for key in keys]))
+        return list(torch.split(together, [len(self.known[key]) for key in keys]))
 
     def write(self) -> None:
         """Writes what was computed since the last time."""
@@ -94,8 +94,11 @@ class Store:
             except (OSError, ValueError):  # deleted, or damaged: computed again
                 continue
             self._read.add(piece.name)
-            parts = np.split(vectors, np.cumsum(counts)[:-1])
-            self.known |= {key.tobytes(): part for key, part in zip(keys, parts, strict=False) if len(part)}
+            ends = np.cumsum(counts).tolist()
+            if len(ends) != len(keys) or ends[-1] != len(vectors):  # of a piece that was damaged
+                continue
+            parts = (vectors[begin:end] for begin, end in zip([0, *ends], ends, strict=False))
+            self.known |= {key.tobytes(): part for key, part in zip(keys, parts, strict=True)}
 
 
 def _key(sample: Shaped[Tensor, "1 *S"]) -> bytes:

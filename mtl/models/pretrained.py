@@ -173,7 +173,7 @@ class PretrainedText(Pretrained):
         self, tokens: Float[Tensor, "B N D"], there: Bool[Tensor, "B N"],
         firsts: Bool[Tensor, "B N"], inside: Bool[Tensor, "B N"],
     ) -> Features:  # fmt: skip
-        """What heads read.
+        """Features that heads read.
 
         Args:
             tokens: the vector of each token, below the layers above.

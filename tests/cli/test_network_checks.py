@@ -43,7 +43,8 @@ def test_weights_and_a_batch_are_told(tmp_path: Path, monkeypatch: pytest.Monkey
     tagged["prepare"]["sources"]["own"] |= {"tags": {"pos": "plain"}}  # type: ignore[index]
     _, kept = check_network(parse_config(tagged), tmp_path)
     assert kept == (
-        "what tiny gives is kept in .mtl/features, 64 bytes for each text, and as many for each word that may have a tag"
+        "what tiny gives is kept in .mtl/features, 64 bytes for each text, and as many for each word that may have a "
+        "tag"
     )
     with pytest.raises(UserError, match=f"`encoder.digest` is missing: it should be {digest}"):
         check_network(parse_config(raw()), tmp_path)

@@ -10,6 +10,7 @@ import pytest
 import mtl
 from mtl.config import Config, Start, parse_config
 from mtl.data.build import read_source
+from mtl.data.inputs.pretrained import digest_of
 from mtl.data.loading.store import write_prepared
 from mtl.experiment import run_baseline, run_finetune
 from mtl.paths import PREPARED
@@ -18,7 +19,8 @@ from mtl.results.record import Run
 from mtl.serving.app import answer
 from mtl.serving.request import JSON
 from mtl.serving.service import Service
-from tests.helpers.tiny_networks import digest_of, write_bert
+from mtl.tasks.answers import Tags
+from tests.helpers.tiny_networks import write_bert
 
 TAGS = {"good": "A", "bad": "A", "word1": "N", "word-2": "N", "\u200b": "O"}
 
@@ -67,6 +69,7 @@ def test_a_run_learns_tags_and_gives_each_new_word_one(home: Path, tmp_path: Pat
         assert run.test["pos"]["accuracy"] > 0.95
         model = mtl.load_model(folder)
         said = model.predict(['["word-2", "bad", "\\u200b", "word1"]', "", "bad word1"])["pos"]
+        assert isinstance(said, Tags)
         assert [list(tags) for tags in said.predicted] == [["N", "A", "O", "N"], [], ["A", "N"]]
         content = {"dataframe_records": [{"words": "bad word1"}]}
         (told,) = json.loads(answer(Service(model), json.dumps(content).encode(), JSON))["predictions"]

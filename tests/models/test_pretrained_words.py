@@ -90,7 +90,12 @@ def test_words_of_a_resting_network_are_computed_once(tmp_path: Path, monkeypatc
     alone, vectors = of_words(encoder, codes()), encoder(codes()).tokens
     asked: list[int] = []
     compute = encoder.tokens
-    monkeypatch.setattr(encoder, "tokens", lambda x, rate: (asked.append(x.shape[1]), compute(x, rate))[1])
+
+    def counted(x: Tensor, rate: float) -> Tensor:
+        asked.append(x.shape[1])
+        return compute(x, rate)
+
+    monkeypatch.setattr(encoder, "tokens", counted)
     for length in (8, 12):  # the second time in another process, as it were, and with more padding
         with keeping(tmp_path):
             for _ in range(2):

@@ -190,7 +190,7 @@ class PretrainedVocabulary(Vocabulary):
         return Cut(codes.astype(np.int32), begins, shortened, of_words.astype(np.uint8))
 
     def _encoded(self, texts: Sequence[Sequence[str]]) -> Iterator[tuple[Any, str | None]]:
-        """What the tokenizer gives for each list of words, and the first of them that has no token."""
+        """The tokens of each list of words, as the tokenizer gives them, and the first word that has none."""
         given = self._of_words(texts)
         unknown = _unknown(self._content)
         for words, encoded in zip(texts, given, strict=True):
@@ -244,7 +244,7 @@ def _unknown(content: dict[str, Any]) -> str | None:
     model = content["model"]
     if model.get("unk_id") is not None:
         return str(model["vocab"][model["unk_id"]][0])
-    return model.get("unk_token")
+    return None if model.get("unk_token") is None else str(model["unk_token"])
 
 
 def most_tokens(folder: Path) -> int | None:

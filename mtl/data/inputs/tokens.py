@@ -79,7 +79,7 @@ class TextSamples(Samples):
     shown: Float[Tensor, " K"] | None = None
     """Number that networks see for each code; None: the code itself."""
     marks: UInt8[Tensor, " T"] | None = None
-    """Which tokens begin or continue a word, where codes do not tell; None elsewhere."""
+    """Marks of the tokens that begin or continue a word, where codes do not tell; None elsewhere."""
 
     def __len__(self) -> int:
         return self.rows.shape[0]

@@ -54,7 +54,8 @@ def words_of_texts(cut: Cut, vocabulary: Vocabulary) -> Int64[np.ndarray, " S"]:
     """Words of each text that its codes reach."""
     first = (shown_codes(vocabulary).numpy() % 1 > 0)[cut.codes] if cut.marks is None else cut.marks == FIRST_MARK
     ends = np.concatenate([[0], np.cumsum(first)])[cut.begins]
-    return np.diff(ends).astype(np.int64)
+    words: np.ndarray = np.diff(ends).astype(np.int64)
+    return words
 
 
 def first_of_words(x: Float[Tensor, "B N"]) -> Bool[Tensor, "B N"]:
