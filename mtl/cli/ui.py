@@ -49,6 +49,8 @@ def serve(config: Config, port: int, root: Path = Path(), models: bool = True) -
     except TrackerError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    if not any((root / "outputs").glob("*/*")):
+        print("There are no runs yet: `mtl repro` makes them, and they appear on the pages as they end.")
     print(f"http://{HOST}:{port}  (experiment {config.tracking.experiment}; Ctrl-C ends it)", flush=True)
     command = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", uri, "--host", HOST, "--port", str(port)]
     command += ["--workers", "1"]  # One reader: more of them only start later.
