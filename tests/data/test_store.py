@@ -1,7 +1,9 @@
 """The store: whole or not at all, and what the meta tells; tests/test_same_bytes.py compares its bytes."""
 
 import json
+import os
 import shutil
+import time
 from pathlib import Path
 
 import pytest
@@ -86,3 +88,27 @@ def test_loading_says_what_to_run(stored: Path) -> None:
     (stored / "damaged" / "meta.json").write_text('{"format": 0}')
     with pytest.raises(DataError, match="another version"):
         load_prepared("damaged", stored)
+
+
+def test_a_file_is_read_once_and_again_when_it_has_changed(stored: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also when the change keeps its size and its time of modification."""
+    monkeypatch.setattr(store, "SETTLED", -1.0)
+    monkeypatch.setattr(store, "_hashed", {})
+    load_prepared("own", stored)
+    assert len(store._hashed) == 1
+    key = next(iter(store._hashed))
+    store._hashed[key] = "0" * 64
+    with pytest.raises(DataError, match="is damaged"):
+        load_prepared("own", stored)  # what was found once is believed
+    arrays = stored / "own" / "arrays.safetensors"
+    data, times = bytearray(arrays.read_bytes()), arrays.stat()
+    time.sleep(0.02)
+    data[-1] ^= 1
+    arrays.write_bytes(data)
+    os.utime(arrays, ns=(times.st_atime_ns, times.st_mtime_ns))
+    with pytest.raises(DataError, match="is damaged"):
+        load_prepared("own", stored)
+    data[-1] ^= 1
+    time.sleep(0.02)
+    arrays.write_bytes(data)
+    load_prepared("own", stored)

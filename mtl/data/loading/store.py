@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import shutil
+import time
 from pathlib import Path
 from typing import Any
 
@@ -84,8 +85,7 @@ def load_prepared(name: str, root: Path = PREPARED) -> SourceData:
         meta = json.loads((folder / META).read_text(encoding="utf-8"))
         if not isinstance(meta, dict) or meta.get("format") != FORMAT:
             raise DataError(f"{folder / META} was written by another version: {again}.")
-        with (folder / ARRAYS).open("rb") as opened:
-            digest = hashlib.file_digest(opened, "sha256").hexdigest()
+        digest = _sha256(folder / ARRAYS)
     except FileNotFoundError as error:
         raise DataError(f"{error.filename} is missing: {again}.") from None
     except OSError as error:
@@ -99,6 +99,25 @@ def load_prepared(name: str, root: Path = PREPARED) -> SourceData:
         return kept(meta, tensors, _common(meta, tensors)).data
     except (KeyError, TypeError, AttributeError, ValueError, SafetensorError) as error:
         raise DataError(f"{folder} is not what `prepare` writes ({type(error).__name__}: {error}): {again}.") from None
+
+
+SETTLED = 2.0
+"""Seconds after which another change of a file surely has another time."""
+_hashed: dict[tuple[int, int, int, int], str] = {}
+"""sha256 of files that this process has read, by device, inode, size and time of the last change (ns): a worker makes
+many runs on one source, and reading a large one takes as long as many a run."""
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as opened:
+        facts = os.fstat(opened.fileno())
+        key = (facts.st_dev, facts.st_ino, facts.st_size, facts.st_ctime_ns)
+        if key in _hashed:
+            return _hashed[key]
+        digest = hashlib.file_digest(opened, "sha256").hexdigest()
+        if abs(time.time() - facts.st_ctime) > SETTLED:
+            _hashed[key] = digest
+    return digest
 
 
 def _common(meta: dict[str, Any], tensors: dict[str, Tensor]) -> dict[str, Any]:
