@@ -4,7 +4,8 @@ R rows.
 """
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 import pandas as pd
 import pyarrow as pa
@@ -15,6 +16,18 @@ TOGETHER = 1 << 26
 """Bytes of numbers that are read together."""
 NUMBER = 8
 """Bytes of one."""
+# pyarrow's own errors are ValueErrors, KeyErrors, TypeErrors and NotImplementedErrors, and MemoryErrors.
+UNREADABLE = (pa.ArrowException, ValueError, OSError, KeyError, TypeError, NotImplementedError, MemoryError)
+"""Errors of a file that is damaged or of another form."""
+
+
+@contextmanager
+def read_as(form: str, where: str) -> Iterator[None]:
+    """Raises a DataError where Arrow cannot read the file `where` as `form`."""
+    try:
+        yield
+    except UNREADABLE as error:
+        raise DataError(f"{where} is not a {form} file that can be read: {error}") from None
 
 
 def frame_by_columns(

@@ -22,7 +22,7 @@ def read_feather(path: Path, config: TableFile, notes: list[str]) -> pd.DataFram
     """
     import pyarrow as pa
 
-    from mtl.data.formats.arrow_columns import frame_by_columns
+    from mtl.data.formats.arrow_columns import frame_by_columns, read_as
 
     def columns(names: Sequence[str]) -> pa.Table:
         places = pa.ipc.IpcReadOptions(included_fields=[schema.get_field_index(name) for name in names])
@@ -31,7 +31,7 @@ def read_feather(path: Path, config: TableFile, notes: list[str]) -> pd.DataFram
 
     check_plain(path, config.path)
     _check_magic(path, config.path)
-    try:
+    with read_as("Feather", config.path):
         with pa.OSFile(str(path)) as source, pa.ipc.open_file(source) as file:
             schema, unpacked, rows = file.schema, 0, 0
             for number in range(file.num_record_batches):
@@ -41,8 +41,6 @@ def read_feather(path: Path, config: TableFile, notes: list[str]) -> pd.DataFram
                     raise DataError(f"{config.path} should be at most {size(MAX_BYTES)} unpacked, found more.")
         check_count(rows * len(schema), config.path)
         frame = frame_by_columns(schema, rows, columns, config.path)
-    except (pa.ArrowException, ValueError, OSError, KeyError, TypeError, NotImplementedError, MemoryError) as error:
-        raise DataError(f"{config.path} is not a Feather file that can be read: {error}") from None
     return with_names(with_index(frame, config, notes), config, notes)
 
 
@@ -54,22 +52,19 @@ def feather_pieces(path: Path, config: TableFile, notes: list[str], rows: int) -
     """
     import pyarrow as pa
 
+    from mtl.data.formats.arrow_columns import read_as
+
     check_plain(path, config.path, most=1 << 50)
     _check_magic(path, config.path)
-    try:
-        with pa.OSFile(str(path)) as source, pa.ipc.open_file(source) as file:
-            for number in range(file.num_record_batches):
-                batch = file.get_batch(number)
-                if batch.nbytes > MAX_BYTES:
-                    message = f"{batch.num_rows:,} rows should be at most {size(MAX_BYTES)}, found more"
-                    raise DataError(
-                        f"{config.path}: {message}: write it in smaller parts, as `to_feather` of pandas does."
-                    )
-                for begin in range(0, batch.num_rows, rows):
-                    frame = pa.Table.from_batches([batch.slice(begin, rows)]).to_pandas()
-                    yield with_names(with_index(frame, config, notes), config, notes)
-    except (pa.ArrowException, ValueError, OSError, KeyError, TypeError, NotImplementedError, MemoryError) as error:
-        raise DataError(f"{config.path} is not a Feather file that can be read: {error}") from None
+    with read_as("Feather", config.path), pa.OSFile(str(path)) as source, pa.ipc.open_file(source) as file:
+        for number in range(file.num_record_batches):
+            batch = file.get_batch(number)
+            if batch.nbytes > MAX_BYTES:
+                message = f"{batch.num_rows:,} rows should be at most {size(MAX_BYTES)}, found more"
+                raise DataError(f"{config.path}: {message}: write it in smaller parts, as `to_feather` of pandas does.")
+            for begin in range(0, batch.num_rows, rows):
+                frame = pa.Table.from_batches([batch.slice(begin, rows)]).to_pandas()
+                yield with_names(with_index(frame, config, notes), config, notes)
 
 
 def _check_magic(path: Path, where: str) -> None:

@@ -26,27 +26,22 @@ def read_parquet(path: Path, config: TableFile, notes: list[str]) -> pd.DataFram
     Raises:
         DataError: no Parquet file, damaged, too large, a column that is there twice.
     """
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from mtl.data.formats.arrow_columns import frame_by_columns
+    from mtl.data.formats.arrow_columns import frame_by_columns, read_as
 
     check_plain(path, config.path)
     _check_magic(path, config.path)
-    try:
-        with pq.ParquetFile(path) as file:
-            check_count(file.metadata.num_rows * file.metadata.num_columns, config.path)
-            unpacked = 0
-            # A cell of text that a thousand rows share is stored once: what they take is seen only by reading on.
-            for batch in file.iter_batches(batch_size=BATCH):
-                unpacked += batch.nbytes
-                if unpacked > MAX_BYTES:
-                    raise DataError(f"{config.path} should be at most {size(MAX_BYTES)} unpacked, found more.")
-            schema, rows = file.schema_arrow, file.metadata.num_rows
-            frame = frame_by_columns(schema, rows, lambda names: file.read(list(names)).select(names), config.path)
-    # pyarrow's own errors are ValueErrors, KeyErrors, TypeErrors and NotImplementedErrors, and MemoryErrors.
-    except (pa.ArrowException, ValueError, OSError, KeyError, TypeError, NotImplementedError, MemoryError) as error:
-        raise DataError(f"{config.path} is not a Parquet file that can be read: {error}") from None
+    with read_as("Parquet", config.path), pq.ParquetFile(path) as file:
+        check_count(file.metadata.num_rows * file.metadata.num_columns, config.path)
+        unpacked = 0
+        # A cell of text that a thousand rows share is stored once: what they take is seen only by reading on.
+        for batch in file.iter_batches(batch_size=BATCH):
+            unpacked += batch.nbytes
+            if unpacked > MAX_BYTES:
+                raise DataError(f"{config.path} should be at most {size(MAX_BYTES)} unpacked, found more.")
+        schema, rows = file.schema_arrow, file.metadata.num_rows
+        frame = frame_by_columns(schema, rows, lambda names: file.read(list(names)).select(names), config.path)
     return with_names(with_index(frame, config, notes), config, notes)
 
 
@@ -59,18 +54,16 @@ def parquet_pieces(path: Path, config: TableFile, notes: list[str], rows: int) -
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    from mtl.data.formats.arrow_columns import read_as
+
     check_plain(path, config.path, most=1 << 50)
     _check_magic(path, config.path)
-    try:
-        with pq.ParquetFile(path) as file:
-            for batch in file.iter_batches(batch_size=rows):
-                if batch.nbytes > MAX_BYTES:
-                    raise DataError(f"{config.path}: {rows:,} rows should be at most {size(MAX_BYTES)}, found more.")
-                frame = pa.Table.from_batches([batch]).to_pandas()
-                yield with_names(with_index(frame, config, notes), config, notes)
-    # pyarrow's own errors are ValueErrors, KeyErrors, TypeErrors and NotImplementedErrors, and MemoryErrors.
-    except (pa.ArrowException, ValueError, OSError, KeyError, TypeError, NotImplementedError, MemoryError) as error:
-        raise DataError(f"{config.path} is not a Parquet file that can be read: {error}") from None
+    with read_as("Parquet", config.path), pq.ParquetFile(path) as file:
+        for batch in file.iter_batches(batch_size=rows):
+            if batch.nbytes > MAX_BYTES:
+                raise DataError(f"{config.path}: {rows:,} rows should be at most {size(MAX_BYTES)}, found more.")
+            frame = pa.Table.from_batches([batch]).to_pandas()
+            yield with_names(with_index(frame, config, notes), config, notes)
 
 
 def _check_magic(path: Path, where: str) -> None:
