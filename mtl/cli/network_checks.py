@@ -3,13 +3,19 @@
 Only a configuration with such an encoder pays for it.
 """
 
+from math import prod
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mtl.config import Config
+from mtl.config.encoder_checks import known_samples
 from mtl.config.pretrained import PretrainedEncoder
 from mtl.config.table_source import TableSource
 from mtl.errors import UserError
 from mtl.plugins import project
+
+if TYPE_CHECKING:
+    from torch import nn
 
 CODE_BYTES = NUMBER_BYTES = 4
 KEPT = ".mtl/features"
@@ -41,8 +47,8 @@ def check_network(config: Config, root: Path = Path()) -> list[str]:
         problem = changed_problem(folder_of(encoder.model, encoder.revision), encoder.revision)
         if problem is not None:
             raise UserError(f"{problem}.")
-        if not longest:  # The size of images is known where they are read.
-            return []
+        if not longest:
+            return _of_images(config, encoder)
         vocabularies = [PretrainedVocabulary.of(encoder.model, most) for most in set(longest)]
         trained, resting, width = _weights(encoder, vocabularies[0].size)
     places = config.train.batch_size * max(longest)
@@ -58,6 +64,38 @@ def check_network(config: Config, root: Path = Path()) -> list[str]:
     return told
 
 
+def _of_images(config: Config, encoder: PretrainedEncoder) -> list[str]:
+    """What is told of a network of images, through which one image without values is passed; none where only the data
+    tell how large they are.
+
+    Raises:
+        UserError: it takes others, in channels, rows or columns of pixels, or does not say how bright they should be.
+    """
+    import torch
+
+    from mtl.data.inputs.pretrained import folder_of, wanted_brightness
+    from mtl.models.pretrained_images import load_images
+
+    known = [sample.shape for sample in known_samples(config).values() if sample.kind.pictured]
+    shapes = {tuple(size for size in shape if size is not None) for shape in known if None not in shape}
+    told = []
+    for shape in sorted(shapes):
+        wanted_brightness(folder_of(encoder.model, encoder.revision))
+        with torch.device("meta"), torch.no_grad():
+            network = load_images(encoder, shape).eval()
+            try:
+                network.vector(torch.zeros(1, *shape), 0.0)
+            except RuntimeError as error:
+                size = " × ".join(map(str, shape))
+                raise UserError(f"{encoder.model}: it takes no images of {size}: {error}.") from None
+        trained, resting = _counts(network)
+        told.append(
+            f"{encoder.model}: {trained:,} weights are trained, {resting:,} rest as they are; a batch of "
+            f"{config.train.batch_size} images is {config.train.batch_size * prod(shape) * NUMBER_BYTES:,} bytes"
+        )
+    return told
+
+
 def _weights(encoder: PretrainedEncoder, codes: int) -> tuple[int, int, int]:
     """Weights of the encoder that are trained, those that are not, and numbers of a vector that the network gives."""
     import torch
@@ -67,7 +105,12 @@ def _weights(encoder: PretrainedEncoder, codes: int) -> tuple[int, int, int]:
 
     with torch.device("meta"):
         network = load_pretrained(encoder, codes)
+    return *_counts(network), width_of(network.backbone.config)
+
+
+def _counts(network: "nn.Module") -> tuple[int, int]:
+    """Weights that are trained, and those that are not."""
     counts = {True: 0, False: 0}
     for weight in network.parameters():
         counts[weight.requires_grad] += weight.numel()
-    return counts[True], counts[False], width_of(network.backbone.config)
+    return counts[True], counts[False]

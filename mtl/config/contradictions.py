@@ -40,7 +40,7 @@ def contradictions(config: Config) -> list[Problem]:
     )
     problems += margin_problems(config) + calibration_problems(config)
     problems += costs_problems(config) + slice_problems(config)
-    return problems + _stopping(config) + _augment(config)
+    return problems + _stopping(config) + _augment(config) + _bucketed(config)
 
 
 def _tasks(config: Config) -> list[Problem]:
@@ -159,6 +159,17 @@ def _augment(config: Config) -> list[Problem]:
     return [
         (f"{path}.mixup", f"{message} (finetune.methods.{name}; {remedy}), found {augment.mixup}.") for name in maps
     ]
+
+
+def _bucketed(config: Config) -> list[Problem]:
+    """Texts that are to be sorted by length where there are none."""
+    if config.train.sampler.bucket_steps is None:
+        return []
+    sources = [config.prepare.sources.get(task.source) for task in config.tasks.values()]
+    kinds = [source.input for source in sources if source is not None]
+    if not kinds or any(kind is None or kind.texts for kind in kinds):
+        return []
+    return [("train.sampler.bucket_steps", "sorts texts by length, and no task reads any: leave it out.")]
 
 
 def _processes(config: Config) -> list[Problem]:

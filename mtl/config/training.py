@@ -67,6 +67,9 @@ class SamplerConfig(Section):
     """`blocks`: samples of a block."""
     buffer: PositiveInt = 64
     """`blocks`: blocks whose samples are mixed with each other."""
+    bucket_steps: Annotated[int, Field(ge=2, strict=True)] | None = None
+    """Texts: the samples of as many steps are dealt among these by length, so that batches are padded less; null: as
+    they were shuffled. Each epoch holds the same samples either way."""
 
 
 class StoppingConfig(Section):

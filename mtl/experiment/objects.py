@@ -5,6 +5,7 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import load_file
+from torch import Tensor
 
 from mtl.balancing.base import Balancer
 from mtl.config import Config, Method, TrainConfig
@@ -69,8 +70,12 @@ def load_tasks(
 
 def joint_plan(config: Config, data: TaskSet, seed: int) -> JointPlan:
     """The order of samples that every run of this seed takes its part of."""
-    sizes = {pool.name: len(pool) for pool in data.pools["train"]}
-    return JointPlan(sizes, config.train.batch_size, config.train.sampler, seed)
+    pools, sampler = data.pools["train"], config.train.sampler
+    lengths: dict[str, Tensor] = {}
+    if sampler.bucket_steps is not None:
+        known = {pool.name: pool.samples.lengths for pool in pools}
+        lengths = {name: own for name, own in known.items() if own is not None}
+    return JointPlan({pool.name: len(pool) for pool in pools}, config.train.batch_size, sampler, seed, lengths=lengths)
 
 
 def pretrained_seed(config: Config, seed: int) -> int:

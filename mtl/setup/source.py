@@ -178,7 +178,7 @@ def split_of(own: Own, targets: Sequence[Target], group: str | None) -> dict[str
         return {"kind": "group", "column": group, "test": TEST}
     if own.dates is not None:
         return {"kind": "time", "column": own.dates, "test": TEST}
-    labels = {target.column for target in targets if "label" in target.settings}
+    labels = {target.column for target in targets if "label" in target.settings and target.scheme is None}
     strata = {"stratify": next(iter(labels))} if len(labels) == 1 else {}
     return {"kind": "random", "test": TEST, **strata, "duplicates": "together"}
 

@@ -16,6 +16,7 @@ from mtl.data.columns.section import is_input
 from mtl.data.formats.numbers import number_column
 from mtl.data.formats.table import Table
 from mtl.errors import DataError, OptionValue
+from mtl.setup.tags import holds_sentences, of_sentences
 
 LEAST_STEPS = 20
 """Rows from which on their dates may tell that they are steps of time."""
@@ -61,8 +62,20 @@ class Own:
         return next(fact for fact in self.facts if fact.name == column)
 
     @property
+    def sentences(self) -> bool:
+        """The file holds sentences, whose words stand in the first column, and tags of them in the others."""
+        return holds_sentences(self.file.name)
+
+    def tagged(self, column: str) -> bool:
+        """Says whether a column is known to hold a tag for each word."""
+        tags = self.options.get("tags")
+        return self.sentences or (isinstance(tags, Mapping) and column in tags)
+
+    @property
     def candidates(self) -> list[str]:
         """Columns that may be targets."""
+        if self.sentences:
+            return self.columns[1:]
         return [fact.name for fact in self.facts if is_input(fact) and fact.kind != "date"]
 
     def cells(self, column: str) -> Cells:
@@ -95,6 +108,8 @@ def read_own(file: Path, given: Mapping[str, OptionValue]) -> Own:
     facts = seen.facts
     if source.declared:
         facts = column_facts(seen.table, source.declared, source.date_format, source.exact_labels)
+    if holds_sentences(file.name):
+        return Own(file, seen.table, of_sentences(facts), {**given, **seen.options}, seen.notes, None, 0.0)
     dates, step = _dates(seen.table, facts, source)
     return Own(file, seen.table, facts, {**given, **seen.options}, seen.notes, dates, step)
 

@@ -1,6 +1,6 @@
 """Targets → tasks: by the kind that is named, by a rule, or by the cells where these can mean one kind alone."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import get_args
 
@@ -16,6 +16,7 @@ from mtl.errors import UserError, shown
 from mtl.setup.near import near
 from mtl.setup.spelling import Wanted, quoted
 from mtl.setup.table import Own
+from mtl.setup.tags import SPANS, about_tags, check_wanted, scheme_of
 
 BORDERS: dict[str, np.ufunc] = {
     "at_least": np.greater_equal, "at_most": np.less_equal, "above": np.greater, "below": np.less,
@@ -35,6 +36,7 @@ class Target:
         kind: of the task.
         why: clause on the column and the kind, for a comment.
         settings: of the task that tell what it learns.
+        scheme: meaning of the tags of words that it learns; None: it learns none.
     """
 
     name: str
@@ -42,6 +44,7 @@ class Target:
     kind: str
     why: str
     settings: dict[str, object] = field(default_factory=dict)
+    scheme: str | None = None
 
 
 Ask = Callable[[str, Sequence[tuple[str, str]]], str]
@@ -78,6 +81,14 @@ def _target(wanted: Wanted, own: Own, ask: Ask | None) -> Target:
         hint = f" Names with commas, colons or signs in them stand in quotes: {', '.join(cut)}." if cut else ""
         raise UserError(f"--targets should name columns of {own.file}{here}, {near(wanted.column, own.columns)}{hint}")
     name = wanted.name or source_name(wanted.column)
+    at_words = next(kind for kind, section in KINDS.items() if section.at_positions)
+    if wanted.kind == at_words or (wanted.kind is None and own.tagged(wanted.column)):
+        return _of_tags(wanted, own, name, at_words)
+    if own.sentences:
+        raise UserError(
+            f"--targets: {shown(wanted.text)} should have the kind {at_words}, for {own.file} holds a tag for each "
+            f"word, found {wanted.kind!r}."
+        )
     _check_column(wanted, own)
     cells = own.cells(wanted.column)
     about = in_words(own, wanted.column, cells)
@@ -105,6 +116,22 @@ def _target(wanted: Wanted, own: Own, ask: Ask | None) -> Target:
             f"{_other_ways(wanted, cells)}."
         )
     return Target(name, wanted.column, kind, about, KINDS[kind].learning(wanted.column, {}))
+
+
+def _of_tags(wanted: Wanted, own: Own, name: str, kind: str) -> Target:
+    """The task of a column with a tag for each word."""
+    check_wanted(wanted)
+    if own.sentences and wanted.column == own.columns[0]:
+        raise UserError(
+            f"--targets: `{wanted.column}` holds the words of {own.file}: name one of the tags, "
+            f"{', '.join(map(quoted, own.candidates)) or 'of which there are none'}."
+        )
+    scheme, distinct = scheme_of(own.table, wanted.column)
+    given = own.options.get("tags")
+    if isinstance(given, Mapping) and wanted.column in given:
+        scheme = str(given[wanted.column])
+    settings = KINDS[kind].learning(wanted.column, {}) | {"metric": None if scheme == "plain" else SPANS}
+    return Target(name, wanted.column, kind, about_tags(scheme, distinct), settings, scheme)
 
 
 def _holds(wanted: Wanted, own: Own) -> str:

@@ -12,7 +12,7 @@ from mtl.setup.targets import Target
 
 INDENT = 6
 TEXT = "text"
-OF_NUMBERS = ("allow", "numbers", "rare", "units", "file_column", "inputs", "types", "ignore", "split")
+OF_NUMBERS = ("allow", "numbers", "rare", "units", "file_column", "inputs", "types", "ignore", "split", "tags")
 """Settings of a table that are written otherwise, or mean nothing beside a column of texts."""
 
 
@@ -25,14 +25,24 @@ def own_text(own: Own, targets: Sequence[Target], group: str | None) -> str | No
         group: column whose rows stay together; None: every row stands for itself.
 
     Raises:
-        UserError: several columns hold texts, and nothing else is there to learn from.
+        UserError: several columns hold texts, and nothing else is there to learn from; or tags have no words.
     """
+    tags = [target.column for target in targets if target.scheme is not None]
+    if own.sentences:
+        return own.columns[0]
     apart = {group, own.dates, own.options.get("weight"), *(target.column for target in targets)}
     asked = own.options.get("inputs")
     named = list(asked) if isinstance(asked, list | Mapping) else own.columns
     facts = [fact for fact in own.facts if fact.name in named and fact.name not in apart and fact.problem is None]
     texts = [fact.name for fact in facts if fact.kind == TEXT]
-    if not texts or any(is_input(fact) for fact in facts):
+    if tags and isinstance(asked, Mapping) and list(asked.values()) == [TEXT]:
+        return str(next(iter(asked)))
+    if tags and len(texts) != 1:
+        raise UserError(
+            f"--targets: `{tags[0]}` holds a tag for each word, and the words of {own.file} should be named, as in "
+            "--option 'inputs={COLUMN: text}'."
+        )
+    if not texts or (any(is_input(fact) for fact in facts) and not tags):
         return None
     if len(texts) > 1:
         told = ", ".join(f"`{name}`" for name in texts)
@@ -60,11 +70,16 @@ def fill_texts(
     for name, value in own.options.items():
         if name not in OF_NUMBERS:
             put(section, name, value, INDENT)
-    kinds: dict[str, str] = {fact.name: fact.kind for fact in own.facts}
+    tags = {target.column: target.scheme for target in targets if target.scheme is not None}
+    if tags:
+        put(section, "tags", tags, INDENT)
+    if any(scheme != "plain" for scheme in tags.values()):
+        put(section["texts"], "lower", False, INDENT + 2)  # capital letters tell of names
+    kinds: dict[str, str] = {fact.name: fact.kind for fact in own.facts if fact.name not in tags}
     learnt = {target.column for target in targets}
     section["inputs"] = flow({text: TEXT})
     put(section, "types", {name: kind for name, kind in kinds.items() if name in learnt}, INDENT)
     held = {text, *learnt, own.options.get("weight"), *(split.get(key) for key in ("column", "group", "stratify"))}
     left = {fact.name: f"beside a text: {why_left_out(fact)}" for fact in own.facts if fact.name not in held}
-    section["ignore"] = listed(left) or flow([])
+    section["ignore"] = listed({} if own.sentences else left) or flow([])
     put(section, "split", dict(split), INDENT)

@@ -8,8 +8,9 @@ from typer.testing import CliRunner
 from mtl.cli.main import app
 from mtl.cli.network_checks import check_network
 from mtl.config import parse_config
+from mtl.data.inputs.pretrained import digest_of
 from mtl.errors import UserError
-from tests.helpers.tiny_networks import digest_of, write_bert
+from tests.helpers.tiny_networks import write_bert
 
 
 def raw(**encoder: object) -> dict[str, object]:
@@ -51,3 +52,30 @@ def test_weights_and_a_batch_are_told(tmp_path: Path, monkeypatch: pytest.Monkey
     (tmp_path / "data/models/tiny/config.json").write_text("{}")
     with pytest.raises(UserError, match=r"config.json is not the file that `mtl model get` put there"):
         check_network(parse_config(raw(digest=digest)), tmp_path)
+
+
+def test_an_image_passes_the_network_before_anything_is_trained(tmp_path: Path) -> None:
+    from transformers import AutoModel, ViTConfig
+
+    folder = tmp_path / "data/models/tiny"
+    section = ViTConfig(
+        hidden_size=8, num_hidden_layers=1, num_attention_heads=2, intermediate_size=12, image_size=8, patch_size=4
+    )
+    AutoModel.from_config(section).save_pretrained(folder)
+    own: dict[str, object] = raw(digest=digest_of(folder))
+
+    def told(size: int) -> list[str]:
+        source = {
+            "kind": "table", "path": "own.csv", "inputs": {"photo": "image"},
+            "images": {"folder": "photos", "size": [size, size]},
+        }  # fmt: skip
+        return check_network(parse_config(own | {"prepare": {"sources": {"own": source}}}), tmp_path)
+
+    with pytest.raises(UserError, match=r"preprocessor_config.json should say how bright images should be"):
+        told(8)
+    (folder / "preprocessor_config.json").write_text('{"image_mean": [0.5, 0.5, 0.5], "image_std": [1.0, 1.0, 1.0]}')
+    own = raw(digest=digest_of(folder))
+    (said,) = told(8)
+    assert "a batch of 8 images is 6,144 bytes" in said
+    with pytest.raises(UserError, match=r"should read images of 16 × 16 pixels, found 8 × 8"):
+        told(16)

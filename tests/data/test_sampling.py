@@ -208,3 +208,48 @@ def test_orders_of_blocks_differ_by_pass_and_not_by_run() -> None:
 def test_where_a_pool_is_one_block_its_order_is_the_exact_one() -> None:
     exact, blocks = plan([50], batch=10), plan([50], batch=10, shuffle="blocks", block=50)
     assert steps(exact, 2) == steps(blocks, 2)
+
+
+LENGTHS = {"p0": torch.randint(1, 90, (230,), generator=torch.Generator().manual_seed(0)), "p1": torch.arange(40)}
+
+
+def bucketed(several: int | None) -> JointPlan:
+    return JointPlan({"p0": 230, "p1": 40}, 16, sampler(bucket_steps=several, kind="proportional"), 3, lengths=LENGTHS)
+
+
+@pytest.mark.parametrize("several", [2, 5, 100])
+def test_buckets_hold_the_same_samples_in_the_same_numbers(several: int) -> None:
+    plain, sorted_ = steps(bucketed(None), 3), steps(bucketed(several), 3)
+    assert sorted_ != plain
+    for before, after in zip(plain, sorted_, strict=True):
+        assert [{name: len(own) for name, own in step.items()} for step in before] == [
+            {name: len(own) for name, own in step.items()} for step in after
+        ]
+        for first in range(0, len(before), several):
+            for name in ("p0", "p1"):
+                some, dealt = (
+                    [sample for step in epoch[first : first + several] for sample in step.get(name, [])]
+                    for epoch in (before, after)
+                )
+                assert sorted(some) == sorted(dealt)
+
+
+def test_buckets_spare_most_of_the_padding() -> None:
+    def places(plan_: JointPlan) -> int:
+        own = LENGTHS["p0"]
+        return sum(int(own[step["p0"]].max()) * len(step["p0"]) for epoch in plan_.epochs(2) for step in epoch)
+
+    tokens = sum(int(LENGTHS["p0"][step["p0"]].sum()) for epoch in bucketed(None).epochs(2) for step in epoch)
+    assert places(bucketed(18)) - tokens < (places(bucketed(None)) - tokens) / 4
+
+
+def test_buckets_take_their_turns_at_random_and_a_run_resumes_in_them() -> None:
+    whole = steps(bucketed(18), 3)
+    longest = [[max(LENGTHS["p0"][step["p0"]].tolist()) for step in epoch] for epoch in whole]
+    assert longest[0] != sorted(longest[0]) and longest[0] != longest[1]
+    assert steps(bucketed(18), 3, first=1) == whole[1:]
+
+
+def test_samples_of_one_shape_are_not_sorted() -> None:
+    alone = JointPlan({"p0": 230}, 16, sampler(bucket_steps=5), 3)
+    assert steps(alone, 1) == steps(JointPlan({"p0": 230}, 16, sampler(), 3), 1)

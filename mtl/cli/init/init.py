@@ -139,7 +139,10 @@ def _of_table(
     said = [*own.notes, *_chosen(chosen), *(f"{column} is no input: {why}." for column, why in draft.told.items())]
     said += [images.told] if images is not None and images.told is not None else []
     said += _doubts(own, [*(target.column for target in chosen), *draft.told])
-    if images is None and not any(KINDS[target.kind].looks_ahead for target in chosen):
+    if own.sentences:
+        more = [quoted(name) for name in own.candidates if all(target.column != name for target in chosen)]
+        said += [f"Tags that are not learnt: {some_names(more)}."] if more else []
+    elif images is None and not any(KINDS[target.kind].looks_ahead for target in chosen):
         said += _left_out(own, [*(target.column for target in chosen), *draft.told])
     said += [
         *_groups(own, chosen, group),

@@ -79,6 +79,11 @@ class Samples(ABC):
         """Bytes of what networks see of each sample, the same in whatever batch it stands."""
         return (row.tobytes() for row in (self.gather(index, 0)[0] + 0.0).cpu().numpy())  # one zero of both
 
+    @property
+    def lengths(self) -> Int[Tensor, " n"] | None:
+        """Places of each sample, where a batch is padded to its longest; None of samples of one shape."""
+        return None
+
     def complete(self, ahead: int, channels: Int[Tensor, " T"] | None) -> Bool[Tensor, " n"] | None:
         """Mask of the samples of which the `ahead` rows that follow were all measured in some channels (None: in all);
         None where everything was."""

@@ -5,8 +5,9 @@ So a single-task run sees the same samples, in the same number and order, as eve
 """
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 
 import torch
 from jaxtyping import Int
@@ -63,6 +64,10 @@ class JointPlan:
     pool, however small, starves. `multinomial` draws the b_k at random. A pool is passed through in a fresh
     permutation each time it is used up, across epochs; one with an `easing` passes, in each epoch anew, through the
     samples that are in use in it. The numbers b_k are the same with and without.
+
+    With `bucket_steps` the samples of so many steps of an epoch are sorted by length and dealt among these steps, which
+    take their turns in a random order (as in Khomenko et al. 2016, arXiv 1708.05604): the longest of a batch is hardly
+    longer than the others. Numbers b_k, and the samples of an epoch, are the same.
     """
 
     sizes: dict[str, int]
@@ -71,6 +76,8 @@ class JointPlan:
     seed: int
     easing: Mapping[str, Easing] = field(default_factory=dict)
     """Pool → the order in which its samples come into use."""
+    lengths: Mapping[str, Int[Tensor, " n"]] = field(default_factory=dict)
+    """Pool of texts → length of each of its samples."""
 
     @property
     def steps_per_epoch(self) -> int:
@@ -107,7 +114,7 @@ class JointPlan:
             if epoch < first:
                 continue
             streams = {
-                name: torch.split(self._drawn(name, epoch, begin[k], drawn[k]), [row[k] for row in counts])
+                name: self._dealt(name, epoch, self._drawn(name, epoch, begin[k], drawn[k]), [row[k] for row in counts])
                 for k, name in enumerate(names)
             }
             yield [
@@ -169,6 +176,29 @@ class JointPlan:
             counts.append(row)
             total = [have + more for have, more in zip(total, row, strict=True)]
         return counts
+
+    def _dealt(self, name: str, epoch: int, drawn: Int[Tensor, " n"], counts: list[int]) -> Sequence[Int[Tensor, " b"]]:
+        """The samples of each step of an epoch.
+
+        Args:
+            name: of the pool.
+            epoch: from 0.
+            drawn: samples of the epoch.
+            counts: number of them in each step.
+        """
+        several = self.sampler.bucket_steps
+        if several is None or name not in self.lengths:
+            return torch.split(drawn, counts)
+        dealt: list[Int[Tensor, " b"]] = []
+        ends = [0, *accumulate(counts)]
+        for first in range(0, len(counts), several):
+            last = min(first + several, len(counts))
+            some = drawn[ends[first] : ends[last]]
+            some = some[self.lengths[name][some].argsort(stable=True)]
+            turns = torch.randperm(last - first, generator=generator(self.seed, name, "turns", epoch, first)).tolist()
+            parts = dict(zip(turns, torch.split(some, [counts[first + turn] for turn in turns]), strict=True))
+            dealt += [parts[turn] for turn in range(last - first)]
+        return dealt
 
     def _drawn(self, name: str, epoch: int, begin: int, end: int) -> Int[Tensor, " n"]:
         """The samples of one epoch."""
