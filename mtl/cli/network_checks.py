@@ -65,7 +65,7 @@ def check_network(config: Config, root: Path = Path()) -> list[str]:
 
 
 def _of_images(config: Config, encoder: PretrainedEncoder) -> list[str]:
-    """What is told of a network of images, through which one image without values is passed; none where only the data
+    """Sentences on a network of images, through which one image without values is passed; none where only the data
     tell how large they are.
 
     Raises:
