@@ -26,6 +26,7 @@ from mtl.api.wishes import (
 from mtl.config import PARAMS, Config, load_config
 from mtl.data.files.register import add
 from mtl.errors import UserError, shown
+from mtl.experiment.linear_start import solving_once
 from mtl.files import replace_text
 from mtl.plugins import FOLDER
 from mtl.setup.draft import Draft, raw_path
@@ -90,7 +91,7 @@ def _made(
         manifest = add(draft.source, [file], root)
         replace_text(root / PARAMS, draft.text(raw_path(file, list(manifest.files))))
         config = load_config(root / PARAMS)
-        with at_home(root), progress("mtl.compare") as tell:
+        with at_home(root), solving_once(), progress("mtl.compare") as tell:
             run_pipeline(config, root, tell)
     shutil.rmtree(incoming)
     told = [f"{column} is no input: {why}." for column, why in draft.told.items()]

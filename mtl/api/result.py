@@ -17,7 +17,6 @@ from mtl.api.untouched import at_home
 from mtl.config import PARAMS, Config, load_config
 from mtl.errors import UserError
 from mtl.paths import PREDICTIONS, VERDICTS
-from mtl.report.page import PAGE
 from mtl.report.table import verdict_block
 from mtl.report.timings import collect_timings
 from mtl.results.verdicts import Verdicts
@@ -85,6 +84,8 @@ class Result:
         Returns:
             Place of the page, which goes with a temporary folder: `save` keeps it.
         """
+        from mtl.report.page import PAGE  # here: it loads matplotlib
+
         page = self.folder / PAGE
         if not page.exists():
             from mtl.stages import evaluate

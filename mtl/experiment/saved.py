@@ -40,7 +40,7 @@ def build_network(recipe: Recipe, data: TaskSet, chosen_on: Callable[[], TaskSet
     model = build_model(recipe.encoder, specs, recipe.seed, recipe.method.sharing, recipe.config.base.precision)
     _tell_brightness(model, recipe, data)
     fit_encoders(model, data)
-    solve_linear_maps(model, data, chosen_on)
+    solve_linear_maps(model, data, recipe.seed, chosen_on)
     return model
 
 

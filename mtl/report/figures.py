@@ -15,7 +15,8 @@ from mtl.report.plot_verdicts import change_forest, parameter_counts, train_test
 from mtl.report.read import Results
 from mtl.report.simple_tables import simple_tables
 from mtl.report.slice_tables import slice_tables
-from mtl.report.style import Missing, Picture, Table, styled
+from mtl.report.style import Missing, Picture, styled
+from mtl.report.table_of_page import Table
 from mtl.report.words import DASH
 from mtl.results.verdicts import EvidenceLine
 

@@ -3,7 +3,7 @@ model."""
 
 from mtl.report.read import STL, Results
 from mtl.report.select import drawn, not_drawn
-from mtl.report.style import Table
+from mtl.report.table_of_page import Table
 from mtl.report.words import DASH, confidence_text, in_shown_unit, is_share, known, metric_label, value_text
 from mtl.results.importance import Arm, Importance, Lost
 from mtl.results.statistics import signed

@@ -10,7 +10,8 @@ from mtl.report.plot_curves import thresholds
 from mtl.report.plot_predictions import confusions, error_by_horizon, forecasts
 from mtl.report.plot_regression import error_tables, regressions
 from mtl.report.read import Results
-from mtl.report.style import Missing, Picture, Table
+from mtl.report.style import Missing, Picture
+from mtl.report.table_of_page import Table
 from mtl.results.verdicts import JudgedTask
 
 Figures = Sequence[Picture | Missing]

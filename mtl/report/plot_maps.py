@@ -3,7 +3,8 @@
 import numpy as np
 
 from mtl.grouping.maps import EASY, HARD, RunMaps, TaskMap
-from mtl.report.style import INK, MUTED, Missing, Picture, Table, blank_rest, canvas, picture
+from mtl.report.style import INK, MUTED, Missing, Picture, blank_rest, canvas, picture
+from mtl.report.table_of_page import Table
 
 MOST_PANELS = 18
 MOST_POINTS = 2000

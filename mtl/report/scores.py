@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from mtl.config.metrics import METRICS
 from mtl.report.read import STL
 from mtl.report.select import MOST_PANELS
-from mtl.report.style import Table
+from mtl.report.table_of_page import Table
 from mtl.report.words import (
     DASH,
     confidence_text,

@@ -3,7 +3,7 @@
 from mtl.report.read import Results
 from mtl.report.select import best_method
 from mtl.report.sides import lost_mark
-from mtl.report.style import Table
+from mtl.report.table_of_page import Table
 from mtl.report.words import DASH, change_text, confidence_text, metric_label, score_text, share_text, value_text
 from mtl.results.simple import SimpleChoice
 from mtl.results.statistics import Summary

@@ -2,7 +2,7 @@
 
 from mtl.report.read import STL, Results
 from mtl.report.select import best_method, drawn, not_drawn
-from mtl.report.style import Table
+from mtl.report.table_of_page import Table
 from mtl.report.words import DASH, count_text, metric_label, metric_title, value_text
 from mtl.results.slices import Slice, Slices
 from mtl.results.verdicts import JudgedTask

@@ -69,21 +69,6 @@ class Missing:
     reason: str
 
 
-@dataclass(frozen=True)
-class Table:
-    """A table of the report; the first column names the row."""
-
-    caption: str
-    head: list[str]
-    rows: list[list[str]]
-    prose: bool = False
-    """Cells are sentences, which wrap, and not numbers."""
-    worded: bool = True
-    """The last column holds words."""
-    folds: bool = False
-    """Many rows are shown when asked for."""
-
-
 @contextmanager
 def styled() -> Iterator[None]:
     """Matplotlib's defaults plus `RC`: a user's own matplotlibrc changes nothing."""

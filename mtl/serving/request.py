@@ -241,10 +241,8 @@ def _picture(text: str, place: int, form: Form) -> np.ndarray:
 
 def _check_count(count: int) -> None:
     if not 1 <= count <= MOST_SAMPLES:
-        raise UserError(
-            f"a request should hold from 1 to {MOST_SAMPLES:,} samples, found {count:,}: predict a file by "
-            "`mtl predict`."
-        )
+        remedy = ": predict a file by `mtl predict`" if count else ""
+        raise UserError(f"a request should hold from 1 to {MOST_SAMPLES:,} samples, found {count:,}{remedy}.")
 
 
 def _is_list(value: Any) -> bool:

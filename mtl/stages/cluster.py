@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from mtl.config import Config
-from mtl.grouping.find import find_groups
 from mtl.paths import GROUPS
 from mtl.results.groups import NoGroups
 from mtl.stages.common import stage
@@ -19,9 +18,12 @@ def main() -> None:
 
 def cluster(config: Config, root: Path = Path()) -> None:
     """Writes the groups of tasks below `root`, the folder of the project; arguments as the config's sections."""
-    wanted = config.cluster.source is not None
-    groups = find_groups(config.cluster, config.base.seeds, root) if wanted else NoGroups()
-    groups.write(root / GROUPS)
+    if config.cluster.source is None:
+        NoGroups().write(root / GROUPS)
+        return
+    from mtl.grouping.find import find_groups  # here: it loads scikit-learn, and most projects group nothing
+
+    find_groups(config.cluster, config.base.seeds, root).write(root / GROUPS)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,6 @@ from mtl.experiment.objects import data_remarks
 from mtl.experiment.samples import write_samples
 from mtl.grouping.likeness import map_likeness
 from mtl.paths import LOSSES, MEANS, VERDICTS
-from mtl.report.page import write_report
 from mtl.report.timings import write_timings_js
 from mtl.results.samples import read_block_errors
 from mtl.results.verdicts import Verdicts
@@ -80,6 +79,8 @@ def show(config: Config, verdicts: Verdicts, root: Path = Path()) -> Path:
         verdicts: content of results/verdicts.json.
         root: folder of the project.
     """
+    from mtl.report.page import write_report  # here: it loads matplotlib, and `mtl.compare` draws nothing
+
     measure_latency(config, root)
     page = write_report(config, verdicts, root)
     write_timings_js(root, verdicts)

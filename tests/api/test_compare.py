@@ -207,3 +207,13 @@ def test_its_project_is_whole(result: Result) -> None:
     names = {path.name for path in result.folder.iterdir()}
     assert names >= {"params.yaml", "dvc.yaml", "code.json", "README.md", "plugins", "data", "outputs", "results"}
     assert parse_config(load_config(result.folder / "params.yaml").model_dump(mode="json", by_alias=True))
+
+
+def test_what_draws_and_what_groups_is_not_loaded_to_compare() -> None:
+    """Each takes as long to load as some runs of a small table take."""
+    code = (
+        "import sys, mtl.api.pipeline, mtl.api.result\n"
+        "heavy = {'matplotlib', 'sklearn', 'torch._dynamo'}.intersection(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)

@@ -68,7 +68,7 @@ def served(project: Project, *options: str) -> Iterator[str]:
                 return False
 
         try:
-            until(answers, 120, "the server of `mtl ui` to answer")
+            until(answers, 300, "the server of `mtl ui` to answer")
             yield address
         finally:
             process.terminate()
@@ -162,9 +162,10 @@ def test_a_summary_holds_the_model_of_its_method(page: Page, mlflow: str) -> Non
     until(lambda: "mtl.models" in {tag["key"] for tag in summary()["data"]["tags"]}, 120, "the model of joint")
     page.goto(f"{mlflow.removesuffix('/runs')}/runs/{summary()['info']['run_id']}")
     expect(page.get_by_role("heading", name="mean joint")).to_be_visible(timeout=PATIENCE_MS)
-    expect(page.get_by_role("link", name="model_ahead")).to_be_visible(timeout=PATIENCE_MS)
+    model = page.get_by_role("link", name="model", exact=True).first  # beside each of its metrics
+    expect(model).to_be_visible(timeout=PATIENCE_MS)
     keep(page, "mlflow-summary-model")
-    page.get_by_role("link", name="model_ahead").click()
+    model.click()
     expect(page.get_by_role("button", name="Register model")).to_be_visible(timeout=PATIENCE_MS)
     keep(page, "mlflow-model")
 

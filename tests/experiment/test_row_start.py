@@ -16,16 +16,19 @@ from mtl.data.loading.store import write_prepared
 from mtl.data.loading.tasks import TaskSet
 from mtl.errors import SettingError
 from mtl.experiment import run_finetune
+from mtl.experiment.linear_start import solving_once
 from mtl.experiment.objects import load_tasks
-from mtl.experiment.recipe import joint
+from mtl.experiment.recipe import joint, single_task
 from mtl.experiment.saved import build_network, load_network
 from mtl.models.linear_map import RowMap
 from mtl.models.multitask import MultiTaskModel
 from mtl.paths import PREPARED
 from mtl.results.record import Run
 from mtl.simple.fit import fit_simple
+from mtl.simple.samples import SampleModels
 from mtl.training.measure import predict
 from tests.experiment.conftest import configure
+from tests.helpers.problems import same
 from tests.helpers.tables import mixed, tasks
 
 START: dict[str, Any] = {"linear": {}}
@@ -108,3 +111,25 @@ def test_windows_and_kernels_are_told_apart() -> None:
     assert settings["y2"].learns("y2", held) == "y"
     with pytest.raises(SettingError, match=r"tasks.y2.linear.*is for rows of a table"):
         settings["y2"].check_input("y2", "line", WINDOWS)
+
+
+def test_maps_of_a_seed_are_solved_once_for_all_its_runs(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = config()
+    alone, _ = built(settings, root)
+
+    def never(*_: object) -> None:
+        raise AssertionError("solved again")
+
+    with solving_once():
+        first, data = built(settings, root)
+        monkeypatch.setattr(SampleModels, "on_rows", never)
+        again = build_network(joint(settings, "joint", 3), data)
+        single = build_network(single_task(settings, "good", settings.baseline.starts[0], 3), data)
+        with pytest.raises(AssertionError, match="solved again"):
+            build_network(joint(settings, "joint", 4), load_tasks(settings, 4, root)[0])
+    with pytest.raises(AssertionError, match="solved again"):
+        built(settings, root)
+    for name, start in alone.linear_maps.items():
+        others = [first.linear_maps[name], again.linear_maps[name]]
+        others += [single.linear_maps[name]] if name == "good" else []
+        assert all(same(start, other) for other in others)

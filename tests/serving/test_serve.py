@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 import mtl
+from mtl.data.inputs.given import check_names
 from mtl.errors import UserError
 from mtl.paths import RunPath
 from mtl.serving.app import answer, example_request
@@ -87,8 +88,8 @@ def test_unknown_categories_are_told(rows: Service) -> None:
     ("[" * 100_000, "should be JSON"),
     ([1], r"JSON object with one of dataframe_split, .*found list"),
     ({"rows": []}, r"found the keys \['rows'\]"),
-    ({"dataframe_records": []}, "from 1 to 10,000 samples, found 0"),
-    ({"dataframe_records": [{}] * (MOST_SAMPLES + 1)}, "found 10,001"),
+    ({"dataframe_records": []}, r"from 1 to 10,000 samples, found 0\.$"),
+    ({"dataframe_records": [{}] * (MOST_SAMPLES + 1)}, r"found 10,001: predict a file by `mtl predict`\.$"),
     ({"dataframe_records": [{"size": 1}]}, "'size .m2.', .* missing"),
     ({"dataframe_records": [ROW | {"rent": 1}]}, "'rent' not known"),
     ({"dataframe_records": [ROW, {"year": 1}]}, r"sample 1 \(counted from 0\) should have the columns of the first"),
@@ -118,6 +119,12 @@ def test_wrong_rows_are_told(rows: Service, content: object, words: str) -> None
 def test_wrong_arrays_are_told(windows: Service, content: object, words: str) -> None:
     with pytest.raises(UserError, match=words):
         ask(windows, content)
+
+
+def test_columns_too_many_may_be_left_out_whatever_their_order() -> None:
+    wanted = [f"x{place}" for place in range(11)]
+    with pytest.raises(UserError, match=r"'colour' not known; leave out what is too much\."):
+        check_names([*reversed(wanted), "colour"], wanted)
 
 
 def test_other_types_of_content_are_told(windows: Service) -> None:

@@ -86,13 +86,13 @@ def check_names(names: Sequence[str], wanted: Sequence[str]) -> None:
         what = "not known" if extra else "there twice"
         raise DataError(
             f"samples should have the columns {shown(wanted)}: {', '.join(map(repr, dict.fromkeys(odd)))} "
-            f"{what}; {_way_to(wanted)}."
+            f"{what}; {_way_to(wanted, 'leave out what is too much')}."
         )
 
 
-def _way_to(wanted: Sequence[str]) -> str:
-    """Remedy for a frame with other columns than those that are wanted."""
-    return f"`frame[{list(wanted)}]` takes them" if len(wanted) <= 10 else "take them in their order"
+def _way_to(wanted: Sequence[str], of_many: str = "take them in their order") -> str:
+    """Remedy for a frame with other columns than those that are wanted; another where these are too many to name."""
+    return f"`frame[{list(wanted)}]` takes them" if len(wanted) <= 10 else of_many
 
 
 def checked_rows(rows: Float64[Tensor, "R C"], layout: Layout, per_sample: int) -> Float64[Tensor, "R C"]:
