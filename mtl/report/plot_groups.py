@@ -13,11 +13,11 @@ from mtl.report.style import (
     TASK_COLOURS,
     Missing,
     Picture,
-    Table,
     canvas,
     legend_below,
     picture,
 )
+from mtl.report.table_of_page import Table
 from mtl.report.words import (
     DASH,
     change_text,

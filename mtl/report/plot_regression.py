@@ -19,13 +19,13 @@ from mtl.report.style import (
     MUTED,
     Missing,
     Picture,
-    Table,
     canvas,
     legend_below,
     method_line,
     method_marker,
     picture,
 )
+from mtl.report.table_of_page import Table
 from mtl.report.words import DASH, known, listed, metric_label, value_text
 from mtl.results.record import Pairs
 from mtl.results.verdicts import JudgedTask
