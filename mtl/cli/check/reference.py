@@ -33,7 +33,7 @@ def write(config: Config, root: Path = Path()) -> Path:
     metrics = _metrics(config, root)
     reference = Reference(
         format=1,
-        settings=_settings(config),
+        settings=settings_hash(config),
         machine=describe(config.base),
         tolerance=tolerances({metric for _, _, metric in _keys(metrics)}),
         metrics=metrics,
@@ -53,7 +53,7 @@ def compare(config: Config, root: Path = Path()) -> list[str]:
     preset = _preset(root)
     path = FOLDER / f"{preset}.json"
     reference = read(path, root)
-    if reference.settings != _settings(config):
+    if reference.settings != settings_hash(config):
         raise UserError(f"{path} is of other settings: the preset was changed since; `mtl check --write-reference`.")
     ours, theirs = describe(config.base), reference.machine
     wrong = list(_outside(reference, _metrics(config, root)))
@@ -86,7 +86,7 @@ def _preset(root: Path) -> str:
     return name
 
 
-def _settings(config: Config) -> str:
+def settings_hash(config: Config) -> str:
     """Hash of the settings that results depend on."""
     content = config.model_dump(
         mode="json",
@@ -100,6 +100,8 @@ def _settings(config: Config) -> str:
     if sampler["shuffle"] == "exact":
         for name in ("shuffle", "block", "buffer"):
             del sampler[name]
+    if sampler["bucket_steps"] is None:
+        del sampler["bucket_steps"]
     return digest(content)
 
 
