@@ -151,7 +151,7 @@ def test_from_the_preset_to_a_served_prediction_and_a_registered_model(tmp_path:
             manifest.write_text(json.dumps(content), encoding="utf-8")
             line += f" --from {mirror}"
         reader.types(line)
-    used(reader, wine_table(2, 9))
+    used(reader, wine_table(2, 9).assign(file="winequality-red"))
 
 
 @pytest.mark.slow
