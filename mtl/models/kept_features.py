@@ -137,10 +137,12 @@ def vectors_of(
         compute: the vectors of one.
         name: of the network and of what is asked of it, as a folder may be called.
     """
-    kept = _KEPT.get()
-    if kept is not None:
-        folder, stores = kept
-        if name not in stores:
-            stores[name] = Store(folder / name)
-        return stores[name].vectors(samples, compute)
-    return [compute(sample) for sample in samples]
+    # In 32 bits whatever a run multiplies in: its vectors are those of every other run, and what it trains lies above.
+    with torch.autocast(samples[0].device.type, enabled=False):
+        kept = _KEPT.get()
+        if kept is not None:
+            folder, stores = kept
+            if name not in stores:
+                stores[name] = Store(folder / name)
+            return stores[name].vectors(samples, compute)
+        return [compute(sample) for sample in samples]

@@ -132,3 +132,19 @@ def test_tags_and_a_label_on_one_network(sharing: Sharing, train: Any) -> None:
     named = dict(model.trunk.named_parameters())
     assert all(weight.grad is None or bool(weight.grad.isfinite().all()) for weight in named.values())
     assert any("lora_B" in name and weight.grad is not None for name, weight in named.items()) is (train != "none")
+
+
+@pytest.mark.parametrize("tagged", [True, False])
+def test_a_resting_network_is_computed_in_32_bits_whatever_a_run_multiplies_in(tagged: bool, tmp_path: Path) -> None:
+    """So that vectors that one run keeps are those of every other; the layers above may take 16 bits."""
+    encoder = built(train="none", sizes=[]).eval()
+    x = codes() if tagged else codes().floor()
+    plain = encoder(x)
+    with torch.autocast("cpu", torch.bfloat16), keeping(tmp_path):
+        narrow = encoder(x)
+    with keeping(tmp_path):
+        kept = encoder(x)
+    for features in (narrow, kept):
+        assert features.tokens.dtype == torch.float32 and torch.equal(features.tokens, plain.tokens)
+        assert features.places is not None and plain.places is not None
+        assert (features.places.shape[1] > 0) == tagged and torch.equal(features.places, plain.places)
