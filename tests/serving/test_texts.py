@@ -11,6 +11,7 @@ import pytest
 import mtl
 from mtl.api.deployment.deploy import Wish
 from mtl.cli.deploy import deploy
+from mtl.cli.score import score
 from mtl.config import Config
 from mtl.errors import UserError
 from mtl.experiment.importance import write_importance
@@ -22,7 +23,9 @@ from mtl.serving.export.mlflow_folder import write_mlflow
 from mtl.serving.export.write import write_file
 from mtl.serving.predict import Request, origins_of, predict_file
 from mtl.serving.request import JSON
+from mtl.serving.score import Labelled
 from mtl.serving.service import Service
+from mtl.types import SPLITS
 from tests.helpers.deployable import reviews, text_settings, train
 
 SCORE = {"good": 1.0, "bad": -1.0}
@@ -48,6 +51,23 @@ def test_words_that_are_planted_are_learnt(project: tuple[Path, Config]) -> None
     assert simple is not None and set(simple.candidates) == {"majority", "ngrams"} and simple.model == "ngrams"
     number = Run.read(root / RunPath("simple", "stars", None, 0).folder / "run.json")
     assert number.simple is not None and number.simple.model == "ngrams" and number.test["stars"]["r2"] > 0.8
+
+
+def test_texts_that_were_learnt_from_are_counted_however_they_are_padded(
+    project: tuple[Path, Config], folder: Path, tmp_path: Path
+) -> None:
+    root, config = project
+    data, _ = load_tasks(config, 0, root)
+    parts = {split: data.select(["mood"], split)[0].samples.numbers.numpy() for split in SPLITS}
+    frame = reviews()
+    learnt = {*frame["note"].iloc[[*parts["train"], *parts["val"]]]}
+    new = frame.iloc[parts["test"]]
+    new = new[~new["note"].isin(learnt)]
+    known = pd.concat([frame.iloc[parts["train"][:5]], frame.iloc[parts["val"][:4]]])
+    for rows, copied in ((new, 0), (pd.concat([new, known]), len(known)), (known[:1], 1)):
+        rows.to_csv(tmp_path / "some.csv", index=False)
+        told = score(Labelled(tmp_path / "some.csv"), folder).copies
+        assert told is not None and (told.copies, told.asked) == (copied, len(rows))
 
 
 def test_a_loaded_model_gives_the_figures_of_its_run(project: tuple[Path, Config]) -> None:
