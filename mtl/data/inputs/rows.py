@@ -33,14 +33,10 @@ PLAIN: dict[str, Any] = {
 """Members of the meta that rows of numbers alone have at these values, and that are then left out of it."""
 
 
-@dataclass(frozen=True)
-class Rows(Samples):
-    """Some of the rows of a source."""
+class ByIndex(Samples):
+    """Samples that are rows of a source, by their indices."""
 
-    encoded: Float[Tensor, "S W"]
-    """All rows of the source as networks see them, float32; pools share the one tensor."""
     rows: Int[Tensor, " n"]
-    """Indices of the rows that are the samples."""
 
     def __len__(self) -> int:
         return self.rows.shape[0]
@@ -48,6 +44,16 @@ class Rows(Samples):
     @property
     def numbers(self) -> Int[Tensor, " n"]:
         return self.rows
+
+
+@dataclass(frozen=True)
+class Rows(ByIndex):
+    """Some of the rows of a source."""
+
+    encoded: Float[Tensor, "S W"]
+    """All rows of the source as networks see them, float32; pools share the one tensor."""
+    rows: Int[Tensor, " n"]
+    """Indices of the rows that are the samples."""
 
     def gather(self, index: Int[Tensor, " B"], ahead: int) -> tuple[Float[Tensor, "B W"], None]:
         """Rows; nothing follows one, so `ahead` is 0."""
@@ -62,7 +68,7 @@ class Rows(Samples):
 
 
 @dataclass(frozen=True)
-class MappedRows(Samples):
+class MappedRows(ByIndex):
     """Some of the rows of a source that stays in its file."""
 
     encode: Callable[[Int[Tensor, " B"]], Float[Tensor, "B W"]]
@@ -71,13 +77,6 @@ class MappedRows(Samples):
     """Indices of the rows that are the samples."""
     device: torch.device = CPU
     """Where batches are wanted."""
-
-    def __len__(self) -> int:
-        return self.rows.shape[0]
-
-    @property
-    def numbers(self) -> Int[Tensor, " n"]:
-        return self.rows
 
     def gather(self, index: Int[Tensor, " B"], ahead: int) -> tuple[Float[Tensor, "B W"], None]:
         """Rows; nothing follows one, so `ahead` is 0."""
