@@ -54,7 +54,7 @@ def _test_part(config: Config, name: str, root: Path) -> tuple[int, int]:
 
         held = held_by([task], load_prepared(task.source, root / PREPARED))
     else:
-        held = Held(task.source, kind, meta["columns"], meta["classes"], meta.get("numbers", []))
+        held = Held.of_meta(task.source, kind, meta)
     return int(meta["splits"][0]["count"]["test"]), task.predicted(name, held)
 
 

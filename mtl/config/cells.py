@@ -30,6 +30,16 @@ class Cells:
         """True where the values are names, or whole numbers that may be."""
         return self.type in ("category", "boolean") or (self.whole and self.distinct <= MOST_CLASSES)
 
+    @property
+    def no_classes(self) -> str | None:
+        """A clause on why they cannot be classes; None where they can."""
+        if self.distinct < 2:
+            return "it needs two classes at least, and all cells that are not empty hold the same"
+        if self.sorted_out:
+            return None
+        needs = f"it needs names, or at most {MOST_CLASSES} different whole numbers"
+        return f"{needs}, and the cells are taken for {self.type}" if self.type != "number" else needs
+
 
 RULE = Cells("boolean", 2)
 """Cells for which a rule holds or does not."""

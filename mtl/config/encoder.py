@@ -114,6 +114,7 @@ class PythonEncoder(EncoderBase):
 
     inputs: ClassVar[tuple[InputKind, ...]] = (WINDOWS, IMAGES, ROWS)
     widens: ClassVar[bool] = False
+    keeps_steps: ClassVar[bool] = True  # only the code tells
 
     kind: Literal["python"]
     target: Annotated[str, Field(pattern=TARGET_PATTERN)]
@@ -152,7 +153,8 @@ EncoderConfig = Annotated[
 ]
 
 
-def kinds_for(kind: InputKind) -> list[str]:
-    """Kinds of encoder that take samples of a kind."""
+def kinds_for(kind: InputKind, steps: bool = False) -> list[str]:
+    """Kinds of encoder that take samples of a kind, and of which some may have features of every step of one."""
     sections: tuple[type[EncoderBase], ...] = get_args(get_args(EncoderConfig)[0])
-    return [str(get_args(part.model_fields["kind"].annotation)[0]) for part in sections if kind in part.inputs]
+    able = [part for part in sections if kind in part.inputs and (part.keeps_steps or not steps)]
+    return [str(get_args(part.model_fields["kind"].annotation)[0]) for part in able]

@@ -33,6 +33,8 @@ class EncoderBase(Section, ABC):
     """It reads the categories of rows as codes; other encoders are shown a column for each category."""
     joins_channels: ClassVar[bool] = False
     """It reads the channels of a window together: all samples of a run should have as many."""
+    keeps_steps: ClassVar[bool] = False
+    """It may have features of every row of a window, so that each can have a class."""
     diffusion: ClassVar[bool] = False
     """It can be pretrained by diffusion of patches."""
     widens: ClassVar[bool] = True

@@ -23,10 +23,13 @@ def encoder_problem(encoder: EncoderConfig, samples: Sequence[Sample]) -> Proble
     """
     for sample in samples:
         if sample.kind not in encoder.inputs:
-            *others, last = kinds_for(sample.kind)
-            kinds = f"{', '.join(others)} or {last}" if others else last
+            kinds = _either(kinds_for(sample.kind))
             message = f"should be {kinds} for {sample.whose} ({sample.kind.words(sample.shape)}), "
             return "encoder.kind", f"{message}found {encoder.kind!r}."
+        if sample.steps and not encoder.keeps_steps:
+            kinds = _either(kinds_for(sample.kind, steps=True))
+            message = f"should be {kinds} for {sample.whose}, which learns a class at every step of a window, found "
+            return "encoder.kind", f"{message}{encoder.kind!r}, which has features of whole windows alone."
         # First: a window of one row stays a constant whatever the encoder's own sizes are changed to.
         constant = constant_problem(sample, encoder.kind) if encoder.normalises(sample.source) else None
         problem = constant or encoder.problem(sample)
@@ -35,6 +38,11 @@ def encoder_problem(encoder: EncoderConfig, samples: Sequence[Sample]) -> Proble
     if encoder.one_shape:
         return _of_one_shape(encoder, samples)
     return _of_as_many_channels(encoder, samples) if encoder.joins_channels else None
+
+
+def _either(kinds: Sequence[str]) -> str:
+    *others, last = kinds
+    return f"{', '.join(others)} or {last}" if others else last
 
 
 def _of_one_shape(encoder: EncoderConfig, samples: Sequence[Sample]) -> Problem | None:
@@ -120,7 +128,8 @@ def _sample(config: Config, name: str) -> Sample | None:
     shape: Shape = (None,) if source.known is None else source.known.shape
     if source.input.has_length:
         shape = (shape[0], task.input_len)
-    return Sample(f"tasks.{name}", source.input, shape, task.source)
+    steps = task.at_positions and source.input.has_length
+    return Sample(f"tasks.{name}", source.input, shape, task.source, steps=steps)
 
 
 def _pretraining(config: Config) -> list[Problem]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from mtl.config.common import Problem, Section
 
@@ -25,6 +25,7 @@ class InputKind:
         tabular: a sample has columns that tasks may learn, whatever the source calls them.
         pictured: a sample is an image, which files may hold and `train.augment` may change.
         texts: a sample is a text, as the codes of its tokens.
+        positions: parts of a sample that may have a class each, in words; empty: there are none.
     """
 
     name: str
@@ -36,6 +37,7 @@ class InputKind:
     tabular: bool = False
     pictured: bool = False
     texts: bool = False
+    positions: str = ""
 
     @property
     def mapped(self) -> bool:
@@ -84,10 +86,10 @@ class RowLayout:
         return self.numbers + len(self.flags) + sum(count - 1 for count in self.codes)
 
 
-WINDOWS = InputKind("windows", "windows", 2, has_length=True, continues=True)
+WINDOWS = InputKind("windows", "windows", 2, has_length=True, continues=True, positions="steps")
 IMAGES = InputKind("images", "images", 3, turns=True, pictured=True)
 ROWS = InputKind("rows", "rows", 1, tabular=True)
-TOKENS = InputKind("tokens", "texts", 1, tabular=True, texts=True)
+TOKENS = InputKind("tokens", "texts", 1, tabular=True, texts=True, positions="words")
 INPUT_KINDS = (WINDOWS, IMAGES, ROWS, TOKENS)
 
 
@@ -106,6 +108,8 @@ class Sample:
     source: str | None = None
     layout: RowLayout | None = None
     """Meaning of the numbers of a row; None where each is a number, or where only the data tell."""
+    steps: bool = False
+    """A class is learnt at every row of a window, so that an encoder should have features of each."""
 
     @property
     def without_codes(self) -> "Sample":
@@ -125,7 +129,7 @@ class Held:
         columns: names of its inputs.
         classes: label → names of its classes.
         numbers: names of its numeric targets.
-        tags: tags of words → names of their classes.
+        tags: tags of words, or of the rows of a series → names of their classes.
     """
 
     source: str
@@ -134,6 +138,14 @@ class Held:
     classes: dict[str, list[str]]
     numbers: Sequence[str] = ()
     tags: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    @classmethod
+    def of_meta(cls, source: str, kind: InputKind, meta: Mapping[str, Any]) -> "Held":
+        """Names in a source as its meta.json has them, of samples that are no rows of a table; labels of a series are
+        tags of its rows, too."""
+        classes = meta["classes"]
+        of_rows = classes if kind.has_length and meta["window"] is None else {}
+        return cls(source, kind, meta["columns"], classes, meta.get("numbers", []), of_rows)
 
 
 @dataclass(frozen=True)
@@ -198,7 +210,7 @@ class SourceBase(Section):
 
     @property
     def tagged(self) -> Collection[str] | None:
-        """Names of the tags of its words; None where only the data tell."""
+        """Names of the tags of its words or rows; None where only the data tell."""
         return None
 
     @property

@@ -72,7 +72,7 @@ ClassMetric = Literal["accuracy", "balanced_accuracy", "macro_f1", "macro_auc", 
 BinaryMetric = Literal[
     "accuracy", "balanced_accuracy", "macro_f1", "auc", "average_precision", "f1", "log_loss", "brier", "ece"
 ]
-TagMetric = Literal["accuracy", "balanced_accuracy", "macro_f1", "span_f1"]
+TagMetric = Literal["accuracy", "balanced_accuracy", "macro_f1", "f1", "average_precision", "span_f1"]
 """Metrics that a binary task may be judged by; the first of a kind is taken unless the section names another."""
 
 

@@ -227,6 +227,10 @@ class SeriesSource(TableFile):
     def labels_among_inputs(self) -> list[str]:
         return [label for label in self.labels if label in (self.values or [])]
 
+    @property
+    def tagged(self) -> list[str]:
+        return self.labels
+
 
 class HarSource(SourceBase):
     """UCI HAR, nine raw inertial channels: the zip (also nested in an outer zip) or its unzipped folder."""

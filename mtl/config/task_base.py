@@ -173,7 +173,8 @@ class TaskBase(Section, ABC):
             self.check_label_name(name, known.labels)
         else:
             classes = {label: list(names) for label, names in known.names.items()}
-            self.learns(name, Held(self.source, source.input, known.columns, classes, known.numbers))
+            tags = classes if source.series else {}
+            self.learns(name, Held(self.source, source.input, known.columns, classes, known.numbers, tags))
 
     def check_label_name(self, name: str, labels: Collection[str]) -> None:
         """Checks the label that the task names, if it names one, where no more than the labels' names are known."""
@@ -203,3 +204,13 @@ class TaskBase(Section, ABC):
         Raises:
             SettingError: the source does not hold it.
         """
+
+
+def read_off(name: str, source: str, label: str) -> SettingError:
+    """The error for a task `name` whose label is an input of its source."""
+    return SettingError(
+        f"tasks.{name}.label",
+        f"should not be an input of {source}, off which it could be read: take `{label}` out of `values` of the "
+        "source. For forecasts from its past values, a second source of the same file may name it in `values`; found "
+        f"{label!r}.",
+    )

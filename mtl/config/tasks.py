@@ -19,7 +19,7 @@ from mtl.config.metrics import BinaryMetric, ClassMetric, Family, ForecastMetric
 from mtl.config.names import Derived, check_label, label_of
 from mtl.config.narrowed import NarrowedF1
 from mtl.config.tagging import TaggingTask
-from mtl.config.task_base import TaskBase
+from mtl.config.task_base import TaskBase, read_off
 from mtl.errors import SettingError, shown
 
 FOCAL_GAMMA = 2.0
@@ -199,12 +199,7 @@ class LabelBase(TaskBase):
 
     @classmethod
     def refuses(cls, cells: Cells) -> str | None:
-        if cells.distinct < 2:
-            return "it needs two classes at least, and all cells that are not empty hold the same"
-        if cells.sorted_out:
-            return None
-        needs = f"it needs names, or at most {MOST_CLASSES} different whole numbers"
-        return f"{needs}, and the cells are taken for {cells.type}" if cells.type != "number" else needs
+        return cells.no_classes
 
     @classmethod
     def learning(cls, column: str, rule: Mapping[str, object]) -> dict[str, object]:
@@ -253,21 +248,13 @@ class LabelBase(TaskBase):
         self.check_input(name, held.source, held.kind)
         learnt = label_of(name, self.label, held, self.two_classes)
         if (learnt.of if isinstance(learnt, Derived) else learnt) in held.columns:
-            raise self._read_off(name, str(learnt.of if isinstance(learnt, Derived) else learnt))
+            raise read_off(name, self.source, str(learnt.of if isinstance(learnt, Derived) else learnt))
         return learnt
 
     def check_label_is_no_input(self, name: str, inputs: Collection[str]) -> None:
         wanted = self.label.of if isinstance(self.label, LabelRule) else self.label
         if wanted in inputs:
-            raise self._read_off(name, str(wanted))
-
-    def _read_off(self, name: str, label: str) -> SettingError:
-        return SettingError(
-            f"tasks.{name}.label",
-            f"should not be an input of {self.source}, off which it could be read: take `{label}` out of `values` of "
-            "the source. For forecasts from its past values, a second source of the same file may name it in `values`; "
-            f"found {label!r}.",
-        )
+            raise read_off(name, self.source, str(wanted))
 
     @property
     def weighs_classes(self) -> bool:

@@ -15,6 +15,7 @@ class TimeDartEncoder(EncoderBase):
 
     inputs: ClassVar[tuple[InputKind, ...]] = (WINDOWS,)
     diffusion: ClassVar[bool] = True
+    keeps_steps: ClassVar[bool] = True
 
     kind: Literal["timedart"]
     patch_len: PositiveInt = 8
@@ -53,6 +54,9 @@ class TimeDartEncoder(EncoderBase):
 
     def problem(self, sample: Sample) -> Problem | None:
         rows = sample.shape[1]
+        if rows is not None and sample.steps and rows % self.patch_len:
+            message = f"should divide the window of {sample.whose} ({rows} rows), of which each row has a class, found "
+            return "encoder.patch_len", f"{message}{self.patch_len}."
         if rows is None or self.patch_len <= rows:
             return None
         message = f"should be at most the window of {sample.whose} ({rows} rows), found {self.patch_len}."
@@ -119,6 +123,7 @@ class RecurrentEncoder(EncoderBase):
 
     inputs: ClassVar[tuple[InputKind, ...]] = (WINDOWS,)
     joins_channels: ClassVar[bool] = True
+    keeps_steps: ClassVar[bool] = True
 
     kind: Literal["recurrent"]
     width: PositiveInt = 48

@@ -34,6 +34,8 @@ class Encoder(nn.Module, Heads):
     """Prefixes of state names that pretraining does not train and so does not hand over."""
     classification: ClassificationHead = ClassificationHead()
     """Settings of the head that turns tokens of windows into a class or a number."""
+    at_steps: bool = False
+    """A task of its network learns a class at every row of a window, and reads features of each (`Features.places`)."""
 
     base: frozenset[str] = frozenset()
     """Names of the state that files of a pretrained network hold and no run changes, so that none stores them."""
@@ -113,9 +115,16 @@ class Encoder(nn.Module, Heads):
         measured = 0 if features.mean is None else features.mean.shape[1]
         return PooledClassifier(self.classification, features.tokens.shape[1], self.width, numbers, rate, measured)
 
-    def position_head(self, shape: tuple[int, ...], numbers: int, rate: float) -> PositionHead:
-        """A head that predicts `numbers` for each word of a text."""
-        if self.sketch(shape).places is None:
+    def position_head(self, shape: tuple[int, ...], numbers: int, rate: float) -> nn.Module:
+        """A head that predicts `numbers` for each word of a text, or for each row of a window (C, L)."""
+        places = self.sketch(shape).places
+        if len(shape) == 2 and (places is None or places.shape[1] != shape[1]):
+            raise SettingError(
+                "encoder.kind",
+                "should give features of each row of a window (`Features.places`, [B, L, D]) for tasks of kind tagging "
+                "on a series, as `recurrent` does.",
+            )
+        if places is None:
             raise SettingError(
                 "encoder.kind",
                 "should give features of each token of a text for tasks of kind tagging, as `text` does.",

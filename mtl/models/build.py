@@ -210,10 +210,13 @@ def build_model(
         UserError: A task's samples do not fit the encoder, a user's own encoder breaks its contract, or the encoder
             cannot be shared as asked.
     """
-    samples = [Sample(f"tasks.{task.name}", task.input, task.shape, task.source, task.layout) for task in tasks]
+    samples = [
+        Sample(f"tasks.{task.name}", task.input, task.shape, task.source, task.layout, task.at_steps) for task in tasks
+    ]
     if not encoder.reads_codes:
         samples = [sample.without_codes for sample in samples]
     network = build_encoder(encoder, samples, seed)
+    network.at_steps = any(task.at_steps for task in tasks)
     heads: dict[str, nn.Module] = {}
     maps: dict[str, LinearMap] = {}
     stacks: dict[tuple[str, float | None], dict[str, nn.Linear]] = {}

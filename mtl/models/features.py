@@ -22,6 +22,7 @@ class Features:
     std: Float[Tensor, "B C"] | None = None
     """Standard deviation of each channel over the window (positive), z-scored units, no gradient; None as `mean`."""
     places: Float[Tensor, "B P D"] | None = None
-    """Features of each of the P places of a text, for targets at positions; None of other samples."""
+    """Features of each of the P places of a text, or of each row of a window where a task asks for them, for targets at
+    positions; None of other samples."""
     firsts: Bool[Tensor, "B P"] | None = None
-    """Mask of the places that begin a position, which is a word; None as `places`."""
+    """Mask of the places that begin a position, which is a word; None where every place is one, and as `places`."""

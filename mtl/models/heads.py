@@ -223,9 +223,35 @@ class PositionHead(nn.Module):
         self.linear = nn.Linear(width, outputs)
 
     def forward(self, features: Features) -> Float[Tensor, "B N k"]:
-        assert features.places is not None and features.firsts is not None
-        places = drop(features.places, self.dropout if self.training else 0.0)
-        return at_positions(self.linear(places), features.firsts)
+        assert features.places is not None
+        numbers: Tensor = self.linear(drop(features.places, self.dropout if self.training else 0.0))
+        return numbers if features.firsts is None else at_positions(numbers, features.firsts)
+
+
+class PatchHead(nn.Module):
+    """Numbers of every row of a window from the tokens of its patches, joined over channels → dropout → with the
+    amplitude branch → one linear layer for the rows of a patch.
+
+    Args:
+        channels: C.
+        width: D.
+        patch: P rows.
+        outputs: k.
+        rate: of dropout.
+    """
+
+    def __init__(self, channels: int, width: int, patch: int, outputs: int, rate: float) -> None:
+        super().__init__()
+        self.dropout = rate
+        self.shape = (patch, outputs)
+        self.amplitude = Amplitude(channels)
+        self.linear = nn.Linear(channels * width + AMPLITUDE_WIDTH, patch * outputs)
+
+    def forward(self, features: Features) -> Float[Tensor, "B L k"]:
+        joined = drop(features.tokens.transpose(1, 2).flatten(2), self.dropout if self.training else 0.0)
+        sizes = self.amplitude(features)[:, None].expand(-1, joined.shape[1], -1)
+        numbers: Tensor = self.linear(torch.cat([joined, sizes], dim=-1))
+        return torch.unflatten(numbers, 2, self.shape).flatten(1, 2)
 
 
 def at_positions(numbers: Float[Tensor, "B N k"], firsts: Bool[Tensor, "B N"]) -> Float[Tensor, "B N k"]:

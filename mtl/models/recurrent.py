@@ -1,7 +1,8 @@
 """A recurrent encoder: gated recurrent units (GRU; Cho et al. 2014, arXiv 1406.1078) over all channels of a window.
 
 Channels are read together and as they are: their levels, and what one says of another, are information that instance
-normalisation and independent channels take away. A window is one token, the state after its last row.
+normalisation and independent channels take away. A window is one token, the state after its last row; where a task
+learns a class at every row, heads read the state after each.
 
 B samples, C channels, L rows, D width.
 """
@@ -51,10 +52,12 @@ class Recurrent(StagedEncoder):
 
     def stage(self, number: int, tensor: Float[Tensor, "B L _"], rate: float) -> Float[Tensor, "B _ D"]:
         states, _ = self.layers[number](tensor)
-        if number == len(self.layers) - 1:
+        if number == len(self.layers) - 1 and not self.at_steps:
             states = states[:, -1:]  # heads read the state after the last row
         return drop(states, rate)
 
-    def end(self, tensor: Float[Tensor, "B 1 D"], window: Window) -> Features:
+    def end(self, tensor: Float[Tensor, "B _ D"], window: Window) -> Features:
         del window
+        if self.at_steps:
+            return Features(tensor[:, None, -1:], places=tensor)
         return Features(tensor[:, None])

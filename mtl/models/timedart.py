@@ -13,6 +13,7 @@ from mtl.models.attention import attend
 from mtl.models.base import StagedEncoder, Window
 from mtl.models.dropout import drop
 from mtl.models.features import Features
+from mtl.models.heads import PatchHead
 from mtl.models.normalisation import normalise
 from mtl.models.patching import count_patches, patchify, position_encoding
 
@@ -59,6 +60,11 @@ class TimeDart(StagedEncoder):
 
     def count_tokens(self, input_len: int) -> int:
         return count_patches(input_len, self.patch_len)
+
+    def position_head(self, shape: tuple[int, ...], numbers: int, rate: float) -> PatchHead:
+        """A head that predicts `numbers` for each row of a window (C, L), of which patches take in all."""
+        assert shape[1] % self.patch_len == 0, "the section of the encoder was checked against the task"
+        return PatchHead(shape[0], self.width, self.patch_len, numbers, rate)
 
     def place(self, tokens: Float[Tensor, "S N D"], rate: float) -> Float[Tensor, "S N D"]:
         """Embedded patches with their positions added."""

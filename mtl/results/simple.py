@@ -156,8 +156,17 @@ class WordFit(Part):
     """Bytes of the tokens by which texts are read."""
 
 
+class StepFit(Part):
+    """A model of the class of the last of some rows, for every row of a window."""
+
+    kind: Literal["steps"] = "steps"
+    rows: Whole
+    """Rows that the model reads."""
+    fit: Annotated[LinearFit | TreesFit, Field(discriminator="kind")]
+
+
 SimpleFit = Annotated[
-    ConstantFit | PersistenceFit | SeasonalFit | RidgeForecastFit | LinearFit | TreesFit | NgramFit | WordFit,
+    ConstantFit | PersistenceFit | SeasonalFit | RidgeForecastFit | LinearFit | TreesFit | NgramFit | WordFit | StepFit,
     Field(discriminator="kind"),
 ]
 

@@ -15,6 +15,9 @@ from mtl.serving.model import LoadedModel, Model
 from mtl.serving.new_data.rows import RowForm
 from mtl.tasks.base import TaskSpec
 
+NUMBERS = 1 << 24
+"""Numbers of the samples that are predicted together, about."""
+
 
 def asked_tasks(model: Model, tasks: Sequence[str] | None, source: str | None) -> list[TaskSpec]:
     """The tasks that are wanted, all of one source.

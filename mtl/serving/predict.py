@@ -15,9 +15,10 @@ from pydantic import JsonValue
 from mtl.data.inputs.every import seen_of
 from mtl.errors import UserError
 from mtl.results.deployment import Origin
-from mtl.serving.asked import asked_tasks, fits, given_shape, quiet_outputs, row_form, section_of
+from mtl.serving.asked import NUMBERS, asked_tasks, fits, given_shape, quiet_outputs, row_form, section_of
 from mtl.serving.deployed import DeployedModel
 from mtl.serving.drift import Drift, Watch
+from mtl.serving.every_row import every_row
 from mtl.serving.model import Model
 from mtl.serving.new_data import arrays, pictures, rows, series
 from mtl.serving.new_data.options import rows_options, series_options
@@ -27,8 +28,6 @@ from mtl.tasks.answers import Answer
 from mtl.tasks.base import TaskSpec
 from mtl.training.measure import CHUNK
 
-NUMBERS = 1 << 24
-"""Numbers of the samples that are predicted together, about."""
 ARRAYS = ".npz"
 Tell = Callable[[int], None]
 
@@ -217,6 +216,17 @@ def _of_series(
     model: Model, specs: list[TaskSpec], request: Request, origin: Origin | None, notes: list[str], watch: Watch
 ) -> Iterator[tuple[int, pd.DataFrame]]:
     options = series_options(request.data, origin, request.changes)
+    at_steps = [spec for spec in specs if spec.at_steps]
+    if at_steps:
+        others = [spec.name for spec in specs if not spec.at_steps]
+        if others:
+            tagged = ", ".join(spec.name for spec in at_steps)
+            notes.append(
+                f"{', '.join(others)}: not predicted beside {tagged}, of which every row of the file has a class: name "
+                "them by --tasks"
+            )
+        yield every_row(model, at_steps, options, origin, notes, watch)
+        return
     ahead = max(spec.rows_ahead for spec in specs)
     wanted = series.Wanted(specs[0].columns, tuple(spec.input_len for spec in specs), ahead)
     read = series.ends(options, wanted, origin, notes)

@@ -20,7 +20,7 @@ from mtl.config.inputs import SourceBase
 from mtl.data.inputs.every import seen_of
 from mtl.errors import DataError, UserError
 from mtl.results.deployment import Origin
-from mtl.serving.asked import asked_tasks, fits, given_shape, quiet_outputs, row_form, section_of
+from mtl.serving.asked import NUMBERS, asked_tasks, fits, given_shape, quiet_outputs, row_form, section_of
 from mtl.serving.copies import Copies
 from mtl.serving.drift import Drift, Watch
 from mtl.serving.known import Known
@@ -30,7 +30,7 @@ from mtl.serving.new_data.beside import GROUP, Beside
 from mtl.serving.new_data.options import rows_options, series_options
 from mtl.serving.new_data.targets import Target
 from mtl.serving.new_data.windows import labelled_rows
-from mtl.serving.predict import ARRAYS, NUMBERS, Tell, silent
+from mtl.serving.predict import ARRAYS, Tell, silent
 from mtl.tasks.base import TaskSpec, known
 from mtl.training.measure import CHUNK
 
@@ -80,7 +80,9 @@ class _Parts:
 
 def _have(target: Tensor) -> Tensor:
     """Mask of the samples of which at least one number, or the class, is known."""
-    return known(target) if target.ndim == 1 else ~target.isnan().flatten(1).all(dim=1)
+    if target.ndim == 1 or not target.is_floating_point():
+        return known(target)
+    return ~target.isnan().flatten(1).all(dim=1)
 
 
 def answers_of(
@@ -100,7 +102,7 @@ def answers_of(
     Raises:
         UserError: the file holds no target, the data do not fit the model, or it is not known how targets are read.
     """
-    specs, notes = _without_positions(asked_tasks(model, asked.tasks, asked.source))
+    specs, notes = _without_words(asked_tasks(model, asked.tasks, asked.source))
     lacking = [spec.name for spec in specs if sections.get(spec.name) is None]
     if lacking:
         raise UserError(
@@ -141,14 +143,14 @@ def answers_of(
     return Answers({n: a for n, a in tasks_known.items() if n not in empty}, notes, watch.drift(), unit, copies)
 
 
-def _without_positions(specs: list[TaskSpec]) -> tuple[list[TaskSpec], list[str]]:
-    """The tasks of whole samples, and a note on those of positions.
+def _without_words(specs: list[TaskSpec]) -> tuple[list[TaskSpec], list[str]]:
+    """The tasks of whole samples and of the rows of series, and a note on those of words.
 
     Raises:
         UserError: there are no others.
     """
-    at_positions = [spec.name for spec in specs if spec.at_positions]
-    others = [spec for spec in specs if not spec.at_positions]
+    at_positions = [spec.name for spec in specs if spec.at_positions and not spec.at_steps]
+    others = [spec for spec in specs if spec.name not in at_positions]
     if not others:
         raise UserError(
             f"{', '.join(at_positions)}: tags of words cannot be scored on new data: `mtl predict` gives them, and a "
@@ -242,18 +244,18 @@ def _of_series(job: _Job) -> tuple[dict[str, Known], str]:
     options = series_options(job.asked.data, job.origin, job.asked.changes)
     read = labelled_rows(options, job.specs, job.targets, job.origin, job.notes)
     answers: dict[str, Known] = {}
-    lengths: dict[int, list[Target]] = {}
+    lengths: dict[tuple[int, bool], list[Target]] = {}
     for target in read.targets:
-        lengths.setdefault(target.spec.input_len, []).append(target)
-    longest = max(lengths)
+        lengths.setdefault((target.spec.input_len, target.spec.at_steps), []).append(target)
+    longest = max(lengths, key=lambda of: (of[0], not of[1]))
     done = 0
-    for length, targets in lengths.items():
-        starts = read.starts(length)
+    for (length, at_steps), targets in lengths.items():
+        starts = read.tiles(length).starts if at_steps else read.starts(length)
         size = max(CHUNK, NUMBERS // (length * len(job.specs[0].columns)) // CHUNK * CHUNK)
         outputs: dict[str, list[Tensor]] = {target.spec.name: [] for target in targets}
         for some in torch.split(starts, size):
             windows = read.windows(some, length)
-            if length == longest:
+            if (length, at_steps) == longest:
                 job.watch.add(seen_of(job.specs[0].input, windows, job.specs[0].columns), len(windows))
                 job.copies.add(targets[0].spec, windows, (some + length - 1).numpy())
             for name, output in quiet_outputs(job.model, windows, list(outputs)).items():

@@ -14,7 +14,7 @@ from mtl.setup.overlay import overlaid
 from mtl.setup.params import fill_budget, fill_tasks, put, rendered, template
 from mtl.setup.source import INDENT, fill_images, fill_series, fill_table, lengths, split_of
 from mtl.setup.table import Own
-from mtl.setup.targets import KINDS, Target
+from mtl.setup.targets import Target
 from mtl.setup.texts import fill_texts, own_text
 
 
@@ -66,7 +66,7 @@ class Draft:
         return self._texts[path]
 
     def _made(self, path: str) -> str:
-        series = any(KINDS[target.kind].looks_ahead for target in self.targets)
+        series = any(target.in_time for target in self.targets)
         words = None if series or self.images is not None else own_text(self.own, self.targets, self.group)
         alone = "table" if words is None else "texts"
         sections = template("series" if series else alone if self.images is None else "images")

@@ -15,7 +15,7 @@ from mtl.setup.images import OwnImages
 from mtl.setup.near import near
 from mtl.setup.params import commented, flow, listed, put
 from mtl.setup.table import DATE_FORMAT, Own
-from mtl.setup.targets import KINDS, Target
+from mtl.setup.targets import Target
 
 INDENT = 6
 """Columns before a setting of a source."""
@@ -147,7 +147,7 @@ def check_grouping(group: str, own: Own, targets: Sequence[Target]) -> None:
     _check_group(group, own, targets)
     if "split" in own.options:
         raise UserError("--group should be left out beside --option split=…, which says how rows are dealt.")
-    if any(KINDS[target.kind].looks_ahead for target in targets):
+    if any(target.in_time for target in targets):
         raise UserError("--group is for rows that are samples of their own: leave it out of a forecast's series.")
 
 

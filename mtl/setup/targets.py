@@ -46,6 +46,12 @@ class Target:
     settings: dict[str, object] = field(default_factory=dict)
     scheme: str | None = None
 
+    @property
+    def in_time(self) -> bool:
+        """It asks for rows that are steps of time."""
+        kind = KINDS[self.kind]
+        return kind.looks_ahead or (kind.at_positions and self.scheme is None)
+
 
 Ask = Callable[[str, Sequence[tuple[str, str]]], str]
 """Asks which of some answers, each with what it means, a question has; called at a terminal alone."""
@@ -82,7 +88,8 @@ def _target(wanted: Wanted, own: Own, ask: Ask | None) -> Target:
         raise UserError(f"--targets should name columns of {own.file}{here}, {near(wanted.column, own.columns)}{hint}")
     name = wanted.name or source_name(wanted.column)
     at_words = next(kind for kind, section in KINDS.items() if section.at_positions)
-    if wanted.kind == at_words or (wanted.kind is None and own.tagged(wanted.column)):
+    of_words = own.dates is None or own.tagged(wanted.column)  # else of the rows, which are steps of time
+    if (wanted.kind == at_words and of_words) or (wanted.kind is None and own.tagged(wanted.column)):
         return _of_tags(wanted, own, name, at_words)
     if own.sentences:
         raise UserError(

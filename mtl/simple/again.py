@@ -20,6 +20,7 @@ from mtl.results.simple import (
     SavedSimple,
     SeasonalFit,
     SimpleFit,
+    StepFit,
     TreesFit,
     WordFit,
 )
@@ -28,6 +29,7 @@ from mtl.simple.fit import mean_of_targets
 from mtl.simple.forecasts import Forecasts
 from mtl.simple.linear import LOGISTIC_PENALTIES, Setting
 from mtl.simple.samples import SampleModels
+from mtl.simple.steps import at_last_rows, every_step
 from mtl.simple.texts import TextModels
 from mtl.simple.words import WordModels
 from mtl.tasks.base import TaskSpec
@@ -92,10 +94,28 @@ def _fitted(
             return TextModels(config, data, threads).fitted(spec, form, penalty)
         case WordFit(penalty=penalty):
             return WordModels(config, data, threads).fitted(spec, penalty)
+        case StepFit() as fit:
+            alone = at_last_rows(data, spec)
+            inner = Before(
+                SavedSimple(model=before.saved.model, fit=fit.fit), before.network, _of_last_rows(before, spec)
+            )
+            of_one, network = _fitted(config, alone, alone.specs[spec.name], inner, threads)
+            assert isinstance(of_one, LinearFit | TreesFit)
+            return every_step(spec, of_one, network)
         case TreesFit(rounds=rounds) if isinstance(form, LabelForm | NumberForm):
             return SampleModels(config, data, threads).trees(spec, form, rounds)
         case fit:
             raise AssertionError(f"{fit.kind} does not predict {spec.name}")
+
+
+def _of_last_rows(before: Before, spec: TaskSpec) -> Callable[[], TaskSet]:
+    """Gives the class of single rows with the validation part that chose a model."""
+
+    def chosen_on() -> TaskSet:
+        there = before.chosen_on()
+        return at_last_rows(there, there.specs[spec.name])
+
+    return chosen_on
 
 
 def _setting(

@@ -16,6 +16,7 @@ from mtl.results.simple import ConstantFit, SavedSimple, SimpleChoice
 from mtl.simple.candidates import Candidate, make_network, part_of
 from mtl.simple.forecasts import Forecasts
 from mtl.simple.samples import SampleModels
+from mtl.simple.steps import StepModels
 from mtl.simple.texts import TextModels
 from mtl.simple.words import WordModels
 from mtl.tasks.base import TaskSpec
@@ -44,12 +45,13 @@ def fit_simple(config: SimpleConfig, data: TaskSet, threads: int) -> Iterator[tu
     """
     forecasts, samples = Forecasts(config, data), SampleModels(config, data, threads)
     texts, words = TextModels(config, data, threads), WordModels(config, data, threads)
+    steps = StepModels(config, data, threads)
     for name, spec in data.specs.items():
         skipped: dict[str, str] = {}
         values: dict[str, float] = {}
         target = _val_target(data, name)
         best: Candidate | None = None
-        for candidate in _candidates(spec, data, (forecasts, samples, texts, words), skipped):
+        for candidate in _candidates(spec, data, (forecasts, samples, texts, words, steps), skipped):
             value = spec.score(candidate.prediction, target, detailed=False)[0][spec.metric]
             if best is None or _better(spec.metric, value, values[best.model]):
                 best = candidate
@@ -62,11 +64,11 @@ def fit_simple(config: SimpleConfig, data: TaskSet, threads: int) -> Iterator[tu
 def _candidates(
     spec: TaskSpec,
     data: TaskSet,
-    models: tuple[Forecasts, SampleModels, TextModels, WordModels],
+    models: tuple[Forecasts, SampleModels, TextModels, WordModels, StepModels],
     skipped: dict[str, str],
 ) -> Iterator[Candidate]:
     yield _without_input(spec, data)
-    forecasts, samples, texts, words = models
+    forecasts, samples, texts, words, steps = models
     match spec.form:
         case RowsForm() as form:
             yield from forecasts.candidates(spec, form, skipped)
@@ -74,8 +76,10 @@ def _candidates(
             yield from texts.candidates(spec, form)
         case LabelForm() | NumberForm() as form:
             yield from samples.candidates(spec, form, skipped)
-        case TagForm():
+        case TagForm() if spec.input.texts:
             yield from words.candidates(spec)
+        case TagForm():
+            yield from steps.candidates(spec, skipped)
         case None:
             return
         case _:

@@ -49,12 +49,12 @@ def index(config: Config, root: Path = Path()) -> None:
         text = meta.read_bytes()
         hashes[name] = hashlib.sha256(text).hexdigest()
         meta_of = json.loads(text)
-        kind, numbers = kind_named(meta_of.get("kind")), meta_of.get("numbers", [])
+        kind = kind_named(meta_of.get("kind"))
         tasks_here = {task_name: task for task_name, task in config.tasks.items() if task.source == name}
         if kind.tabular:
             held = _of_table(name, tasks_here, config.prepare.sources[name], root)
         else:
-            held = Held(name, kind, meta_of["columns"], meta_of["classes"], numbers)
+            held = Held.of_meta(name, kind, meta_of)
         for task_name, task in tasks_here.items():
             task.learns(task_name, held)
         if tasks_here:

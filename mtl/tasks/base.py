@@ -111,6 +111,11 @@ class TaskSpec(ABC):
         return METRICS[self.metric].lower_is_better
 
     @property
+    def at_steps(self) -> bool:
+        """It predicts at every row of a window."""
+        return self.at_positions and self.input.has_length
+
+    @property
     def input_len(self) -> int:
         """Rows of a window; 0 for samples without any."""
         return self.shape[1] if len(self.shape) == 2 else 0
@@ -161,6 +166,10 @@ class TaskSpec(ABC):
     @abstractmethod
     def loss_metric(self) -> str:
         """Name of the metric that is closest to the training loss; it decides between equal primary metrics."""
+
+    def of_one_step(self, rows: int) -> "TaskSpec":
+        """The task of the last row alone, of windows of so many rows; only of a kind that predicts at every row."""
+        raise NotImplementedError
 
     @property
     def form(self) -> Form | None:

@@ -54,7 +54,7 @@ class Classification(LabelSpec):
             class_weights=weights,
             focal=task.focal,
             linear=None if task.linear is None else _kernels(task.linear, at),
-            f1_over=None if task.f1_over is None else _places(task.f1_over, at),
+            f1_over=None if task.f1_over is None else class_places(task.f1_over, at),
         )
 
     @property
@@ -131,7 +131,7 @@ class Classification(LabelSpec):
         return Classes(names, self.classes, chance.numpy())
 
 
-def _places(names: Sequence[str], at: AtSource) -> tuple[int, ...]:
+def class_places(names: Sequence[str], at: AtSource) -> tuple[int, ...]:
     """Numbers of some classes.
 
     Raises:

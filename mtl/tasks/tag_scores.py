@@ -13,8 +13,9 @@ from torch import Tensor
 from mtl.errors import DataError
 from mtl.results.numbers import Metrics
 from mtl.tasks.calibration import log_loss
-from mtl.tasks.confusion import accuracy, balanced_accuracy, confusion_table, macro_f1
-from mtl.tasks.sample_errors import ratio_values
+from mtl.tasks.confusion import accuracy, balanced_accuracy, confusion_table, f1, macro_f1
+from mtl.tasks.ranking import average_precision, rank
+from mtl.tasks.sample_errors import average_precision_values, ratio_values
 from mtl.tasks.spans import SpanCounts, Spans, are_spans, span_counts
 from mtl.tasks.undefined import Undefined, split_undefined
 from mtl.types import NO_LABEL
@@ -69,9 +70,15 @@ class Positions:
         return span_counts(Spans(classes), self.spread(self.logits.argmax(dim=1)), self.spread(self.truth))
 
 
-def tag_metrics(at: Positions, classes: list[str]) -> tuple[Metrics, Detail]:
+def tag_metrics(at: Positions, classes: list[str], over: tuple[int, ...] | None = None) -> tuple[Metrics, Detail]:
     """`loss` (mean cross-entropy of a position, nats), `accuracy`, `balanced_accuracy` and `macro_f1` over positions,
-    and `span_f1` where classes are those of spans; without those that the samples leave undefined.
+    of two classes `f1` and `average_precision` of the second, and `span_f1` where classes are those of spans; without
+    those that the samples leave undefined.
+
+    Args:
+        at: the positions.
+        classes: names.
+        over: classes that `macro_f1` is the mean over; None: all.
 
     Returns:
         The metrics; and `confusion` (rows truth, columns prediction), `classes`, `undefined` (metric → reason).
@@ -80,15 +87,18 @@ def tag_metrics(at: Positions, classes: list[str]) -> tuple[Metrics, Detail]:
         DataError: no position has a class.
     """
     if not len(at.truth):
-        raise DataError("Tags cannot be measured on 0 words; no sample of this part has one.")
+        raise DataError("Tags cannot be measured on 0 words or rows; no sample of this part has one.")
     logits = at.logits.detach().cpu().double()
     table = confusion_table(at.truth.cpu(), logits.argmax(dim=1), len(classes))
     metrics: dict[str, float | Undefined] = {
         "loss": log_loss(logits, at.truth.cpu()),
         "accuracy": accuracy(table),
         "balanced_accuracy": balanced_accuracy(table),
-        "macro_f1": macro_f1(table),
+        "macro_f1": macro_f1(table, over),
     }
+    if len(classes) == 2:
+        positive = rank(logits[:, 1] - logits[:, 0], at.truth.cpu() == 1)
+        metrics |= {"f1": f1(table), "average_precision": average_precision(positive)}
     if are_spans(classes):
         metrics["span_f1"] = span_f1(at.spans(classes))
     defined, reasons = split_undefined(metrics)
@@ -104,9 +114,11 @@ def span_f1(counts: SpanCounts) -> float | Undefined:
     return 2 * float(counts.right.sum()) / either
 
 
-def tag_errors(metric: str, at: Positions, classes: list[str]) -> Float64[Tensor, " n"] | None:
+def tag_errors(
+    metric: str, at: Positions, classes: list[str], over: tuple[int, ...] | None = None
+) -> Float64[Tensor, " n"] | None:
     """Error of each sample whose mean is 1 less the metric (`mtl.tasks.sample_errors`); None where the samples leave it
-    undefined."""
+    undefined. Arguments as of `tag_metrics`."""
     said = at.logits.argmax(dim=1)
     hits = (said == at.truth).double()
     match metric:
@@ -117,10 +129,15 @@ def tag_errors(metric: str, at: Positions, classes: list[str]) -> Float64[Tensor
             score = ratio_values(2 * counts.right, counts.said + counts.true)
         case "balanced_accuracy" | "macro_f1" if len(torch.unique(at.truth)) < 2:
             return None
+        case "f1":
+            score = _f1(at, said == 1, at.truth == 1)
+        case "average_precision":
+            values = average_precision_values((at.logits[:, 1] - at.logits[:, 0]).double(), at.truth == 1)
+            score = None if values is None else _summed(at, values)
         case "balanced_accuracy":
             score = _mean([_ratio(at, hits, at.truth == label) for label in torch.unique(at.truth).tolist()])
         case "macro_f1":
-            labels = torch.unique(torch.cat([said, at.truth])).tolist()
+            labels = torch.unique(torch.cat([said, at.truth])).tolist() if over is None else list(over)
             score = _mean([_f1(at, said == label, at.truth == label) for label in labels])
         case _:
             raise ValueError(f"`metric` should be one that tags are judged by, found {metric!r}.")
@@ -136,6 +153,12 @@ def _ratio(at: Positions, hits: Float64[Tensor, " m"], there: Tensor) -> Float64
 def _f1(at: Positions, said: Tensor, true: Tensor) -> Float64[Tensor, " n"] | None:
     both, either = (said & true).double(), said.double() + true.double()
     return ratio_values(2 * at.sums_of(both), at.sums_of(either))
+
+
+def _summed(at: Positions, values: Float64[Tensor, " m"]) -> Float64[Tensor, " n"]:
+    """Pseudo-values of samples from those of their positions: with the metric T they are T + n/m · Σ (value − T)."""
+    metric = values.mean()
+    return metric + at.sums_of(values - metric) * (at.samples / len(values))
 
 
 def _mean(values: list[Float64[Tensor, " n"] | None]) -> Float64[Tensor, " n"] | None:

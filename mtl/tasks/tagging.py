@@ -1,7 +1,7 @@
-"""One of k classes at every position of a sample, such as a tag of each word; cross-entropy.
+"""One of k classes at every position of a sample, such as a tag of each word or of each row of a series; cross-entropy.
 
 B samples of a batch, n of a part, P positions, k classes. Positions without a class, and those that a network does not
-reach (a text that was cut), count in nothing.
+reach (a text that was cut) or that another sample answers (rows in which windows overlap), count in nothing.
 """
 
 import math
@@ -20,7 +20,9 @@ from mtl.config.tasks import Task
 from mtl.errors import DataError, SettingError, shown
 from mtl.results.numbers import Metrics
 from mtl.tasks.answers import Tags
-from mtl.tasks.base import Detail, Noted, TaskSpec, weighted_mean
+from mtl.tasks.base import ABSENT, Detail, Noted, TaskSpec, weighted_mean
+from mtl.tasks.binary import Binary
+from mtl.tasks.classification import Classification, class_places
 from mtl.tasks.context import AtSource, Heads, Oracle
 from mtl.tasks.criterion import Criterion, weighted_mean_of
 from mtl.tasks.forms import TagForm
@@ -30,6 +32,8 @@ from mtl.tasks.tag_scores import Positions, tag_errors, tag_metrics
 from mtl.types import NO_LABEL, SourceData, TextSet
 
 TINY = torch.finfo(torch.float32).tiny
+OF_TWO = ("f1", "average_precision")
+"""Metrics of the second of two classes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,11 +49,13 @@ class Tagging(TaskSpec):
     """Name of its tags at the source."""
     classes: list[str] = field(default_factory=list)
     """Names, in the order of the numbers."""
+    f1_over: tuple[int, ...] | None = field(default=None, metadata=ABSENT)
+    """Classes that `macro_f1` is the mean over; None: all."""
 
     @classmethod
     def resolve(cls, task: Task, at: AtSource) -> "Tagging":
         assert isinstance(task, TaggingTask) and at.learns is not None and at.values is not None
-        counts = torch.bincount(at.values[at.values != NO_LABEL].long(), minlength=len(at.classes))
+        counts = torch.bincount(at.values[at.values != NO_LABEL], minlength=len(at.classes))
         absent = [at.classes[number] for number in (counts == 0).nonzero().squeeze(1).tolist()]
         if absent:
             raise DataError(
@@ -62,23 +68,48 @@ class Tagging(TaskSpec):
                 f"should be {', '.join(name for name in task.metrics if name != 'span_f1')}, for the tags of "
                 f"{at.learns} name no spans (O, B-TYPE, I-TYPE) but {shown(at.classes[0])}; found 'span_f1'.",
             )
-        return cls(**cls.common(task, at), label=at.learns, classes=at.classes)
+        if task.primary_metric in OF_TWO and len(at.classes) != 2:
+            allowed = ", ".join(name for name in task.metrics if name not in OF_TWO)
+            raise SettingError(
+                f"tasks.{at.name}.metric",
+                f"should be {allowed}, for {at.learns} has {len(at.classes)} classes and {task.metric} is of the "
+                f"second of two; found {task.metric!r}. `f1_over` narrows `macro_f1` to some of them.",
+            )
+        over = None if task.f1_over is None else class_places(task.f1_over, at)
+        return cls(**cls.common(task, at), label=at.learns, classes=at.classes, f1_over=over)
 
     @classmethod
-    def column(cls, source: SourceData, learns: str) -> Int[Tensor, "S P"]:
-        assert isinstance(source, TextSet)
-        return source.tags_side_by_side(learns)
+    def column(cls, source: SourceData, learns: str) -> Int[Tensor, "S P"] | Int[Tensor, " R"]:
+        """Tags of the words of each text, or of the rows of a series."""
+        if isinstance(source, TextSet):
+            return source.tags_side_by_side(learns)
+        return source.labels[learns].to(torch.int16)
 
     @classmethod
     def unmeasurable(cls, metric: str, values: Int[Tensor, "n P"], classes: int) -> str | None:
         if metric == "span_f1":
             return None
-        return unmeasurable(metric, torch.bincount(values[values != NO_LABEL].long(), minlength=classes).tolist())
+        return unmeasurable(metric, torch.bincount(values[values != NO_LABEL], minlength=classes).tolist())
 
     def problem(self) -> str | None:
         if len(self.classes) < 2:
             return f"`classes` should have at least two names, found {shown(self.classes)}"
+        if self.metric in OF_TWO and len(self.classes) != 2:
+            return f"`metric` {self.metric} should be of two `classes`, found {shown(self.classes)}"
+        if self.f1_over is not None and not all(0 <= place < len(self.classes) for place in self.f1_over):
+            return f"`f1_over` should be places of its {len(self.classes)} classes, found {self.f1_over}"
         return super().problem()
+
+    def of_one_step(self, rows: int) -> TaskSpec:
+        """The task of the class of the last row alone, of windows of so many rows."""
+        whole: dict[str, Any] = {
+            "name": self.name, "source": self.source, "shape": (self.shape[0], rows), "columns": self.columns,
+            "input": self.input, "label": self.label, "classes": self.classes,
+        }  # fmt: skip
+        metric = "accuracy" if self.metric == "span_f1" else self.metric
+        if len(self.classes) == 2 and self.f1_over is None:
+            return Binary(**whole, metric=metric)
+        return Classification(**whole, metric=metric, f1_over=self.f1_over)
 
     @property
     def outputs(self) -> int:
@@ -90,7 +121,7 @@ class Tagging(TaskSpec):
 
     def blind(self, train: Tensor | None, count: int) -> Float[Tensor, "n P k"]:
         assert train is not None
-        shares = torch.bincount(train[train != NO_LABEL].long(), minlength=len(self.classes)).double()
+        shares = torch.bincount(train[train != NO_LABEL], minlength=len(self.classes)).double()
         return (shares / shares.sum()).clamp(min=TINY).log().float().expand(count, train.shape[1], -1)
 
     @property
@@ -115,7 +146,7 @@ class Tagging(TaskSpec):
     def judged_errors(
         self, prediction: Float[Tensor, "n P k"], target: Int[Tensor, "n Q"]
     ) -> Float64[Tensor, " n"] | None:
-        return tag_errors(self.metric, Positions.of(prediction, target), self.classes)
+        return tag_errors(self.metric, Positions.of(prediction, target), self.classes, self.f1_over)
 
     def noted(self, prediction: Float[Tensor, "B P k"], target: Int[Tensor, "B Q"]) -> Noted:
         """The mean of p(true class) over the positions of a sample, and whether all of them are right."""
@@ -127,11 +158,16 @@ class Tagging(TaskSpec):
     def score(
         self, prediction: Float[Tensor, "n P k"], target: Int[Tensor, "n Q"], detailed: bool
     ) -> tuple[Metrics, Detail]:
-        return tag_metrics(Positions.of(prediction, target), self.classes)
+        return tag_metrics(Positions.of(prediction, target), self.classes, self.f1_over)
 
     @property
     def class_names(self) -> list[str]:
         return self.classes
+
+    def margins(self, chance: Float[Tensor, "n P k"]) -> Float[Tensor, "n P"]:
+        """Distance of each position from where another class would be said."""
+        first, second = chance.topk(2, dim=-1).values.unbind(dim=-1)
+        return first - second
 
     def combine(self, predictions: Sequence[Tensor], shares: Sequence[float]) -> Float[Tensor, "n P k"]:
         p = weighted_mean([prediction.softmax(dim=-1) for prediction in predictions], shares)

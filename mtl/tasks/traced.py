@@ -1,6 +1,6 @@
 """Answers of tasks as tensors, in operations that can be traced: for formats that run without mtl.
 
-n samples, T target channels, H rows ahead, Q levels, k classes.
+n samples, T target channels, H rows ahead, L rows of a window, Q levels, k classes.
 """
 
 from collections.abc import Callable
@@ -20,6 +20,7 @@ from mtl.tasks.label import LabelSpec
 from mtl.tasks.quantile_forecast import QuantileForecast
 from mtl.tasks.quantile_regression import QuantileRegression
 from mtl.tasks.regression import Regression
+from mtl.tasks.tagging import Tagging
 
 VALUE, QUANTILES, PROBABILITIES = "", "quantiles", "probabilities"
 """Parts of an answer: numbers or the number of the class, and what stands beside them."""
@@ -43,13 +44,15 @@ def parts_of(spec: TaskSpec) -> dict[str, tuple[str | int, ...]]:
             return {VALUE: ahead, QUANTILES: (*ahead, len(spec.levels))}
         case Classification() | Binary():
             return {VALUE: ("n",), PROBABILITIES: ("n", len(spec.classes))}
+        case Tagging() if spec.at_steps:
+            return {VALUE: ("n", spec.input_len), PROBABILITIES: ("n", spec.input_len, len(spec.classes))}
         case _:
             raise UserError(f"{spec.name}: tasks of kind {spec.kind} cannot be exported: name the others by --tasks.")
 
 
 def classes_of(spec: TaskSpec) -> list[str] | None:
-    """Names of the classes of a label; None for numbers."""
-    return spec.classes if isinstance(spec, LabelSpec) else None
+    """Names of the classes of a label, or at every row; None for numbers."""
+    return spec.classes if isinstance(spec, LabelSpec | Tagging) else None
 
 
 def answer_of(spec: TaskSpec) -> Callable[[Tensor], list[Tensor]]:
@@ -62,6 +65,8 @@ def answer_of(spec: TaskSpec) -> Callable[[Tensor], list[Tensor]]:
             return lambda prediction: _of_quantiles(spec, torch.stack(spec.by_level(prediction), dim=-1))
         case Binary():
             return lambda prediction: _binary(prediction, spec.decision)
+        case Tagging():
+            return lambda prediction: [prediction.argmax(dim=-1), prediction.softmax(dim=-1)]
         case Classification():
             return lambda prediction: _classes(prediction, spec.decision)
         case Regression() | Forecast():

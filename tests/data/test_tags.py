@@ -10,7 +10,7 @@ import yaml
 from pydantic import ValidationError
 
 from mtl.config import Task
-from mtl.config.inputs import IMAGES, ROWS, TOKENS, WINDOWS
+from mtl.config.inputs import IMAGES, ROWS, TOKENS
 from mtl.config.table_file import TableFile
 from mtl.config.table_source import TableSource
 from mtl.config.tagging import TaggingTask
@@ -186,10 +186,10 @@ def test_a_file_of_sentences_is_shown_with_its_words_and_tags(tmp_path: Path) ->
     assert "tags: lemma, upos, xpos" in section
 
 
-def test_images_and_windows_have_no_words() -> None:
+def test_images_and_rows_have_neither_words_nor_steps() -> None:
     task = TaggingTask(kind="tagging", source="own", label="pos")
-    for kind in (IMAGES, WINDOWS, ROWS):
-        with pytest.raises(SettingError, match=rf"t\.kind` is for the words of texts, and own holds {kind.noun}"):
+    for kind in (IMAGES, ROWS):
+        with pytest.raises(SettingError, match=r"t\.kind` is for the words of texts and the rows of series, and own"):
             task.check_input("t", "own", kind)
     task.check_input("t", "own", TOKENS)
 

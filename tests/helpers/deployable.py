@@ -146,6 +146,44 @@ def series_settings() -> Json:
     )  # fmt: skip
 
 
+def machine(runs: int = 6, count: int = 160, seed: int = 2) -> pd.DataFrame:
+    """Seconds of two sensors in several runs; every second a state and a load that the last three seconds tell, of
+    which the state is known where it is clear, and not everywhere."""
+    draw, parts = np.random.default_rng(seed), []
+    for run in range(runs):
+        a, b = draw.normal(size=count), draw.normal(size=count)
+        last = a.copy()
+        last[1:] += a[:-1]
+        last[2:] += a[:-2]
+        state = np.where(last > 0, "up", "down").astype(object)
+        state[::7] = None
+        state[np.abs(last) < 0.3] = None
+        when = pd.Timestamp("2024-05-01") + pd.to_timedelta(1000 * run + np.arange(count), unit="s")
+        parts.append(pd.DataFrame({
+            "run": f"run {run}", "time": when.strftime("%Y-%m-%d %H:%M:%S"), "a": a.round(4), "b": b.round(4),
+            "state": state, "load": np.select([last > 1, last < -1], ["high", "low"], "middle"),
+        }))  # fmt: skip
+    return pd.concat(parts, ignore_index=True)
+
+
+def step_settings() -> Json:
+    """Classes of every row of series that are held out whole, and the class of the last row of a window beside them."""
+    at = {"source": "machine", "input_len": 12}
+    settings = _settings(
+        {"machine": {"kind": "series", "path": "data/raw/machine.csv", "date": "time", "id": "run",
+                     "labels": ["state", "load"], "borders": {"test_series": 0.34, "folds": 2}}},
+        {"state": {"kind": "tagging", "label": "state", "metric": "f1"} | at,
+         "load": {"kind": "tagging", "label": "load", "metric": "macro_f1", "f1_over": ["high", "low"]} | at,
+         "now": {"kind": "binary", "label": "state"} | at},
+        {"kind": "recurrent", "width": 12, "layers": 1, "dropout": 0.0},
+    )  # fmt: skip
+    settings["simple"] = {"models": ["logistic"]}
+    settings["base"]["seeds"] = [0]
+    settings["baseline"] = {"tasks": ["state"]}
+    settings["train"] |= {"epochs": 14, "lr": 0.02}
+    return settings
+
+
 def digits_settings() -> Json:
     """Two labels of images."""
     return _settings(
@@ -183,6 +221,7 @@ def write_raw(root: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     flats().to_csv(folder / "flats.csv", sep=";", index=False)
     plant().to_csv(folder / "plant.csv", index=False)
+    machine().to_csv(folder / "machine.csv", index=False)
     colours_table(folder, 96)
     reviews().to_csv(folder / "reviews.csv", index=False)
     sentences().to_csv(folder / "sentences.csv", index=False)

@@ -4,10 +4,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from mtl.config import DenoiseObjective, RecurrentEncoder
+from mtl.config import DenoiseObjective, RecurrentEncoder, RocketEncoder, TimeDartEncoder
 from mtl.errors import UserError
 from mtl.models.build import build_model, build_pretrainer
 from mtl.models.recurrent import Recurrent
+from mtl.tasks.tagging import Tagging
 from tests.models.cases import CHANNELS, LENGTH, task
 
 
@@ -85,3 +86,39 @@ def test_it_cannot_be_pretrained_and_says_so() -> None:
 def test_a_wider_one_is_wider_in_every_layer() -> None:
     wide = Recurrent(config(layers=2).widened(2.0), CHANNELS)
     assert (wide.width, wide.stage_widths) == (12, (12, 12))
+
+
+def test_states_after_every_row_are_kept_where_a_task_reads_them() -> None:
+    encoder = Recurrent(config(layers=2), CHANNELS)
+    x = torch.randn(5, CHANNELS, LENGTH)
+    last = encoder(x)
+    encoder.at_steps = True
+    features = encoder(x)
+    assert last.places is None and features.places is not None and features.places.shape == (5, LENGTH, 6)
+    assert torch.equal(features.tokens, last.tokens) and torch.equal(features.places[:, -1:], last.tokens[:, 0])
+    rows = x.transpose(1, 2)
+    for layer in encoder.layers:
+        rows, _ = last_state(layer, rows)
+    torch.testing.assert_close(features.places, rows, rtol=1e-4, atol=1e-5)
+
+
+def test_patches_have_a_class_for_each_of_their_rows() -> None:
+    spec = Tagging(name="t", source="s", shape=(CHANNELS, LENGTH), columns=["a", "b", "c"], label="l",
+                   classes=["x", "y"])  # fmt: skip
+    model = build_model(TimeDartEncoder(kind="timedart", patch_len=8, dropout=0.0), [spec], 0).eval()
+    x = torch.randn(2, CHANNELS, LENGTH)
+    assert model(x, ["t"])["t"].shape == (2, LENGTH, 2)
+    with pytest.raises(
+        UserError, match=r"encoder\.patch_len` should divide the window of tasks\.t \(32 rows\).*found 5"
+    ):
+        build_model(TimeDartEncoder(kind="timedart", patch_len=5), [spec], 0)
+
+
+def test_other_encoders_of_windows_are_refused_for_classes_of_rows() -> None:
+    spec = Tagging(name="t", source="s", shape=(CHANNELS, LENGTH), columns=["a", "b", "c"], label="l",
+                   classes=["x", "y"])  # fmt: skip
+    assert build_model(config(), [spec], 0)(torch.randn(2, CHANNELS, LENGTH), ["t"])["t"].shape == (2, LENGTH, 2)
+    with pytest.raises(
+        UserError, match=r"encoder\.kind` should be timedart, recurrent or python for tasks\.t, which learns a class"
+    ):
+        build_model(RocketEncoder(kind="rocket", dilations=[1]), [spec], 0)

@@ -9,6 +9,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from mtl.config.inputs import TOKENS
+from mtl.tasks.confusion import confusion_table, macro_f1
+from mtl.tasks.label_scores import label_metrics
 from mtl.tasks.spans import Spans, are_spans, span_counts
 from mtl.tasks.tag_scores import Positions, tag_errors, tag_metrics
 from mtl.tasks.tagging import Tagging
@@ -67,6 +69,30 @@ def test_the_mean_of_the_errors_is_the_metric(metric: str) -> None:
     errors = tag_errors(metric, at, CLASSES)
     assert errors is not None
     assert 1 - float(errors.mean()) == pytest.approx(tag_metrics(at, CLASSES)[0][metric], abs=1e-9)
+
+
+@pytest.mark.parametrize("metric", ["f1", "average_precision"])
+def test_of_two_classes_the_second_is_the_positive_one(metric: str) -> None:
+    draw = torch.Generator().manual_seed(11)
+    logits, target = torch.randn(30, 6, 2, generator=draw), torch.randint(-1, 2, (30, 6), generator=draw)
+    at = Positions.of(logits, target)
+    there = target != NO_LABEL
+    margin = logits[there][:, 1] - logits[there][:, 0]
+    expected = label_metrics(margin, target[there], ["no", "yes"], metric, True)[0]
+    metrics = tag_metrics(at, ["no", "yes"])[0]
+    assert metrics[metric] == pytest.approx(expected[metric], abs=1e-6)
+    errors = tag_errors(metric, at, ["no", "yes"])
+    assert errors is not None and 1 - float(errors.mean()) == pytest.approx(metrics[metric], abs=1e-9)
+
+
+def test_macro_f1_may_be_the_mean_over_some_classes() -> None:
+    logits, target = drawn(12)
+    at = Positions.of(logits, target)
+    over = (1, 3)
+    table = confusion_table(at.truth, at.logits.argmax(dim=1), len(CLASSES))
+    assert tag_metrics(at, CLASSES, over)[0]["macro_f1"] == macro_f1(table, over)
+    errors = tag_errors("macro_f1", at, CLASSES, over)
+    assert errors is not None and 1 - float(errors.mean()) == pytest.approx(macro_f1(table, over), abs=1e-9)
 
 
 def test_what_is_no_position_changes_nothing() -> None:

@@ -22,7 +22,7 @@ from mtl.setup.images import ignored, own_images
 from mtl.setup.source import check_grouping
 from mtl.setup.spelling import parse_targets, quoted
 from mtl.setup.table import Own, read_own
-from mtl.setup.targets import KINDS, Ask, Target, choose
+from mtl.setup.targets import Ask, Target, choose
 
 SETTINGS = tuple(
     name
@@ -142,7 +142,7 @@ def _of_table(
     if own.sentences:
         more = [quoted(name) for name in own.candidates if all(target.column != name for target in chosen)]
         said += [f"Tags that are not learnt: {some_names(more)}."] if more else []
-    elif images is None and not any(KINDS[target.kind].looks_ahead for target in chosen):
+    elif images is None and not any(target.in_time for target in chosen):
         said += _left_out(own, [*(target.column for target in chosen), *draft.told])
     said += [
         *_groups(own, chosen, group),

@@ -20,6 +20,7 @@ from mtl.checks import bad
 from mtl.config.inputs import Held, InputKind, RowLayout
 from mtl.config.tasks import Task
 from mtl.data.inputs.seen import Columns
+from mtl.data.inputs.tiles import Tiles
 from mtl.tasks.context import Oracle
 from mtl.types import SourceData, Split
 
@@ -117,11 +118,8 @@ class Input(ABC, Generic[Data]):
         self.data = data
 
     def for_tasks(self, tasks: Sequence[Task]) -> "Input[Data]":
-        """The source as the tasks that read it see it: columns that one of them learns are targets, and no inputs.
-
-        Args:
-            tasks: all that read the source, whichever of them are trained.
-        """
+        """The source as all the tasks that read it see it, whichever of them are trained: columns that one of them
+        learns are targets, and no inputs."""
         return self
 
     @property
@@ -241,6 +239,14 @@ class Input(ABC, Generic[Data]):
     def places(self, numbers: Int[Tensor, " n"], length: int) -> Int[Tensor, " n"]:
         """Indices of the targets of samples among the labels and numeric targets of the source."""
 
+    def tiles(self, split: Split, fold: int, length: int) -> Tiles | None:
+        """Samples of a part in which every position counts once; None where positions belong to one sample anyway."""
+        return None
+
+    def at_positions(self, column: Tensor, numbers: Int[Tensor, " n"], length: int) -> Int[Tensor, "n P"]:
+        """Classes at the positions of samples, of those of the whole source (`mtl.tasks.base.TaskSpec.column`)."""
+        return column[self.places(numbers, length)]
+
     @abstractmethod
     def sampler(self, fitted: Fitted, ahead: int) -> Sampler:
         """Sampler, which turns numbers into samples; at most `ahead` rows are asked for behind a sample."""
@@ -341,9 +347,3 @@ class Input(ABC, Generic[Data]):
     def no_samples(self, length: int, ahead: int) -> str:
         """Sentence on the length that samples would need, for the message that a part has none."""
         return ""
-
-
-def part_of(fold: Int[Tensor, " n"], split: Split, held_out: int) -> Int[Tensor, " m"]:
-    """Numbers of the samples with a fold that belong to a part."""
-    test, val = fold == -1, fold == held_out
-    return {"test": test, "val": val, "train": ~(test | val)}[split].nonzero().squeeze(1)

@@ -9,9 +9,9 @@ import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
-from mtl.config.inputs import WINDOWS, InputKind
+from mtl.config.inputs import WINDOWS, Held, InputKind
 from mtl.config.tasks import Task
-from mtl.data.inputs.base import Fitted, Input, Layout, Sampler, part_of
+from mtl.data.inputs.base import Fitted, Input, Layout, Sampler
 from mtl.data.inputs.channels import channel_remarks
 from mtl.data.inputs.contract import MAX_VALUE, folds_problem, targets_problems
 from mtl.data.inputs.gaps import Gaps, fit_known, spans
@@ -20,6 +20,8 @@ from mtl.data.inputs.oracles import as_tensors, from_tensors, oracle_problem
 from mtl.data.inputs.scaling import fit_rows, scores_problem, stays_mapped, where, z_scored
 from mtl.data.inputs.seen import Columns, channels_of
 from mtl.data.inputs.stretches import form_problems, parts_problem, rows_of, segment_of, segments_of, stretches
+from mtl.data.inputs.tiles import Tiles
+from mtl.data.inputs.tiling import check_shortest, tiles_of
 from mtl.data.inputs.window_samples import MappedWindows, Windows, pad_rows
 from mtl.errors import DataError, SettingError, shown
 from mtl.tasks.context import Oracle
@@ -40,6 +42,11 @@ class WindowsInput(Input[Prepared]):
     @property
     def series(self) -> bool:
         return self.data.window is None
+
+    @property
+    def held(self) -> Held:
+        """Labels of a series are tags of its rows, too; a stored window has one."""
+        return replace(super().held, tags=self.data.classes if self.series else {})
 
     @property
     def place(self) -> str:
@@ -132,6 +139,8 @@ class WindowsInput(Input[Prepared]):
             if task.input_len is None:
                 message = f"is missing: {task.source} is a series, not stored windows."
                 raise SettingError(f"tasks.{name}.input_len", message)
+            if task.at_positions:
+                check_shortest(name, task.input_len, self.data)
             return task.input_len
         length = window - ahead if task.input_len is None else task.input_len
         if not 0 < length <= window - ahead:
@@ -146,7 +155,7 @@ class WindowsInput(Input[Prepared]):
         p = self.data
         if p.window is not None:
             assert p.fold is not None
-            numbers = part_of(p.fold, split, fold) * p.window + (p.window - length - ahead)
+            numbers = _part_of(p.fold, split, fold) * p.window + (p.window - length - ahead)
         else:
             numbers = torch.cat([stretch.starts(length, ahead) for stretch in stretches(p, split, fold)])
         # Inputs without a cell that could be neither measured nor filled.
@@ -163,7 +172,7 @@ class WindowsInput(Input[Prepared]):
         p = self.data
         if p.window is not None:
             assert p.fold is not None
-            length, numbers = p.window, part_of(p.fold, split, fold) * p.window
+            length, numbers = p.window, _part_of(p.fold, split, fold) * p.window
         else:
             assert length is not None
             numbers = torch.cat([stretch.whole(length) for stretch in stretches(p, split, fold)])
@@ -172,6 +181,13 @@ class WindowsInput(Input[Prepared]):
 
     def places(self, numbers: Int[Tensor, " n"], length: int) -> Int[Tensor, " n"]:
         return numbers // self.data.window if self.data.window is not None else numbers + length - 1
+
+    def tiles(self, split: Split, fold: int, length: int) -> Tiles:
+        p = self.data
+        return tiles_of(stretches(p, split, fold), length, None if p.known is None else p.values.isnan().any(dim=1))
+
+    def at_positions(self, column: Tensor, numbers: Int[Tensor, " n"], length: int) -> Int[Tensor, "n L"]:
+        return column.unfold(0, length, 1).index_select(0, numbers)
 
     def last_rows(self, numbers: Int[Tensor, " n"], length: int) -> Int[Tensor, " n"]:
         return numbers + length - 1
@@ -302,3 +318,9 @@ class WindowsInput(Input[Prepared]):
         if window is None:
             return f"row {row} (counted from 0), column `{name}`"
         return f"window {row // window}, row {row % window} (counted from 0), column `{name}`"
+
+
+def _part_of(fold: Int[Tensor, " n"], split: Split, held_out: int) -> Int[Tensor, " m"]:
+    """Numbers of the samples with a fold that belong to a part."""
+    test, val = fold == -1, fold == held_out
+    return {"test": test, "val": val, "train": ~(test | val)}[split].nonzero().squeeze(1)

@@ -11,12 +11,13 @@ from torch import Tensor
 
 from mtl.config import Task
 from mtl.data.inputs.base import Fitted, Input
+from mtl.data.inputs.tiles import Tiles
 from mtl.errors import SettingError
 from mtl.seeding import generator
 from mtl.tasks.base import TaskSpec, known
 from mtl.tasks.context import AtSource
 from mtl.tasks.every import kind_of, resolve
-from mtl.types import SourceData, Split
+from mtl.types import NO_LABEL, SourceData, Split
 
 
 @dataclass(frozen=True)
@@ -38,10 +39,18 @@ class TaskAtSource:
     def samples(self, split: Split, fold: int) -> Int[Tensor, " n"]:
         """Samples of one part that have a target."""
         ahead = self.task.rows_ahead
-        numbers = self.source.numbers_of(split, fold, self.length, ahead)
+        tiles = self.tiles(split, fold)
+        numbers = self.source.numbers_of(split, fold, self.length, ahead) if tiles is None else tiles.starts
         numbers = self.source.with_target(numbers, self.length, ahead, self.task.followed(self.channels))
-        values = self.values(numbers)
+        values = self.values(numbers, tiles)
         return numbers if values is None else numbers[known(values)]
+
+    def tiles(self, split: Split, fold: int) -> Tiles | None:
+        """Samples in which every position of a part counts once, for a class at every position. None where all of
+        every sample count: those of other tasks, and in training, which is the better for every window."""
+        if split == "train" or not self.task.at_positions:
+            return None
+        return self.source.tiles(split, fold, self.length)
 
     @property
     def channels(self) -> list[str]:
@@ -61,27 +70,38 @@ class TaskAtSource:
             "the source, or leave the task out"
         )
 
-    def values(self, numbers: Int[Tensor, " n"]) -> Tensor | None:
-        """Targets of samples as the source holds them; None for what follows them."""
-        column = self.column
-        return None if column is None else column[self.source.places(numbers, self.length)]
+    def values(self, numbers: Int[Tensor, " n"], tiles: Tiles | None = None) -> Tensor | None:
+        """Targets of samples as the source holds them; None for what follows them.
 
-    def check_measurable(self, split: Split, numbers: Int[Tensor, " n"]) -> None:
+        Args:
+            numbers: of the samples.
+            tiles: by which positions count, for a class at every position; None: all do.
+        """
+        column = self.column
+        if column is None:
+            return None
+        if not self.task.at_positions:
+            return column[self.source.places(numbers, self.length)]
+        values = self.source.at_positions(column, numbers, self.length)
+        return values if tiles is None else values.masked_fill(~tiles.counts(numbers, self.length), NO_LABEL)
+
+    def check_measurable(self, split: Split, numbers: Int[Tensor, " n"], fold: int) -> None:
         """Checks that what the task is judged by has a value on the samples of a part, whatever is predicted.
 
         Raises:
             SettingError: it has none, such as an area under the curve where every sample is negative.
         """
-        values = self.values(numbers)
+        values = self.values(numbers, self.tiles(split, fold))
         classes = self.source.names_of(self.learns)
         metric = self.task.primary_metric
         reason = None if values is None else kind_of(self.task).unmeasurable(metric, values, len(classes))
         if reason is not None:
             part = {"val": "validation"}.get(split, split)
+            always = [name for name in ("accuracy", "log_loss") if name in self.task.metrics]
             raise SettingError(
                 f"tasks.{self.name}.metric",
                 f"should have a value on the {part} part of {self.source.data.name}, where {reason}: found {metric!r}. "
-                "accuracy and log_loss have one on any samples.",
+                f"{' and '.join(always)} {'has' if len(always) == 1 else 'have'} one on any samples.",
             )
 
     def fraction(self, numbers: Int[Tensor, " n"], seed: int) -> Int[Tensor, " m"]:

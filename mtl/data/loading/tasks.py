@@ -13,6 +13,7 @@ from mtl.config.encoder_checks import pretrain_source_problem
 from mtl.data.inputs.base import Fitted, Input, Sampler
 from mtl.data.inputs.every import input_of
 from mtl.data.inputs.extent import JOINED, trained_on
+from mtl.data.inputs.tiles import Tiles
 from mtl.data.loading.labels import derive_labels
 from mtl.data.loading.pools import Pool, Target
 from mtl.data.loading.samples import TaskAtSource
@@ -83,7 +84,7 @@ def build_tasks(tasks: dict[str, Task], sources: dict[str, SourceData], seed: in
             if len(numbers) == 0:
                 raise DataError(f"tasks.{name}: {place.no_samples(split, fold[task.source])}.")
             if split != "train":
-                place.check_measurable(split, numbers)
+                place.check_measurable(split, numbers, fold[task.source])
             samples[split][name] = numbers
         places[name] = place
         specs[name] = place.spec(samples["train"][name], fitted[task.source])
@@ -92,7 +93,13 @@ def build_tasks(tasks: dict[str, Task], sources: dict[str, SourceData], seed: in
         name: source.sampler(fitted[name], max((t.rows_ahead for t in tasks.values() if t.source == name), default=0))
         for name, source in inputs.items()
     }
-    pools = {split: _pools(places, specs, samplers, samples[split]) if split in there else [] for split in SPLITS}
+    tiles = {
+        split: {name: place.tiles(split, fold[place.task.source]) for name, place in places.items()} for split in there
+    }
+    pools = {
+        split: _pools(places, specs, samplers, samples[split], tiles[split]) if split in there else []
+        for split in SPLITS
+    }
     return TaskSet(specs, pools, inputs, fitted, fold)
 
 
@@ -101,6 +108,7 @@ def _pools(
     specs: Mapping[str, TaskSpec],
     samplers: Mapping[str, Sampler],
     samples: Mapping[str, Int[Tensor, " n"]],
+    tiles: Mapping[str, Tiles | None],
 ) -> list[Pool]:
     """Tasks on samples of one source and length share a pool when their samples overlap (SHARED_SAMPLES)."""
     groups: dict[tuple[str, int], list[tuple[list[str], Tensor]]] = {}
@@ -121,7 +129,7 @@ def _pools(
     for (source, length), shelves in groups.items():
         for members, union in shelves:
             targets = {
-                name: _target(places[name], specs[name], samples[name], union)
+                name: _target(places[name], specs[name], (samples[name], tiles[name]), union)
                 for name in sorted(members, key=order.index)
             }
             first = min(members, key=order.index)
@@ -131,10 +139,13 @@ def _pools(
     return sorted(pools, key=lambda pool: order.index(pool.tasks[0]))
 
 
-def _target(place: TaskAtSource, spec: TaskSpec, samples: Int[Tensor, " m"], union: Int[Tensor, " n"]) -> Target:
-    """Target of a task for those samples of a pool that it has."""
+def _target(
+    place: TaskAtSource, spec: TaskSpec, own: tuple[Int[Tensor, " m"], Tiles | None], union: Int[Tensor, " n"]
+) -> Target:
+    """Target of a task for those samples of a pool that it has, and of these for the positions that count."""
+    samples, tiles = own
     valid = None if torch.equal(samples, union) else torch.isin(union, samples, assume_unique=True)
-    values = place.values(union)
+    values = place.values(union, tiles)
     if values is None:
         return Target(None, place.task.rows_ahead, spec.ahead_channels, valid)
     encoded = spec.encode(values)

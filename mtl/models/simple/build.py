@@ -9,6 +9,7 @@ from mtl.models.simple.forecasts import Persistence, RidgeForecast, Seasonal
 from mtl.models.simple.network import Constant, ConstantTags, SimpleNetwork, Spread
 from mtl.models.simple.ngrams import NgramScores
 from mtl.models.simple.scores import LinearScores, OnFeatures, TreeScores
+from mtl.models.simple.steps import EveryStep
 from mtl.models.simple.word_scores import WordScores
 from mtl.results.simple import (
     ConstantFit,
@@ -18,6 +19,7 @@ from mtl.results.simple import (
     RidgeForecastFit,
     SeasonalFit,
     SimpleFit,
+    StepFit,
     TreesFit,
     WordFit,
 )
@@ -62,7 +64,7 @@ def _spread(form: Form | None) -> Spread | None:
 
 
 def _body(
-    fit: PersistenceFit | SeasonalFit | RidgeForecastFit | LinearFit | TreesFit | NgramFit | WordFit,
+    fit: PersistenceFit | SeasonalFit | RidgeForecastFit | LinearFit | TreesFit | NgramFit | WordFit | StepFit,
     spec: TaskSpec,
 ) -> nn.Module:
     form = spec.form
@@ -81,7 +83,9 @@ def _body(
             return OnFeatures(features, LinearScores(count_features(fit.features, spec.shape), outputs, single))
         case NgramFit() if isinstance(form, LabelForm | NumberForm) and spec.input.texts:
             return NgramScores(fit, *_scores(form))
-        case WordFit() if isinstance(form, TagForm):
+        case StepFit() if isinstance(form, TagForm) and spec.at_steps and fit.rows <= spec.input_len:
+            return EveryStep(_body(fit.fit, spec.of_one_step(fit.rows)), fit.rows)
+        case WordFit() if isinstance(form, TagForm) and spec.input.texts:
             return WordScores(fit, form.classes)
         case TreesFit() if isinstance(form, LabelForm | NumberForm):
             outputs, single = _scores(form)

@@ -89,7 +89,9 @@ class Constant(nn.Module):
 
 
 class ConstantTags(Constant):
-    """The same prediction for every word of every text, [B, N, k]."""
+    """The same prediction for every word of every text, or for every row of every window, [B, N, k]."""
 
-    def forward(self, x: Float[Tensor, "B N"]) -> Float[Tensor, "B N k"]:
+    def forward(self, x: Float[Tensor, "B N"] | Float[Tensor, "B C N"]) -> Float[Tensor, "B N k"]:
+        if x.ndim == 3:
+            return self.value.expand(len(x), x.shape[2], -1)
         return at_positions(self.value.expand(*x.shape, -1), first_of_words(x))

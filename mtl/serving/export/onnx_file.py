@@ -146,7 +146,7 @@ def _read_texts(proto: Any, asked: Asked) -> None:
 
 
 def _give_texts(proto: Any, given: Given) -> None:
-    """Puts behind what turns numbers of classes [n] into their names."""
+    """Puts behind what turns numbers of classes, [n] or [n, L], into their names."""
     from onnx import TensorProto, helper
 
     assert given.classes is not None
@@ -154,7 +154,7 @@ def _give_texts(proto: Any, given: Given) -> None:
         "LabelEncoder", [given.name + NUMBER], [given.name], domain="ai.onnx.ml",
         keys_int64s=list(range(len(given.classes))), values_strings=given.classes, default_string="",
     ))  # fmt: skip
-    proto.graph.output.append(helper.make_tensor_value_info(given.name, TensorProto.STRING, ["n"]))
+    proto.graph.output.append(helper.make_tensor_value_info(given.name, TensorProto.STRING, list(given.shape)))
     _with_texts(proto)
 
 

@@ -201,10 +201,7 @@ def _stamps(
 ) -> list[pd.Index]:
     """Stamps of the last row of each series and of the rows that follow it."""
     column = str(options.date_column)
-    utc = None
-    if timeline.unit is not None:
-        local = read_stamps(timeline.table, options, timeline.series, []).local
-        utc = None if local and options.time_zone is None else options.time_zone if local else "UTC"
+    utc = zone_of(timeline, options)
     check_step(timeline, origin, column)
     stamps, starts = [], timeline.starts
     assert timeline.when is not None
@@ -214,15 +211,38 @@ def _stamps(
             step = _usual(np.diff(when)) if len(when) > 1 else 1
             stamps.append(pd.Index(when[-1] + step * np.arange(wanted.ahead + 1)))
             continue
-        times = pd.DatetimeIndex(when.astype(np.int64).astype(f"datetime64[{timeline.unit}]"))
-        if utc is not None:
-            times = times.tz_localize("UTC").tz_convert(utc)
+        times = _times(when, timeline.unit, utc)
         stamps.append(_following(times, wanted.ahead))
         uneven = int((np.diff(when) != _usual(np.diff(when))).sum()) if len(when) > 1 else 0
         if uneven and _regular(times) is None:
             whose = f" of {timeline.names[number]}" if timeline.names else ""
             notes.append(f"{column}: {uneven} of the {len(when) - 1} steps in the last window{whose} are uneven")
     return stamps
+
+
+def zone_of(timeline: Timeline, options: SeriesSource) -> str | None:
+    """Zone in which stamps are shown; None where they are those of a clock that nothing tells more of, or numbers."""
+    if timeline.unit is None:
+        return None
+    local = read_stamps(timeline.table, options, timeline.series, []).local
+    return None if local and options.time_zone is None else options.time_zone if local else "UTC"
+
+
+def _times(when: np.ndarray, unit: str, zone: str | None) -> pd.DatetimeIndex:
+    times = pd.DatetimeIndex(when.astype(np.int64).astype(f"datetime64[{unit}]"))
+    return times if zone is None else times.tz_localize("UTC").tz_convert(zone)
+
+
+def front_of_rows(timeline: Timeline, options: SeriesSource) -> dict[str, Any]:
+    """Columns that say which series and time each row of a file in time order is about."""
+    columns: dict[str, Any] = {}
+    for place, column in enumerate(options.ids):
+        told = [name if len(options.ids) == 1 else name.split(", ")[place] for name in timeline.names]
+        columns[column] = np.array(told, dtype=object)[timeline.series]
+    if timeline.when is not None:
+        zone, unit = zone_of(timeline, options), timeline.unit
+        columns[str(options.date_column)] = timeline.when if unit is None else _times(timeline.when, unit, zone)
+    return columns
 
 
 def _regular(times: pd.DatetimeIndex) -> str | pd.offsets.BaseOffset | None:
