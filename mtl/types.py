@@ -126,6 +126,9 @@ class RowSet:
     next."""
     aside: list[str] = field(default_factory=list)
     """Columns of numbers or categories that are no inputs, and that tasks may learn."""
+    places: list[int] | None = None
+    """Columns of `values` that `columns` name, of a large source whose other columns are no inputs and stay in the file
+    beside them; None: all, in their order. `prepare` writes none."""
 
 
 @dataclass(frozen=True)

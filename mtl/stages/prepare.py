@@ -6,11 +6,12 @@ from pathlib import Path
 from mtl.checks import one_of
 from mtl.config import Source
 from mtl.data.build import read_source
+from mtl.data.files import scratch
 from mtl.data.files.borrowed import borrow
 from mtl.data.files.verify import verify
 from mtl.data.inputs.every import input_of
 from mtl.data.loading.remarks import class_remarks
-from mtl.data.loading.store import PREPARED, describe_splits, write_prepared
+from mtl.data.loading.store import PREPARED, part_sizes, write_prepared
 from mtl.errors import ConfigError
 from mtl.stages.common import stage
 from mtl.types import SourceData
@@ -23,6 +24,7 @@ def prepare(sources: dict[str, Source], name: str, root: Path = Path(".")) -> So
     one_of("prepare.sources", name, sources, ConfigError)
     borrow(name, root)
     hashes = verify(name, sources[name], root)
+    scratch.beside(root / PREPARED)
     prepared = read_source(name, sources[name], root)
     write_prepared(prepared, root / PREPARED / name, hashes)
     return prepared
@@ -31,7 +33,7 @@ def prepare(sources: dict[str, Source], name: str, root: Path = Path(".")) -> So
 def describe(prepared: SourceData) -> str:
     """One line of sizes, then one for each note."""
     source = input_of(prepared)
-    counts = describe_splits(source)[0]["count"]
+    counts = part_sizes(source, 0)
     parts = ", ".join(f"{part} {count:,}" for part, count in counts.items() if count)
     folds = f" (fold 0 of {prepared.folds} held out)" if prepared.folds > 1 else ""
     head = f"{prepared.name}: {source.size:,} {source.describe()}; {parts}{folds}"

@@ -1,7 +1,7 @@
 """The pretraining loop: self-supervised steps over unlabelled windows of one or several sources."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
@@ -121,7 +121,7 @@ def _record(history: list[PretrainingEpoch], step: int) -> dict[str, Any]:
     return {"epochs": [epoch.plain() for epoch in history], "step": step}
 
 
-def _check_finite(seen: Tensor, first: int, end: int, epoch: int, steps: list[dict[str, Tensor]]) -> None:
+def _check_finite(seen: Tensor, first: int, end: int, epoch: int, steps: Sequence[dict[str, Tensor]]) -> None:
     """Looks at the losses of the steps [first, end)."""
     bad = (~torch.isfinite(seen[first:end])).nonzero()
     if len(bad) == 0:

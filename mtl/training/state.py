@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from mtl.balancing.base import Balancer
 from mtl.data.loading.pools import Pool
-from mtl.data.loading.sampling import JointPlan
+from mtl.data.loading.sampling import JointPlan, Steps
 from mtl.errors import UserError
 from mtl.models.multitask import MultiTaskModel
 from mtl.results.history import Epoch, Start
@@ -72,11 +72,9 @@ class TrainingData:
             )
         return lengths
 
-    def epochs(self, number: int, first: int = 0) -> Iterator[list[dict[str, Tensor]]]:
+    def epochs(self, number: int, first: int = 0) -> Iterator[Steps]:
         """Yields, for epochs `first` to `number` − 1, the steps that hold a sample of the training pools."""
-        names = [pool.name for pool in self.train]
-        for steps in self.plan.epochs(number, first):
-            yield [chosen for chosen in steps if any(name in chosen for name in names)]
+        return self.plan.epochs(number, first, [pool.name for pool in self.train])
 
 
 @dataclass

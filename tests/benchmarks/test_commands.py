@@ -21,6 +21,7 @@ from torch.profiler import ProfilerActivity, profile
 from benchmarks import (
     advice,
     balancing,
+    beyond_memory,
     compare,
     coverage,
     datamaps,
@@ -49,6 +50,7 @@ from benchmarks import (
 from benchmarks.command import finish, parser
 from benchmarks.machine import Result
 from mtl.config import load_config
+from mtl.data.inputs import scaling
 from mtl.errors import EXIT_CODE, UserError
 from mtl.results.statistics import Interval
 from mtl.setup.presets import render
@@ -56,7 +58,8 @@ from mtl.stages.prepare import prepare
 
 Main = Callable[[Sequence[str] | None], int]
 MAINS: dict[str, Main] = {
-    "advice": advice.main, "balancing": balancing.main, "compare": compare.main, "coverage": coverage.main,
+    "advice": advice.main, "balancing": balancing.main, "beyond_memory": beyond_memory.main,
+    "compare": compare.main, "coverage": coverage.main,
     "datamaps": datamaps.main,
     "device": device.main, "epoch": epoch.main, "first_step": first_step.main, "groups": groups.main,
     "images": images.main, "jobs": jobs.main, "methods": methods.main,
@@ -291,6 +294,18 @@ def test_table_growth_writes_the_same_rows_in_every_format(tmp_path: Path) -> No
     for frame in frames[1:]:
         pd.testing.assert_frame_equal(frame, frames[0])
     assert frames[0].shape == (50, 14)
+
+
+@pytest.mark.slow
+def test_beyond_memory(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scaling, "IN_MEMORY", 0)
+    rows = run(
+        "beyond_memory", tmp_path, capsys, "--gb", "0.001", "--columns", "12", "--rounds", "1", "--samples", "2000"
+    )
+    assert positive(rows) and {name for name in rows if "of the speed" in name} == {
+        f"from the file, {way}: of the speed in memory"
+        for way in ("exact", "blocks", "exact, from the disk", "blocks, from the disk")
+    }  # fmt: skip
 
 
 @pytest.mark.slow

@@ -10,6 +10,7 @@ import torch
 
 from mtl.config import Task, parse_config
 from mtl.data.inputs import scaling
+from mtl.data.inputs.every import input_of
 from mtl.data.inputs.rows import MappedRows
 from mtl.data.inputs.scaling import fit_rows, where
 from mtl.data.inputs.window_samples import MappedWindows
@@ -60,6 +61,17 @@ def ranked(folder: Path) -> tuple[RowSet, dict[str, Task]]:
     return replace(mixed(), scaling="quantile"), tasks()
 
 
+def targets_between(folder: Path) -> tuple[RowSet, dict[str, Task]]:
+    """The columns of numbers that are left do not lie side by side."""
+    return mixed(), tasks(
+        middle={"kind": "regression", "target": "b"}, shape={"kind": "classification", "label": "shape"}
+    )
+
+
+def targets_at_the_end(folder: Path) -> tuple[RowSet, dict[str, Task]]:
+    return mixed(), tasks(last={"kind": "regression", "target": "c"})
+
+
 def batches(tasks: dict[str, Task], data: SourceData) -> Iterator[tuple[Pool, Batch]]:
     """Every sample of every pool, in an order of its own, in batches of 7."""
     sets = build_tasks(tasks, {data.name: data}, 0)
@@ -73,7 +85,7 @@ def parts(batch: Batch) -> list[torch.Tensor]:
     return [batch.x, *batch.ahead.values(), *(table.values for table in batch.tables)]
 
 
-@pytest.mark.parametrize("make", [whole, with_gaps, several, table, ranked])
+@pytest.mark.parametrize("make", [whole, with_gaps, several, table, ranked, targets_between, targets_at_the_end])
 def test_batches_are_those_of_memory_bit_by_bit(make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     prepared, of = make(tmp_path)
     write_prepared(prepared, tmp_path / "prepared" / prepared.name, {})
@@ -98,6 +110,21 @@ def test_nothing_of_the_source_is_copied(tmp_path: Path, monkeypatch: pytest.Mon
         for pool in sets.pools[split]:
             assert isinstance(pool.samples, MappedWindows)
             assert pool.samples.flat.data_ptr() == prepared.values.data_ptr()
+
+
+@pytest.mark.parametrize(("make", "left"), [(targets_between, [0, 2]), (targets_at_the_end, None)])
+def test_no_input_of_a_table_is_copied_because_of_a_target(make, left, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Targets are taken out of the inputs; what is left is read where it lies."""
+    monkeypatch.setattr(scaling, "IN_MEMORY", 0)
+    rows, of = make(Path())
+    data = input_of(rows).for_tasks(list(of.values())).data
+    assert isinstance(data, RowSet)
+    assert data.values.untyped_storage().data_ptr() == rows.values.untyped_storage().data_ptr()
+    assert data.places == left
+    cells = input_of(data).cells()
+    assert cells is not None
+    kept = rows.values[:, [rows.columns.index(name) for name in data.columns]].numpy()
+    assert np.array_equal(cells[1][:, : len(data.columns)], kept, equal_nan=True)
 
 
 def test_training_rows_that_lie_together_are_a_view_and_others_a_copy() -> None:

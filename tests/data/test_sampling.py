@@ -253,3 +253,29 @@ def test_buckets_take_their_turns_at_random_and_a_run_resumes_in_them() -> None:
 def test_samples_of_one_shape_are_not_sorted() -> None:
     alone = JointPlan({"p0": 230}, 16, sampler(bucket_steps=5), 3)
     assert steps(alone, 1) == steps(JointPlan({"p0": 230}, 16, sampler(), 3), 1)
+
+
+@pytest.mark.parametrize("shuffle", [{}, {"shuffle": "blocks", "block": 7, "buffer": 3}])
+def test_an_order_takes_four_bytes_a_sample(shuffle: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """And is that of eight, which a pool of more samples than four bytes can number has."""
+    narrow = shuffled(100, sampler(**shuffle), torch.Generator().manual_seed(1))
+    assert narrow.dtype == torch.int32 and sorted(narrow.tolist()) == list(range(100))
+    if not shuffle:
+        assert narrow.tolist() == torch.randperm(100, generator=torch.Generator().manual_seed(1)).tolist()
+
+
+def test_steps_are_looked_up_one_by_one() -> None:
+    drawn = plan([50, 20], batch=8, kind="proportional")
+    steps_ = next(drawn.epochs(1))
+    assert len(steps_) == len(steps_[2:]) + 2 == drawn.steps_per_epoch
+    assert {index.dtype for step in steps_ for index in step.values()} == {torch.int64}
+    assert all(torch.equal(a[name], b[name]) for a, b in zip(steps_[2:], list(steps_)[2:], strict=True) for name in a)
+
+
+def test_a_run_takes_the_steps_and_samples_of_its_own_pools() -> None:
+    drawn = plan([500, 3], batch=8, kind="proportional", allocation="multinomial")
+    every = [step for step in next(drawn.epochs(1)) if "p1" in step]
+    own = next(drawn.epochs(1, only=["p1"]))
+    assert 0 < len(own) < drawn.steps_per_epoch
+    assert [step["p1"].tolist() for step in own] == [step["p1"].tolist() for step in every]
+    assert all(set(step) == {"p1"} for step in own)

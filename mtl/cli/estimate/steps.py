@@ -7,7 +7,7 @@ it trains is kept, and no stage reads what it prints.
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import chain, zip_longest
 from pathlib import Path
 from typing import Any
@@ -175,7 +175,7 @@ def _step(state: TrainingState, samples: TrainingData, clock: Clock, share: floa
     return _repeated(once, steps, clock, share), len(steps)
 
 
-def _repeated(work: Callable[[Any], None], inputs: list[Any], clock: Clock, share: float) -> float:
+def _repeated(work: Callable[[Any], None], inputs: Sequence[Any], clock: Clock, share: float) -> float:
     """Mean seconds of `work` on some of the inputs, the first of which warms up."""
     begin = clock.now()
     work(inputs[0])
@@ -189,7 +189,7 @@ def _repeated(work: Callable[[Any], None], inputs: list[Any], clock: Clock, shar
     return (clock.now() - first) / done
 
 
-def _spread(inputs: list[Any]) -> Iterator[Any]:
+def _spread(inputs: Sequence[Any]) -> Iterator[Any]:
     """At most MOST of the inputs, from the whole list."""
     count = min(MOST, len(inputs))
     for number in range(count):

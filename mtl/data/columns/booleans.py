@@ -5,6 +5,8 @@ import pandas as pd
 
 from mtl.config.table_file import MISSING_NUMBERS
 from mtl.data.columns.cells import texts_of, written_cells
+from mtl.data.files import scratch
+from mtl.data.formats.numbers import as_floats
 from mtl.data.formats.table import Table
 from mtl.errors import DataError, shown
 
@@ -26,21 +28,20 @@ def boolean_column(table: Table, column: str) -> np.ndarray:
     """
     cells = table.frame[column]
     if pd.api.types.is_bool_dtype(cells):
-        return cells.to_numpy(dtype=np.float64, na_value=np.nan)
+        return as_floats(cells)
     missing = {*MISSING_NUMBERS, *(table.options.missing or [])}
     texts = texts_of(written_cells(table, [column])[column], missing)
     markers = table.options.missing_markers
     values = [np.nan if _marked(name, markers) else truth(name) for name in texts.names]
-    wrong = np.flatnonzero(np.array([value is None for value in [*values, np.nan]])[texts.codes])
-    if len(wrong):
-        row = int(wrong[0])
+    wrong = np.array([value is None for value in [*values, np.nan]])
+    if wrong.any():
+        row = int(np.flatnonzero(wrong[texts.codes])[0])
         name = texts.names[texts.codes[row]]
         raise DataError(
             f"{table.at(row, column)}: should be yes or no (true, false, 1, 0, …), found {shown(name)}: let the column "
             f"be a category, or set `missing: [{name}]` if it stands for a missing value."
         )
-    truths: np.ndarray = np.array([*values, np.nan], dtype=np.float64)[texts.codes]
-    return truths
+    return scratch.mapped(texts.codes, np.array([*values, np.nan], dtype=np.float64))
 
 
 def _marked(text: str, markers: list[float]) -> bool:

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 import numpy as np
-import pandas as pd
 
 from mtl.data.columns.cells import written_cells
+from mtl.data.files import scratch
 from mtl.data.formats.labels import numbers_of_classes
 from mtl.data.formats.table import Table
 
@@ -25,16 +25,15 @@ def category_column(table: Table, column: str, exact: bool, notes: list[str]) ->
     Returns:
         [R] int64 places in the names, -1 where a cell is missing; names in their order.
     """
-    codes, different = pd.factorize(written_cells(table, [column])[column], use_na_sentinel=True)
-    texts = [str(cell) for cell in different.tolist()]
+    codes, texts = scratch.factorized(written_cells(table, [column])[column])
     if not exact:
-        counts = np.bincount(codes[codes >= 0], minlength=len(texts))
+        counts = scratch.counted(codes, len(texts))
         blanks = sum(int(count) for text, count in zip(texts, counts, strict=True) if text != text.strip())
         if blanks:
             notes.append(f"{column}: blanks around {blanks:,} of its cells were taken off.")
         place: dict[str, int] = {}
         mapped = [place.setdefault(text.strip(), len(place)) for text in texts]
-        codes, texts = np.array([*mapped, -1])[codes], list(place)
+        codes, texts = scratch.mapped(codes, np.array([*mapped, -1], dtype=np.int32)), list(place)
     numbers, names = numbers_of_classes(codes, texts, column, notes, exact, table.options.missing)
     return _without_markers(numbers, names, table.options.missing_markers)
 
@@ -47,7 +46,7 @@ def _without_markers(numbers: np.ndarray, names: list[str], markers: Sequence[fl
     kept = [name for name in names if name not in marked]
     places = {name: place for place, name in enumerate(kept)}
     mapped = np.array([*(places.get(name, -1) for name in names), -1], dtype=np.int64)
-    return mapped[numbers], kept
+    return scratch.mapped(numbers, mapped), kept
 
 
 def _number(name: str) -> float | None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from mtl.data.files import scratch
 from mtl.data.formats.labels import shortest
 from mtl.data.formats.table import Table
 from mtl.data.formats.text_table import raw_rows
@@ -67,7 +68,7 @@ def written_cells(table: Table, columns: Sequence[str], keep: bool = False) -> d
     rows = table.lines.rows
     cells = {name: read[name] if name in there else _as_texts(table.frame[name]) for name in columns}
     count = next((len(read[name]) for name in columns if name in there), 0)
-    if count and not np.array_equal(rows, np.arange(count)):
+    if count and not scratch.counts_from_0(rows, count):
         taken = {name: texts.iloc[rows].reset_index(drop=True) for name, texts in cells.items() if name in there}
         return cells | taken
     return cells
@@ -75,6 +76,9 @@ def written_cells(table: Table, columns: Sequence[str], keep: bool = False) -> d
 
 def _as_texts(cells: pd.Series) -> pd.Series:
     """Texts of cells that a file holds as numbers, dates and the like: 1 for 1.0."""
+    if isinstance(cells.dtype, pd.StringDtype):
+        codes, texts = scratch.factorized(cells)
+        return pd.Series(pd.Categorical.from_codes(codes, pd.Index(texts)), copy=False)
     objects = cells.astype(object)
     known = objects.notna()
     texts = [_text(cell) for cell in objects[known]]
@@ -96,8 +100,8 @@ def texts_of(cells: pd.Series, missing: Collection[str] = ()) -> Texts:
         cells: [R] texts; NaN is a missing cell.
         missing: texts that hold nothing.
     """
-    codes, distinct = pd.factorize(cells, use_na_sentinel=True)
-    return _mapped(codes, [str(cell).strip() for cell in distinct.tolist()], missing)
+    codes, distinct = scratch.factorized(cells)
+    return _mapped(codes, [text.strip() for text in distinct], missing)
 
 
 def _mapped(codes: np.ndarray, spellings: list[str], missing: Collection[str]) -> Texts:
@@ -111,5 +115,5 @@ def _mapped(codes: np.ndarray, spellings: list[str], missing: Collection[str]) -
     place: dict[str, int] = {}
     mapped = [-1 if text in missing else place.setdefault(text, len(place)) for text in spellings]
     if mapped != list(range(len(spellings))):
-        codes = np.array([*mapped, -1], dtype=np.int64)[codes]  # The last one stands for the code -1.
-    return Texts(codes, list(place), np.bincount(codes[codes >= 0], minlength=len(place)))
+        codes = scratch.mapped(codes, np.array([*mapped, -1], dtype=np.int32))
+    return Texts(codes, list(place), scratch.counted(codes, len(place)))

@@ -17,7 +17,9 @@ from mtl.data.columns.facts import ColumnFacts, group_warning, share_warnings
 from mtl.data.columns.markers import likely_markers
 from mtl.data.columns.names import COUNTER_NAME, has_code_name, has_id_name, names_things
 from mtl.data.columns.words import cut_facts
+from mtl.data.files import scratch
 from mtl.data.formats.labels import shortest
+from mtl.data.formats.numbers import as_floats
 from mtl.data.formats.table import Table
 from mtl.data.formats.text_file import TextFile
 from mtl.data.formats.text_table import raw_pieces
@@ -45,28 +47,26 @@ def number_facts(table: Table, column: str, values: np.ndarray, padded: bool) ->
     absent = np.isnan(values) if values.dtype.kind == "f" else np.zeros(rows, dtype=bool)
     if table.options.missing_markers:
         absent = absent | np.isin(values, table.options.missing_markers)
-    known = values[~absent] if absent.any() else values
+    known = scratch.chosen(values, ~absent) if absent.any() else values
     missing = rows - len(known)
     if not len(known):
         return ColumnFacts(column, "ignore", "every cell is empty", missing, 0)
-    different, counts = np.unique(known, return_counts=True)
-    distinct, most = len(different), int(counts.max())
-    often = different[counts == most].min()
-    del counts
+    tally = scratch.Tally(known)
+    distinct = tally.distinct
     low, high = float(known.min()), float(known.max())
     example = shortest(float(known[0]))
     if padded:
         return _of_names(table, column, "written with zeros in front, as codes are")
     if distinct == 1 and not missing:
         return ColumnFacts(column, "ignore", f"every row holds {example}", 0, 1, low, high, example)
-    told = share_warnings(rows, missing, most, shortest(float(often)))
-    if np.isin(different, (0, 1)).all():
+    told = share_warnings(rows, missing, tally.most, shortest(float(tally.often)))
+    if distinct <= 2 and {float(tally.lowest), float(tally.highest)} <= {0.0, 1.0}:
         why = "0 and 1" if distinct == 2 else f"{example} or nothing"
         why = "true and false" if pd.api.types.is_bool_dtype(table.frame[column]) else why
         return ColumnFacts(column, "boolean", why, missing, distinct, low, high, example, tuple(told))
     if np.isinf(low) or np.isinf(high):
-        return _with_infinite(column, known, missing, different, told)
-    whole = low % 1 == 0 and bool((known == np.floor(known)).all())
+        return _with_infinite(column, known, missing, distinct, told)
+    whole = low % 1 == 0 and _all_whole(known)
     if whole and high >= CUT_FROM and table.text is not None:
         written = texts_of(written_cells(table, [column])[column]).names
         if (cut := cut_example(column, written)) is not None:
@@ -81,7 +81,8 @@ def number_facts(table: Table, column: str, values: np.ndarray, padded: bool) ->
         return _of_names(table, column, "whole numbers under the name of codes")
     if whole and (dates := _dates(column, known, missing, told, distinct)) is not None:
         return dates
-    told += [marker.doubt for marker in likely_markers(np.where(absent, np.nan, values)[:, None], [column])]
+    marked = np.where(absent, np.nan, values) if table.options.missing_markers and missing else values
+    told += [marker.doubt for marker in likely_markers(marked[:, None], [column])]
     why = "numbers"
     if whole:
         why = (
@@ -126,9 +127,12 @@ def _is_whole(table: Table, column: str) -> bool:
         return False
     if pd.api.types.is_integer_dtype(cells):
         return True
-    values = cells.to_numpy(dtype=np.float64, na_value=np.nan)
-    known = values[np.isfinite(values)]
-    return bool((known[:1000] % 1 == 0).all() and (known % 1 == 0).all())
+    values = as_floats(cells)
+    return scratch.every(len(values), lambda rows: (values[rows] == np.floor(values[rows])) | np.isnan(values[rows]))
+
+
+def _all_whole(known: np.ndarray) -> bool:
+    return scratch.every(len(known), lambda rows: known[rows] == np.floor(known[rows]))
 
 
 def _of_names(table: Table, column: str, why: str) -> ColumnFacts:
@@ -154,17 +158,17 @@ def _of_things(table: Table, column: str, facts: ColumnFacts) -> ColumnFacts:
     )  # fmt: skip
 
 
-def _with_infinite(column: str, known: np.ndarray, missing: int, different: np.ndarray, told: list[str]) -> ColumnFacts:
+def _with_infinite(column: str, known: np.ndarray, missing: int, distinct: int, told: list[str]) -> ColumnFacts:
     finite = known[np.isfinite(known)]
     infinite = len(known) - len(finite)
-    names = [name for name, value in (("inf", np.inf), ("-inf", -np.inf)) if value in different]
+    names = [name for name, value in (("inf", known.max()), ("-inf", known.min())) if np.isinf(value)]
     problem = (
         f"{infinite:,} infinite cells among the numbers: empty them, or name them in `missing` as they are written"
     )
     low = float(finite.min()) if len(finite) else None
     high = float(finite.max()) if len(finite) else None
     return ColumnFacts(
-        column, "number", "numbers", missing, len(different), low, high, shortest(float(known[0])), tuple(told),
+        column, "number", "numbers", missing, distinct, low, high, shortest(float(known[0])), tuple(told),
         problem, {"missing": names},
     )  # fmt: skip
 

@@ -25,9 +25,16 @@ def read_feather(path: Path, config: TableFile, notes: list[str]) -> pd.DataFram
     from mtl.data.formats.arrow_columns import frame_by_columns, read_as
 
     def columns(names: Sequence[str]) -> pa.Table:
-        places = pa.ipc.IpcReadOptions(included_fields=[schema.get_field_index(name) for name in names])
-        with pa.OSFile(str(path)) as source, pa.ipc.open_file(source, options=places) as file:
+        with pa.OSFile(str(path)) as source, pa.ipc.open_file(source, options=only(names)) as file:
             return file.read_all().select(names)
+
+    def pieces(names: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        with pa.OSFile(str(path)) as source, pa.ipc.open_file(source, options=only(names)) as file:
+            for number in range(file.num_record_batches):
+                yield file.get_batch(number)
+
+    def only(names: Sequence[str]) -> pa.ipc.IpcReadOptions:
+        return pa.ipc.IpcReadOptions(included_fields=[schema.get_field_index(name) for name in names])
 
     check_plain(path, config.path)
     _check_magic(path, config.path)
@@ -40,7 +47,7 @@ def read_feather(path: Path, config: TableFile, notes: list[str]) -> pd.DataFram
                 if unpacked > MAX_BYTES:
                     raise DataError(f"{config.path} should be at most {size(MAX_BYTES)} unpacked, found more.")
         check_count(rows * len(schema), config.path)
-        frame = frame_by_columns(schema, rows, columns, config.path)
+        frame = frame_by_columns(schema, rows, columns, pieces, config.path)
     return with_names(with_index(frame, config, notes), config, notes)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 import numpy as np
 import pandas as pd
 
+from mtl.data.files import scratch
 from mtl.data.formats.records import Form, whole_records
 from mtl.data.formats.windowed import WINDOW, Windowed
 
@@ -27,18 +28,18 @@ class Numbers:
     """A column of numbers, which stay whole where all of them are.
 
     Args:
-        most: R at most.
+        cells: int64 room for R at most.
     """
 
-    def __init__(self, most: int) -> None:
-        self._cells: np.ndarray = np.empty(most, dtype=np.int64)
+    def __init__(self, cells: np.ndarray) -> None:
+        self._cells = cells
 
     def add(self, begin: int, cells: pd.Series) -> None:
         """Takes the cells of the rows from `begin` on."""
         if cells.dtype == np.float64 and self._cells.dtype == np.int64:
-            above = self._cells[:begin].astype(np.float64)
-            self._cells = self._cells.view(np.float64)
-            self._cells[:begin] = above
+            whole, self._cells = self._cells, self._cells.view(np.float64)
+            for rows in scratch.blocks(begin):
+                self._cells[rows] = whole[rows].astype(np.float64)
         self._cells[begin : begin + len(cells)] = cells.to_numpy()
 
     def column(self, rows: int) -> np.ndarray:
@@ -54,7 +55,7 @@ class Texts:
     """
 
     def __init__(self, most: int) -> None:
-        self._codes: np.ndarray = np.empty(most, dtype=np.int32)
+        self._codes = scratch.empty(most, np.int32)
         self._places: dict[str, int] = {}
 
     def add(self, begin: int, cells: pd.Series) -> None:
@@ -65,19 +66,32 @@ class Texts:
 
     def written(self, rows: int) -> pd.Series:
         """All texts of the first rows."""
-        return pd.Series(pd.Categorical.from_codes(self._codes[:rows], pd.Index(list(self._places))))
+        return _categories(self._codes[:rows], np.arange(len(self._places)), list(self._places))
 
     def column(self, rows: int, missing: Collection[str]) -> pd.Series:
         """The texts of the first rows, some of which hold nothing; truth values where all others are."""
         kept = [text for text in self._places if text not in missing]
         places = {text: place for place, text in enumerate(kept)}
-        codes = np.array([places.get(text, -1) for text in self._places], dtype=np.int32)[self._codes[:rows]]
+        table = np.array([places.get(text, -1) for text in self._places], dtype=np.int32)
         if not kept or not TRUTHS.keys() >= {*kept}:
-            return pd.Series(pd.Categorical.from_codes(codes, pd.Index(kept)))
-        truths = np.array([TRUTHS[text] for text in kept])
+            return _categories(self._codes[:rows], table, kept)
+        truths, codes = np.array([TRUTHS[text] for text in kept]), scratch.mapped(self._codes[:rows], table)
         if codes.min() >= 0:
-            return pd.Series(truths[codes])
+            return pd.Series(scratch.mapped(codes, truths), copy=False)
         return pd.Series(np.array([*truths.tolist(), np.nan], dtype=object)[codes])
+
+
+def _categories(codes: np.ndarray, table: np.ndarray, names: Sequence[str]) -> pd.Series:
+    """Categories [R], in the narrowest codes, which pandas takes as they are.
+
+    Args:
+        codes: of each row.
+        table: code → place in the names, or -1.
+        names: of the categories.
+    """
+    narrow = next(kind for kind in (np.int8, np.int16, np.int32) if len(names) < np.iinfo(kind).max)
+    made = pd.Categorical.from_codes(scratch.mapped(codes, table.astype(narrow)), pd.Index(list(names)))
+    return pd.Series(made, copy=False)
 
 
 Parse = Callable[[bytes, Collection[str]], pd.DataFrame]
@@ -135,7 +149,8 @@ def _read(
             return None
         part = parse(block, texts) if more_texts else part
         if not rows:
-            columns = {name: Texts(most) if name in texts else Numbers(most) for name in names}
+            numbers = iter(scratch.empty((len(names) - len(texts), most), np.int64))
+            columns = {name: Texts(most) if name in texts else Numbers(next(numbers)) for name in names}
         if rows + len(part) > most:
             raise IrregularError
         nothing = np.ones(len(part), dtype=bool)
@@ -155,7 +170,7 @@ def _read(
         if isinstance(column, Texts):
             written[name], cells[name] = column.written(rows), column.column(rows, missing[name])
         else:
-            cells[name] = pd.Series(column.column(rows))
+            cells[name] = pd.Series(column.column(rows), copy=False)
     return pd.DataFrame(cells, copy=False), written, np.concatenate(empty), np.concatenate(hollow)
 
 

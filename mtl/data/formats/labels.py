@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from mtl.config.table_file import MISSING_TEXTS
+from mtl.data.files import scratch
 from mtl.data.formats.label_doubts import doubts
 from mtl.types import NO_LABEL
 
@@ -57,7 +58,7 @@ def numbers_of_classes(
     missing: Sequence[str] | None = None,
 ) -> tuple[np.ndarray, list[str]]:
     """The same for cells that are places [n] among their different texts, in the order of the cells; -1 is missing."""
-    counts = np.bincount(codes[codes >= 0], minlength=len(spellings))
+    counts = scratch.counted(codes, len(spellings))
     cleaned = spellings if exact else [cleaned_text(text) for text in spellings]
     usual = () if exact else MISSING_TEXTS
     nothing = {*NEVER, *(usual if missing is None else missing)}
@@ -67,7 +68,8 @@ def numbers_of_classes(
             groups.setdefault(text if exact else spelling_key(text), []).append(number)
     said = {text: number for number, text in enumerate(cleaned) if text in nothing and text.lower() not in ("", "nan")}
     left_out = {text: int(counts[number]) for text, number in said.items()}
-    empty = int((codes < 0).sum() + sum(counts[n] for n, text in enumerate(cleaned) if text.lower() in ("", "nan")))
+    blank = sum(int(counts[number]) for number, text in enumerate(cleaned) if text.lower() in ("", "nan"))
+    empty = len(codes) - int(counts.sum()) + blank
     if empty:
         notes.append(f"{label}: {empty:,} cells without a label.")
     for text, count in left_out.items():
@@ -82,7 +84,7 @@ def numbers_of_classes(
         of_class = {names[key]: int(counts[members].sum()) for key, members in groups.items()}
         spelt = {names[key]: [*dict.fromkeys(cleaned[n] for n in members)] for key, members in groups.items()}
         notes += doubts(label, of_class, spelt, [*left_out])
-    return of_spelling[codes], list(order)
+    return scratch.mapped(codes, of_spelling), list(order)
 
 
 def in_order(names: Iterable[str]) -> list[str]:

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from mtl.config.table_file import MISSING_NUMBERS
+from mtl.data.files import scratch
 from mtl.data.formats.cell_remedies import for_cell
 from mtl.data.formats.marks import Marks
 from mtl.data.formats.table import Table
@@ -29,15 +30,24 @@ def number_column(table: Table, column: str) -> np.ndarray:
     if pd.api.types.is_bool_dtype(cells) or not pd.api.types.is_numeric_dtype(cells):
         values = _from_text(table, column)
     else:
-        values = cells.to_numpy(dtype=np.float64, na_value=np.nan)
-    infinite = np.flatnonzero(np.isinf(values))
-    if len(infinite):
+        values = as_floats(cells)
+    if not scratch.every(len(values), lambda rows: ~np.isinf(values[rows])):
+        infinite = np.flatnonzero(np.isinf(values))
         row = int(infinite[0])
         raise DataError(
             f"{table.at(row, column)}: should be a finite number, found {values[row]}: empty the cell, or name it "
             "among the texts of `missing`."
         )
     return values
+
+
+def as_floats(cells: pd.Series) -> np.ndarray:
+    """Cells of a column of numbers as float64 [R], NaN where one is missing; those that are so already as they are."""
+    if cells.dtype == np.float64:
+        return cells.to_numpy()
+    return scratch.filled(
+        len(cells), np.float64, lambda rows: cells.iloc[rows].to_numpy(dtype=np.float64, na_value=np.nan)
+    )
 
 
 def _from_text(table: Table, column: str) -> np.ndarray:
@@ -52,7 +62,7 @@ def _from_text(table: Table, column: str) -> np.ndarray:
     truths = _truths(kinds, missing)
     if truths is not None:
         table.notes.append(f"{column}: true and false are read as 1 and 0.")
-        return truths[codes]
+        return scratch.mapped(codes, truths)
     numbers = np.array([_number(cell, marks, missing) for cell in kinds] + [np.nan], dtype=object)
     wrong = np.array([number is None for number in numbers])
     rows = np.flatnonzero(wrong[codes])
@@ -64,7 +74,7 @@ def _from_text(table: Table, column: str) -> np.ndarray:
             f"{table.at(row, column)}: should be a number or an empty cell, found {shown(cells.iloc[row])}"
             f"{for_cell(table, column, rows)}"
         )
-    return numbers.astype(np.float64)[codes]
+    return scratch.mapped(codes, numbers.astype(np.float64))
 
 
 def _truths(kinds: Iterable[object], missing: set[str]) -> np.ndarray | None:

@@ -1,7 +1,8 @@
 """A table from a Parquet file: columns, and the index that pandas wrote beside them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -11,8 +12,16 @@ from mtl.data.formats.packing import GZIP, check_text
 from mtl.data.formats.reading import MAX_BYTES, check_count, check_plain, size
 from mtl.errors import DataError
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
 BATCH = 1024
 """Rows that are looked at together to learn how large a table is."""
+ROWS = 1 << 16
+"""Rows of a column that are read together where the file is long."""
+BUFFER = 1 << 20
+"""Bytes of a column that are read together."""
 UNNAMED_LEVEL = "__index_level_"
 """Beginning of the names that pandas gives to columns of an index without a name."""
 
@@ -32,16 +41,22 @@ def read_parquet(path: Path, config: TableFile, notes: list[str]) -> pd.DataFram
 
     check_plain(path, config.path)
     _check_magic(path, config.path)
-    with read_as("Parquet", config.path), pq.ParquetFile(path) as file:
+    with read_as("Parquet", config.path), pq.ParquetFile(path, buffer_size=BUFFER) as file:
         check_count(file.metadata.num_rows * file.metadata.num_columns, config.path)
         unpacked = 0
         # A cell of text that a thousand rows share is stored once: what they take is seen only by reading on.
-        for batch in file.iter_batches(batch_size=BATCH):
+        for batch in _batches(file, BATCH):
             unpacked += batch.nbytes
             if unpacked > MAX_BYTES:
                 raise DataError(f"{config.path} should be at most {size(MAX_BYTES)} unpacked, found more.")
         schema, rows = file.schema_arrow, file.metadata.num_rows
-        frame = frame_by_columns(schema, rows, lambda names: file.read(list(names)).select(names), config.path)
+        frame = frame_by_columns(
+            schema,
+            rows,
+            lambda names: file.read(list(names)).select(names),
+            lambda names: _batches(file, ROWS, names),
+            config.path,
+        )
     return with_names(with_index(frame, config, notes), config, notes)
 
 
@@ -58,12 +73,19 @@ def parquet_pieces(path: Path, config: TableFile, notes: list[str], rows: int) -
 
     check_plain(path, config.path, most=1 << 50)
     _check_magic(path, config.path)
-    with read_as("Parquet", config.path), pq.ParquetFile(path) as file:
-        for batch in file.iter_batches(batch_size=rows):
+    with read_as("Parquet", config.path), pq.ParquetFile(path, buffer_size=BUFFER) as file:
+        for batch in _batches(file, rows):
             if batch.nbytes > MAX_BYTES:
                 raise DataError(f"{config.path}: {rows:,} rows should be at most {size(MAX_BYTES)}, found more.")
             frame = pa.Table.from_batches([batch]).to_pandas()
             yield with_names(with_index(frame, config, notes), config, notes)
+
+
+def _batches(file: "pq.ParquetFile", rows: int, columns: Sequence[str] | None = None) -> "Iterator[pa.RecordBatch]":
+    """All rows, at most so many at a time; None: of every column. Each group of rows is read by itself, for Arrow keeps
+    what it has read of several until it has read the last."""
+    for group in range(file.num_row_groups):
+        yield from file.iter_batches(rows, [group], None if columns is None else list(columns))
 
 
 def _check_magic(path: Path, where: str) -> None:

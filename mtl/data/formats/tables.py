@@ -8,6 +8,7 @@ import pandas as pd
 
 from mtl.config.conll import CONLL
 from mtl.config.table_file import TableFile
+from mtl.data.files import scratch
 from mtl.data.formats.arff import read_arff
 from mtl.data.formats.conll import conll_table
 from mtl.data.formats.excel_table import read_excel
@@ -85,11 +86,11 @@ def read_table(config: TableFile, root: Path) -> Table:
 
 def _of_rows(config: TableFile, frame: pd.DataFrame, notes: list[str]) -> Table:
     """The table of a file whose rows are counted from 1."""
-    return Table(config.path, frame, _counted(np.arange(1, len(frame) + 1)), "row", config, notes=notes)
+    return Table(config.path, frame, _counted(scratch.counting(len(frame), 1)), "row", config, notes=notes)
 
 
 def _counted(numbers: np.ndarray) -> Lines:
-    return Lines(lambda: numbers, np.arange(len(numbers)))
+    return Lines(lambda: numbers, scratch.counting(len(numbers)))
 
 
 def _from_text(path: Path, config: TableFile) -> Table:
@@ -99,7 +100,7 @@ def _from_text(path: Path, config: TableFile) -> Table:
     except DataError as error:
         remedy = for_structure(file.whole, config)
         raise LayoutError(f"{error}{remedy.sentence}", remedy.options) from None
-    rows = np.arange(len(frame))
+    rows = scratch.counting(len(frame))
     return Table(config.path, frame, Lines(lines, rows), "line", config, file.units, file.notes, file)
 
 

@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Float64, Int32
+from jaxtyping import Bool, Float, Float64, Int, Int32
 from torch import Tensor
 
 from mtl.config.inputs import RowLayout
+from mtl.data.files import scratch
 from mtl.data.inputs.base import Fitted
 from mtl.data.inputs.gaps import fit_filled
 from mtl.data.inputs.scaling import fit_rows
@@ -142,8 +143,8 @@ def fit_table(data: RowSet, train: Bool[Tensor, " S"]) -> FittedRows:
     rows, flags = train.nonzero().squeeze(1), []
     scales, medians, quantiles = [], [], []
     for columns in column_blocks(len(data.columns)):
-        values = data.values[:, columns].index_select(0, rows)
-        lacking = values.isnan()
+        values = _rows_of(data, columns, rows)
+        lacking = _isnan(values)
         flagged = lacking.any(dim=0) & ~lacking.all(dim=0)
         flags += [columns.start + place for place in flagged.nonzero().squeeze(1).tolist()]
         medians += [values[:, place].nanmedian().nan_to_num() for place in range(values.shape[1])]
@@ -171,6 +172,25 @@ def fit_table(data: RowSet, train: Bool[Tensor, " S"]) -> FittedRows:
         tuple(names),
         tuple(missing),
     )
+
+
+def _rows_of(data: RowSet, columns: slice, rows: Int[Tensor, " r"]) -> Float64[Tensor, "r F"]:
+    """A copy of some columns in some rows."""
+    places = range(*columns.indices(len(data.columns)))
+    copy = torch.from_numpy(scratch.empty((len(rows), len(places)), np.float64))
+    if data.places is None:
+        return torch.index_select(data.values[:, columns], 0, rows, out=copy)
+    wanted = torch.tensor(data.places[columns])
+    for some in scratch.blocks(len(rows), BLOCK):
+        copy[some] = data.values[rows[some][:, None], wanted]
+    return copy
+
+
+def _isnan(values: Float64[Tensor, "r F"]) -> Bool[Tensor, "r F"]:
+    mask = torch.from_numpy(scratch.empty(tuple(values.shape), np.bool_))
+    for rows in scratch.blocks(len(values)):
+        mask[rows] = values[rows].isnan()
+    return mask
 
 
 def column_blocks(count: int, together: int = TOGETHER) -> Iterator[slice]:

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from mtl.config.cells import MOST_CLASSES
 from mtl.data.inputs.base import PARTS
+from mtl.data.inputs.scaling import stays_mapped
 from mtl.errors import DataError
 from mtl.types import NO_CATEGORY, NO_LABEL, RowSet, Split
 
@@ -44,11 +45,14 @@ def without_targets(data: Rows, named: Collection[str], sorts: Collection[str] =
             f"{data.name}: every column is a target of some task ({', '.join(sorted(named))}) or no input, so that no "
             "input is left: leave a task out, or name other `inputs`."
         )
+    assert data.places is None
     labels, classes, numbers = targets_of(data, named, sorts)
+    values, places = _without_others(data.values, kept)
     columns = [data.category_columns[place] for place in others]
     return replace(
         data,
-        values=data.values[:, kept],
+        values=values,
+        places=places,
         columns=[data.columns[place] for place in kept],
         categories=None if data.categories is None or not others else data.categories[:, others],
         category_columns=columns,
@@ -58,6 +62,16 @@ def without_targets(data: Rows, named: Collection[str], sorts: Collection[str] =
         classes=data.classes | classes,
         aside=[],
     )
+
+
+def _without_others(values: Float64[Tensor, "S F"], kept: list[int]) -> tuple[Float64[Tensor, "S _"], list[int] | None]:
+    """Values of some columns, and their places among them where others are left beside them: a copy of a large source
+    would fill memory."""
+    if kept and kept == list(range(kept[0], kept[-1] + 1)):
+        return values[:, kept[0] : kept[-1] + 1], None
+    if stays_mapped(len(values) * len(kept)):
+        return values, kept
+    return values[:, kept], None
 
 
 def targets_of(

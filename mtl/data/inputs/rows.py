@@ -200,7 +200,8 @@ class RowsInput(Input[RowSet]):
 
         def encode(index: Int[Tensor, " B"] | slice) -> Float[Tensor, "B W"]:
             codes = None if categories is None else fitted.codes(categories[index], tables)
-            return fitted.encoded(p.values[index], codes)
+            numbers = p.values[index]
+            return fitted.encoded(numbers if p.places is None else numbers[:, p.places], codes)
 
         if stays_mapped(len(p.values) * fitted.width):
             return lambda numbers, length: MappedRows(encode, numbers)
@@ -223,7 +224,7 @@ class RowsInput(Input[RowSet]):
 
     def cells(self) -> tuple[list[str], Float64[np.ndarray, "S C"], list[str]]:
         p = self.data
-        values = p.values.numpy()
+        values = (p.values if p.places is None else p.values[:, p.places]).numpy()
         if p.categories is not None:
             codes = p.categories.double().numpy()
             values = np.concatenate([values, np.where(codes == NO_CATEGORY, np.nan, codes)], axis=1)
@@ -231,7 +232,7 @@ class RowsInput(Input[RowSet]):
 
     def seen(self, fold: int) -> Columns:
         p, train = self.data, self.masks(fold)["train"]
-        for place, name in enumerate(p.columns):
+        for place, name in zip(p.places or range(len(p.columns)), p.columns, strict=True):
             yield name, p.values[train, place].numpy()
         for place, (name, known) in enumerate(zip(p.category_columns, self._fit(fold).names, strict=True)):
             assert p.categories is not None

@@ -5,12 +5,14 @@ So a single-task run sees the same samples, in the same number and order, as eve
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from itertools import accumulate
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import overload
 
+import numpy as np
 import torch
-from jaxtyping import Int
+from jaxtyping import Int, Int64
+from numpy import ndarray
 from torch import Tensor
 
 from mtl.config import SamplerConfig
@@ -39,20 +41,54 @@ def shares(sizes: list[int], sampler: SamplerConfig) -> list[float]:
 
 
 def shuffled(size: int, sampler: SamplerConfig, dice: torch.Generator) -> Int[Tensor, " n"]:
-    """One pass through `size` samples: an order of all, each as likely as any other, or of blocks.
+    """One pass through `size` samples: an order of all, each as likely as any other, or of blocks; int32 where it can.
 
     `blocks`: the blocks are put in random order, and the samples of each `buffer` of them in turn. Whoever reads
     samples in this order reads the file of a large source in stretches, and goes back to none.
     """
+    kind = torch.int32 if size <= torch.iinfo(torch.int32).max else torch.int64
     if sampler.shuffle == "exact" or size <= sampler.block:
-        return torch.randperm(size, generator=dice)
+        return torch.randperm(size, generator=dice, dtype=kind)
     begins = sampler.block * torch.randperm(math.ceil(size / sampler.block), generator=dice)
-    parts = []
+    order, end = torch.empty(size, dtype=kind), 0
     for some in torch.split(begins, sampler.buffer):
         samples = (some[:, None] + torch.arange(sampler.block)).flatten()
         samples = samples[samples < size]  # the last block is shorter
-        parts.append(samples[torch.randperm(len(samples), generator=dice)])
-    return torch.cat(parts)
+        order[end : end + len(samples)] = samples[torch.randperm(len(samples), generator=dice)]
+        end += len(samples)
+    return order
+
+
+@dataclass(frozen=True)
+class Steps(Sequence[dict[str, Int[Tensor, " b"]]]):
+    """Steps of an epoch, each pool → int64 numbers of samples in it; beside the samples of all, nothing is held of any.
+
+    Args:
+        drawn: pool → samples of the epoch, step by step.
+        ends: pool → place in them behind the last one of each step.
+        places: steps that are meant.
+    """
+
+    drawn: Mapping[str, Int[Tensor, " n"]]
+    ends: Mapping[str, Int64[ndarray, " s"]]
+    places: Int64[ndarray, " t"]
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    @overload
+    def __getitem__(self, at: int) -> dict[str, Int[Tensor, " b"]]: ...
+    @overload
+    def __getitem__(self, at: slice) -> "Steps": ...
+    def __getitem__(self, at: int | slice) -> "dict[str, Int[Tensor, ' b']] | Steps":
+        if isinstance(at, slice):
+            return replace(self, places=self.places[at])
+        step, chosen = int(self.places[at]), {}
+        for name, ends in self.ends.items():
+            begin, end = int(ends[step - 1]) if step else 0, int(ends[step])
+            if begin < end:
+                chosen[name] = self.drawn[name][begin:end].long()
+        return chosen
 
 
 @dataclass(frozen=True)
@@ -103,51 +139,55 @@ class JointPlan:
             case "smallest":
                 return min(passes)
 
-    def epochs(self, number: int, first: int = 0) -> Iterator[list[dict[str, Int[Tensor, " b"]]]]:
-        """Yields, for epochs `first` to `number` − 1, the list of steps: pool → sample numbers in the pool."""
-        names = list(self.sizes)
-        drawn = [0] * len(names)
+    def epochs(self, number: int, first: int = 0, only: Collection[str] | None = None) -> Iterator[Steps]:
+        """Yields, for epochs `first` to `number` − 1, the steps: pool → sample numbers in the pool.
+
+        Args:
+            number: of epochs.
+            first: epoch, from 0.
+            only: pools whose samples are wanted, and the steps that hold some of them; None: all.
+        """
+        columns = {name: k for k, name in enumerate(self.sizes) if only is None or name in only}
+        drawn = np.zeros(len(self.sizes), dtype=np.int64)
         for epoch in range(number):
-            counts = self._counts(epoch, drawn)
-            begin = drawn
-            drawn = [have + sum(column) for have, column in zip(drawn, zip(*counts, strict=True), strict=True)]
+            counts, begin = self._counts(epoch, drawn), drawn
+            drawn = drawn + counts.sum(axis=0)
             if epoch < first:
                 continue
-            streams = {
-                name: self._dealt(name, epoch, self._drawn(name, epoch, begin[k], drawn[k]), [row[k] for row in counts])
-                for k, name in enumerate(names)
-            }
-            yield [
-                {name: streams[name][step] for k, name in enumerate(names) if row[k] > 0}
-                for step, row in enumerate(counts)
-            ]
+            streams, ends = {}, {}
+            for name, k in columns.items():
+                samples = self._drawn(name, epoch, int(begin[k]), int(drawn[k]))
+                ends[name] = counts[:, k].cumsum()
+                streams[name] = self._dealt(name, epoch, samples, ends[name])
+            wanted = (counts[:, list(columns.values())] > 0).any(axis=1)
+            yield Steps(streams, ends, np.flatnonzero(wanted))
 
     def active_steps(self, pools: list[str], number: int) -> list[int]:
         """Number of steps of each epoch that hold a sample of one of `pools`: the length of that run's schedule."""
         columns = [k for k, name in enumerate(self.sizes) if name in pools]
-        drawn = [0] * len(self.sizes)
+        drawn = np.zeros(len(self.sizes), dtype=np.int64)
         lengths = []
         for epoch in range(number):
             counts = self._counts(epoch, drawn)
-            lengths.append(sum(any(row[k] > 0 for k in columns) for row in counts))
-            drawn = [have + sum(column) for have, column in zip(drawn, zip(*counts, strict=True), strict=True)]
+            lengths.append(int((counts[:, columns] > 0).any(axis=1).sum()))
+            drawn = drawn + counts.sum(axis=0)
         return lengths
 
     def first_gap(self, pools: list[str], number: int) -> tuple[int, int, str] | None:
         """(epoch, step, pool), from 1, of the first of `number` epochs' steps that holds nothing of one of `pools`."""
-        columns = {name: k for k, name in enumerate(self.sizes) if name in pools}
-        drawn = [0] * len(self.sizes)
+        columns = {k: name for k, name in enumerate(self.sizes) if name in pools}
+        drawn = np.zeros(len(self.sizes), dtype=np.int64)
         for epoch in range(number):
             counts = self._counts(epoch, drawn)
-            for step, row in enumerate(counts):
-                for name, k in columns.items():
-                    if row[k] == 0:
-                        return epoch + 1, step + 1, name
-            drawn = [have + sum(column) for have, column in zip(drawn, zip(*counts, strict=True), strict=True)]
+            gaps = np.argwhere(counts[:, list(columns)] == 0)
+            if len(gaps):
+                step, place = gaps[0].tolist()
+                return epoch + 1, step + 1, list(columns.values())[place]
+            drawn = drawn + counts.sum(axis=0)
         return None
 
-    def _counts(self, epoch: int, drawn: list[int]) -> list[list[int]]:
-        """[steps][pools] how many samples of each pool each step of the epoch holds."""
+    def _counts(self, epoch: int, drawn: Int64[ndarray, " K"]) -> Int64[ndarray, "s K"]:
+        """How many samples of each pool each step of the epoch holds."""
         expected = shares(list(self.sizes.values()), self.sampler)
         if self.sampler.allocation == "multinomial":
             dice = generator(self.seed, "allocation", epoch)
@@ -157,13 +197,14 @@ class JointPlan:
                 replacement=True,
                 generator=dice,
             )
-            return [torch.bincount(row, minlength=len(expected)).tolist() for row in places]
+            return np.stack([np.bincount(row, minlength=len(expected)) for row in places.numpy()])
         quotas = [self.batch_size * share for share in expected]
         if all(abs(quota - round(quota)) < 1e-9 for quota in quotas):
-            return [[round(quota) for quota in quotas]] * self.steps_per_epoch
-        total = list(drawn)
-        counts = []
-        for step in range(epoch * self.steps_per_epoch, (epoch + 1) * self.steps_per_epoch):
+            same = np.array([round(quota) for quota in quotas], dtype=np.int64)
+            return np.broadcast_to(same, (self.steps_per_epoch, len(same)))
+        total = drawn.tolist()
+        counts = np.empty((self.steps_per_epoch, len(quotas)), dtype=np.int64)
+        for place, step in enumerate(range(epoch * self.steps_per_epoch, (epoch + 1) * self.steps_per_epoch)):
             lag = [(step + 1) * quota - have for quota, have in zip(quotas, total, strict=True)]
             # Lags of 1 and more are served first anyway, so their whole parts are given at once.
             whole = [max(0, math.floor(value)) for value in lag]
@@ -173,31 +214,34 @@ class JointPlan:
                 neediest = max(range(len(lag)), key=lag.__getitem__)
                 row[neediest] += 1
                 lag[neediest] -= 1
-            counts.append(row)
+            counts[place] = row
             total = [have + more for have, more in zip(total, row, strict=True)]
         return counts
 
-    def _dealt(self, name: str, epoch: int, drawn: Int[Tensor, " n"], counts: list[int]) -> Sequence[Int[Tensor, " b"]]:
-        """The samples of each step of an epoch.
+    def _dealt(self, name: str, epoch: int, drawn: Int[Tensor, " n"], ends: Int64[ndarray, " s"]) -> Int[Tensor, " n"]:
+        """The samples of an epoch, step by step.
 
         Args:
             name: of the pool.
             epoch: from 0.
             drawn: samples of the epoch.
-            counts: number of them in each step.
+            ends: place behind the last one of each step.
         """
         several = self.sampler.bucket_steps
         if several is None or name not in self.lengths:
-            return torch.split(drawn, counts)
-        dealt: list[Int[Tensor, " b"]] = []
-        ends = [0, *accumulate(counts)]
-        for first in range(0, len(counts), several):
-            last = min(first + several, len(counts))
-            some = drawn[ends[first] : ends[last]]
-            some = some[self.lengths[name][some].argsort(stable=True)]
+            return drawn
+        dealt = torch.empty_like(drawn)
+        begins = np.concatenate([[0], ends]).tolist()
+        for first in range(0, len(ends), several):
+            last = min(first + several, len(ends))
+            some = drawn[begins[first] : begins[last]]
+            some = some[self.lengths[name][some.long()].argsort(stable=True)]
             turns = torch.randperm(last - first, generator=generator(self.seed, name, "turns", epoch, first)).tolist()
-            parts = dict(zip(turns, torch.split(some, [counts[first + turn] for turn in turns]), strict=True))
-            dealt += [parts[turn] for turn in range(last - first)]
+            begin = 0
+            for step in (first + turn for turn in turns):
+                end = begin + begins[step + 1] - begins[step]
+                dealt[begins[step] : begins[step + 1]] = some[begin:end]
+                begin = end
         return dealt
 
     def _drawn(self, name: str, epoch: int, begin: int, end: int) -> Int[Tensor, " n"]:
@@ -207,11 +251,12 @@ class JointPlan:
         used = self.easing[name].in_use(epoch)
         turns = range(max(1, math.ceil((end - begin) / len(used))))
         dice = [generator(self.seed, name, "eased", epoch, turn) for turn in turns]
-        return torch.cat([used[shuffled(len(used), self.sampler, die)] for die in dice])[: end - begin]
+        return torch.cat([used[shuffled(len(used), self.sampler, die).long()] for die in dice])[: end - begin]
 
     def _stream(self, name: str, begin: int, end: int) -> Int[Tensor, " n"]:
         """Samples `begin` to `end` of the endless shuffled passes through a pool."""
         size = self.sizes[name]
         passes = range(begin // size, max(begin // size + 1, math.ceil(end / size)))
-        order = torch.cat([shuffled(size, self.sampler, generator(self.seed, name, turn)) for turn in passes])
+        orders = [shuffled(size, self.sampler, generator(self.seed, name, turn)) for turn in passes]
+        order = torch.cat(orders) if len(orders) > 1 else orders[0]
         return order[begin - passes[0] * size : end - passes[0] * size]

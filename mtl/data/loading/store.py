@@ -133,6 +133,12 @@ def _common(meta: dict[str, Any], tensors: dict[str, Tensor]) -> dict[str, Any]:
     }
 
 
+def part_sizes(source: Input[SourceData], fold: int) -> dict[str, int]:
+    """Rows of each part when a fold is held out, and of none (`unused`)."""
+    size = {str(part): int(mask.sum()) for part, mask in source.masks(fold).items()}
+    return size | {"unused": source.size - sum(size.values())}
+
+
 def describe_splits(source: Input[SourceData]) -> list[dict[str, Any]]:
     """Description of each fold: size, class counts and numeric targets of every part, and the scaler of its training
     rows.
@@ -146,13 +152,12 @@ def describe_splits(source: Input[SourceData]) -> list[dict[str, Any]]:
         problem = source.scores_problem(fitted)
         if problem is not None:
             raise DataError(f"prepare.sources.{source.data.name}: {problem}")
-        size = {part: int(mask.sum()) for part, mask in masks.items()}
         classes = {
             label: {part: _count(values[masks[part]], source.data.classes[label]) for part in masks}
             for label, values in source.data.labels.items()
         }
         facts: dict[str, Any] = {
-            "count": size | {"unused": source.size - sum(size.values())},
+            "count": part_sizes(source, fold),
             "classes": classes,
             "scaler": fitted.plain(),
         }
@@ -190,4 +195,4 @@ def _tensors(source: Input[SourceData]) -> dict[str, Tensor]:
     return source.tensors() | labels | numbers
 
 
-__all__ = ["PREPARED", "describe_splits", "load_prepared", "write_prepared"]
+__all__ = ["PREPARED", "describe_splits", "load_prepared", "part_sizes", "write_prepared"]

@@ -9,6 +9,8 @@ import numpy as np
 from jaxtyping import Bool, Int64
 from numpy import ndarray
 
+from mtl.data.files import scratch
+
 WIDE = 4
 """Times the number of rows that keys reach to and are still counted in a list of all that may be there."""
 DRAWS = 200
@@ -21,11 +23,24 @@ def numbered(keys: ndarray) -> Int64[ndarray, " S"]:
     """Number of the unit of each row, from 0 in the order of the keys."""
     if keys.dtype.kind == "i" and len(keys) and keys.min() >= 0 and keys.max() < WIDE * len(keys):
         there = np.zeros(int(keys.max()) + 1, dtype=bool)
-        there[keys] = True
-        number: Int64[ndarray, " S"] = (np.cumsum(there) - 1)[keys]
+        for rows in scratch.blocks(len(keys)):
+            there[keys[rows]] = True
+        numbers, above = scratch.empty(len(there), np.int64), -1
+        for some in scratch.blocks(len(there)):
+            numbers[some] = above + np.cumsum(there[some])
+            above = int(numbers[some.stop - 1])
+        number: Int64[ndarray, " S"] = scratch.mapped(keys, numbers)
         return number
     unit: Int64[ndarray, " S"] = np.unique(keys, return_inverse=True)[1].reshape(-1).astype(np.int64)
     return unit
+
+
+def kinds_of(unit: Int64[ndarray, " S"]) -> int:
+    """Number of the units that have rows; units are numbers from 0 on."""
+    there = np.zeros(int(unit.max(initial=-1)) + 1, dtype=bool)
+    for rows in scratch.blocks(len(unit)):
+        there[unit[rows]] = True
+    return int(np.count_nonzero(there))
 
 
 def strata_of(values: ndarray, classes: bool) -> Int64[ndarray, " S"]:
@@ -58,12 +73,13 @@ def drawn_test(
     """
     generator = np.random.default_rng([seed, 0])
     order, sizes = _laid_out(unit, strata, generator)
-    marks = np.floor(np.arange(1, len(sizes) + 1) * share + generator.random())
-    chosen = np.zeros(len(sizes), dtype=bool)
-    chosen[order] = np.diff(marks, prepend=0.0) > 0
+    begin, chosen = generator.random(), np.zeros(len(sizes), dtype=bool)
+    for units in scratch.blocks(len(sizes)):
+        marks = np.floor(np.arange(units.start, units.stop + 1) * share + begin)
+        chosen[order[units]] = np.diff(marks) > 0
     if sizes.max() > 1 and abs(float(sizes[chosen].sum()) - share * len(unit)) > sizes.max() / 2:
         _trim(chosen, generator.permutation(len(sizes)), sizes, share)
-    test: Bool[ndarray, " S"] = chosen[unit]
+    test: Bool[ndarray, " S"] = scratch.mapped(unit, chosen)
     return test
 
 
@@ -86,15 +102,16 @@ def dealt(
     With strata the units come stratum by stratum, so that every part holds equal shares of each.
     """
     order, sizes = _laid_out(unit, strata, np.random.default_rng([seed, 1]))
-    part_of = np.zeros(len(sizes), dtype=np.int64)
+    part_of = scratch.empty(len(sizes), np.int64)
     if sizes.max(initial=1) == 1:
-        part_of[order] = np.arange(len(sizes)) % parts
+        for some in scratch.blocks(len(sizes)):
+            part_of[order[some]] = np.arange(some.start, some.stop) % parts
     else:
         filled = np.zeros(parts, dtype=np.int64)
         for number in order.tolist():
             part_of[number] = np.argmin(filled)
             filled[part_of[number]] += sizes[number]
-    part: Int64[ndarray, " n"] = part_of[unit]
+    part: Int64[ndarray, " n"] = scratch.mapped(unit, part_of)
     return part
 
 
@@ -128,8 +145,12 @@ def _laid_out(
 ) -> tuple[Int64[ndarray, " U"], Int64[ndarray, " U"]]:
     """Units stratum by stratum where there are strata, the largest first, in random order where they are alike, and the
     number of rows of each unit."""
-    sizes = np.bincount(unit).astype(np.int64)
-    order = generator.permutation(len(sizes))
+    sizes = scratch.empty(int(unit.max(initial=-1)) + 1, np.int64)
+    sizes[:] = 0
+    for rows in scratch.blocks(len(unit)):
+        np.add.at(sizes, unit[rows], 1)
+    order = scratch.counting(len(sizes))
+    generator.shuffle(order)  # as `permutation` of their number
     if sizes.max(initial=1) > 1:
         order = order[np.argsort(-sizes[order], kind="stable")]
     if strata is not None:

@@ -15,6 +15,7 @@ import torch
 
 from mtl.config.table_source import ColumnType, TableSource, TimeSplit
 from mtl.data.columns.infer import column_facts
+from mtl.data.files import scratch
 from mtl.data.formats.cell_remedies import WAYS
 from mtl.data.formats.reading import check_count
 from mtl.data.formats.table import Table
@@ -173,19 +174,28 @@ def _changing(columns: list[Column], parts: Parts, config: TableSource, notes: l
     seen = np.ones(len(parts.fold), dtype=bool) if parts.crossed else parts.fold != TEST
     kept = []
     for column in columns:
-        values = column.values[seen & ~column.missing]
-        missing = bool(column.missing[seen].any())
-        if len(values) == 0 or ((values == values[0]).all() and not missing):
-            what = "is empty" if len(values) == 0 else "never changes"
-            notes.append(f"{column.name}: left out, for it {what} in the rows that are trained and validated on.")
-        else:
+        what = _tells_nothing(column, seen)
+        if what is None:
             kept.append(column)
+        else:
+            notes.append(f"{column.name}: left out, for it {what} in the rows that are trained and validated on.")
     if not kept:
         raise DataError(
             f"{config.path}: should have a column that changes in the training rows, found that none does: choose "
             "another `split`."
         )
     return kept
+
+
+def _tells_nothing(column: Column, seen: np.ndarray) -> str | None:
+    """The reason why the rows of a mask [S] tell nothing by a column, in words; None where they differ."""
+    missing = column.missing
+    known = seen & ~missing
+    if not known.any():
+        return "is empty"
+    first = column.values[int(known.argmax())]
+    same = scratch.every(len(known), lambda rows: ~known[rows] | (column.values[rows] == first))
+    return "never changes" if same and not missing[seen].any() else None
 
 
 def _weights(table: Table, columns: list[Column], config: TableSource) -> torch.Tensor | None:
@@ -207,7 +217,7 @@ def _weights(table: Table, columns: list[Column], config: TableSource) -> torch.
 def _matrix(columns: list[Column], names: list[str], count: int, dtype: type) -> torch.Tensor:
     """Values of some columns side by side [S, columns], those of a column behind each other in memory; the columns are
     taken out of their list, so that there are never two copies of all."""
-    matrix: np.ndarray = np.empty((len(names), count), dtype=dtype)
+    matrix = scratch.empty((len(names), count), dtype)
     for place, name in enumerate(names):
         column = columns.pop(next(at for at, column in enumerate(columns) if column.name == name))
         matrix[place] = column.values

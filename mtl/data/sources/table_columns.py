@@ -15,6 +15,7 @@ from mtl.data.columns.dates import date_numbers
 from mtl.data.columns.facts import ColumnFacts
 from mtl.data.columns.infer import NAMES
 from mtl.data.columns.markers import likely_markers
+from mtl.data.files import scratch
 from mtl.data.formats.numbers import number_column
 from mtl.data.formats.table import Table
 from mtl.errors import DataError
@@ -97,7 +98,7 @@ def _read(table: Table, column: ColumnFacts, config: TableSource, notes: list[st
             codes, names = category_column(table, name, name in config.exact_labels, notes)
             if len(names) > FEW_CATEGORIES:
                 notes.append(f"{name}: has {len(names):,} categories; `ignore` leaves it out if each row names itself.")
-            return [Column(name, name, codes.astype(np.int32), names)]
+            return [Column(name, name, _int32(codes), names)]
         case "text" if name == config.text_column:
             return [_texts(table, name)]
         case "date":
@@ -116,7 +117,7 @@ def _boolean(table: Table, name: str, notes: list[str]) -> Column:
     """A column of no (0) and yes (1), named as most of its cells spell them."""
     truths = boolean_column(table, name)
     codes, spellings = category_column(table, name, exact=False, notes=[])
-    counts = np.bincount(codes[codes >= 0], minlength=len(spellings))
+    counts = scratch.counted(codes, len(spellings))
     names = []
     for place, word in enumerate(("no", "yes")):
         spelt = [number for number, spelling in enumerate(spellings) if truth(spelling) == place]
@@ -124,22 +125,31 @@ def _boolean(table: Table, name: str, notes: list[str]) -> Column:
         if len(spelt) > 1:
             others = ", ".join(repr(spellings[number]) for number in spelt if spellings[number] != names[-1])
             notes.append(f"{name}: `{names[-1]}` is also spelt {others}, which is the same here.")
-    return Column(name, name, np.where(np.isnan(truths), NO_CATEGORY, truths).astype(np.int32), names)
+    places = scratch.filled(
+        len(truths), np.int32, lambda rows: np.where(np.isnan(truths[rows]), NO_CATEGORY, truths[rows]).astype(np.int32)
+    )
+    return Column(name, name, places, names)
+
+
+def _int32(codes: np.ndarray) -> np.ndarray:
+    return scratch.filled(len(codes), np.int32, lambda rows: codes[rows])
 
 
 def _texts(table: Table, name: str) -> Column:
     """A column of texts, as the file writes them; a cell that holds nothing, or what `missing` of the file names, is
     missing."""
-    codes, distinct = pd.factorize(written_cells(table, [name])[name], use_na_sentinel=True)
-    names = [str(text) for text in distinct.tolist()]
+    codes, names = scratch.factorized(written_cells(table, [name])[name])
     missing = {"", *(table.options.missing or [])}
     place = [NO_CATEGORY if text.strip() in missing else number for number, text in enumerate(names)]
-    return Column(name, name, np.array([*place, NO_CATEGORY], dtype=np.int32)[codes], names)
+    return Column(name, name, scratch.mapped(codes, np.array([*place, NO_CATEGORY], dtype=np.int32)), names)
 
 
 def _without_markers(values: np.ndarray, config: TableSource) -> np.ndarray:
     if config.missing_markers:
-        return np.where(np.isin(values, config.missing_markers), np.nan, values)
+        markers = config.missing_markers
+        return scratch.filled(
+            len(values), np.float64, lambda rows: np.where(np.isin(values[rows], markers), np.nan, values[rows])
+        )
     return values
 
 

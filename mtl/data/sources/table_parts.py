@@ -17,9 +17,10 @@ from mtl.config.table_source import (
     TimeSplit,
 )
 from mtl.data.columns.dates import date_times
+from mtl.data.files import scratch
 from mtl.data.formats.labels import known_class
 from mtl.data.formats.table import Table
-from mtl.data.sources.dealing import dealt, drawn_test, even, latest, numbered, strata_of, stretches
+from mtl.data.sources.dealing import dealt, drawn_test, even, kinds_of, latest, numbered, strata_of, stretches
 from mtl.data.sources.table_columns import Column
 from mtl.errors import DataError, shown
 
@@ -101,7 +102,7 @@ def parts_of(rows: Rows, config: TableSource) -> Parts:
         DataError: a column of `split` that does not tell it for every row, or too few rows or groups for the parts.
     """
     split, seed = config.split, config.split_seed
-    alone = np.arange(len(rows.table.frame))
+    alone = scratch.counting(len(rows.table.frame))
     match split:
         case RandomSplit():
             unit = rows.same if split.duplicates == "together" else alone
@@ -161,14 +162,18 @@ def _with_folds(
 ) -> Parts:
     """Deals all rows but those of the test part into folds, by whole units."""
     folds, rest = _folds(config), ~test
-    _check_rows(len(np.unique(unit)), len(np.unique(unit[rest])), config)
-    fold = np.full(len(test), TEST, dtype=np.int64)
+    units = scratch.chosen(unit, rest)
+    _check_rows(kinds_of(unit), kinds_of(units), config)
+    fold = scratch.filled(len(test), np.int64, lambda rows: np.full(rows.stop - rows.start, TEST))
     if rest.any():
-        units = numbered(unit[rest])
+        units = numbered(units)
         parts = min(parts_dealt(folds), int(units.max()) + 1) if folds == 1 else folds
-        fold[rest] = dealt(units, None if strata is None else strata[rest], parts, config.split_seed)
-        if folds == 1:
-            fold[rest] = fold[rest] > 0
+        part = dealt(units, None if strata is None else strata[rest], parts, config.split_seed)
+        begin = 0
+        for rows in scratch.blocks(len(fold)):
+            end = begin + int(np.count_nonzero(rest[rows]))
+            fold[rows][rest[rows]] = part[begin:end] > 0 if folds == 1 else part[begin:end]
+            begin = end
     return Parts(fold, folds, groups=groups, group_names=names)
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from mtl.config.table_source import CrossSplit, RandomSplit, TableSource
+from mtl.data.files import scratch
 from mtl.data.sources.table_columns import Column
 from mtl.data.sources.table_parts import TEST, Parts
 
@@ -18,26 +19,23 @@ MIXED = ((0x9E3779B97F4A7C15, 32), (0xD6E8FEB86659FD93, 29), (0xD6E8FEB86659FD93
 def equal_rows(columns: Sequence[Column], count: int) -> np.ndarray:
     """Number of each row [S], the same for rows that equal each other in every column; missing cells are equal. Rows
     are numbered from 0 in the order in which they are there first."""
-    keys = _keys(columns, count)
-    ordered = np.sort(keys)
-    if not bool((ordered[1:] == ordered[:-1]).any()):
-        return np.arange(count)
-    del ordered
-    first = _first_of(keys)
-    del keys
-    later = np.flatnonzero(first != np.arange(count))
-    if not all(_equal(column.values, later, first[later]) for column in columns):
+    later, first = _later(_keys(columns, count))
+    if not all(_equal(column.values, later, first) for column in columns):
         return _by_columns(columns, count)
-    number = np.cumsum(first == np.arange(count)) - 1
-    same: np.ndarray = number[first]
+    same = scratch.counting(count)
+    if len(later):
+        for rows in scratch.blocks(count):  # Those above that are there again have no number of their own.
+            same[rows] -= np.searchsorted(later, same[rows])
+        same[later] = same[first]
     return same
 
 
 def _keys(columns: Sequence[Column], count: int) -> np.ndarray:
     """A number of 64 bits for each row [S], the same for equal rows and hardly ever for others."""
-    keys = np.zeros(count, dtype=np.uint64)
+    keys = scratch.empty(count, np.uint64)
     for begin in range(0, count, BLOCK):
         block = keys[begin : begin + BLOCK]
+        block[:] = 0
         for column in columns:
             values = column.values[begin : begin + BLOCK]
             if values.dtype.kind == "f":
@@ -52,14 +50,26 @@ def _keys(columns: Sequence[Column], count: int) -> np.ndarray:
     return keys
 
 
-def _first_of(keys: np.ndarray) -> np.ndarray:
-    """The first row with the key of each row [S]."""
-    order = np.argsort(keys, kind="stable")
-    ordered = keys[order]
-    begins = np.concatenate([[True], ordered[1:] != ordered[:-1]])
-    first = np.empty(len(keys), dtype=np.int64)
-    first[order] = order[begins][np.cumsum(begins) - 1]
-    return first
+def _later(keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The rows above which one with their key [S] stands, ascending, and the first such row of each."""
+    ordered, found = scratch.in_order(keys), [np.empty(0, dtype=np.uint64)]
+    for block in scratch.blocks(len(keys)):
+        some = ordered[block.start : block.stop + 1]
+        found.append(some[1:][some[1:] == some[:-1]])
+    repeated = np.unique(np.concatenate(found))
+    del ordered, found
+    places = [np.empty(0, dtype=np.int64)]
+    for block in scratch.blocks(len(keys) if len(repeated) else 0):
+        at = np.searchsorted(repeated, keys[block]).clip(max=len(repeated) - 1)
+        places.append(block.start + np.flatnonzero(repeated[at] == keys[block]))
+    rows = np.concatenate(places)
+    order = np.argsort(keys[rows], kind="stable")
+    rows, theirs = rows[order], keys[rows[order]]
+    begins = np.diff(theirs, prepend=~theirs[:1]) != 0
+    first = rows[begins][np.cumsum(begins) - 1][~begins]
+    later = rows[~begins]
+    ascending = np.argsort(later)
+    return later[ascending], first[ascending]
 
 
 def _equal(values: np.ndarray, rows: np.ndarray, others: np.ndarray) -> bool:
@@ -89,7 +99,11 @@ def copies_note(same: np.ndarray, parts: Parts, config: TableSource) -> str | No
         copied, tested = int(np.isin(same, mixed).sum()), len(same)
         where = "in another fold"
     else:
-        copied, tested = int(np.isin(same[test], same[~test]).sum()), int(test.sum())
+        there, copied, tested = np.zeros(int(same.max()) + 1, dtype=bool), 0, int(test.sum())
+        for rows in scratch.blocks(len(same)):
+            there[same[rows][~test[rows]]] = True
+        for rows in scratch.blocks(len(same)):
+            copied += int(there[same[rows][test[rows]]].sum())
         where = "among the training or validation rows"
     if not copied:
         return None
