@@ -5,12 +5,12 @@
     python -m benchmarks.table_growth --rows 1000000 --columns 10 --targets 1 --formats csv csv.gz parquet feather
 
 Files are made up: numbers with five decimals and one column in ten a category of eight names. A case is read
-and written as `prepare` does in a process of its own, whose largest memory is measured less that of one with few rows;
-an epoch is a joint one of all targets with its validation, the second of two, so that nothing is built in it; tables of
-more than `--epoch-rows` have none. Columns and targets grow with the fewest rows, then rows with the fewest columns and
-targets. A line of the first table is printed as soon as its case is measured. Cases that need more of the disk than
-`--disk`, or are not done `--minutes` after the start, are left out and named; what a case writes is deleted before the
-next one.
+and written as `prepare` does in a process of its own, whose largest memory is measured less that of one with few rows
+(on Linux without pages of files, which the system takes back when it needs them); an epoch is a joint one of all
+targets with its validation, the second of two, so that nothing is built in it; tables of more than `--epoch-rows` have
+none. Columns and targets grow with the fewest rows, then rows with the fewest columns and targets. A line of the first
+table is printed as soon as its case is measured. Cases that need more of the disk than `--disk`, or are not done
+`--minutes` after the start, are left out and named; what a case writes is deleted before the next one.
 """
 
 import gzip
@@ -21,6 +21,7 @@ import resource
 import subprocess
 import sys
 import tempfile
+import threading
 from argparse import Namespace
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
@@ -37,6 +38,7 @@ from benchmarks.command import count, finish, parser, start
 from benchmarks.machine import HERE, Result
 from mtl.config import Config, parse_config
 from mtl.data.build import read_source
+from mtl.data.inputs import scratch
 from mtl.data.loading.store import write_prepared
 from mtl.experiment import run_finetune
 from mtl.paths import PREPARED
@@ -48,6 +50,8 @@ FEW_COLUMNS = 10
 FEW_ROWS = 200
 """Rows of the table whose memory is that of the modules."""
 MEGA = 1 << 20
+PAUSE = 0.005
+"""Seconds between two looks at the memory of the process."""
 FORMATS = ("csv", "csv.gz", "parquet", "feather")
 CELL = 18
 """Bytes of the disk that a cell takes at most, in the file and among the prepared rows."""
@@ -145,10 +149,12 @@ def measure(case: Case, folder: Path, trains: bool) -> dict[str, float]:
     epoch."""
     path = folder / f"table.{case.format}"
     config = settings(case, path.name)
+    (folder / PREPARED).mkdir(parents=True)
+    scratch.beside(folder / PREPARED)
     began = process_time()
-    write_prepared(read_source("table", config.prepare.sources["table"], folder), folder / PREPARED / "table", {})
-    prepared, memory = process_time() - began, _largest_memory()
-    cost = {"file": path.stat().st_size / MEGA, "prepare": prepared, "memory": memory}
+    with Watch() as watch:
+        write_prepared(read_source("table", config.prepare.sources["table"], folder), folder / PREPARED / "table", {})
+    cost = {"file": path.stat().st_size / MEGA, "prepare": process_time() - began, "memory": watch.most}
     if not trains:
         return cost
     ends: list[float] = []
@@ -156,10 +162,32 @@ def measure(case: Case, folder: Path, trains: bool) -> dict[str, float]:
     return cost | {"epoch": ends[-1] - ends[-2]}
 
 
-def _largest_memory() -> float:
-    """MiB of this process so far; on Linux without those of the process that started it, which getrusage counts."""
+class Watch:
+    """Looks at the memory of this process until it is left: on Linux at what is no file's, which nobody can take away
+    from it, elsewhere at all of it."""
+
+    def __init__(self) -> None:
+        self.most, self._ended = _memory(), threading.Event()
+        self._thread = threading.Thread(target=self._look, daemon=True)
+
+    def __enter__(self) -> "Watch":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join()
+        self.most = max(self.most, _memory())
+
+    def _look(self) -> None:
+        while not self._ended.wait(PAUSE):
+            self.most = max(self.most, _memory())
+
+
+def _memory() -> float:
+    """MiB of this process."""
     status = Path("/proc/self/status")
-    told = re.search(r"^VmHWM:\s+(\d+) kB", status.read_text(), re.MULTILINE) if status.exists() else None
+    told = re.search(r"^RssAnon:\s+(\d+) kB", status.read_text(), re.MULTILINE) if status.exists() else None
     if told is not None:
         return int(told[1]) * 1024 / MEGA
     unit = 1 if sys.platform == "darwin" else 1024

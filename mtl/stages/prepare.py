@@ -6,9 +6,9 @@ from pathlib import Path
 from mtl.checks import one_of
 from mtl.config import Source
 from mtl.data.build import read_source
-from mtl.data.files import scratch
 from mtl.data.files.borrowed import borrow
 from mtl.data.files.verify import verify
+from mtl.data.inputs import scratch
 from mtl.data.inputs.every import input_of
 from mtl.data.loading.remarks import class_remarks
 from mtl.data.loading.store import PREPARED, part_sizes, write_prepared

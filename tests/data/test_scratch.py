@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 
 from mtl.config.table_source import TableSource
 from mtl.data.build import read_source
-from mtl.data.files import scratch
 from mtl.data.formats import growing, records, text_table, windowed
+from mtl.data.formats.factorized import factorized
 from mtl.data.formats.tables import read_table
+from mtl.data.inputs import scratch
 from mtl.data.loading.store import ARRAYS, META, write_prepared
 from mtl.data.sources import table_files
 from mtl.errors import DataError
@@ -87,7 +88,7 @@ def test_blocks_give_what_the_whole_gives() -> None:
     assert np.array_equal(scratch.counting(50, 3), np.arange(3, 53))
     assert scratch.counts_from_0(np.arange(50), 50) and not scratch.counts_from_0(np.arange(50), 51)
     assert not scratch.counts_from_0(np.append(np.arange(49), 0), 50)
-    made, names = scratch.factorized(cells)
+    made, names = factorized(cells)
     expected, different = pd.factorize(cells)
     assert names == different.tolist() and np.array_equal(made, expected)
     assert scratch.empty(3, object).tolist() == [None] * 3

@@ -5,9 +5,9 @@ import pandas as pd
 
 from mtl.config.table_file import MISSING_NUMBERS
 from mtl.data.columns.cells import texts_of, written_cells
-from mtl.data.files import scratch
 from mtl.data.formats.numbers import as_floats
 from mtl.data.formats.table import Table
+from mtl.data.inputs import scratch
 from mtl.errors import DataError, shown
 
 TRUE = frozenset(("true", "t", "yes", "y", "on", "1", "1.0", "ja", "wahr", "oui", "vrai", "sí", "si", "sim"))

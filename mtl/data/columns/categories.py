@@ -5,9 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from mtl.data.columns.cells import written_cells
-from mtl.data.files import scratch
+from mtl.data.formats.factorized import factorized
 from mtl.data.formats.labels import numbers_of_classes
 from mtl.data.formats.table import Table
+from mtl.data.inputs import scratch
 
 
 def category_column(table: Table, column: str, exact: bool, notes: list[str]) -> tuple[np.ndarray, list[str]]:
@@ -25,7 +26,7 @@ def category_column(table: Table, column: str, exact: bool, notes: list[str]) ->
     Returns:
         [R] int64 places in the names, -1 where a cell is missing; names in their order.
     """
-    codes, texts = scratch.factorized(written_cells(table, [column])[column])
+    codes, texts = factorized(written_cells(table, [column])[column])
     if not exact:
         counts = scratch.counted(codes, len(texts))
         blanks = sum(int(count) for text, count in zip(texts, counts, strict=True) if text != text.strip())

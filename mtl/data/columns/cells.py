@@ -10,10 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from mtl.data.files import scratch
+from mtl.data.formats.factorized import factorized
 from mtl.data.formats.labels import shortest
 from mtl.data.formats.table import Table
 from mtl.data.formats.text_table import raw_rows
+from mtl.data.inputs import scratch
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ def written_cells(table: Table, columns: Sequence[str], keep: bool = False) -> d
 def _as_texts(cells: pd.Series) -> pd.Series:
     """Texts of cells that a file holds as numbers, dates and the like: 1 for 1.0."""
     if isinstance(cells.dtype, pd.StringDtype):
-        codes, texts = scratch.factorized(cells)
+        codes, texts = factorized(cells)
         return pd.Series(pd.Categorical.from_codes(codes, pd.Index(texts)), copy=False)
     objects = cells.astype(object)
     known = objects.notna()
@@ -100,7 +101,7 @@ def texts_of(cells: pd.Series, missing: Collection[str] = ()) -> Texts:
         cells: [R] texts; NaN is a missing cell.
         missing: texts that hold nothing.
     """
-    codes, distinct = scratch.factorized(cells)
+    codes, distinct = factorized(cells)
     return _mapped(codes, [text.strip() for text in distinct], missing)
 
 

@@ -17,13 +17,13 @@ from mtl.data.columns.facts import ColumnFacts, group_warning, share_warnings
 from mtl.data.columns.markers import likely_markers
 from mtl.data.columns.names import COUNTER_NAME, has_code_name, has_id_name, names_things
 from mtl.data.columns.words import cut_facts
-from mtl.data.files import scratch
 from mtl.data.formats.labels import shortest
 from mtl.data.formats.numbers import as_floats
 from mtl.data.formats.table import Table
 from mtl.data.formats.text_file import TextFile
 from mtl.data.formats.text_table import raw_pieces
 from mtl.data.formats.windowed import Windowed
+from mtl.data.inputs import scratch
 
 SURE = 100
 """Rows in which whole numbers that follow each other are row numbers, whatever the column's name."""

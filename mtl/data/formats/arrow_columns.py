@@ -1,6 +1,6 @@
 """A frame from a file of Arrow's columns, some of them at a time: beside the frame, only these are in memory.
 
-Numbers and texts of a long file are read some rows at a time, and the frame holds them in `mtl.data.files.scratch`.
+Numbers and texts of a long file are read some rows at a time, and the frame holds them in `mtl.data.inputs.scratch`.
 
 R rows.
 """
@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from mtl.data.files import scratch
+from mtl.data.inputs import scratch
 from mtl.errors import DataError
 
 TOGETHER = 1 << 26

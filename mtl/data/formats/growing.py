@@ -8,9 +8,9 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 import numpy as np
 import pandas as pd
 
-from mtl.data.files import scratch
 from mtl.data.formats.records import Form, whole_records
 from mtl.data.formats.windowed import WINDOW, Windowed
+from mtl.data.inputs import scratch
 
 TRUTHS = {"True": True, "TRUE": True, "true": True, "False": False, "FALSE": False, "false": False}
 """Cells that pandas reads as truth values, where all of a column are."""

@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 
 from mtl.config.table_file import MISSING_TEXTS
-from mtl.data.files import scratch
 from mtl.data.formats.label_doubts import doubts
+from mtl.data.inputs import scratch
 from mtl.types import NO_LABEL
 
 NUMBER = r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,4})?"

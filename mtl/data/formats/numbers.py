@@ -7,11 +7,11 @@ import numpy as np
 import pandas as pd
 
 from mtl.config.table_file import MISSING_NUMBERS
-from mtl.data.files import scratch
 from mtl.data.formats.cell_remedies import for_cell
 from mtl.data.formats.marks import Marks
 from mtl.data.formats.table import Table
 from mtl.data.formats.text_table import raw_rows
+from mtl.data.inputs import scratch
 from mtl.errors import DataError, shown
 
 TRUTHS = {"true": 1.0, "false": 0.0}

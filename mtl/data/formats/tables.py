@@ -8,7 +8,6 @@ import pandas as pd
 
 from mtl.config.conll import CONLL
 from mtl.config.table_file import TableFile
-from mtl.data.files import scratch
 from mtl.data.formats.arff import read_arff
 from mtl.data.formats.conll import conll_table
 from mtl.data.formats.excel_table import read_excel
@@ -24,6 +23,7 @@ from mtl.data.formats.row_remedies import check_header, check_rows, check_sheet_
 from mtl.data.formats.table import Table
 from mtl.data.formats.text_file import open_text
 from mtl.data.formats.text_table import read_rows
+from mtl.data.inputs import scratch
 from mtl.errors import DataError, LayoutError
 
 TEXT = (".csv", ".tsv", ".txt", ".dat", ".data", ".test")

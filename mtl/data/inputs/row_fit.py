@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float, Float64, Int, Int32
 from torch import Tensor
 
 from mtl.config.inputs import RowLayout
-from mtl.data.files import scratch
+from mtl.data.inputs import scratch
 from mtl.data.inputs.base import Fitted
 from mtl.data.inputs.gaps import fit_filled
 from mtl.data.inputs.scaling import fit_rows

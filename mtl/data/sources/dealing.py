@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Int64
 from numpy import ndarray
 
-from mtl.data.files import scratch
+from mtl.data.inputs import scratch
 
 WIDE = 4
 """Times the number of rows that keys reach to and are still counted in a list of all that may be there."""

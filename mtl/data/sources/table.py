@@ -15,10 +15,10 @@ import torch
 
 from mtl.config.table_source import ColumnType, TableSource, TimeSplit
 from mtl.data.columns.infer import column_facts
-from mtl.data.files import scratch
 from mtl.data.formats.cell_remedies import WAYS
 from mtl.data.formats.reading import check_count
 from mtl.data.formats.table import Table
+from mtl.data.inputs import scratch
 from mtl.data.sources.images import COLOURS, GREY
 from mtl.data.sources.table_columns import Column, read_columns
 from mtl.data.sources.table_files import file_of_rows, read_files, without_final_points

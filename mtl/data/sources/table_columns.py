@@ -15,9 +15,10 @@ from mtl.data.columns.dates import date_numbers
 from mtl.data.columns.facts import ColumnFacts
 from mtl.data.columns.infer import NAMES
 from mtl.data.columns.markers import likely_markers
-from mtl.data.files import scratch
+from mtl.data.formats.factorized import factorized
 from mtl.data.formats.numbers import number_column
 from mtl.data.formats.table import Table
+from mtl.data.inputs import scratch
 from mtl.errors import DataError
 
 NO_CATEGORY = -1
@@ -138,7 +139,7 @@ def _int32(codes: np.ndarray) -> np.ndarray:
 def _texts(table: Table, name: str) -> Column:
     """A column of texts, as the file writes them; a cell that holds nothing, or what `missing` of the file names, is
     missing."""
-    codes, names = scratch.factorized(written_cells(table, [name])[name])
+    codes, names = factorized(written_cells(table, [name])[name])
     missing = {"", *(table.options.missing or [])}
     place = [NO_CATEGORY if text.strip() in missing else number for number, text in enumerate(names)]
     return Column(name, name, scratch.mapped(codes, np.array([*place, NO_CATEGORY], dtype=np.int32)), names)

@@ -17,9 +17,9 @@ from mtl.config.table_source import (
     TimeSplit,
 )
 from mtl.data.columns.dates import date_times
-from mtl.data.files import scratch
 from mtl.data.formats.labels import known_class
 from mtl.data.formats.table import Table
+from mtl.data.inputs import scratch
 from mtl.data.sources.dealing import dealt, drawn_test, even, kinds_of, latest, numbered, strata_of, stretches
 from mtl.data.sources.table_columns import Column
 from mtl.errors import DataError, shown

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from mtl.config.table_source import CrossSplit, RandomSplit, TableSource
-from mtl.data.files import scratch
+from mtl.data.inputs import scratch
 from mtl.data.sources.table_columns import Column
 from mtl.data.sources.table_parts import TEST, Parts
 
@@ -52,12 +52,12 @@ def _keys(columns: Sequence[Column], count: int) -> np.ndarray:
 
 def _later(keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The rows above which one with their key [S] stands, ascending, and the first such row of each."""
-    ordered, found = scratch.in_order(keys), [np.empty(0, dtype=np.uint64)]
+    ordered, twice = scratch.in_order(keys), [np.empty(0, dtype=np.uint64)]
     for block in scratch.blocks(len(keys)):
         some = ordered[block.start : block.stop + 1]
-        found.append(some[1:][some[1:] == some[:-1]])
-    repeated = np.unique(np.concatenate(found))
-    del ordered, found
+        twice.append(some[1:][some[1:] == some[:-1]])
+    repeated = np.unique(np.concatenate(twice))
+    del ordered, twice
     places = [np.empty(0, dtype=np.int64)]
     for block in scratch.blocks(len(keys) if len(repeated) else 0):
         at = np.searchsorted(repeated, keys[block]).clip(max=len(repeated) - 1)

@@ -17,10 +17,9 @@ from pathlib import Path
 from typing import IO
 
 import numpy as np
-import pandas as pd
 from numpy.typing import DTypeLike
 
-from mtl.data.formats.reading import writing
+from mtl.errors import DataError
 
 IN_MEMORY = 1 << 25
 """Bytes of an array up to which it is in memory."""
@@ -44,8 +43,13 @@ def opened() -> Iterator[IO[bytes]]:
         DataError: the disk is full.
     """
     place = _folders[0] if _folders else Path(tempfile.gettempdir())
-    with writing(place), tempfile.TemporaryFile(dir=place) as file:
-        yield file
+    try:
+        with tempfile.TemporaryFile(dir=place) as file:
+            yield file
+    except OSError as error:
+        if error.errno is None:  # by a library that could not read what was to be written here
+            raise
+        raise DataError(f"{place} cannot be written: {error.strerror or error}.") from None
 
 
 def empty(shape: int | tuple[int, ...], dtype: DTypeLike) -> np.ndarray:
@@ -120,7 +124,7 @@ def in_order(values: np.ndarray) -> np.ndarray:
 
 
 def mapped(codes: np.ndarray, table: np.ndarray) -> np.ndarray:
-    """What a table holds at each of some places [R]; the place -1 is its last."""
+    """Entries of a table at some places [R]; the place -1 is its last."""
     return filled(len(codes), table.dtype, lambda rows: table[codes[rows]])
 
 
@@ -131,20 +135,6 @@ def counted(codes: np.ndarray, kinds: int) -> np.ndarray:
         some = codes[rows]
         counts += np.bincount(some[some >= 0], minlength=kinds)
     return counts
-
-
-def factorized(cells: pd.Series) -> tuple[np.ndarray, list[str]]:
-    """Code of each of some texts [R], -1 where one is missing, and the different ones in their order."""
-    places: dict[str, int] = {}
-
-    def of(rows: slice) -> np.ndarray:
-        """Codes of some rows."""
-        codes, different = pd.factorize(cells.iloc[rows], use_na_sentinel=True)
-        place = [places.setdefault(text, len(places)) for text in different.tolist()]
-        return np.array([*place, -1], dtype=np.int32)[codes]
-
-    made = filled(len(cells), np.int32, of)
-    return made, list(places)
 
 
 class Tally:
