@@ -98,7 +98,7 @@ def validate() -> None:
     from mtl.cli.plugin_checks import check_plugins
     from mtl.cli.preflight import DVC_FILE, filled_note, missing_files
     from mtl.cli.repro import bring_code_up_to_date
-    from mtl.cli.sample_sizes import sizes_note
+    from mtl.cli.sample_sizes import order_note, sizes_note
     from mtl.cli.study.search_space import tuning_note
     from mtl.config import load_config
     from mtl.setup.table_checks import check_tables
@@ -117,7 +117,7 @@ def validate() -> None:
     for sentence in estimate(config, root=ROOT) if (ROOT / DVC_FILE).exists() else ():
         print(f"`mtl repro`: {sentence}.")
     notes = [*untried, *filled_note(config, ROOT), *missing_files(config, ROOT)]
-    for note in [*notes, *tuning_note(config), sizes_note(config, ROOT)]:
+    for note in [*notes, *tuning_note(config), *order_note(config, ROOT), sizes_note(config, ROOT)]:
         print(f"note: {note}{'' if note.endswith('?') else '.'}")
 
 

@@ -1,5 +1,5 @@
-"""Sizes of results/predictions.parquet and losses.parquet, as far as the sources are prepared: told before anything
-trains.
+"""Sizes of results/predictions.parquet and losses.parquet, and of the order of an epoch in memory, as far as the
+sources are prepared: told before anything trains.
 """
 
 import json
@@ -17,6 +17,10 @@ NUMBER, ROW = 4, 6
 LOSS_ROW = 18
 """Bytes of a row of losses: a loss, an error of eight bytes, and what stands beside them; half of it where the error is
 0 or 1."""
+ORDER, WIDE_ORDER, NARROW = 4, 8, 2**31
+"""Bytes of a sample in the order of an epoch, those of a sample of more than the last."""
+LONG_ORDER = 1e8
+"""Bytes of an order from which on they are told."""
 MEGABYTE = 1e6
 
 
@@ -42,11 +46,34 @@ def sizes_note(config: Config, root: Path) -> str:
     return f"{first}{LOSSES}{'' if kept else ' will take'} at most {_shown(losses)}{more}{out}"
 
 
+def order_note(config: Config, root: Path) -> list[str]:
+    """At most one sentence for `mtl validate`, on the order in which an epoch passes through many samples."""
+    held, samples = 0, 0
+    for name in dict.fromkeys(task.source for task in config.tasks.values()):
+        try:
+            train = int(_meta(name, root)["splits"][0]["count"]["train"])
+        except (OSError, ValueError, KeyError):  # not prepared
+            continue
+        samples += train
+        held += train * (ORDER if train < NARROW else WIDE_ORDER)
+    if held < LONG_ORDER:
+        return []
+    return [
+        f"the order of an epoch takes {_shown(held)} of memory in each process, for {samples:,} training samples that "
+        "tasks share, and as much again while one pass ends and the next begins"
+    ]
+
+
+def _meta(source: str, root: Path) -> dict[str, Any]:
+    meta: dict[str, Any] = json.loads((root / PREPARED / source / "meta.json").read_text(encoding="utf-8"))
+    return meta
+
+
 def _test_part(config: Config, name: str, root: Path) -> tuple[int, int]:
     """(rows or samples of the test part of a task, numbers predicted of each); an error where its source is not
     prepared."""
     task = config.tasks[name]
-    meta: dict[str, Any] = json.loads((root / PREPARED / task.source / "meta.json").read_text(encoding="utf-8"))
+    meta = _meta(task.source, root)
     kind = kind_named(meta.get("kind"))
     if kind.tabular:
         from mtl.data.loading.leaks import held_by

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from mtl.cli.sample_sizes import sizes_note
+from mtl.cli.sample_sizes import order_note, sizes_note
 from mtl.paths import LOSSES, PREDICTIONS, PREPARED
 from tests.experiment.conftest import configure
 
@@ -50,3 +50,16 @@ def test_data_of_other_settings_are_not_counted(content: str, words: str, tmp_pa
     file.parent.mkdir(parents=True)
     file.write_text(content)
     assert words in sizes_note(configure(), tmp_path)
+
+
+def test_memory_of_the_order_of_many_samples_is_told(tmp_path: Path) -> None:
+    config = configure()
+    assert order_note(config, tmp_path) == []
+    file = tmp_path / PREPARED / "line" / "meta.json"
+    file.parent.mkdir(parents=True)
+    for count, told in ((24_999_999, None), (100_000_000, "400 MB"), (3_000_000_000, "24,000 MB")):
+        file.write_text(json.dumps({"splits": [{"count": {"train": count}}]}))
+        said = order_note(config, tmp_path)
+        assert (
+            said == [] if told is None else f"takes {told} of memory in each process, for {count:,} training" in said[0]
+        )

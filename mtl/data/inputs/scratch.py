@@ -42,7 +42,7 @@ def opened() -> Iterator[IO[bytes]]:
     Raises:
         DataError: the disk is full.
     """
-    place = _folders[0] if _folders else Path(tempfile.gettempdir())
+    place = next((place for place in _folders if place.is_dir()), Path(tempfile.gettempdir()))
     try:
         with tempfile.TemporaryFile(dir=place) as file:
             yield file

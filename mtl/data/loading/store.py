@@ -16,6 +16,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
+from mtl.data.inputs import scratch
 from mtl.data.inputs.base import Input
 from mtl.data.inputs.every import input_of, kept
 from mtl.data.loading.tensor_file import write_tensors
@@ -80,6 +81,7 @@ def load_prepared(name: str, root: Path = PREPARED) -> SourceData:
         DataError: it is missing, was written by another version, or its bytes are not those that were written.
     """
     folder = root / name
+    scratch.beside(root)
     again = f"run `dvc repro prepare@{name}`"
     try:
         meta = json.loads((folder / META).read_text(encoding="utf-8"))
