@@ -45,6 +45,7 @@ from benchmarks import (
     study,
     table_growth,
     tables,
+    tweeteval,
     variance,
 )
 from benchmarks.command import finish, parser
@@ -67,7 +68,7 @@ MAINS: dict[str, Main] = {
     "pretrain_parallel": pretrain_parallel.main, "profile_step": profile_step.main,
     "regressions": regressions.main, "serving": serving.main, "simple": simple.main, "stamps": stamps.main,
     "step": step.main, "study": study.main, "table_growth": table_growth.main, "tables": tables.main,
-    "variance": variance.main,
+    "tweeteval": tweeteval.main, "variance": variance.main,
 }  # fmt: skip
 SHARED = {"__init__", "command", "histories", "loop", "machine", "project", "reference_timedart"}
 """Modules without a command."""
