@@ -23,6 +23,7 @@ from mtl.experiment.objects import load_tasks
 from mtl.experiment.predicted import Predicted, numbers_of, predicted
 from mtl.experiment.recipe import Recipe, joint, simple, single_task
 from mtl.experiment.slices import Slicer
+from mtl.models.kept_features import keeping
 from mtl.paths import LOSSES, PREDICTIONS, SLICES
 from mtl.results.samples import LOSSES_SCHEMA, PREDICTIONS_SCHEMA, TRUTH, table_stream
 from mtl.seeding import make_deterministic, stable_seed
@@ -48,6 +49,7 @@ def write_samples(config: Config, root: Path = Path()) -> None:
     slicer = Slicer(config.evaluate.slices, config.base.seeds[0])
     told: set[tuple[str, int]] = set()
     with ExitStack() as opened:
+        opened.enter_context(keeping(root if config.train.augment is None else None))
         losses = opened.enter_context(table_stream(root / LOSSES, LOSSES_SCHEMA))
         predictions = opened.enter_context(table_stream(root / PREDICTIONS, PREDICTIONS_SCHEMA))
         for seed in config.base.seeds:
