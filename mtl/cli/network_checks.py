@@ -50,7 +50,7 @@ def check_network(config: Config, root: Path = Path()) -> list[str]:
         if not longest:
             return _of_images(config, encoder)
         vocabularies = [PretrainedVocabulary.of(encoder.model, most) for most in set(longest)]
-        trained, resting, width = _weights(encoder, vocabularies[0].size)
+        trained, resting, width, below = _weights(encoder, vocabularies[0].size)
     places = config.train.batch_size * max(longest)
     told = [
         f"{encoder.model}: {trained:,} weights are trained, {resting:,} rest as they are; a batch of "
@@ -61,6 +61,9 @@ def check_network(config: Config, root: Path = Path()) -> list[str]:
         told.append(
             f"what {encoder.model} gives is kept in {KEPT}, {width * NUMBER_BYTES:,} bytes for each text{of_words}"
         )
+    if below:
+        each = f"{width * NUMBER_BYTES:,} bytes for each token"
+        told.append(f"what {encoder.model} gives below the blocks that are trained is kept in {KEPT}, {each}")
     return told
 
 
@@ -96,8 +99,9 @@ def _of_images(config: Config, encoder: PretrainedEncoder) -> list[str]:
     return told
 
 
-def _weights(encoder: PretrainedEncoder, codes: int) -> tuple[int, int, int]:
-    """Weights of the encoder that are trained, those that are not, and numbers of a vector that the network gives."""
+def _weights(encoder: PretrainedEncoder, codes: int) -> tuple[int, int, int, int]:
+    """Weights of the encoder that are trained, those that are not, numbers of a vector that the network gives, and the
+    stages whose vectors are kept."""
     import torch
 
     from mtl.models.backbone import width_of
@@ -105,7 +109,7 @@ def _weights(encoder: PretrainedEncoder, codes: int) -> tuple[int, int, int]:
 
     with torch.device("meta"):
         network = load_pretrained(encoder, codes)
-    return *_counts(network), width_of(network.backbone.config)
+    return *_counts(network), width_of(network.backbone.config), network.below
 
 
 def _counts(network: "nn.Module") -> tuple[int, int]:

@@ -36,6 +36,24 @@ class PartTrained(Section):
         return self
 
 
+class FrozenNetwork(Section):
+    """A pretrained network of texts that nothing trains; its members mean what they mean in section `encoder`."""
+
+    model: Annotated[str, Field(min_length=1)]
+    revision: str | None = None
+    digest: Annotated[str, Field(pattern=DIGEST)]
+    blocks: PositiveInt | None = Field(default=None, exclude_if=lambda blocks: blocks is None)
+    pool: Literal["mean", "cls"] = "mean"
+    pool_words: Literal["first", "mean"] = "first"
+
+    @property
+    def encoder(self) -> "PretrainedEncoder":
+        """The section of an encoder that is this network and nothing above it."""
+        return PretrainedEncoder(
+            kind="huggingface", train="none", sizes=[], dropout=0.0, **self.model_dump()
+        )  # fmt: skip
+
+
 class PretrainedEncoder(EncoderBase):
     """A network that was trained elsewhere, from a folder that the package transformers reads; the mean over the tokens
     of its last block, or the first of them."""
@@ -52,6 +70,10 @@ class PretrainedEncoder(EncoderBase):
     """Revision that `mtl model get` was asked for; null: any."""
     digest: Annotated[str, Field(pattern=DIGEST)] | None = None
     """Hash of its files, without which nothing is trained: other weights are other results. `mtl validate` tells it."""
+    blocks: PositiveInt | None = Field(default=None, exclude_if=lambda blocks: blocks is None)
+    """Its first blocks that are used, of networks like BERT; null: all. What words are stands in the middle of a
+    network rather than at its end (Tenney et al. 2019, arXiv 1905.05950). Left out where it is null, so that what is
+    derived from the section stays as it was before there was a choice."""
     train: Literal["all", "none"] | PartTrained = "all"
     """The part of it that is trained; the rest is as it was, in training too."""
     backbone_rate: Annotated[float, Field(gt=0, le=1, strict=True)] = 0.1

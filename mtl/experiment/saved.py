@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from mtl.config.pretrained import PretrainedEncoder
+from mtl.config.pretrained import FrozenNetwork, PretrainedEncoder
 from mtl.data.inputs.base import Fitted
 from mtl.data.inputs.pretrained import TOKENIZER, PretrainedVocabulary, folder_of, sha256_of
 from mtl.data.inputs.tokens import FittedTokens
@@ -44,17 +44,17 @@ def build_network(recipe: Recipe, data: TaskSet, chosen_on: Callable[[], TaskSet
     return model
 
 
-def check_tokens(encoder: PretrainedEncoder, fitted: Mapping[str, Fitted]) -> None:
+def check_tokens(network: PretrainedEncoder | FrozenNetwork, fitted: Mapping[str, Fitted]) -> None:
     """Refuses texts that were cut by another vocabulary than that of the pretrained network.
 
     Args:
-        encoder: section `encoder`.
+        network: section `encoder`, or `simple.probe`.
         fitted: source → what was fitted to it.
 
     Raises:
         UserError: names the source and the remedy.
     """
-    file = folder_of(encoder.model, encoder.revision) / TOKENIZER
+    file = folder_of(network.model, network.revision) / TOKENIZER
     for source, fit in fitted.items():
         if not isinstance(fit, FittedTokens):
             continue
@@ -62,12 +62,12 @@ def check_tokens(encoder: PretrainedEncoder, fitted: Mapping[str, Fitted]) -> No
         if not isinstance(own, PretrainedVocabulary):
             raise SettingError(
                 f"prepare.sources.{source}.texts.tokenizer",
-                f"should be {encoder.model!r}, the network of `encoder`, found none: it reads its own tokens alone.",
+                f"should be {network.model!r}, the pretrained network, found none: it reads its own tokens alone.",
             )
         if not file.is_file() or own.sha256 != sha256_of(file):
             raise UserError(
                 f"data/prepared/{source}: the texts were cut by the tokenizer of {own.model}, and {file} is another: "
-                f"run `mtl repro --force prepare@{source}`, or let `texts.tokenizer` be `encoder.model`."
+                f"run `mtl repro --force prepare@{source}`, or let `texts.tokenizer` be {network.model}."
             )
 
 

@@ -11,16 +11,18 @@ from typing import Any
 import torch
 
 from mtl.config import Config
+from mtl.config.simple import PROBE
 from mtl.data.loading.tasks import TaskSet
 from mtl.experiment.execution import Tell, silent, write_timings
 from mtl.experiment.identity import data_digest, digest, settings
 from mtl.experiment.objects import load_sources, load_tasks
 from mtl.experiment.outcome import examples, guesses, optimum
 from mtl.experiment.recipe import SIMPLE, Recipe, simple
-from mtl.experiment.saved import made_again, model_input
+from mtl.experiment.saved import check_tokens, made_again, model_input
 from mtl.experiment.states import held
 from mtl.experiment.weights import write_weights
 from mtl.files import whole_folder
+from mtl.models.kept_features import keeping
 from mtl.models.simple.network import SimpleNetwork
 from mtl.paths import RunPath
 from mtl.results.examples import Examples
@@ -93,8 +95,10 @@ def run_simple(
     began = datetime.now(UTC)
     make_deterministic(stable_seed(seeds[0], SIMPLE), config.base.threads)
     data, _ = load_tasks(config, seeds[0], root)
+    if config.simple.tries(PROBE) and config.simple.probe is not None:
+        check_tokens(config.simple.probe, data.fitted)
     identity = simple_identity(config, root)
-    with ExitStack() as locks:
+    with ExitStack() as locks, keeping(root):
         for where in simple_paths(config, seeds):
             locks.enter_context(held(where, out))
         clock = perf_counter()

@@ -14,6 +14,7 @@ from mtl.experiment.saved import load_network
 from mtl.experiment.simple import NO_EPOCHS, Kept, simple_identity, write_model
 from mtl.experiment.states import held
 from mtl.files import whole_folder
+from mtl.models.kept_features import keeping
 from mtl.models.simple.network import SimpleNetwork
 from mtl.results.reading import HISTORY
 from mtl.results.simple import SavedSimple
@@ -41,7 +42,7 @@ def run_simple_again(recipe: Recipe, root: Path, tell: Tell = silent, out: Path 
         raise UserError(
             f"{where.folder} should hold a simple model, found a network: run `mtl repro {where.target} --force`."
         )
-    with held(where, out):
+    with held(where, out), keeping(root):
         make_deterministic(stable_seed(recipe.seed, SIMPLE), config.base.threads)
         data, _ = load_tasks(config, recipe.seed, root, again.extent)
         chosen = Before(before.saved.simple, before.model, lambda: load_tasks(config, recipe.seed, root)[0])

@@ -30,15 +30,6 @@ def width_of(settings: Any) -> int:
     return int(settings.hidden_size if hasattr(settings, "hidden_size") else settings.hidden_sizes[-1])
 
 
-def check_top(config: PretrainedEncoder, blocks: list[str], folder: Path) -> None:
-    """Refuses to train more blocks than there are."""
-    top = getattr(config.train, "top", None)
-    if top is not None and top > len(blocks):
-        raise SettingError(
-            "encoder.train.top", f"should be at most {len(blocks)}, the blocks of {folder}, found {top}."
-        )
-
-
 def checked_folder(config: PretrainedEncoder) -> Path:
     """The folder of the network, whose files are those that the digest means."""
     folder = folder_of(config.model, config.revision)
@@ -109,6 +100,36 @@ def blocks_of(backbone: nn.Module) -> list[str]:
     raise UserError(
         f"{type(backbone).__name__}: no list of its {count} blocks was found, so that no part can be named."
     )
+
+
+def used_blocks(config: PretrainedEncoder, backbone: nn.Module, folder: Path, in_turn: bool) -> list[str]:
+    """Names of the blocks that are used; the others are taken out of the network.
+
+    Args:
+        config: section `encoder`.
+        backbone: the network.
+        folder: of its files.
+        in_turn: its blocks are run one after the other, rather than the network as a whole.
+
+    Raises:
+        SettingError: more blocks are to be used or trained than there are, or less of a network that is run as a whole.
+    """
+    names, top = blocks_of(backbone), getattr(config.train, "top", None)
+    if config.blocks is not None:
+        if not in_turn:
+            told = f"should be null for {folder}, a network that is run as a whole, found {config.blocks}."
+            raise SettingError("encoder.blocks", told)
+        if config.blocks > len(names):
+            told = f"should be at most {len(names)}, the blocks of {folder}, found {config.blocks}."
+            raise SettingError("encoder.blocks", told)
+        listed = backbone.get_submodule(names[0].rpartition(".")[0])
+        assert isinstance(listed, nn.ModuleList)
+        del listed[config.blocks :]
+        names = names[: config.blocks]
+    if top is not None and top > len(names):
+        told = f"should be at most {len(names)}, the blocks of {folder}, found {top}."
+        raise SettingError("encoder.train.top", told)
+    return names
 
 
 def mark_trained(config: PretrainedEncoder, backbone: nn.Module, blocks: list[str]) -> None:

@@ -6,7 +6,7 @@ They stand below .mtl/features, may be deleted at any time, and hold hashes of s
 `keeping`, as where a model is served, nothing is kept.
 
 A sample S is the N codes of a text or an image, R its vectors of width D: one, and of texts one for each word that may
-have a tag.
+have a tag; or, where the blocks above are trained, one for each token.
 """
 
 import hashlib

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from jaxtyping import Bool, Float, Shaped
 from torch import Tensor, nn
+from torch.nn import functional
 from torch.nn.utils.rnn import pad_sequence
 from torch.utils.checkpoint import checkpoint
 
@@ -22,13 +23,12 @@ from mtl.data.inputs.vocabulary import FIRST, PADDING
 from mtl.data.inputs.words import first_of_words, inside_of_words
 from mtl.errors import SettingError
 from mtl.models.backbone import (
-    blocks_of,
-    check_top,
     checked_folder,
     follow_rate,
     mark_trained,
     network_of,
     set_rate,
+    used_blocks,
     width_of,
 )
 from mtl.models.base import Encoder, StagedEncoder, Window
@@ -54,6 +54,7 @@ class Pretrained(Encoder):
         super().__init__()
         self.pool, self.dropout, self.factor = config.pool, config.dropout, config.backbone_rate
         self.checkpointing, self.digest = config.checkpointing, str(config.digest)
+        self.prefix = self.digest[:16] + ("" if config.blocks is None else f"-{config.blocks}")
         follow_rate(backbone)
         self.backbone = backbone
         self.block_names = [f"backbone.{name}" for name in blocks]
@@ -79,6 +80,11 @@ class Pretrained(Encoder):
     def count_tokens(self, input_len: int) -> int:
         del input_len
         return 1
+
+    @property
+    def below(self) -> int:
+        """Number of the first stages that rest, and whose vectors are kept, while others are trained; 0: none."""
+        return 0
 
     @property
     def slow(self) -> tuple[float, list[nn.Parameter]]:
@@ -109,7 +115,7 @@ class Pretrained(Encoder):
     @property
     def kept_as(self) -> str:
         """Name of the folder that vectors of samples are kept in."""
-        return f"{self.digest[:16]}-{self.pool}"
+        return f"{self.prefix}-{self.pool}"
 
     @abstractmethod
     def vector(self, x: Float[Tensor, "B *S"], rate: float) -> Float[Tensor, "B D"]:
@@ -242,11 +248,32 @@ class TextByBlocks(PretrainedText, StagedEncoder):
         given: Tensor = features * there[..., None]
         return given
 
+    @property
+    def below(self) -> int:
+        """Number of them as above: 0 where all rest, or no block does."""
+        resting = [name in self.resting for name in self.stages]
+        first = resting.index(False) if False in resting and self.resting != ["backbone"] else 0
+        return first if first > 1 else 0
+
     def tokens(self, x: Float[Tensor, "B N"], rate: float) -> Float[Tensor, "B N D"]:
-        tensor = x
-        for number in range(len(self.stages)):
+        below = self.below
+        tensor = self._kept_below(x, below) if below else x
+        for number in range(below, len(self.stages)):
             tensor = self.stage(number, tensor, rate)
         return tensor
+
+    def _kept_below(self, x: Float[Tensor, "B N"], below: int) -> Float[Tensor, "B N D"]:
+        """Vectors that the first stages give of each text, computed once for all runs: no step changes it."""
+
+        def alone(sample: Float[Tensor, "1 N"]) -> Float[Tensor, "N D"]:
+            tensor = sample
+            for number in range(below):
+                tensor = self.stage(number, tensor, 0.0)
+            return tensor[0]
+
+        rows = vectors_of(self.each(x), alone, f"{self.digest[:16]}-below-{below}")  # whatever stands above
+        together = pad_sequence(list(rows), batch_first=True)
+        return functional.pad(together, (0, 0, 0, x.shape[1] - together.shape[1]))
 
     def begin(self, x: Float[Tensor, "B N"]) -> tuple[Float[Tensor, "B N"], Window]:
         return x, Window(tuple(x.shape), firsts=first_of_words(x), inside=inside_of_words(x))
@@ -276,10 +303,8 @@ def load_pretrained(config: PretrainedEncoder, codes: int) -> Pretrained:
             f"should know the {codes - FIRST:,} tokens of the texts, found {settings.vocab_size:,} in {folder}: cut "
             f"the texts by its own, with `texts: {{tokenizer: {config.model}}}` of their source.",
         )
-    names = blocks_of(backbone)
-    check_top(config, names, folder)
     kind = TextByBlocks if settings.model_type in BY_BLOCKS else WholeText
-    encoder = kind(config, backbone, names)
+    encoder = kind(config, backbone, used_blocks(config, backbone, folder, in_turn=kind is TextByBlocks))
     if config.checkpointing and kind is WholeText:
         backbone.gradient_checkpointing_enable({"use_reentrant": False})  # type: ignore[operator]
     return encoder

@@ -15,7 +15,7 @@ from mtl.config.pretrained import PretrainedEncoder
 from mtl.data.inputs.images import FULL
 from mtl.data.inputs.pretrained import wanted_brightness
 from mtl.errors import SettingError
-from mtl.models.backbone import blocks_of, check_top, checked_folder, network_of, set_rate
+from mtl.models.backbone import checked_folder, network_of, set_rate, used_blocks
 from mtl.models.pretrained import Pretrained
 
 OF_ONE_SIZE = ("vit", "deit", "beit")
@@ -83,8 +83,7 @@ def load_images(config: PretrainedEncoder, shape: tuple[int, ...]) -> Pretrained
     if config.pool == "cls" and not hasattr(settings, "hidden_size"):
         message = f"should be mean for {settings.model_type}, which has no first token, found 'cls'."
         raise SettingError("encoder.pool", message)
-    names = blocks_of(backbone)
-    check_top(config, names, folder)
+    names = used_blocks(config, backbone, folder, in_turn=False)
     if config.checkpointing:
         backbone.gradient_checkpointing_enable({"use_reentrant": False})  # type: ignore[operator]
     return WholeImage(config, backbone, names, shape[0])

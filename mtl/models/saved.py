@@ -15,7 +15,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import nn
 
-from mtl.config.pretrained import PretrainedEncoder
+from mtl.config.pretrained import FrozenNetwork, PretrainedEncoder
 from mtl.data.inputs.pretrained import digest_of, folder_of
 from mtl.errors import UserError
 from mtl.models.base import stored as stored_state
@@ -24,6 +24,7 @@ from mtl.models.predictor import Predictor
 from mtl.models.simple.build import build_simple
 from mtl.plugins import file_of
 from mtl.results.model import MODEL, WEIGHTS, Code, SavedModel
+from mtl.results.simple import FrozenFeatures, LinearFit
 from mtl.tasks.base import TaskSpec
 from mtl.tasks.plain import from_plain
 
@@ -159,18 +160,28 @@ def _check_code(saved: SavedModel, where: str) -> None:
 
 def _check_base(saved: SavedModel, where: str) -> None:
     """Refuses a network that stands on files of a pretrained one which are not there, or others."""
-    encoder = saved.encoder
-    if not isinstance(encoder, PretrainedEncoder):
+    base = _base_of(saved)
+    if base is None:
         return
     try:
-        folder = folder_of(encoder.model, encoder.revision)
+        folder = folder_of(base.model, base.revision)
     except UserError as error:
         raise UserError(f"{where}: the network stands on a pretrained one, which is not there. {error}") from None
-    if digest_of(folder) != encoder.digest:
+    if digest_of(folder) != base.digest:
         raise UserError(
-            f"{where}: the network stands on a pretrained one whose files have the hash {encoder.digest}, and those in "
+            f"{where}: the network stands on a pretrained one whose files have the hash {base.digest}, and those in "
             f"{folder} have another: put that version there, or train again."
         )
+
+
+def _base_of(saved: SavedModel) -> PretrainedEncoder | FrozenNetwork | None:
+    """The pretrained network on whose files a model stands."""
+    if isinstance(saved.encoder, PretrainedEncoder):
+        return saved.encoder
+    fit = None if saved.simple is None else saved.simple.fit
+    if isinstance(fit, LinearFit) and isinstance(fit.features, FrozenFeatures):
+        return fit.features.network
+    return None
 
 
 def _check_fits(model: nn.Module, stored: Shapes) -> None:

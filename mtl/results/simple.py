@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from mtl.config.inputs import RowLayout
+from mtl.config.pretrained import FrozenNetwork
 from mtl.results.content import Part
 from mtl.results.numbers import Number
 
@@ -70,9 +71,18 @@ class CellFeatures(RowFeatures):
     kind: Literal["cells"] = "cells"
 
 
-Features = Annotated[
-    FlatFeatures | SummaryFeatures | KernelFeatures | OneHotFeatures | CellFeatures, Field(discriminator="kind")
-]
+class FrozenFeatures(Part):
+    """The vector that a pretrained network gives of a text, or of each word of it that may have a tag."""
+
+    kind: Literal["frozen"] = "frozen"
+    network: FrozenNetwork
+    width: Whole
+    """Numbers of a vector."""
+
+
+Formula = FlatFeatures | SummaryFeatures | KernelFeatures | OneHotFeatures | CellFeatures
+"""Features that follow from a sample by a formula."""
+Features = Formula | FrozenFeatures
 
 
 class ConstantFit(Part):
@@ -109,7 +119,7 @@ class LinearFit(Part):
     """A linear map of features."""
 
     kind: Literal["linear"] = "linear"
-    features: Features
+    features: Annotated[Features, Field(discriminator="kind")]
     penalty: Number
 
 
@@ -117,7 +127,7 @@ class TreesFit(Part):
     """Sums of decision trees on features."""
 
     kind: Literal["trees"] = "trees"
-    features: Features
+    features: Annotated[Formula, Field(discriminator="kind")]
     sums: Whole
     """Numbers that trees add up to: k of a label of k > 2 classes, else 1."""
     rounds: Whole

@@ -8,7 +8,7 @@ its errors are too small. Everything else is fitted anew.
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from mtl.config.simple import SimpleConfig
+from mtl.config.simple import PROBE, SimpleConfig
 from mtl.data.loading.tasks import TaskSet
 from mtl.models.simple.network import SimpleNetwork
 from mtl.results.simple import (
@@ -33,7 +33,7 @@ from mtl.simple.steps import at_last_rows, every_step
 from mtl.simple.texts import TextModels
 from mtl.simple.words import WordModels
 from mtl.tasks.base import TaskSpec
-from mtl.tasks.forms import LabelForm, NumberForm, RowsForm
+from mtl.tasks.forms import LabelForm, NumberForm, RowsForm, TagForm
 from mtl.types import SPLITS
 
 
@@ -86,6 +86,8 @@ def _fitted(
             forecasts = Forecasts(config, data, {spec.name: Setting(fit.penalty)})
             weight, _ = forecasts.linear_map(spec, form, fit.level, fit.channels)
             return fit, make_network(fit, spec, {"weight": weight.float()})
+        case LinearFit(penalty=penalty) if isinstance(form, TagForm):
+            return WordModels(config, data, threads).probed(spec, form, _tried_down_to(penalty))
         case LinearFit() as fit if isinstance(form, LabelForm | NumberForm):
             setting = _setting(config, fit, spec, form, before, threads)
             solved = SampleModels(config, data, threads, {spec.name: setting}).solved(before.saved.model, spec, form)
@@ -124,13 +126,18 @@ def _setting(
     """Choices of validation data for a linear map."""
     if isinstance(form, NumberForm):
         return Setting(fit.penalty)
-    if before.saved.model == "logistic":
-        return Setting(fit.penalty, tried=tuple(penalty for penalty in LOGISTIC_PENALTIES if penalty >= fit.penalty))
+    if before.saved.model in ("logistic", PROBE):
+        return Setting(fit.penalty, tried=_tried_down_to(fit.penalty))
     there = before.chosen_on()  # the factor is written nowhere but in the weights
     setting = SampleModels(config, _only(there, spec.name), threads).solved(
         before.saved.model, there.specs[spec.name], form
     )
     return replace(setting.setting, penalty=fit.penalty)
+
+
+def _tried_down_to(penalty: float) -> tuple[float, ...]:
+    """Penalties of a logistic regression up to the one that was chosen, the largest first."""
+    return tuple(larger for larger in LOGISTIC_PENALTIES if larger >= penalty)
 
 
 def _only(data: TaskSet, task: str) -> TaskSet:

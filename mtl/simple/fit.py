@@ -74,10 +74,11 @@ def _candidates(
             yield from forecasts.candidates(spec, form, skipped)
         case LabelForm() | NumberForm() as form if spec.input.texts:
             yield from texts.candidates(spec, form)
+            yield from samples.probes(spec, form, skipped)
         case LabelForm() | NumberForm() as form:
             yield from samples.candidates(spec, form, skipped)
-        case TagForm() if spec.input.texts:
-            yield from words.candidates(spec)
+        case TagForm() as form if spec.input.texts:
+            yield from words.candidates(spec, form, skipped)
         case TagForm():
             yield from steps.candidates(spec, skipped)
         case None:

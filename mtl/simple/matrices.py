@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from mtl.data.loading.pools import Pool
 from mtl.data.loading.tasks import TaskSet
 from mtl.models.simple.features import build_features
-from mtl.results.simple import Features
+from mtl.results.simple import Features, Formula
 from mtl.types import Split
 
 BLOCK = 256
@@ -28,7 +28,7 @@ class Described:
     arrays: dict[str, Tensor]
 
 
-def described(features: Features, shape: tuple[int, ...], arrays: dict[str, Tensor]) -> Described:
+def described(features: Formula, shape: tuple[int, ...], arrays: dict[str, Tensor]) -> Described:
     """Features of samples of a shape, with the numbers that they need."""
     module = build_features(features, shape)
     module.load_state_dict(arrays)

@@ -9,6 +9,7 @@ from mtl.models.simple.scores import TreeScores
 from mtl.results.simple import (
     CellFeatures,
     FlatFeatures,
+    FrozenFeatures,
     LinearFit,
     OneHotFeatures,
     SummaryFeatures,
@@ -44,6 +45,7 @@ def network_of_trees(spec: TaskSpec, what: Described, scores: TreeScores) -> tup
     """Trees as a network."""
     rounds, sums = scores.roots.shape
     sets, codes = (0, 0) if scores.lefts is None else scores.lefts.shape
+    assert not isinstance(what.features, FrozenFeatures), "trees read the numbers of samples"
     fit = TreesFit(features=what.features, sums=sums, rounds=rounds, nodes=len(scores.value), depth=scores.depth,
                    sets=sets, codes=codes)  # fmt: skip
     return fit, make_network(fit, spec, {f"scores.{name}": value for name, value in scores.state_dict().items()})
@@ -84,5 +86,7 @@ def on_features(what: Described) -> str:
             return "on numbers and a column for each category"
         case CellFeatures():
             return "on numbers and categories, with what is missing"
+        case FrozenFeatures() as vectors:
+            return f"on the vectors of {vectors.network.model}"
         case _:
             return "on shares of positive values and maxima"

@@ -5,6 +5,7 @@ n, m samples, P features, O outputs.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
 from jaxtyping import Float
@@ -13,7 +14,11 @@ from torch import Tensor
 from mtl.config.metrics import METRICS
 from mtl.simple.linear import Map, Question
 from mtl.tasks.base import TaskSpec
-from mtl.tasks.forms import LabelForm, NumberForm
+from mtl.tasks.forms import LabelForm, NumberForm, TagForm
+
+Value = tuple[float, float]
+"""Value of a model on validation data and, among equal ones, its loss: the smaller the better."""
+Tried = TypeVar("Tried")
 
 
 @dataclass(frozen=True)
@@ -47,7 +52,12 @@ def signs(form: LabelForm | NumberForm, target: Tensor) -> tuple[Float[Tensor, "
     return (sides[:, 1:] if form.single else sides), weights
 
 
-def judged(spec: TaskSpec, form: LabelForm | NumberForm, numbers: Tensor, target: Tensor) -> tuple[float, float]:
+def preferred(tried: Iterable[tuple[Value, Tried]]) -> Tried:
+    """The best one on validation data; of equal ones the first, which has the largest penalty."""
+    return min(tried, key=lambda pair: pair[0])[1]
+
+
+def judged(spec: TaskSpec, form: LabelForm | NumberForm | TagForm, numbers: Tensor, target: Tensor) -> Value:
     """The task's primary metric and its loss, the smaller the better; of point predictions that get quantiles, the
     squared error alone."""
     if isinstance(form, NumberForm) and form.levels:
@@ -61,11 +71,9 @@ def judged(spec: TaskSpec, form: LabelForm | NumberForm, numbers: Tensor, target
 def best_map(spec: TaskSpec, form: LabelForm | NumberForm, maps: Iterable[Map], val: Part) -> Map:
     """The map with the best validation value; of equal ones that with the largest penalty."""
     single = isinstance(form, NumberForm) or form.single
-    best: tuple[tuple[float, float], Map] | None = None
-    for map_ in maps:
+
+    def value(map_: Map) -> Value:
         numbers = map_(val.features)
-        value = judged(spec, form, numbers[:, 0] if single else numbers, val.target)
-        if best is None or value < best[0]:
-            best = value, map_
-    assert best is not None
-    return best[1]
+        return judged(spec, form, numbers[:, 0] if single else numbers, val.target)
+
+    return preferred((value(map_), map_) for map_ in maps)

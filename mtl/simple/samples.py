@@ -10,16 +10,17 @@ from types import MappingProxyType
 import torch
 from torch import Tensor, nn
 
-from mtl.config.simple import SimpleConfig, SimpleName
+from mtl.config.simple import PROBE, SimpleConfig, SimpleName
 from mtl.data.loading.tasks import TaskSet
 from mtl.models.simple.features import count_features
+from mtl.models.simple.frozen import FrozenVectors, frozen_features
 from mtl.models.simple.kernels import draw_kernels
 from mtl.models.simple.network import SimpleNetwork
 from mtl.models.simple.scores import TreeScores
 from mtl.results.simple import (
     CellFeatures,
-    Features,
     FlatFeatures,
+    Formula,
     LinearFit,
     OneHotFeatures,
     SummaryFeatures,
@@ -78,7 +79,7 @@ class SampleModels:
         plain, cells = self._plain(spec), self._cells(spec)
         tried: list[tuple[SimpleName, Callable[[], Candidate | None]]] = [
             ("ridge", lambda: None if label else self._linear("ridge", spec, form, plain, skipped)),
-            ("logistic", lambda: self._logistic_of(spec, form, plain, skipped) if label else None),
+            ("logistic", lambda: self._logistic_of("logistic", spec, form, plain, skipped) if label else None),
             ("boosting", lambda: self._boosting(spec, form, cells, skipped)),
             ("kernels", lambda: self._kernels(spec, form, skipped)),
         ]
@@ -87,9 +88,21 @@ class SampleModels:
             if candidate is not None:
                 yield candidate
 
+    def probes(self, spec: TaskSpec, form: LabelForm | NumberForm, skipped: dict[str, str]) -> Iterator[Candidate]:
+        """The linear map of what a pretrained network gives of texts, if it is tried."""
+        if self.config.tries(PROBE):
+            fit = self._logistic_of if isinstance(form, LabelForm) else self._linear
+            yield fit(PROBE, spec, form, self._vectors(spec), skipped)
+
+    def _vectors(self, spec: TaskSpec) -> Described:
+        """The vectors of a pretrained network."""
+        network = self.config.probe
+        assert network is not None, "it is tried"
+        return self._known(spec, PROBE, lambda: Described(frozen_features(network), FrozenVectors(network), {}))
+
     def _plain(self, spec: TaskSpec) -> Described:
         """A summary of windows; of other samples their own numbers, with a column for each category of a row."""
-        features: Features = SummaryFeatures() if spec.input.has_length else FlatFeatures()
+        features: Formula = SummaryFeatures() if spec.input.has_length else FlatFeatures()
         if spec.layout is not None and spec.layout.codes:
             features = OneHotFeatures(**plain_layout(spec.layout))
         return self._known(spec, features.kind, lambda: described(features, spec.shape, {}))
@@ -190,15 +203,15 @@ class SampleModels:
         """The linear map of the setting that was chosen before, or of the one that validation data choose.
 
         Args:
-            model: `ridge`, `logistic` or `kernels`.
+            model: `ridge`, `logistic`, `kernels` or `probe`.
             spec: the task.
             form: its targets.
         """
-        what = self._drawn(spec) if model == "kernels" else self._plain(spec)
+        what = self._drawn(spec) if model == "kernels" else self._vectors(spec) if model == PROBE else self._plain(spec)
         maps: Iterable[Map]
         tried: tuple[float, ...] = ()
-        if model == "logistic":
-            maps = self._logistic_maps(spec, what, {})
+        if model == "logistic" or (model == PROBE and isinstance(form, LabelForm)):
+            maps = self._logistic_maps(model, spec, what, {})
             tried = tuple(map_.penalty for map_ in maps)
         else:
             maps = self._ridge_maps(model, spec, form, what, {})
@@ -208,16 +221,16 @@ class SampleModels:
         return Solved(fit, network, before or Setting(map_.penalty, map_.factor, tried))
 
     def _logistic_of(
-        self, spec: TaskSpec, form: LabelForm | NumberForm, what: Described, skipped: dict[str, str]
+        self, model: SimpleName, spec: TaskSpec, form: LabelForm | NumberForm, what: Described, skipped: dict[str, str]
     ) -> Candidate:
         assert isinstance(form, LabelForm)
-        maps, val = self._logistic_maps(spec, what, skipped), self._part(spec, what, False)
-        return self._of_map("logistic", spec, what, best_map(spec, form, maps, val), val)
+        maps, val = self._logistic_maps(model, spec, what, skipped), self._part(spec, what, False)
+        return self._of_map(model, spec, what, best_map(spec, form, maps, val), val)
 
-    def _logistic_maps(self, spec: TaskSpec, what: Described, skipped: dict[str, str]) -> list[Map]:
+    def _logistic_maps(self, model: str, spec: TaskSpec, what: Described, skipped: dict[str, str]) -> list[Map]:
         """Logistic regressions from the largest penalty to the smallest; all labels of a pool are fitted at once."""
         width = count_features(what.features, spec.shape)
-        most = self._at_most("logistic", spec, MOST_NUMBERS // width, skipped)
+        most = self._at_most(model, spec, MOST_NUMBERS // width, skipped)
         if spec.name not in self._logistic:
             pool = self.matrices.pool(spec.name, "train")
             questions: dict[str, Question] = {}

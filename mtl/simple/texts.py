@@ -22,7 +22,7 @@ from mtl.models.simple.ngrams import LETTERS, WORDS, NgramScores, packed, texts_
 from mtl.results.simple import NgramFit
 from mtl.simple.candidates import Candidate, make_network, spread_errors
 from mtl.simple.matrices import Matrices
-from mtl.simple.parts import judged, product
+from mtl.simple.parts import Value, judged, preferred, product
 from mtl.tasks.base import TaskSpec
 from mtl.tasks.forms import LabelForm, NumberForm
 from mtl.types import Split
@@ -63,18 +63,18 @@ class TextModels:
     def _best(self, spec: TaskSpec, form: LabelForm | NumberForm) -> Candidate:
         pool = self.matrices.pool(spec.name, "train")
         val, truth, _ = self._part(spec, "val", pool)
-        best: tuple[tuple[float, float], Candidate] | None = None
-        for fit, network in self._networks(spec, form, LOGISTIC if isinstance(form, LabelForm) else RIDGE):
-            assert isinstance(network.body, NgramScores)
-            numbers = network.body.scores(val)
-            value = judged(spec, form, numbers, truth)
-            if best is None or value < best[0]:
-                if network.spread is not None:
-                    spread_errors(network, numbers, truth)
-                about = f"on tf-idf of {fit.words:,} words and {fit.letters:,} runs of letters, λ {fit.penalty:g}"
-                best = value, Candidate(MODEL, about, fit, network, network.finished(numbers))
-        assert best is not None
-        return best[1]
+
+        def tried() -> Iterator[tuple[Value, tuple[NgramFit, SimpleNetwork, Tensor]]]:
+            for fit, network in self._networks(spec, form, LOGISTIC if isinstance(form, LabelForm) else RIDGE):
+                assert isinstance(network.body, NgramScores)
+                numbers = network.body.scores(val)
+                yield judged(spec, form, numbers, truth), (fit, network, numbers)
+
+        fit, network, numbers = preferred(tried())
+        if network.spread is not None:
+            spread_errors(network, numbers, truth)
+        about = f"on tf-idf of {fit.words:,} words and {fit.letters:,} runs of letters, λ {fit.penalty:g}"
+        return Candidate(MODEL, about, fit, network, network.finished(numbers))
 
     def fitted(self, spec: TaskSpec, form: LabelForm | NumberForm, penalty: float) -> tuple[NgramFit, SimpleNetwork]:
         """The model of one penalty, without validation data; the spread of its errors is not known."""

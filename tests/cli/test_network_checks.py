@@ -33,12 +33,15 @@ def test_weights_and_a_batch_are_told(tmp_path: Path, monkeypatch: pytest.Monkey
     digest = digest_of(tmp_path / "elsewhere")
     assert done.exit_code == 0 and done.output.startswith("data/models/tiny: 3 files, ")
     assert f"`encoder: {{kind: huggingface, model: tiny, digest: {digest}}}`" in done.output.replace("\n", "")
-    (told,) = check_network(parse_config(raw(digest=digest, train={"top": 1}, sizes=[4])), tmp_path)
+    told, below = check_network(parse_config(raw(digest=digest, train={"top": 1}, sizes=[4])), tmp_path)
     block = 4 * (16 * 16 + 16) + 2 * 16 * 24 + 24 + 16 + 4 * 16
     table = (64 + 2 + 70) * 16 + 2 * 16
     assert told == (
         f"tiny: {block + 17 * 4:,} weights are trained, {table + block:,} rest as they are; a batch of 8 texts is at "
         "most 128 tokens (512 bytes)"
+    )
+    assert below == (
+        "what tiny gives below the blocks that are trained is kept in .mtl/features, 64 bytes for each token"
     )
     tagged = raw(digest=digest, train="none")
     tagged["prepare"]["sources"]["own"] |= {"tags": {"pos": "plain"}}  # type: ignore[index]

@@ -100,6 +100,40 @@ def test_a_resting_network_gives_the_same_in_training() -> None:
     assert not any(isinstance(part, nn.Dropout) and part.p for part in trained.modules())
 
 
+def test_what_rests_below_is_computed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    encoder = built(train={"top": 1})
+    assert isinstance(encoder, TextByBlocks) and encoder.below == LAYERS
+    whole = built(train="all").eval()
+    asked: list[int] = []
+    compute = encoder.stage
+    monkeypatch.setattr(encoder, "stage", lambda n, x, rate: (asked.append(n), compute(n, x, rate))[1])
+    with keeping(tmp_path):
+        for length in (8, 12):
+            for mode in (True, False):
+                tokens = encoder.train(mode)(codes(length=length)).tokens
+                torch.testing.assert_close(tokens, whole(codes()).tokens, atol=1e-5, rtol=1e-5)
+                assert tokens.requires_grad
+    assert asked.count(0) == len(TEXTS) and asked.count(LAYERS) == 4
+    for train in ("none", "all", {"lora": {"rank": 2}}):
+        other = built(train=train)
+        assert isinstance(other, TextByBlocks) and other.below == 0
+
+
+def test_the_first_blocks_alone() -> None:
+    from transformers import AutoModel
+
+    network = AutoModel.from_pretrained(TINY, dtype=torch.float32).eval()
+    states = [network(input_ids=torch.tensor([text]), output_hidden_states=True).hidden_states[1][0] for text in TEXTS]
+    encoder = built(blocks=1, train="none").eval()
+    expected = torch.stack([own.mean(dim=0) for own in states])
+    torch.testing.assert_close(encoder(codes()).tokens[:, 0, 0], expected, atol=1e-5, rtol=1e-5)
+    assert isinstance(encoder, TextByBlocks) and len(encoder.stages) == 2 and not stored(encoder)
+    assert encoder.kept_as != built(train="none").kept_as
+    for changes, told in (({"blocks": 3}, "at most 2, .*, found 3"), ({"blocks": 1, "train": {"top": 2}}, "at most 1")):
+        with pytest.raises(UserError, match=told):
+            built(**changes)
+
+
 def test_vectors_of_a_resting_network_are_computed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     encoder = built(train="none").eval()
     alone = [encoder(codes([text], len(text))).tokens for text in TEXTS]

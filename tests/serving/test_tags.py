@@ -22,6 +22,7 @@ from mtl.serving.score import Labelled
 from mtl.serving.service import Service
 from mtl.simple.words import WordModels
 from mtl.tasks.answers import Tags
+from mtl.tasks.forms import TagForm
 from tests.helpers.deployable import sentences, tag_settings, train
 
 
@@ -60,8 +61,10 @@ def test_a_simple_model_is_fitted_again_with_the_settings_that_were_chosen(proje
     root, config = project
     data, _ = load_tasks(config, 0, root)
     models = WordModels(config.simple, data, 1)
-    fit, network = models.fitted(data.specs["name"], 0.3)
-    (chosen,) = models.candidates(data.specs["name"])
+    spec = data.specs["name"]
+    assert isinstance(spec.form, TagForm)
+    fit, network = models.fitted(spec, 0.3)
+    (chosen,) = models.candidates(spec, spec.form, {})
     assert fit.penalty == 0.3 and set(network.state_dict()) == set(chosen.network.state_dict())
 
 

@@ -6,6 +6,7 @@ from torch import nn
 
 from mtl.models.simple.features import build_features, count_features
 from mtl.models.simple.forecasts import Persistence, RidgeForecast, Seasonal
+from mtl.models.simple.frozen import FrozenVectors, TagsOfVectors
 from mtl.models.simple.network import Constant, ConstantTags, SimpleNetwork, Spread
 from mtl.models.simple.ngrams import NgramScores
 from mtl.models.simple.scores import LinearScores, OnFeatures, TreeScores
@@ -13,6 +14,8 @@ from mtl.models.simple.steps import EveryStep
 from mtl.models.simple.word_scores import WordScores
 from mtl.results.simple import (
     ConstantFit,
+    Features,
+    FrozenFeatures,
     LinearFit,
     NgramFit,
     PersistenceFit,
@@ -78,8 +81,10 @@ def _body(
         case RidgeForecastFit() if isinstance(form, RowsForm):
             channels, rows = spec.shape
             return RidgeForecast(form.targets, (channels, rows), form.horizon, fit.level, fit.channels)
+        case LinearFit(features=FrozenFeatures() as vectors) if isinstance(form, TagForm) and spec.input.texts:
+            return TagsOfVectors(FrozenVectors(vectors.network), vectors.width, form.classes)
         case LinearFit() if isinstance(form, LabelForm | NumberForm):
-            features, (outputs, single) = build_features(fit.features, spec.shape), _scores(form)
+            features, (outputs, single) = _features(fit.features, spec), _scores(form)
             return OnFeatures(features, LinearScores(count_features(fit.features, spec.shape), outputs, single))
         case NgramFit() if isinstance(form, LabelForm | NumberForm) and spec.input.texts:
             return NgramScores(fit, *_scores(form))
@@ -97,6 +102,14 @@ def _body(
             return OnFeatures(build_features(fit.features, spec.shape), scores)
         case _:
             raise ValueError(f"a model of kind {fit.kind} does not predict {spec.name}")
+
+
+def _features(features: Features, spec: TaskSpec) -> nn.Module:
+    if isinstance(features, FrozenFeatures):
+        if not spec.input.texts:
+            raise ValueError(f"features of kind frozen should be those of texts, and {spec.name} reads none")
+        return FrozenVectors(features.network)
+    return build_features(features, spec.shape)
 
 
 def _scores(form: LabelForm | NumberForm) -> tuple[int, bool]:

@@ -18,6 +18,8 @@ from mtl.results.simple import (
     CellFeatures,
     Features,
     FlatFeatures,
+    Formula,
+    FrozenFeatures,
     KernelFeatures,
     KernelGroup,
     OneHotFeatures,
@@ -118,11 +120,13 @@ def count_features(features: Features, shape: tuple[int, ...]) -> int:
             return features.layout.expanded
         case CellFeatures():
             return features.numbers + len(features.codes)
+        case FrozenFeatures():
+            return features.width
         case _:
             assert_never(features)
 
 
-def build_features(features: Features, shape: tuple[int, ...]) -> nn.Module:
+def build_features(features: Formula, shape: tuple[int, ...]) -> nn.Module:
     """The module of some features of samples of a shape.
 
     Raises:
