@@ -10,7 +10,7 @@ PREPARED = Path("data/prepared")
 REFERENCE = Path("outputs/reference.json")
 """File of the values that joint runs take from single-task runs; written by the stage `reference`."""
 LEFT_OUT = "left_out.json"
-"""File in the place of a task's single-task runs when `baseline.tasks` does not name it."""
+"""File in the place of simple models that are not asked for."""
 GROUPS = Path("outputs/cluster/groups.json")
 """File of the groups of tasks; written by the stage `cluster`."""
 MODELS = Path("outputs/specialise/models.json")
@@ -53,7 +53,7 @@ class RunPath:
 
     @property
     def target(self) -> str:
-        """DVC stage that makes the run."""
+        """Target of `mtl repro` that makes the run: its stage, with the task or method where it makes several."""
         alone = self.name is None or self.stage in ("simple", "specialise")
         return self.stage if alone else f"{self.stage}@{self.name}"
 
@@ -65,11 +65,6 @@ def project_folder(root: Path) -> Path:
         if folder.parts[-3:] == (".dvc", "tmp", "exps"):
             return folder.parents[2]
     return here
-
-
-def baseline_folder(task: str) -> Path:
-    """Folder of all single-task runs of a task."""
-    return Path("outputs", "baseline", task)
 
 
 def run_paths(config: Config) -> list[RunPath]:

@@ -146,7 +146,7 @@ def test_what_never_changes_a_result_is_in_no_stage(stage: str) -> None:
 
 
 def test_every_stage_of_the_folder_is_in_the_pipeline() -> None:
-    helpers = {"__init__", "common"}
+    helpers = {"__init__", "common", "fan_out", "kept"}
     files = {path.stem for path in (PROJECT / "mtl/stages").glob("*.py")} - helpers
     assert files == {_module(stage).stem for stage in STAGES}
 

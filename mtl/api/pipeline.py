@@ -9,7 +9,8 @@ from mtl.experiment.states import release
 from mtl.jobs.local import Job
 from mtl.results.verdicts import Verdicts
 from mtl.stages import baseline, cluster, evaluate, finetune, index, pretrain, reference, simple, specialise
-from mtl.stages.common import narrowed, only_method
+from mtl.stages.common import narrowed
+from mtl.stages.fan_out import jobs
 from mtl.stages.prepare import prepare
 
 Tell = Callable[[str, float], None]
@@ -44,14 +45,9 @@ def run_pipeline(config: Config, root: Path, tell: Tell) -> Verdicts:
     if not simple.leave_out(view, root):
         workbench.work(simple.jobs(view, root))
     workbench.work(pretrain.jobs(narrowed(config, pretrain.SECTIONS)))
-    view = narrowed(config, baseline.SECTIONS)
-    for task in config.tasks:
-        if not baseline.leave_out(view, task, root):
-            workbench.work(baseline.jobs(view, task))
+    workbench.work(jobs(baseline.runs(narrowed(config, baseline.SECTIONS))))
     reference.reference(narrowed(config, reference.SECTIONS), root)
-    view = narrowed(config, finetune.SECTIONS)
-    for method in config.finetune.methods:
-        workbench.work(finetune.jobs(only_method(view, method), method))
+    workbench.work(jobs(finetune.runs(narrowed(config, finetune.SECTIONS))))
     cluster.cluster(narrowed(config, cluster.SECTIONS), root)
     specialise.specialise(narrowed(config, specialise.SECTIONS), workbench.work, root)
     tell("verdicts", 1.0)

@@ -1,6 +1,7 @@
 """Checks before DVC starts: mistakes that it would refuse with its own exit code get our messages and exit code 2."""
 
 import re
+from collections.abc import Callable
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -36,19 +37,30 @@ def check(config: Config, targets: list[str], root: Path = Path()) -> None:
         raise UserError(f"{DVC_FILE} should hold `stages`, found none: `git checkout {DVC_FILE}` brings it back.")
     stages: dict[str, Any] = content["stages"]
     params: dict[str, Any] = read_yaml(root / PARAMS)
-    _check_targets(targets, stages, params, root)
+    _check_targets(config, targets, stages, params, root)
     _check_files(config, targets, root)
     check_plugins(config, root)
     check_network(config, root)
 
 
-def _check_targets(targets: list[str], stages: dict[str, Any], params: dict[str, Any], root: Path) -> None:
+MEMBERS: dict[str, Callable[[Config], list[str]]] = {
+    "baseline": lambda config: config.baseline_tasks,
+    "finetune": lambda config: list(config.finetune.methods),
+}
+"""Stage that makes runs of several tasks or methods → their names; `mtl repro STAGE@NAME` asks for those of one."""
+
+
+def _check_targets(
+    config: Config, targets: list[str], stages: dict[str, Any], params: dict[str, Any], root: Path
+) -> None:
     known = list(stages)
     for name, stage in stages.items():
         if "foreach" in stage:
             template = TEMPLATE.fullmatch(str(stage["foreach"]))
-            members = _value(params, template.group(1)) if template else None
-            known += [f"{name}@{key}" for key in members or ()]
+            keys = _value(params, template.group(1)) if template else None
+            known += [f"{name}@{key}" for key in keys or ()]
+        if name in MEMBERS:
+            known += [f"{name}@{member}" for member in MEMBERS[name](config)]
     for target in targets:
         # DVC also takes the files that stages write, and stages of other files as FILE:STAGE.
         if target not in known and not re.search(r"[/\\:]", target) and not (root / target).exists():

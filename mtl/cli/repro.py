@@ -7,6 +7,7 @@ DVC turns every failing stage into exit code 255. To give the user's mistakes th
 import logging
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -29,12 +30,15 @@ from mtl.paths import VERDICTS
 from mtl.project.pipeline import upgrade
 from mtl.results.quick import QuickLook
 from mtl.results.verdicts import Verdicts
+from mtl.stages.common import AGAIN, ALONE, EVERYTHING, INCOMPLETE
 
 REPORT = Path("report/report.html")
 USER_ERROR = re.compile(rf"exited with {EXIT_CODE}\b|is busy, it is being blocked by|Unable to acquire lock")
 """Errors that the user can mend: a stage's own, or another DVC that is running a pipeline in this folder."""
 OWN_STAGE = re.compile(rf"failed to run: python -m mtl\.stages\.\w+( [^,]*)?, exited with {EXIT_CODE}")
 """Error of one of our stages, whose own message stands above DVC's."""
+OPEN_STAGE = re.compile(rf"failed to run: python -m mtl\.stages\.\w+, exited with {INCOMPLETE}")
+"""End of a stage that has made what it was asked for, while other runs of it lack."""
 HINTS = ("\nTo track the changes with git, run:", "\nTo enable auto staging, run:")
 """Beginnings of messages of DVC on git, which no setting of it turns off without staging files for the user."""
 FAILED = "failed to reproduce "
@@ -50,7 +54,8 @@ def repro(targets: list[str], force: bool, root: Path = Path(), quick: bool = Fa
     """Brings the pipeline up to date and shows what came out.
 
     Args:
-        targets: DVC targets, such as `evaluate` or `finetune@joint`; none is the whole pipeline.
+        targets: DVC targets, such as `evaluate`, or a method or task of a stage, such as `finetune@joint`; none is the
+            whole pipeline.
         force: compute also what is up to date.
         root: folder of the project.
         quick: a first look with one seed and few epochs, in a workspace of its own.
@@ -76,7 +81,7 @@ def repro(targets: list[str], force: bool, root: Path = Path(), quick: bool = Fa
     allow_without_git(root)
     for sentence in estimate(config, targets, force, root):
         print(f"{sentence[0].upper()}{sentence[1:]}.", flush=True)
-    code = run_dvc(["repro", *(["--force"] if force else []), *targets], root)
+    code = run_targets(targets, force, root)
     if code == 0 and (not targets or "evaluate" in targets):
         publish(config, began, root)
     elif code == 0:
@@ -87,6 +92,41 @@ def repro(targets: list[str], force: bool, root: Path = Path(), quick: bool = Fa
     elif code == 0 and (root / VERDICTS).exists():
         show(root)
     return code
+
+
+def run_targets(targets: list[str], force: bool, root: Path = Path()) -> int:
+    """Runs DVC for some targets; one for all, and one before for each stage of which some runs alone are asked for.
+
+    DVC knows a stage as a whole: the stage is told in a variable what to make, and ends with a code of its own, by
+    which DVC leaves it open, where other runs lack.
+
+    Args:
+        targets: stages, files, or a method or task of a stage, such as `finetune@joint`; none is the whole pipeline.
+        force: compute also what is up to date; of a method or task its runs alone.
+        root: folder of the project.
+
+    Returns:
+        DVC's exit code.
+    """
+    by_stage: dict[str, list[str]] = {}
+    for target in targets:
+        kind, _, name = target.partition("@")
+        if name and kind in preflight.MEMBERS:
+            by_stage.setdefault(kind, []).append(target)
+    others = [target for target in targets if target not in {part for parts in by_stage.values() for part in parts}]
+    for kind, parts in by_stage.items():
+        changes = {ALONE: " ".join(parts)}
+        if force:
+            for part in parts:
+                shutil.rmtree(root / "outputs" / kind / part.partition("@")[2], ignore_errors=True)
+            changes[AGAIN] = changes[ALONE]
+        if code := run_dvc(["repro", kind], root, changes):
+            return code
+    if targets and not others:
+        return 0
+    if force:
+        return run_dvc(["repro", "--force", *others], root, {AGAIN: EVERYTHING})
+    return run_dvc(["repro", *others], root)
 
 
 def command_in(folder: Path) -> str:
@@ -210,6 +250,8 @@ class _Reason(logging.Handler):
         """Processes that hold the pipeline, as far as DVC names them."""
         self.stopped: str | None = None
         """The stage that ended with a message of its own."""
+        self.open: str | None = None
+        """The stage that made what it was asked for while other runs of it lack."""
 
     def emit(self, record: logging.LogRecord) -> None:
         for error in _causes(record):
@@ -230,6 +272,9 @@ class _Reason(logging.Handler):
         match causes:
             case [failed, cause] if failed.startswith(FAILED) and OWN_STAGE.fullmatch(cause):
                 self.stopped = failed.removeprefix(FAILED).strip("'")
+                return False
+            case [failed, cause] if failed.startswith(FAILED) and OPEN_STAGE.fullmatch(cause):
+                self.open = failed.removeprefix(FAILED).strip("'")
                 return False
         return True
 
@@ -258,6 +303,9 @@ def _dvc(arguments: list[str]) -> int:
         handler.addFilter(reason.lets_pass)
     logger.addHandler(reason)
     code = int(main(arguments))
+    if code and reason.open is not None:
+        print(f"Other runs of {reason.open} lack or are of other settings: `{command_in(Path())}` makes them.")
+        return 0
     if reason.stopped is not None:
         again = command_in(Path())
         print(f"The stage {reason.stopped} stopped there; `{again}` goes on with it.", file=sys.stderr)

@@ -186,7 +186,7 @@ class BaselineConfig(Section):
 
 
 class FinetuneConfig(Section):
-    """`finetune`: one DVC stage a method, `finetune@<name>`."""
+    """`finetune`: the methods; `mtl repro finetune@<name>` makes the runs of one."""
 
     methods: Annotated[dict[Name, Method], Field(min_length=1)]
 

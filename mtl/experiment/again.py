@@ -32,7 +32,7 @@ from mtl.experiment.easing import curriculum_models
 from mtl.experiment.identity import run_identity
 from mtl.experiment.objects import load_tasks
 from mtl.experiment.recipe import SIMPLE, Again, Recipe
-from mtl.experiment.runs import reference_of
+from mtl.experiment.reference import reference_of
 from mtl.experiment.simple import simple_identity
 from mtl.results.history import Epoch, History
 from mtl.results.reading import read_history, read_run

@@ -13,7 +13,9 @@ from mtl.config.budgets import STL
 from mtl.experiment.easing import curriculum_digests
 from mtl.experiment.objects import pretrained_weights
 from mtl.experiment.recipe import Recipe
+from mtl.experiment.reference import reference_of
 from mtl.paths import PREPARED, RunPath
+from mtl.project.code import room_digest, rooms_of_stages
 from mtl.seeding import resolve_device
 
 HARMLESS = (
@@ -38,6 +40,17 @@ def code_digest(root: Path) -> str:
     for folder, files in ((package, ours), (root / "plugins", (root / "plugins").rglob("*.py"))):
         for path in sorted(files):
             content.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    return content.hexdigest()
+
+
+@cache
+def stage_digest(stage: str, root: Path) -> str:
+    """sha256 over the sources that results of a stage depend on, as dvc.yaml names them, and the user's plugins: an
+    edit of another stage's room changes nothing. The same on every machine."""
+    rooms = [room for room in rooms_of_stages()[stage] if room.partition("/")[0] not in HARMLESS]
+    content = hashlib.sha256("".join(f"{room} {room_digest(room)}\n" for room in rooms).encode())
+    for path in sorted((root / "plugins").rglob("*.py")):
+        content.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
     return content.hexdigest()
 
 
@@ -76,7 +89,7 @@ def run_identity(recipe: Recipe, root: Path, of_models: Path | None = None) -> d
         UserError: it starts from pretrained weights, or has a curriculum by single-task runs, that are not there.
     """
     config, method, start = recipe.config, recipe.method, recipe.start
-    chosen = digest(settings(config, "base", "tasks", "encoder", "train"))
+    chosen = _common_digest(config)
     if recipe.kind != STL:
         chosen = digest([chosen, method.model_dump(mode="json", by_alias=True)])
     if start.init == "pretrained":
@@ -91,7 +104,47 @@ def run_identity(recipe: Recipe, root: Path, of_models: Path | None = None) -> d
     return identity
 
 
+_DIGESTS: list[tuple[Config, str]] = []
+"""The configurations that were asked for last, with the digest of what all their runs read: it takes its time with a
+thousand tasks, of which there may be as many runs."""
+
+
+def _common_digest(config: Config) -> str:
+    for known, value in _DIGESTS:
+        if known is config:
+            return value
+    value = digest(settings(config, "base", "tasks", "encoder", "train"))
+    _DIGESTS.insert(0, (config, value))
+    del _DIGESTS[4:]
+    return value
+
+
 def state_key(config: Config, where: RunPath, identity: dict[str, str], root: Path) -> str:
     """Hash in which a training state must agree with a run that goes on from it."""
     device = resolve_device(config.base.device).type
     return digest([where.folder.as_posix(), identity, code_digest(root), torch.__version__, device])
+
+
+def run_key(recipe: Recipe, identity: dict[str, str], root: Path) -> str:
+    """Hash of all that the files of a single-task or joint run depend on: where it agrees, the run is not made again.
+
+    Args:
+        recipe: of the run.
+        identity: as `run_identity` gives it.
+        root: folder of the project.
+
+    Raises:
+        UserError: the run is held against single-task runs that are not there.
+    """
+    config, where = recipe.config, recipe.where
+    return digest([
+        where.folder.as_posix(),
+        identity,
+        list(config.tasks),  # in whose order weights are drawn; the identity knows no order
+        recipe.tasks,
+        recipe.seed == config.base.seeds[0],  # which alone keeps examples
+        [reference_of(recipe, phase, root) for phase in recipe.phases],
+        stage_digest(where.stage, root),
+        torch.__version__,
+        resolve_device(config.base.device).type,
+    ])  # fmt: skip

@@ -91,6 +91,11 @@ class Recipe:
                 return self.method.kind
 
     @property
+    def kept(self) -> bool:
+        """True for a run that its stage keeps as long as nothing changes that it depends on."""
+        return self.again is None and self.where.stage in ("baseline", "finetune")
+
+    @property
     def judged(self) -> list[str]:
         """The tasks that the finished network is measured by: the method's target alone where it has one."""
         return self.tasks if self.method.target is None else [self.method.target]

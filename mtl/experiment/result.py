@@ -17,6 +17,7 @@ from mtl.models.multitask import MultiTaskModel
 from mtl.models.transfer import Transfer
 from mtl.results.examples import Examples
 from mtl.results.history import Epoch, History
+from mtl.results.kept import write_key
 from mtl.results.model import MODEL, WEIGHTS
 from mtl.results.numbers import TaskMetrics
 from mtl.results.reading import EXAMPLES, HISTORY, RUN
@@ -50,6 +51,7 @@ class Finished:
         transfer: what came from the pretraining; None where nothing did.
         phases: in order.
         identity: hashes of what the result depends on.
+        key: of the run where its stage keeps it; None where it is made anew whenever its stage runs.
     """
 
     recipe: Recipe
@@ -59,6 +61,7 @@ class Finished:
     transfer: Transfer | None
     phases: list[Trained]
     identity: dict[str, str]
+    key: str | None = None
 
 
 def write_run(run: Finished, out: Path) -> Path:
@@ -82,6 +85,8 @@ def write_run(run: Finished, out: Path) -> Path:
             recorder = phase.instruments.recorder
             if recorder is not None:
                 recorder.write(folder / FILE, data.select(recipe.judged, "train"), len(phase.fitted.epochs))
+        if run.key is not None:
+            write_key(folder, run.key)
     return out / recipe.where.folder
 
 

@@ -15,17 +15,16 @@ from mtl.data.loading.tasks import TaskSet
 from mtl.errors import SettingError, UserError
 from mtl.experiment.easing import eased_plan
 from mtl.experiment.execution import OnEpoch, Tell, silent, unheard, write_timings
-from mtl.experiment.identity import run_identity, state_key
+from mtl.experiment.identity import run_identity, run_key, state_key
 from mtl.experiment.objects import augmentation, build_instruments, build_optimiser, joint_plan, load_tasks, start_from
 from mtl.experiment.recipe import Phase, Recipe, joint, single_task
+from mtl.experiment.reference import reference_of
 from mtl.experiment.result import Finished, Trained, write_network, write_run
 from mtl.experiment.saved import build_network
 from mtl.experiment.states import held, note_finished, state_files
 from mtl.models.kept_features import keeping
 from mtl.models.multitask import MultiTaskModel
-from mtl.paths import REFERENCE
 from mtl.results.numbers import TaskMetrics
-from mtl.results.reference import Reference
 from mtl.seeding import make_deterministic, resolve_device, stable_seed
 from mtl.training.average import Average
 from mtl.training.fit import fit
@@ -91,6 +90,7 @@ def run(
         identity = run_identity(recipe, root, of_models)
         phases = recipe.phases
         key = state_key(config, where, identity, root)
+        made_of = run_key(recipe, identity, root) if recipe.kept else None
         states = state_files(where, key, len(phases), config.base.state_seconds, out)
         trained: list[Trained] = []
         budgets = _budgets(recipe)
@@ -108,7 +108,7 @@ def run(
                 test, _ = measure(model, pools, {name: data.specs[name] for name in recipe.tasks}, detailed=True)
             trained.append(Trained(phase.tasks, state.fitted, state.instruments, test))
         seconds = perf_counter() - clock + sum(state.spent for state in states)
-        finished = Finished(recipe, data, sources, model, transfer, trained, identity)
+        finished = Finished(recipe, data, sources, model, transfer, trained, identity, made_of)
         folder = write_run(finished, out) if recipe.again is None else write_network(finished, out)
         fitted = [phase.fitted for phase in trained]
         write_timings(where, out, began, seconds, sum(len(f.epochs) for f in fitted), sum(f.steps for f in fitted))
@@ -159,22 +159,6 @@ def _hear(fitted: Fitted, heard: int, on_epoch: OnEpoch) -> int:
     for record in fitted.epochs[heard:]:
         on_epoch(record)
     return len(fitted.epochs)
-
-
-def reference_of(recipe: Recipe, phase: Phase, root: Path) -> dict[str, float] | None:
-    """Task of the regression family → validation MSE of the single-task run with the same seed and start, which
-    `constrained` holds a phase with tasks of both families against; None for other phases and criteria.
-
-    Raises:
-        UserError: the stage `reference` has not written them.
-    """
-    config = recipe.config
-    families = {name: config.tasks[name].family for name in phase.tasks}
-    if recipe.again is not None or config.train.stopping.criterion != "constrained" or len(set(families.values())) < 2:
-        return None
-    reference = Reference.read(root / REFERENCE, "mtl repro reference")
-    numbers = [name for name, family in families.items() if family == "regression"]
-    return {name: reference.error(name, recipe.start.label, recipe.seed) for name in numbers}
 
 
 def check_features(recipe: Recipe, pools: list[Pool]) -> None:

@@ -110,7 +110,7 @@ def saved_weights(recipe: Recipe, root: Path) -> Path:
     where = recipe.where
     path = root / where.folder / WEIGHTS
     if not path.exists():
-        raise UserError(f"{path.relative_to(root)} is missing; run `dvc repro {where.target}`.")
+        raise UserError(f"{path.relative_to(root)} is missing; run `mtl repro {where.target}`.")
     return path
 
 

@@ -130,9 +130,9 @@ def read_maps(path: Path) -> RunMaps:
     except FileNotFoundError:
         raise UserError(
             f"{path} is missing: `finetune.methods.{path.parent.parent.name}.datamap` should ask for it, and "
-            f"`dvc repro finetune@{path.parent.parent.name}` writes it."
+            f"`mtl repro finetune@{path.parent.parent.name}` writes it."
         ) from None
     except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
         raise UserError(
-            f"{path} is no usable data map ({error}); run `dvc repro --force finetune@{path.parent.parent.name}`."
+            f"{path} is no usable data map ({error}); run `mtl repro --force finetune@{path.parent.parent.name}`."
         ) from None

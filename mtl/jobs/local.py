@@ -40,6 +40,9 @@ class Job:
 PATIENCE = 10.0
 """Seconds that are left for showing the last messages of the workers."""
 _channel: Any = None
+_jobs: list[Job] = []
+"""In a worker: what the jobs of its pool are, by number. They come with the process, since sending each would take
+its time: all of them hold the configuration, with as many tasks as there are jobs, perhaps."""
 
 
 def run_jobs(jobs: list[Job], base: BaseConfig, root: Path = Path()) -> list[Path]:
@@ -60,10 +63,10 @@ def run_jobs(jobs: list[Job], base: BaseConfig, root: Path = Path()) -> list[Pat
     listener = threading.Thread(target=listen, args=(channel, show, []), daemon=True)
     folders: dict[int, Path] = {}
     pool = ProcessPoolExecutor(
-        min(workers(base), len(jobs)), mp_context=context, initializer=_enter, initargs=(channel, os.getpid())
+        min(workers(base), len(jobs)), mp_context=context, initializer=_enter, initargs=(channel, os.getpid(), jobs)
     )
     try:
-        waiting = {pool.submit(_work, number, job): number for number, job in enumerate(jobs)}
+        waiting = {pool.submit(_work, number): number for number in range(len(jobs))}
         listener.start()
         for future in as_completed(waiting):
             number = waiting[future]
@@ -107,15 +110,16 @@ def process_context(base: BaseConfig) -> Any:
     return multiprocessing.get_context("fork" if forks else "spawn")
 
 
-def _enter(channel: Any, parent: int) -> None:
-    """Prepares a new worker: it keeps the progress channel, leaves Ctrl-C to the parent, and ends with it."""
+def _enter(channel: Any, parent: int, jobs: list[Job]) -> None:
+    """Prepares a new worker: it keeps channel and jobs, leaves Ctrl-C to the parent, and ends with it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    global _channel
-    _channel = channel
+    global _channel, _jobs
+    _channel, _jobs = channel, jobs
     end_with(parent)
 
 
-def _work(number: int, job: Job) -> Path:
+def _work(number: int) -> Path:
+    job = _jobs[number]
     return job.work(*job.arguments, tell=partial(_tell, number))
 
 

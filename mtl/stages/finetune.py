@@ -1,31 +1,30 @@
-"""Stage `finetune@method`: the tasks trained together, for every seed."""
+"""Stage `finetune`: the tasks trained together, by every method and for every seed."""
 
 import sys
+from collections.abc import Collection
 
-from mtl import tracking
 from mtl.config import Config
-from mtl.experiment import run_finetune
-from mtl.jobs.local import Job, run_jobs
-from mtl.paths import RunPath
-from mtl.stages.common import only_method, stage
+from mtl.experiment.recipe import joint
+from mtl.stages.common import stage
+from mtl.stages.fan_out import Runs, fan_out
 
 SECTIONS = ("base", "tasks", "encoder", "train", "pretrain", "finetune")
 
 
-def main(method: str) -> None:
-    """Writes outputs/finetune/<method>/seed-S/."""
+def main(methods: Collection[str] = ()) -> None:
+    """Writes outputs/finetune/<method>/seed-S/; with names of methods, these alone."""
     with stage(SECTIONS) as config:
-        config = only_method(config, method)
-        tracking.publish_stage("finetune", run_jobs(jobs(config, method), config.base))
+        fan_out("finetune", runs(config), config.base, methods)
 
 
-def jobs(config: Config, method: str) -> list[Job]:
-    """Joint runs of a method: every seed."""
-    return [
-        Job(f"{method} / seed {seed}", RunPath("finetune", method, None, seed), run_finetune, (config, method, seed))
+def runs(config: Config) -> Runs:
+    """Joint runs: every method and seed."""
+    return {
+        f"{method} / seed {seed}": joint(config, method, seed)
+        for method in config.finetune.methods
         for seed in config.base.seeds
-    ]
+    }
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(sys.argv[1:])

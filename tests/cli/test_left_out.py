@@ -62,7 +62,7 @@ def test_dvc_reads_the_defaults(place: Path, monkeypatch: pytest.MonkeyPatch) ->
     fill_in(place)
     with Repo() as repo:
         stages = {stage.addressing: stage for stage in repo.index.stages}
-        assert {"prepare@sensors", "baseline@ahead", "finetune@joint", "evaluate"} <= set(stages)
+        assert {"prepare@sensors", "baseline", "finetune", "evaluate"} <= set(stages)
         watched = {
             name: [str(dependency) for dependency in stage.params if dependency.get_hash()]
             for name, stage in stages.items()

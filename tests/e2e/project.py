@@ -101,8 +101,11 @@ class Done:
 
     @property
     def trained(self) -> list[str]:
-        """Stages among those that ran that train networks."""
-        return [stage for stage in self.ran if stage.partition("@")[0] in ("pretrain", "baseline", "finetune")]
+        """Targets of which a network was trained: `pretrain`, `baseline@TASK` and `finetune@METHOD`."""
+        told = re.findall(r"^(stl / )?(\w+)( / .*)?: done, \d+ epochs?$", self.out, re.MULTILINE)
+        targets = ["pretrain" if name == "pretrain" else f"{'baseline' if alone else 'finetune'}@{name}"
+                   for alone, name, _ in told]  # fmt: skip
+        return sorted(set(targets))
 
     def well(self) -> "Done":
         """Itself, if the command went well."""

@@ -34,7 +34,7 @@ def test_an_experiment_in_a_temporary_workspace(workspace: Project) -> None:
     before = workspace.results()
     done = workspace.dvc("exp", "run", "--temp", "--name", "more-labels", "-S", "finetune.methods.joint.lambda=0.9")
     assert done.code == 0, done.out + done.err
-    assert done.ran == ["finetune@joint", "cluster", "evaluate"]
+    assert done.ran == ["finetune", "cluster", "evaluate"]
     assert workspace.results() == before
     assert workspace.run("git", "status", "--porcelain").well().out == ""
     compared = json.loads(workspace.dvc("metrics", "diff", "HEAD", "more-labels", "--json").well().out)

@@ -31,7 +31,7 @@ def test_the_same_bytes_with_other_jobs_and_another_hash_seed(own: Project, swit
     there, held = switched.there, switched.held_there
     assert {"baseline@ahead", "baseline@state", "finetune@joint"} <= set(there.trained)
     expected = {path: value for path, value in own.results().items() if path.startswith(("data/", "outputs/"))}
-    assert len(expected) == 2 + 2 + 2 * 2 + 1 + (2 + 3) * 2 * 5 + 2, "simple models of two tasks, and three arms"
+    assert len(expected) == 2 + 2 + 2 * 2 + 1 + 2 * 2 * 5 + 3 * 2 * 6 + 2, "simple models of two tasks, three arms"
     assert {path: held[path] for path in expected} == expected
 
 

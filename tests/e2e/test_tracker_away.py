@@ -37,7 +37,7 @@ def warnings_in(*done: Done) -> list[str]:
 @pytest.mark.slow
 def test_repro_warns_once_and_sync_uploads_once(place: Project, away: str) -> None:
     done = place.mtl("repro", MLFLOW_TRACKING_URI=away).well()
-    assert done.ran == ["finetune@joint", "cluster", "evaluate"]
+    assert done.ran == ["finetune", "cluster", "evaluate"]
     assert "change % ± 95 %" in done.out
     said = warnings_in(done)
     assert len(said) == 1 and f"MLflow at {away} cannot be reached: " in said[0] and "`mtl sync`" in said[0]
@@ -59,9 +59,9 @@ def test_repro_warns_once_and_sync_uploads_once(place: Project, away: str) -> No
 
 @pytest.mark.slow
 def test_training_alone_is_silent_and_the_next_command_says_it(place: Project, away: str) -> None:
-    dvc = (sys.executable, "-m", "dvc", "repro", "--single-item", "finetune@joint")
+    dvc = (sys.executable, "-m", "dvc", "repro", "--single-item", "finetune")
     done = place.run(*dvc, MLFLOW_TRACKING_URI=away).well()
-    assert done.ran == ["finetune@joint"] and warnings_in(done) == []
+    assert done.ran == ["finetune"] and warnings_in(done) == []
     done = place.run(sys.executable, "-m", "mtl.stages.finetune", "joint", MLFLOW_TRACKING_URI=away).well()
     first, second = (place.mtl("repro", "finetune@joint", MLFLOW_TRACKING_URI=away).well() for _ in range(2))
     assert len(warnings_in(done, first, second)) == 1
@@ -76,5 +76,5 @@ def test_an_address_of_a_wrong_kind_is_said_before_anything_is_computed(place: P
     assert done.err.startswith("error: MLFLOW_TRACKING_URI should start with one of ") and done.err.count("\n") == 1
     assert place.contents() == before
     done = place.run(sys.executable, "-m", "dvc", "repro", MLFLOW_TRACKING_URI="ftp://nowhere").well()
-    assert done.ran == ["finetune@joint", "cluster", "evaluate"]
+    assert done.ran == ["finetune", "cluster", "evaluate"]
     assert (done.out + done.err).count("MLFLOW_TRACKING_URI should start with one of ") == 1

@@ -80,7 +80,7 @@ def test_a_stage_refuses_and_writes_nothing(
     before = place.contents()
     monkeypatch.chdir(place.root)
     with pytest.raises(SystemExit) as ended:
-        finetune.main("joint")
+        finetune.main(["joint"])
     assert ended.value.code == 2
     refused(capsys.readouterr().err, message)
     assert place.contents() == before
@@ -91,7 +91,7 @@ def test_a_stage_started_by_hand_ends_with_code_2(place: Project) -> None:
     before = place.contents()
     done = place.run(sys.executable, "-m", "mtl.stages.finetune", "jiont")
     assert done.code == 2
-    refused(done.err, "`finetune` should be run for one of joint, handed, found 'jiont'.")
+    refused(done.err, "`finetune` should be run for some of joint, handed, found 'jiont'.")
     assert place.contents() == before
 
 
@@ -158,7 +158,7 @@ def test_a_stage_before_what_it_needs(
 ) -> None:
     monkeypatch.chdir(place.root)
     with pytest.raises(SystemExit) as ended:
-        finetune.main("joint")
+        finetune.main(["joint"])
     assert ended.value.code == 2
     err = capsys.readouterr().err
     refused(err, "data/prepared/sensors")

@@ -15,6 +15,7 @@ from typing import Any
 from mtl.cli.preflight import DVC_FILE, TEMPLATE, written_paths
 from mtl.config import PARAMS
 from mtl.config.yaml_file import read_yaml
+from mtl.results.kept import KEY
 
 ABSENT: Any = object()
 """Stands for a key or an item that one side does not have."""
@@ -53,9 +54,17 @@ def files(paths: list[str], root: Path) -> list[str]:
     return names
 
 
-def hashes(root: Path = Path()) -> dict[str, dict[str, str]]:
-    """Stage → file → sha256, of everything that params.yaml names."""
-    return {stage: {file: sha256(root / file) for file in files(paths, root)} for stage, paths in outputs(root).items()}
+def hashes(root: Path = Path(), keys: bool = True) -> dict[str, dict[str, str]]:
+    """Stage → file → sha256, of everything that params.yaml names.
+
+    Args:
+        root: as in `outputs`.
+        keys: with the keys of runs, which are the same wherever the same code runs, and change with every edit of it.
+    """
+    return {
+        stage: {file: sha256(root / file) for file in files(paths, root) if keys or Path(file).name != KEY}
+        for stage, paths in outputs(root).items()
+    }
 
 
 def sha256(path: Path) -> str:

@@ -37,7 +37,7 @@ def write(config: Config, root: Path = Path()) -> Path:
         machine=describe(config.base),
         tolerance=tolerances({metric for _, _, metric in _keys(metrics)}),
         metrics=metrics,
-        sha256=artefacts.hashes(root),
+        sha256=artefacts.hashes(root, keys=False),
     )
     path = FOLDER / f"{preset}.json"
     write_json(root / path, reference.model_dump(mode="json"))
@@ -68,7 +68,7 @@ def compare(config: Config, root: Path = Path()) -> list[str]:
         print(f"Only tolerances were compared, no hashes: it was written on another machine ({'; '.join(other)}).")
         return wrong
     # JSON keeps no order of stages: dvc.yaml does.
-    here = artefacts.hashes(root)
+    here = artefacts.hashes(root, keys=False)
     there = {stage: reference.sha256.get(stage, {}) for stage in here} | reference.sha256
     changed = [stage for stage in artefacts.compare(there, here) if stage.different]
     files, differ = sum(map(len, here.values())), sum(len(stage.different) for stage in changed)

@@ -8,12 +8,12 @@ import sys
 import threading
 from collections import Counter
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from mtl.cli.estimate.stale import EVERYTHING, Asked, Stale, needed
 from mtl.cli.estimate.timed import Sizes, Timed, group_of
-from mtl.cli.preflight import DVC_FILE
+from mtl.cli.preflight import DVC_FILE, MEMBERS
 from mtl.cli.sample_sizes import sample_bytes
 from mtl.config import Config
 from mtl.config.yaml_file import read_yaml
@@ -45,7 +45,7 @@ class Runs:
 
     name: str
     target: str
-    """DVC stage that makes them."""
+    """Target of `mtl repro` that makes them, such as `finetune@joint`."""
     count: int
 
 
@@ -54,6 +54,8 @@ class Measured:
     """Answer of the process that times networks, as far as it came."""
 
     sizes: Sizes | None = None
+    kept: dict[str, int] = field(default_factory=dict)
+    """Group of runs → how many of them are there as the settings of now ask for, or are remembered."""
     timed: dict[str, Timed] = field(default_factory=dict)
     problem: str | None = None
 
@@ -101,7 +103,10 @@ def estimate(config: Config, targets: Collection[str] = (), force: bool = False,
     wanted = needed(targets, read_yaml(root / DVC_FILE)["stages"])
     if not any(stale.may_run(runs.target) and _asked(runs, targets, wanted) for runs in groups(config)):
         timing.kill()
-    return sentences(counted(config, stale, _collected(timing), targets, wanted))
+    measured = _collected(timing)
+    if force:
+        measured.kept = {}
+    return sentences(counted(config, stale, measured, targets, wanted))
 
 
 def groups(config: Config) -> list[Runs]:
@@ -131,26 +136,45 @@ def counted(
     specialises = config.specialise.weights is not None and (wanted is None or "specialise" in wanted)
     if specialises and models is not None:
         asked.append(Runs("specialise", "specialise", models * seeds))
-    todo = [runs for runs in asked if stale.may_run(runs.target)]
-    trained = [runs for runs in todo if runs.target != "simple"]
+    todo, certain = [], []
     sure = Counter[str]()
     possible = Counter[str]()
-    for runs in trained:
-        (sure if stale.runs(runs.target) else possible)[runs.target.partition("@")[0]] += runs.count
+    for runs in asked:
+        least, most = _to_make(runs, stale, measured)
+        todo += [replace(runs, count=most)] * (most > 0)
+        if runs.target != "simple":
+            certain += [replace(runs, count=least)] * (least > 0)
+            sure += Counter({_stage(runs): least})
+            possible += Counter({_stage(runs): most - least})
+    trained = [runs for runs in todo if runs.target != "simple"]
     waiting = specialises and models is None and stale.may_run("specialise")
     processes = workers(config.base)
     passed = [runs for runs in asked if runs.target not in ("simple", "pretrain")]  # by `evaluate`, there or not
-    least = _seconds([runs for runs in trained if stale.runs(runs.target)], passed, stale, measured, processes, "least")
-    most = _seconds(trained, passed, stale, measured, processes, "most")
+    shortest = _seconds(certain, passed, stale, measured, processes, "least")
+    longest = _seconds(trained, passed, stale, measured, processes, "most")
     return Estimate(
         sure, possible,
-        sum(runs.count for runs in asked if runs not in todo and runs.target != "simple"),
+        sum(runs.count for runs in asked if runs.target != "simple") - sum(runs.count for runs in trained),
         sum(runs.count for runs in todo if runs.target == "simple"),
-        None if least is None or most is None else (least, most * OVER),
+        None if shortest is None or longest is None else (shortest, longest * OVER),
         processes,
         _bytes(config, trained, stale, measured),
         waiting,
     )  # fmt: skip
+
+
+def _to_make(runs: Runs, stale: Stale, measured: Measured) -> tuple[int, int]:
+    """(runs that will be made, those and the ones that will unless what they build on comes out as before)."""
+    if not stale.may_run(runs.target):
+        return 0, 0
+    if _stage(runs) not in MEMBERS:
+        return (runs.count, runs.count) if stale.runs(runs.target) else (0, runs.count)
+    lacking = runs.count - measured.kept.get(runs.name, 0)
+    return lacking if stale.runs(runs.target) else 0, runs.count if _stage(runs) in stale.behind else lacking
+
+
+def _stage(runs: Runs) -> str:
+    return runs.target.partition("@")[0]
 
 
 def _asked(runs: Runs, targets: Collection[str], wanted: set[str] | None) -> bool:
@@ -167,8 +191,8 @@ def _seconds(
         return None
     startup = measured.sizes.startup
     total = 0.0
-    for target in dict.fromkeys(runs.target for runs in todo):
-        here = [runs for runs in todo if runs.target == target]
+    for stage in dict.fromkeys(map(_stage, todo)):
+        here = [runs for runs in todo if _stage(runs) == stage]
         count = sum(runs.count for runs in here)
         work = sum(runs.count * _of(runs, measured, which) for runs in here)
         total += startup + work / min(processes, count) * _uneven(count, processes)
@@ -289,6 +313,8 @@ def _collected(process: "subprocess.Popen[str]") -> Measured:
             match content:
                 case {"sizes": sizes}:
                     measured.sizes = Sizes.read(sizes)
+                case {"kept": kept}:
+                    measured.kept = dict(kept)
                 case {"timed": timed}:
                     measured.timed[timed["group"]] = Timed(**timed)
                 case {"problem": problem}:

@@ -27,8 +27,8 @@ class Stale:
     """Kinds of stages (`finetune`, without a key) that read what a changed stage writes anew, the same or not."""
 
     def runs(self, stage: str) -> bool:
-        """True when a stage will run."""
-        return self.changed is None or stage in self.changed
+        """True when a stage will run; of one method or task, such as `finetune@joint`, when its stage will."""
+        return self.changed is None or stage in self.changed or stage.partition("@")[0] in self.changed
 
     def may_run(self, stage: str) -> bool:
         """True when a stage will run, or will where what it reads comes out otherwise than before."""

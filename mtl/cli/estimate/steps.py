@@ -7,6 +7,7 @@ it trains is kept, and no stage reads what it prints.
 import json
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain, zip_longest
 from pathlib import Path
@@ -20,6 +21,7 @@ from mtl.data.build import read_source
 from mtl.data.loading.store import META, load_prepared
 from mtl.data.loading.tasks import TaskSet, build_tasks, unlabelled_pools
 from mtl.errors import UserError
+from mtl.experiment.identity import run_identity, run_key
 from mtl.experiment.importance import samples_passed
 from mtl.experiment.objects import joint_plan
 from mtl.experiment.recipe import Recipe, joint, single_task
@@ -30,6 +32,8 @@ from mtl.models.build import build_pretrainer
 from mtl.models.multitask import MultiTaskModel
 from mtl.paths import PREPARED
 from mtl.seeding import make_deterministic, resolve_device, stable_seed
+from mtl.stages import baseline, finetune
+from mtl.stages.kept import Kept
 from mtl.training.descent import Descent
 from mtl.training.forward import Forward
 from mtl.training.measure import CHUNK, measure
@@ -58,9 +62,10 @@ class Clock:
 
 
 def main() -> None:
-    """Prints `Sizes`, then `Timed` for each network until the time is up."""
+    """Prints what is kept, `Sizes`, then `Timed` for each network until the time is up."""
     began = time.process_time()
     config = load_config()
+    print(json.dumps({"kept": _kept(config)}), flush=True)
     seed = config.base.seeds[0]
     make_deterministic(stable_seed(seed, "train"), config.base.threads)
     device = resolve_device(config.base.device)
@@ -85,6 +90,20 @@ def main() -> None:
             break
     if config.pretrain.objective.kind != "none":
         _tell(_pretraining(config, seed, clock, device))
+
+
+def _kept(config: Config) -> Counter[str]:
+    """Group of runs → how many of them their stage keeps, as things stand now; contents of files are not compared."""
+    kept = Counter[str]()
+    for stage, runs in {"baseline": baseline.runs(config), "finetune": finetune.runs(config)}.items():
+        store = Kept(Path("outputs", stage))
+        for recipe in runs.values():
+            try:
+                key = run_key(recipe, run_identity(recipe, Path()), Path())
+            except (UserError, OSError):  # what it builds on is not there
+                continue
+            kept[group_of(recipe.where)] += store.expects(recipe.where.folder, key)
+    return kept
 
 
 def _tell(content: Sizes | Timed) -> None:

@@ -156,7 +156,7 @@ def test_what_single_task_runs_depend_on_is_not_searched_where_they_are_read() -
         assert set(space_of(configure(**changes), "joint")) == {
             "finetune.methods.joint.lambda", "finetune.methods.joint.schedule",
         }  # fmt: skip
-        assert "baseline@next" in shared_stages(config, ["joint"])
+        assert "baseline" in shared_stages(config, ["joint"])
     assert shared_stages(config_of(), ["joint"]) == ["prepare@line"]
     choices = {"kind": "choice", "values": ["combined", "constrained"]}
     with pytest.raises(ConfigError, match="runs of joint read single-task runs"):
