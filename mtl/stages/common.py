@@ -46,7 +46,7 @@ def asked_alone(stage: str) -> set[str]:
 
 
 def asked_again(stage: str, known: Collection[str]) -> set[str]:
-    """Those among some tasks or methods whose runs `mtl repro --force` wants made again, whatever their key."""
+    """Names among some tasks or methods whose runs `mtl repro --force` wants made again, whatever their key."""
     if os.environ.get(AGAIN) == EVERYTHING:
         return set(known)
     return {name for kind, name in _asked(AGAIN) if kind == stage}

@@ -15,6 +15,7 @@ from mtl.experiment import identity
 from mtl.experiment.recipe import joint, single_task
 from mtl.jobs.local import Job
 from mtl.paths import PREPARED
+from mtl.project.code import rooms_of_stages
 from mtl.results.kept import KEY
 from mtl.stages import baseline, common, fan_out, finetune
 from tests.experiment.conftest import configure
@@ -39,6 +40,12 @@ class Place:
         (self.root / "params.yaml").write_text(json.dumps(config.model_dump(mode="json", by_alias=True)))
         return config
 
+    def work(self, jobs: list[Job], base: object) -> list[Path]:
+        """`run_jobs` in this process."""
+        del base
+        self.trained += [job.label for job in jobs]
+        return [job.work(*job.arguments) for job in jobs]
+
     def finetune(self, *names: str) -> list[str]:
         """Labels of the runs that the stage trains."""
         self.trained.clear()
@@ -62,12 +69,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
     monkeypatch.chdir(tmp_path)
     made = Place(tmp_path)
 
-    def here(jobs: list[Job], base: object) -> list[Path]:
-        del base
-        made.trained += [job.label for job in jobs]
-        return [job.work(*job.arguments) for job in jobs]
-
-    monkeypatch.setattr(fan_out, "run_jobs", here)
+    monkeypatch.setattr(fan_out, "run_jobs", made.work)
     monkeypatch.setattr(fan_out, "_last_seconds", lambda recipe, root: None)  # nor decides noise the order
     yield made
     torch.use_deterministic_algorithms(before)
@@ -159,7 +161,7 @@ def test_a_key_holds_code_torch_and_device_and_nothing_of_the_execution(
     assert usual == key(base={"seeds": [3, 4], "device": "cpu", "jobs": 5}, tracking={"enabled": True})
     assert usual == key(methods={"joint": WEIGHTED, "other": {"kind": "equal"}}, evaluate={"confidence": 0.9})
     assert usual != key(train=QUICK | {"lr": 0.5})
-    monkeypatch.setattr(identity.torch, "__version__", "0.0.1")
+    monkeypatch.setattr(torch, "__version__", "0.0.1")
     assert usual != key()
     monkeypatch.undo()
     monkeypatch.chdir(place.root)
@@ -169,7 +171,7 @@ def test_a_key_holds_code_torch_and_device_and_nothing_of_the_execution(
 
 def test_code_of_other_stages_is_no_code_of_a_run(tmp_path: Path) -> None:
     """And the user's own is."""
-    rooms = identity.rooms_of_stages()
+    rooms = rooms_of_stages()
     assert "evaluation" in rooms["evaluate"] and "evaluation" not in rooms["finetune"]
     assert {"stages/kept.py", "training", "experiment"} <= set(rooms["finetune"])
     before = identity.stage_digest("finetune", tmp_path / "one")
@@ -187,11 +189,9 @@ def test_a_stop_in_the_middle_loses_no_run_and_shows_none_that_is_not_asked_for(
     place.finetune()
     before = place.held()
     place.use(methods, train=QUICK | {"lr": 0.1})
-    complete = fan_out.run_jobs
-    monkeypatch.setattr(fan_out, "run_jobs", lambda jobs, base: complete(jobs[:2], base) and 1 / 0)
-    with pytest.raises(ZeroDivisionError):
+    with monkeypatch.context() as patch, pytest.raises(ZeroDivisionError):
+        patch.setattr(fan_out, "run_jobs", lambda jobs, base: place.work(jobs[:2], base) and 1 / 0)
         place.finetune()
-    monkeypatch.setattr(fan_out, "run_jobs", complete)
     keys = {path for path in place.held() if path.endswith(KEY)}
     assert keys == {f"joint/seed-{seed}/{KEY}" for seed in (3, 4)}, "runs of other settings are out of sight"
     assert place.finetune() == ["equal / seed 3", "equal / seed 4"]

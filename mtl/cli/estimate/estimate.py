@@ -54,10 +54,10 @@ class Measured:
     """Answer of the process that times networks, as far as it came."""
 
     sizes: Sizes | None = None
-    kept: dict[str, int] = field(default_factory=dict)
-    """Group of runs → how many of them are there as the settings of now ask for, or are remembered."""
     timed: dict[str, Timed] = field(default_factory=dict)
     problem: str | None = None
+    kept: dict[str, int] = field(default_factory=dict)
+    """Group of runs → how many of them are there as the settings of now ask for, or are remembered."""
 
 
 @dataclass(frozen=True)

@@ -47,7 +47,7 @@ def test_every_run_of_a_fresh_project_is_counted() -> None:
 
 
 def test_what_is_up_to_date_is_not_counted() -> None:
-    only_joint = Stale(frozenset({"finetune@joint", "evaluate"}), frozenset({"cluster", "specialise", "evaluate"}))
+    only_joint = Stale(frozenset({"finetune", "evaluate"}), frozenset({"cluster", "specialise", "evaluate"}))
     told = counted(configure(), only_joint, every_network())
     assert told.sure == Counter(finetune=2) and told.up_to_date == 6
     assert sentences(told)[0] == "2 training runs (2 joint); 6 more are there"
@@ -56,21 +56,33 @@ def test_what_is_up_to_date_is_not_counted() -> None:
 
 def test_evaluation_passes_networks_that_are_there_as_well() -> None:
     """Each of the 8 networks takes half a second in `evaluate`, of which 2 are trained."""
-    one = counted(configure(), Stale(frozenset({"finetune@joint", "evaluate"}), frozenset()), every_network())
+    one = counted(configure(), Stale(frozenset({"finetune", "evaluate"}), frozenset()), every_network())
     slow = {name: replace(entry, test=10.0) for name, entry in every_network().timed.items()}
-    other = counted(configure(), Stale(frozenset({"finetune@joint", "evaluate"}), frozenset()), Measured(SIZES, slow))
+    other = counted(configure(), Stale(frozenset({"finetune", "evaluate"}), frozenset()), Measured(SIZES, slow))
     assert one.seconds is not None and other.seconds is not None
     assert other.seconds[0] - one.seconds[0] == pytest.approx(8 * 9.5)
 
 
 def test_runs_behind_a_changed_stage_are_told_as_possible(stages: dict[str, Any]) -> None:
-    told = counted(configure(), stale({"baseline@up"}, stages), every_network())
+    some = every_network()
+    some.kept = {"baseline/next/random": 2, "baseline/phase/random": 2, "finetune/joint": 2}
+    told = counted(configure(), stale({"baseline"}, stages), some)
     assert told.sure == Counter(baseline=2) and told.possible == Counter(finetune=2)
     assert sentences(told)[0] == "2 to 4 training runs (2 single-task, 2 joint); 4 more are there"
 
 
+def test_runs_that_their_stage_keeps_are_not_counted(stages: dict[str, Any]) -> None:
+    methods = {name: {"kind": "weighted", "lambda": 0.3} for name in ("joint", "other")}
+    some = every_network()
+    some.kept = {"finetune/other": 2, "finetune/joint": 1}
+    told = counted(configure(finetune={"methods": methods}), stale({"finetune"}, stages), some)
+    assert told.sure == Counter(finetune=1) and told.possible == Counter() and told.up_to_date == 6 + 3
+    both = counted(configure(finetune={"methods": methods}), stale({"baseline", "finetune"}, stages), some)
+    assert both.sure == Counter(baseline=6, finetune=1) and both.possible == Counter(finetune=3)
+
+
 def test_stages_behind_others_are_found_in_the_pipeline(stages: dict[str, Any]) -> None:
-    assert stale({"finetune@joint"}, stages).behind == {"cluster", "specialise", "evaluate"}
+    assert stale({"finetune"}, stages).behind == {"cluster", "specialise", "evaluate"}
     assert stale({"prepare@line"}, stages).behind == set(stages) - {"prepare"}
     assert stale({"evaluate"}, stages).behind == set() == stale({}, stages).behind
 
@@ -89,14 +101,14 @@ def test_targets_count_what_they_build_on_alone(stages: dict[str, Any]) -> None:
 def test_seconds_are_those_of_stages_one_after_the_other() -> None:
     base = {"seeds": [3, 4, 5], "device": "cpu", "jobs": 2}
     told = counted(configure(base=base), EVERYTHING, every_network())
-    # Four stages of three runs of 5 to 10 s, two side by side, so two rounds each; a stage starts in 3 s, `evaluate`
+    # Nine runs and three of 5 to 10 s, two side by side, so five rounds and two; a stage starts in 3 s, `evaluate`
     # takes five times that, and half a second for each of the 12 runs.
     assert told.seconds is not None
-    fixed = 4 * 3 + 5 * 3 + 12 * 0.5
-    assert told.seconds[0] == pytest.approx(4 * 2 * 5 + fixed)
-    assert told.seconds[1] == pytest.approx(1.3 * (4 * 2 * 10 + fixed))
+    fixed = 2 * 3 + 5 * 3 + 12 * 0.5
+    assert told.seconds[0] == pytest.approx((5 + 2) * 5 + fixed)
+    assert told.seconds[1] == pytest.approx(1.3 * ((5 + 2) * 10 + fixed))
     alone = counted(configure(base=base | {"jobs": 1}), EVERYTHING, every_network())
-    assert alone.seconds is not None and alone.seconds[0] == pytest.approx(4 * 3 * 5 + fixed)
+    assert alone.seconds is not None and alone.seconds[0] == pytest.approx((9 + 3) * 5 + fixed)
 
 
 def test_networks_that_were_not_timed_count_as_those_of_their_stage() -> None:
@@ -156,7 +168,8 @@ def test_every_network_is_timed_and_nothing_is_written(root: Path, monkeypatch: 
     with contextlib.redirect_stdout(said):
         steps.main()
     lines = [json.loads(line) for line in said.getvalue().splitlines()]
-    sizes, entries = Sizes.read(lines[0]["sizes"]), [Timed(**line["timed"]) for line in lines[1:]]
+    assert not any(lines[0]["kept"].values())
+    sizes, entries = Sizes.read(lines[1]["sizes"]), [Timed(**line["timed"]) for line in lines[2:]]
     assert {entry.group for entry in entries} <= {runs.name for runs in groups(config)}
     assert {"pretrain", "finetune/joint"} <= {entry.group for entry in entries}
     assert all(0 < entry.least <= entry.most and entry.weights > 0 for entry in entries)
