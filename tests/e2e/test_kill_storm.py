@@ -1,6 +1,7 @@
 """Kills with SIGKILL at random moments, of whichever process it hits: the results are those of an untouched run."""
 
 import random
+import shutil
 import subprocess
 import sys
 import time
@@ -12,7 +13,7 @@ import pytest
 from mtl.config import Config, Start, load_config
 from mtl.experiment import run_baseline, run_finetune, run_pretrain
 from tests.e2e.killing import alive, family, until
-from tests.e2e.project import SEEDS, Project, settings
+from tests.e2e.project import SEEDS, TASKS, Project, settings
 
 pytestmark = [
     pytest.mark.processes,
@@ -26,18 +27,16 @@ def pretrain(config: Config, seed: int, root: Path) -> list[Path]:
 
 
 def baseline(config: Config, seed: int, root: Path) -> list[Path]:
-    return [run_baseline(config, "fault", Start(init="random"), seed, root)]
+    return [run_baseline(config, task, Start(init="random"), seed, root) for task in TASKS]
 
 
 def finetune(config: Config, seed: int, root: Path) -> list[Path]:
-    return [run_finetune(config, "joint", seed, root)]
+    return [run_finetune(config, method, seed, root) for method in config.finetune.methods]
 
 
-STAGES: dict[str, tuple[str, Callable[[Config, int, Path], list[Path]]]] = {
-    "pretrain": ("mtl.stages.pretrain", pretrain),
-    "baseline@fault": ("mtl.stages.baseline fault", baseline),
-    "finetune@joint": ("mtl.stages.finetune joint", finetune),
-}
+STAGES: dict[str, Callable[[Config, int, Path], list[Path]]] = {
+    "pretrain": pretrain, "baseline": baseline, "finetune": finetune,
+}  # fmt: skip
 
 
 @pytest.fixture
@@ -49,7 +48,9 @@ def place(workspace: Project) -> Project:
     params["pretrain"]["epochs"] = 12
     params["train"] |= {"epochs": 12, "stopping": {"patience": None}}
     params["baseline"]["starts"] = [{"init": "random"}]
-    params["finetune"]["methods"] = {"joint": {"kind": "weighted", "lambda": 0.2, "schedule": "warmup"}}
+    params["finetune"]["methods"] = {
+        "joint": {"kind": "weighted", "lambda": 0.2, "schedule": "warmup"}, "equal": {"kind": "equal"},
+    }  # fmt: skip
     workspace.use(params)
     return workspace
 
@@ -72,18 +73,20 @@ def ended_by_us(process: "subprocess.Popen[bytes]", moment: float, luck: random.
 
 
 def storm(place: Project, stage: str, through: str, kills: int, luck: random.Random, tmp_path: Path) -> None:
-    """Kills one process after the other until `kills` have hit, then lets the stage end and compares."""
-    module, run = STAGES[stage]
+    """Kills one process after the other until `kills` have hit, then lets the stage end and compares; what a kill left
+    is whole, and what the settings do not ask for is out of sight in the end."""
+    run = STAGES[stage]
     untouched = Project(tmp_path / "untouched")
     untouched.root.mkdir()
-    (untouched.root / "data").symlink_to(place.root / "data")
+    for name in ("data", "plugins"):
+        (untouched.root / name).symlink_to(place.root / name)
     config = load_config(place.root / "params.yaml")
     expected = {
         path.relative_to(untouched.root): contents(path)
         for seed in SEEDS
         for path in run(config, seed, untouched.root)
     }  # fmt: skip
-    command = [sys.executable, "-m", *module.split()]
+    command = [sys.executable, "-m", f"mtl.stages.{stage}"]
     if through == "dvc":
         command = [sys.executable, "-m", "dvc", "repro", "--single-item", "--force", stage]
     hit, longest = 0, 0.0
@@ -98,21 +101,25 @@ def storm(place: Project, stage: str, through: str, kills: int, luck: random.Ran
             if ended_by_us(process, moment, luck):
                 hit += 1
                 assert hit <= kills, "waited 300 s for the stage"
+                there = [path for path in expected if (place.root / path).exists() and stage != "pretrain"]
+                assert {path: contents(place.root / path) for path in there} == {path: expected[path] for path in there}
                 continue
         longest = max(longest, time.monotonic() - began)
         assert process.returncode == 0, (tmp_path / "said").read_text()
-        # Through DVC the other stages' outputs are checked as well, so the folders of the place are compared.
+        held = {path.parent.relative_to(place.root) for path in (place.root / "outputs" / stage).rglob("run.json")}
+        assert held == set(expected)
         assert {path: contents(place.root / path) for path in expected} == expected
         if hit >= kills:
             break
         states = list((place.root / ".mtl/state").rglob("*.safetensors"))
         assert states == [], "a stage that ended leaves no state"
+        for name in (f"outputs/{stage}", ".mtl/kept"):  # else all runs are kept
+            shutil.rmtree(place.root / name, ignore_errors=True)
     parts = [path.name for path in (place.root / "outputs").rglob("*.part")]
     assert parts == [], "half a result"
 
 
-@pytest.mark.parametrize(("stage", "through"), [("pretrain", "stage"), ("baseline@fault", "dvc"),
-                                                ("finetune@joint", "stage")])  # fmt: skip
+@pytest.mark.parametrize(("stage", "through"), [("pretrain", "stage"), ("baseline", "dvc"), ("finetune", "stage")])
 def test_a_few_kills(place: Project, stage: str, through: str, tmp_path: Path) -> None:
     storm(place, stage, through, 2, random.Random(f"{stage} {through}"), tmp_path)
 
