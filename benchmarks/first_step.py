@@ -1,9 +1,10 @@
 """Child of benchmarks/pipeline.py: a training stage that ends as soon as its first optimiser step is done.
 
-    python -m benchmarks.first_step mtl.stages.baseline next_6h
+    python -m benchmarks.first_step mtl.stages.baseline
 
-Nothing of the stage is changed: torch calls the hook after the first step of whichever process takes it (workers are
-forked and inherit it), which notes the time and ends the whole process group. The stage must run in one of its own.
+A stage that keeps runs finds none, and leaves those that are there alone. Nothing else of it is changed: torch calls
+the hook after the first step of whichever process takes it (workers are forked and inherit it), which notes the time
+and ends the whole process group. The stage must run in one of its own.
 """
 
 import os
@@ -17,6 +18,16 @@ from pathlib import Path
 from typing import Any
 
 NOTE = Path("first-step.txt")
+
+
+class NothingKept:
+    """Store and output of a stage that holds no run."""
+
+    def __init__(self, out: Path) -> None:
+        del out
+
+    def __getattr__(self, name: str) -> Any:
+        return lambda *_: False
 
 
 def main(given: Sequence[str] | None = None) -> int:
@@ -34,6 +45,10 @@ def main(given: Sequence[str] | None = None) -> int:
         os.killpg(os.getpgrp(), signal.SIGKILL)
 
     register_optimizer_step_post_hook(stop)
+    if options.module.rpartition(".")[2] in ("baseline", "finetune"):
+        from mtl.stages import fan_out
+
+        vars(fan_out)["Kept"] = NothingKept
     sys.argv = [options.module, *options.arguments]
     runpy.run_module(options.module, run_name="__main__", alter_sys=True)
     print(f"{options.module} took no step.", file=sys.stderr)

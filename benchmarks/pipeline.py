@@ -90,8 +90,8 @@ def starts(root: Path, config: Config, rounds: int) -> list[Result]:
     """First steps of a stage of each kind; they end before anything is written, so results stay as they are."""
     kinds = {
         "pretrain": ("mtl.stages.pretrain",),
-        "baseline": ("mtl.stages.baseline", next(iter(config.tasks))),
-        "finetune": ("mtl.stages.finetune", next(iter(config.finetune.methods))),
+        "baseline": ("mtl.stages.baseline",),
+        "finetune": ("mtl.stages.finetune",),
     }
     results = []
     for name, stage in kinds.items():

@@ -5,17 +5,23 @@ that is there twice is an error. Aliases (`*name`) count as often as they are us
 stand for billions of values.
 """
 
+import hashlib
+import json
 import warnings
+from contextlib import suppress
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
+from ruamel.yaml import __version__ as READER
 from ruamel.yaml.composer import MaxDepthExceededError
 from ruamel.yaml.constructor import ConstructorError, SafeConstructor
 from ruamel.yaml.error import MarkedYAMLError, ReusedAnchorWarning, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from mtl.errors import ConfigError
+from mtl.errors import ConfigError, UserError
+from mtl.files import replace_text
 
 MAX_BYTES = 1 << 20
 """The longest preset has 10 KB; the reader takes about 1.5 s for 1 MiB."""
@@ -61,7 +67,52 @@ def read_yaml(path: Path) -> Any:
         raise ConfigError(f"{path} is missing; run this from the project's folder.") from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} cannot be read: {error}") from None
-    return parse_yaml(text, str(path))
+    if text not in _READ:
+        content = _parsed_before(text, path)
+        if content is None:
+            content = parse_yaml(text, str(path))
+            _remember(content, text, path)
+        _READ[text] = content
+        for older in list(_READ)[:-MOST_READ]:
+            del _READ[older]
+    return deepcopy(_READ[text])
+
+
+_READ: dict[str, Any] = {}
+"""Text → content of what this process has read, the newest last: commands read the same files several times."""
+MOST_READ = 4
+LONG = 30_000
+"""Letters from which on a text takes longer to read than what it holds: a thousand tasks take two seconds."""
+PARSED = Path(".mtl/parsed")
+"""Contents of long texts as JSON, for the processes that read them next: every stage does."""
+
+
+def _parsed_before(text: str, path: Path) -> Any:
+    if len(text) < LONG:
+        return None
+    try:
+        return json.loads(_parsed_file(text, path).read_bytes())
+    except (OSError, ValueError):
+        return None
+
+
+def _remember(content: Any, text: str, path: Path) -> None:
+    """Keeps the content of a long text beside a project's other states, the newest alone."""
+    file = _parsed_file(text, path)
+    if len(text) < LONG or not file.parent.parent.is_dir():
+        return
+    written = json.dumps(content)
+    if json.loads(written) != content:  # keys that are no texts
+        return
+    with suppress(OSError, UserError):
+        for older in file.parent.glob(f"{path.stem}-*.json"):
+            older.unlink(missing_ok=True)
+        replace_text(file, written)
+
+
+def _parsed_file(text: str, path: Path) -> Path:
+    name = hashlib.sha256(f"{READER} {text}".encode()).hexdigest()[:32]
+    return path.parent / PARSED / f"{path.stem}-{name}.json"
 
 
 def parse_yaml(text: str, where: str) -> Any:

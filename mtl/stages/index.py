@@ -2,12 +2,10 @@
 tasks, in their order, in data/tasks.json.
 
 Later stages depend on the first and not on the folder of all prepared sources: a source that another preset left
-behind would change that folder's hash, and everything would be trained again. A stage that there is one of for each
-task or method depends on the second instead of the section `tasks`: DVC keeps a copy of a stage's sections for every
-stage in dvc.lock and writes that file anew after each of them, so a hundred tasks would be a hundred times a hundred
-there. DVC also takes two orders of a section for the same, while the order of tasks decides which weights they start
-with. What the tasks and `evaluate.slices` name is looked up here as well, since all sources are prepared now and
-nothing is trained yet.
+behind would change that folder's hash, and everything would be trained again. `simple`, `baseline` and `finetune`
+depend on the second instead of the section `tasks`: DVC takes two orders of a section for the same, while the order of
+tasks decides which weights they start with. What the tasks and `evaluate.slices` name is looked up here as well, since
+all sources are prepared now and nothing is trained yet.
 """
 
 import hashlib

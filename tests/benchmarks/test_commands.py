@@ -27,6 +27,7 @@ from benchmarks import (
     datamaps,
     device,
     epoch,
+    fan_out,
     first_step,
     groups,
     histories,
@@ -50,7 +51,7 @@ from benchmarks import (
 )
 from benchmarks.command import finish, parser
 from benchmarks.machine import Result
-from mtl.config import load_config
+from mtl.config import load_config, parse_config
 from mtl.data.inputs import scaling
 from mtl.errors import EXIT_CODE, UserError
 from mtl.results.statistics import Interval
@@ -62,7 +63,8 @@ MAINS: dict[str, Main] = {
     "advice": advice.main, "balancing": balancing.main, "beyond_memory": beyond_memory.main,
     "compare": compare.main, "coverage": coverage.main,
     "datamaps": datamaps.main,
-    "device": device.main, "epoch": epoch.main, "first_step": first_step.main, "groups": groups.main,
+    "device": device.main, "epoch": epoch.main, "fan_out": fan_out.main, "first_step": first_step.main,
+    "groups": groups.main,
     "images": images.main, "jobs": jobs.main, "methods": methods.main,
     "pictures": pictures.main, "pipeline": pipeline.main,
     "pretrain_parallel": pretrain_parallel.main, "profile_step": profile_step.main,
@@ -140,7 +142,8 @@ def test_help_is_the_docstring(name: str, capsys: pytest.CaptureFixture[str]) ->
     [
         ("advice", ["--seeds", "1"]), ("balancing", ["--tasks", "0"]), ("coverage", ["--rows", "159"]),
         ("datamaps", ["--images", "100"]),
-        ("device", ["--rounds", "none"]), ("epoch", ["--doublings", "0"]), ("first_step", []),
+        ("device", ["--rounds", "none"]), ("epoch", ["--doublings", "0"]), ("fan_out", ["--tasks", "1"]),
+        ("first_step", []),
         ("images", ["--images", "127"]), ("jobs", ["-1"]), ("methods", ["--rounds", "0"]),
         ("pipeline", ["--rounds", "1.5"]), ("profile_step", ["--rounds", "1"]), ("simple", ["unheard_of"]),
         ("step", ["--memory", "theirs"]),
@@ -469,11 +472,24 @@ def test_epoch_with_jobs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
 def test_pipeline(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rows = run("pipeline", tmp_path, capsys, "--preset", "smoke", "--rounds", "1")
     assert positive(rows)
-    stages = ["prepare sensors", "pretrain", "baseline next_6h", "baseline fault", "finetune joint", "evaluate"]
+    stages = ["prepare sensors", "pretrain", "baseline", "finetune", "evaluate"]
     assert {f"peak memory of {stage}" for stage in stages} <= set(rows)
     kinds = ("pretrain", "baseline", "finetune")
     assert {f"{kind}: from its start to the end of the first step" for kind in kinds} <= set(rows)
     assert {"`dvc repro` with nothing to do", "`mtl repro` with nothing to do", "`mtl --help`"} <= set(rows)
+
+
+@pytest.mark.slow
+def test_fan_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = run("fan_out", tmp_path, capsys, "--tasks", "12", "--preset", "smoke", "--rounds", "1")
+    assert positive({name: row for name, row in rows.items() if not name.endswith(": overhead")})
+    assert "12 tasks on digits, two trained alone: from nothing to verdicts" in rows and "smoke: overhead" in rows
+
+
+def test_sets_of_digits_are_distinct_tasks() -> None:
+    config = parse_config(fan_out.many_tasks(1000))
+    labels = [task.model_dump_json() for task in config.tasks.values()]
+    assert len(labels) == len(set(labels)) == 1000 and len(config.baseline_tasks) == 2
 
 
 @pytest.mark.slow

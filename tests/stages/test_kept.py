@@ -1,7 +1,10 @@
 """Runs that leave a stage's output and come back: from the store, or from DVC's cache."""
 
 import shutil
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -181,3 +184,64 @@ def test_between_file_systems_a_run_is_copied_whole(root: Path, kept: Kept, monk
     assert not folder.exists()
     assert kept.bring_back(folder, OLD) and contents(folder) == before
     assert not list(kept.runs.iterdir())
+
+
+def stepping(counted: Callable[..., Any], done: Callable[..., Any]) -> Callable[..., Any]:
+    """A step of a process, before which it may end."""
+
+    def step(*given: Any, **named: Any) -> Any:
+        return counted(done, *given, **named)
+
+    return step
+
+
+class Killed(BaseException):
+    """Stands for a kill."""
+
+
+def test_a_kill_at_any_step_loses_no_run_and_leaves_no_half_of_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Runs of two settings, in the cache or not, change places; before one step after the other everything ends."""
+    for step in range(200):
+        root = tmp_path / str(step)
+        (root / ".dvc").mkdir(parents=True)
+        old = {f"joint/seed-{seed}": f"{seed}" * 64 for seed in (0, 1)}
+        new = {name: key.replace(key[0], "abcdef"[int(key[0])]) for name, key in old.items()}
+        places = [made(root, name, key) for name, key in old.items()]
+        commit(root)
+        uncommitted = made(root, "other/seed-0", "c" * 64)
+        kept = Kept(OUT, root)
+        left = step
+
+        def counted(done: Callable[..., Any], *given: Any, **named: Any) -> Any:
+            nonlocal left
+            if left == 0:
+                raise Killed
+            left -= 1
+            return done(*given, **named)
+
+        with monkeypatch.context() as patch, suppress(Killed):
+            for owner, name in ((Path, "rename"), (Path, "replace"), (Path, "unlink"), (shutil, "copyfile"),
+                                (shutil, "rmtree")):  # fmt: skip
+                patch.setattr(owner, name, stepping(counted, getattr(owner, name)))
+            for place in places:
+                kept.set_aside(place)
+            for name, key in new.items():
+                made(root, name, key)
+            kept.leave_only([root / OUT / name for name in new])
+            kept.settle()
+            for name, key in old.items():
+                assert kept.bring_back(root / OUT / name, key)
+            kept.leave_only([root / OUT / name for name in old])
+            kept.settle()
+        after = Kept(OUT, root)
+        for name, key in {**old, "other/seed-0": "c" * 64}.items():
+            folder = root / OUT / name
+            assert after.holds(folder, key) or after.bring_back(folder, key), (step, name)
+        assert uncommitted.exists()
+        after.leave_only([root / OUT / name for name in (*old, "other/seed-0")])
+        assert len(list((root / OUT).rglob("*.json"))) == 3 * 2, "nothing of a half is left"
+        if left:
+            break
+    assert 20 < step < 199, "every step was tried"
