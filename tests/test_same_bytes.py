@@ -44,6 +44,7 @@ NO_OUTPUT = {
     "mtl/data/loading/tensor_file.py": "by write_prepared; tests/data/test_tensor_file.py compares its bytes",
     "mtl/experiment/samples.py": "by table_stream; tests/experiment/test_samples.py compares its bytes",
     "mtl/stages/kept.py": "files of runs as they were written",
+    "mtl/config/yaml_file.py:_remember": "a copy of what is read; tests/cli/test_dvc_texts.py compares it",
     "mtl/report/style.py:picture": "draws in memory, for write_report",
     "mtl/report/timings.py": "measured times",
     "mtl/report/study_page.py": "of a study and no stage's; tests/report/test_study_page.py compares its bytes",

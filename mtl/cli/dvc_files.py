@@ -2,18 +2,19 @@
 
 DVC empties dvc.lock and its list of locked paths before it writes them, and trusts an object of its cache that is
 read-only. In the processes that `mtl` starts, dvc.lock is replaced in one step and kept once more, and objects are
-compared with their hash (DVC remembers it for files that have not changed since).
+compared with their hash (DVC remembers it for files that have not changed since). Nor is a text of YAML read twice, or
+a stage of dvc.lock written twice, in such a process: with a thousand tasks DVC alone spends minutes on that.
 """
 
 import json
 import os
 import re
-import shutil
 import sqlite3
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ import zc.lockfile
 from dvc import dvcfile, rwlock
 from dvc.schema import COMPILED_LOCKFILE_SCHEMA
 from dvc.stage.cache import StageCache, _get_stage_hash
-from dvc.utils.serialize import ParseError, parse_yaml
+from dvc.utils.serialize import ParseError, _yaml
 from dvc_data.hashfile.cache import Cache
 from dvc_data.hashfile.db.local import LocalHashFileDB
 from dvc_data.hashfile.hash import hash_file
@@ -29,6 +30,7 @@ from dvc_data.hashfile.meta import Meta
 from dvc_objects.errors import ObjectFormatError
 from voluptuous import Invalid
 
+from mtl.config.yaml_file import MOST_READ
 from mtl.files import replaced
 
 LOCK = Path("dvc.lock")
@@ -40,6 +42,7 @@ BEING_WRITTEN = 2.0
 """Seconds in which a file that is empty may be in the middle of being written."""
 ENTRY = re.compile(r"[0-9a-f]{64}")
 """Name of an entry of the run cache; a kill can leave others beside it, half written."""
+HEAD = "stages:\n"
 CONFLICT = b"<<<<<<< "
 """Mark of a merge that git has left to the user."""
 
@@ -55,6 +58,7 @@ def guard(root: Path) -> None:
         _mend_experiments(root)
         _mend_lock(root)
         _keep(root)
+    _yaml.parse_yaml = _once(_yaml.parse_yaml)
     dvcfile.modify_yaml = _in_one_step(dvcfile.modify_yaml, root)
     objects: Any = LocalHashFileDB
     runs: Any = StageCache
@@ -75,7 +79,7 @@ def set_aside(path: Path) -> Path:
 def is_whole(data: bytes) -> bool:
     """True when DVC would take this for a dvc.lock."""
     try:
-        COMPILED_LOCKFILE_SCHEMA(parse_yaml(data.decode("utf-8"), str(LOCK)))
+        COMPILED_LOCKFILE_SCHEMA(_yaml.parse_yaml(data.decode("utf-8"), str(LOCK)))
     except (UnicodeDecodeError, ParseError, Invalid, AttributeError, TypeError, ValueError):
         return False
     return True
@@ -169,6 +173,7 @@ def _lists_paths(path: Path) -> bool:
 
 def _in_one_step(modify: Any, root: Path) -> Any:
     """DVC's editor of dvc.lock, on a copy that takes its place when it is complete."""
+    written: dict[str, str] = {}
 
     @contextmanager
     def modified(path: str, fs: Any = None) -> Iterator[Any]:
@@ -182,16 +187,64 @@ def _in_one_step(modify: Any, root: Path) -> Any:
         fresh = folder / f"{LOCK.name}.{os.getpid()}"
         try:
             fresh.unlink(missing_ok=True)
-            if target.exists():
-                shutil.copy(target, fresh)
-            with modify(str(fresh), fs=fs) as data:
+            held = target.read_text(encoding="utf-8") if target.exists() else ""
+            if "#" in held:  # a comment, perhaps, which DVC keeps
+                fresh.write_text(held, encoding="utf-8")
+                with modify(str(fresh), fs=fs) as data:
+                    yield data
+            else:
+                data = _yaml.parse_yaml(held, path)
                 yield data
+                text = lock_text(data, written)
+                fresh.write_text(text, encoding="utf-8")
+                _remember(text, data)
             fresh.replace(target)
         finally:
             fresh.unlink(missing_ok=True)
         _keep(root)
 
     return modified
+
+
+def lock_text(data: dict[str, Any], written: dict[str, str]) -> str:
+    """Text of dvc.lock, as DVC writes it.
+
+    Args:
+        data: its content.
+        written: stage with its content as JSON → its part of the text; what is missing is added.
+    """
+    if list(data) != ["schema", "stages"] or not data["stages"]:
+        return str(_yaml.dumps_yaml(data))
+    parts = [_yaml.dumps_yaml({"schema": data["schema"]}), HEAD]
+    for name, content in data["stages"].items():
+        key = json.dumps([name, content], default=str)
+        if key not in written:
+            written[key] = _yaml.dumps_yaml({"stages": {name: content}}).removeprefix(HEAD)
+        parts.append(written[key])
+    return "".join(parts)
+
+
+def _once(parse: Callable[..., Any]) -> Callable[..., Any]:
+    """DVC's reader of YAML, which reads the last few texts once."""
+
+    def parsed(text: str, path: Any, typ: str = "safe") -> Any:
+        if typ != "safe":  # what is edited has comments and is no plain value
+            return parse(text, path, typ)
+        if text not in _KNOWN:
+            _remember(text, parse(text, path, typ))
+        return deepcopy(_KNOWN[text])
+
+    return parsed
+
+
+_KNOWN: dict[str, Any] = {}
+"""Text → content of what was read or written last."""
+
+
+def _remember(text: str, content: Any) -> None:
+    _KNOWN[text] = deepcopy(content)
+    for older in list(_KNOWN)[:-MOST_READ]:
+        del _KNOWN[older]
 
 
 def _checked(odb: Any, oid: str, check_hash: bool = True, _info: dict[str, Any] | None = None) -> Any:

@@ -1,17 +1,14 @@
 """params.yaml as DVC sees it in the processes that `mtl` starts: with the defaults of what it leaves out."""
 
 import json
-from collections.abc import Callable
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 from dvc.utils import serialize
-from dvc.utils.serialize import _yaml
 
 from mtl.cli.preflight import filled
 from mtl.config import PARAMS, parse_config
-from mtl.config.yaml_file import MOST_READ
 from mtl.errors import ConfigError
 
 
@@ -22,7 +19,6 @@ def fill_in(root: Path) -> None:
         root: folder of the project.
     """
     plain = serialize.LOADERS[PARAMS.suffix]
-    _yaml.parse_yaml = _once(_yaml.parse_yaml)
     complete: dict[str, Any] = {}
     """Content of params.yaml as JSON → with the defaults: DVC reads the file for every stage, twice."""
 
@@ -39,19 +35,3 @@ def fill_in(root: Path) -> None:
         return deepcopy(complete[written])
 
     serialize.LOADERS[PARAMS.suffix] = load
-
-
-def _once(parse: Callable[..., Any]) -> Callable[..., Any]:
-    """DVC's reader of YAML, which reads the last few texts once: params.yaml with a thousand tasks takes seconds."""
-    known: dict[tuple[str, str], Any] = {}
-
-    def parsed(text: str, path: Any, typ: str = "safe") -> Any:
-        if typ != "safe":  # what is edited has comments and is no plain value
-            return parse(text, path, typ)
-        if (text, typ) not in known:
-            known[text, typ] = parse(text, path, typ)
-            for older in list(known)[:-MOST_READ]:
-                del known[older]
-        return deepcopy(known[text, typ])
-
-    return parsed

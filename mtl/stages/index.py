@@ -2,10 +2,11 @@
 tasks, in their order, in data/tasks.json.
 
 Later stages depend on the first and not on the folder of all prepared sources: a source that another preset left
-behind would change that folder's hash, and everything would be trained again. `simple`, `baseline` and `finetune`
-depend on the second instead of the section `tasks`: DVC takes two orders of a section for the same, while the order of
-tasks decides which weights they start with. What the tasks and `evaluate.slices` name is looked up here as well, since
-all sources are prepared now and nothing is trained yet.
+behind would change that folder's hash, and everything would be trained again. They also depend on the second instead
+of the section `tasks`: DVC takes two orders of a section for the same, while the order of tasks decides which weights
+runs start with; and it keeps a copy of a section in dvc.lock for every stage, so that with a thousand tasks it would
+spend minutes on that file. What the tasks and `evaluate.slices` name is looked up here as well, since all sources are
+prepared now and nothing is trained yet.
 """
 
 import hashlib
