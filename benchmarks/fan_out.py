@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from itertools import combinations
+from itertools import combinations, pairwise
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -28,6 +28,7 @@ from benchmarks.machine import Result
 from benchmarks.pipeline import MAIN
 from benchmarks.project import environment, make_project
 from mtl.config import load_config
+from mtl.experiment import run_finetune
 from mtl.jobs.cores import workers
 from mtl.paths import TIMINGS
 
@@ -101,6 +102,23 @@ def of_many(root: Path, tasks: int, rounds: int) -> list[Result]:
     ]
 
 
+def run_start(root: Path) -> float:
+    """CPU seconds from the begin of a joint run to its first epoch's end, in a process that has made one before, less
+    those of one more epoch: what a run costs before it trains."""
+    config = load_config(root / "params.yaml")
+    method = next(iter(config.finetune.methods))
+    ends: list[float] = []
+    begins: list[float] = []
+    for _ in range(2):
+        ends.clear()
+        begins.append(time.process_time())
+        with tempfile.TemporaryDirectory() as scratch:
+            run_finetune(config, method, config.base.seeds[0], root, out=Path(scratch),
+                         on_epoch=lambda _: ends.append(time.process_time()))  # fmt: skip
+    epochs = [after - before for before, after in pairwise(ends)]
+    return ends[0] - begins[-1] - (median(epochs) if epochs else 0.0)
+
+
 def of_preset(root: Path, preset: str, rounds: int) -> list[Result]:
     """Figures of a preset."""
     make_project(root, preset)
@@ -115,6 +133,7 @@ def of_preset(root: Path, preset: str, rounds: int) -> list[Result]:
         Result(f"{preset}: `mtl repro` from nothing, computing", cpu, "s CPU"),
         Result(f"{preset}: overhead", wall - sum(trained) / processes, "s", asked,
                note=f"{len(trained)} runs of {sum(trained):.0f} s on {processes} processes"),
+        Result(f"{preset}: a run before its first epoch, computing", run_start(root), "s CPU", 0.1),
         Result(f"{preset}: `mtl repro` with nothing to do", median(seconds for seconds, _ in nothing), "s", 2.0),
         Result(f"{preset}: `mtl repro` with nothing to do, computing", median(seconds for _, seconds in nothing),
                "s CPU"),
