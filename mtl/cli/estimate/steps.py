@@ -18,6 +18,8 @@ import torch
 from mtl.cli.estimate.timed import Sizes, Timed, group_of
 from mtl.config import Config, load_config
 from mtl.data.build import read_source
+from mtl.data.inputs.every import input_of
+from mtl.data.loading.labels import seen_by
 from mtl.data.loading.store import META, load_prepared
 from mtl.data.loading.tasks import TaskSet, build_tasks, unlabelled_pools
 from mtl.errors import UserError
@@ -74,7 +76,7 @@ def main() -> None:
     read = clock.now()
     data = build_tasks(config.tasks, sources, seed)
     load = clock.now() - read
-    _tell(_sizes(config, data, began))
+    _tell(_sizes(config, data, sources, began))
     recipes = _recipes(config)
     end = time.perf_counter() + 2 * BUDGET  # Also where other programs take most of the machine.
     left = BUDGET
@@ -117,9 +119,11 @@ def _source(config: Config, name: str) -> SourceData:
     return read_source(name, config.prepare.sources[name])
 
 
-def _sizes(config: Config, data: TaskSet, startup: float) -> Sizes:
+def _sizes(config: Config, data: TaskSet, sources: dict[str, SourceData], startup: float) -> Sizes:
+    plain = seen_by(config.tasks, {name: input_of(source) for name, source in sources.items()})
+    held = {name: source.held for name, source in plain.items()}  # without the labels that rules of tasks make
     tests = {
-        name: (len(pool), config.tasks[name].predicted(name, data.sources[pool.source].held))
+        name: (len(pool), config.tasks[name].predicted(name, held[pool.source]))
         for pool in data.pools["test"]
         for name in pool.tasks
     }

@@ -16,6 +16,7 @@ from mtl.cli.estimate import steps
 from mtl.cli.estimate.estimate import Measured, counted, duration, groups, sentences
 from mtl.cli.estimate.stale import EVERYTHING, Stale, needed, stale
 from mtl.cli.estimate.timed import Sizes, Timed
+from mtl.experiment.objects import load_sources, load_tasks
 from tests.experiment.conftest import PRETRAINED, configure, folder, leave_torch_as_it_was, root
 
 __all__ = ["folder", "leave_torch_as_it_was", "root"]
@@ -176,3 +177,12 @@ def test_every_network_is_timed_and_nothing_is_written(root: Path, monkeypatch: 
     assert {name: outputs for name, (_, outputs) in sizes.tests.items()} == {"next": 8, "phase": 3, "up": 2}
     assert {path: path.read_bytes() for path in root.rglob("*") if path.is_file()} == before
     assert torch.is_grad_enabled()
+
+
+def test_labels_that_rules_make_are_counted(root: Path) -> None:
+    """The tasks' own labels stand in the data by then, beside those of the source."""
+    tasks = configure().model_dump(mode="json")["tasks"]
+    other = configure(tasks=tasks | {"two": tasks["up"] | {"label": {"of": "phase", "one_vs_rest": "k1"}}})
+    sources = load_sources(["line"], root)
+    sizes = steps._sizes(other, load_tasks(other, 3, root)[0], sources, 1.0)
+    assert {name: numbers for name, (_, numbers) in sizes.tests.items()} == {"next": 8, "phase": 3, "up": 2, "two": 2}
