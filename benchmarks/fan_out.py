@@ -1,4 +1,4 @@
-"""What a pipeline costs besides its training: many tasks of which few are trained alone, and the default preset.
+"""Costs of a pipeline besides its training: many tasks of which few are trained alone, and the default preset.
 
     python -m benchmarks.fan_out                     # a thousand tasks; minutes on an idle machine
     python -m benchmarks.fan_out --tasks 100 --preset smoke

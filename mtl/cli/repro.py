@@ -28,9 +28,9 @@ from mtl.errors import EXIT_CODE, speak_plainly
 from mtl.files import replace_text
 from mtl.paths import VERDICTS
 from mtl.project.pipeline import upgrade
+from mtl.results.kept import AGAIN, ALONE, EVERYTHING, INCOMPLETE
 from mtl.results.quick import QuickLook
 from mtl.results.verdicts import Verdicts
-from mtl.stages.common import AGAIN, ALONE, EVERYTHING, INCOMPLETE
 
 REPORT = Path("report/report.html")
 USER_ERROR = re.compile(rf"exited with {EXIT_CODE}\b|is busy, it is being blocked by|Unable to acquire lock")

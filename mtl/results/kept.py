@@ -12,6 +12,12 @@ from mtl.results.content import ResultFile
 
 KEY = "key.json"
 """Name of the file in a run's folder."""
+INCOMPLETE = 75
+"""Exit code of a stage that has made what `mtl repro` asked for while runs lack: DVC should not call it done."""
+ALONE, AGAIN = "MTL_ALONE", "MTL_AGAIN"
+"""Variables in which `mtl repro` tells a stage which runs alone it should make, and which anew."""
+EVERYTHING = "all"
+"""Value of AGAIN for every run."""
 
 
 class Key(ResultFile):

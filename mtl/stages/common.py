@@ -1,7 +1,6 @@
 """First steps of every stage: read params.yaml whole, then see only the sections that it declares in dvc.yaml."""
 
-import os
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from mtl.config import Config, load_config
@@ -10,12 +9,6 @@ from mtl.project.code import check_code
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells set it."""
-INCOMPLETE = 75
-"""Exit code of a stage that has made what `mtl repro` asked for while runs lack: DVC should not call it done."""
-ALONE, AGAIN = "MTL_ALONE", "MTL_AGAIN"
-"""Variables in which `mtl repro` tells a stage which runs alone it should make, and which anew."""
-EVERYTHING = "all"
-"""Value of AGAIN for every run."""
 
 
 @contextmanager
@@ -38,22 +31,3 @@ def narrowed(config: Config, sections: tuple[str, ...]) -> Config:
         if name not in sections:
             view.__dict__.pop(name)
     return view
-
-
-def asked_alone(stage: str) -> set[str]:
-    """Tasks or methods whose runs alone `mtl repro` asks a stage for, as in `mtl repro finetune@joint`; none is all."""
-    return {name for kind, name in _asked(ALONE) if kind == stage}
-
-
-def asked_again(stage: str, known: Collection[str]) -> set[str]:
-    """Names among some tasks or methods whose runs `mtl repro --force` wants made again, whatever their key."""
-    if os.environ.get(AGAIN) == EVERYTHING:
-        return set(known)
-    return {name for kind, name in _asked(AGAIN) if kind == stage}
-
-
-def _asked(variable: str) -> Iterator[tuple[str, str]]:
-    """(stage, name) of the targets in a variable of the environment, which holds them with spaces between."""
-    for target in os.environ.get(variable, "").split():
-        kind, _, name = target.partition("@")
-        yield kind, name

@@ -1,6 +1,7 @@
 """All runs of a stage side by side, the longest first; those that are there as they should be are kept."""
 
 import json
+import os
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,8 +16,8 @@ from mtl.experiment.runs import run
 from mtl.experiment.states import release
 from mtl.jobs.local import Job, run_jobs
 from mtl.paths import PREPARED
+from mtl.results.kept import AGAIN, ALONE, EVERYTHING, INCOMPLETE
 from mtl.results.timing import Timing, timing_file
-from mtl.stages.common import INCOMPLETE, asked_again, asked_alone
 from mtl.stages.kept import Kept
 
 Runs = dict[str, Recipe]
@@ -132,3 +133,22 @@ def _writing(stage: str) -> Iterator[None]:
         yield
     except OSError as error:
         raise UserError(f"outputs/{stage} cannot be written: {error.strerror or error}.") from error
+
+
+def asked_alone(stage: str) -> set[str]:
+    """Tasks or methods whose runs alone `mtl repro` asks a stage for, as in `mtl repro finetune@joint`; none is all."""
+    return {name for kind, name in _asked(ALONE) if kind == stage}
+
+
+def asked_again(stage: str, known: Collection[str]) -> set[str]:
+    """Names among some tasks or methods whose runs `mtl repro --force` wants made again, whatever their key."""
+    if os.environ.get(AGAIN) == EVERYTHING:
+        return set(known)
+    return {name for kind, name in _asked(AGAIN) if kind == stage}
+
+
+def _asked(variable: str) -> Iterator[tuple[str, str]]:
+    """(stage, name) of the targets in a variable of the environment, which holds them with spaces between."""
+    for target in os.environ.get(variable, "").split():
+        kind, _, name = target.partition("@")
+        yield kind, name

@@ -16,8 +16,8 @@ from mtl.experiment.recipe import joint, single_task
 from mtl.jobs.local import Job
 from mtl.paths import PREPARED
 from mtl.project.code import rooms_of_stages
-from mtl.results.kept import KEY
-from mtl.stages import baseline, common, fan_out, finetune
+from mtl.results.kept import AGAIN, ALONE, EVERYTHING, INCOMPLETE, KEY
+from mtl.stages import baseline, fan_out, finetune
 from tests.experiment.conftest import configure
 from tests.helpers.problems import waves
 
@@ -213,19 +213,19 @@ def test_a_damaged_run_is_made_again(place: Place) -> None:
 
 def test_methods_asked_for_alone_leave_the_stage_open(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     place.use({"joint": WEIGHTED, "equal": {"kind": "equal"}})
-    monkeypatch.setenv(common.ALONE, "finetune@equal")
+    monkeypatch.setenv(ALONE, "finetune@equal")
     with pytest.raises(SystemExit) as ended:
         place.finetune()
-    assert ended.value.code == common.INCOMPLETE
+    assert ended.value.code == INCOMPLETE
     assert {path.partition("/")[0] for path in place.held()} == {"equal"}
-    monkeypatch.setenv(common.ALONE, "finetune@joint baseline@up")
+    monkeypatch.setenv(ALONE, "finetune@joint baseline@up")
     assert place.finetune() == ["joint / seed 3", "joint / seed 4"], "and nothing lacks any more"
-    monkeypatch.setenv(common.AGAIN, "finetune@joint")
+    monkeypatch.setenv(AGAIN, "finetune@joint")
     assert place.finetune() == ["joint / seed 3", "joint / seed 4"]
-    monkeypatch.delenv(common.ALONE)
-    monkeypatch.setenv(common.AGAIN, common.EVERYTHING)
+    monkeypatch.delenv(ALONE)
+    monkeypatch.setenv(AGAIN, EVERYTHING)
     assert len(place.finetune()) == 4
-    monkeypatch.delenv(common.AGAIN)
+    monkeypatch.delenv(AGAIN)
     assert place.finetune("joint") == [] == place.finetune()
 
 
