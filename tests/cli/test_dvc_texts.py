@@ -61,8 +61,13 @@ def test_a_comment_in_the_lock_file_stays(tmp_path: Path) -> None:
 
 
 def test_a_text_is_read_once_and_nobody_changes_it_for_others() -> None:
-    calls = []
-    once = dvc_files._once(lambda text, path, typ: calls.append(text) or PLAIN(text, path, typ))
+    calls: list[str] = []
+
+    def parse(text: str, path: str, typ: str) -> Any:
+        calls.append(text)
+        return PLAIN(text, path, typ)
+
+    once = dvc_files._once(parse)
     first = once("a: [1, 2]", "")
     first["a"].append(3)
     assert once("a: [1, 2]", "") == {"a": [1, 2]} and calls == ["a: [1, 2]"]
