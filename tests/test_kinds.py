@@ -32,7 +32,7 @@ FAMILY = {
     "mtl/evaluation/comparison.py": "what no input reaches: by classes, or by the mean",
     "mtl/evaluation/scores.py": "a table of the metrics that all labels have",
     "mtl/evaluation/symptoms.py": "which family pulls harder on the shared weights",
-    "mtl/experiment/runs.py": "errors that the criterion `constrained` holds",
+    "mtl/experiment/reference.py": "errors that the criterion `constrained` holds",
     "mtl/stages/reference.py": "errors that the criterion `constrained` holds",
     "mtl/cli/study/objective.py": "objectives are means over a family",
     "mtl/cli/study/search_space.py": "objectives are means over a family",

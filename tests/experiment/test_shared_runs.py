@@ -135,7 +135,7 @@ class TestCurriculum:
     CONFIG = {"pacing": "linear", "start": 0.5, "full": 1.0}
 
     def test_it_needs_the_single_task_models(self, root: Path) -> None:
-        with pytest.raises(UserError, match=r"baseline/next/random/seed-3/weights.safetensors is missing; run `dvc"):
+        with pytest.raises(UserError, match=r"baseline/next/random/seed-3/weights.safetensors is missing; run `mtl"):
             run_finetune(method(curriculum=self.CONFIG), "joint", SEED, root)
 
     def test_the_samples_with_the_lowest_losses_come_first(self, root: Path) -> None:
