@@ -5,12 +5,14 @@ recommend nothing are kept too: what was looked at and found unremarkable is evi
 """
 
 from collections.abc import Iterable, Sequence
+from heapq import nlargest
 from itertools import combinations
+from statistics import fmean
 
 from mtl.config import Config
 from mtl.evaluation.blind import blind_lines
 from mtl.evaluation.comparison import Comparison, class_counts
-from mtl.evaluation.limits import AGREED, ALIKE, CONFLICT, MIN_SEEDS, RELATED, TIGHT, UNEVEN
+from mtl.evaluation.limits import AGREED, ALIKE, CONFLICT, MIN_SEEDS, MOST_PAIRS, RELATED, TIGHT, UNEVEN
 from mtl.evaluation.mend import simple_lines
 from mtl.evaluation.relation import alike, related
 from mtl.evaluation.symptoms import line, question, symptoms
@@ -135,33 +137,51 @@ def _worth(made: Comparison, compared: list[GroupingRow]) -> list[EvidenceLine]:
 
 
 def _relatedness(made: Comparison, joint: list[tuple[Run, list[Epoch]]]) -> list[EvidenceLine]:
-    """Gradient cosine and conflict of each pair of tasks."""
-    lines = []
-    for first, second in combinations(made.config.tasks, 2):
-        seeds: dict[int, list[float]] = {}
-        for run, epochs in joint:
-            cosines = [epoch.gradients.cosines.get(f"{first}|{second}") for epoch in epochs]
-            seeds.setdefault(run.path.seed, []).extend(value for value in cosines if value is not None)
-        measured = [values for values in seeds.values() if values]
-        if not measured:
-            continue
-        about = f"{first} | {second}"
-        cosine = made.interval([sum(values) / len(values) for values in measured])
-        says = None
-        if _decided(cosine) and cosine.low is not None and cosine.high is not None:
-            says = "train together" if cosine.low > RELATED else "keep apart" if cosine.high < -RELATED else None
-        rule = f"interval above +{RELATED:g}: related; below −{RELATED:g}: opposed"
-        text = f"gradient cosine {_text(cosine.mean or 0.0)}"
-        lines.append(line("relatedness", about, text, rule, says, _sure(cosine, made.confidence)))
-        share = _within(made.interval([100 * sum(value < 0 for value in values) / len(values) for values in measured]))
-        says = None
-        if _decided(share) and share.low is not None and share.low > 100 * CONFLICT:
-            says = "a gradient method (finetune.methods.<name>.kind), or keep apart"
-        text = f"negative cosine in {share.mean or 0.0:.0f} % of the measurements"
-        rule = f"interval of the share above {100 * CONFLICT:.0f} %: in conflict"
-        sure = _sure(share, made.confidence, digits=0, unit=" %")
-        lines.append(line("conflict", about, text, rule, says, sure))
+    """Gradient cosine and conflict of each pair of tasks; of very many pairs those with the largest cosines."""
+    cosines = _cosines(joint)
+    pairs = [pair for pair in combinations(made.config.tasks, 2) if "|".join(pair) in cosines]
+    size = {pair: abs(fmean(fmean(values) for values in cosines["|".join(pair)])) for pair in pairs}
+    listed = set(nlargest(MOST_PAIRS, pairs, key=lambda pair: size[pair]))
+    lines = [
+        told
+        for pair in pairs
+        if pair in listed
+        for told in _pair_lines(made, " | ".join(pair), cosines["|".join(pair)])
+    ]
+    if left := [size[pair] for pair in pairs if pair not in listed]:
+        text = f"{len(left):,} pairs with gradient cosines of up to {max(left):.2f}, either way"
+        rule = f"the {MOST_PAIRS} pairs with the largest mean cosines are listed"
+        lines.append(line("relatedness", "other pairs", text, rule, None, "the history.json of each run has them all"))
     return lines
+
+
+def _cosines(joint: list[tuple[Run, list[Epoch]]]) -> dict[str, list[list[float]]]:
+    """Pair of tasks, `first|second` → gradient cosines of all epochs and methods, a list a seed."""
+    seeds: dict[int, dict[str, list[float]]] = {}
+    for run, epochs in joint:
+        pairs = seeds.setdefault(run.path.seed, {})
+        for epoch in epochs:
+            for pair, value in epoch.gradients.cosines.items():
+                pairs.setdefault(pair, []).append(value)
+    return {pair: [of[pair] for of in seeds.values() if pair in of] for known in seeds.values() for pair in known}
+
+
+def _pair_lines(made: Comparison, about: str, measured: list[list[float]]) -> list[EvidenceLine]:
+    """Two lines on a pair of tasks, from its gradient cosines, a list a seed."""
+    cosine = made.interval([sum(values) / len(values) for values in measured])
+    says = None
+    if _decided(cosine) and cosine.low is not None and cosine.high is not None:
+        says = "train together" if cosine.low > RELATED else "keep apart" if cosine.high < -RELATED else None
+    rule = f"interval above +{RELATED:g}: related; below −{RELATED:g}: opposed"
+    text = f"gradient cosine {_text(cosine.mean or 0.0)}"
+    related = line("relatedness", about, text, rule, says, _sure(cosine, made.confidence))
+    share = _within(made.interval([100 * sum(value < 0 for value in values) / len(values) for values in measured]))
+    says = None
+    if _decided(share) and share.low is not None and share.low > 100 * CONFLICT:
+        says = "a gradient method (finetune.methods.<name>.kind), or keep apart"
+    text = f"negative cosine in {share.mean or 0.0:.0f} % of the measurements"
+    rule = f"interval of the share above {100 * CONFLICT:.0f} %: in conflict"
+    return [related, line("conflict", about, text, rule, says, _sure(share, made.confidence, digits=0, unit=" %"))]
 
 
 def _likeness(made: Comparison, verdicts: Verdicts) -> list[EvidenceLine]:

@@ -6,6 +6,8 @@ MIN_GAP = 0.01
 """A gap to the optimum below this share of the STL value is too small for a share of it to mean anything."""
 RELATED = 0.05
 """Mean gradient cosine from which two tasks count as related, and below whose negative as opposed."""
+MOST_PAIRS = 500
+"""Pairs of tasks that are listed one by one; a thousand tasks have 499,500."""
 ALIKE = 0.3
 """Correlation of two data maps from which, with its whole interval, tasks count as related."""
 CONFLICT = 0.5

@@ -57,18 +57,25 @@ def symptoms(
         method: the method's entry in it.
         own: epochs of the method's runs, a list a seed.
     """
-    lines = []
+    lines, conflicts = [], _conflicts(own)
     for row in verdicts.rows:
         if row.method != method.name:
             continue
         if config.tasks[row.task].family == "regression":
-            lines.append(_numbers(config, made, row, method, own))
+            lines.append(_numbers(config, made, row, method, own, conflicts))
         else:
             lines.append(_label(config, made, row, method, own))
     return [*lines, *_stability(config, method, own)]
 
 
-def _numbers(config: Config, made: Comparison, row: Row, method: JudgedMethod, own: Sequence[Epochs]) -> EvidenceLine:
+def _numbers(
+    config: Config,
+    made: Comparison,
+    row: Row,
+    method: JudgedMethod,
+    own: Sequence[Epochs],
+    conflicts: dict[str, float],
+) -> EvidenceLine:
     """A task of numbers: error above the tolerance, or hurt."""
     task, ratio, spec = row.task, row.ratio, config.tasks[row.task]
     title = METRICS[spec.primary_metric].title
@@ -83,8 +90,8 @@ def _numbers(config: Config, made: Comparison, row: Row, method: JudgedMethod, o
             tries.append(f"λ of about {_even(method.lam, pulls.mean):.2g}, at which labels pull no harder")
         if method.lam is not None and method.schedule != "warmup":
             tries.append("`schedule: warmup`")
-        share = _conflicts(task, own)
-        if share is not None and share > CONFLICT:
+        share = conflicts.get(task, 0.0)
+        if share > CONFLICT:
             tries.append(f"a gradient method: its cosine with others is negative in {share:.0%} of the epochs")
         says = ", ".join(tries) or "a wider encoder, or a model of its own: no other task pulls harder"
     rule = _kept(config, task)
@@ -239,16 +246,17 @@ def _even(lam: float, pull: float) -> float:
     return 1 / (1 + gradients)
 
 
-def _conflicts(task: str, own: Sequence[Epochs]) -> float | None:
-    """Share of epochs and partners in which the task's gradient has a negative cosine; None where none is known."""
-    cosines = [
-        value
-        for epochs in own
-        for epoch in epochs
-        for pair, value in epoch.gradients.cosines.items()
-        if task in pair.split("|")
-    ]
-    return sum(value < 0 for value in cosines) / len(cosines) if cosines else None
+def _conflicts(own: Sequence[Epochs]) -> dict[str, float]:
+    """Task → share of epochs and partners in which its gradient has a negative cosine; without tasks of which none is
+    known."""
+    counts: dict[str, tuple[int, int]] = {}
+    for epochs in own:
+        for epoch in epochs:
+            for pair, value in epoch.gradients.cosines.items():
+                for task in pair.split("|"):
+                    negative, known = counts.get(task, (0, 0))
+                    counts[task] = negative + (value < 0), known + 1
+    return {task: negative / known for task, (negative, known) in counts.items()}
 
 
 def _decided(interval: Interval) -> bool:

@@ -25,6 +25,7 @@ FORECAST, LABEL = "forecast MSE too high?", "accuracy too low?"
 def lines(
     effects: dict[tuple[str, str], float] | None = None,
     cosine: float = 0.0,
+    cosines: dict[str, float] | None = None,
     norms: tuple[float, ...] = (1.0, 1.1, 0.9),
     train_size: dict[str, int] | None = None,
     train_loss: float = 1.0,
@@ -38,8 +39,9 @@ def lines(
     noise: float = 0.004,
     **sections: Any,
 ) -> list[EvidenceLine]:
-    """All lines for runs with planted effects; `cosine` is that of every pair, ±0.02 over seeds, and `label_norm` the
-    norm of the label's gradients where that of each forecast's is 1; all weights are 1."""
+    """All lines for runs with planted effects; `cosine` is that of every pair but those in
+    `cosines`, ±0.02 over seeds, and `label_norm` the norm of the label's gradients where that of each forecast's is 1;
+    all weights are 1."""
     config = make_config(range(seeds), **sections)
     runs = make_runs(config, planted(effects or {}, noise))
     histories = []
@@ -53,7 +55,8 @@ def lines(
             test["fault"]["balanced_accuracy"] = balanced
         runs[place] = run = changed(run, train_size=sizes, train=train, test=test)
         off = 0.02 * (run.path.seed % 3 - 1)
-        pairs = {f"{a}|{b}": cosine + off for i, a in enumerate(names) for b in names[i + 1 :]}
+        pairs = {f"{a}|{b}": cosine for i, a in enumerate(names) for b in names[i + 1 :]} | (cosines or {})
+        pairs = {pair: value + off for pair, value in pairs.items()}
         lengths = {"short": 1.0, "long": 1.0, "fault": label_norm}
         gradients, weights = {"cosines": pairs, "norms": lengths}, dict.fromkeys(names, 1.0)
         epochs = [
@@ -82,6 +85,16 @@ def said(found: list[EvidenceLine], aspect: str, about: str) -> str | None:
 )
 def test_relatedness_follows_the_interval_of_the_cosine(cosine: float, expected: str | None) -> None:
     assert said(lines(cosine=cosine), "relatedness", "short | fault") == expected
+
+
+def test_of_many_pairs_those_with_the_largest_cosines_are_listed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mtl.evaluation.evidence.MOST_PAIRS", 1)
+    told = lines(cosines={"short|long": 0.1, "short|fault": -0.4, "long|fault": 0.2})
+    about = {line.about for line in told if line.aspect in ("relatedness", "conflict")}
+    assert about == {"short | fault", "other pairs"}
+    (others,) = [line for line in told if line.about == "other pairs"]
+    assert others.measured == "5 pairs with gradient cosines of up to 0.20, either way"
+    assert others.says is None
 
 
 def test_few_seeds_recommend_nothing() -> None:
