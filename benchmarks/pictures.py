@@ -24,7 +24,7 @@ from benchmarks.command import at_least, count, finish, parser, start
 from benchmarks.machine import Result
 from mtl.config.table_source import TableSource
 from mtl.data.build import read_source
-from mtl.data.files.content import file_sha256
+from mtl.data.files.digest import file_sha256
 from mtl.data.loading.store import write_prepared
 
 IMAGES, SIZE, GIVEN = 100_000, (64, 64), (80, 96)

@@ -5,6 +5,7 @@ built.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from mtl.config.common import Problem
 from mtl.config.encoder import EncoderConfig, kinds_for
@@ -46,8 +47,13 @@ def _either(kinds: Sequence[str]) -> str:
 
 
 def _of_one_shape(encoder: EncoderConfig, samples: Sequence[Sample]) -> Problem | None:
-    for number, sample in enumerate(samples):
-        for other in samples[:number]:
+    unlike: dict[Sample, Sample] = {}
+    """Sample without its name → the first one that is like it: a thousand tasks are of a few kinds."""
+    for sample in samples:
+        unlike.setdefault(replace(sample, whose=""), sample)
+    distinct = list(unlike.values())
+    for number, sample in enumerate(distinct):
+        for other in distinct[:number]:
             if sample.kind.texts and sample.source != other.source:
                 message = (
                     f"{encoder.kind} reads texts of one source in a run, for each has a vocabulary of its own, found "
@@ -63,7 +69,7 @@ def _of_one_shape(encoder: EncoderConfig, samples: Sequence[Sample]) -> Problem 
                 ways = "mlp and python read a column for each category"
                 return "encoder.kind", f"{message}{other.whose} than for {sample.whose}; {ways}."
             if sample.kind != other.kind or any(a != b for a, b in pairs if a is not None and b is not None):
-                words = [f"{unlike.kind.words(unlike.shape)} for {unlike.whose}" for unlike in (other, sample)]
+                words = [f"{each.kind.words(each.shape)} for {each.whose}" for each in (other, sample)]
                 message = f"{encoder.kind} takes {sample.kind.noun} of one shape in a run, found {' and '.join(words)}."
                 return "encoder.kind", message
     return None

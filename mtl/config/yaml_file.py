@@ -99,7 +99,7 @@ def _parsed_before(text: str, path: Path) -> Any:
 def _remember(content: Any, text: str, path: Path) -> None:
     """Keeps the content of a long text beside a project's other states, the newest alone."""
     file = _parsed_file(text, path)
-    if len(text) < LONG or not file.parent.parent.is_dir():
+    if len(text) < LONG or not any((path.parent / name).exists() for name in (".mtl", "dvc.yaml")):
         return
     written = json.dumps(content)
     if json.loads(written) != content:  # keys that are no texts

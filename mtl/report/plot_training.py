@@ -207,10 +207,6 @@ def _norm(task: str, epoch: Epoch) -> float | None:
     return epoch.gradients.norms.get(task)
 
 
-def _cosine(pair: str, epoch: Epoch) -> float | None:
-    return epoch.gradients.cosines.get(pair)
-
-
 def gradients(results: Results) -> Picture | Missing:
     """Each task's gradient on the shared parameters: its norm, and the cosines between tasks."""
     key, title = "gradients", "Gradients of the tasks on the shared encoder"
@@ -250,28 +246,47 @@ def _probed(run: Run) -> bool:
     return any(known(norm) for epoch in run.epochs for norm in epoch.gradients.norms.values())
 
 
-def _cosines(ax: Axes, runs: list[Run]) -> None:
+def _pair_curves(runs: list[Run]) -> tuple[list[str], NDArray[np.float64]]:
+    """(pairs of tasks in order, [pairs, epochs]: mean over seeds of their cosine, as `_means` takes it; NaN where none
+    is known): all pairs at once, of which a thousand tasks have half a million."""
     pairs = sorted({pair for run in runs for epoch in run.epochs for pair in epoch.gradients.cosines})
-    curves = {pair: _means(runs, partial(_cosine, pair)) for pair in pairs}
-    curves = {pair: values for pair, values in curves.items() if values.size}
-    ranked = sorted(curves, key=lambda pair: (float(np.nanmean(curves[pair])), pair))
+    place = {pair: number for number, pair in enumerate(pairs)}
+    total = np.zeros((len(pairs), max((len(run.epochs) for run in runs), default=0)))
+    count = np.zeros(total.shape, np.int64)
+    for run in runs:
+        for number, epoch in enumerate(run.epochs):
+            values = {place[pair]: value for pair, value in epoch.gradients.cosines.items() if known(value)}
+            total[list(values), number] += list(values.values())
+            count[list(values), number] += 1
+    enough = (count > 0) & (2 * count >= len(runs))
+    later = np.flip(np.maximum.accumulate(np.flip(enough, axis=1), axis=1), axis=1)
+    means = np.divide(total, count, out=np.full(total.shape, np.nan), where=(count > 0) & later)
+    there = enough.any(axis=1)
+    ends = np.flatnonzero(later.any(axis=0))
+    return [pairs[number] for number in np.flatnonzero(there)], means[there][:, : len(ends)]
+
+
+def _cosines(ax: Axes, runs: list[Run]) -> None:
+    pairs, curves = _pair_curves(runs)
+    order = np.argsort(np.nanmean(curves, axis=1), kind="stable")
     styles = ("-", "--", "-.")
-    for rank, pair in reversed(list(enumerate(ranked))):
-        epochs = np.arange(1, len(curves[pair]) + 1)
+    for rank in reversed(range(len(order) if len(order) <= MOST_PAIRS else min(BOLD_PAIRS, len(order)))):
+        pair, values = pairs[order[rank]], curves[order[rank]]
+        values = values[: np.flatnonzero(np.isfinite(values))[-1] + 1]
+        epochs = np.arange(1, len(values) + 1)
         if rank < BOLD_PAIRS:
-            ax.plot(epochs, curves[pair], color=TASK_COLOURS[(5, 1, 0)[rank]], linestyle=styles[rank],
+            ax.plot(epochs, values, color=TASK_COLOURS[(5, 1, 0)[rank]], linestyle=styles[rank],
                     marker="o" if len(epochs) == 1 else None, markersize=4, label=pair.replace("|", " · "))  # fmt: skip
-        elif len(ranked) <= MOST_PAIRS:
-            ax.plot(epochs, curves[pair], color=MUTED, linewidth=0.8, alpha=0.5)
-    if len(ranked) > MOST_PAIRS:
-        stacked = _stack([curves[pair].tolist() for pair in ranked])
-        low, high = np.nanquantile(stacked, (0.1, 0.9), axis=0)
-        ax.fill_between(np.arange(1, stacked.shape[1] + 1), low, high, color=MUTED, alpha=0.25, linewidth=0,
-                        label=f"middle 80 % of {len(ranked):,} pairs")  # fmt: skip
+        else:
+            ax.plot(epochs, values, color=MUTED, linewidth=0.8, alpha=0.5)
+    if len(order) > MOST_PAIRS:
+        low, high = np.nanquantile(curves, (0.1, 0.9), axis=0)
+        ax.fill_between(np.arange(1, curves.shape[1] + 1), low, high, color=MUTED, alpha=0.25, linewidth=0,
+                        label=f"middle 80 % of {len(order):,} pairs")  # fmt: skip
     ax.axhline(0, color=MUTED, linewidth=1)
     ax.set_ylim(-1.05, 1.05)
     ax.set_ylabel("cosine between tasks")
     _epochs_axis(ax)
-    if curves:
+    if pairs:
         handles, labels = ax.get_legend_handles_labels()
         ax.legend(handles[::-1], labels[::-1], loc="upper right", fontsize=7.5)

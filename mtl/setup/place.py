@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from mtl.config import PARAMS
-from mtl.data.files.content import file_sha256
+from mtl.data.files.digest import file_sha256
 from mtl.data.files.manifest import RAW
 from mtl.errors import UserError
 from mtl.files import replace_text

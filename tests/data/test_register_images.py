@@ -6,7 +6,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from mtl.config.sources import Source
-from mtl.data.files.content import file_sha256
+from mtl.data.files.digest import file_sha256
 from mtl.data.files.download import get
 from mtl.data.files.manifest import Manifest, ManifestFile, read_manifest, write_manifest
 from mtl.data.files.register import add

@@ -10,7 +10,7 @@ from mtl.config import Config
 from mtl.config.date_format import date_format_problem
 from mtl.config.sources import SeriesSource
 from mtl.config.table_source import TableSource
-from mtl.data.files.content import file_sha256
+from mtl.data.files.digest import file_sha256
 from mtl.data.files.manifest import RAW, read_manifest
 from mtl.data.formats.tables import read_table
 from mtl.data.inputs.base import Input

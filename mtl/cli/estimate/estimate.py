@@ -13,7 +13,7 @@ from pathlib import Path
 
 from mtl.cli.estimate.stale import EVERYTHING, Asked, Stale, needed
 from mtl.cli.estimate.timed import Sizes, Timed, group_of
-from mtl.cli.preflight import DVC_FILE, MEMBERS
+from mtl.cli.preflight import DVC_FILE, LOCK, MEMBERS
 from mtl.cli.sample_sizes import sample_bytes
 from mtl.config import Config
 from mtl.config.yaml_file import read_yaml
@@ -96,14 +96,16 @@ def estimate(config: Config, targets: Collection[str] = (), force: bool = False,
     if os.environ.get(VARIABLE) == "no":
         return []
     asked = Asked(root)
-    timing = _start_timing(root)
+    # Where the pipeline has run before, all may be up to date, and nothing is timed beside DVC's look at it.
+    timing = None if (root / LOCK).exists() else _start_timing(root)
     stale = asked.answer()
     if force:
         stale = EVERYTHING
     wanted = needed(targets, read_yaml(root / DVC_FILE)["stages"])
-    if not any(stale.may_run(runs.target) and _asked(runs, targets, wanted) for runs in groups(config)):
+    trains = any(stale.may_run(runs.target) and _asked(runs, targets, wanted) for runs in groups(config))
+    if timing is not None and not trains:
         timing.kill()
-    measured = _collected(timing)
+    measured = _collected(timing or _start_timing(root)) if timing is not None or trains else Measured()
     if force:
         measured.kept = {}
     return sentences(counted(config, stale, measured, targets, wanted))

@@ -9,21 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from mtl.data.formats.reading import reading
 from mtl.data.formats.ts_format import parse_ts
 from mtl.data.sources.cifar import cifar_files
 from mtl.data.sources.har import open_har, signal_files
 from mtl.errors import DataError
-
-
-def file_sha256(path: Path) -> str:
-    """sha256 of a file's bytes.
-
-    Raises:
-        DataError: it cannot be read.
-    """
-    with reading(str(path)), path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def content_sha256(path: Path) -> str | None:

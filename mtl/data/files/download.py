@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from mtl.data.files.content import file_sha256
+from mtl.data.files.digest import file_sha256
 from mtl.data.files.manifest import RAW, Manifest, ManifestFile, read_manifest, shipped_manifest, write_manifest
 from mtl.data.files.origins import read_origins, record_origins
 from mtl.data.formats.archives import Archive

@@ -14,7 +14,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from mtl.data.files.content import content_sha256, file_sha256
+from mtl.data.files.digest import file_sha256
 from mtl.data.formats.reading import read_bytes
 from mtl.errors import DataError, shown
 from mtl.files import replace_text
@@ -42,7 +42,11 @@ class ManifestFile(BaseModel):
         """True when the file at `path` is one that the manifest means; `sha256` is its hash, where that is known."""
         if (file_sha256(path) if sha256 is None else sha256) in self.sha256:
             return True
-        return bool(self.content_sha256) and content_sha256(path) in self.content_sha256
+        if not self.content_sha256:
+            return False
+        from mtl.data.files.content import content_sha256  # here: it loads the readers of formats, and torch with them
+
+        return content_sha256(path) in self.content_sha256
 
 
 class Manifest(BaseModel):

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from mtl.data.files.content import file_sha256
+from mtl.data.files.digest import file_sha256
 from mtl.data.files.manifest import MAX_NAME, RAW, Manifest, ManifestFile, read_manifest, write_manifest
 from mtl.data.files.origins import read_origins, record_origins
 from mtl.data.formats.reading import check_plain, reading, writing

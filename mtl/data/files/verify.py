@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from mtl.config.sources import Source
-from mtl.data.files.content import file_sha256
+from mtl.data.files.digest import file_sha256
 from mtl.data.files.manifest import RAW, Manifest, read_manifest
 from mtl.errors import DataError
 
