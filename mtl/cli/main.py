@@ -114,7 +114,7 @@ def validate() -> None:
     }  # fmt: skip
     said = ", ".join(f"{count} {thing}{'' if count == 1 else 's'}" for thing, count in counts.items())
     print(f"params.yaml is fine: {said}.")
-    for sentence in estimate(config, root=ROOT) if (ROOT / DVC_FILE).exists() else ():
+    for sentence in estimate(config, root=ROOT).sentences if (ROOT / DVC_FILE).exists() else ():
         print(f"`mtl repro`: {sentence}.")
     notes = [*untried, *filled_note(config, ROOT), *missing_files(config, ROOT)]
     for note in [*notes, *tuning_note(config), *order_note(config, ROOT), sizes_note(config, ROOT)]:

@@ -79,9 +79,12 @@ def repro(targets: list[str], force: bool, root: Path = Path(), quick: bool = Fa
         assert look is not None, "the workspace's params.yaml is marked"
         print(f"Quick look in {root}: {look.budget}. The results of `mtl repro` stay as they are.", flush=True)
     allow_without_git(root)
-    for sentence in estimate(config, targets, force, root):
+    foreseen = estimate(config, targets, force, root)
+    for sentence in foreseen.sentences:
         print(f"{sentence[0].upper()}{sentence[1:]}.", flush=True)
-    code = run_targets(targets, force, root)
+    if foreseen.nothing:
+        print("Data and pipelines are up to date.", flush=True)
+    code = 0 if foreseen.nothing else run_targets(targets, force, root)
     if code == 0 and (not targets or "evaluate" in targets):
         publish(config, began, root)
     elif code == 0:

@@ -25,6 +25,7 @@ class Comparison:
         self.seeds = config.base.seeds
         self.confidence = config.evaluate.confidence
         self.by_path = {run.path: run for run in runs}
+        self._alone = frozenset(config.baseline_tasks)
 
     def run(self, path: RunPath) -> Run:
         if path not in self.by_path:
@@ -68,7 +69,7 @@ class Comparison:
 
     def alone(self, task: str) -> bool:
         """Says whether the task has single-task models."""
-        return task in self.config.baseline_tasks
+        return task in self._alone
 
     def first_run(self, task: str) -> Run | None:
         """A run that measured the task, for what is the same in all of them; None when none does."""

@@ -209,7 +209,7 @@ def _balance(config: Config, made: Comparison, verdicts: Verdicts) -> list[Evide
     rule = f"above {UNEVEN:g} : 1 under `proportional`: temperature T = 2"
     lines = [line("data balance", f"{most} | {least}", measured, rule, says, "counted")]
     for task in verdicts.tasks:
-        run = made.first_run(task.name) if task.name in config.baseline_tasks else None
+        run = made.first_run(task.name) if made.alone(task.name) else None
         counts = [] if run is None else class_counts(run, task.name)
         if not counts or min(counts) == 0:
             continue

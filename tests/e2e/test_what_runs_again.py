@@ -56,6 +56,19 @@ def test_settings_that_change_no_result_compute_nothing(workspace: Project) -> N
     assert "change % ± 90 %" in done.out
 
 
+def test_dvc_is_asked_to_run_nothing_where_it_finds_all_up_to_date(workspace: Project) -> None:
+    """`mtl repro` believes its look at the stages, which sees a result that is gone."""
+    workspace.use(quiet_settings())
+    again = workspace.mtl("repro", MTL_ESTIMATE="yes").well()
+    assert "Nothing trains: all" in again.out and "\nData and pipelines are up to date.\n" in again.out
+    assert "Stage 'evaluate'" not in again.out and "\nAdvice  " in again.out
+    before = workspace.contents("results")
+    (workspace.root / "results/metrics.json").unlink()
+    done = workspace.mtl("repro", MTL_ESTIMATE="yes").well()
+    assert done.trained == [] and "up to date" not in done.out
+    assert workspace.contents("results") == before
+
+
 @pytest.mark.slow
 def test_the_settings_of_one_source_prepare_that_source(workspace: Project) -> None:
     params = quiet_settings()

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from mtl.cli.estimate.stale import EVERYTHING, Asked, Stale, needed
 from mtl.cli.estimate.timed import Sizes, Timed, group_of
@@ -81,20 +82,26 @@ class Estimate:
     """Models of clusters follow, whose number the stage `cluster` finds."""
 
 
-def estimate(config: Config, targets: Collection[str] = (), force: bool = False, root: Path = Path()) -> list[str]:
-    """Sentences on the runs to come.
+class Foreseen(NamedTuple):
+    """Runs to come."""
+
+    sentences: list[str]
+    """Without a point at the end; none where the variable MTL_ESTIMATE is `no`."""
+    nothing: bool
+    """DVC found every stage up to date, so that it need not be asked to run any."""
+
+
+def estimate(config: Config, targets: Collection[str] = (), force: bool = False, root: Path = Path()) -> Foreseen:
+    """Runs, time and bytes to come, unless the variable MTL_ESTIMATE is `no`.
 
     Args:
         config: the whole configuration.
         targets: of `mtl repro`; none is everything.
         force: what is up to date is computed as well.
         root: folder of the project.
-
-    Returns:
-        Sentences without a point at the end; none where the variable MTL_ESTIMATE is `no`.
     """
     if os.environ.get(VARIABLE) == "no":
-        return []
+        return Foreseen([], nothing=False)
     asked = Asked(root)
     # Where the pipeline has run before, all may be up to date, and nothing is timed beside DVC's look at it.
     timing = None if (root / LOCK).exists() else _start_timing(root)
@@ -108,7 +115,7 @@ def estimate(config: Config, targets: Collection[str] = (), force: bool = False,
     measured = _collected(timing or _start_timing(root)) if timing is not None or trains else Measured()
     if force:
         measured.kept = {}
-    return sentences(counted(config, stale, measured, targets, wanted))
+    return Foreseen(sentences(counted(config, stale, measured, targets, wanted)), nothing=stale.changed == frozenset())
 
 
 def groups(config: Config) -> list[Runs]:
