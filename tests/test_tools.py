@@ -39,12 +39,12 @@ def f(x, y):
 def test_lowest_versions_of_what_users_install() -> None:
     project = """
         [project]
-        dependencies = ["torch==2.13.0", "mlflow>=3.5", "torchjd>=0.18,<0.19"]
+        dependencies = ["torch>=2.12,<2.15", "mlflow>=3.5", "torchjd>=0.18,<0.19"]
         [project.optional-dependencies]
         cluster = ["mlflow[auth]>=3.5", "psycopg[binary]>=3.2.3"]
         dev = ["ruff>=0.9"]
     """
-    assert lowest(project) == ["mlflow==3.5", "psycopg==3.2.3", "torch==2.13.0", "torchjd==0.18"]
+    assert lowest(project) == ["mlflow==3.5", "psycopg==3.2.3", "torch==2.12", "torchjd==0.18"]
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,7 @@
     python -m tests.tools.lowest >lowest.txt         # what `make test-lowest` gives to pip
 
 Dependencies at run time and those of the extras for users are pinned. Tools of the extras `dev` and `docs` are not: no
-user installs them. A dependency that is pinned anyway (torch) stays so. The dependencies of the dependencies are left
-to pip, which takes their newest.
+user installs them. The dependencies of the dependencies are left to pip, which takes their newest.
 """
 
 import re
