@@ -210,6 +210,19 @@ class TextSet(RowSet):
         return tags[at].masked_fill(places >= counts[:, None], NO_LABEL)
 
 
+@dataclass(frozen=True)
+class MixedSet(RowSet):
+    """One source of rows of a table with an image, a text or both beside the numbers and categories of a row, of which
+    there may be none; folds, targets, groups and weights are those of the rows."""
+
+    image: ImageSet | None = None
+    """The images, whose own targets are empty."""
+    image_column: str = ""
+    """Column that names them."""
+    text: TextSet | None = None
+    """The texts, whose own numbers and targets are empty."""
+
+
 SourceData = Prepared | ImageSet | RowSet
 
 
@@ -234,7 +247,8 @@ class Batch:
     index: Int[Tensor, " B"]
     """Numbers of the samples in their pool."""
     x: Float[Tensor, "B *S"]
-    """Inputs, z-scored: windows [B, C, L], images [B, C, Y, X] or rows [B, F]."""
+    """Inputs, z-scored: windows [B, C, L], images [B, C, Y, X], rows [B, F], or the parts of mixed samples end to end
+    [B, P]."""
     ahead: dict[str, Float[Tensor, "B _ _"]]
     """Task whose target follows the samples → [B, T, H] (T target channels), z-scored."""
     tables: tuple[Table, ...]

@@ -43,12 +43,13 @@ FAMILY_WORDS = ("family", "comparison with", "dictionary by", "case of forecast"
 """Words of the findings where a family is asked for, or an order or a criterion that is named by one."""
 
 TASKS = {"forecast", "regression", "classification", "binary", "tagging"}
-INPUTS = {"windows", "images", "rows", "tokens"}
+INPUTS = {"windows", "images", "rows", "tokens", "mixed"}
 CLASSES = {
     "ForecastTask", "RegressionTask", "ClassificationTask", "BinaryTask", "TaggingTask", "LabelBase",
     "Forecast", "Regression", "Classification", "Binary", "Tagging", "RegressionSpec", "LabelSpec",
-    "Prepared", "ImageSet", "RowSet", "TextSet", "Windows", "Images", "Rows", "TextSamples",
-    "WindowsInput", "ImagesInput", "RowsInput", "TokensInput", "WINDOWS", "IMAGES", "ROWS", "TOKENS",
+    "Prepared", "ImageSet", "RowSet", "TextSet", "MixedSet", "Windows", "Images", "Rows", "TextSamples",
+    "WindowsInput", "ImagesInput", "RowsInput", "TokensInput", "MixedInput", "MixedSamples",
+    "WINDOWS", "IMAGES", "ROWS", "TOKENS", "MIXED",
 }  # fmt: skip
 FAMILIES = {"regression", "classification"}
 

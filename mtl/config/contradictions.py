@@ -145,10 +145,14 @@ def _augment(config: Config) -> list[Problem]:
     augment, path = config.train.augment, "train.augment"
     if augment is None:
         return []
-    kinds = [config.prepare.sources[task.source].input for task in config.tasks.values() if task.source in
-             config.prepare.sources]  # fmt: skip
-    if kinds and all(kind is not None and not kind.pictured for kind in kinds):
+    used = {task.source for task in config.tasks.values()}
+    sources = {name: source for name, source in config.prepare.sources.items() if name in used}
+    if sources and all(source.pictured is False for source in sources.values()):
         return [(path, "changes images, and no task reads any: leave it out.")]
+    mixed = [name for name, source in sources.items() if source.input is not None and source.input.mixed]
+    if mixed and augment.mixup:
+        message = f"should be 0 for {mixed[0]}, whose images come with other inputs that cannot be mixed, found "
+        return [(f"{path}.mixup", f"{message}{augment.mixup}.")]
     maps = [
         name
         for name, method in config.finetune.methods.items()
@@ -167,7 +171,7 @@ def _bucketed(config: Config) -> list[Problem]:
         return []
     sources = [config.prepare.sources.get(task.source) for task in config.tasks.values()]
     kinds = [source.input for source in sources if source is not None]
-    if not kinds or any(kind is None or kind.texts for kind in kinds):
+    if not kinds or any(kind is None or kind.ragged for kind in kinds):
         return []
     return [("train.sampler.bucket_steps", "sorts texts by length, and no task reads any: leave it out.")]
 

@@ -4,9 +4,9 @@ from typing import Annotated, ClassVar, Literal, get_args
 
 from pydantic import Field, JsonValue
 
-from mtl.config.common import TARGET_PATTERN, DropRate, PositiveInt, Problem
+from mtl.config.common import TARGET_PATTERN, DropRate, PositiveInt, Problem, Section
 from mtl.config.encoder_base import ClassificationHead, EncoderBase, wide
-from mtl.config.inputs import IMAGES, ROWS, WINDOWS, InputKind, Sample
+from mtl.config.inputs import IMAGES, MIXED, PART_KINDS, ROWS, WINDOWS, InputKind, PartName, Sample
 from mtl.config.pretrained import PretrainedEncoder
 from mtl.config.tabular import TabularEncoder
 from mtl.config.text_encoder import TextEncoder
@@ -108,6 +108,81 @@ class ResNetEncoder(ImageEncoder):
         return self.model_copy(update={"widths": [wide(width, factor) for width in self.widths]})
 
 
+RowsPart = Annotated[MlpEncoder | TabularEncoder, Field(discriminator="kind")]
+ImagePart = Annotated[MlpEncoder | CnnEncoder | ResNetEncoder, Field(discriminator="kind")]
+
+
+PartEncoder = MlpEncoder | TabularEncoder | CnnEncoder | ResNetEncoder | TextEncoder
+
+
+class FusionParts(Section):
+    """Encoder of each part of a mixture; null: the usual one of its kind."""
+
+    rows: RowsPart | None = None
+    """Numbers and categories; null: `mlp`."""
+    image: ImagePart | None = None
+    """Null: `resnet`."""
+    text: TextEncoder | None = None
+    """Null: `text`."""
+
+    def of(self, name: PartName) -> PartEncoder:
+        """The encoder of a part."""
+        given: PartEncoder | None = getattr(self, name)
+        return USUAL[name] if given is None else given
+
+
+USUAL: dict[PartName, PartEncoder] = {
+    "rows": MlpEncoder(kind="mlp"), "image": ResNetEncoder(kind="resnet"), "text": TextEncoder(kind="text"),
+}  # fmt: skip
+"""Encoders of the parts that a section leaves out."""
+
+
+class FusionEncoder(EncoderBase):
+    """Rows of a table with an image, a text or both: an encoder for each part, whose features stand side by side below
+    layers that all parts share."""
+
+    inputs: ClassVar[tuple[InputKind, ...]] = (MIXED,)
+    one_shape: ClassVar[bool] = True
+    reads_codes: ClassVar[bool] = True
+    fuses: ClassVar[bool] = True
+
+    kind: Literal["fusion"]
+    parts: FusionParts = FusionParts()
+    """Encoder of each part, with its own sizes and dropout."""
+    sizes: Annotated[list[PositiveInt], Field(min_length=1)] = [64]
+    """Widths of the layers above the features, each with ReLU; each is a stage, as the parts together are the first."""
+    dropout: DropRate = 0.0
+    """Rate behind each of these layers."""
+    part_dropout: DropRate = 0.0
+    """Share of the training samples in which the features of a part are left out, drawn for each part, so that the
+    network does not lean on one of them alone (Neverova et al. 2016, arXiv 1501.00102)."""
+
+    @property
+    def stage_count(self) -> int:
+        return 1 + len(self.sizes)
+
+    def problem(self, sample: Sample) -> Problem | None:
+        there = {part.name: part for part in sample.parts}
+        for name in PART_KINDS:
+            path, section = f"encoder.parts.{name}", getattr(self.parts, name)
+            if there and name not in there and section is not None:
+                told = " and ".join(there)
+                return path, f"should be left out for {sample.whose}, whose inputs are {told}, found {section.kind!r}."
+            if name in there:
+                part = there[name]
+                own = self.parts.of(name).problem(Sample(sample.whose, part.kind, part.shape, sample.source))
+                if own is not None:
+                    return own[0].replace("encoder", path, 1), own[1]
+        return None
+
+    def widened(self, factor: float) -> "FusionEncoder":
+        if factor == 1:
+            return self
+        parts = {str(name): self.parts.of(name).widened(factor) for name in PART_KINDS}
+        sizes = [wide(size, factor) for size in self.sizes]
+        return self.model_copy(update={"sizes": sizes, "parts": self.parts.model_copy(update=parts)})
+
+
 class PythonEncoder(EncoderBase):
     """A user's own network under plugins/: `target: module:callable` returns a `torch.nn.Module` from a batch to
     [B, D], or a whole `mtl.models.base.Encoder`."""
@@ -148,6 +223,7 @@ EncoderConfig = Annotated[
     | TabularEncoder
     | TextEncoder
     | PretrainedEncoder
+    | FusionEncoder
     | PythonEncoder,
     Field(discriminator="kind"),
 ]

@@ -37,6 +37,8 @@ class EncoderBase(Section, ABC):
     """It may have features of every row of a window, so that each can have a class."""
     diffusion: ClassVar[bool] = False
     """It can be pretrained by diffusion of patches."""
+    fuses: ClassVar[bool] = False
+    """It joins the features of several parts of a sample, so that what each of them gives can be told."""
     widens: ClassVar[bool] = True
     """Its widths are known here, so that a start may multiply them."""
 

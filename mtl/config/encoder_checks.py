@@ -54,9 +54,10 @@ def _of_one_shape(encoder: EncoderConfig, samples: Sequence[Sample]) -> Problem 
     distinct = list(unlike.values())
     for number, sample in enumerate(distinct):
         for other in distinct[:number]:
-            if sample.kind.texts and sample.source != other.source:
+            if sample.kind.ragged and sample.source != other.source:
                 message = (
-                    f"{encoder.kind} reads texts of one source in a run, for each has a vocabulary of its own, found "
+                    f"{encoder.kind} reads {sample.kind.noun} of one source in a run, for each has a vocabulary of its "
+                    "own, found "
                 )
                 ways = "put them in one table, with a column for each task that is empty elsewhere"
                 return (
@@ -135,7 +136,7 @@ def _sample(config: Config, name: str) -> Sample | None:
     if source.input.has_length:
         shape = (shape[0], task.input_len)
     steps = task.at_positions and source.input.has_length
-    return Sample(f"tasks.{name}", source.input, shape, task.source, steps=steps)
+    return Sample(f"tasks.{name}", source.input, shape, task.source, steps=steps, parts=source.parts)
 
 
 def _pretraining(config: Config) -> list[Problem]:

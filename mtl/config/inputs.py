@@ -1,14 +1,16 @@
 """Kinds of input: what a sample of a source is, as far as it is known before any file is read; imports no torch."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar
+from math import prod
+from typing import Any, ClassVar, Literal
 
 from mtl.config.common import Problem, Section
 
 Shape = tuple[int | None, ...]
 """Shape of one sample: (C, L) of a window, (C, Y, X) of an image, (F,) of a row; None where only the data tell. (1,) of
-a text: each place of it is one code, and only a batch tells how many there are."""
+a text: each place of it is one code, and only a batch tells how many there are. (P,) of a mixed sample: the numbers of
+its parts end to end, where a text counts as one."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,7 @@ class InputKind:
         pictured: a sample is an image, which files may hold and `train.augment` may change.
         texts: a sample is a text, as the codes of its tokens.
         positions: parts of a sample that may have a class each, in words; empty: there are none.
+        mixed: a sample has parts of other kinds.
     """
 
     name: str
@@ -38,11 +41,17 @@ class InputKind:
     pictured: bool = False
     texts: bool = False
     positions: str = ""
+    mixed: bool = False
+
+    @property
+    def ragged(self) -> bool:
+        """A batch is as long as its longest sample."""
+        return self.texts or self.mixed
 
     @property
     def mapped(self) -> bool:
         """A linear map of the numbers of a sample can be the start of a network."""
-        return self.dimensions == 1 and not self.texts
+        return self.dimensions == 1 and not self.ragged
 
     def words(self, shape: Shape) -> str:
         """Samples of a shape, in words."""
@@ -53,7 +62,7 @@ class InputKind:
                 return f"images of {' × '.join(map(str, shape))}: channels, rows, columns"
             case "windows":
                 return "windows" if shape[1] is None else f"windows of {shape[1]} rows"
-            case "tokens":
+            case "tokens" | "mixed":
                 return self.noun
             case _:
                 return self.noun if None in shape else f"{self.noun} of {shape[0]} numbers"
@@ -90,12 +99,56 @@ WINDOWS = InputKind("windows", "windows", 2, has_length=True, continues=True, po
 IMAGES = InputKind("images", "images", 3, turns=True, pictured=True)
 ROWS = InputKind("rows", "rows", 1, tabular=True)
 TOKENS = InputKind("tokens", "texts", 1, tabular=True, texts=True, positions="words")
-INPUT_KINDS = (WINDOWS, IMAGES, ROWS, TOKENS)
+MIXED = InputKind("mixed", "mixtures of inputs", 1, tabular=True, mixed=True)
+INPUT_KINDS = (WINDOWS, IMAGES, ROWS, TOKENS, MIXED)
+PartName = Literal["rows", "image", "text"]
+PART_KINDS: dict[PartName, InputKind] = {"rows": ROWS, "image": IMAGES, "text": TOKENS}
+"""Part of a mixed sample → its kind, in the order in which parts stand; a text is the last, for its length varies."""
 
 
 def kind_named(name: str | None) -> InputKind:
     """The kind that `prepare` wrote; windows have none written."""
     return next(kind for kind in INPUT_KINDS if kind.name == (name or WINDOWS.name))
+
+
+@dataclass(frozen=True)
+class PartLayout:
+    """One part of a mixed sample: numbers that stand beside those of other parts.
+
+    Args:
+        name: of the part.
+        shape: of a sample of the part, as networks see it alone; (1,) of a text.
+        layout: meaning of the numbers of a row, or codes of a text.
+    """
+
+    name: PartName
+    shape: Shape
+    layout: RowLayout | None = None
+
+    @property
+    def kind(self) -> InputKind:
+        """Kind of the part."""
+        return PART_KINDS[self.name]
+
+    @property
+    def numbers(self) -> int:
+        """Numbers of the part in a sample; of a text 1, though it takes what is left of a batch."""
+        return prod(number for number in self.shape if number is not None)
+
+    @property
+    def columns(self) -> int:
+        """Columns of a table that the part is made from."""
+        if self.kind.tabular and self.layout is not None:
+            return self.layout.numbers + len(self.layout.codes)
+        return self.numbers if self.kind.tabular else 1
+
+
+def placed(parts: Iterable[PartLayout]) -> Iterator[tuple[PartLayout, int]]:
+    """Each part with the place of its first number in a sample."""
+    begin = 0
+    for part in parts:
+        yield part, begin
+        begin += part.numbers
 
 
 @dataclass(frozen=True)
@@ -110,6 +163,8 @@ class Sample:
     """Meaning of the numbers of a row; None where each is a number, or where only the data tell."""
     steps: bool = False
     """A class is learnt at every row of a window, so that an encoder should have features of each."""
+    parts: tuple[PartLayout, ...] = ()
+    """Parts of a mixed sample, in order, as far as they are known."""
 
     @property
     def without_codes(self) -> "Sample":
@@ -181,6 +236,16 @@ class SourceBase(Section):
     def input(self) -> InputKind | None:
         """Kind of its samples; None where only the data tell."""
         return self.holds
+
+    @property
+    def parts(self) -> tuple[PartLayout, ...]:
+        """Parts of its mixed samples, as far as they are known."""
+        return ()
+
+    @property
+    def pictured(self) -> bool | None:
+        """Images are among its inputs; None where only the data tell."""
+        return None if self.input is None else self.input.pictured
 
     @property
     def files(self) -> list[str]:

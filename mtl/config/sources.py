@@ -22,7 +22,8 @@ from mtl.config.inputs import WINDOWS, InputKind, SourceBase
 from mtl.config.regressions import RegressionsSource
 from mtl.config.sensors import SensorsSource
 from mtl.config.table_file import TableFile
-from mtl.config.table_source import TableSource, TestShare
+from mtl.config.table_source import TableSource
+from mtl.config.table_split import TestShare
 
 
 def _known_zone(name: str) -> str:

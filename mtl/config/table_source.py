@@ -5,116 +5,21 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import Field, field_validator, model_validator
 
-from mtl.config.common import Folds, PositiveInt, Section, Seed
+from mtl.config.common import Folds, PositiveInt, Seed
 from mtl.config.conll import ConllFiles, Scheme
 from mtl.config.date_format import date_format_problem
 from mtl.config.image_files import ImageFiles
-from mtl.config.inputs import IMAGES, ROWS, TOKENS, InputKind, Known
+from mtl.config.inputs import MIXED, InputKind, Known, PartLayout
 from mtl.config.line_files import LineFiles
 from mtl.config.table_file import TableFile
+from mtl.config.table_split import ColumnSplit, CrossSplit, FilesSplit, GroupSplit, RandomSplit, Split, TimeSplit
 from mtl.config.texts import TextOptions
 from mtl.errors import shown
 
 ColumnType = Literal["number", "category", "boolean", "date", "text", "image", "ignore"]
 """Type of the cells of a column."""
-ALONE: tuple[ColumnType, ...] = ("text", "image")
-"""Types of columns that are the only input of their table: no network reads them beside others yet."""
-TestShare = Annotated[float, Field(gt=0, lt=1, strict=True)]
-Duplicates = Literal["warn", "together"]
-"""Rows that equal each other in every column that is read: `warn` deals them out like others and tells how many test
-rows have a copy in train; `together` keeps all copies of a row in one part."""
-Values = Annotated[list[str], Field(min_length=1)]
-
-
-class RandomSplit(Section):
-    """Test rows drawn at random by `split_seed`; the others are dealt into folds at random."""
-
-    kind: Literal["random"]
-    test: TestShare = 0.2
-    stratify: str | None = None
-    """Column whose classes, or quarters of whose numbers, every part holds in equal shares."""
-    duplicates: Duplicates = "warn"
-
-
-class GroupSplit(Section):
-    """Whole groups of rows (a person, a site) in the test part, and whole groups in each fold."""
-
-    kind: Literal["group"]
-    column: str
-    """Column that names the group of a row; it is no input."""
-    test: TestShare = 0.2
-    """Share of the rows, about: groups are never cut."""
-    stratify: str | None = None
-    """Column whose classes, or quarters of whose numbers, every part holds in about equal shares: of many draws of
-    whole groups the one that comes closest. Null: one draw, whatever the groups hold."""
-
-
-class TimeSplit(Section):
-    """The latest rows are the test part; folds are stretches of time, and with `folds: 1` the latest of the others
-    are the validation part. Rows of one time stay together."""
-
-    kind: Literal["time"]
-    column: str | None = None
-    """Column of dates or numbers; it is an input only if `inputs` names it. Null: rows stand in the order of time."""
-    test: TestShare | PositiveInt = 0.2
-    """Share of the rows, or their number."""
-
-
-class ColumnSplit(Section):
-    """A column names the part of each row; it is no input. Without a validation value the training rows are dealt
-    into folds."""
-
-    kind: Literal["column"]
-    column: str
-    train: Values = ["train", "training"]
-    val: list[str] = ["val", "valid", "validation", "dev"]
-    test: Values = ["test", "testing"]
-
-    @model_validator(mode="after")
-    def _parts_differ(self) -> "ColumnSplit":
-        count = Counter([*self.train, *self.val, *self.test])
-        twice = [value for value, times in count.items() if times > 1]
-        if twice:
-            raise ValueError(f"train, val and test should name each value once, found {twice[0]!r} more than once")
-        return self
-
-
-class CrossSplit(Section):
-    """Cross-validation: seed s tests on fold s mod `folds` and validates on the next, so that as many seeds as folds
-    test every row once."""
-
-    kind: Literal["cross"]
-    folds: Annotated[int, Field(ge=3, le=50, strict=True)] = 10
-    stratify: str | None = None
-    """Column whose classes, or quarters of whose numbers, every fold holds in equal shares."""
-    group: str | None = None
-    """Column whose groups are never cut; it is no input."""
-    duplicates: Duplicates = "warn"
-
-    @model_validator(mode="after")
-    def _one_way(self) -> "CrossSplit":
-        if self.group is not None and (self.stratify is not None or self.duplicates == "together"):
-            raise ValueError("group should stand alone: whole groups cannot be stratified or joined to their copies")
-        return self
-
-
-class FilesSplit(Section):
-    """The test rows stand in a file of their own, `test_path`; those of `path` are dealt into folds."""
-
-    kind: Literal["files"]
-    test_path: str
-    """File of the same columns, read as `path` is, relative to the project's folder."""
-    test_skip_rows: Annotated[int, Field(ge=0, strict=True)] | None = None
-    """Lines at its top that are not read; null: as many as `skip_rows`."""
-    group: str | None = None
-    """Column whose groups are never cut between training and validation rows; it is no input."""
-    stratify: str | None = None
-    """Column whose classes, or quarters of whose numbers, every fold holds in equal shares."""
-
-
-Split = Annotated[
-    RandomSplit | GroupSplit | TimeSplit | ColumnSplit | CrossSplit | FilesSplit, Field(discriminator="kind")
-]
+ONCE: tuple[ColumnType, ...] = ("text", "image")
+"""Types of which a table has one input at most, and only where `inputs` names it."""
 
 
 class TableSource(TableFile):
@@ -132,7 +37,7 @@ class TableSource(TableFile):
     types: dict[str, ColumnType] = {}
     """Column → its type, where the inferred one is wrong; also of columns that are no inputs."""
     images: ImageFiles | None = None
-    """Files that the column of type `image` among the inputs names, which is then the only input."""
+    """Files that the column of type `image` among the inputs names."""
     ignore: list[str] = []
     """Columns that are neither inputs nor targets."""
     weight: str | None = None
@@ -145,7 +50,7 @@ class TableSource(TableFile):
     conll: ConllFiles | None = Field(default=None, exclude_if=lambda conll: conll is None)
     """Files of sentences, a word a line, which `path` holds; null: `path` is a table, or one such file."""
     texts: TextOptions = TextOptions()
-    """Reading of a column of texts, which is then the only input."""
+    """Reading of the column of texts among the inputs."""
     tags: dict[str, Scheme] = Field(default={}, exclude_if=lambda tags: not tags)
     """Column with a tag for each word of the texts → its scheme. Words and tags are lists as JSON has them, or stand
     with blanks between."""
@@ -191,7 +96,7 @@ class TableSource(TableFile):
 
     @model_validator(mode="after")
     def _tags_stand_beside_words(self) -> "TableSource":
-        if self.tags and self.text_column is None:
+        if self.tags and (self.text_column is None or self.input.mixed):
             raise ValueError(f"inputs should be `{{WORDS: text}}` alone beside `tags`, found {shown(self.inputs)}")
         for column in self.tags:
             if column == self.text_column or column in self.ignore or column in self.split_columns:
@@ -226,13 +131,13 @@ class TableSource(TableFile):
                 raise ValueError(f"inputs should leave out what is no input, found {column!r}: ignore")
             if self.types.get(column, kind) != kind:
                 raise ValueError(f"types and inputs should agree, found {self.types[column]} and {kind} of {column!r}")
-        alone = next((column for column in self.inputs or [] if self.declared.get(column) in ALONE), None)
-        if alone is not None and (len(self.inputs or []) > 1 or self.file_column is not None):
-            other = next((column for column in self.inputs or [] if column != alone), self.file_column)
-            raise ValueError(
-                f"inputs should be {alone!r} ({self.declared[alone]}) alone, found {other!r} beside it: no network "
-                "reads both yet, so leave one of them out"
-            )
+        for once in ONCE:
+            several = self._inputs_of(once)
+            if len(several) > 1:
+                raise ValueError(
+                    f"inputs should hold one column of type {once} at most, found {several[0]!r} and {several[1]!r}: "
+                    "leave one of them out"
+                )
         for column in self.date_format:
             if self.declared.get(column, "date") != "date":
                 raise ValueError(f"date_format is for dates, found {column!r}, which is a {self.declared[column]}")
@@ -240,8 +145,7 @@ class TableSource(TableFile):
 
     @model_validator(mode="after")
     def _images_have_a_folder(self) -> "TableSource":
-        given = self.inputs if isinstance(self.inputs, dict) else {}
-        images = [column for column, kind in given.items() if kind == "image"]
+        images = self._inputs_of("image")
         if self.images is not None and not images:
             raise ValueError(
                 "inputs should name the column of image files where `images` says where they lie, as in "
@@ -256,24 +160,43 @@ class TableSource(TableFile):
 
     @property
     def known(self) -> Known | None:
-        return None if self.images is None else Known(self.images.shape, None, None)
+        return None if self.images is None or self.input.mixed else Known(self.images.shape, None, None)
 
     @property
     def image_column(self) -> str | None:
-        """Column with the names of image files that is the input; None without one."""
-        return None if self.images is None else next(iter(self.inputs or ()))
-
-    @property
-    def input(self) -> InputKind | None:
-        if self.images is not None:
-            return IMAGES
-        return ROWS if self.text_column is None else TOKENS
+        """Column with the names of image files among the inputs; None without one."""
+        return None if self.images is None else next(iter(self._inputs_of("image")), None)
 
     @property
     def text_column(self) -> str | None:
-        """The column of texts that is the only input; None where columns of other types are."""
-        named = list(self.inputs or [])
-        return named[0] if len(named) == 1 and self.declared.get(named[0]) == "text" else None
+        """Column of texts among the inputs; None without one."""
+        return next(iter(self._inputs_of("text")), None)
+
+    @property
+    def input(self) -> InputKind:
+        kinds = [part.kind for part in self.parts]
+        return MIXED if len(kinds) > 1 else kinds[0]
+
+    @property
+    def parts(self) -> tuple[PartLayout, ...]:
+        image, text = self.image_column, self.text_column
+        others = [column for column in self.inputs or [] if column not in (image, text)]
+        rows = [PartLayout("rows", (None,))] if others or self.file_column or (image is None and text is None) else []
+        images = [] if image is None or self.images is None else [PartLayout("image", self.images.shape)]
+        return (*rows, *images, *([] if text is None else [PartLayout("text", (1,))]))
+
+    @property
+    def pictured(self) -> bool:
+        return self.images is not None
+
+    @property
+    def once(self) -> list[str]:
+        """Inputs of types of which there is one at most."""
+        return [column for column in (self.image_column, self.text_column) if column is not None]
+
+    def _inputs_of(self, kind: ColumnType) -> list[str]:
+        """Columns of a type among the inputs."""
+        return [column for column in self.inputs or [] if self.declared.get(column) == kind]
 
     @property
     def files(self) -> list[str]:

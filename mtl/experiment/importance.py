@@ -5,11 +5,16 @@ values stay those of the data, and the network predicts once more. Nothing is tr
 the test part is the place: all other figures are of it. The permutations of a seed are the same for every model,
 simple models among them. A simple model is the same for all seeds that have the same samples; its interval is then over
 permutations alone.
+
+Of mixed inputs each part is left out besides: the features that its encoder gives are replaced by their mean over
+training samples. Features, since the mean of tokens or categories is none, and the mean of images is an image that no
+network has seen; the layer above is given what it sees of the part on average.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -24,12 +29,13 @@ from mtl.evaluation.intervals import t_interval
 from mtl.experiment.objects import load_tasks
 from mtl.experiment.recipe import SIMPLE, Recipe, joint, simple, single_task
 from mtl.experiment.saved import load_network
+from mtl.models.fusion import mean_features, part_features, without
 from mtl.models.predictor import Predictor
 from mtl.paths import IMPORTANCE
 from mtl.results.importance import Arm, Importance, Lost
 from mtl.seeding import generator, make_deterministic, resolve_device, stable_seed
 from mtl.tasks.base import TaskSpec
-from mtl.training.measure import measure
+from mtl.training.measure import CHUNK, measure
 
 MOST = 2000
 """Test samples of a task that are looked at, spread evenly: more make the intervals hardly narrower."""
@@ -37,6 +43,10 @@ USUAL = ""
 """Input that is permuted where none is."""
 Key = tuple[str, str, str]
 """(task, method, start)."""
+Value = tuple[Key, str, float]
+"""(arm, input or part, primary metric without it)."""
+MOST_TRAINED = 20_000
+"""Training samples of a pool over which features are averaged, spread evenly."""
 
 
 def write_importance(config: Config, root: Path = Path()) -> None:
@@ -52,22 +62,30 @@ def write_importance(config: Config, root: Path = Path()) -> None:
         UserError: a run is not finished.
     """
     permutations = config.evaluate.importance
+    arms = _arms(config, partial(_measured, permutations=permutations, root=root), root) if permutations else []
+    parts = _arms(config, partial(_without_parts, root=root), root) if config.encoder.fuses else []
+    Importance(permutations=permutations, most=MOST, arms=arms, parts=parts).write(root / IMPORTANCE)
+
+
+def _arms(config: Config, measured: Callable[[Recipe, TaskSet], Iterable[Value]], root: Path) -> list[Arm]:
+    """The arms of all models and seeds, from what is measured of each."""
     values: dict[Key, dict[str, list[float]]] = {}
-    if permutations:
-        make_deterministic(stable_seed(config.base.seeds[0], "importance"), config.base.threads)
-        for seed in config.base.seeds:
-            data, _ = load_tasks(config, seed, root)
-            for recipe in _models(config, seed):
-                for key, name, value in _measured(recipe, data, permutations, root):
-                    values.setdefault(key, defaultdict(list))[name].append(value)
-    arms = [arm for key, by_input in values.items() if (arm := _arm(config, key, by_input)) is not None]
-    Importance(permutations=permutations, most=MOST, arms=arms).write(root / IMPORTANCE)
+    make_deterministic(stable_seed(config.base.seeds[0], "importance"), config.base.threads)
+    for seed in config.base.seeds:
+        data, _ = load_tasks(config, seed, root)
+        for recipe in _models(config, seed):
+            for key, name, value in measured(recipe, data):
+                values.setdefault(key, defaultdict(list))[name].append(value)
+    return [arm for key, by_input in values.items() if (arm := _arm(config, key, by_input)) is not None]
 
 
 def samples_passed(recipe: Recipe, data: TaskSet) -> int:
     """Test samples that a network predicts for the importance that its configuration asks for; 0 where it asks for
     none."""
     permutations, count = recipe.config.evaluate.importance, 0
+    if recipe.config.encoder.fuses:
+        for pool in data.select(recipe.judged, "test"):
+            count += len(pool) * (1 + len(data.specs[pool.tasks[0]].parts or ()))
     for pool in data.select(recipe.judged, "test") if permutations else ():
         inputs = len(_places(data.specs[pool.tasks[0]]))
         count += min(len(pool), MOST) * (1 + inputs * permutations if inputs else 0)
@@ -89,13 +107,42 @@ def _models(config: Config, seed: int) -> Iterator[Recipe]:
         yield joint(config, method, seed)
 
 
-def _measured(recipe: Recipe, data: TaskSet, permutations: int, root: Path) -> Iterator[tuple[Key, str, float]]:
+def _method(recipe: Recipe) -> str:
+    return {"baseline": STL, "simple": SIMPLE}.get(recipe.where.stage, str(recipe.where.name))
+
+
+def _loaded(recipe: Recipe, root: Path) -> Predictor:
+    """The network of a run on the device that it is measured on."""
+    device = resolve_device("cpu" if recipe.where.stage == SIMPLE else recipe.config.base.device)
+    model: Predictor = load_network(recipe, root).model.to(device)
+    return model
+
+
+def _without_parts(recipe: Recipe, data: TaskSet, root: Path) -> Iterator[Value]:
+    """(arm, part, primary metric while its features are their mean over training samples) of a run; `USUAL` first."""
+    model, specs = _loaded(recipe, root), {name: data.specs[name] for name in recipe.judged}
+    stages = part_features(model.eval())
+    if not stages:
+        return
+    train = [pool.at_most(MOST_TRAINED).to(model.device) for pool in data.select(recipe.judged, "train")]
+    chunks = ((pool, index) for pool in train for index in torch.split(torch.arange(len(pool)), CHUNK))
+    means = mean_features(stages, (pool.batch(index.to(model.device)).x for pool, index in chunks))
+    for pool in data.select(recipe.judged, "test"):
+        pool = pool.to(model.device)
+        for task, value in _metrics(model, pool, specs).items():
+            yield (task, _method(recipe), recipe.start.label), USUAL, value
+        for part in means[0]:
+            with without(stages, part, means):
+                lacking = _metrics(model, pool, specs)
+            for task, value in lacking.items():
+                yield (task, _method(recipe), recipe.start.label), part, value
+
+
+def _measured(recipe: Recipe, data: TaskSet, permutations: int, root: Path) -> Iterator[Value]:
     """(arm, input, primary metric while it is permuted) of a run; `USUAL` first."""
-    where, specs = recipe.where, {name: data.specs[name] for name in recipe.judged}
-    names = {"baseline": STL, "simple": SIMPLE}
-    method = names.get(where.stage, str(where.name))
-    device = resolve_device("cpu" if where.stage == SIMPLE else recipe.config.base.device)
-    model = load_network(recipe, root).model.to(device)
+    specs, method = {name: data.specs[name] for name in recipe.judged}, _method(recipe)
+    model = _loaded(recipe, root)
+    device = model.device
     for whole in data.select(recipe.judged, "test"):
         pool = whole.at_most(MOST)
         places = _places(data.specs[pool.tasks[0]])

@@ -71,8 +71,8 @@ def _network(recipe: Recipe, data: TaskSet, models: dict[str, MultiTaskModel]) -
 
 
 def _samples(data: TaskSet, spec: TaskSpec) -> Tensor:
-    """Samples of noise; of texts, whose length counts, those of the test part."""
-    if not spec.input.texts:
+    """Samples of noise; of those with texts, whose length counts, those of the test part."""
+    if not spec.input.ragged:
         return torch.randn(BATCH, *spec.shape)
     pool = next(pool for pool in data.pools["test"] if spec.name in pool.tasks)
     return pool.samples.gather(torch.arange(BATCH) % len(pool), 0)[0]

@@ -11,6 +11,7 @@ from mtl.balancing.base import Balancer
 from mtl.config import Config, Method, TrainConfig
 from mtl.config.balancing import Learnt
 from mtl.config.common import Extent
+from mtl.config.inputs import placed
 from mtl.config.sharing import CrossStitchSharing
 from mtl.data.inputs.every import input_of
 from mtl.data.loading.labels import derive_labels
@@ -26,7 +27,7 @@ from mtl.models.multitask import MultiTaskModel
 from mtl.models.transfer import Transfer, hand_over
 from mtl.paths import PREPARED, RunPath
 from mtl.tasks.base import TaskSpec
-from mtl.training.augment import Augmentation
+from mtl.training.augment import WHOLE, Augmentation, Pixels
 from mtl.training.eager import AdamW
 from mtl.training.instruments import Instruments
 from mtl.training.lookahead import Lookahead
@@ -162,7 +163,14 @@ def augmentation(train: TrainConfig, seed: int, pools: list[Pool], specs: dict[s
     """
     if train.augment is None:
         return None
-    images = frozenset(pool.name for pool in pools if specs[pool.tasks[0]].input.pictured)
+    images: dict[str, Pixels] = {}
+    for pool in pools:
+        spec = specs[pool.tasks[0]]
+        for part, begin in placed(spec.parts or ()):
+            if part.kind.pictured:
+                images[pool.name] = Pixels.of(part, begin)
+        if spec.input.pictured:
+            images[pool.name] = WHOLE
     return Augmentation(train.augment, seed, images)
 
 

@@ -93,7 +93,7 @@ def fit_encoders(model: MultiTaskModel, data: TaskSet) -> None:
         return
     sources = {spec.source for spec in model.tasks.values()}
     pools = [pool for pool in data.pools["train"] if pool.source in sources]
-    samples = torch.cat([pool.samples.gather(torch.arange(len(pool)), 0)[0] for pool in pools])
+    samples = torch.cat([pool.samples.of_rows.gather(torch.arange(len(pool)), 0)[0] for pool in pools])
     if len(pools) > 1:  # a sample counts once, whichever of its tasks have a target
         numbers = np.concatenate([pool.samples.numbers.numpy() for pool in pools])
         samples = samples[torch.from_numpy(np.unique(numbers, return_index=True)[1])]

@@ -30,8 +30,9 @@ from mtl.config import (
     TimeDartEncoder,
 )
 from mtl.config.common import Problem
+from mtl.config.encoder import FusionEncoder
 from mtl.config.encoder_checks import encoder_problem, objective_problem
-from mtl.config.inputs import WINDOWS, RowLayout, Sample
+from mtl.config.inputs import WINDOWS, PartLayout, RowLayout, Sample
 from mtl.config.pretrained import PretrainedEncoder
 from mtl.config.sharing import (
     BranchedSharing,
@@ -47,6 +48,7 @@ from mtl.errors import SettingError
 from mtl.models.base import Encoder, StagedEncoder
 from mtl.models.cnn import Cnn
 from mtl.models.diffusion import DiffusionPretrainer
+from mtl.models.fusion import Fusion
 from mtl.models.heads import LinearHead, StackedHeads, start_at_zero
 from mtl.models.linear import LinearBackbone
 from mtl.models.linear_map import LinearMap
@@ -95,43 +97,57 @@ def build_encoder(config: EncoderConfig, samples: Sequence[Sample], seed: int, p
     problem = encoder_problem(config, samples)
     if problem is not None:
         raise SettingError(*problem)
-    shapes = {whole_shape(sample) for sample in samples}
     with _seeded(seed, "encoder"):
-        match config:
-            case TimeDartEncoder():
-                return TimeDart(config)
-            case LinearEncoder():
-                return LinearBackbone(config)
-            case RecurrentEncoder():
-                (channels,) = {shape[0] for shape in shapes}
-                return Recurrent(config, channels)
-            case RocketEncoder():
-                return Rocket(config)
-            case MlpEncoder():
-                (shape,) = shapes
-                return Mlp(config, math.prod(shape))
-            case CnnEncoder():
-                ((channels, _, _),) = shapes
-                return Cnn(config, channels)
-            case ResNetEncoder():
-                ((channels, _, _),) = shapes
-                return ResNet(config, channels)
-            case TabularEncoder():
-                ((wide,),) = shapes
-                return Tabular(config, samples[0].layout or RowLayout(wide))
-            case TextEncoder():
-                layout = samples[0].layout
-                assert layout is not None, "the code of a token is one of so many"
-                return TextTransformer(config, layout.codes[0])
-            case PretrainedEncoder():
-                layout = samples[0].layout
-                if layout is None:
-                    return load_images(config, whole_shape(samples[0]))
-                return load_pretrained(config, layout.codes[0])
-            case PythonEncoder():
-                return load_encoder(config, samples, pretraining)
-            case _:
-                assert_never(config)
+        return _built(config, samples, pretraining)
+
+
+def _built(config: EncoderConfig, samples: Sequence[Sample], pretraining: bool) -> Encoder:
+    """The encoder of samples that it takes, with weights of torch's generator as it is."""
+    shapes = {whole_shape(sample) for sample in samples}
+    match config:
+        case TimeDartEncoder():
+            return TimeDart(config)
+        case LinearEncoder():
+            return LinearBackbone(config)
+        case RecurrentEncoder():
+            (channels,) = {shape[0] for shape in shapes}
+            return Recurrent(config, channels)
+        case RocketEncoder():
+            return Rocket(config)
+        case MlpEncoder():
+            (shape,) = shapes
+            return Mlp(config, math.prod(shape))
+        case CnnEncoder():
+            ((channels, _, _),) = shapes
+            return Cnn(config, channels)
+        case ResNetEncoder():
+            ((channels, _, _),) = shapes
+            return ResNet(config, channels)
+        case TabularEncoder():
+            ((wide,),) = shapes
+            return Tabular(config, samples[0].layout or RowLayout(wide))
+        case TextEncoder():
+            layout = samples[0].layout
+            assert layout is not None, "the code of a token is one of so many"
+            return TextTransformer(config, layout.codes[0])
+        case PretrainedEncoder():
+            layout = samples[0].layout
+            if layout is None:
+                return load_images(config, whole_shape(samples[0]))
+            return load_pretrained(config, layout.codes[0])
+        case FusionEncoder():
+            return Fusion(config, {part.name: (part, _of_part(config, part)) for part in samples[0].parts})
+        case PythonEncoder():
+            return load_encoder(config, samples, pretraining)
+        case _:
+            assert_never(config)
+
+
+def _of_part(config: FusionEncoder, part: PartLayout) -> Encoder:
+    """The encoder of a part of mixed samples."""
+    own = config.parts.of(part.name)
+    sample = Sample(f"encoder.parts.{part.name}", part.kind, part.shape, layout=part.layout)
+    return _built(own, [sample if own.reads_codes else sample.without_codes], pretraining=False)
 
 
 def build_head(encoder: Encoder, task: TaskSpec) -> nn.Module:
@@ -211,7 +227,8 @@ def build_model(
             cannot be shared as asked.
     """
     samples = [
-        Sample(f"tasks.{task.name}", task.input, task.shape, task.source, task.layout, task.at_steps) for task in tasks
+        Sample(f"tasks.{task.name}", task.input, task.shape, task.source, task.layout, task.at_steps, task.parts or ())
+        for task in tasks
     ]
     if not encoder.reads_codes:
         samples = [sample.without_codes for sample in samples]

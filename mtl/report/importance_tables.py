@@ -1,5 +1,5 @@
-"""Tables of what each task loses when an input is permuted: joint training beside single-task training and the simple
-model."""
+"""Tables of what each task loses when an input is permuted or a part left out: joint training beside single-task
+training and the simple model."""
 
 from mtl.report.read import STL, Results
 from mtl.report.select import drawn, not_drawn
@@ -16,6 +16,7 @@ CORRELATED = (
     "Inputs that tell the same stand in for each other: each may look unimportant while together they matter, and a "
     "permuted sample may be like none that there is."
 )
+STANDING_IN = "Parts that tell the same stand in for each other: a network may lose little without either of them."
 
 
 def importance_tables(results: Results) -> list[Table]:
@@ -25,11 +26,30 @@ def importance_tables(results: Results) -> list[Table]:
         return []
     tasks = drawn(results.verdicts, results.verdicts.tasks)
     left = not_drawn(len(tasks), len(results.verdicts.tasks))
-    return [table for task in tasks if (table := _of_task(results, importance, task, left)) is not None]
+    tables = [table for task in tasks if (table := _of_parts(results, importance, task, left)) is not None]
+    return tables + [table for task in tasks if (table := _of_task(results, importance, task, left)) is not None]
+
+
+def _of_parts(results: Results, importance: Importance, task: JudgedTask, left: str) -> Table | None:
+    """Table of the losses of a task without each part of mixed inputs."""
+    arms = {_shown(arm, task): arm for arm in _arms(results, importance.parts, task)}
+    if not arms:
+        return None
+    parts = list(dict.fromkeys(entry.input for arm in arms.values() for entry in arm.inputs))
+    losses = {name: {entry.input: entry for entry in arm.inputs} for name, arm in arms.items()}
+    rows = [["(all in place)", *(value_text(arm.metric, sum(arm.usual) / len(arm.usual)) for arm in arms.values())]]
+    rows += [[part, *(_cell(task.metric, of.get(part)) for of in losses.values())] for part in parts]
+    caption = (
+        f"{task.name}: {metric_label(task.metric, task.unit)} on the test samples that is lost without a part of the "
+        "inputs, whose features are replaced by their mean over training samples while nothing is trained anew; mean "
+        f"of all seeds [{confidence_text(results.verdicts)} interval over the seeds]; above 0 the part helps.{left} "
+        f"{STANDING_IN}"
+    )
+    return Table(caption, ["part", *arms], rows, worded=False)
 
 
 def _of_task(results: Results, importance: Importance, task: JudgedTask, left: str) -> Table | None:
-    arms = {_shown(arm, task): arm for arm in _arms(results, importance, task)}
+    arms = {_shown(arm, task): arm for arm in _arms(results, importance.arms, task)}
     if not arms:
         return None
     losses = {name: {entry.input: entry for entry in arm.inputs} for name, arm in arms.items()}
@@ -48,11 +68,11 @@ def _of_task(results: Results, importance: Importance, task: JudgedTask, left: s
     return Table(caption, ["input", *arms], rows, worded=False)
 
 
-def _arms(results: Results, importance: Importance, task: JudgedTask) -> list[Arm]:
+def _arms(results: Results, arms: list[Arm], task: JudgedTask) -> list[Arm]:
     """The simple model, single-task training from the start that most methods share, then each method."""
     runs = results.stl_runs(task.name)
     start = runs[0].record.begun.label if runs else None
-    of_task = [arm for arm in importance.arms if arm.task == task.name]
+    of_task = [arm for arm in arms if arm.task == task.name]
     simple = [arm for arm in of_task if arm.method == SIMPLE]
     alone = [arm for arm in of_task if arm.method == ALONE and arm.start == start]
     return simple + alone + [arm for arm in of_task if arm.method not in (ALONE, SIMPLE)]

@@ -111,8 +111,13 @@ def read_results(config: Config, verdicts: Verdicts, root: Path = Path(".")) -> 
         },
         groups=None if config.cluster.source is None else _there(Groups, root / GROUPS),
         slices=_there(Slices, root / SLICES) if config.evaluate.slices else None,
-        importance=_there(Importance, root / IMPORTANCE) if config.evaluate.importance else None,
+        importance=_there(Importance, root / IMPORTANCE) if _looked_into(config) else None,
     )
+
+
+def _looked_into(config: Config) -> bool:
+    """Importance of inputs is measured, or what parts of them give."""
+    return bool(config.evaluate.importance) or config.encoder.fuses
 
 
 def _runs(folder: Path, seeds: list[int]) -> list[Run]:

@@ -1,4 +1,8 @@
-"""results/importance.json: what each task loses on test samples when an input is permuted among them."""
+"""results/importance.json: what each task loses on test samples when an input is permuted among them, or when a part of
+mixed inputs is left out.
+"""
+
+from pydantic import Field
 
 from mtl.results.content import Part, ResultFile
 from mtl.results.numbers import Number
@@ -6,10 +10,10 @@ from mtl.results.statistics import Interval
 
 
 class Lost(Part):
-    """Loss of the primary metric when an input is permuted."""
+    """Loss of the primary metric when an input is permuted, or a part left out."""
 
     input: str
-    """Column, channel, or the date that several columns are made from."""
+    """Column, channel, or the date that several columns are made from; or a part of mixed inputs."""
     lost: Interval
     """Over the seeds, of the mean over permutations; above 0 the metric is worse without the input."""
     values: list[Number]
@@ -31,7 +35,8 @@ class Arm(Part):
 
 
 class Importance(ResultFile):
-    """results/importance.json; without arms where `evaluate.importance` is 0."""
+    """results/importance.json; without arms where `evaluate.importance` is 0, and without parts where the encoder joins
+    none."""
 
     escaped = False
 
@@ -40,3 +45,5 @@ class Importance(ResultFile):
     most: int
     """Test samples that are looked at, at most."""
     arms: list[Arm] = []
+    parts: list[Arm] = Field(default=[], exclude_if=lambda parts: not parts)
+    """Parts of mixed inputs, whose features are replaced by their mean over training samples; on all test samples."""

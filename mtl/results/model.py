@@ -7,6 +7,7 @@ from pydantic import Field, JsonValue
 
 from mtl.config.common import Extent, Number
 from mtl.config.encoder import EncoderConfig
+from mtl.config.inputs import PartName
 from mtl.config.sharing import Sharing
 from mtl.config.training import Precision
 from mtl.errors import UserError
@@ -56,14 +57,29 @@ class Scaler(Part):
 
     tokenizer: SavedTokenizer | None = Field(default=None, exclude_if=absent)
     """Texts: whose tokens they are, in place of `merges` and `lower`."""
+    pixels: Annotated[list[int], Field(min_length=3, max_length=3)] | None = Field(default=None, exclude_if=absent)
+    """Images of a mixture: channels, rows and columns of pixels."""
+    parts: dict[PartName, "Scaler"] | None = Field(default=None, exclude_if=absent)
+    """Mixtures: what was fitted to each part."""
 
     @property
     def columns(self) -> int:
-        """Columns of the source that it was fitted to."""
+        """Columns of the source that it was fitted to; images of a mixture are one."""
+        if self.parts is not None:
+            return sum(part.columns for part in self.parts.values())
+        return 1 if self.pixels is not None else self._numbers
+
+    @property
+    def _numbers(self) -> int:
         return len(self.mean) + len(self.categories or []) + (self.longest is not None)
 
     def problem(self) -> str | None:
         """The reason why the numbers do not belong together, in words; None where they do."""
+        told = [problem for part in (self.parts or {}).values() if (problem := part.problem()) is not None]
+        if told:
+            return told[0]
+        if self.pixels is not None and (min(self.pixels) < 1 or len(self.mean) != self.pixels[0]):
+            return "`pixels` should begin with the number of channels"
         count, groups = len(self.mean), len(self.categories or [])
         if not (count == len(self.std) == len(self.medians or self.mean) == len(self.quantiles or self.mean)):
             return "should have a number of every kind for each column"

@@ -71,6 +71,16 @@ class CellFeatures(RowFeatures):
     kind: Literal["cells"] = "cells"
 
 
+class JoinedFeatures(RowFeatures):
+    """Features of all parts of a mixed sample: those of its row as of `OneHotFeatures`, pixels, and for each token of
+    the vocabulary 1 + log of its count in the text, over the length of these."""
+
+    kind: Literal["joined"] = "joined"
+    pixels: Annotated[int, Field(ge=0, le=2**31 - 1)]
+    tokens: Annotated[int, Field(ge=0, le=MAX_TERMS)]
+    """Codes of the text, that of a place behind its end among them; 0 without a text."""
+
+
 class FrozenFeatures(Part):
     """The vector that a pretrained network gives of a text, or of each word of it that may have a tag."""
 
@@ -80,7 +90,7 @@ class FrozenFeatures(Part):
     """Numbers of a vector."""
 
 
-Formula = FlatFeatures | SummaryFeatures | KernelFeatures | OneHotFeatures | CellFeatures
+Formula = FlatFeatures | SummaryFeatures | KernelFeatures | OneHotFeatures | CellFeatures | JoinedFeatures
 """Features that follow from a sample by a formula."""
 Features = Formula | FrozenFeatures
 

@@ -15,7 +15,17 @@ from jinja2 import Environment
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from mtl.errors import UserError, one_line
-from mtl.serving.request import INPUTS, JSON, MOST_BYTES, MOST_SAMPLES, RECORDS, notes_of, samples_of, too_large
+from mtl.serving.request import (
+    INPUTS,
+    JSON,
+    MOST_BYTES,
+    MOST_SAMPLES,
+    RECORDS,
+    in_base64,
+    notes_of,
+    samples_of,
+    too_large,
+)
 from mtl.serving.service import Service
 from mtl.tasks.base import TaskSpec
 from mtl.tracking.scoring import scoring_app
@@ -40,6 +50,9 @@ def example_request(service: Service) -> str:
     """A request with one sample, JSON."""
     example = service.example()
     if isinstance(example, pd.DataFrame):
+        for column in service.columns:
+            if column.kind == "image":
+                example[column.name] = example[column.name].map(in_base64)
         records = json.loads(example[:1].to_json(orient="records", date_format="iso", date_unit="s"))
         return json.dumps({RECORDS: records}, ensure_ascii=False)
     return json.dumps({INPUTS: example[:1].tolist()})

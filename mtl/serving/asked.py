@@ -1,17 +1,21 @@
 """Tasks that are asked of a model, and the form of the samples that they read."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
 
-from pydantic import TypeAdapter
+from pydantic import JsonValue, TypeAdapter
 from torch import Tensor
 
 from mtl.config.inputs import SourceBase
 from mtl.config.sources import Source
+from mtl.data.inputs.mixed import FittedMixed
 from mtl.data.inputs.row_fit import FittedRows
 from mtl.errors import UserError, shown
 from mtl.results.deployment import Origin
 from mtl.serving.model import LoadedModel, Model
+from mtl.serving.new_data.pictures import FOLDER, Files, Wanted
 from mtl.serving.new_data.rows import RowForm
 from mtl.tasks.base import TaskSpec
 
@@ -70,15 +74,42 @@ def _members(model: Model, specs: Sequence[TaskSpec]) -> list[tuple[LoadedModel,
     return [(member, spec.name) for spec in specs for member in model.members_of(spec.name)]
 
 
-def row_form(model: Model, specs: Sequence[TaskSpec], origin: Origin | None) -> RowForm:
-    """Columns of the rows that the members read which answer some tasks."""
+def row_form(
+    model: Model, specs: Sequence[TaskSpec], origin: Origin | None, data: Path, changes: Mapping[str, JsonValue]
+) -> tuple[RowForm, dict[str, JsonValue]]:
+    """Columns of the rows that the members read which answer some tasks, and the options of the reader of a table.
+
+    Args:
+        model: finished.
+        specs: the tasks.
+        origin: the source that the model was trained on; None where it is not known.
+        data: the table.
+        changes: options that the user gives, the folder of image files that a column names among them.
+    """
     layouts = [member.layout_of(task) for member, task in _members(model, specs)]
+    columns, others = layouts[0].columns, dict(changes)
     if specs[0].input.texts:
-        return RowForm(layouts[0].columns, {}, frozenset(), texts=tuple(layouts[0].columns))
-    fitted = [layout.fitted for layout in layouts if isinstance(layout.fitted, FittedRows)]
-    section = {} if origin is None or origin.section is None else origin.section
-    of_file = section.get("file_column")
-    return RowForm.of(layouts[0].columns, fitted, of_file if isinstance(of_file, str) else None)
+        return RowForm(columns, {}, frozenset(), texts=tuple(columns)), others
+    of_file = {} if origin is None or origin.section is None else origin.section
+    named = of_file.get("file_column")
+    name = named if isinstance(named, str) else None
+    if specs[0].parts is None:
+        fitted = [layout.fitted for layout in layouts if isinstance(layout.fitted, FittedRows)]
+        return RowForm.of(columns, fitted, name), others
+    fits = [layout.fitted.rows for layout in layouts if isinstance(layout.fitted, FittedMixed)]
+    of_rows = [rows for rows in fits if rows is not None]
+    count = len(of_rows[0].mean) + len(of_rows[0].names) if of_rows else 0
+    form = RowForm.of(columns[:count], of_rows, name) if of_rows else RowForm([], {}, frozenset())
+    form = replace(form, columns=columns)
+    for part in specs[0].parts:
+        if part.kind.texts:
+            form = replace(form, texts=(columns[-1],))
+        elif part.kind.pictured:
+            shape = [number for number in part.shape if number is not None]
+            wanted = Wanted.of(None if origin is None or origin.section is None else section_of(origin), shape)
+            form = replace(form, image=Files.of(data, wanted, columns[count], others))
+            others.pop(FOLDER, None)
+    return form, others
 
 
 def quiet_outputs(model: Model, samples: object, tasks: Sequence[str]) -> dict[str, Tensor]:

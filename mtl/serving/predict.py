@@ -129,7 +129,7 @@ def _pieces(
     of_table = kind.tabular or (kind.pictured and not request.data.is_dir())
     if request.keep and (not of_table or request.data.suffix.lower() == ARRAYS):
         raise UserError("--keep is for columns of a table whose rows are samples.")
-    if request.data.suffix.lower() == ARRAYS:
+    if request.data.suffix.lower() == ARRAYS and not kind.mixed:
         return _of_arrays(model, specs, request, notes, watch)
     if kind.tabular:
         return _of_rows(model, specs, request, origin, notes, watch)
@@ -151,9 +151,9 @@ def _predicted(model: Model, samples: object, specs: Sequence[TaskSpec]) -> dict
 def _of_rows(
     model: Model, specs: list[TaskSpec], request: Request, origin: Origin | None, notes: list[str], watch: Watch
 ) -> Iterator[tuple[int, pd.DataFrame]]:
-    form = row_form(model, specs, origin)
+    form, changes = row_form(model, specs, origin, request.data, request.changes)
     strange = rows.Strange()
-    read = rows.pieces(rows_options(request.data, origin, request.changes), form, request.keep, strange, notes)
+    read = rows.pieces(rows_options(request.data, origin, changes), form, request.keep, strange, notes)
     for piece in rows.in_chunks(read, CHUNK):
         watch.add(seen_of(specs[0].input, piece.frame, form.columns), len(piece.frame))
         yield len(piece.frame), _rows_table(model, specs, piece)

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from PIL import Image
 
 from mtl.data.inputs.given import check_names
 from mtl.data.pictures.decode import BrokenImageError, Form, decoded
@@ -142,11 +143,14 @@ def _frame(names: Sequence[str], rows: Sequence[Sequence[Any]], service: Service
     _check_count(len(rows))
     place = {name: number for number, name in enumerate(names)}
     return pd.DataFrame({
-        column.name: _cells(column, [row[place[column.name]] for row in rows]) for column in columns
+        column.name: _cells(column, [row[place[column.name]] for row in rows], service.pictured) for column in columns
     })  # fmt: skip
 
 
-def _cells(column: Column, cells: list[Any]) -> Any:
+def _cells(column: Column, cells: list[Any], form: Form | None) -> Any:
+    if column.kind == "image":
+        assert form is not None
+        return pd.Series([_image(column, place, cell, form) for place, cell in enumerate(cells)], dtype=object)
     if column.kind == "number":
         return np.array([_number(column, place, cell) for place, cell in enumerate(cells)], dtype=np.float64)
     if column.kind == "date":
@@ -197,6 +201,12 @@ def _words(column: Column, place: int, cell: Any) -> str:
     raise _wrong(column, place, cell, "a text")
 
 
+def _image(column: Column, place: int, cell: Any, form: Form) -> np.ndarray:
+    if not isinstance(cell, str):
+        raise _wrong(column, place, cell, "an image file in base64")
+    return _picture(cell, place, form, f", column {column.name!r}")
+
+
 def _wrong(column: Column, place: int, cell: Any, wanted: str) -> UserError:
     missing = ", or null where it is missing" if column.may_lack else ""
     return UserError(
@@ -225,18 +235,26 @@ def _array(content: tuple[str, Any], service: Service) -> np.ndarray:
     return array.astype(np.uint8)
 
 
-def _picture(text: str, place: int, form: Form) -> np.ndarray:
+def in_base64(pixels: np.ndarray) -> str:
+    """An image [C, Y, X] as a file in base64."""
+    file = io.BytesIO()
+    Image.fromarray(pixels[0] if len(pixels) == 1 else pixels.transpose(1, 2, 0)).save(file, "PNG")
+    return base64.b64encode(file.getvalue()).decode()
+
+
+def _picture(text: str, place: int, form: Form, column: str = "") -> np.ndarray:
     """Pixels of an image file in base64."""
     try:
         content = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
         content = b""
     if not content:
-        raise UserError(f"sample {place} (counted from 0) should be an image file in base64, found {shown(text[:40])}.")
+        wanted = f"sample {place} (counted from 0){column} should be an image file in base64"
+        raise UserError(f"{wanted}, found {shown(text[:40])}.")
     try:
         return decoded(io.BytesIO(content), form)
     except BrokenImageError as error:
-        raise UserError(f"sample {place} (counted from 0): the image {error}.") from None
+        raise UserError(f"sample {place} (counted from 0){column}: the image {error}.") from None
 
 
 def _check_count(count: int) -> None:

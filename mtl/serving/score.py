@@ -117,7 +117,7 @@ def answers_of(
     copies = Copies.of(model, longest, folder)
     job = _Job(model, specs, targets, asked, origin, notes, watch, copies, tell)
     kind = specs[0].input
-    if asked.data.suffix.lower() == ARRAYS:
+    if asked.data.suffix.lower() == ARRAYS and not kind.mixed:
         tasks_known, unit = _of_arrays(job)
     elif kind.tabular:
         tasks_known, unit = _of_rows(job)
@@ -182,9 +182,9 @@ def _fallback(origin: Origin | None) -> str:
 
 
 def _of_rows(job: _Job) -> tuple[dict[str, Known], str]:
-    options, strange = rows_options(job.asked.data, job.origin, job.asked.changes), rows.Strange()
+    form, changes = row_form(job.model, job.specs, job.origin, job.asked.data, job.asked.changes)
+    options, strange = rows_options(job.asked.data, job.origin, changes), rows.Strange()
     beside = Beside(job.targets, options, _section(job.origin), job.notes)
-    form = row_form(job.model, job.specs, job.origin)
     read = rows.in_chunks(rows.pieces(options, form, (), strange, job.notes, beside), CHUNK)
     answers = _by_piece(job, ((piece.frame, piece.kept) for piece in read), form.columns, beside.held)
     job.notes.extend(strange.told())

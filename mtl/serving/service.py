@@ -12,7 +12,8 @@ import pandas as pd
 import torch
 
 from mtl.data.inputs.date_parts import DAYS, EPOCH, dates_behind
-from mtl.data.inputs.traced import Asked, Traced, traced
+from mtl.data.inputs.traced import Asked, Traced
+from mtl.data.inputs.traced_every import traced
 from mtl.data.pictures.decode import Form
 from mtl.errors import UserError
 from mtl.serving.asked import section_of
@@ -22,10 +23,12 @@ from mtl.serving.new_data.pictures import Wanted
 from mtl.serving.predictions import table_of
 from mtl.tasks.answers import Classes, Tags
 
-Kind = Literal["number", "text", "date", "words"]
+Kind = Literal["number", "text", "date", "words", "image"]
 """`text` is a category, `words` a text of any words."""
 USUAL_DAY = 8000.0
 """Days since 1 January 2000 of a date of which the model reads other parts alone."""
+PICTURE = 3
+"""Axes of an image: channels, rows and columns."""
 EXAMPLES = 2
 """Samples of an example: with one alone, a mixture of rows and samples would not show."""
 
@@ -104,13 +107,15 @@ class Service:
 
     @property
     def pictured(self) -> Form | None:
-        """Form of image files that a request may hold; None where samples are no images."""
+        """Form of image files that a request may hold; None where samples hold no images."""
         spec = self.specs[0]
-        if not spec.input.pictured:
+        shape = next((part.shape for part in spec.parts or () if part.kind.pictured), spec.shape)
+        if len(shape) < PICTURE:
             return None
         model = self.model
         origin = model.deployment.sources.get(spec.source) if isinstance(model, DeployedModel) else None
-        return Wanted.of(None if origin is None or origin.section is None else section_of(origin), spec.shape).form
+        section = None if origin is None or origin.section is None else section_of(origin)
+        return Wanted.of(section, [number for number in shape if number is not None]).form
 
     def draw(self, count: int, drawer: torch.Generator) -> pd.DataFrame | np.ndarray:
         """Random samples like those of training, with everything that may be missing or unknown."""
@@ -141,7 +146,7 @@ class Service:
                 cells = [column.names[place % len(column.names)] if column.names else "?" for place in frame.index]
             elif column.kind == "number":
                 cells = [float(f"{cell:.4g}") for cell in cells]
-            frame[column.name] = cells
+            frame[column.name] = pd.Series(cells, dtype=object) if column.kind == "image" else cells
         return frame
 
     def predict(self, samples: object) -> pd.DataFrame:
@@ -169,6 +174,8 @@ def _dates(model: Model, source: str, names: Sequence[str]) -> dict[str, str]:
 def _column(name: str, asked: Asked) -> Column:
     if asked.free:
         return Column(name, "words", True)
+    if len(asked.shape) == PICTURE:
+        return Column(name, "image", False)
     if not asked.names:
         return Column(name, "number", name in asked.may_lack)
     return Column(name, "text", True, asked.names[asked.columns.index(name)])

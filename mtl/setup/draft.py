@@ -6,10 +6,11 @@ from pathlib import Path
 
 from mtl.data.columns.section import source_name
 from mtl.data.files.manifest import RAW
-from mtl.errors import CopyError
+from mtl.errors import CopyError, OptionValue
 from mtl.setup.budget import budget
 from mtl.setup.check import NEW, tried
 from mtl.setup.images import OwnImages
+from mtl.setup.mixtures import fill_mixture, mixed_template
 from mtl.setup.overlay import overlaid
 from mtl.setup.params import fill_budget, fill_tasks, put, rendered, template
 from mtl.setup.source import INDENT, fill_images, fill_series, fill_table, lengths, split_of
@@ -30,7 +31,8 @@ class Draft:
         overlay: text of sections that are laid over them; empty: none.
         told: input that gives a target away → how, so that it is none.
         notes: sentences on inputs that nearly tell a target.
-        images: files that a column names, which are then the input; None: there are none.
+        images: files that a column names, which are then the input, or one of `parts`; None: there are none.
+        parts: inputs of several kinds, column → type; empty: they are of one.
     """
 
     own: Own
@@ -41,6 +43,7 @@ class Draft:
     told: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     images: OwnImages | None = None
+    parts: dict[str, OptionValue] = field(default_factory=dict)
     _texts: dict[str, str] = field(default_factory=dict, repr=False, compare=False)
     """Path of the file → the text for it, which takes half a second."""
 
@@ -67,15 +70,23 @@ class Draft:
 
     def _made(self, path: str) -> str:
         series = any(target.in_time for target in self.targets)
-        words = None if series or self.images is not None else own_text(self.own, self.targets, self.group)
-        alone = "table" if words is None else "texts"
-        sections = template("series" if series else alone if self.images is None else "images")
+        alone = not series and self.images is None and not self.parts
+        words = own_text(self.own, self.targets, self.group) if alone else None
+        named = "table" if words is None else "texts"
+        if self.parts and not series:
+            sections = mixed_template()
+        else:
+            sections = template("series" if series else named if self.images is None else "images")
         section = sections["prepare"]["sources"].pop("SOURCE")
         sections["prepare"]["sources"][self.source] = section
         put(section, "path", path, INDENT)
         tasks = fill_tasks(sections, self.source, self.targets, lengths(self.own) if series else {})
         if series:
             fill_series(section, self.own, tasks, self.told)
+        elif self.parts:
+            inputs = {name: kind for name, kind in self.parts.items() if name not in self.told}
+            split = split_of(self.own, self.targets, self.group)
+            fill_mixture(section, self.own, self.targets, inputs, split, self.images)
         elif self.images is not None:
             fill_images(section, self.own, self.targets, self.group, self.images)
         elif words is not None:

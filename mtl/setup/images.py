@@ -73,7 +73,7 @@ def own_images(
         near = _beside(own, named[0])
         told = (
             f"{named[0]} names image files in {near}, which are the input: --option 'ignore=[{named[0]}]' learns from "
-            "the other columns."
+            "the other columns, and --option 'inputs={…}', which names all inputs with their types, from both."
         )
         return OwnImages(named[0], near, settings, told)
     if not isinstance(folder, str) or not Path(folder).is_dir():

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from ruamel.yaml.comments import CommentedMap
 
-from mtl.config.table_source import TimeSplit
+from mtl.config.table_split import TimeSplit
 from mtl.config.task_base import TaskBase
 from mtl.data.columns.facts import ColumnFacts
 from mtl.data.columns.inspection import described

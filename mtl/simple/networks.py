@@ -1,15 +1,17 @@
 """Linear maps and trees on features as modules, with what model.json says of them and what readers are told."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mtl.config.inputs import RowLayout
+from mtl.config.inputs import PartLayout, RowLayout
 from mtl.models.simple.network import SimpleNetwork
 from mtl.models.simple.scores import TreeScores
 from mtl.results.simple import (
     CellFeatures,
     FlatFeatures,
     FrozenFeatures,
+    JoinedFeatures,
     LinearFit,
     OneHotFeatures,
     SummaryFeatures,
@@ -62,6 +64,20 @@ def plain_layout(layout: RowLayout) -> dict[str, Any]:
     return {"numbers": layout.numbers, "flags": list(layout.flags), "codes": list(layout.codes)}
 
 
+def joined_features(parts: Sequence[PartLayout]) -> JoinedFeatures:
+    """Features of mixed samples, part by part."""
+    row, pixels, tokens = RowLayout(0), 0, 0
+    for part in parts:
+        if part.kind.texts:
+            assert part.layout is not None
+            (tokens,) = part.layout.codes
+        elif part.kind.pictured:
+            pixels = part.numbers
+        else:
+            row = part.layout or RowLayout(part.numbers)
+    return JoinedFeatures(**plain_layout(row), pixels=pixels, tokens=tokens)
+
+
 def categories_of(what: Described, skipped: dict[str, str]) -> tuple[list[int], int]:
     """Places of the features that trees ask for categories, and the most codes that one of them has."""
     if not isinstance(what.features, CellFeatures) or not what.features.codes:
@@ -88,5 +104,7 @@ def on_features(what: Described) -> str:
             return "on numbers and categories, with what is missing"
         case FrozenFeatures() as vectors:
             return f"on the vectors of {vectors.network.model}"
+        case JoinedFeatures():
+            return "on the features of all parts: numbers, a column for each category, pixels, counts of tokens"
         case _:
             return "on shares of positive values and maxima"

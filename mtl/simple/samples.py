@@ -33,6 +33,7 @@ from mtl.simple.matrices import Described, Matrices, described
 from mtl.simple.networks import (
     Solved,
     categories_of,
+    joined_features,
     network_of_map,
     network_of_trees,
     on_features,
@@ -105,6 +106,8 @@ class SampleModels:
         features: Formula = SummaryFeatures() if spec.input.has_length else FlatFeatures()
         if spec.layout is not None and spec.layout.codes:
             features = OneHotFeatures(**plain_layout(spec.layout))
+        elif spec.parts is not None:
+            features = joined_features(spec.parts)
         return self._known(spec, features.kind, lambda: described(features, spec.shape, {}))
 
     def _cells(self, spec: TaskSpec) -> Described:

@@ -16,7 +16,7 @@ from jaxtyping import Bool, Float, Float64, Int
 from pydantic import ConfigDict
 from torch import Tensor, nn
 
-from mtl.config.inputs import WINDOWS, InputKind, RowLayout
+from mtl.config.inputs import WINDOWS, InputKind, PartLayout, RowLayout
 from mtl.config.metrics import METRICS, Family
 from mtl.config.tasks import Task
 from mtl.errors import shown
@@ -75,6 +75,8 @@ class TaskSpec(ABC):
     """Learning rate of the task's head; None takes that of the run."""
     layout: RowLayout | None = field(default=None, metadata=ABSENT)
     """Meaning of the numbers of a row; None where each is a number, and of other samples."""
+    parts: tuple[PartLayout, ...] | None = field(default=None, metadata=ABSENT)
+    """Parts of a mixed sample, in order; None of others."""
 
     @classmethod
     @abstractmethod
@@ -91,7 +93,7 @@ class TaskSpec(ABC):
         return {
             "name": at.name, "source": at.source, "input": at.input, "shape": at.shape, "columns": at.columns,
             "metric": task.primary_metric, "role": task.role, "weight": task.weight, "dropout": task.dropout,
-            "head_lr": task.head_lr, "layout": at.layout,
+            "head_lr": task.head_lr, "layout": at.layout, "parts": at.parts or None,
         }  # fmt: skip
 
     @classmethod
@@ -139,7 +141,12 @@ class TaskSpec(ABC):
             wide, counts = self.layout.width, [self.layout.numbers, *self.layout.flags, *self.layout.codes]
             if self.shape != (wide,) or len(self.columns) + len(self.layout.flags) != wide or min(counts) < 0:
                 return f"`shape` should be that of `layout` ({wide}), with a column for each number and category"
-        elif not self.shape or min(self.shape) < 1 or len(self.columns) != self.shape[0]:
+        elif self.parts is not None:
+            wide, count = sum(part.numbers for part in self.parts), sum(part.columns for part in self.parts)
+            whole = all(part.numbers > 0 and None not in part.shape for part in self.parts)
+            if not self.input.mixed or not whole or self.shape != (wide,) or len(self.columns) != count:
+                return f"`shape` should be that of `parts` ({wide}), with {count} columns"
+        elif self.input.mixed or not self.shape or min(self.shape) < 1 or len(self.columns) != self.shape[0]:
             return f"`shape` should be positive and begin with the {len(self.columns)} columns, found {self.shape}"
         return None
 

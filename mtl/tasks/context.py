@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from mtl.config.inputs import InputKind, RowLayout
+from mtl.config.inputs import InputKind, PartLayout, RowLayout
 from mtl.config.linear_map import Channels, Level
 
 
@@ -80,6 +80,8 @@ class AtSource:
     columns: list[str]
     layout: RowLayout | None
     """Meaning of the numbers of a row; None where each is a number, and of other samples."""
+    parts: tuple[PartLayout, ...]
+    """Parts of a mixed sample, in order; none of others."""
     mean: Float[Tensor, " C"]
     std: Float[Tensor, " C"]
     """Scaler of the inputs, fitted on training samples; original units."""

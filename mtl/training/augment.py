@@ -8,6 +8,7 @@ B samples, C channels, Y × X pixels.
 """
 
 import hashlib
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,6 +17,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from mtl.config.augment import Augment
+from mtl.config.inputs import PartLayout
 from mtl.seeding import stable_seed
 from mtl.types import Batch, Table
 
@@ -34,18 +36,52 @@ class Mixed:
 
 
 @dataclass(frozen=True)
+class Pixels:
+    """Place of the images in a batch.
+
+    Args:
+        shape: C, Y, X where they are numbers among others; None: the batch is images.
+        begin: place of their first number.
+        end: place behind their last.
+    """
+
+    shape: tuple[int, ...] | None = None
+    begin: int = 0
+    end: int = 0
+
+    @classmethod
+    def of(cls, part: PartLayout, begin: int) -> "Pixels":
+        """The pixels of a part of mixed samples, which stands at `begin`."""
+        shape = tuple(number for number in part.shape if number is not None)
+        return cls(shape, begin, begin + part.numbers)
+
+    def changed(
+        self, x: Float[Tensor, "B *S"], change: Callable[[Float[Tensor, "B C Y X"]], Float[Tensor, "B C Y X"]]
+    ) -> Float[Tensor, "B *S"]:
+        """The batch with its images changed."""
+        if self.shape is None:
+            return change(x)
+        images = change(x[:, self.begin : self.end].reshape(-1, *self.shape)).flatten(1)
+        return torch.cat([x[:, : self.begin], images, x[:, self.end :]], dim=1)
+
+
+WHOLE = Pixels()
+"""Batches that are images."""
+
+
+@dataclass(frozen=True)
 class Augmentation:
     """Changes of the training images of a run.
 
     Args:
         config: section `train.augment`.
         seed: of the run.
-        pools: names of those that hold images.
+        pools: names of those that hold images, and where these lie in a batch.
     """
 
     config: Augment
     seed: int
-    pools: frozenset[str]
+    pools: Mapping[str, Pixels]
 
     def __call__(self, batch: Batch, epoch: int, index: Int[Tensor, " B"]) -> tuple[Batch, Mixed | None]:
         """The batch with other pixels, and the partners where images are mixed.
@@ -59,7 +95,7 @@ class Augmentation:
             return batch, None
         samples = hashlib.sha256(index.numpy().tobytes()).hexdigest()
         drawer = np.random.default_rng(stable_seed(self.seed, "augment", batch.pool, epoch, samples))
-        x = changed(batch.x, self.config, drawer)
+        x = self.pools[batch.pool].changed(batch.x, lambda images: changed(images, self.config, drawer))
         if not self.config.mixup:
             return replace(batch, x=x), None
         share = float(drawer.beta(self.config.mixup, self.config.mixup))

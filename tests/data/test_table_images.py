@@ -254,12 +254,12 @@ class TestFolders:
     ("changes", "told"),
     [
         ({"images": None}, "images should say where the files of 'photo' lie"),
-        ({"inputs": {"photo": "image", "bright": "number"}}, "should be 'photo' .* alone"),
+        ({"inputs": {"photo": "image", "more": "image"}}, "one column of type image at most, found 'photo' and 'more'"),
         ({"inputs": None}, "inputs should name the column of image files"),
         ({"images": {"folder": "photos", "size": [2, 8]}}, "greater than or equal to 4"),
         ({"images": {"folder": "photos", "fit": "squash"}}, "'crop', 'pad' or 'stretch'"),
     ],
-    ids=["no-folder", "mixture", "no-input", "tiny", "fit"],
+    ids=["no-folder", "two-images", "no-input", "tiny", "fit"],
 )
 def test_sections_that_contradict_themselves_are_refused(changes: dict[str, object], told: str) -> None:
     with pytest.raises(ValidationError, match=told):

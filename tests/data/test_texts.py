@@ -7,10 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from pydantic import ValidationError
 
 from mtl.config import ClassificationTask
-from mtl.config.inputs import ROWS, TOKENS
+from mtl.config.inputs import MIXED, ROWS, TOKENS
 from mtl.config.table_source import TableSource
 from mtl.config.texts import TextOptions
 from mtl.data.build import read_source
@@ -230,10 +229,9 @@ def test_the_kind_of_input_follows_the_column() -> None:
 @pytest.mark.parametrize(
     "options", [{"inputs": {"notes": "text", "dose": "number"}}, {"also": ["b.csv"], "file_column": "file"}]
 )
-def test_a_text_stands_alone(options: dict[str, Any]) -> None:
+def test_a_text_beside_other_inputs_is_a_mixture(options: dict[str, Any]) -> None:
     section = {"kind": "table", "path": "own.csv", "inputs": {"notes": "text"}}
-    with pytest.raises(ValidationError, match="no network reads both yet"):
-        TableSource.model_validate(section | options)
+    assert TableSource.model_validate(section | options).input == MIXED
 
 
 def test_a_text_that_nobody_named_is_refused_with_the_way(tmp_path: Path) -> None:

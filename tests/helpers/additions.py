@@ -135,9 +135,9 @@ class Averages(Encoder):
 EncoderConfig = Annotated[
     AveragesEncoder |
 '''),
-        ("mtl/models/build.py", "            case LinearEncoder():\n", '''            case AveragesEncoder():
-                return Averages(config)
-            case LinearEncoder():
+        ("mtl/models/build.py", "        case LinearEncoder():\n", '''        case AveragesEncoder():
+            return Averages(config)
+        case LinearEncoder():
 '''),
         ("mtl/models/build.py", "from mtl.models.cnn import Cnn\n", '''from mtl.config.encoder import AveragesEncoder
 from mtl.models.averages import Averages
@@ -363,7 +363,7 @@ def test_it_has_a_kind_of_its_own() -> None:
     edits=[
         ("mtl/config/inputs.py", 'ROWS = InputKind("rows", "rows", 1, tabular=True)\n',
          'ROWS = InputKind("rows", "rows", 1, tabular=True)\nSPECTRA = InputKind("spectra", "spectra", 1)\n'),
-        ("mtl/config/inputs.py", "(WINDOWS, IMAGES, ROWS, TOKENS)", "(WINDOWS, IMAGES, ROWS, TOKENS, SPECTRA)"),
+        ("mtl/config/inputs.py", "TOKENS, MIXED)", "TOKENS, MIXED, SPECTRA)"),
         ("mtl/types.py", "SourceData = Prepared | ImageSet | RowSet\n", '''@dataclass(frozen=True)
 class Spectra(RowSet):
     """Rows whose numbers belong side by side."""

@@ -17,7 +17,8 @@ from mtl.config import (
     TabularEncoder,
     TimeDartEncoder,
 )
-from mtl.config.inputs import IMAGES, ROWS, TOKENS, RowLayout
+from mtl.config.encoder import FusionEncoder, FusionParts
+from mtl.config.inputs import IMAGES, MIXED, ROWS, TOKENS, PartLayout, RowLayout
 from mtl.config.text_encoder import TextEncoder
 from mtl.tasks.base import TaskSpec
 from tests.helpers.specs import Kind, a_task
@@ -30,6 +31,10 @@ ROW = RowLayout(4, (1,), (5, 3))
 """Rows of a table: four numbers, one of which may be missing, and two categories."""
 TEXT = RowLayout(0, (), (40,))
 """Texts of 40 different tokens."""
+PARTS = (
+    PartLayout("rows", (ROW.width,), ROW), PartLayout("image", (CHANNELS, *IMAGE)), PartLayout("text", (1,), TEXT)
+)  # fmt: skip
+"""Mixtures of all three."""
 
 PLUGIN = '''
 """A user's encoder: two rows a token, one linear layer."""
@@ -67,6 +72,14 @@ ENCODERS: dict[str, EncoderConfig] = {
     "text": TextEncoder(kind="text", width=16, layers=1, heads=2, d_ff=32, dropout=0.0),
     "text-first": TextEncoder(kind="text", width=16, layers=1, heads=1, d_ff=16, pool="first", dropout=0.0),
     "huggingface": tiny_bert(TINY, train="all"),
+    "fusion": FusionEncoder(
+        kind="fusion",
+        parts=FusionParts(
+            image=CnnEncoder(kind="cnn", widths=[8]),
+            text=TextEncoder(kind="text", width=8, layers=1, heads=2, d_ff=16, dropout=0.0),
+        ),
+        sizes=[16],
+    ),
     "cnn": CnnEncoder(kind="cnn", widths=[8, 16], depth=2),
     "resnet": ResNetEncoder(kind="resnet", widths=[8, 16], depth=2),
     "python": PythonEncoder(kind="python", target="mtl_test_pairs:Pairs", dropout=0.0, options={"width": 8}),
@@ -79,8 +92,8 @@ def on_images(encoder: EncoderConfig) -> bool:
 
 
 def on_rows(encoder: EncoderConfig) -> bool:
-    """True for an encoder that reads rows of a table, or a text of each, instead of windows."""
-    return encoder.kind in ("tabular", "text", "huggingface")
+    """True for an encoder that reads rows of a table, or a text or several parts of each, instead of windows."""
+    return encoder.kind in ("tabular", "text", "huggingface", "fusion")
 
 
 def inputs(encoder: EncoderConfig, n: int) -> Tensor:
@@ -88,6 +101,9 @@ def inputs(encoder: EncoderConfig, n: int) -> Tensor:
     if encoder.kind in ("text", "huggingface"):
         tokens = torch.randint(1, TEXT.codes[0], (n, LENGTH)).float()
         return tokens * (torch.arange(LENGTH) < torch.randint(1, LENGTH, (n, 1)))
+    if encoder.kind == "fusion":
+        others = ENCODERS["tabular"], ENCODERS["cnn"], ENCODERS["text"]
+        return torch.cat([inputs(other, n).flatten(1) for other in others], dim=1)
     if on_rows(encoder):
         codes = [torch.randint(0, count, (n, 1)).float() for count in ROW.codes]
         flags = torch.randint(0, 2, (n, len(ROW.flags))).float()
@@ -120,6 +136,10 @@ def task_for(encoder: EncoderConfig, kind: Kind, name: str = "task", **changes: 
         own = {"input": IMAGES, "shape": (CHANNELS, *IMAGE)}
     elif encoder.kind in ("text", "huggingface"):
         own = {"input": TOKENS, "shape": (1,), "columns": ["notes"], "layout": TEXT}
+    elif encoder.kind == "fusion":
+        columns = [*(f"c{number}" for number in range(ROW.numbers + len(ROW.codes))), "photo", "notes"]
+        wide = sum(part.numbers for part in PARTS)
+        own = {"input": MIXED, "shape": (wide,), "columns": columns, "parts": PARTS}
     elif on_rows(encoder):
         columns = [f"c{number}" for number in range(ROW.numbers + len(ROW.codes))]
         own = {"input": ROWS, "shape": (ROW.width,), "columns": columns, "layout": ROW}

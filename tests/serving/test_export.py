@@ -21,7 +21,7 @@ from mtl.cli.export import export
 from mtl.data.inputs.base import Layout
 from mtl.data.inputs.normal import normal_quantile
 from mtl.data.inputs.row_fit import FittedRows
-from mtl.data.inputs.traced import traced
+from mtl.data.inputs.traced_every import traced
 from mtl.errors import UserError
 from mtl.experiment import run_finetune
 from mtl.paths import RunPath

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from torch import Tensor
 
 from mtl.config.augment import Augment
-from mtl.training.augment import Augmentation, changed
+from mtl.training.augment import WHOLE, Augmentation, changed
 from mtl.types import Batch, Table
 
 
@@ -88,25 +88,25 @@ ALL = Augment(flip=True, shift=1, colour=0.1, cutout=2, mixup=0.4)
 
 
 def test_draws_depend_on_seed_epoch_and_samples_and_on_no_task() -> None:
-    augment = Augmentation(ALL, 0, frozenset({"photos/a"}))
+    augment = Augmentation(ALL, 0, {"photos/a": WHOLE})
     whole, mixed = augment(batch(INDEX), 1, INDEX)
     alone = replace(batch(INDEX), tables=(), valid=None)
     assert torch.equal(augment(alone, 1, INDEX)[0].x, whole.x) and mixed is not None
     others = [
         augment(batch(INDEX), 2, INDEX),
         augment(batch(INDEX[:4]), 1, INDEX[:4]),
-        Augmentation(ALL, 1, frozenset({"photos/a"}))(batch(INDEX), 1, INDEX),
+        Augmentation(ALL, 1, {"photos/a": WHOLE})(batch(INDEX), 1, INDEX),
     ]
     assert all(not torch.equal(other.x[:4], whole.x[:4]) for other, _ in others)
 
 
 def test_a_pool_without_images_is_left_alone() -> None:
     rows = batch(INDEX, "table/a")
-    assert Augmentation(ALL, 0, frozenset({"photos/a"}))(rows, 1, INDEX) == (rows, None)
+    assert Augmentation(ALL, 0, {"photos/a": WHOLE})(rows, 1, INDEX) == (rows, None)
 
 
 def test_mixed_images_keep_the_targets_and_masks_of_both() -> None:
-    augment = Augmentation(Augment(mixup=1.0), 0, frozenset({"photos/a"}))
+    augment = Augmentation(Augment(mixup=1.0), 0, {"photos/a": WHOLE})
     before = batch(INDEX)
     after, mixed = augment(before, 1, INDEX)
     assert mixed is not None and 0 < mixed.share < 1

@@ -9,7 +9,7 @@ from mtl.cli.inspection import parse_options
 from mtl.config import parse_config
 from mtl.config.names import some_names
 from mtl.config.sources import SeriesSource
-from mtl.config.table_source import ALONE, TableSource
+from mtl.config.table_source import ONCE, TableSource
 from mtl.config.yaml_file import parse_yaml
 from mtl.data.columns.section import is_input
 from mtl.data.files.manifest import shipped_manifest
@@ -19,6 +19,7 @@ from mtl.project.places import TEMPLATE
 from mtl.setup import place, presets
 from mtl.setup.draft import Draft, raw_path
 from mtl.setup.images import ignored, own_images
+from mtl.setup.mixtures import taken_mixture
 from mtl.setup.source import check_grouping
 from mtl.setup.spelling import parse_targets, quoted
 from mtl.setup.table import Own, read_own
@@ -120,14 +121,14 @@ def _of_table(
         presets.text_of(preset, folder)
     place.check_copy(data, folder) if data.is_file() else None
     options = parse_options(list(given), SETTINGS)
-    wished = options.pop("images", None)
+    wished, mixed = options.pop("images", None), taken_mixture(options)
     own = read_own(data, options)
     ask: Ask | None = question.ask if question.at_terminal() else None
     chosen = choose(parse_targets(targets if targets is not None else _asked(own, ask), own.columns), own, ask)
     if group is not None:
         check_grouping(group, own, chosen)
     images = own_images(own, wished, [target.column for target in chosen], ignored(own))
-    draft = Draft(own, chosen, group, preset, images=images).tried()
+    draft = Draft(own, chosen, group, preset, images=images, parts=mixed).tried()
 
     def bring() -> str:
         brought = [data] if images is None or images.folder is None else [data, images.folder]
@@ -142,7 +143,7 @@ def _of_table(
     if own.sentences:
         more = [quoted(name) for name in own.candidates if all(target.column != name for target in chosen)]
         said += [f"Tags that are not learnt: {some_names(more)}."] if more else []
-    elif images is None and not any(target.in_time for target in chosen):
+    elif images is None and not mixed and not any(target.in_time for target in chosen):
         said += _left_out(own, [*(target.column for target in chosen), *draft.told])
     said += [
         *_groups(own, chosen, group),
@@ -182,7 +183,7 @@ def _doubts(own: Own, elsewhere: Collection[str]) -> list[str]:
 
 def _left_out(own: Own, elsewhere: Collection[str]) -> list[str]:
     """A sentence on the columns that are no inputs, but those that have one of their own."""
-    apart = [fact for fact in own.facts if not is_input(fact) and fact.kind not in ALONE and not fact.doubts]
+    apart = [fact for fact in own.facts if not is_input(fact) and fact.kind not in ONCE and not fact.doubts]
     left = [quoted(fact.name) for fact in apart if fact.name not in elsewhere]
     return [f"No inputs: {some_names(left)}; params.yaml says why, beside `ignore`."] if left else []
 

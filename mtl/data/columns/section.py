@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from textwrap import wrap
 
 from mtl.config.conll import CONLL
-from mtl.config.table_source import ALONE
+from mtl.config.table_source import ONCE
 from mtl.data.columns.facts import ColumnFacts
 from mtl.errors import OptionValue
 
@@ -41,7 +41,7 @@ def table_section(name: str, path: str, options: Mapping[str, OptionValue], fact
     if inputs:
         lines.append("      inputs:")
         lines += [f"        {yaml_value(fact.name)}: {fact.kind}" for fact in inputs]
-    unread = [fact.name for fact in facts if fact.kind in ALONE or fact.problem is not None]
+    unread = [fact.name for fact in facts if fact.kind in ONCE or fact.problem is not None]
     if unread:
         lines.append(f"      ignore: {json.dumps(unread, ensure_ascii=False)}")
     for fact in facts:
@@ -68,7 +68,7 @@ def _words_and_tags(facts: list[ColumnFacts]) -> list[str]:
 
 def is_input(fact: ColumnFacts) -> bool:
     """True for a column that can be an input as the options are."""
-    return fact.kind != "ignore" and fact.kind not in ALONE and fact.problem is None
+    return fact.kind != "ignore" and fact.kind not in ONCE and fact.problem is None
 
 
 def yaml_value(value: OptionValue) -> str:
@@ -82,10 +82,11 @@ def why_left_out(fact: ColumnFacts) -> str:
     """Reason why a column is no input, a clause."""
     if fact.problem is not None:
         return fact.problem
-    if fact.kind in ALONE:
+    if fact.kind in ONCE:
         named = json.dumps(fact.name, ensure_ascii=False)
         beside = " with `images: {folder: FOLDER}`" if fact.kind == "image" else ""
-        return f"`inputs: {{{named}: {fact.kind}}}`{beside} learns from it alone; {fact.why}"
+        both = "`encoder: {kind: fusion}` also beside others"
+        return f"`inputs: {{{named}: {fact.kind}}}`{beside} learns from it alone, {both}; {fact.why}"
     return fact.why
 
 

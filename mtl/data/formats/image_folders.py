@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from mtl.config.table_file import TableFile
-from mtl.config.table_source import ColumnSplit
+from mtl.config.table_split import ColumnSplit
 from mtl.data.formats.reading import reading
 from mtl.data.formats.records import Lines
 from mtl.data.formats.table import Table

@@ -17,7 +17,7 @@ from numpy import ndarray
 from torch import Tensor
 
 from mtl.checks import bad
-from mtl.config.inputs import Held, InputKind, RowLayout
+from mtl.config.inputs import Held, InputKind, PartLayout, RowLayout
 from mtl.config.tasks import Task
 from mtl.data.inputs.seen import Columns
 from mtl.data.inputs.tiles import Tiles
@@ -86,9 +86,14 @@ class Samples(ABC):
         return None
 
     def complete(self, ahead: int, channels: Int[Tensor, " T"] | None) -> Bool[Tensor, " n"] | None:
-        """Mask of the samples of which the `ahead` rows that follow were all measured in some channels (None: in all);
-        None where everything was."""
+        """Mask of the samples whose `ahead` next rows were all measured in some channels (None: in all); None: all
+        were."""
         return None
+
+    @property
+    def of_rows(self) -> "Samples":
+        """The samples as encoders are fitted to them before the first step: of mixtures the numbers and categories."""
+        return self
 
     @abstractmethod
     def pick(self, index: Int[Tensor, " m"]) -> "Samples":
@@ -213,6 +218,10 @@ class Input(ABC, Generic[Data]):
         """Meaning of the numbers of a row; None where each is a number, and of other samples."""
         return None
 
+    def parts(self, fitted: Fitted) -> tuple[PartLayout, ...]:
+        """Parts of a sample, in order; none of samples that are of one kind."""
+        return ()
+
     @abstractmethod
     def numbers_of(self, split: Split, fold: int, length: int, ahead: int) -> Int[Tensor, " n"]:
         """Samples of a part, by number; `ahead` rows follow each and belong to it."""
@@ -254,12 +263,8 @@ class Input(ABC, Generic[Data]):
     @classmethod
     @abstractmethod
     def given(cls, values: object, layout: Layout, ahead: int) -> Samples:
-        """Samples that a user gives, original units, as those of a pool are.
-
-        Args:
-            values: arrays, tensors or a frame; whatever was given.
-            layout: what they should be.
-            ahead: rows that are asked for behind one; they mean nothing.
+        """Samples that a user gives, original units: arrays, tensors or a frame, as `layout` describes them. They are
+        as those of a pool, but for the `ahead` rows behind one, which mean nothing.
 
         Raises:
             DataError: they do not fit: what was found, what is allowed, and what to do.
@@ -290,15 +295,10 @@ class Input(ABC, Generic[Data]):
         return None
 
     def blocks(self, numbers: Int[Tensor, " n"], length: int, ahead: int) -> Int[Tensor, " n"]:
-        """Numbers of the blocks of samples: those of different blocks count as independent of each other.
+        """Numbers of the blocks of samples: those of different blocks count as independent of each other. A sample has
+        `length` rows, and `ahead` behind it belong to it.
 
-        Whole groups where a source has groups, and one block of all samples whose group it does not tell; else single
-        samples.
-
-        Args:
-            numbers: of the samples.
-            length: rows of a sample.
-            ahead: rows behind a sample that belong to it.
+        Whole groups where a source has any, and one block of all samples of no known group; else single samples.
         """
         groups = self.groups
         return numbers if groups is None else groups[self.places(numbers, length)]

@@ -8,14 +8,15 @@ from torch import Tensor
 from mtl.config.inputs import InputKind, kind_named
 from mtl.data.inputs.base import Fitted, Input, Layout, Samples
 from mtl.data.inputs.images import ImagesInput
+from mtl.data.inputs.mixed import MixedInput
 from mtl.data.inputs.rows import RowsInput
 from mtl.data.inputs.seen import Columns
 from mtl.data.inputs.tokens import TokensInput
 from mtl.data.inputs.windows import WindowsInput
 from mtl.errors import DataError
-from mtl.types import ImageSet, Prepared, RowSet, SourceData, TextSet
+from mtl.types import ImageSet, MixedSet, Prepared, RowSet, SourceData, TextSet
 
-KINDS: tuple[type[Input[Any]], ...] = (WindowsInput, ImagesInput, RowsInput, TokensInput)
+KINDS: tuple[type[Input[Any]], ...] = (WindowsInput, ImagesInput, RowsInput, TokensInput, MixedInput)
 
 
 def input_of(data: SourceData) -> Input[SourceData]:
@@ -27,6 +28,8 @@ def input_of(data: SourceData) -> Input[SourceData]:
             return ImagesInput(data)
         case TextSet():
             return TokensInput(data)
+        case MixedSet():
+            return MixedInput(data)
         case RowSet():
             return RowsInput(data)
         case _:

@@ -82,7 +82,7 @@ class ImagesInput(Input[ImageSet]):
         return "image"
 
     def problems(self) -> list[str]:
-        form = self._form()
+        form = self.form()
         if form:
             return form
         parts = None if self.crossed else folds_problem(self.data, self.place)
@@ -140,7 +140,7 @@ class ImagesInput(Input[ImageSet]):
         p = self.data
         if p.mean is not None and p.std is not None:
             return Fitted(torch.tensor(p.mean, dtype=torch.float64), torch.tensor(p.std, dtype=torch.float64))
-        return self._of_pixels(self.masks(fold)["train"])
+        return self.of_pixels(self.masks(fold)["train"])
 
     @cached_property
     def _counts(self) -> dict[int, Int[Tensor, "C V"]]:
@@ -154,7 +154,7 @@ class ImagesInput(Input[ImageSet]):
                     of_fold[channel] += torch.bincount(images[:, channel].reshape(-1), minlength=LEVELS)
         return counts
 
-    def _of_pixels(self, train: Bool[Tensor, " S"]) -> Fitted:
+    def of_pixels(self, train: Bool[Tensor, " S"]) -> Fitted:
         """Mean and deviation from the counts of the 256 values in each channel: exact, and no pixel becomes a
         float."""
         counts = torch.stack([self._counts[number] for number in torch.unique(self.data.fold[train]).tolist()]).sum(
@@ -217,7 +217,8 @@ class ImagesInput(Input[ImageSet]):
         images[which] = images[which].flip(2)
         return ImagesInput(replace(self.data, images=images))
 
-    def _form(self) -> list[str]:
+    def form(self) -> list[str]:
+        """Everything that is wrong with the form of the arrays, in whole sentences."""
         p = self.data
         is_tensor = isinstance(p.images, Tensor)
         if not is_tensor or p.images.ndim != 4 or p.images.dtype != torch.uint8 or not p.images.numel():

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from mtl.data.inputs.contract import MAX_VALUE, columns_problem, fold_tensor_problem
-from mtl.types import NO_CATEGORY, RowSet, TextSet
+from mtl.types import NO_CATEGORY, MixedSet, RowSet, TextSet
 
 
 def form_problems(p: RowSet) -> list[str]:
@@ -17,7 +17,7 @@ def form_problems(p: RowSet) -> list[str]:
         actual = f"{p.values.dtype} {list(p.values.shape)}" if is_tensor else type(p.values).__name__
         return [f"`values` should be a float64 tensor of rows × columns, found {actual}."]
     count, columns = p.values.shape
-    if columns == 0 and p.categories is None and not (isinstance(p, TextSet) and p.tags):
+    if columns == 0 and p.categories is None and not isinstance(p, TextSet | MixedSet):
         return [
             f"`values` should be a float64 tensor of rows × columns, found {p.values.dtype} {list(p.values.shape)}."
         ]

@@ -234,7 +234,7 @@ class RowsInput(Input[RowSet]):
         p, train = self.data, self.masks(fold)["train"]
         for place, name in zip(p.places or range(len(p.columns)), p.columns, strict=True):
             yield name, p.values[train, place].numpy()
-        for place, (name, known) in enumerate(zip(p.category_columns, self._fit(fold).names, strict=True)):
+        for place, (name, known) in enumerate(zip(p.category_columns, fit_table(p, train).names, strict=True)):
             assert p.categories is not None
             often = set(known)
             names = [word if word in often else UNKNOWN for word in p.vocabularies[name]]

@@ -130,7 +130,7 @@ class TokensInput(RowsInput):
     data: TextSet
 
     def problems(self) -> list[str]:
-        return super().problems() or self._form()
+        return super().problems() or self.form()
 
     def tensors(self) -> dict[str, Tensor]:
         p = self.data
@@ -236,7 +236,8 @@ class TokensInput(RowsInput):
         texts = texts_of(values, columns[0])
         yield _letters(columns[0]), np.array([len(text) for text in texts], dtype=np.float64)
 
-    def _form(self) -> list[str]:
+    def form(self) -> list[str]:
+        """Everything that is wrong with the form of the tokens, in whole sentences."""
         p, count = self.data, self.size
         if len(p.tokens) != p.folds or p.letters is None or list(p.letters.shape) != [count]:
             return [f"`tokens` should hold the texts of the {count} rows as each of the {p.folds} folds reads them."]

@@ -6,7 +6,6 @@ quantiles.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +13,7 @@ import torch
 from jaxtyping import Bool, Float, Float64, Int, UInt8
 from torch import Tensor, nn
 
-from mtl.config.inputs import IMAGES, TOKENS, WINDOWS, InputKind
+from mtl.config.inputs import IMAGES, TOKENS, WINDOWS
 from mtl.data.inputs.base import Layout
 from mtl.data.inputs.contract import MAX_VALUE
 from mtl.data.inputs.images import FULL
@@ -270,27 +269,3 @@ def _interpolated(numbers: Float64[Tensor, "n F"], knots: Float64[Tensor, "n F Q
     high = knots.gather(2, left[..., None] + 1)[..., 0]
     share = torch.where(high > low, (numbers - low) / torch.where(high > low, high - low, 1.0), 1.0).clamp(0.0, 1.0)
     return torch.where(numbers < low, 0.0, left + share) / last
-
-
-def traced(kind: InputKind, layouts: Sequence[Layout]) -> list[Traced]:
-    """A module for each network of a deployment; all of them read the same tensors.
-
-    Args:
-        kind: of the samples.
-        layouts: of the samples of each network, with what was fitted to its training samples.
-    """
-    if kind == WINDOWS:
-        return [OfWindows(layout) for layout in layouts]
-    if kind == TOKENS:
-        return [OfTexts(layout) for layout in layouts]
-    if kind == IMAGES:
-        return [OfImages(layout) for layout in layouts]
-    fits = [layout.fitted for layout in layouts if isinstance(layout.fitted, FittedRows)]
-    columns = layouts[0].columns
-    count = len(fits[0].mean)
-    names = tuple(
-        tuple(sorted({name for fit in fits for name in fit.names[place]})) for place in range(len(columns) - count)
-    )
-    lacking = [{columns[place] for place in fit.flags} for fit in fits]
-    missing = set(columns[count:])  # a missing category is an unknown one where training rows lack none
-    return [OfRows(layout, names, tuple(set.intersection(*lacking) | missing)) for layout in layouts]

@@ -128,7 +128,8 @@ class TaskAtSource:
         data, learns = self.source.data, self.learns
         at = AtSource(
             name=self.name, source=data.name, input=self.source.kind, shape=self.source.shape(self.length, fitted),
-            columns=self.source.columns, layout=self.source.layout(fitted), mean=fitted.mean, std=fitted.std,
+            columns=self.source.columns, layout=self.source.layout(fitted),
+            parts=self.source.parts(fitted), mean=fitted.mean, std=fitted.std,
             units=self.source.units, learns=learns,
             classes=self.source.names_of(learns), values=self.values(numbers), channels=self.channels,
             gaps=self.source.gaps,

@@ -6,6 +6,7 @@ ends in `notes`. S rows.
 
 import re
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,14 @@ import numpy as np
 import pandas as pd
 import torch
 
-from mtl.config.table_source import ColumnType, TableSource, TimeSplit
+from mtl.config.table_source import ColumnType, TableSource
+from mtl.config.table_split import TimeSplit
 from mtl.data.columns.infer import column_facts
 from mtl.data.formats.cell_remedies import WAYS
 from mtl.data.formats.reading import check_count
 from mtl.data.formats.table import Table
 from mtl.data.inputs import scratch
+from mtl.data.inputs.mixed import mixed_set, without_columns
 from mtl.data.sources.images import COLOURS, GREY
 from mtl.data.sources.table_columns import Column, read_columns
 from mtl.data.sources.table_files import file_of_rows, read_files, without_final_points
@@ -26,7 +29,7 @@ from mtl.data.sources.table_images import TableImages, read_images
 from mtl.data.sources.table_parts import TEST, Parts, Rows, parts_of
 from mtl.data.sources.table_rows import copies_note, equal_rows
 from mtl.data.sources.table_tags import take_tags
-from mtl.data.sources.table_texts import take_text, with_given_tokens, with_tokens
+from mtl.data.sources.table_texts import take_text, text_set_of
 from mtl.errors import DataError, shown
 from mtl.types import ImageSet, RowSet
 
@@ -59,7 +62,8 @@ def read(config: TableSource, name: str, root: Path) -> RowSet | ImageSet:
         raise DataError(
             f"{config.path}: should have columns to learn from, found none in {count:,} row{'s' * (count != 1)}. {why}"
         )
-    same = equal_rows(kept if images is None else [images.column], count)
+    only = [] if images is None else [images.column]
+    same = equal_rows([*kept, *only] if images is None or config.input.mixed else only, count)
     parts = parts_of(Rows(table, {column.name: column for column in columns}, same, second), config)
     told = copies_note(same, parts, config)
     notes += [] if told is None else [told]
@@ -68,17 +72,18 @@ def read(config: TableSource, name: str, root: Path) -> RowSet | ImageSet:
     fields = {
         "units": _units(table, [column for column in kept if column.names is None], config),
         "weights": _weights(table, columns, config),
-        "aside": [column.name for column in kept if images is not None or _is_aside(column, config)],
+        "aside": [column.name for column in kept if _is_aside(column, config)],
     }
     del table, columns, same  # Only `kept` holds its numbers now, which are given up one column after the other.
-    if images is not None:
+    if images is not None and not config.input.mixed:
         return _image_set(images, _row_set(name, kept, parts, config, fields), notes)
     rows = _row_set(name, kept, parts, config, fields | {"notes": notes})
-    if texts is None:
-        return rows
-    if config.texts.tokenizer is not None:
-        return with_given_tokens(rows, texts, config, tagged, root)
-    return with_tokens(rows, texts, str(config.text_column), config.texts, tagged)
+    if not config.input.mixed:
+        return rows if texts is None else text_set_of(rows, texts, config, tagged, root)
+    alone = without_columns(rows)
+    image = None if images is None else replace(_image_set(images, alone, []), beside=None)
+    text = None if texts is None else text_set_of(alone, texts, config, tagged, root)
+    return mixed_set(rows, image, str(config.image_column), text)
 
 
 def _image_set(images: TableImages, beside: RowSet, notes: list[str]) -> ImageSet:
@@ -162,6 +167,8 @@ def _declared(table: Table, config: TableSource) -> dict[str, ColumnType]:
 
 def _is_aside(column: Column, config: TableSource) -> bool:
     """True for a column that is no input, and may be a target."""
+    if config.images is not None and not config.input.mixed:
+        return True
     if column.origin == config.file_column:
         return False
     if config.inputs is not None:

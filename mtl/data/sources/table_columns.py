@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from mtl.config.table_source import ALONE, TableSource
+from mtl.config.table_source import ONCE, TableSource
 from mtl.data.columns.booleans import boolean_column, truth
 from mtl.data.columns.categories import category_column
 from mtl.data.columns.cells import written_cells
@@ -71,9 +71,7 @@ def read_columns(table: Table, facts: Sequence[ColumnFacts], config: TableSource
     Raises:
         DataError: a cell that is not what its column's type says, or a column of text or images; names a remedy.
     """
-    _refuse_text(
-        table, [column for column in facts if column.kind in ALONE and column.name != config.text_column], config
-    )
+    _refuse_text(table, [column for column in facts if column.kind in ONCE and column.name not in config.once], config)
     written_cells(table, [column.name for column in facts if column.kind in NAMES], keep=True)
     columns: list[Column] = []
     for column in facts:
@@ -166,7 +164,8 @@ def _refuse_text(table: Table, columns: Sequence[ColumnFacts], config: TableSour
     beside = " with `images: {folder: FOLDER}`" if first.kind == "image" else ""
     raise DataError(
         f"{table.path}, column `{first.name}`: is taken for {first.kind} ({first.why}), such as {first.example!r}: "
-        f"`inputs: {{{named}: {first.kind}}}`{beside} learns from it alone; else name {those} in `ignore` (found "
+        f"`inputs: {{{named}: {first.kind}}}`{beside} learns from it alone, `encoder: {{kind: fusion}}` also "
+        f"beside other inputs; else name {those} in `ignore` (found "
         f"{names}), or say "
         f"`types: {{{first.name}: category}}` if its {first.distinct:,} texts are categories."
     )

@@ -10,7 +10,8 @@ import pandas as pd
 
 from mtl.config.sources import SeriesSource
 from mtl.config.table_file import WHITESPACE, TableFile
-from mtl.config.table_source import FilesSplit, TableSource
+from mtl.config.table_source import TableSource
+from mtl.config.table_split import FilesSplit
 from mtl.data.formats.conll import conll_tables
 from mtl.data.formats.line_files import line_table
 from mtl.data.formats.records import Lines

@@ -7,15 +7,8 @@ from typing import assert_never
 import numpy as np
 
 from mtl.config.common import parts_dealt
-from mtl.config.table_source import (
-    ColumnSplit,
-    CrossSplit,
-    FilesSplit,
-    GroupSplit,
-    RandomSplit,
-    TableSource,
-    TimeSplit,
-)
+from mtl.config.table_source import TableSource
+from mtl.config.table_split import ColumnSplit, CrossSplit, FilesSplit, GroupSplit, RandomSplit, TimeSplit
 from mtl.data.columns.dates import date_times
 from mtl.data.formats.labels import known_class
 from mtl.data.formats.table import Table

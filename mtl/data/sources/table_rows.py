@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from mtl.config.table_source import CrossSplit, RandomSplit, TableSource
+from mtl.config.table_source import TableSource
+from mtl.config.table_split import CrossSplit, RandomSplit
 from mtl.data.inputs import scratch
 from mtl.data.sources.table_columns import Column
 from mtl.data.sources.table_parts import TEST, Parts

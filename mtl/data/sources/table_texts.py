@@ -44,6 +44,16 @@ def take_text(columns: list[Column], config: TableSource, notes: list[str]) -> l
     return [column.names[place] if place != NO_CATEGORY else "" for place in column.values.tolist()]
 
 
+def text_set_of(
+    rows: RowSet, texts: list[str], config: TableSource, tagged: TaggedWords | None, root: Path
+) -> TextSet:  # fmt: skip
+    """The rows of a table with their texts, by the vocabulary that the source asks for; arguments and errors as of
+    `with_given_tokens`."""
+    if config.texts.tokenizer is not None:
+        return with_given_tokens(rows, texts, config, tagged, root)
+    return with_tokens(rows, texts, str(config.text_column), config.texts, tagged)
+
+
 def with_given_tokens(
     rows: RowSet, texts: list[str], config: TableSource, tagged: TaggedWords | None, root: Path
 ) -> TextSet:

@@ -13,6 +13,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from mtl.config.inputs import RowLayout
+from mtl.data.inputs.vocabulary import PADDING
 from mtl.models.rows import OneHot
 from mtl.results.simple import (
     CellFeatures,
@@ -20,6 +21,7 @@ from mtl.results.simple import (
     FlatFeatures,
     Formula,
     FrozenFeatures,
+    JoinedFeatures,
     KernelFeatures,
     KernelGroup,
     OneHotFeatures,
@@ -107,6 +109,33 @@ class Cells(nn.Module):
         return torch.cat([numbers, codes.masked_fill(codes < FIRST_CODE, torch.nan)], dim=1)
 
 
+class Joined(nn.Module):
+    """The parts of mixed samples side by side: a row with a column for each category, pixels, and the tokens of a text
+    counted, which stand last.
+
+    Args:
+        features: sizes.
+    """
+
+    def __init__(self, features: JoinedFeatures) -> None:
+        super().__init__()
+        self.rows = features.layout.width
+        self.one_hot = OneHot(features.layout) if features.codes else None
+        self.end, self.tokens = self.rows + features.pixels, features.tokens
+
+    def forward(self, x: Float[Tensor, "B P"]) -> Float[Tensor, "B _"]:
+        rows = x[:, : self.rows] if self.one_hot is None else self.one_hot(x[:, : self.rows])
+        return torch.cat([rows, x[:, self.rows : self.end], *([self._counted(x)] if self.tokens else [])], dim=1)
+
+    def _counted(self, x: Float[Tensor, "B P"]) -> Float[Tensor, "B V"]:
+        codes = x[:, self.end :].long().clamp(0, self.tokens - 1)
+        counts = x.new_zeros(len(x), self.tokens).scatter_add_(1, codes, torch.ones_like(codes, dtype=x.dtype))
+        counts[:, PADDING] = 0
+        weights = torch.where(counts > 0, 1 + counts.clamp(min=1).log(), 0.0)
+        unit: Tensor = weights / weights.norm(dim=1, keepdim=True).clamp(min=1)
+        return unit
+
+
 def count_features(features: Features, shape: tuple[int, ...]) -> int:
     """P of some features of samples of a shape."""
     match features:
@@ -122,6 +151,8 @@ def count_features(features: Features, shape: tuple[int, ...]) -> int:
             return features.numbers + len(features.codes)
         case FrozenFeatures():
             return features.width
+        case JoinedFeatures():
+            return features.layout.expanded + features.pixels + features.tokens
         case _:
             assert_never(features)
 
@@ -146,7 +177,9 @@ def build_features(features: Formula, shape: tuple[int, ...]) -> nn.Module:
             return OneHot(features.layout)
         case CellFeatures() if shape == (features.layout.width,):
             return Cells(features.layout)
-        case OneHotFeatures() | CellFeatures():
+        case JoinedFeatures() if shape == (features.layout.width + features.pixels + (features.tokens > 0),):
+            return Joined(features)
+        case OneHotFeatures() | CellFeatures() | JoinedFeatures():
             raise ValueError(f"features of kind {features.kind} should be those of rows of another width than {shape}.")
         case SummaryFeatures() | KernelFeatures():
             raise ValueError(f"features of kind {features.kind} should be those of windows, found samples of {shape}.")

@@ -10,7 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from mtl.data.inputs.traced import Asked, traced
+from mtl.data.inputs.traced import Asked
+from mtl.data.inputs.traced_every import traced
 from mtl.errors import UserError
 from mtl.results.calibration import Calibration
 from mtl.serving.deployed import DeployedModel
@@ -123,7 +124,8 @@ def graph_of(model: Model, tasks: Sequence[str] | None) -> Graph:
         specs = model.asked(tasks)
     except UserError as error:
         raise UserError(f"{error} One file answers tasks that read the same samples: name them by --tasks.") from None
-    if specs[0].input.texts:
+    layouts = [member.layout_of(spec.name) for spec in specs[:1] for member in model.members_of(spec.name)]
+    if any(asked.free for asked in traced(specs[0].input, layouts)[0].asked.values()):
         raise UserError(
             f"{specs[0].name}: texts are cut into tokens by the vocabulary of the model, which neither ONNX nor "
             "torch.export holds: serve the model with `mtl serve`, or export it with `--to mlflow`, which holds it."

@@ -62,6 +62,12 @@ def flavour_of(service: Service, folder: Path) -> Iterator[Flavour]:
             f"the network is built by code of its own ({', '.join(targets)}), which a folder of MLflow would not hold: "
             "export it with `--to onnx` or `--to torch`, which need no code, or name other tasks by --tasks."
         )
+    pictures = [column.name for column in service.columns if column.kind == "image"] if service.tabular else []
+    if pictures:
+        raise UserError(
+            f"the column {pictures[0]!r} holds images, for which a folder of MLflow has no type beside other columns: "
+            "serve the model with `mtl serve`, or export it with `--to onnx` or `--to torch` where it reads no texts."
+        )
     here = Path(__file__).parents[2]
     example = service.example()
     with tempfile.TemporaryDirectory() as temporary:
@@ -78,7 +84,7 @@ def flavour_of(service: Service, folder: Path) -> Iterator[Flavour]:
             array=None if service.tabular else (service.dtype, service.shape),
             example=example,
             answers=service.predict(example),
-            packages=OF_TEXTS if service.specs[0].input.texts else (),
+            packages=OF_TEXTS if service.tabular and any(column.kind == "words" for column in service.columns) else (),
             metadata={"mtl": __version__, "model": name_of(service.model), "tasks": service.tasks},
         )
 

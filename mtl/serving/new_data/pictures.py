@@ -76,6 +76,37 @@ class Wanted:
         return cls(form_of(ImageFiles(size=(size[0], size[1]), colour=channels > 1)))
 
 
+@dataclass(frozen=True)
+class Files:
+    """Image files that a column of new rows names.
+
+    Args:
+        column: of the names.
+        folder: that names start from.
+        wanted: images as the model reads them.
+    """
+
+    column: str
+    folder: Path
+    wanted: Wanted
+
+    @classmethod
+    def of(cls, data: Path, wanted: Wanted, column: str, changes: Mapping[str, JsonValue]) -> "Files":
+        """The files of a table: names start from `folder` of the `changes`, else from the folder beside the table that
+        is named as in training, or without one from its own."""
+        beside = data.parent if wanted.folder is None else data.parent / wanted.folder
+        return cls(column, Path(str(changes.get(FOLDER, beside if beside.is_dir() else data.parent))), wanted)
+
+    def pixels(self, table: Table) -> UInt8[ndarray, "n C Y X"]:
+        """The images of some rows.
+
+        Raises:
+            DataError: a file is missing or broken, or a name is; names the row.
+        """
+        names = _named(table, self.column)
+        return _pixels(self.folder, names, self.wanted, partial(table.at, column=self.column))
+
+
 def pieces(
     data: Path,
     origin: Origin | None,
@@ -114,8 +145,7 @@ def pieces(
             "model was trained on no table that names images."
         )
     others = {name: value for name, value in changes.items() if name != FOLDER}
-    beside = data.parent if wanted.folder is None else data.parent / wanted.folder
-    folder = Path(str(changes.get(FOLDER, beside if beside.is_dir() else data.parent)))
+    files = Files.of(data, wanted, wanted.column, changes)
     options = rows_options(data, origin, others)
     column = wanted.column
     for table in table_pieces(options, Path()):
@@ -125,8 +155,7 @@ def pieces(
         notes += [note for note in table.notes if note not in notes]
         for begin in range(0, len(table.frame), PIECE):
             part = table.take(np.arange(begin, min(begin + PIECE, len(table.frame))))
-            names_there = _named(part, column)
-            pixels = _pixels(folder, names_there, wanted, partial(part.at, column=column))
+            pixels = files.pixels(part)
             kept = part.frame[list(dict.fromkeys([column, *keep]))] if also is None else also(part)
             yield Pictures(pixels, kept.reset_index(drop=True))
 

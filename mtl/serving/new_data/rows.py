@@ -4,7 +4,7 @@ R rows of a piece.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from mtl.data.inputs.seen import UNKNOWN
 from mtl.errors import DataError
 from mtl.serving.new_data.columns import check_columns, kept_columns
 from mtl.serving.new_data.options import NewRows
+from mtl.serving.new_data.pictures import PIECE, Files
 
 MOST_NAMES = 5
 
@@ -40,6 +41,7 @@ class RowForm:
         may_lack: numbers that every member may miss.
         file_column: column that tells the file of a row, which a file need not hold; None without one.
         texts: columns of texts.
+        image: files that a column names; None without one.
     """
 
     columns: list[str]
@@ -47,6 +49,7 @@ class RowForm:
     may_lack: frozenset[str]
     file_column: str | None = None
     texts: tuple[str, ...] = ()
+    image: Files | None = None
 
     @classmethod
     def of(cls, columns: list[str], fitted: Sequence[FittedRows], file_column: str | None = None) -> "RowForm":
@@ -62,7 +65,8 @@ class RowForm:
     @property
     def numbers(self) -> list[str]:
         """Columns of numbers."""
-        return [name for name in self.columns if name not in self.categories and name not in self.texts]
+        others = {*self.categories, *self.texts, *([] if self.image is None else [self.image.column])}
+        return [name for name in self.columns if name not in others]
 
 
 @dataclass
@@ -137,9 +141,7 @@ def pieces(
     Raises:
         DataError: a column is missing, or a cell is none of what its column holds; names the line.
     """
-    for table in table_pieces(options, Path()):
-        if not len(table.frame):
-            continue
+    for table in _small(table_pieces(options, Path()), form):
         there = [str(name) for name in table.frame.columns]
         kept_columns(options.path, there, keep)
         frame = _frame(table, form, options, strange, notes)
@@ -147,6 +149,15 @@ def pieces(
         notes += [note for note in table.notes if note not in notes]
         kept = table.frame[list(keep)] if also is None else also(table)
         yield Piece(frame, kept.reset_index(drop=True))
+
+
+def _small(tables: Iterable[Table], form: RowForm) -> Iterator[Table]:
+    """The tables that have rows, in pieces whose images fit into memory."""
+    for table in tables:
+        size = PIECE if form.image is not None else max(1, len(table.frame))
+        for begin in range(0, len(table.frame), size):
+            whole = size >= len(table.frame)
+            yield table if whole else table.take(np.arange(begin, min(begin + size, len(table.frame))))
 
 
 def _frame(table: Table, form: RowForm, options: NewRows, strange: Strange, notes: list[str]) -> pd.DataFrame:
@@ -172,6 +183,8 @@ def _frame(table: Table, form: RowForm, options: NewRows, strange: Strange, note
             columns[name] = _categories(table, name, form.categories[name], options, strange)
     for name in form.texts:
         columns[name] = _texts(table, name, options)
+    if form.image is not None:
+        columns[form.image.column] = pd.Series(list(form.image.pixels(table)), dtype=object)
     return pd.DataFrame({name: columns[name] for name in form.columns})
 
 

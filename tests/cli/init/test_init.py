@@ -15,7 +15,8 @@ from mtl.cli.main import app
 from mtl.cli.preflight import check, left_out
 from mtl.config import Config, load_config
 from mtl.config.common import tag
-from mtl.config.table_source import RandomSplit, TableSource
+from mtl.config.table_source import TableSource
+from mtl.config.table_split import RandomSplit
 from mtl.config.tabular import TabularEncoder
 from mtl.config.tasks import Task
 from mtl.config.yaml_file import read_yaml

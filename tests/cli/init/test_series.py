@@ -12,7 +12,8 @@ from mtl.cli.preflight import check, left_out
 from mtl.config import Config, load_config
 from mtl.config.common import tag
 from mtl.config.sources import SeriesSource
-from mtl.config.table_source import TableSource, TimeSplit
+from mtl.config.table_source import TableSource
+from mtl.config.table_split import TimeSplit
 from mtl.config.yaml_file import read_yaml
 from mtl.errors import UserError
 
