@@ -12,7 +12,8 @@ import pytest
 from mtl.config import parse_config
 from mtl.config.sources import SeriesSource
 from mtl.data.build import read_source
-from mtl.data.inputs.copies import check_copies
+from mtl.data.inputs import copies as copying
+from mtl.data.inputs.copies import _correlations, _Target, check_copies
 from mtl.data.sources.columns import input_columns, no_inputs
 from mtl.errors import ConfigError, DataError
 from mtl.types import NO_LABEL, Prepared
@@ -173,3 +174,20 @@ def test_a_label_among_the_values_serves_forecasts_alone() -> None:
     raw["tasks"]["state"]["label"] = {"one_vs_rest": "on", "of": "state"}
     with pytest.raises(ConfigError, match="should not be an input of own"):
         parse_config(raw)
+
+
+def test_correlations_are_those_of_numpy_block_by_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    x = np.stack([NOISE, with_gaps(NOISE**2), np.full(ROWS, 2.0), np.full(ROWS, np.nan), NOISE * 1e200], axis=1)
+    x[:, 0] += STEPS
+    numbers, label = with_gaps(STEPS * 1e-3), np.where(np.arange(ROWS) % 7 == 0, NO_LABEL, LABEL)
+    targets = [target for name in "ab" if (target := _Target.of(name, {"a": numbers, "b": label}[name])) is not None]
+    whole = _correlations(x, targets)
+    for row, y in zip(whole, (numbers, np.where(label == NO_LABEL, np.nan, label)), strict=True):
+        for column in (0, 1, 4):
+            both = ~np.isnan(x[:, column]) & ~np.isnan(y)
+            scale = np.nanmax(np.abs(x[:, column]))
+            expected = np.corrcoef(x[both, column] / scale, y[both])[0, 1]
+            assert row[column] == pytest.approx(expected, abs=1e-9)
+        assert row[2] == row[3] == 0
+    monkeypatch.setattr(copying, "ROWS", 7)
+    assert _correlations(x, targets) == pytest.approx(whole, abs=1e-12)

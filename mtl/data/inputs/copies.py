@@ -5,9 +5,11 @@ R rows, C columns. Every row counts; a few of them decide which columns are wort
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
+from mtl.data.inputs import scratch
 from mtl.data.inputs.label_hints import label_hints
 from mtl.errors import CopyError
 from mtl.types import NO_LABEL
@@ -16,8 +18,8 @@ ALIKE = 0.999
 """Correlation from which a column is told of."""
 FEW = 1000
 """Rows that decide which columns are looked at whole."""
-BLOCK = 64
-"""Columns that are looked at together: 50 MB of 100,000 rows."""
+BLOCK, ROWS = 64, 1 << 16
+"""Columns and rows that are looked at together: 32 MB."""
 REMEDY = "let `values` name the other columns, or say `allow: [{column}]` if it is known before the {what} is"
 
 
@@ -57,11 +59,9 @@ def check_copies(
     if not asked:
         return
     judged = {target.name: {target.name, *allow} for target in asked}
-    known = np.stack([target.known for target in asked]).astype(np.float64)
-    levels = np.stack([target.levels for target in asked])
     for first in range(0, len(columns), BLOCK):
         block = values[:, first : first + BLOCK]
-        for target, alike in zip(asked, _correlations(block, known, levels), strict=True):
+        for target, alike in zip(asked, _correlations(block, asked), strict=True):
             for number in np.flatnonzero(target.may_be(block, alike)).tolist():
                 column = columns[first + number]
                 if column != target.name:
@@ -90,6 +90,8 @@ class _Target:
 
     name: str
     classes: bool
+    rows: np.ndarray
+    """[R] values as they were given."""
     known: np.ndarray
     """[R] mask."""
     y: np.ndarray
@@ -106,7 +108,9 @@ class _Target:
         known = target != NO_LABEL if classes else ~np.isnan(target)
         y = target[known].astype(np.float64)
         kinds = len(np.unique(y))
-        return None if len(y) < 3 or kinds < 2 else cls(name, classes, known, y, kinds, isinstance(name, Behind))
+        return (
+            None if len(y) < 3 or kinds < 2 else cls(name, classes, target, known, y, kinds, isinstance(name, Behind))
+        )
 
     @property
     def words(self) -> str:
@@ -119,12 +123,18 @@ class _Target:
         """Several rows share a value: where nearly each is there once, any two columns are names of each other."""
         return 2 * self.kinds <= len(self.y)
 
-    @property
-    def levels(self) -> np.ndarray:
-        """[R] values less their mean, at most 1 in size; 0 where missing."""
-        centred = self.y - self.y.mean()
-        levels = np.zeros(len(self.known))
-        levels[self.known] = centred / np.abs(centred).max()
+    @cached_property
+    def _mean_and_size(self) -> tuple[float, float]:
+        """Mean of the values, and the largest distance of one from it."""
+        mean = self.y.mean()
+        return mean, max(self.y.max() - mean, mean - self.y.min())
+
+    def levels(self, rows: slice) -> np.ndarray:
+        """Values of some rows less the mean of all, at most 1 in size; 0 where missing."""
+        mean, size = self._mean_and_size
+        known = self.known[rows]
+        levels = np.zeros(len(known))
+        levels[known] = (self.rows[rows][known].astype(np.float64) - mean) / size
         return levels
 
     def may_be(self, block: np.ndarray, alike: np.ndarray) -> np.ndarray:
@@ -149,28 +159,34 @@ def _remark(column: str, x: np.ndarray, target: _Target, alike: float, relation:
     return []
 
 
-def _correlations(x: np.ndarray, known: np.ndarray, levels: np.ndarray) -> np.ndarray:
-    """Correlations [T, C] of columns [R, C] with targets over the rows where both are known; 0 where there is none.
-
-    Args:
-        x: the columns.
-        known: [T, R] 1 where a target is known, else 0.
-        levels: [T, R] targets less their mean, 0 where missing.
-    """
-    holes = np.isnan(x)
-    there = (~holes).astype(np.float64) if holes.any() else None
-    filled = x if there is None else np.where(holes, 0, x)
-    count = len(x) if there is None else np.maximum(there.sum(axis=0), 1)
-    centred = filled - filled.sum(axis=0) / count
-    if there is not None:
-        centred *= there
-    largest = np.abs(centred).max(axis=0)
-    centred /= np.where(largest > 0, largest, 1)  # Squares of 1e200 are no numbers.
-    ones = np.ones((len(x), 1)) if there is None else there
-    rows = np.maximum(known @ ones, 1)
-    of_x, of_y = known @ centred, levels @ ones
-    both = levels @ centred - of_x * of_y / rows
-    spread = (known @ centred**2 - of_x**2 / rows) * (levels**2 @ ones - of_y**2 / rows)
+def _correlations(x: np.ndarray, targets: Sequence[_Target]) -> np.ndarray:
+    """Correlations [T, C] of columns [R, C] with targets over the rows where both are known; 0 where there is none."""
+    holes, count, total = False, np.zeros(x.shape[1]), np.zeros(x.shape[1])
+    low, high = np.full(x.shape[1], np.nan), np.full(x.shape[1], np.nan)
+    for rows in scratch.blocks(len(x), ROWS):
+        part = x[rows]
+        missing = np.isnan(part)
+        holes |= bool(missing.any())
+        count += len(part) - missing.sum(axis=0)
+        total = total + np.where(missing, 0, part).sum(axis=0)
+        low, high = np.fmin(low, np.fmin.reduce(part, axis=0)), np.fmax(high, np.fmax.reduce(part, axis=0))
+    mean = total / np.maximum(count, 1)
+    largest = np.nan_to_num(np.maximum(high - mean, mean - low))
+    size = np.where(largest > 0, largest, 1)  # Squares of 1e200 are no numbers.
+    together = of_x = of_y = both = squares = levelled = np.zeros((len(targets), 1))
+    for rows in scratch.blocks(len(x), ROWS):
+        part = x[rows]
+        there = ~np.isnan(part)
+        centred = np.where(there, (np.where(there, part, 0) - mean) / size, 0)
+        known = np.stack([target.known[rows] for target in targets]).astype(np.float64)
+        levels = np.stack([target.levels(rows) for target in targets])
+        ones = there.astype(np.float64) if holes else np.ones((len(part), 1))
+        together, of_x, of_y = together + known @ ones, of_x + known @ centred, of_y + levels @ ones
+        both = both + levels @ centred
+        squares, levelled = squares + known @ centred**2, levelled + levels**2 @ ones
+    pairs = np.maximum(together, 1)
+    both = both - of_x * of_y / pairs
+    spread = (squares - of_x**2 / pairs) * (levelled - of_y**2 / pairs)
     correlations: np.ndarray = np.divide(
         both, np.sqrt(np.maximum(spread, 0)), out=np.zeros(both.shape), where=spread > 1e-18
     )

@@ -14,11 +14,12 @@ from torch import Tensor
 
 from mtl.config.inputs import ROWS, InputKind, RowLayout
 from mtl.config.tasks import Task
+from mtl.data.inputs import scratch
 from mtl.data.inputs.base import Fitted, Input, Layout, Sampler, Samples
 from mtl.data.inputs.contract import folds_problem, targets_problems
 from mtl.data.inputs.oracles import as_tensors, from_tensors
 from mtl.data.inputs.row_contract import crossed_problem, form_problems, value_problems
-from mtl.data.inputs.row_fit import FittedRows, column_blocks, fit_table
+from mtl.data.inputs.row_fit import BLOCK, FittedRows, column_blocks, fit_table
 from mtl.data.inputs.row_frames import rows_given
 from mtl.data.inputs.row_targets import row_remarks, without_targets
 from mtl.data.inputs.scaling import CPU, scores_problem, stays_mapped
@@ -224,11 +225,17 @@ class RowsInput(Input[RowSet]):
 
     def cells(self) -> tuple[list[str], Float64[np.ndarray, "S C"], list[str]]:
         p = self.data
-        values = (p.values if p.places is None else p.values[:, p.places]).numpy()
-        if p.categories is not None:
-            codes = p.categories.double().numpy()
-            values = np.concatenate([values, np.where(codes == NO_CATEGORY, np.nan, codes)], axis=1)
-        return [*p.columns, *p.category_columns], values, p.category_columns
+        names = [*p.columns, *p.category_columns]
+        if p.categories is None and p.places is None:
+            return names, p.values.numpy(), []
+        values = scratch.empty((len(p.values), len(names)), np.float64)
+        for some in scratch.blocks(len(values), BLOCK):
+            numbers = p.values[some]
+            values[some, : len(p.columns)] = numbers if p.places is None else numbers[:, p.places]
+            if p.categories is not None:
+                codes = p.categories[some].double().numpy()
+                values[some, len(p.columns) :] = np.where(codes == NO_CATEGORY, np.nan, codes)
+        return names, values, p.category_columns
 
     def seen(self, fold: int) -> Columns:
         p, train = self.data, self.masks(fold)["train"]
