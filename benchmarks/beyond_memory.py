@@ -5,11 +5,11 @@
 
 Rows of 100 numbers (`--columns`) and a target are written as `prepare` leaves them. A small network (width 64) is
 trained on them on one thread, in a process forked from one that has imported everything, as stages do: with all rows in
-memory; from the file, in an exact shuffle and in blocks (4,096 rows, 64 of them mixed). Times are wall seconds of the
-steps of an epoch, or of its first `--samples`, in rounds that take turns; in the first one, pages of the file are
-dropped before the clock starts (Linux), so that its rows come from the disk. Memory is the largest sum over the
-processes while they run, in which pages that several share count once (PSS), and that part of it that is no file's
-(anonymous).
+memory; from the file, in an exact shuffle and in blocks (4,096 rows, 64 of them mixed). Speeds are those of the steps
+of an epoch, or of its first `--samples`, by the clock and in seconds of computing, in rounds that take turns; in the
+first one, pages of the file are dropped before the clock starts (Linux), so that its rows come from the disk. Memory is
+the largest sum over the processes while they run, in which pages that several share count once (PSS), and that part of
+it that is no file's (anonymous).
 """
 
 import ctypes
@@ -25,7 +25,7 @@ from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
-from time import perf_counter, sleep
+from time import perf_counter, process_time, sleep
 from typing import Any
 
 import numpy as np
@@ -105,10 +105,9 @@ def settings(order: str) -> Config:
 
 
 def run(way: str, folder: Path, samples: int, cold: bool, out: Any) -> None:
-    """Sends the seconds of building the run, of its steps, and how many samples these take."""
+    """Sends the seconds of building the run, and the samples a second of its steps by the clock and of computing."""
     make_deterministic(0, 1)
-    if way == "memory":
-        scaling.IN_MEMORY = sys.maxsize
+    scaling.IN_MEMORY = sys.maxsize if way == "memory" else 0
     began, config = perf_counter(), settings(WAYS[way])
     data, sources = load_tasks(config, 0, folder)
     made = build(config, ["y"], config.finetune.methods["joint"], data, 0)
@@ -127,10 +126,11 @@ def run(way: str, folder: Path, samples: int, cold: bool, out: Any) -> None:
     loop()
     if cold:
         drop(sources["made"], folder / PREPARED / "made" / ARRAYS)
-    ready = perf_counter()
+    ready, used = perf_counter(), process_time()
     for _ in range(steps - 1):
         loop()
-    out.put((ready - began, perf_counter() - ready, (steps - 1) * BATCH))
+    taken = (steps - 1) * BATCH
+    out.put((ready - began, taken / (perf_counter() - ready), taken / (process_time() - used)))
 
 
 def drop(source: SourceData, path: Path) -> None:
@@ -145,7 +145,7 @@ def drop(source: SourceData, path: Path) -> None:
 
 
 def at_once(way: str, folder: Path, samples: int, cold: bool, runs: int) -> dict[str, float]:
-    """Mean seconds and samples of some runs side by side, and MiB of their largest memory."""
+    """Mean speeds of some runs side by side, and MiB of their largest memory."""
     context: Any = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
     out = context.Queue()
     started = [context.Process(target=run, args=(way, folder, samples, cold, out)) for _ in range(runs)]
@@ -160,8 +160,8 @@ def at_once(way: str, folder: Path, samples: int, cold: bool, runs: int) -> dict
     if any(process.exitcode for process in started):
         raise RuntimeError(f"a run of {way} ended with {[process.exitcode for process in started]}")
     told = [out.get() for _ in started]
-    built, seconds, taken = (sum(column) / runs for column in zip(*told, strict=True))
-    return {"built": built, "speed": taken / seconds, "memory": most, "anonymous": anonymous}
+    built, clock, computing = (sum(column) / runs for column in zip(*told, strict=True))
+    return {"built": built, "clock": clock, "computing": computing, "memory": most, "anonymous": anonymous}
 
 
 def memory(process: int) -> tuple[float, float]:
@@ -180,36 +180,41 @@ def measure(options: Namespace, folder: Path) -> list[Result]:
     write_rows(folder / PREPARED / "made", rows, options.columns)
     samples = options.samples or rows
     results = [Result("the file", options.gb, "GB", note=f"{rows:,} rows of {options.columns} numbers and a target")]
-    speeds: dict[str, list[float]] = {}
-    costs: dict[str, dict[str, float]] = {}
+    measured: dict[str, list[dict[str, float]]] = {}
     for number in range(options.rounds + 1):
         cold = number == 0
         if cold and not hasattr(os, "posix_fadvise"):
             continue
         for way in WAYS:
-            if way == "memory" and options.gb > options.memory_gb:
+            if way == "memory" and (options.gb > options.memory_gb or cold):
                 continue
-            costs[way] = at_once(way, folder, samples, cold and way != "memory", 1)
-            speeds.setdefault(f"{way}, from the disk" if cold else way, []).append(costs[way]["speed"])
-            print(f"{way}{', from the disk' * cold}: {json.dumps(costs[way])}", flush=True)
-    base = max(chain(speeds.pop("memory, from the disk", []), speeds.pop("memory", [])), default=None)
-    if base is not None:
-        results.append(Result("all rows in memory", base, "samples/s", note=_note(costs["memory"])))
-    for name, measured in speeds.items():
-        best = max(measured)
-        results.append(Result(f"from the file, {name}", best, "samples/s", note=_note(costs[name.partition(",")[0]])))
-        if base is not None:
-            results.append(Result(f"from the file, {name}: of the speed in memory", best / base, "", FLOOR, True))
+            name = f"{way}, from the disk" if cold else way
+            measured.setdefault(name, []).append(at_once(way, folder, samples, cold, 1))
+            print(f"{name}: {json.dumps(measured[name][-1])}", flush=True)
+    base = measured.pop("memory", [])
+    shown = ({"all rows in memory": base} if base else {}) | measured
+    for name, costs in shown.items():
+        label = name if name.startswith("all") else f"from the file, {name}"
+        for unit in ("clock", "computing"):
+            results.append(
+                Result(f"{label}, by {unit}", max(cost[unit] for cost in costs), "samples/s", note=_note(costs))
+            )
+    for name, costs in measured.items() if base else ():
+        for unit in ("clock", "computing"):
+            share = max(cost[unit] for cost in costs) / max(cost[unit] for cost in base)
+            results.append(Result(f"from the file, {name}: of the speed in memory, by {unit}", share, "", FLOOR, True))
     two = at_once("exact", folder, samples, False, 2)
-    ratio = two["memory"] / costs["exact"]["memory"]
-    results.append(Result("two runs at once, from the file", two["speed"], "samples/s each", note=_note(two)))
-    if ratio:
-        results.append(Result("their memory to that of one", ratio, "", SHARED))
+    print(f"two: {json.dumps(two)}", flush=True)
+    results.append(Result("two runs at once, from the file", two["clock"], "samples/s each", note=_note([two])))
+    alone = max(cost["memory"] for cost in measured["exact"])
+    if alone:
+        results.append(Result("their memory to that of one", two["memory"] / alone, "", SHARED))
     return results
 
 
-def _note(cost: dict[str, float]) -> str:
-    return f"{cost['memory']:,.0f} MiB, {cost['anonymous']:,.0f} of them of no file; built in {cost['built']:.0f} s"
+def _note(costs: Sequence[dict[str, float]]) -> str:
+    most, own, built = (max(cost[name] for cost in costs) for name in ("memory", "anonymous", "built"))
+    return f"{most:,.0f} MiB, {own:,.0f} of them of no file; built in {built:.0f} s"
 
 
 def main(given: Sequence[str] | None = None) -> int:

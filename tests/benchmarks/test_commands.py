@@ -52,7 +52,6 @@ from benchmarks import (
 from benchmarks.command import finish, parser
 from benchmarks.machine import Result
 from mtl.config import load_config, parse_config
-from mtl.data.inputs import scaling
 from mtl.errors import EXIT_CODE, UserError
 from mtl.results.statistics import Interval
 from mtl.setup.presets import render
@@ -301,15 +300,14 @@ def test_table_growth_writes_the_same_rows_in_every_format(tmp_path: Path) -> No
 
 
 @pytest.mark.slow
-def test_beyond_memory(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scaling, "IN_MEMORY", 0)
-    rows = run(
-        "beyond_memory", tmp_path, capsys, "--gb", "0.001", "--columns", "12", "--rounds", "1", "--samples", "2000"
-    )
+def test_beyond_memory(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    given = ("--gb", "0.001", "--columns", "12", "--rounds", "1", "--samples", "2000")
+    rows = run("beyond_memory", tmp_path, capsys, *given)
     assert positive(rows) and {name for name in rows if "of the speed" in name} == {
-        f"from the file, {way}: of the speed in memory"
+        f"from the file, {way}: of the speed in memory, by {unit}"
         for way in ("exact", "blocks", "exact, from the disk", "blocks, from the disk")
-    }  # fmt: skip
+        for unit in ("clock", "computing")
+    }
 
 
 @pytest.mark.slow
