@@ -3,7 +3,7 @@
 n samples of a task.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import prod
 from pathlib import Path
@@ -32,7 +32,8 @@ from mtl.serving.new_data.targets import Target
 from mtl.serving.new_data.windows import labelled_rows
 from mtl.serving.predict import ARRAYS, Tell, silent
 from mtl.tasks.base import TaskSpec, known
-from mtl.training.measure import CHUNK
+from mtl.training.measure import CHUNK, as_long
+from mtl.types import NO_LABEL
 
 GROUPS = "groups"
 """Array of an .npz that tells whose each sample is."""
@@ -71,11 +72,20 @@ class _Parts:
 
     def known(self, of: Target) -> Known:
         """All pieces as one, without samples that have no target."""
-        output, target, blocks = torch.cat(self.outputs), torch.cat(self.targets), np.concatenate(self.blocks)
+        output, target = torch.cat(as_long(self.outputs)), torch.cat(_as_wide(self.targets))
+        blocks = np.concatenate(self.blocks)
         have = _have(target)
         numbers = have.nonzero().squeeze(1).numpy()
         missing = len(target) - len(numbers)
         return Known(of.spec, numbers, output[have], target[have], blocks[numbers], missing, of.section.metrics)
+
+
+def _as_wide(parts: Sequence[Tensor]) -> list[Tensor]:
+    """Classes at positions of pieces, of which each is as wide as its longest sample: all as wide as the longest of
+    all. Others as they are."""
+    widest = max(part.shape[-1] for part in parts)
+    pad = torch.nn.functional.pad
+    return [pad(part, (0, widest - part.shape[1]), value=NO_LABEL) if part.ndim == 2 else part for part in parts]
 
 
 def _have(target: Tensor) -> Tensor:
@@ -102,7 +112,7 @@ def answers_of(
     Raises:
         UserError: the file holds no target, the data do not fit the model, or it is not known how targets are read.
     """
-    specs, notes = _without_words(asked_tasks(model, asked.tasks, asked.source))
+    specs, notes = asked_tasks(model, asked.tasks, asked.source), list[str]()
     lacking = [spec.name for spec in specs if sections.get(spec.name) is None]
     if lacking:
         raise UserError(
@@ -141,22 +151,6 @@ def answers_of(
             notes.append(f"{name}: {of} have no target, and are left out")
     notes += [note for note in (target.note() for target in targets) if note is not None]
     return Answers({n: a for n, a in tasks_known.items() if n not in empty}, notes, watch.drift(), unit, copies)
-
-
-def _without_words(specs: list[TaskSpec]) -> tuple[list[TaskSpec], list[str]]:
-    """The tasks of whole samples and of the rows of series, and a note on those of words.
-
-    Raises:
-        UserError: there are no others.
-    """
-    at_positions = [spec.name for spec in specs if spec.at_positions and not spec.at_steps]
-    others = [spec for spec in specs if spec.name not in at_positions]
-    if not others:
-        raise UserError(
-            f"{', '.join(at_positions)}: tags of words cannot be scored on new data: `mtl predict` gives them, and a "
-            "test part of their own (`conll.sets` of the source) tells how good they are."
-        )
-    return others, [f"{name}: not scored, for its tags are those of words" for name in at_positions]
 
 
 @dataclass(frozen=True)
@@ -233,7 +227,9 @@ def _by_piece(
         for target in held:
             of_task = parts.setdefault(target.spec.name, _Parts())
             of_task.outputs.append(outputs[target.spec.name])
-            of_task.targets.append(target.encoded(kept[target.spec.name].to_numpy()))
+            column = kept[target.spec.name].to_numpy()
+            encoded = target.encoded_words(column) if target.spec.at_positions else target.encoded(column)
+            of_task.targets.append(encoded)
             of_task.blocks.append(blocks)
         done += count
         job.tell(done)
@@ -279,6 +275,12 @@ def _of_arrays(job: _Job) -> tuple[dict[str, Known], str]:
     asked, specs = job.asked, job.specs
     if asked.changes:
         raise UserError("--set is for tables; an .npz has no options.")
+    tagged = ", ".join(spec.name for spec in specs if spec.at_positions)
+    if tagged:
+        raise UserError(
+            f"{asked.data}: {tagged}: classes of words or rows are scored on a table: give one, or name other tasks by "
+            "--tasks."
+        )
     held = arrays.arrays_of(asked.data)
     values = arrays.samples_of(held, asked.data, asked.array, specs[0].columns)
     fitting = [target for target in job.targets if values.ndim > 1 and fits(target.spec, values.shape[1:])]

@@ -81,16 +81,28 @@ def test_each_word_of_a_new_text_has_a_tag(folder: Path, tmp_path: Path) -> None
     assert [len(p.split()) for p in read["name_p"]] == [7, 3, 0, 2]
 
 
-def test_tags_are_not_scored_and_the_label_beside_them_is(
-    folder: Path, project: tuple[Path, Config], tmp_path: Path
-) -> None:
-    rows = [{"words": "we saw mister Ardon", "mood": mood} for mood in ("good", "bad", "good")]
-    pd.DataFrame(rows).to_csv(tmp_path / "new.csv", index=False)
+def test_tags_are_scored_beside_the_label(folder: Path, project: tuple[Path, Config], tmp_path: Path) -> None:
+    new = sentences(300, seed=5)
+    new.loc[7, "upos"] = " ".join(["ODD", *new.loc[7, "upos"].split()[1:]])
+    new.to_csv(tmp_path / "new.csv", index=False)
     made = score(Labelled(tmp_path / "new.csv"), folder, root=project[0])
-    assert list(made.tasks) == ["mood"]
-    assert made.notes[:2] == [f"{name}: not scored, for its tags are those of words" for name in ("upos", "name")]
-    with pytest.raises(UserError, match=r"name: tags of words cannot be scored on new data: `mtl predict` gives them"):
-        score(Labelled(tmp_path / "new.csv", tasks=["name"]), folder, root=project[0])
+    assert list(made.tasks) == ["upos", "name", "mood"]
+    assert made.tasks["name"].metrics["span_f1"].here > 0.9 and made.tasks["name"].missing == 60
+    assert "upos: 1 word has a class that training had not ('ODD'), and is left out" in made.notes
+    model = mtl.load_model(folder)
+    request = Request(tmp_path / "new.csv", tmp_path / "out.csv", tasks=["upos"])
+    predict_file(model, request, origins_of(model))
+    said = pd.read_csv(tmp_path / "out.csv")["upos"]
+    pairs = [pair for row, true in zip(said, new["upos"], strict=True)
+             for pair in zip(row.split(), true.split(), strict=True) if pair[1] != "ODD"]  # fmt: skip
+    right = sum(one == other for one, other in pairs) / len(pairs)
+    assert made.tasks["upos"].metrics["accuracy"].here == pytest.approx(right, abs=1e-9)
+
+
+def test_tags_that_do_not_match_words_are_named(folder: Path, project: tuple[Path, Config], tmp_path: Path) -> None:
+    pd.DataFrame({"words": ["we saw", "they"], "upos": ["PRON VERB", "PRON VERB"]}).to_csv(tmp_path / "new.csv")
+    with pytest.raises(UserError, match=r"new\.csv, line 3, column `upos`: should hold a tag for each of the 1 words"):
+        score(Labelled(tmp_path / "new.csv", tasks=["upos"]), folder, root=project[0])
 
 
 def test_a_service_answers_tags(folder: Path) -> None:

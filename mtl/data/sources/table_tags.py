@@ -94,6 +94,38 @@ def _column(
     table: Table, name: str, scheme: Scheme, counts: Int64[np.ndarray, " S"], notes: list[str]
 ) -> tuple[Int16[np.ndarray, " V"], list[str]]:
     """Classes of all words of one column, and the names of the classes."""
+    rows = _rows(table, name, scheme, counts, notes)
+    classes = sorted({tag for own in rows for tag in own or [] if tag != NO_TAG})
+    if not 2 <= len(classes) <= MOST_TAGS:
+        there = "none" if not classes else f"{len(classes):,}, such as {shown(classes[0])}"
+        raise DataError(f"{table.path}, column `{name}`: should hold 2 to {MOST_TAGS:,} different tags, found {there}.")
+    place = {tag: number for number, tag in enumerate(classes)} | {NO_TAG: NO_LABEL}
+    missing = [[NO_LABEL] * int(count) for count in counts]
+    numbers = [[place[tag] for tag in own] if own is not None else missing[row] for row, own in enumerate(rows)]
+    return np.array([number for own in numbers for number in own], dtype=np.int16), classes
+
+
+def tags_beside(table: Table, column: str, name: str, scheme: Scheme, notes: list[str]) -> list[list[str] | None]:
+    """Tags of the words of each text of a table; None of a text without any.
+
+    Args:
+        table: the rows.
+        column: of words.
+        name: column of tags.
+        scheme: meaning of the tags.
+        notes: takes how many tags were repaired.
+
+    Raises:
+        DataError: as of `take_tags`.
+    """
+    counts = [len(_listed(table, row, column, cell) or []) for row, cell in enumerate(_cells(table, column))]
+    return _rows(table, name, scheme, np.array(counts, dtype=np.int64), notes)
+
+
+def _rows(
+    table: Table, name: str, scheme: Scheme, counts: Int64[np.ndarray, " S"], notes: list[str]
+) -> list[list[str] | None]:
+    """Tags of the words of each row of one column, checked and repaired."""
     rows: list[list[str] | None] = []
     repaired = 0
     for row, cell in enumerate(_cells(table, name)):
@@ -108,16 +140,9 @@ def _column(
             own, changed = _spans(table, row, name, own, scheme == "bio_repaired")
             repaired += changed
         rows.append(own)
-    classes = sorted({tag for own in rows for tag in own or [] if tag != NO_TAG})
-    if not 2 <= len(classes) <= MOST_TAGS:
-        there = "none" if not classes else f"{len(classes):,}, such as {shown(classes[0])}"
-        raise DataError(f"{table.path}, column `{name}`: should hold 2 to {MOST_TAGS:,} different tags, found {there}.")
     if repaired:
         notes.append(f"{name}: {repaired:,} tags `I-…` continued no span of their type, and begin one now.")
-    place = {tag: number for number, tag in enumerate(classes)} | {NO_TAG: NO_LABEL}
-    missing = [[NO_LABEL] * int(count) for count in counts]
-    numbers = [[place[tag] for tag in own] if own is not None else missing[row] for row, own in enumerate(rows)]
-    return np.array([number for own in numbers for number in own], dtype=np.int16), classes
+    return rows
 
 
 def _spans(table: Table, row: int, name: str, tags: list[str], repair: bool) -> tuple[list[str], int]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 import torch
-from jaxtyping import Float64
+from jaxtyping import Float64, Int
 from torch import Tensor
 
 from mtl.config import Task
@@ -22,6 +22,7 @@ from mtl.data.formats.labels import is_number, key_of, known_class
 from mtl.data.formats.numbers import number_column
 from mtl.data.formats.table import Table
 from mtl.data.loading.labels import on_a_side
+from mtl.data.sources.table_tags import NO_TAG
 from mtl.errors import DataError
 from mtl.tasks.base import TaskSpec
 from mtl.types import NO_LABEL
@@ -157,6 +158,23 @@ class Target:
             return torch.from_numpy(np.where(np.isnan(values), NO_LABEL, values).astype(np.int64))
         return self.spec.encode(torch.tensor(values))
 
+    def of_words(self, rows: Sequence[list[str] | None]) -> np.ndarray:
+        """[n] numbers of the classes of the words of each text, an array each; NO_LABEL where there is no tag, or none
+        that the model knows."""
+        place = {name: number for number, name in enumerate(self.classes)}
+        numbers = np.empty(len(rows), dtype=object)
+        for row, tags in enumerate(rows):
+            numbers[row] = np.array([place.get(tag, NO_LABEL) for tag in tags or []], dtype=np.int64)
+            self.unknown.update(tag for tag in tags or [] if tag not in place and tag != NO_TAG)
+        return numbers
+
+    def encoded_words(self, numbers: np.ndarray) -> Int[Tensor, "n Q"]:
+        """Classes of the words of texts side by side, NO_LABEL behind the last of each, of what `of_words` gives."""
+        whole = torch.full((len(numbers), max((len(own) for own in numbers), default=0)), NO_LABEL)
+        for row, own in enumerate(numbers):
+            whole[row, : len(own)] = torch.from_numpy(own)
+        return whole
+
     def note(self) -> str | None:
         """A clause on names that are none of the classes; None without such."""
         if not self.unknown:
@@ -164,7 +182,8 @@ class Target:
         told = ", ".join(f"{name!r}" for name, _ in self.unknown.most_common(MOST_NAMES))
         more = f" and {len(self.unknown) - MOST_NAMES} more" if len(self.unknown) > MOST_NAMES else ""
         count = self.unknown.total()
-        whose = "1 sample has a class" if count == 1 else f"{count:,} samples have classes"
+        noun = "word" if self.spec.at_positions and not self.spec.at_steps else "sample"
+        whose = f"1 {noun} has a class" if count == 1 else f"{count:,} {noun}s have classes"
         left = "is left out" if count == 1 else "are left out"
         return f"{self.spec.name}: {whose} that training had not ({told}{more}), and {left}"
 
