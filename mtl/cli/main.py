@@ -128,10 +128,19 @@ def repro(
     quick: Annotated[
         bool, typer.Option("--quick", help="First look: one seed, few epochs, apart from the results in .mtl/quick.")
     ] = False,
+    scheduler: Annotated[
+        str | None, typer.Option(envvar="MTL_SCHEDULER", help="tcp://HOST:PORT: train on a Dask scheduler's workers.")
+    ] = None,
+    store: Annotated[
+        str | None,
+        typer.Option(envvar="MTL_STORE", help="With --scheduler: a folder or URL that all workers reach; else .mtl."),
+    ] = None,
 ) -> None:
     """Run what is not up to date, then print the verdicts."""
     from mtl.cli.repro import repro as run
+    from mtl.jobs.scheduler import use
 
+    use(scheduler, store)
     raise typer.Exit(run(targets or [], force, ROOT, quick))
 
 

@@ -29,12 +29,14 @@ from mtl.results.reading import HISTORY
 
 @dataclass(frozen=True)
 class Job:
-    """One run with its name and the function that computes it, which is given `tell=` for its progress."""
+    """One run with its name and the function that computes it, which may be given `tell=` for its progress."""
 
     label: str
     where: RunPath
     work: Callable[..., Path]
     arguments: tuple[Any, ...]
+    reads: tuple[Path, ...] = ()
+    """Files and folders below the project's that it reads, as far as they are there; other machines get these."""
 
 
 PATIENCE = 10.0

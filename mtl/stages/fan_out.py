@@ -9,13 +9,19 @@ from pathlib import Path
 from mtl import tracking
 from mtl.config import BaseConfig
 from mtl.config.balancing import GradientMethod
+from mtl.config.pretrained import PretrainedEncoder
+from mtl.data.inputs.pretrained import folder_of
 from mtl.errors import UserError
+from mtl.experiment.easing import curriculum_models
 from mtl.experiment.identity import run_identity, run_key
+from mtl.experiment.objects import pretrained_seed
 from mtl.experiment.recipe import Recipe
 from mtl.experiment.runs import run
 from mtl.experiment.states import release
-from mtl.jobs.local import Job, run_jobs
-from mtl.paths import PREPARED
+from mtl.jobs.local import Job
+from mtl.jobs.rooms import run_jobs
+from mtl.paths import PREPARED, REFERENCE, RunPath
+from mtl.plugins import FOLDER as PLUGINS
 from mtl.results.kept import AGAIN, ALONE, EVERYTHING, INCOMPLETE
 from mtl.results.timing import Timing, timing_file
 from mtl.stages.kept import Kept
@@ -26,7 +32,19 @@ Runs = dict[str, Recipe]
 
 def jobs(runs: Runs) -> list[Job]:
     """Runs as jobs, in their order."""
-    return [Job(label, recipe.where, run, (recipe,)) for label, recipe in runs.items()]
+    return [Job(label, recipe.where, run, (recipe,), reads(recipe)) for label, recipe in runs.items()]
+
+
+def reads(recipe: Recipe) -> tuple[Path, ...]:
+    """Files and folders below the project's that a run reads, whether or not they are there."""
+    config = recipe.config
+    paths = [PREPARED / name for name in sorted({task.source for task in config.tasks.values()})]
+    paths += [Path(PLUGINS), REFERENCE]
+    if isinstance(config.encoder, PretrainedEncoder) and not Path(config.encoder.model).is_absolute():
+        paths.append(folder_of(config.encoder.model, config.encoder.revision))
+    if recipe.start.init == "pretrained":
+        paths.append(RunPath("pretrain", None, None, pretrained_seed(config, recipe.seed)).folder)
+    return (*paths, *(alone.where.folder for alone in curriculum_models(recipe).values()))
 
 
 def fan_out(stage: str, runs: Runs, base: BaseConfig, names: Collection[str] = ()) -> None:

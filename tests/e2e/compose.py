@@ -18,7 +18,7 @@ from typing import Any
 
 import yaml
 
-from tests.cli.study.dask_cluster import free_port
+from tests.helpers.dask_cluster import free_port
 
 DOCKER = Path(__file__).resolve().parents[2] / "docker"
 FILE = DOCKER / "compose.yaml"

@@ -20,6 +20,7 @@ from mtl.config import PARAMS, Config
 from mtl.data.files.manifest import RAW, read_manifest
 from mtl.errors import UserError
 from mtl.jobs.cores import workers
+from mtl.jobs.scheduler import SCHEDULER
 
 LOCK = Path("dvc.lock")
 HASH_SEED = 20_231
@@ -49,8 +50,10 @@ def copied(config: Config, root: Path = Path(), keep: bool = False) -> Iterator[
 def run(copy: Path) -> int:
     """Runs the pipeline in a copy; returns DVC's exit code, or 2 for a mistake of the user's."""
     seed = HASH_SEED + (os.environ.get("PYTHONHASHSEED") == str(HASH_SEED))
-    # DVC also keeps hashes and locks of a project outside of it: these of the copy go when it goes.
-    return run_dvc(["repro"], copy, {"PYTHONHASHSEED": str(seed), "DVC_SITE_CACHE_DIR": str(copy.parent / "site")})
+    # DVC also keeps hashes and locks of a project outside of it: these of the copy go when it goes. Runs are made on
+    # this machine: those of a cluster should give the same bytes.
+    changes = {"PYTHONHASHSEED": str(seed), "DVC_SITE_CACHE_DIR": str(copy.parent / "site"), SCHEDULER: ""}
+    return run_dvc(["repro"], copy, changes)
 
 
 def jobs_of_copy(config: Config) -> int:

@@ -7,7 +7,6 @@ no trial is drawn past the number that was asked for: that is decided in the tur
 """
 
 import logging
-import re
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -19,6 +18,7 @@ from mtl.cli.study.study import is_done, reap_all
 from mtl.cli.study.trial import News
 from mtl.cli.study.workers import SHOW_SECONDS
 from mtl.errors import UserError, shown
+from mtl.jobs.scheduler import check_address
 
 
 def check_addresses(scheduler: str, storage: str | None) -> None:
@@ -27,8 +27,7 @@ def check_addresses(scheduler: str, storage: str | None) -> None:
     Raises:
         UserError: the scheduler's is no address, or the storage is a file.
     """
-    if not re.fullmatch(r"(tcp|tls)://(\[[0-9a-fA-F:]+\]|[^\s/:\[\]]+):\d{1,5}/?", scheduler):
-        raise UserError(f"`--scheduler` should be an address such as tcp://127.0.0.1:8786, found {shown(scheduler)}.")
+    check_address(scheduler)
     if storage is None or storage.startswith("sqlite"):
         given = "none" if storage is None else shown(storage)
         raise UserError(

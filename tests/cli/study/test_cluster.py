@@ -29,7 +29,7 @@ from mtl.errors import UserError
 from mtl.experiment.identity import code_digest
 from mtl.paths import PREPARED
 from tests.cli.study.conftest import QUICK, config_of
-from tests.cli.study.dask_cluster import DaskCluster, free_port
+from tests.helpers.dask_cluster import DaskCluster, free_port
 from tests.helpers.postgres import Postgres
 
 pytestmark = pytest.mark.processes

@@ -1,0 +1,66 @@
+"""Which Dask scheduler a user wants runs to be made on, and the store of their files; imports no torch and no Dask."""
+
+import os
+import re
+import socket
+from importlib.util import find_spec
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from mtl.errors import UserError, shown
+
+SCHEDULER, STORE = "MTL_SCHEDULER", "MTL_STORE"
+"""Variables in which `mtl repro` tells its stages the scheduler and the store."""
+OWN_STORE = Path(".mtl/store")
+"""Folder of the project that is the store where none is named."""
+ANSWER_SECONDS = 5.0
+ADDRESS = re.compile(r"(tcp|tls)://(\[[0-9a-fA-F:]+\]|[^\s/:\[\]]+):\d{1,5}/?")
+
+
+def check_address(scheduler: str) -> None:
+    """Checks that an address can be a scheduler's.
+
+    Raises:
+        UserError: it is none.
+    """
+    if not ADDRESS.fullmatch(scheduler):
+        raise UserError(f"`--scheduler` should be an address such as tcp://127.0.0.1:8786, found {shown(scheduler)}.")
+
+
+def use(scheduler: str | None, store: str | None) -> None:
+    """Lets the stages that this process starts make their runs on a scheduler's workers; on none without `scheduler`.
+
+    Args:
+        scheduler: its address.
+        store: a folder or a URL that the workers reach as well; None: `OWN_STORE`.
+
+    Raises:
+        UserError: nobody answers there, Dask is not installed, or there is a store without a scheduler.
+    """
+    for name, value in ((SCHEDULER, scheduler), (STORE, store)):
+        os.environ.pop(name, None)
+        if value:
+            os.environ[name] = value
+    if not scheduler:
+        return
+    check_address(scheduler)
+    if find_spec("distributed") is None:
+        raise UserError("`--scheduler` needs Dask: `pip install 'mtl[cluster]'`.")
+    place = urlsplit(scheduler)
+    try:
+        socket.create_connection((place.hostname, place.port), timeout=ANSWER_SECONDS).close()
+    except (OSError, ValueError) as error:
+        raise no_answer(scheduler, str(error)) from None
+
+
+def no_answer(scheduler: str, reason: str) -> UserError:
+    """Error of a scheduler that cannot be reached.
+
+    Args:
+        scheduler: its address.
+        reason: as the system says it.
+    """
+    return UserError(
+        f"`--scheduler` {scheduler} does not answer ({' '.join(reason.split())[:240].rstrip('.')}): `dask scheduler` "
+        f"starts one; without the option and {SCHEDULER} runs are made on this machine."
+    )
