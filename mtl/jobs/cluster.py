@@ -130,8 +130,11 @@ class _Crew:
         Raises:
             UserError: as `run_jobs`.
         """
+        looked = -LOOK_SECONDS
         while self.done < len(self.jobs):
-            self._look()
+            if time.monotonic() - looked >= LOOK_SECONDS:
+                self._look()
+                looked = time.monotonic()
             self._hire(order)
             self._complain()
             with suppress(queue.Empty):

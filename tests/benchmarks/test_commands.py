@@ -22,6 +22,7 @@ from benchmarks import (
     advice,
     balancing,
     beyond_memory,
+    cluster,
     compare,
     coverage,
     datamaps,
@@ -60,7 +61,7 @@ from mtl.stages.prepare import prepare
 Main = Callable[[Sequence[str] | None], int]
 MAINS: dict[str, Main] = {
     "advice": advice.main, "balancing": balancing.main, "beyond_memory": beyond_memory.main,
-    "compare": compare.main, "coverage": coverage.main,
+    "cluster": cluster.main, "compare": compare.main, "coverage": coverage.main,
     "datamaps": datamaps.main,
     "device": device.main, "epoch": epoch.main, "fan_out": fan_out.main, "first_step": first_step.main,
     "groups": groups.main,
@@ -139,7 +140,8 @@ def test_help_is_the_docstring(name: str, capsys: pytest.CaptureFixture[str]) ->
 @pytest.mark.parametrize(
     ("name", "arguments"),
     [
-        ("advice", ["--seeds", "1"]), ("balancing", ["--tasks", "0"]), ("coverage", ["--rows", "159"]),
+        ("advice", ["--seeds", "1"]), ("balancing", ["--tasks", "0"]), ("cluster", ["--workers", "0"]),
+        ("coverage", ["--rows", "159"]),
         ("datamaps", ["--images", "100"]),
         ("device", ["--rounds", "none"]), ("epoch", ["--doublings", "0"]), ("fan_out", ["--tasks", "1"]),
         ("first_step", []),
@@ -475,6 +477,12 @@ def test_pipeline(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     kinds = ("pretrain", "baseline", "finetune")
     assert {f"{kind}: from its start to the end of the first step" for kind in kinds} <= set(rows)
     assert {"`dvc repro` with nothing to do", "`mtl repro` with nothing to do", "`mtl --help`"} <= set(rows)
+
+
+@pytest.mark.slow
+def test_cluster(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = run("cluster", tmp_path, capsys, "--workers", "4", "--runs", "12", "--seconds", "0.1")
+    assert positive(rows) and "12 runs of 0.1 s on 4 workers: scheduler" in rows
 
 
 @pytest.mark.slow
