@@ -75,7 +75,7 @@ def run_jobs(jobs: list[Job], base: BaseConfig, scheduler: str, root: Path = Pat
     store = Store(url or str((root / OWN_STORE).resolve()))
     with _Crew(scheduler, jobs, root, store) as crew:
         order = Order(crew.command, url or store.top, pack(jobs, store, root), 0, base.device, facts(base.device))
-        with Display([job.label for job in jobs]) as show:
+        with (show := Display([job.label for job in jobs])):
             for number in crew.make(order):
                 show.update(number, None, epochs_of(jobs[number].where, root / jobs[number].where.folder))
     return [root / job.where.folder for job in jobs]

@@ -4,7 +4,7 @@ import json
 import os
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +13,7 @@ import pytest
 from mtl.config import BaseConfig
 from mtl.errors import UserError
 from mtl.experiment.recipe import joint
-from mtl.jobs import cluster, local, scheduler
+from mtl.jobs import cluster, local, scheduler, store
 from mtl.jobs.cluster_job import Bench, Order
 from mtl.jobs.cluster_task import Outcome
 from mtl.jobs.local import Job
@@ -63,14 +63,14 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (root / "data/prepared/line").mkdir(parents=True)
     (root / "data/prepared/line/arrays").write_bytes(b"0123")
     (root / "bench").mkdir()
-    monkeypatch.setenv("MTL_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(store, "PAUSES", ())
     monkeypatch.delenv(STORE, raising=False)
     return root
 
 
 def ordered(root: Path, made: list[Job]) -> Order:
-    store = Store(str(root / "store"))
-    return Order("command", store.top, pack(made, store, root), 0, "cpu", facts("cpu"))
+    there = Store(str(root / "store"))
+    return Order("command", there.top, pack(made, there, root), 0, "cpu", facts("cpu"))
 
 
 def test_a_run_comes_back_as_it_was_written(project: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -134,43 +134,51 @@ def dask() -> Iterator[str]:
         yield str(made.scheduler_address)
 
 
-def held(by: dict[str, list[str]], bench: Bench) -> Callable[[str, str], Outcome]:
-    """`hold` in this process: worker 0 has other code, and whoever is asked second is lost."""
+class Workers:
+    """Workers in this process: number 0 has other code, and whoever is asked second is lost."""
+
+    asked: list[str] = []
     lock = threading.Lock()
+    cache = Path()
 
-    def hold(order: str, command: str) -> Outcome:
-        from distributed import get_worker
 
-        name = str(get_worker().name)
-        with lock:
-            by.setdefault(name, []).append(command)
-            if name == "0":
-                return {"end": "unfit", "text": "it has torch 1.0.", "worker": name}
-            if sum(map(len, by.values())) == 2:
-                return {"end": "killed", "text": "", "worker": name}
-            return bench.answer(Order(**json.loads(order)))
+def hold(order: str, command: str) -> Outcome:
+    """In the place of `mtl.jobs.cluster_task.hold`."""
+    from distributed import get_worker
 
-    return hold
+    name = str(get_worker().name)
+    with Workers.lock:
+        Workers.asked.append(name)
+        if name == "0":
+            return {"end": "unfit", "text": "it has torch 1.0.", "worker": name}
+        if len(Workers.asked) == 2:
+            return {"end": "killed", "text": "", "worker": name}
+        return Bench(Path(), Cache(Workers.cache)).answer(Order(**json.loads(order)))
+
+
+def unfit(order: str, command: str) -> Outcome:
+    return {"end": "unfit", "text": "it has torch 1.0."}
 
 
 def test_runs_are_made_once_each_by_those_who_can(
     project: Path, dask: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(project / "bench")
-    by: dict[str, list[str]] = {}
-    monkeypatch.setattr(cluster, "hold", held(by, Bench(Path(), Cache(tmp_path / "cache"))))
+    monkeypatch.setattr(Workers, "asked", [])
+    monkeypatch.setattr(Workers, "cache", tmp_path / "cache")
+    monkeypatch.setattr(cluster, "hold", hold)
     made = jobs(5)
     assert cluster.run_jobs(made, BASE, dask, project) == [project / job.where.folder for job in made]
     assert [(project / job.where.folder / "weights").stat().st_size for job in made] == [4, 8, 12, 16, 20]
     said = capsys.readouterr()
     assert sorted(said.out.splitlines()) == [f"joint / seed {seed}: done, 1 epoch" for seed in range(5)]
     assert said.err.count("A worker is left out. Worker 0: it has torch 1.0.") == 1
-    assert len(by["0"]) == 1 and sum(map(len, by.values())) in (6, 7)
+    assert Workers.asked.count("0") == 1 and len(Workers.asked) in (6, 7)
     assert not (project / scheduler.OWN_STORE).exists(), "the project's own store goes with the command"
 
     with pytest.raises(UserError, match=r"joint / seed 0, on the worker .*: the loss became nan"):
         cluster.run_jobs(jobs(1, "the loss became nan"), BASE, dask, project)
-    monkeypatch.setattr(cluster, "hold", lambda order, command: {"end": "unfit", "text": "it has torch 1.0."})
+    monkeypatch.setattr(cluster, "hold", unfit)
     with pytest.raises(UserError, match=f"no worker of {dask} can take part. Worker .*torch 1.0"):
         cluster.run_jobs(made, BASE, dask, project)
 
