@@ -1,4 +1,4 @@
-"""What a scheduler and the command cost a run when many workers make runs: sleeping workers, real messages and files.
+"""Cost of a run for the scheduler and the command where many workers make runs: real messages and files, no training.
 
     python -m benchmarks.cluster                             # 500 workers, 5,000 runs of 4 s
     python -m benchmarks.cluster --workers 50 --runs 500 --seconds 1
@@ -23,9 +23,12 @@ from unittest import mock
 import psutil
 
 from benchmarks.command import count, finish, parser, start
+from benchmarks.fan_out import many_tasks
 from benchmarks.machine import HERE, Result
 from benchmarks.project import environment
-from mtl.config import BaseConfig
+from mtl.config import BaseConfig, parse_config
+from mtl.experiment.recipe import single_task
+from mtl.experiment.runs import run
 from mtl.jobs import cluster
 from mtl.jobs.cluster_job import Order
 from mtl.jobs.cluster_task import Outcome
@@ -36,9 +39,10 @@ from mtl.jobs.store import Store, sha256
 from mtl.paths import RunPath
 from mtl.results.history import History
 
+SEEDS = 5
 WEIGHTS = 60_000
 """Bytes of a run's weights."""
-NAP, ARCHIVE = "nap.json", "archive.tar"
+NAP, ARCHIVE = "nap.json", "archive.zip"
 """Files beside the store's: how long a worker sleeps, and what it then sends."""
 
 
@@ -49,11 +53,6 @@ def nap(order: str, command: str) -> Outcome:
     time.sleep(known["seconds"])
     store.put(Path(store.top, ARCHIVE), known["digest"], command)
     return {"end": "done", "text": known["digest"]}
-
-
-def asleep(number: int) -> Path:
-    """Never called: a worker sleeps instead."""
-    raise NotImplementedError(number)
 
 
 async def serve(workers: int, scheduler: str, scratch: str) -> None:
@@ -99,7 +98,7 @@ def prepared(root: Path, seconds: float) -> list[Path]:
     where, store = RunPath("finetune", "joint", None, 0), root / "store"
     (root / "made" / where.folder).mkdir(parents=True, exist_ok=True)
     (root / "made" / where.folder / "weights.safetensors").write_bytes(bytes(WEIGHTS))
-    History(epochs=[]).write(root / "made" / where.folder / "history.json")
+    History(epochs=[], best_epoch=0, stopped="end").write(root / "made" / where.folder / "history.json")
     store.mkdir(exist_ok=True)
     wrap(where, store / ARCHIVE, root / "made")
     (store / NAP).write_text(json.dumps({"seconds": seconds, "digest": sha256(store / ARCHIVE)}))
@@ -114,7 +113,12 @@ def measured(
     """Figures of so many runs that sleep so long."""
     address, process = scheduler
     reads = tuple(prepared(root, seconds))
-    jobs = [Job(f"joint / seed {n}", RunPath("finetune", "joint", None, n), asleep, (n,), reads) for n in range(runs)]
+    tasks = -(-runs // SEEDS)
+    config = parse_config(many_tasks(tasks, seeds=SEEDS))
+    recipes = [
+        single_task(config, task, config.baseline.starts[0], seed) for task in config.tasks for seed in range(SEEDS)
+    ]
+    jobs = [Job(str(recipe.where.folder), recipe.where, run, (recipe,), reads) for recipe in recipes[:runs]]
     before, own, began = sum(process.cpu_times()[:2]), time.process_time(), time.perf_counter()
     with mock.patch.object(cluster, "hold", nap), mock.patch.dict("os.environ", {STORE: str(root / "store")}):
         cluster.run_jobs(jobs, BaseConfig(seeds=[0], device="cpu"), address, root)

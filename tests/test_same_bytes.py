@@ -56,6 +56,7 @@ NO_OUTPUT = {
     "mtl/tracking": "the mirror in MLflow",
     "mtl/training/checkpoint.py": "states of runs that have not ended",
     "mtl/training/team.py:Team.load": "a state that process 0 has sent, in a temporary folder",
+    "mtl/jobs": "files of runs as they were written, on their way from other machines; tests/jobs compares them",
     "mtl/cli/study/cluster_job.py:Send.__init__": "a pipe to the command, no file",
     "mtl/cli/study/cluster_task.py:_run": "a pipe from a worker's process, no file",
     "mtl/cli/dvc_files.py": "dvc.lock as DVC writes it; tests/cli/test_dvc_files.py compares its bytes",

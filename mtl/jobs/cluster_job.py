@@ -1,7 +1,7 @@
 """The process of a cluster's worker that makes runs: reads an order a line, brings what it reads, sends the result.
 
-Before it reads a job it makes sure that this machine has the code, the versions and the device of the command, so that
-the files of a run are those that the command's machine would have written.
+Before it reads a recipe it makes sure that this machine has the code, the versions and the device of the command: the
+files of a run should be those that the command's machine would have written.
 """
 
 import json
@@ -11,16 +11,18 @@ import shutil
 import signal
 import sys
 import traceback
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from mtl.errors import UserError
+from mtl.experiment.recipe import Recipe
+from mtl.experiment.runs import run
 from mtl.experiment.states import release
 from mtl.files import replaced
 from mtl.jobs.lifeline import end_with
-from mtl.jobs.local import Job
-from mtl.jobs.parcel import Files, difference, facts, unpack, wrap
+from mtl.jobs.parcel import Unpacked, difference, facts, wrap
 from mtl.jobs.store import Cache, Store, StoreError, sha256
 from mtl.plugins import FOLDER as PLUGINS
 from mtl.results.timing import timing_file
@@ -34,15 +36,15 @@ REMEDY = "bring both to the same commit and the same packages (constraints.txt p
 
 @dataclass(frozen=True)
 class Order:
-    """A job that a worker is asked for."""
+    """A run that a worker is asked for."""
 
     command: str
     """Name of the folder of the store for its results."""
     store: str
-    jobs: str
-    """Hash of the file of the store that holds all jobs."""
+    cargo: str
+    """Hash of the file of the store that says how runs are made."""
     number: int
-    """Which of them is meant."""
+    """Place of the run among them."""
     device: str
     facts: dict[str, str]
     """Facts of the command's machine."""
@@ -52,17 +54,19 @@ class Order:
 
 
 class Bench:
-    """The jobs of a command, in a folder that becomes what they read.
+    """The runs of a command, in a folder that comes to hold what they read.
 
     Args:
         folder: below which runs find their files.
         cache: files of stores on this machine.
+        work: makes a run from its recipe.
     """
 
-    def __init__(self, folder: Path, cache: Cache) -> None:
+    def __init__(self, folder: Path, cache: Cache, work: Callable[[Recipe], Path] = run) -> None:
         self.folder = folder
         self.cache = cache
-        self._jobs: dict[str, list[tuple[Job, Files]]] = {}
+        self.work = work
+        self._cargo: dict[str, Unpacked] = {}
 
     def answer(self, order: Order) -> dict[str, str]:
         """Makes a run and puts its files into the store; how it ended."""
@@ -81,21 +85,22 @@ class Bench:
 
     def _made(self, order: Order, store: Store) -> str:
         """Makes a run; the hash of its archive in the store."""
-        if order.jobs not in self._jobs:
-            self._jobs = {order.jobs: unpack(self.cache.file(order.jobs, store))}
-        job, files = self._jobs[order.jobs][order.number]
+        if order.cargo not in self._cargo:
+            self._cargo = {order.cargo: Unpacked(self.cache.file(order.cargo, store))}
+        recipe, files = self._cargo[order.cargo].run(order.number)
+        where = recipe.where
         for name, digest in files.items():
             self._place(name, self.cache.file(digest, store))
-        job.work(*job.arguments)
-        archive = Path(f".mtl/{order.number}-{os.getpid()}.tar").resolve()
+        self.work(recipe)
+        archive = self.folder / f".mtl/{order.number}-{os.getpid()}.zip"
         archive.parent.mkdir(exist_ok=True)
-        wrap(job.where, archive, self.folder)
+        wrap(where, archive, self.folder)
         digest = sha256(archive)
         store.put(archive, digest, order.command)
         archive.unlink()
-        release(job.where, self.folder)
-        shutil.rmtree(self.folder / job.where.folder)
-        (self.folder / timing_file(job.where)).unlink(missing_ok=True)
+        release(where, self.folder)
+        shutil.rmtree(self.folder / where.folder)
+        (self.folder / timing_file(where)).unlink(missing_ok=True)
         return digest
 
     def _place(self, name: str, file: Path) -> None:

@@ -1,4 +1,4 @@
-"""Which Dask scheduler a user wants runs to be made on, and the store of their files; imports no torch and no Dask."""
+"""The Dask scheduler that a user wants to make runs, and the store of their files; imports no torch and no Dask."""
 
 import os
 import re

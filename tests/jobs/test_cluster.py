@@ -12,15 +12,14 @@ import pytest
 
 from mtl.config import BaseConfig
 from mtl.errors import UserError
-from mtl.experiment.recipe import joint
+from mtl.experiment.recipe import Recipe, joint, single_task
 from mtl.jobs import cluster, local, scheduler, store
 from mtl.jobs.cluster_job import Bench, Order
 from mtl.jobs.cluster_task import Outcome
 from mtl.jobs.local import Job
-from mtl.jobs.parcel import difference, facts, pack, unwrap
+from mtl.jobs.parcel import Unpacked, difference, facts, pack, unwrap
 from mtl.jobs.scheduler import SCHEDULER, STORE
 from mtl.jobs.store import Cache, Store
-from mtl.paths import RunPath
 from mtl.results.timing import Timing, timing_file
 from mtl.stages import fan_out
 from mtl.stages.common import narrowed
@@ -35,25 +34,22 @@ pytestmark = pytest.mark.processes
 BASE = BaseConfig(seeds=[0], device="cpu")
 
 
-def run(seed: int, word: str = "") -> Path:
-    """A run of one epoch that writes what it reads; `word` is what goes wrong."""
-    if word:
-        raise UserError(word)
-    folder = RunPath("finetune", "joint", None, seed).folder
+def work(recipe: Recipe) -> Path:
+    """A run of one epoch that writes what it reads, seed + 1 times; that of seed 9 fails."""
+    if recipe.seed == 9:
+        raise UserError("the loss became nan")
+    folder = recipe.where.folder
     folder.mkdir(parents=True)
     (folder / "history.json").write_text(json.dumps(history_json(epoch_json(1))))
-    (folder / "weights").write_bytes(Path("data/prepared/line/arrays").read_bytes() * (seed + 1))
+    (folder / "weights").write_bytes(Path("data/prepared/line/arrays").read_bytes() * (recipe.seed + 1))
     timing = Timing(train_seconds=1.5, epochs=1, steps=2, started="a", finished="b", peak_memory_mb=1.0)
-    timing.write(timing_file(RunPath("finetune", "joint", None, seed)))
+    timing.write(timing_file(recipe.where))
     return folder
 
 
-def jobs(count: int, word: str = "") -> list[Job]:
-    reads = (Path("data/prepared/line"), Path("outputs/reference.json"))
-    return [
-        Job(f"joint / seed {seed}", RunPath("finetune", "joint", None, seed), run, (seed, word), reads)
-        for seed in range(count)
-    ]
+def jobs(*seeds: int) -> list[Job]:
+    config = narrowed(configure(), ("base", "tasks", "encoder", "train", "pretrain", "finetune"))
+    return fan_out.jobs({f"joint / seed {seed}": joint(config, "joint", seed) for seed in seeds})
 
 
 @pytest.fixture
@@ -74,10 +70,10 @@ def ordered(root: Path, made: list[Job]) -> Order:
 
 
 def test_a_run_comes_back_as_it_was_written(project: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    made = jobs(2)
+    made = jobs(0, 1)
     order = ordered(project, made)
     monkeypatch.chdir(project / "bench")
-    bench = Bench(Path(), Cache(tmp_path / "cache"))
+    bench = Bench(Path(), Cache(tmp_path / "cache"), work)
     for number, job in enumerate(made):
         answer = bench.answer(replace(order, number=number))
         assert answer["end"] == "done", answer
@@ -88,10 +84,27 @@ def test_a_run_comes_back_as_it_was_written(project: Path, monkeypatch: pytest.M
     assert not list((project / "bench").rglob("weights*")), "what came back is not kept there"
 
 
+def test_recipes_arrive_as_they_are(project: Path, tmp_path: Path) -> None:
+    methods = {"joint": {"kind": "weighted", "lambda": 0.3}, "own": {"kind": "equal", "train": {"lr": 0.1}}}
+    config = narrowed(configure(finetune={"methods": methods}), ("base", "tasks", "encoder", "train", "finetune"))
+    recipes = [joint(config, name, seed) for name in methods for seed in (0, 1)]
+    recipes += [single_task(config, "up", config.finetune.methods["own"], 7)]
+    made = fan_out.jobs({recipe.where.folder.as_posix(): recipe for recipe in recipes})
+    store = Store(str(tmp_path / "store"))
+    store.get(pack(made, store, project), tmp_path / "cargo")
+    cargo = Unpacked(tmp_path / "cargo")
+    for number, recipe in enumerate(recipes):
+        came, files = cargo.run(number)
+        assert came.config.__dict__ == recipe.config.__dict__ and list(came.config.tasks) == list(recipe.config.tasks)
+        assert (came.where, came.tasks, came.method) == (recipe.where, recipe.tasks, recipe.method)
+        assert list(files) == ["data/prepared/line/arrays"]
+    assert cargo.run(0)[0].config is cargo.run(1)[0].config
+
+
 def test_who_differs_says_in_what(project: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    order = ordered(project, jobs(1))
+    order = ordered(project, jobs(0))
     monkeypatch.chdir(project / "bench")
-    bench = Bench(Path(), Cache(tmp_path / "cache"))
+    bench = Bench(Path(), Cache(tmp_path / "cache"), work)
     other = replace(order, facts=order.facts | {"torch": "9.9"})
     answer = bench.answer(other)
     assert answer["end"] == "unfit" and "(should be 9.9)" in answer["text"] and "constraints.txt" in answer["text"]
@@ -100,9 +113,9 @@ def test_who_differs_says_in_what(project: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_mistake_of_the_user_is_no_worker_s(project: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    order = ordered(project, jobs(1, "the loss became nan"))
+    order = ordered(project, jobs(9))
     monkeypatch.chdir(project / "bench")
-    answer = Bench(Path(), Cache(tmp_path / "cache")).answer(order)
+    answer = Bench(Path(), Cache(tmp_path / "cache"), work).answer(order)
     assert answer == {"end": "problem", "text": "the loss became nan"}
 
 
@@ -153,7 +166,7 @@ def hold(order: str, command: str) -> Outcome:
             return {"end": "unfit", "text": "it has torch 1.0.", "worker": name}
         if len(Workers.asked) == 2:
             return {"end": "killed", "text": "", "worker": name}
-        return Bench(Path(), Cache(Workers.cache)).answer(Order(**json.loads(order)))
+        return Bench(Path(), Cache(Workers.cache), work).answer(Order(**json.loads(order)))
 
 
 def unfit(order: str, command: str) -> Outcome:
@@ -167,7 +180,7 @@ def test_runs_are_made_once_each_by_those_who_can(
     monkeypatch.setattr(Workers, "asked", [])
     monkeypatch.setattr(Workers, "cache", tmp_path / "cache")
     monkeypatch.setattr(cluster, "hold", hold)
-    made = jobs(5)
+    made = jobs(*range(5))
     assert cluster.run_jobs(made, BASE, dask, project) == [project / job.where.folder for job in made]
     assert [(project / job.where.folder / "weights").stat().st_size for job in made] == [4, 8, 12, 16, 20]
     said = capsys.readouterr()
@@ -176,8 +189,8 @@ def test_runs_are_made_once_each_by_those_who_can(
     assert Workers.asked.count("0") == 1 and len(Workers.asked) in (6, 7)
     assert not (project / scheduler.OWN_STORE).exists(), "the project's own store goes with the command"
 
-    with pytest.raises(UserError, match=r"joint / seed 0, on the worker .*: the loss became nan"):
-        cluster.run_jobs(jobs(1, "the loss became nan"), BASE, dask, project)
+    with pytest.raises(UserError, match=r"joint / seed 9, on the worker .*: the loss became nan"):
+        cluster.run_jobs(jobs(9), BASE, dask, project)
     monkeypatch.setattr(cluster, "hold", unfit)
     with pytest.raises(UserError, match=f"no worker of {dask} can take part. Worker .*torch 1.0"):
         cluster.run_jobs(made, BASE, dask, project)
@@ -188,18 +201,17 @@ def test_processes_of_a_worker_write_the_bytes_of_this_machine(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MTL_CACHE", str(tmp_path / "cache"))
-    config = narrowed(configure(), ("base", "tasks", "encoder", "train", "pretrain", "finetune"))
-    made = fan_out.jobs({f"joint / seed {seed}": joint(config, "joint", seed) for seed in (3, 4)})
+    made, base = jobs(3, 4), BASE
     for name in ("here", "there"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "data").symlink_to(folder / "data")
     monkeypatch.chdir(tmp_path / "here")
-    assert local.run_jobs(made, config.base) == [job.where.folder for job in made]
+    assert local.run_jobs(made, base) == [job.where.folder for job in made]
     monkeypatch.chdir(tmp_path / "there")
     dask = DaskCluster(tmp_path / "log")
     try:
         dask.hire(Path("/"))
-        assert cluster.run_jobs(made, config.base, dask.address) == [job.where.folder for job in made]
+        assert cluster.run_jobs(made, base, dask.address) == [job.where.folder for job in made]
     finally:
         dask.close()
     here, there = (
