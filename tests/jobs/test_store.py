@@ -34,7 +34,7 @@ def source(tmp_path: Path) -> Path:
 
 
 def put_there(store: Store, content: bytes, digest: str = DIGEST) -> None:
-    """What a neighbour, a disk or a stopped command may leave."""
+    """Leaves what a disk or a stopped command may leave."""
     place = f"{store.top}/files/{digest[:2]}/{digest}"
     store.system.makedirs(place.rpartition("/")[0], exist_ok=True)
     with store.system.open(place, "wb") as stream:
