@@ -11,6 +11,7 @@ scheduler and of the command are theirs with real workers too.
 
 import asyncio
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -31,7 +32,8 @@ from mtl.experiment.recipe import single_task
 from mtl.experiment.runs import run
 from mtl.jobs import cluster
 from mtl.jobs.cluster_job import Order
-from mtl.jobs.cluster_task import Outcome
+from mtl.jobs.cluster_task import tell
+from mtl.jobs.lifeline import end_with
 from mtl.jobs.local import Job
 from mtl.jobs.parcel import wrap
 from mtl.jobs.scheduler import STORE
@@ -40,25 +42,28 @@ from mtl.paths import RunPath
 from mtl.results.history import History
 
 SEEDS = 5
+UNWATCHED = {"DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED": "false"}
+"""Each worker looks at all threads of its process a hundred times a second otherwise."""
 WEIGHTS = 60_000
 """Bytes of a run's weights."""
 NAP, ARCHIVE = "nap.json", "archive.zip"
 """Files beside the store's: how long a worker sleeps, and what it then sends."""
 
 
-def nap(order: str, command: str) -> Outcome:
+def nap(order: str, command: str) -> None:
     """In the place of `mtl.jobs.cluster_task.hold`: sleeps, and puts an archive into the store."""
     store = Store(Order(**json.loads(order)).store)
     known = json.loads(Path(store.top, NAP).read_bytes())
     time.sleep(known["seconds"])
     store.put(Path(store.top, ARCHIVE), known["digest"], command)
-    return {"end": "done", "text": known["digest"]}
+    tell(command, {"end": "done", "text": known["digest"]})
 
 
-async def serve(workers: int, scheduler: str, scratch: str) -> None:
-    """Workers in this process, until their scheduler ends."""
+async def serve(workers: int, scheduler: str, scratch: str, parent: int) -> None:
+    """Workers in this process, until their scheduler or the benchmark ends."""
     from distributed import Worker
 
+    end_with(parent)
     made = [
         Worker(scheduler, nthreads=1, name=number, memory_limit=0, dashboard=False, local_directory=scratch)
         for number in range(workers)
@@ -74,14 +79,14 @@ def simulated(workers: int, scratch: Path) -> Iterator[tuple[str, psutil.Process
     from distributed import Client
 
     note = scratch / "scheduler.json"
-    quiet = {"cwd": HERE, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "env": environment()}
+    quiet = {"cwd": HERE, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "env": environment() | UNWATCHED}
     words = ["dask", "scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", str(note)]
     made = [subprocess.Popen([sys.executable, "-m", *words], **quiet)]  # type: ignore[call-overload]
     try:
         while not note.exists() or not note.read_bytes():
             time.sleep(0.1)
         address = json.loads(note.read_bytes())["address"]
-        called = f"serve({workers}, {address!r}, {str(scratch)!r})"
+        called = f"serve({workers}, {address!r}, {str(scratch)!r}, {os.getpid()})"
         code = f"import asyncio; from benchmarks.cluster import serve; asyncio.run({called})"
         made.append(subprocess.Popen([sys.executable, "-c", code], **quiet))  # type: ignore[call-overload]
         with Client(address, set_as_default=False) as client:

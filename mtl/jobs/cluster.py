@@ -69,8 +69,6 @@ def run_jobs(jobs: list[Job], base: BaseConfig, scheduler: str, root: Path = Pat
     """
     end_with(os.getppid())
     check_address(scheduler)
-    for name in ("distributed", "tornado"):  # Whatever it says, we say in a sentence.
-        logging.getLogger(name).setLevel(logging.CRITICAL)
     url = os.environ.get(STORE)
     store = Store(url or str((root / OWN_STORE).resolve()))
     with _Crew(scheduler, jobs, root, store) as crew:
@@ -97,13 +95,17 @@ class _Crew:
         self.waiting = deque(range(len(jobs)))
         self.done = 0
         self.losses: Counter[int] = Counter()
+        self.outcomes: dict[str, Outcome] = {}
+        """By the key of the task."""
         self.events: queue.SimpleQueue[object] = queue.SimpleQueue()
-        """Something for each job that has ended."""
+        """Something for each task that has ended."""
         self.client: Client | None = None
         self.met: str | None = None
         """The scheduler whose workers these are: it has an identity of its own each time it is started."""
         self.seen = time.monotonic()
         """When a worker was last there."""
+        self.looked = -LOOK_SECONDS
+        """When it was last asked which workers there are."""
         self.said: set[str] = set()
 
     def __enter__(self) -> "_Crew":
@@ -130,18 +132,22 @@ class _Crew:
         Raises:
             UserError: as `run_jobs`.
         """
-        looked = -LOOK_SECONDS
         while self.done < len(self.jobs):
-            if time.monotonic() - looked >= LOOK_SECONDS:
+            if time.monotonic() - self.looked >= LOOK_SECONDS:
                 self._look()
-                looked = time.monotonic()
             self._hire(order)
             self._complain()
             with suppress(queue.Empty):
                 self.events.get(timeout=LOOK_SECONDS)
-            for address, worker in self.workers.items():
-                for number in [number for number, future in worker.running.items() if future.done()]:
-                    if self._end(address, number, worker.running.pop(number)):
+            for address, worker in list(self.workers.items()):
+                for number, future in list(worker.running.items()):
+                    outcome = self.outcomes.pop(future.key, None)
+                    if outcome is None and future.status in ("error", "cancelled", "lost"):
+                        outcome = self._failed(future)
+                    if outcome is None:
+                        continue
+                    del worker.running[number]
+                    if self._end(address, number, outcome):
                         self.done += 1
                         yield number
 
@@ -150,9 +156,12 @@ class _Crew:
             from distributed import Client
         except ImportError:
             raise UserError("`--scheduler` needs Dask: `pip install 'mtl[cluster]'`.") from None
+        for name in ("distributed", "distributed.client", "tornado", "tornado.application"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)  # Whatever it says, we say in a sentence.
         for pause in (*pauses, None):
             try:
                 self.client = Client(self.scheduler, timeout=CONNECT_SECONDS, set_as_default=False)
+                self.client.subscribe_topic(self.command, self._hear)
                 self.seen = time.monotonic()
                 return
             except (OSError, ValueError) as error:  # A name that cannot be resolved, or nobody there.
@@ -184,8 +193,9 @@ class _Crew:
                 self._lose(number, counts=not again)
         for address in there.keys() - self.workers.keys():
             self.workers[address] = _Worker(there[address], {})
+        self.looked = time.monotonic()
         if there:
-            self.seen = time.monotonic()
+            self.seen = self.looked
 
     def _there(self) -> tuple[str, dict[str, int]] | None:
         """Identity of the scheduler, and address → threads of its workers; None where it is away."""
@@ -225,15 +235,25 @@ class _Crew:
                 f"{self.scheduler}`); {GOES_ON}."
             )
 
-    def _end(self, address: str, number: int, future: "Future") -> bool:
+    def _hear(self, event: tuple[float, Outcome]) -> None:
+        """Notes how a run ended, in a thread of Dask's: the worker tells the scheduler, and that tells us."""
+        self.outcomes[event[1]["key"]] = event[1]
+        self.events.put(None)
+
+    def _failed(self, future: "Future") -> Outcome | None:
+        """How a task ended that could tell nothing; None where it is the connection that ended."""
+        if future.status != "error":
+            self._part()  # `_look` finds it gone, and all runs under way begin again.
+            self.looked = -LOOK_SECONDS
+            return None
+        error = future.exception()
+        if type(error).__name__ == "KilledWorker":
+            return {"end": "killed", "text": ""}
+        return {"end": "unfit", "text": f"it cannot run mtl: {error}."}
+
+    def _end(self, address: str, number: int, outcome: Outcome) -> bool:
         """Takes a run that has ended; whether it was made."""
         label = self.jobs[number].label
-        outcome: Outcome = {"end": "killed", "text": ""}
-        if future.status == "finished":
-            with suppress(Exception):  # The worker has gone before it could say how it ended.
-                outcome = future.result(timeout=CONNECT_SECONDS)
-        elif future.status == "error":  # Our task could not even begin there.
-            outcome = {"end": "unfit", "text": f"it cannot run mtl: {future.exception()}."}
         text, worker = outcome["text"], outcome.get("worker", address)
         match outcome["end"]:
             case "done":

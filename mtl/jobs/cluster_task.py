@@ -87,15 +87,15 @@ class Helper:
         return code
 
 
-def hold(order: str, command: str) -> Outcome:
+def hold(order: str, command: str) -> None:
     """Makes a run in a process of the worker's, until it is done or nobody wants it any more.
+
+    How it ended is told to the scheduler (`tell`), not returned: Dask would fetch a result from the worker, which may
+    be gone by then.
 
     Args:
         order: of `mtl.jobs.cluster_job`, on one line.
-        command: whose runs share processes, one after the other.
-
-    Returns:
-        How it ended, and the `worker` on which it did.
+        command: whose runs share processes, one after the other; the topic of the news.
     """
     from distributed import get_worker
     from distributed.core import Status
@@ -112,7 +112,16 @@ def hold(order: str, command: str) -> Outcome:
     if outcome["end"] != "killed":
         with _lock:
             _idle.append(helper)
-    return outcome | {"worker": f"{worker.name} on {platform.node()}"}
+    tell(command, outcome)
+
+
+def tell(command: str, outcome: Outcome) -> None:
+    """Tells whoever listens to a topic how the task of this thread ended, with its `key` and its `worker`."""
+    from distributed import get_worker
+
+    worker = get_worker()
+    facts = {"key": worker.get_current_task(), "worker": f"{worker.name} on {platform.node()}"}
+    worker.log_event(command, outcome | facts)
 
 
 def _take(command: str, place: Path) -> Helper:

@@ -15,7 +15,7 @@ from mtl.errors import UserError
 from mtl.experiment.recipe import Recipe, joint, single_task
 from mtl.jobs import cluster, local, scheduler, store
 from mtl.jobs.cluster_job import Bench, Order
-from mtl.jobs.cluster_task import Outcome
+from mtl.jobs.cluster_task import tell
 from mtl.jobs.local import Job
 from mtl.jobs.parcel import Unpacked, difference, facts, pack, unwrap
 from mtl.jobs.scheduler import SCHEDULER, STORE
@@ -155,7 +155,7 @@ class Workers:
     cache = Path()
 
 
-def hold(order: str, command: str) -> Outcome:
+def hold(order: str, command: str) -> None:
     """In the place of `mtl.jobs.cluster_task.hold`."""
     from distributed import get_worker
 
@@ -163,14 +163,15 @@ def hold(order: str, command: str) -> Outcome:
     with Workers.lock:
         Workers.asked.append(name)
         if name == "0":
-            return {"end": "unfit", "text": "it has torch 1.0.", "worker": name}
-        if len(Workers.asked) == 2:
-            return {"end": "killed", "text": "", "worker": name}
-        return Bench(Path(), Cache(Workers.cache), work).answer(Order(**json.loads(order)))
+            tell(command, {"end": "unfit", "text": "it has torch 1.0."})
+        elif len(Workers.asked) == 2:
+            tell(command, {"end": "killed", "text": ""})
+        else:
+            tell(command, Bench(Path(), Cache(Workers.cache), work).answer(Order(**json.loads(order))))
 
 
-def unfit(order: str, command: str) -> Outcome:
-    return {"end": "unfit", "text": "it has torch 1.0."}
+def unfit(order: str, command: str) -> None:
+    raise ModuleNotFoundError("No module named 'mtl.jobs.cluster_task'")
 
 
 def test_runs_are_made_once_each_by_those_who_can(
@@ -185,14 +186,14 @@ def test_runs_are_made_once_each_by_those_who_can(
     assert [(project / job.where.folder / "weights").stat().st_size for job in made] == [4, 8, 12, 16, 20]
     said = capsys.readouterr()
     assert sorted(said.out.splitlines()) == [f"joint / seed {seed}: done, 1 epoch" for seed in range(5)]
-    assert said.err.count("A worker is left out. Worker 0: it has torch 1.0.") == 1
+    assert said.err.count("A worker is left out. Worker 0 on ") == 1 and "it has torch 1.0." in said.err
     assert Workers.asked.count("0") == 1 and len(Workers.asked) in (6, 7)
     assert not (project / scheduler.OWN_STORE).exists(), "the project's own store goes with the command"
 
     with pytest.raises(UserError, match=r"joint / seed 9, on the worker .*: the loss became nan"):
         cluster.run_jobs(jobs(9), BASE, dask, project)
     monkeypatch.setattr(cluster, "hold", unfit)
-    with pytest.raises(UserError, match=f"no worker of {dask} can take part. Worker .*torch 1.0"):
+    with pytest.raises(UserError, match=f"no worker of {dask} can take part. Worker .*cannot run mtl: No module"):
         cluster.run_jobs(made, BASE, dask, project)
 
 
