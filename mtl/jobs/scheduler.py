@@ -35,7 +35,7 @@ def use(scheduler: str | None, store: str | None) -> None:
         store: a folder or a URL that the workers reach as well; None: `OWN_STORE`.
 
     Raises:
-        UserError: nobody answers there, Dask is not installed, or there is a store without a scheduler.
+        UserError: it is no address, nobody answers there, or Dask is not installed.
     """
     for name, value in ((SCHEDULER, scheduler), (STORE, store)):
         os.environ.pop(name, None)
