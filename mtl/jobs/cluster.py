@@ -28,7 +28,7 @@ from mtl.jobs.cluster_task import Outcome, hold
 from mtl.jobs.lifeline import end_with
 from mtl.jobs.local import Display, Job, epochs_of
 from mtl.jobs.parcel import facts, pack, unwrap
-from mtl.jobs.scheduler import OWN_STORE, STORE, check_address, no_answer
+from mtl.jobs.scheduler import OWN_STORE, STORE, absolute, check_address, no_answer
 from mtl.jobs.store import Store
 
 if TYPE_CHECKING:
@@ -69,11 +69,12 @@ def run_jobs(jobs: list[Job], base: BaseConfig, scheduler: str, root: Path = Pat
     """
     end_with(os.getppid())
     check_address(scheduler)
-    url = os.environ.get(STORE)
-    store = Store(url or str((root / OWN_STORE).resolve()))
+    url = absolute(os.environ.get(STORE) or str(root / OWN_STORE))
+    store = Store(url)
     with _Crew(scheduler, jobs, root, store) as crew:
-        order = Order(crew.command, url or store.top, pack(jobs, store, root), 0, base.device, facts(base.device))
+        order = Order(crew.command, url, pack(jobs, store, root), 0, base.device, facts(base.device))
         with (show := Display([job.label for job in jobs])):
+            show.console.print(f"{len(jobs):,} runs on the workers of {scheduler}", highlight=False)
             for number in crew.make(order):
                 show.update(number, None, epochs_of(jobs[number].where, root / jobs[number].where.folder))
     return [root / job.where.folder for job in jobs]

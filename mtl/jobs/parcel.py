@@ -125,7 +125,7 @@ def _below(path: Path) -> Iterator[Path]:
     if path.is_file():
         yield path
     for file in sorted(path.rglob("*")) if path.is_dir() else ():
-        if file.is_file() and "__pycache__" not in file.parts and not file.name.startswith("."):
+        if file.is_file() and "__pycache__" not in file.parts:
             yield file
 
 

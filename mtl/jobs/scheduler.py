@@ -37,7 +37,7 @@ def use(scheduler: str | None, store: str | None) -> None:
     Raises:
         UserError: it is no address, nobody answers there, or Dask is not installed.
     """
-    for name, value in ((SCHEDULER, scheduler), (STORE, store)):
+    for name, value in ((SCHEDULER, scheduler), (STORE, store and absolute(store))):
         os.environ.pop(name, None)
         if value:
             os.environ[name] = value
@@ -51,6 +51,11 @@ def use(scheduler: str | None, store: str | None) -> None:
         socket.create_connection((place.hostname, place.port), timeout=ANSWER_SECONDS).close()
     except (OSError, ValueError) as error:
         raise no_answer(scheduler, str(error)) from None
+
+
+def absolute(store: str) -> str:
+    """A store as all folders know it: a URL as it is, a folder from the root on."""
+    return store if "://" in store else str(Path(store).resolve())
 
 
 def no_answer(scheduler: str, reason: str) -> UserError:
