@@ -255,7 +255,7 @@ class _Crew:
     def _end(self, address: str, number: int, outcome: Outcome) -> bool:
         """Takes a run that has ended; whether it was made."""
         label = self.jobs[number].label
-        text, worker = outcome["text"], outcome.get("worker", address)
+        text, worker = outcome["text"], outcome.get("by", address)
         match outcome["end"]:
             case "done":
                 with TemporaryDirectory() as folder:

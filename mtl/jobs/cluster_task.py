@@ -116,11 +116,11 @@ def hold(order: str, command: str) -> None:
 
 
 def tell(command: str, outcome: Outcome) -> None:
-    """Tells whoever listens to a topic how the task of this thread ended, with its `key` and its `worker`."""
+    """Tells whoever listens to a topic how the task of this thread ended, with its `key` and its worker (`by`)."""
     from distributed import get_worker
 
     worker = get_worker()
-    facts = {"key": worker.get_current_task(), "worker": f"{worker.name} on {platform.node()}"}
+    facts = {"key": worker.get_current_task(), "by": f"{worker.name} on {platform.node()}"}
     worker.log_event(command, outcome | facts)
 
 

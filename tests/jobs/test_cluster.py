@@ -174,6 +174,7 @@ def unfit(order: str, command: str) -> None:
     raise ModuleNotFoundError("No module named 'mtl.jobs.cluster_task'")
 
 
+@pytest.mark.thorough
 def test_runs_are_made_once_each_by_those_who_can(
     project: Path, dask: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
