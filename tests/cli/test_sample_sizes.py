@@ -11,6 +11,7 @@ from tests.experiment.conftest import configure
 
 META = {
     "columns": ["a", "b"],
+    "window": None,
     "classes": {"phase": ["x", "y", "z"], "up": ["no", "yes"]},
     "splits": [{"count": {"test": 100_000}}],
 }
