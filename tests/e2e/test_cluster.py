@@ -1,6 +1,7 @@
 """`mtl repro --scheduler` with a scheduler and workers that are processes of their own, in folders of their own."""
 
 import random
+import shutil
 import signal
 import subprocess
 import time
@@ -111,6 +112,7 @@ def test_ctrl_c_ends_the_runs_and_the_same_command_goes_on(workspace: Project, d
     workspace.use(ran(epochs=30))
     hired(dask, 2)
     workspace.mtl("repro", "pretrain").well()
+    shutil.rmtree(workspace.root / "outputs/baseline")  # Runs of other settings, which would pass for finished ones.
     process = subprocess.Popen(
         interruptible("-m", "mtl.cli", "repro", "baseline"), cwd=workspace.root, start_new_session=True,
         env=workspace.environment(MTL_SCHEDULER=dask.address),
