@@ -52,9 +52,22 @@ def look(losses: Float[Tensor, " k"]) -> Reach:
     return Reach(at_once, frozenset(leaves))
 
 
-def task_gradients(losses: Float[Tensor, " k"], tensors: Sequence[Tensor], at_once: int | None) -> Float[Tensor, "k n"]:
-    """Each loss's gradient on the n numbers of `tensors`, all of which some loss depends on; the graph is kept."""
-    basis = torch.eye(len(losses), dtype=losses.dtype, device=losses.device)
+def task_gradients(
+    losses: Float[Tensor, " k"],
+    tensors: Sequence[Tensor],
+    at_once: int | None,
+    basis: Float[Tensor, "m k"] | None = None,
+) -> Float[Tensor, "m n"]:
+    """Each loss's gradient on the n numbers of `tensors`, all of which some loss depends on; the graph is kept.
+
+    Args:
+        losses: of the k tasks.
+        tensors: on which the gradients are taken.
+        at_once: as `Reach` says.
+        basis: weights of the losses in each of m sums, whose gradients are given; None: each loss alone.
+    """
+    if basis is None:
+        basis = torch.eye(len(losses), dtype=losses.dtype, device=losses.device)
     if at_once is None:
         gradients = torch.autograd.grad(losses, tensors, basis, retain_graph=True, is_grads_batched=True)
         return torch.cat([part.flatten(1) for part in gradients], dim=1)

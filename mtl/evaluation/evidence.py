@@ -5,9 +5,9 @@ recommend nothing are kept too: what was looked at and found unremarkable is evi
 """
 
 from collections.abc import Iterable, Sequence
-from heapq import nlargest
-from itertools import combinations
-from statistics import fmean
+
+import numpy as np
+from jaxtyping import Float64
 
 from mtl.config import Config
 from mtl.evaluation.blind import blind_lines
@@ -138,44 +138,67 @@ def _worth(made: Comparison, compared: list[GroupingRow]) -> list[EvidenceLine]:
 
 def _relatedness(made: Comparison, joint: list[tuple[Run, list[Epoch]]]) -> list[EvidenceLine]:
     """Gradient cosine and conflict of each pair of tasks; of very many pairs those with the largest cosines."""
-    cosines = _cosines(joint)
-    pairs = [pair for pair in combinations(made.config.tasks, 2) if "|".join(pair) in cosines]
-    size = {pair: abs(fmean(fmean(values) for values in cosines["|".join(pair)])) for pair in pairs}
-    listed = set(nlargest(MOST_PAIRS, pairs, key=lambda pair: size[pair]))
+    tasks = list(made.config.tasks)
+    cosines, negative = _cosines(joint, tasks)
+    mean = _over_seeds(cosines)
+    first, second = np.nonzero(np.triu(~np.isnan(mean), 1))
+    size = np.abs(mean[first, second])
+    largest = np.argsort(-size, kind="stable")
     lines = [
         told
-        for pair in pairs
-        if pair in listed
-        for told in _pair_lines(made, " | ".join(pair), cosines["|".join(pair)])
+        for i, j in zip(first[np.sort(largest[:MOST_PAIRS])], second[np.sort(largest[:MOST_PAIRS])], strict=True)
+        for told in _pair_lines(made, f"{tasks[i]} | {tasks[j]}", cosines[:, i, j], negative[:, i, j])
     ]
-    if left := [size[pair] for pair in pairs if pair not in listed]:
-        text = f"{len(left):,} pairs with gradient cosines of up to {max(left):.2f}, either way"
+    left = largest[MOST_PAIRS:]
+    if len(left):
+        text = f"{len(left):,} pairs with gradient cosines of up to {size[left[0]]:.2f}, either way"
         rule = f"the {MOST_PAIRS} pairs with the largest mean cosines are listed"
         lines.append(line("relatedness", "other pairs", text, rule, None, "the history.json of each run has them all"))
     return lines
 
 
-def _cosines(joint: list[tuple[Run, list[Epoch]]]) -> dict[str, list[list[float]]]:
-    """Pair of tasks, `first|second` → gradient cosines of all epochs and methods, a list a seed."""
-    seeds: dict[int, dict[str, list[float]]] = {}
+def _cosines(
+    joint: list[tuple[Run, list[Epoch]]], tasks: Sequence[str]
+) -> tuple[Float64[np.ndarray, "S K K"], Float64[np.ndarray, "S K K"]]:
+    """(mean gradient cosine over all epochs and methods, share of them that is negative) of each pair of tasks by each
+    of the S seeds; NaN where a seed has none."""
+    shape = (len({run.path.seed for run, _ in joint}), len(tasks), len(tasks))
+    total, negative, count = np.zeros(shape), np.zeros(shape), np.zeros(shape)
+    place = {seed: number for number, seed in enumerate(dict.fromkeys(run.path.seed for run, _ in joint))}
     for run, epochs in joint:
-        pairs = seeds.setdefault(run.path.seed, {})
+        at = place[run.path.seed]
         for epoch in epochs:
-            for pair, value in epoch.gradients.cosines.items():
-                pairs.setdefault(pair, []).append(value)
-    return {pair: [of[pair] for of in seeds.values() if pair in of] for known in seeds.values() for pair in known}
+            values = epoch.gradients.cosines.matrix(tasks)
+            total[at] += np.nan_to_num(values)
+            negative[at] += values < 0
+            count[at] += ~np.isnan(values)
+    none = np.full(shape, np.nan)
+    return np.divide(total, count, out=none.copy(), where=count > 0), np.divide(
+        negative, count, out=none, where=count > 0
+    )
 
 
-def _pair_lines(made: Comparison, about: str, measured: list[list[float]]) -> list[EvidenceLine]:
-    """Two lines on a pair of tasks, from its gradient cosines, a list a seed."""
-    cosine = made.interval([sum(values) / len(values) for values in measured])
+def _over_seeds(values: Float64[np.ndarray, "S K K"]) -> Float64[np.ndarray, "K K"]:
+    there = ~np.isnan(values)
+    count = there.sum(axis=0)
+    total = np.where(there, values, 0.0).sum(axis=0)
+    mean: Float64[np.ndarray, "K K"] = np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
+    return mean
+
+
+def _pair_lines(
+    made: Comparison, about: str, cosines: Float64[np.ndarray, " S"], negative: Float64[np.ndarray, " S"]
+) -> list[EvidenceLine]:
+    """Two lines on a pair of tasks, from its mean gradient cosine and share of negative ones, NaN where a seed has
+    none."""
+    cosine = made.interval(cosines[~np.isnan(cosines)].tolist())
     says = None
     if _decided(cosine) and cosine.low is not None and cosine.high is not None:
         says = "train together" if cosine.low > RELATED else "keep apart" if cosine.high < -RELATED else None
     rule = f"interval above +{RELATED:g}: related; below −{RELATED:g}: opposed"
     text = f"gradient cosine {_text(cosine.mean or 0.0)}"
     related = line("relatedness", about, text, rule, says, _sure(cosine, made.confidence))
-    share = _within(made.interval([100 * sum(value < 0 for value in values) / len(values) for values in measured]))
+    share = _within(made.interval((100 * negative[~np.isnan(negative)]).tolist()))
     says = None
     if _decided(share) and share.low is not None and share.low > 100 * CONFLICT:
         says = "a gradient method (finetune.methods.<name>.kind), or keep apart"

@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from itertools import pairwise
 from statistics import median
 
+import numpy as np
+
 from mtl.config import Config, LinearEncoder, TimeDartEncoder, UncertaintyMethod
 from mtl.config.metrics import METRICS, Family
 from mtl.config.tasks import Task
@@ -57,7 +59,7 @@ def symptoms(
         method: the method's entry in it.
         own: epochs of the method's runs, a list a seed.
     """
-    lines, conflicts = [], _conflicts(own)
+    lines, conflicts = [], _conflicts(own, list(config.tasks))
     for row in verdicts.rows:
         if row.method != method.name:
             continue
@@ -246,17 +248,17 @@ def _even(lam: float, pull: float) -> float:
     return 1 / (1 + gradients)
 
 
-def _conflicts(own: Sequence[Epochs]) -> dict[str, float]:
+def _conflicts(own: Sequence[Epochs], tasks: Sequence[str]) -> dict[str, float]:
     """Task → share of epochs and partners in which its gradient has a negative cosine; without tasks of which none is
     known."""
-    counts: dict[str, tuple[int, int]] = {}
+    negative, known = np.zeros(len(tasks), np.int64), np.zeros(len(tasks), np.int64)
     for epochs in own:
         for epoch in epochs:
-            for pair, value in epoch.gradients.cosines.items():
-                for task in pair.split("|"):
-                    negative, known = counts.get(task, (0, 0))
-                    counts[task] = negative + (value < 0), known + 1
-    return {task: negative / known for task, (negative, known) in counts.items()}
+            cosines = epoch.gradients.cosines.matrix(tasks)
+            negative += (cosines < 0).sum(axis=1)
+            known += (~np.isnan(cosines)).sum(axis=1)
+    counts = zip(tasks, negative.tolist(), known.tolist(), strict=True)
+    return {task: below / measured for task, below, measured in counts if measured}
 
 
 def _decided(interval: Interval) -> bool:

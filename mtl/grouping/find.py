@@ -90,18 +90,21 @@ def _maps(folder: Path, tasks: list[str], epochs: list[int] | None) -> list[list
 def _cosines(path: RunPath, tasks: list[str], root: Path) -> Array:
     """[K, K] mean cosine of each pair's gradients on the shared parameters, over the epochs of a run."""
     epochs = read_history(path, root).epochs
-    matrix = np.eye(len(tasks))
-    for i, first in enumerate(tasks):
-        for j, other in enumerate(tasks[i + 1 :], start=i + 1):
-            values = [epoch.gradients.cosines.get(f"{first}|{other}") for epoch in epochs]
-            known = [value for value in values if value is not None]
-            if not known:
-                raise UserError(
-                    f"{path.folder / HISTORY} holds no gradient cosine of {first} and {other}: "
-                    "`train.gradient_probes` should be at least 1, and the encoder trained and shared."
-                )
-            matrix[i, j] = matrix[j, i] = sum(known) / len(known)
-    return matrix
+    total, count = np.zeros((len(tasks), len(tasks))), np.zeros((len(tasks), len(tasks)))
+    for epoch in epochs:
+        cosines = epoch.gradients.cosines.matrix(tasks)
+        there = ~np.isnan(cosines)
+        total += np.where(there, cosines, 0.0)
+        count += there
+    np.fill_diagonal(total, 1.0)
+    np.fill_diagonal(count, 1.0)
+    if not count.all():
+        first, other = (tasks[place] for place in np.argwhere(count == 0)[0])
+        raise UserError(
+            f"{path.folder / HISTORY} holds no gradient cosine of {first} and {other}: "
+            "`train.gradient_probes` should be at least 1, and the encoder trained and shared."
+        )
+    return total / count
 
 
 def _lookahead(path: RunPath, tasks: list[str], root: Path) -> Array:

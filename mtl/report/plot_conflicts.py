@@ -76,18 +76,15 @@ def surrogates(results: Results) -> Picture | None:
 
 def _cosines(tasks: list[str], runs: list[Run]) -> NDArray[np.float64] | None:
     """[K, K] with ones on the diagonal, NaN for a pair that was never probed; None if none was."""
-    place = {task: number for number, task in enumerate(tasks)}
     sums, counts = np.zeros((len(tasks), len(tasks))), np.zeros((len(tasks), len(tasks)))
     for epoch in (epoch for run in runs for epoch in run.epochs):
-        for pair, value in epoch.gradients.cosines.items():
-            a, _, b = pair.partition("|")
-            if a in place and b in place and known(value):
-                sums[place[a], place[b]] += value
-                counts[place[a], place[b]] += 1
+        cosines = epoch.gradients.cosines.matrix(tasks)
+        there = np.isfinite(cosines)
+        sums += np.where(there, cosines, 0.0)
+        counts += there
     if not counts.any():
         return None
-    upper = np.divide(sums, counts, out=np.full_like(sums, np.nan), where=counts > 0)
-    whole = np.where(np.isnan(upper), upper.T, upper)
+    whole = np.divide(sums, counts, out=np.full_like(sums, np.nan), where=counts > 0)
     np.fill_diagonal(whole, 1.0)
     return whole
 
@@ -101,8 +98,11 @@ def _agreement(runs: list[Run]) -> NDArray[np.float64]:
 
 def _worst(cosines: NDArray[np.float64], tasks: list[str]) -> str:
     """The pairs with the lowest cosine, in words."""
-    pairs = [(float(cosines[i, j]), f"{tasks[i]} · {tasks[j]}") for i in range(len(tasks)) for j in range(i)]
-    lowest = sorted(pair for pair in pairs if known(pair[0]))[:EXTREMES]
+    rows, columns = np.tril_indices(len(tasks), -1)
+    values = cosines[rows, columns]
+    bound = np.partition(values[np.isfinite(values)], EXTREMES - 1)[EXTREMES - 1] if len(values) > EXTREMES else np.inf
+    near = np.flatnonzero(values <= bound)
+    lowest = sorted((float(values[n]), f"{tasks[rows[n]]} · {tasks[columns[n]]}") for n in near)[:EXTREMES]
     return ", ".join(f"{name} {value:.2f}".replace("-", "−") for value, name in lowest)
 
 

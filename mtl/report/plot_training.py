@@ -1,6 +1,6 @@
 """Pictures of training: learning curves, λ and learned weights, gradients."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Literal
 
@@ -226,7 +226,7 @@ def gradients(results: Results) -> Picture | Missing:
         top.set_title(method.name)
         top.set_ylabel("gradient norm")
         _epochs_axis(top)
-        _cosines(bottom, runs)
+        _cosines(bottom, runs, method.trained)
     for index in range(len(shown), bands * columns):
         band, column = divmod(index, columns)
         axes[2 * band * columns + column].set_axis_off()
@@ -246,28 +246,29 @@ def _probed(run: Run) -> bool:
     return any(known(norm) for epoch in run.epochs for norm in epoch.gradients.norms.values())
 
 
-def _pair_curves(runs: list[Run]) -> tuple[list[str], NDArray[np.float64]]:
-    """(pairs of tasks in order, [pairs, epochs]: mean over seeds of their cosine, as `_means` takes it; NaN where none
-    is known): all pairs at once, of which a thousand tasks have half a million."""
-    pairs = sorted({pair for run in runs for epoch in run.epochs for pair in epoch.gradients.cosines})
-    place = {pair: number for number, pair in enumerate(pairs)}
-    total = np.zeros((len(pairs), max((len(run.epochs) for run in runs), default=0)))
+def _pair_curves(runs: list[Run], tasks: Sequence[str]) -> tuple[list[str], NDArray[np.float64]]:
+    """(pairs of some tasks in their order, [pairs, epochs]: mean over seeds of their cosine, as `_means` takes it; NaN
+    where none is known): all pairs at once, of which a thousand tasks have half a million."""
+    above = np.triu_indices(len(tasks), 1)
+    total = np.zeros((len(above[0]), max((len(run.epochs) for run in runs), default=0)))
     count = np.zeros(total.shape, np.int64)
     for run in runs:
         for number, epoch in enumerate(run.epochs):
-            values = {place[pair]: value for pair, value in epoch.gradients.cosines.items() if known(value)}
-            total[list(values), number] += list(values.values())
-            count[list(values), number] += 1
+            values = epoch.gradients.cosines.matrix(tasks)[above]
+            there = np.isfinite(values)
+            total[there, number] += values[there]
+            count[:, number] += there
     enough = (count > 0) & (2 * count >= len(runs))
     later = np.flip(np.maximum.accumulate(np.flip(enough, axis=1), axis=1), axis=1)
     means = np.divide(total, count, out=np.full(total.shape, np.nan), where=(count > 0) & later)
     there = enough.any(axis=1)
     ends = np.flatnonzero(later.any(axis=0))
-    return [pairs[number] for number in np.flatnonzero(there)], means[there][:, : len(ends)]
+    named = zip(above[0][there], above[1][there], strict=True)
+    return [f"{tasks[first]}|{tasks[second]}" for first, second in named], means[there][:, : len(ends)]
 
 
-def _cosines(ax: Axes, runs: list[Run]) -> None:
-    pairs, curves = _pair_curves(runs)
+def _cosines(ax: Axes, runs: list[Run], tasks: Sequence[str]) -> None:
+    pairs, curves = _pair_curves(runs, tasks)
     order = np.argsort(np.nanmean(curves, axis=1), kind="stable")
     styles = ("-", "--", "-.")
     for rank in reversed(range(len(order) if len(order) <= MOST_PAIRS else min(BOLD_PAIRS, len(order)))):

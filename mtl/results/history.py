@@ -4,6 +4,7 @@ from pydantic import Field
 
 from mtl.results.content import Part, ResultFile, absent
 from mtl.results.numbers import Metrics
+from mtl.results.pairs import Pairs
 
 
 class TrainLoss(Part):
@@ -18,8 +19,8 @@ class Gradients(Part):
 
     norms: dict[str, float]
     """Task → norm."""
-    cosines: dict[str, float]
-    """`a|b`, two tasks in the order of the run → cosine of their gradients."""
+    cosines: Pairs
+    """`a|b`, two tasks in the order of the run → cosine of their gradients; packed when there are many tasks."""
     surrogate: float | None = Field(default=None, exclude_if=absent)
     """Cosine of a surrogate's direction with the exact one; None without a surrogate."""
 

@@ -18,7 +18,8 @@ class Point:
 
 
 def training_points(run: Run, history: History) -> list[Point]:
-    """Collects every number of a run: by epoch, of the epoch that was kept, and of the test part."""
+    """Collects every number of a run: by epoch, of the epoch that was kept, and of the test part; of many tasks without
+    the cosines of their pairs, which are half a million for a thousand tasks."""
     points: list[Point] = []
     for step, epoch in enumerate(history.epochs, start=1):  # Phases of a sequential method count on.
         points += [
@@ -29,7 +30,8 @@ def training_points(run: Run, history: History) -> list[Point]:
         values = {"lr": epoch.lr, "lambda": epoch.lam, "score": epoch.score, "grad_norm": epoch.grad_norm}
         values |= {f"weights/{task}": weight for task, weight in epoch.weights.items()}
         values |= {f"gradient_norm/{task}": norm for task, norm in epoch.gradients.norms.items()}
-        for pair, cosine in epoch.gradients.cosines.items():
+        cosines = epoch.gradients.cosines
+        for pair, cosine in cosines.items() if not cosines.packed else ():
             values[f"gradient_cosine/{pair.replace('|', '-')}"] = cosine
         values["gradient_cosine/surrogate"] = epoch.gradients.surrogate
         points += [Point(name, value, step) for name, value in values.items() if value is not None]

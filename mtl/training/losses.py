@@ -9,11 +9,15 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from mtl.balancing.gradients import look, task_gradients
 from mtl.data.loading.pools import Pool
 from mtl.tasks.base import TaskSpec
 from mtl.tasks.criterion import Criterion, weighted_mean_of
 from mtl.tasks.every import by_kind
 from mtl.types import Batch, Predictions, Stack
+
+SIDE_BY_SIDE = 64
+"""Number of tasks whose gradients are computed side by side, where there are more than so many."""
 
 
 class PoolLosses(nn.Module):
@@ -118,19 +122,21 @@ def gradient_geometry(
 ) -> tuple[Float[Tensor, " k"], Float[Tensor, "k k"]]:
     """Norm of each task's gradient on the shared parameters, and their cosines; the graph is kept.
 
-    Cost: one backward pass of the shared part for each task, so it is called on a few steps an epoch only.
+    Cost: one backward pass of the shared part for each task, so it is called on a few steps an epoch only. Those of
+    many tasks go side by side where the network allows it.
     """
-    rows = []
-    for loss in losses.unbind():
-        gradients = torch.autograd.grad(loss, parameters, retain_graph=True, allow_unused=True)
-        rows.append(
-            torch.cat(
-                [
-                    (torch.zeros_like(p) if g is None else g).flatten()
-                    for p, g in zip(parameters, gradients, strict=True)
-                ]
-            )
-        )
+    reach = look(losses)
+    reached = reach.reached(parameters)
+    rows: list[Tensor] = []
+    if len(losses) > SIDE_BY_SIDE and reach.at_once is None and reached:
+        basis = torch.eye(len(losses), dtype=losses.dtype, device=losses.device)
+        for some in torch.split(basis, SIDE_BY_SIDE):
+            rows += task_gradients(losses, reached, None, some)
+    else:
+        for loss in losses.unbind():
+            gradients = torch.autograd.grad(loss, parameters, retain_graph=True, allow_unused=True)
+            whole = [torch.zeros_like(p) if g is None else g for p, g in zip(parameters, gradients, strict=True)]
+            rows.append(torch.cat([gradient.flatten() for gradient in whole]))
     matrix = torch.stack(rows)
     norms = matrix.norm(dim=1)
     unit = matrix / norms.clamp_min(torch.finfo(matrix.dtype).tiny)[:, None]

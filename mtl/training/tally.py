@@ -3,11 +3,15 @@
 S steps of the epoch, K tasks, P probes.
 """
 
+import math
+
+import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Float64, Int
 from torch import Tensor
 
 from mtl.results.history import Gradients, TrainLoss
+from mtl.results.pairs import Pairs
 
 
 class Tally:
@@ -90,20 +94,20 @@ class Tally:
     def mean_geometry(self) -> Gradients:
         """Means over the epoch's probes of each task's gradient norm and each pair's cosine, and of the cosine of a
         surrogate's direction with the exact one, where there is a surrogate."""
-        norms: dict[str, list[float]] = {}
-        cosines: dict[str, list[float]] = {}
-        for present, norm, cosine in zip(
-            self.probed.tolist(), self.task_norms.tolist(), self.cosines.tolist(), strict=True
-        ):
-            for i, name in enumerate(self.names):
-                if not present[i]:
-                    continue
-                norms.setdefault(name, []).append(norm[i])
-                for j in range(i + 1, len(self.names)):
-                    if present[j]:
-                        cosines.setdefault(f"{name}|{self.names[j]}", []).append(cosine[i][j])
+        probed = self.probed.numpy()
+        both = probed[:, :, None] & probed[:, None, :]
+        norms = _mean(self.task_norms.cpu().double().numpy(), probed)
+        cosines = _mean(self.cosines.cpu().double().numpy(), both)
         return Gradients(
-            norms={name: sum(values) / len(values) for name, values in norms.items()},
-            cosines={pair: sum(values) / len(values) for pair, values in cosines.items()},
+            norms={name: norm for name, norm in zip(self.names, norms.tolist(), strict=True) if not math.isnan(norm)},
+            cosines=Pairs.of(self.names, cosines),
             surrogate=None if self.agreement.isnan().all() else float(self.agreement.nanmean()),
         )
+
+
+def _mean(values: Float64[np.ndarray, "P *n"], there: np.ndarray) -> Float64[np.ndarray, "*n"]:
+    """Mean over the probes of the values that are `there`; NaN where none is."""
+    count = there.sum(axis=0)
+    total = np.where(there, values, 0.0).sum(axis=0)
+    mean: Float64[np.ndarray, "*n"] = np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
+    return mean

@@ -12,6 +12,8 @@ from mtl.results.history import Epoch
 from mtl.results.record import Run as Record
 from tests.helpers.records import epoch_json, history, run_json
 
+TASKS = ["a", *map(str, range(7))]
+
 
 def runs(values: "np.ndarray[Any, Any]") -> list[Run]:
     """Runs whose cosines are [runs, epochs, pairs]; NaN is left out."""
@@ -41,7 +43,7 @@ def test_all_pairs_at_once_are_those_of_one_after_the_other(seed: int) -> None:
     values[:, :, 3] = np.nan  # a pair that no epoch probed
     values[:, 4:, 2] = np.nan  # and one whose phase ends early
     made = runs(values)
-    pairs, curves = _pair_curves(made)
+    pairs, curves = _pair_curves(made, TASKS)
     expected = {f"a|{number}": _means(made, partial(of_pair, f"a|{number}")) for number in range(7)}
     expected = {pair: curve for pair, curve in expected.items() if curve.size}
     assert pairs == list(expected) and "a|3" not in pairs
@@ -52,5 +54,5 @@ def test_all_pairs_at_once_are_those_of_one_after_the_other(seed: int) -> None:
 
 
 def test_without_cosines_there_are_no_pairs() -> None:
-    pairs, curves = _pair_curves(runs(np.full((2, 3, 4), np.nan)))
+    pairs, curves = _pair_curves(runs(np.full((2, 3, 4), np.nan)), TASKS)
     assert pairs == [] and curves.shape[0] == 0
