@@ -75,13 +75,12 @@ def _test_part(config: Config, name: str, root: Path) -> tuple[int, int]:
     task = config.tasks[name]
     meta = _meta(task.source, root)
     kind = kind_named(meta.get("kind"))
-    if kind.tabular:
+    held = Held.of_meta(task.source, kind, meta)
+    if held is None:
         from mtl.data.loading.leaks import held_by
         from mtl.data.loading.store import load_prepared
 
         held = held_by([task], load_prepared(task.source, root / PREPARED))
-    else:
-        held = Held.of_meta(task.source, kind, meta)
     return int(meta["splits"][0]["count"]["test"]), task.predicted(name, held)
 
 

@@ -174,6 +174,10 @@ class Sample:
         return replace(self, shape=(self.layout.expanded,), layout=None)
 
 
+BESIDE = "beside"
+"""Key of meta.json under which a table's columns stand beside its images or texts: targets, where tasks name them."""
+
+
 @dataclass(frozen=True)
 class Held:
     """Names in a source that a task may refer to.
@@ -195,9 +199,11 @@ class Held:
     tags: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @classmethod
-    def of_meta(cls, source: str, kind: InputKind, meta: Mapping[str, Any]) -> "Held":
-        """Names in a source as its meta.json has them, of samples that are no rows of a table; labels of a series are
-        tags of its rows, too."""
+    def of_meta(cls, source: str, kind: InputKind, meta: Mapping[str, Any]) -> "Held | None":
+        """Names in a source as its meta.json has them; labels of a series are tags of its rows, too. None for a table,
+        also one of images or texts, whose columns are targets where tasks name them: its data tell."""
+        if kind.tabular or BESIDE in meta:
+            return None
         classes = meta["classes"]
         of_rows = classes if kind.has_length and meta["window"] is None else {}
         return cls(source, kind, meta["columns"], classes, meta.get("numbers", []), of_rows)

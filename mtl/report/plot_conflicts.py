@@ -13,6 +13,8 @@ MOST_NUMBERS = 8
 """Tasks up to which the cells hold numbers."""
 MOST_LINES = 30
 """Tasks up to which cells are set apart."""
+MOST_NAMED = 100
+"""Tasks up to which rows and columns are named; above, names would lie on each other."""
 FEW, MANY = 6, 2
 """Methods that are drawn, up to `MOST_NUMBERS` tasks and above."""
 EXTREMES = 3
@@ -39,6 +41,7 @@ def conflicts(results: Results) -> Picture | Missing:
     blank_rest(axes, len(shown))
     said = "; ".join(f"{method.name}: {_worst(cosines, method.trained)}" for method, cosines in shown)
     left = f" Shown: {len(shown)} of {len(maps)} methods." if len(shown) < len(maps) else ""
+    left += " Tasks are numbered in their order, from 0." if most > MOST_NAMED else ""
     return picture(
         figure, key, title,
         "Cosine between the gradients of two tasks on the shared weights: mean over the probed steps of all epochs and "
@@ -117,6 +120,11 @@ def _map(ax: Axes, cosines: NDArray[np.float64], tasks: list[str], named: bool) 
     ax.spines[:].set_visible(False)
     names = [task if len(task) <= 14 else task[:13] + "…" for task in tasks]
     places, size = np.arange(count) + 0.5, float(np.clip(300 / count, 3.2, 8.5))
+    if count > MOST_NAMED:
+        for axis in (ax.xaxis, ax.yaxis):
+            axis.set_major_locator(MaxNLocator(5, integer=True))
+            axis.set_tick_params(labelsize=8.5)
+        return
     ax.set_xticks(places, names, rotation=90 if count > MOST_NUMBERS else 35, fontsize=size,
                   ha="center" if count > MOST_NUMBERS else "right")  # fmt: skip
     ax.set_yticks(places, names if named else [""] * count, fontsize=size)

@@ -50,10 +50,9 @@ def index(config: Config, root: Path = Path()) -> None:
         meta_of = json.loads(text)
         kind = kind_named(meta_of.get("kind"))
         tasks_here = {task_name: task for task_name, task in config.tasks.items() if task.source == name}
-        if kind.tabular:
+        held = Held.of_meta(name, kind, meta_of)
+        if held is None:
             held = _of_table(name, tasks_here, config.prepare.sources[name], root)
-        else:
-            held = Held.of_meta(name, kind, meta_of)
         for task_name, task in tasks_here.items():
             task.learns(task_name, held)
         if tasks_here:
@@ -66,8 +65,8 @@ def index(config: Config, root: Path = Path()) -> None:
 
 
 def _of_table(name: str, tasks: dict[str, Task], section: SourceBase, root: Path) -> Held:
-    """Names in a table, whose columns are inputs unless a task learns them; inputs that are copies of a target end the
-    stage."""
+    """Names in a table, whose columns are targets where tasks learn them, and else inputs or nothing; inputs that are
+    copies of a target end the stage."""
     from mtl.data.loading.leaks import held_by, leaks
     from mtl.data.loading.store import load_prepared
 

@@ -9,6 +9,7 @@ from typing import Any
 from jaxtyping import Float64, Int
 from torch import Tensor
 
+from mtl.config.inputs import BESIDE
 from mtl.config.tasks import Task
 from mtl.data.inputs.row_contract import crossed_problem, form_problems, value_problems
 from mtl.data.inputs.row_targets import targets_of
@@ -45,16 +46,16 @@ def meta(beside: RowSet | None) -> dict[str, Any]:
     """Facts that are kept: empty without a table."""
     if beside is None:
         return {}
-    return {"beside": RowsInput(beside).meta() | {"columns": beside.columns}}
+    return {BESIDE: RowsInput(beside).meta() | {"columns": beside.columns}}
 
 
 def from_kept(meta: Mapping[str, Any], tensors: Mapping[str, Tensor], common: Mapping[str, Any]) -> RowSet | None:
     """The columns as they were kept; arguments as of `Input.from_kept`."""
-    if "beside" not in meta:
+    if BESIDE not in meta:
         return None
     own = {name.removeprefix(PREFIX): tensor for name, tensor in tensors.items() if name.startswith(PREFIX)}
-    shared = {"name": common["name"], "folds": common["folds"], "columns": meta["beside"]["columns"]}
-    return RowsInput.from_kept(meta["beside"], own | {"fold": tensors["fold"]}, shared).data
+    shared = {"name": common["name"], "folds": common["folds"], "columns": meta[BESIDE]["columns"]}
+    return RowsInput.from_kept(meta[BESIDE], own | {"fold": tensors["fold"]}, shared).data
 
 
 def problems(beside: RowSet | None) -> list[str]:
