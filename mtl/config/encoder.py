@@ -50,8 +50,16 @@ class MlpEncoder(ImageEncoder):
         return self.model_copy(update={"sizes": [wide(size, factor) for size in self.sizes]})
 
 
-class CnnEncoder(ImageEncoder):
-    """3×3 convolutions with batch norm; a stage for each width, halved by a pool, averaged at the end."""
+class ConvolutionalEncoder(ImageEncoder):
+    """Stages of convolutions, whose last one's pixels become the features."""
+
+    pool: Literal["mean", "flatten"] = "mean"
+    """Features from the pixels of the last stage: `mean` forgets where something lies; `flatten` keeps each of them,
+    for labels that ask for a place, such as the left one of two digits."""
+
+
+class CnnEncoder(ConvolutionalEncoder):
+    """3×3 convolutions with batch norm; a stage for each width, halved by a pool."""
 
     kind: Literal["cnn"]
     widths: Annotated[list[PositiveInt], Field(min_length=1)] = [32, 64, 128]
@@ -78,9 +86,9 @@ class CnnEncoder(ImageEncoder):
         return self.model_copy(update={"widths": [wide(width, factor) for width in self.widths]})
 
 
-class ResNetEncoder(ImageEncoder):
+class ResNetEncoder(ConvolutionalEncoder):
     """Residual blocks of 3×3 convolutions with batch norm (He et al. 2016, arXiv 1512.03385, section 4.2); a stage for
-    each width, of which all but the first halve the image, averaged at the end."""
+    each width, of which all but the first halve the image."""
 
     kind: Literal["resnet"]
     widths: Annotated[list[PositiveInt], Field(min_length=1)] = [16, 32, 64]

@@ -118,11 +118,11 @@ def _built(config: EncoderConfig, samples: Sequence[Sample], pretraining: bool) 
             (shape,) = shapes
             return Mlp(config, math.prod(shape))
         case CnnEncoder():
-            ((channels, _, _),) = shapes
-            return Cnn(config, channels)
+            ((channels, height, width),) = shapes
+            return Cnn(config, (channels, height, width))
         case ResNetEncoder():
-            ((channels, _, _),) = shapes
-            return ResNet(config, channels)
+            ((channels, height, width),) = shapes
+            return ResNet(config, (channels, height, width))
         case TabularEncoder():
             ((wide,),) = shapes
             return Tabular(config, samples[0].layout or RowLayout(wide))

@@ -1,8 +1,9 @@
 """A small convolutional network: (3×3 convolution → batch norm → ReLU) × depth and a 2×2 max pool, once for each width.
 
-B samples, C channels, Y × X pixels, D width of the last stage. The last stage is averaged over its pixels.
+B samples, C channels, Y × X pixels, D width of the last stage, whose pixels become features by `pool`.
 """
 
+import math
 from itertools import pairwise
 
 import torch
@@ -14,6 +15,11 @@ from mtl.config.encoder import CnnEncoder
 from mtl.models.base import StagedEncoder, Window
 from mtl.models.dropout import drop
 from mtl.models.features import Features
+
+
+def pooled(maps: Float[Tensor, "B D Y X"], pool: str) -> Features:
+    """One token a sample: the mean over the pixels of the last stage, or all of them."""
+    return Features((maps.mean(dim=(2, 3)) if pool == "mean" else maps.flatten(1))[:, None, None])
 
 
 class ConvStage(nn.Module):
@@ -44,14 +50,17 @@ class Cnn(StagedEncoder):
 
     Args:
         config: widths, depth and dropout.
-        channels: C of an image.
+        shape: (C, Y, X) of an image.
     """
 
     channel_dim = 1
 
-    def __init__(self, config: CnnEncoder, channels: int) -> None:
+    def __init__(self, config: CnnEncoder, shape: tuple[int, int, int]) -> None:
         super().__init__()
-        self.width = config.widths[-1]
+        channels, *size = shape
+        self.pool = config.pool
+        halved = [side >> len(config.widths) for side in size]
+        self.width = config.widths[-1] * (1 if config.pool == "mean" else math.prod(halved))
         self.widths = tuple(config.widths)
         self.dropout = config.dropout
         widths = [channels, *config.widths]
@@ -71,4 +80,4 @@ class Cnn(StagedEncoder):
 
     def end(self, tensor: Float[Tensor, "B D Y X"], window: Window) -> Features:
         del window
-        return Features(tensor.mean(dim=(2, 3))[:, None, None])
+        return pooled(tensor, self.pool)

@@ -1,9 +1,10 @@
 """A small residual network for images: a 3×3 convolution, then stages of residual blocks (He et al. 2016, arXiv
 1512.03385, section 4.2, with projections where the width changes).
 
-B samples, C channels, Y × X pixels, D width of the last stage. The last stage is averaged over its pixels.
+B samples, C channels, Y × X pixels, D width of the last stage, whose pixels become features by `pool`.
 """
 
+import math
 from itertools import pairwise
 
 import torch
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 
 from mtl.config.encoder import ResNetEncoder
 from mtl.models.base import StagedEncoder, Window
+from mtl.models.cnn import pooled
 from mtl.models.dropout import drop
 from mtl.models.features import Features
 
@@ -78,14 +80,17 @@ class ResNet(StagedEncoder):
 
     Args:
         config: widths, blocks of a stage, step of the first convolution and dropout.
-        channels: C of an image.
+        shape: (C, Y, X) of an image.
     """
 
     channel_dim = 1
 
-    def __init__(self, config: ResNetEncoder, channels: int) -> None:
+    def __init__(self, config: ResNetEncoder, shape: tuple[int, int, int]) -> None:
         super().__init__()
-        self.width = config.widths[-1]
+        channels, *size = shape
+        self.pool = config.pool
+        step = config.stride * 2 ** (len(config.widths) - 1)
+        self.width = config.widths[-1] * (1 if config.pool == "mean" else math.prod(-(-side // step) for side in size))
         self.widths = tuple(config.widths)
         self.dropout = config.dropout
         pairs = pairwise([channels, *config.widths])
@@ -110,4 +115,4 @@ class ResNet(StagedEncoder):
         del window
         # In one layout, since the order in which a mean adds up follows it.
         tensor = tensor.contiguous(memory_format=torch.channels_last)
-        return Features(tensor.mean(dim=(2, 3))[:, None, None])
+        return pooled(tensor, self.pool)

@@ -81,7 +81,7 @@ ENCODERS: dict[str, EncoderConfig] = {
         sizes=[16],
     ),
     "cnn": CnnEncoder(kind="cnn", widths=[8, 16], depth=2),
-    "resnet": ResNetEncoder(kind="resnet", widths=[8, 16], depth=2),
+    "resnet": ResNetEncoder(kind="resnet", widths=[8, 16], depth=2, pool="flatten"),
     "python": PythonEncoder(kind="python", target="mtl_test_pairs:Pairs", dropout=0.0, options={"width": 8}),
 }
 
