@@ -20,6 +20,7 @@ from mtl.evaluation.transfer import calls_for_transfer, transfer
 from mtl.results.groupings import GroupingRow
 from mtl.results.groups import Groups
 from mtl.results.history import Epoch, History
+from mtl.results.pair_arrays import as_matrix
 from mtl.results.record import Run
 from mtl.results.statistics import Interval
 from mtl.results.verdicts import EvidenceLine, JudgedMethod, Row, Verdicts
@@ -168,7 +169,7 @@ def _cosines(
     for run, epochs in joint:
         at = place[run.path.seed]
         for epoch in epochs:
-            values = epoch.gradients.cosines.matrix(tasks)
+            values = as_matrix(epoch.gradients.cosines, tasks)
             total[at] += np.nan_to_num(values)
             negative[at] += values < 0
             count[at] += ~np.isnan(values)

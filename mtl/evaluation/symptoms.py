@@ -21,6 +21,7 @@ from mtl.config.tasks import Task
 from mtl.evaluation.comparison import Comparison, class_counts
 from mtl.evaluation.limits import BURST, CONFLICT, MIN_SEEDS, RARE, RISE
 from mtl.results.history import Epoch
+from mtl.results.pair_arrays import as_matrix
 from mtl.results.record import Run
 from mtl.results.statistics import Interval
 from mtl.results.verdicts import EvidenceLine, JudgedMethod, Row, Verdicts
@@ -254,7 +255,7 @@ def _conflicts(own: Sequence[Epochs], tasks: Sequence[str]) -> dict[str, float]:
     negative, known = np.zeros(len(tasks), np.int64), np.zeros(len(tasks), np.int64)
     for epochs in own:
         for epoch in epochs:
-            cosines = epoch.gradients.cosines.matrix(tasks)
+            cosines = as_matrix(epoch.gradients.cosines, tasks)
             negative += (cosines < 0).sum(axis=1)
             known += (~np.isnan(cosines)).sum(axis=1)
     counts = zip(tasks, negative.tolist(), known.tolist(), strict=True)

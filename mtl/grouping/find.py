@@ -13,6 +13,7 @@ from mtl.grouping.groups import Seen, group, seen_in_affinities, seen_in_maps
 from mtl.grouping.maps import FILE, RunMaps, TaskMap, read_maps
 from mtl.paths import RunPath
 from mtl.results.groups import Groups, Stability
+from mtl.results.pair_arrays import as_matrix
 from mtl.results.reading import HISTORY, read_history, read_run
 
 Array = NDArray[np.float64]
@@ -92,7 +93,7 @@ def _cosines(path: RunPath, tasks: list[str], root: Path) -> Array:
     epochs = read_history(path, root).epochs
     total, count = np.zeros((len(tasks), len(tasks))), np.zeros((len(tasks), len(tasks)))
     for epoch in epochs:
-        cosines = epoch.gradients.cosines.matrix(tasks)
+        cosines = as_matrix(epoch.gradients.cosines, tasks)
         there = ~np.isnan(cosines)
         total += np.where(there, cosines, 0.0)
         count += there

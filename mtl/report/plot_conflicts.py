@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from mtl.report.read import Results, Run
 from mtl.report.style import MUTED, PAPER, Missing, Picture, blank_rest, canvas, method_line, picture
 from mtl.report.words import known, listed
+from mtl.results.pair_arrays import as_matrix
 
 MOST_NUMBERS = 8
 """Tasks up to which the cells hold numbers."""
@@ -81,7 +82,7 @@ def _cosines(tasks: list[str], runs: list[Run]) -> NDArray[np.float64] | None:
     """[K, K] with ones on the diagonal, NaN for a pair that was never probed; None if none was."""
     sums, counts = np.zeros((len(tasks), len(tasks))), np.zeros((len(tasks), len(tasks)))
     for epoch in (epoch for run in runs for epoch in run.epochs):
-        cosines = epoch.gradients.cosines.matrix(tasks)
+        cosines = as_matrix(epoch.gradients.cosines, tasks)
         there = np.isfinite(cosines)
         sums += np.where(there, cosines, 0.0)
         counts += there

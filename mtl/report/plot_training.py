@@ -26,6 +26,7 @@ from mtl.report.style import (
 )
 from mtl.report.words import in_shown_unit, known, listed, metric_label
 from mtl.results.history import Epoch
+from mtl.results.pair_arrays import as_matrix
 
 BOLD_PAIRS = 3
 """Pairs of tasks whose cosine is named in the legend; the others are thin lines."""
@@ -254,7 +255,7 @@ def _pair_curves(runs: list[Run], tasks: Sequence[str]) -> tuple[list[str], NDAr
     count = np.zeros(total.shape, np.int64)
     for run in runs:
         for number, epoch in enumerate(run.epochs):
-            values = epoch.gradients.cosines.matrix(tasks)[above]
+            values = as_matrix(epoch.gradients.cosines, tasks)[above]
             there = np.isfinite(values)
             total[there, number] += values[there]
             count[:, number] += there

@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float, Float64, Int
 from torch import Tensor
 
 from mtl.results.history import Gradients, TrainLoss
-from mtl.results.pairs import Pairs
+from mtl.results.pair_arrays import of_matrix
 
 
 class Tally:
@@ -100,7 +100,7 @@ class Tally:
         cosines = _mean(self.cosines.cpu().double().numpy(), both)
         return Gradients(
             norms={name: norm for name, norm in zip(self.names, norms.tolist(), strict=True) if not math.isnan(norm)},
-            cosines=Pairs.of(self.names, cosines),
+            cosines=of_matrix(self.names, cosines),
             surrogate=None if self.agreement.isnan().all() else float(self.agreement.nanmean()),
         )
 

@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 import yaml
+from dvc.dependency import param
+from dvc.fs import LocalFileSystem
 from dvc.utils import serialize
 
 from mtl.cli.dvc_params import fill_in
@@ -57,6 +59,7 @@ def test_dvc_reads_the_defaults(place: Path, monkeypatch: pytest.MonkeyPatch) ->
     from dvc.repo import Repo
 
     monkeypatch.setattr(serialize, "LOADERS", serialize.LOADERS.copy())
+    monkeypatch.setattr(param, "read_param_file", param.read_param_file)
     (place / ".dvc/config").write_text("[core]\n    no_scm = true\n    analytics = false\n")
     monkeypatch.chdir(place)
     fill_in(place)
@@ -68,3 +71,24 @@ def test_dvc_reads_the_defaults(place: Path, monkeypatch: pytest.MonkeyPatch) ->
             for name, stage in stages.items()
         }
     assert all(files == ["code.json", "params.yaml"] for files in watched.values()), watched
+
+
+def test_values_are_looked_up_as_dvc_finds_them(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serialize, "LOADERS", serialize.LOADERS.copy())
+    slowly = param.read_param_file
+    monkeypatch.setattr(param, "read_param_file", slowly)
+    fill_in(place)
+    file, here = str(place / "params.yaml"), LocalFileSystem()
+    for keys in (
+        ["tasks", "base.seeds", "train.sampler", "evaluate.slices"],  # also those that the file leaves out
+        ["tasks.ahead.horizon", "tasks.nobody", "base.seeds.0", "nothing.at.all"],
+        ["tasks.*.horizon", "finetune.methods"],
+    ):
+        told = param.read_param_file(here, file, keys, flatten=True)
+        assert told == slowly(here, file, keys, flatten=True)
+    assert "tasks.ahead.horizon" not in told and told["finetune.methods"] == {"joint": {"kind": "equal"}}
+    told["finetune.methods"].clear()
+    assert param.read_param_file(here, file, ["finetune.methods"], flatten=True)["finetune.methods"], "a copy was given"
+    (place / "params.yaml").write_text(DOZEN.replace("horizon: 6", "horizon: 12"), encoding="utf-8")
+    changed = param.read_param_file(here, file, ["tasks.ahead"], flatten=True)
+    assert changed["tasks.ahead"]["horizon"] == 12

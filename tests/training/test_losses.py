@@ -137,6 +137,27 @@ def test_a_task_without_gradient_has_norm_and_cosines_zero() -> None:
     assert norms[1] == 0 and cosines[0, 1] == 0 and torch.isfinite(cosines).all()
 
 
+@pytest.mark.parametrize("convolutions", [False, True])
+def test_gradients_of_many_tasks_are_those_of_one_after_the_other(convolutions: bool) -> None:
+    """Convolutions are never taken side by side."""
+    torch.manual_seed(0)
+    first = nn.Conv2d(1, 2, 3) if convolutions else nn.Linear(16, 8)
+    trunk = (
+        nn.Sequential(first, nn.Flatten(), nn.Tanh()) if convolutions else nn.Sequential(nn.Flatten(), first, nn.ReLU())
+    )
+    unused = nn.Parameter(torch.ones(3))
+    x = torch.rand(5, 1, 4, 4)
+    features = trunk(x)
+    heads = torch.randn(features.shape[1], 150)
+    losses = (features @ heads).square().mean(dim=0)
+    norms, cosines = gradient_geometry(losses, [*trunk.parameters(), unused])
+    rows = [torch.autograd.grad(loss, list(trunk.parameters()), retain_graph=True) for loss in losses]
+    matrix = torch.stack([torch.cat([part.flatten() for part in row]) for row in rows])
+    torch.testing.assert_close(norms, matrix.norm(dim=1))
+    unit = functional.normalize(matrix)
+    torch.testing.assert_close(cosines, unit @ unit.T)
+
+
 def test_binary_tasks_of_a_pool_are_worked_out_together_as_if_each_were_alone() -> None:
     """Eleven tasks: some with a pos_weight, some masked, one without a sample in the batch, a class task between."""
     drawn = drawer()
