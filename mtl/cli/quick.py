@@ -14,7 +14,6 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from mtl import tracking
 from mtl.cli.preflight import DVC_FILE, LOCK, written_paths
 from mtl.config import PARAMS, Config
 from mtl.config.yaml_file import read_yaml
@@ -114,6 +113,8 @@ def shortened(text: str, config: Config, root: Path = Path()) -> str:
     _set(params, "tune.seeds", None)  # No study runs here, and those may not be among its seeds.
     _set(params, "tracking.experiment", f"{config.tracking.experiment} (quick)")
     if config.tracking.enabled and "MLFLOW_TRACKING_URI" not in os.environ:
+        from mtl import tracking  # here: DVC's process, which loads this module, has no use for it
+
         _set(params, "tracking.uri", tracking.resolve_uri(config, root.resolve()))
     stream = StringIO()
     file.dump(params, stream)

@@ -19,7 +19,6 @@ from typing import IO
 
 import psutil
 
-from mtl import tracking
 from mtl.cli import preflight
 from mtl.cli.estimate.estimate import estimate
 from mtl.cli.quick import is_workspace, lay_out
@@ -71,6 +70,8 @@ def repro(targets: list[str], force: bool, root: Path = Path(), quick: bool = Fa
     config = load_config(root / PARAMS)
     bring_code_up_to_date(root)
     preflight.check(config, targets, root)
+    from mtl import tracking  # here, as below: DVC's process begins with this module, and loads as little as it can
+
     if config.tracking.enabled:
         tracking.resolve_uri(config, root)  # A wrong address is said now, not after hours.
     if quick:
@@ -211,6 +212,8 @@ def publish(config: Config, began: float, root: Path = Path()) -> None:
         began: when the pipeline was started (seconds since 1970): it warns once.
         root: folder of the project.
     """
+    from mtl import tracking
+
     if tracking.warned_since(began, root):
         return
     done = tracking.publish(config, root)
@@ -225,6 +228,7 @@ def show(root: Path = Path()) -> None:
     Raises:
         UserError: nothing has been evaluated yet, or the file cannot be used.
     """
+    from mtl import tracking
     from mtl.report.table import print_verdicts
     from mtl.report.timings import collect_timings, write_timings_js
 
