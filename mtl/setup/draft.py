@@ -1,9 +1,11 @@
 """params.yaml of a table with its targets, tried on the file before it is written anywhere."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
+from mtl.config.yaml_file import parse_yaml
 from mtl.data.columns.section import source_name
 from mtl.data.files.manifest import RAW
 from mtl.errors import CopyError, OptionValue
@@ -58,6 +60,17 @@ class Draft:
         tasks = ", ".join(f"{target.name} ({target.kind})" for target in self.targets)
         return f"{tasks} from {self.own.file.name}, {self.own.rows:,} rows."
 
+    @property
+    def section(self) -> Mapping[str, Any]:
+        """Section of the source, as the text that was tried has it."""
+        section: Mapping[str, Any] = parse_yaml(self.text(self._tried_path), NEW)["prepare"]["sources"][self.source]
+        return section
+
+    @property
+    def _tried_path(self) -> str:
+        """Path of the file as long as it has no place."""
+        return str(RAW / self.own.file.name)
+
     def text(self, path: str) -> str:
         """Text of params.yaml, of a table, or of a series where a task looks ahead in it.
 
@@ -108,7 +121,7 @@ class Draft:
             draft = replace(self, told=told, notes=[], _texts={})
             folder = None if self.images is None else self.images.folder
             try:
-                notes = tried(draft.text(str(RAW / self.own.file.name)), self.own.file, self.preset, folder)
+                notes = tried(draft.text(self._tried_path), self.own.file, self.preset, folder)
             except CopyError as error:
                 if error.column in told:
                     raise

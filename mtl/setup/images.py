@@ -24,13 +24,26 @@ class OwnImages:
         column: that names them.
         folder: where they lie; None where the table is a folder of images itself.
         settings: of `images` that are given.
-        told: sentence on the folder, where nobody named it; else None.
+        told: clause on the folder, where nobody named it; else None.
     """
 
     column: str
     folder: Path | None
     settings: dict[str, object]
     told: str | None = None
+
+    def sentence(self, beside: bool) -> str:
+        """A sentence on the folder that nobody named, and on what else the project could learn from.
+
+        Args:
+            beside: the user has named other inputs beside the images.
+        """
+        if beside:
+            return f"{self.told}."
+        return (
+            f"{self.told}, which are the input: --option 'ignore=[{self.column}]' learns from the other columns, and "
+            "--option 'inputs={…}', which names all inputs with their types, from both."
+        )
 
     def section(self, folder: str | None) -> dict[str, object]:
         """The section `images`.
@@ -71,11 +84,7 @@ def own_images(
         return OwnImages(named[0], None, settings)
     if folder is None:
         near = _beside(own, named[0])
-        told = (
-            f"{named[0]} names image files in {near}, which are the input: --option 'ignore=[{named[0]}]' learns from "
-            "the other columns, and --option 'inputs={…}', which names all inputs with their types, from both."
-        )
-        return OwnImages(named[0], near, settings, told)
+        return OwnImages(named[0], near, settings, f"{named[0]} names image files in {near}")
     if not isinstance(folder, str) or not Path(folder).is_dir():
         raise UserError(f"--option images: `folder` should be the folder of the image files, found {shown(folder)}.")
     return OwnImages(named[0], Path(folder), settings)

@@ -14,6 +14,11 @@ from mtl.setup.spelling import Wanted, quoted
 BEGIN, INSIDE = "B-", "I-"
 SPANS = "span_f1"
 """Metric of tags that name spans."""
+OF_ROWS = (
+    "A class of every row of a series needs rows that are steps of time: put the column of their dates first and the "
+    "rows into its order; where there are none, set `kind: series` and `date: null` in a params.yaml of your own."
+)
+"""Remedy for labels of rows that are taken for tags of words, since nothing shows that the rows are steps of time."""
 
 
 def holds_sentences(name: str) -> bool:
@@ -43,7 +48,8 @@ def scheme_of(table: Table, column: str) -> tuple[str, int]:
         try:
             tags = [str(tag) for tag in cell] if not isinstance(cell, str) else words_in(cell)
         except (TypeError, ValueError):
-            raise UserError(f"--targets: `{column}` should hold a list of tags in each row, found {cell!r}.") from None
+            told = f"--targets: `{column}` should hold a list of tags in each row, found {cell!r}."
+            raise UserError(f"{told} {OF_ROWS}") from None
         before = OUTSIDE
         for tag in tags:
             known.add(tag)

@@ -8,6 +8,7 @@ from mtl.data.columns.section import is_input, why_left_out
 from mtl.errors import UserError
 from mtl.setup.params import flow, listed, put
 from mtl.setup.table import Own
+from mtl.setup.tags import OF_ROWS
 from mtl.setup.targets import Target
 
 INDENT = 6
@@ -40,7 +41,7 @@ def own_text(own: Own, targets: Sequence[Target], group: str | None) -> str | No
     if tags and len(texts) != 1:
         raise UserError(
             f"--targets: `{tags[0]}` holds a tag for each word, and the words of {own.file} should be named, as in "
-            "--option 'inputs={COLUMN: text}'."
+            f"--option 'inputs={{COLUMN: text}}'.{'' if texts else f' {OF_ROWS}'}"
         )
     if not texts or (any(is_input(fact) for fact in facts) and not tags):
         return None

@@ -9,7 +9,7 @@ from mtl.cli.inspection import parse_options
 from mtl.config import parse_config
 from mtl.config.names import some_names
 from mtl.config.sources import SeriesSource
-from mtl.config.table_source import ONCE, TableSource
+from mtl.config.table_source import TableSource
 from mtl.config.yaml_file import parse_yaml
 from mtl.data.columns.section import is_input
 from mtl.data.files.manifest import shipped_manifest
@@ -19,6 +19,7 @@ from mtl.project.places import TEMPLATE
 from mtl.setup import place, presets
 from mtl.setup.draft import Draft, raw_path
 from mtl.setup.images import ignored, own_images
+from mtl.setup.left_out import left_out
 from mtl.setup.mixtures import taken_mixture
 from mtl.setup.source import check_grouping
 from mtl.setup.spelling import parse_targets, quoted
@@ -138,13 +139,13 @@ def _of_table(
         return text
 
     said = [*own.notes, *_chosen(chosen), *(f"{column} is no input: {why}." for column, why in draft.told.items())]
-    said += [images.told] if images is not None and images.told is not None else []
+    said += [images.sentence(bool(mixed))] if images is not None and images.told is not None else []
     said += _doubts(own, [*(target.column for target in chosen), *draft.told])
     if own.sentences:
         more = [quoted(name) for name in own.candidates if all(target.column != name for target in chosen)]
         said += [f"Tags that are not learnt: {some_names(more)}."] if more else []
-    elif images is None and not mixed and not any(target.in_time for target in chosen):
-        said += _left_out(own, [*(target.column for target in chosen), *draft.told])
+    elif not own.file.is_dir():
+        said += left_out(own, draft.section, [*(target.column for target in chosen), *draft.told])
     said += [
         *_groups(own, chosen, group),
         *(f"{note}." if note[-1].isalnum() else note for note in draft.notes),
@@ -179,13 +180,6 @@ def _doubts(own: Own, elsewhere: Collection[str]) -> list[str]:
     if told:
         told.append("Such settings stand in params.yaml, or are given here, as in --option 'types={NAME: TYPE}'.")
     return told
-
-
-def _left_out(own: Own, elsewhere: Collection[str]) -> list[str]:
-    """A sentence on the columns that are no inputs, but those that have one of their own."""
-    apart = [fact for fact in own.facts if not is_input(fact) and fact.kind not in ONCE and not fact.doubts]
-    left = [quoted(fact.name) for fact in apart if fact.name not in elsewhere]
-    return [f"No inputs: {some_names(left)}; params.yaml says why, beside `ignore`."] if left else []
 
 
 def _groups(own: Own, targets: Sequence[Target], group: str | None) -> list[str]:
