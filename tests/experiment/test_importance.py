@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from mtl.config import Config, parse_config
-from mtl.config.inputs import IMAGES, ROWS, WINDOWS, RowLayout
+from mtl.config.inputs import IMAGES, MIXED, ROWS, WINDOWS, RowLayout
 from mtl.data.build import read_source
 from mtl.data.inputs.permuted import Permuted, input_places
 from mtl.data.loading.store import write_prepared
@@ -173,6 +173,7 @@ def test_a_channel_of_a_window_is_that_of_another_and_what_follows_stays(tmp_pat
 
 def test_places_of_inputs() -> None:
     assert input_places(WINDOWS, ["a", "b (hour)"], None) == {"a": [0], "b (hour)": [1]}
+    assert input_places(MIXED, ["a", "photo"], None) == {}, "its numbers are those of all parts, one after the other"
     assert input_places(ROWS, ["a", "b"], None) == {"a": [0], "b": [1]}
     layout = RowLayout(4, flags=(1, 3), codes=(3, 3))
     columns = ["a", "b", "when (days)", "when (month)", "c", "d"]

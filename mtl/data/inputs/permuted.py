@@ -64,7 +64,7 @@ def input_places(kind: InputKind, columns: Sequence[str], layout: RowLayout | No
         columns: of their source, in order.
         layout: of a row; None where each number is a column.
     """
-    if kind.dimensions > MOST_DIMENSIONS or kind.texts:
+    if kind.dimensions > MOST_DIMENSIONS or kind.texts or kind.mixed:  # a part of a mixture is left out as a whole
         return {}
     order = layout or RowLayout(len(columns))
     dates = dates_behind(columns, []) if kind.tabular else {}
