@@ -1,15 +1,19 @@
 """The networks of runs: freshly built, described beside their weights, and loaded again when a run is finished."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from mtl.config.pretrained import FrozenNetwork, PretrainedEncoder
+from mtl.data.inputs import scratch
 from mtl.data.inputs.base import Fitted
 from mtl.data.inputs.pretrained import TOKENIZER, PretrainedVocabulary, folder_of, sha256_of
 from mtl.data.inputs.tokens import FittedTokens
+from mtl.data.loading.pools import Pool
 from mtl.data.loading.tasks import TaskSet
 from mtl.errors import SettingError, UserError
 from mtl.experiment.linear_start import solve_linear_maps
@@ -21,6 +25,9 @@ from mtl.models.pretrained_images import WholeImage
 from mtl.results.model import WEIGHTS, MadeAgain, ModelInput, SavedModel, Scaler
 from mtl.tasks.plain import plain
 from mtl.version import __version__
+
+BLOCK = 1 << 14
+"""Samples that are gathered together to fit an encoder."""
 
 
 def build_network(recipe: Recipe, data: TaskSet, chosen_on: Callable[[], TaskSet] | None = None) -> MultiTaskModel:
@@ -93,12 +100,30 @@ def fit_encoders(model: MultiTaskModel, data: TaskSet) -> None:
         return
     sources = {spec.source for spec in model.tasks.values()}
     pools = [pool for pool in data.pools["train"] if pool.source in sources]
-    samples = torch.cat([pool.samples.of_rows.gather(torch.arange(len(pool)), 0)[0] for pool in pools])
-    if len(pools) > 1:  # a sample counts once, whichever of its tasks have a target
-        numbers = np.concatenate([pool.samples.numbers.numpy() for pool in pools])
-        samples = samples[torch.from_numpy(np.unique(numbers, return_index=True)[1])]
+    samples = _gathered(pools)
     for encoder in encoders:
         encoder.fit(samples)
+
+
+def _gathered(pools: Sequence[Pool]) -> Float[Tensor, "n *S"]:
+    """The different samples of some pools of a source, as batches hold them: of one pool in its order, of several by
+    their numbers, each once, whichever of its tasks have a target. They are gathered some at a time, many of them into
+    a file without a name, so that little of one's own memory is needed."""
+    ends = np.cumsum([0, *(len(pool) for pool in pools)])
+    places = np.arange(ends[-1])
+    if len(pools) > 1:
+        first = np.unique(np.concatenate([pool.samples.numbers.numpy() for pool in pools]), return_index=True)[1]
+        places = np.full(ends[-1], -1)
+        places[first] = np.arange(len(first))
+    count = int(places.max(initial=-1)) + 1
+    shape = pools[0].samples.of_rows.gather(torch.arange(1), 0)[0].shape[1:]
+    samples = torch.from_numpy(scratch.empty((count, *shape), np.float32))
+    for pool, begin in zip(pools, ends[:-1], strict=True):
+        for some in scratch.blocks(len(pool), BLOCK):
+            place = torch.from_numpy(places[begin + some.start : begin + some.stop])
+            wanted = (place >= 0).nonzero().squeeze(1)
+            samples[place[wanted]] = pool.samples.of_rows.gather(wanted + some.start, 0)[0]
+    return samples
 
 
 def saved_weights(recipe: Recipe, root: Path) -> Path:

@@ -120,6 +120,11 @@ class Cells(nn.Module):
         self.tables = nn.ParameterList(tables)
         self.width = layout.numbers * own + len(layout.flags) + sum(widths)
 
+    @property
+    def fits(self) -> bool:
+        """`fit` has something to do."""
+        return isinstance(self.embedding, Piecewise)
+
     def fit(self, rows: Float[Tensor, "n W"]) -> None:
         """Fits embeddings of numbers to training rows."""
         if isinstance(self.embedding, Piecewise):

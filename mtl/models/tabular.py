@@ -123,7 +123,7 @@ class Tabular(StagedEncoder):
 
     @property
     def fits(self) -> bool:
-        return isinstance(self.embedding, Embedding)
+        return isinstance(self.embedding, Embedding) and self.embedding.cells.fits
 
     def fit(self, samples: Float[Tensor, "n W"]) -> None:
         if isinstance(self.embedding, Embedding):  # a branch holds the upper stages alone
