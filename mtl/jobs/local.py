@@ -23,9 +23,8 @@ from mtl.experiment.states import release
 from mtl.jobs.cores import workers
 from mtl.jobs.lifeline import end_with
 from mtl.paths import RunPath
-from mtl.results.history import PretrainingHistory
-from mtl.results.reading import HISTORY, RUN
-from mtl.results.record import Run
+from mtl.results.history import History, PretrainingHistory
+from mtl.results.reading import HISTORY
 
 
 @dataclass(frozen=True)
@@ -102,10 +101,8 @@ def run_jobs(jobs: list[Job], base: BaseConfig, root: Path = Path()) -> list[Pat
 def epochs_of(where: RunPath, folder: Path) -> int:
     """Epochs of a run, including those before it was resumed. They are read from its files, since the messages of its
     worker may be late and count only the epochs that this worker trained."""
-    again = f"mtl repro {where.target}"
-    if where.stage == "pretrain":
-        return len(PretrainingHistory.read(folder / HISTORY, again).epochs)
-    return Run.read(folder / RUN, again).epochs_run
+    history = PretrainingHistory if where.stage == "pretrain" else History
+    return len(history.read(folder / HISTORY, f"mtl repro {where.target}").epochs)
 
 
 def process_context(base: BaseConfig) -> Any:
