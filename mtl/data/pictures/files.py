@@ -83,7 +83,8 @@ def read_pictures(paths: Sequence[str], form: Form, room: Path, processes: int |
     Args:
         paths: of the files, which were checked by `name_problem`.
         form: of the pixels.
-        room: folder on a disk with space for the pixels; it is made.
+        room: folder on a disk with space for the pixels. Where there is none yet, the folder above it takes their
+            file: a set that is refused leaves no folder behind.
         processes: that decode; None: as many as there are cores, and none beside this one for a few files.
 
     Raises:
@@ -92,9 +93,9 @@ def read_pictures(paths: Sequence[str], form: Form, room: Path, processes: int |
     shape = (len(paths), 3 if form.colour else 1, *form.size)
     digests = np.zeros(len(paths), dtype=np.int64)
     problems: list[Problem] = []
-    with writing(room):
-        room.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=room, prefix=".pixels-") as file:
+    place = next(place for place in (room, *room.absolute().parents) if place.is_dir())
+    with writing(place):
+        with tempfile.TemporaryFile(dir=place, prefix=".pixels-") as file:
             _fill(file.fileno(), int(np.prod(shape)))
             for begin, (hashes, told) in _answers(paths, form, file.fileno(), processes):
                 digests[begin : begin + len(hashes)] = hashes

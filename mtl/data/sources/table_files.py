@@ -30,10 +30,8 @@ def read_files(config: TableSource, root: Path) -> tuple[Table, np.ndarray | Non
     Raises:
         DataError: a file cannot be read, or has other columns than the first.
     """
-    if config.lines is not None:
-        return line_table(config, root), None
-    if config.conll is not None:
-        table = conll_tables(config, root)
+    if config.lines is not None or config.conll is not None:
+        table = line_table(config, root) if config.lines is not None else conll_tables(config, root)
         check_roles(table)
         return table, None
     split, options = config.split, _options(config, config.also)
