@@ -15,13 +15,13 @@ from pathlib import Path
 
 from benchmarks.command import count, start
 from benchmarks.machine import OUT
-from benchmarks.reliability import inputs
+from benchmarks.reliability import inputs, kills
 from benchmarks.reliability.campaign import Attack, carry_out, table
 from benchmarks.reliability.forms import FORMS
 
 ATTACKS: dict[str, Attack] = {
     f"inputs-{kind}": Attack(500, partial(inputs.begin, kind=kind)) for kind in FORMS
-}  # fmt: skip
+} | {f"kills-{kind}": Attack(100, partial(kills.begin, kind=kind)) for kind in kills.PRESETS}  # fmt: skip
 
 
 def main(given: Sequence[str] | None = None, attacks: dict[str, Attack] = ATTACKS) -> int:

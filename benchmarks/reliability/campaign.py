@@ -3,7 +3,7 @@
 import json
 import traceback
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -124,3 +124,10 @@ def _counted(parts: Sequence[tuple[str, int]]) -> str:
 
 def _ordered(counts: Counter[str]) -> Iterator[tuple[str, int]]:
     yield from sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
+
+
+def differences(expected: Mapping[str, str], held: Mapping[str, str]) -> list[str]:
+    """A sentence for each file (path → hash) that is lost, too many or different."""
+    lost = [f"{path} is missing" for path in expected if path not in held]
+    lost += [f"{path} is too many" for path in held if path not in expected]
+    return lost + [f"{path} differs" for path in expected if path in held and held[path] != expected[path]]
