@@ -3,11 +3,10 @@
     python -m benchmarks.reliability                      # every attack, in full
     python -m benchmarks.reliability inputs-table kills-series --count 20
 
-Each try is one line of OUT/ATTACK.jsonl: a campaign that was interrupted goes on where it was. Exit codes: 0 nothing was
-lost; 1 something was; 2 a mistake of the user's.
+Each try is one line of OUT/ATTACK.jsonl: a campaign that was interrupted goes on where it was. Exit codes: 0 nothing
+was lost; 1 something was; 2 a mistake of the user's.
 """
 
-import sys
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from collections.abc import Sequence
 from functools import partial

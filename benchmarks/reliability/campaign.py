@@ -67,10 +67,16 @@ def carry_out(attack: Attack, count: int, log: Path, place: Path) -> None:
             outcome = _tried(attempt, number)
             hits += outcome.hits
             line = asdict(outcome) | {"number": number, "seconds": round(perf_counter() - began, 3)}
-            with log.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(line, ensure_ascii=False) + "\n")
+            _append(log, json.dumps(line, ensure_ascii=False))
             for loss in outcome.lost:
                 print(f"{log.stem} {number}: LOST {loss}", flush=True)
+
+
+def _append(log: Path, line: str) -> None:
+    """Adds a line, on its own also where a kill cut off the last."""
+    with log.open("ab+") as file:
+        whole = file.tell() == 0 or (file.seek(-1, 2) >= 0 and file.read(1) == b"\n")
+        file.write((b"" if whole else b"\n") + line.encode("utf-8") + b"\n")
 
 
 def _tried(attempt: Attempt, number: int) -> Outcome:

@@ -37,8 +37,10 @@ TOSS = {"toss": {"kind": "binary", "source": "own", "label": {"coin": 0}}}
 MOOD = {"mood": {"kind": "classification", "source": "own", "label": "mood"}}
 LABEL = {"label": {"kind": "classification", "source": "own", "label": "label"}}
 TAGS = {"tag": {"kind": "tagging", "source": "own", "label": "column_2"}}
-TASKS = {"har": {"activity": {"kind": "classification", "source": "own", "label": "activity"}}, "uea": LABEL,
-         "arrays": LABEL, "series": AHEAD, "table": SCORE, "sensors": AHEAD, "python": AHEAD}  # fmt: skip
+ACTIVITY = {"activity": {"kind": "classification", "source": "own", "label": "activity"}}
+TASKS: dict[str, Json] = {
+    "har": ACTIVITY, "uea": LABEL, "arrays": LABEL, "series": AHEAD, "table": SCORE, "sensors": AHEAD, "python": AHEAD,
+}  # fmt: skip
 PLAIN = "-DOCSTART- O\n\nAnn B-per\nLee I-per\nsaw O\nRome B-loc\n\t\n#tag\tO\nhi\tO\n\n\nBo B-per\n\n"
 
 
@@ -125,8 +127,8 @@ def _photos(root: Path) -> Form:
     (root / "data/raw/own").mkdir(parents=True)
     colours_table(root / "data/raw/own")
     section = {"kind": "table", "path": "data/raw/own/labels.csv", "inputs": {"photo": "image"}, "folds": 3,
-               "images": {"folder": "data/raw/own/photos", "size": [8, 8]}, "split": {"kind": "group", "column": "site"},
-               }  # fmt: skip
+               "images": {"folder": "data/raw/own/photos", "size": [8, 8]},
+               "split": {"kind": "group", "column": "site"}}  # fmt: skip
     tasks = {"colour": {"kind": "classification", "source": "own", "label": "colour"}}
     return Form("table", section, tasks, ("data/raw/own",))
 

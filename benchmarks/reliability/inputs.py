@@ -1,4 +1,4 @@
-"""Generated inputs: damaged or odd files and settings of every kind of source either prepare or are refused in a message.
+"""Generated inputs: damaged files and odd settings of every kind of source prepare, or are refused in one message.
 
 Each try makes a small project with a good source, does one thing to it (or nothing: it must prepare), registers the
 files and calls the functions that `mtl data add` and the stages `prepare` and `index` call. An exception that is no
@@ -30,8 +30,7 @@ ENCODERS = {"windows": {"kind": "linear", "input_len": 2, "width": 16}, "texts":
 NAMES = ("data/raw", "own", "params.yaml", "tasks.", "plugin_")
 """A message names a file, the source, a setting or a plugin."""
 WAYS = ("nothing", "bytes", "inside", "inside", "inside", "setting", "setting", "file", "twice", "after")
-
-
+"""Things that are done to a source with files: two in ten are a setting, one in ten is nothing at all."""
 WITH_FILES = ("series", "table", "har", "uea", "arrays", "mnist", "multi_mnist", "cifar10", "cifar100")
 OPTIONS = ("name", "rows", "values", "columns", "window", "borders", "fold", "folds", "labels", "classes", "numbers",
            "units", "notes", "more")  # fmt: skip
@@ -61,7 +60,7 @@ def begin(place: Path, kind: str) -> Iterator[Attempt]:
 def _attempt(kind: str, number: int) -> Outcome:
     draw = random.Random(f"{kind} {number}")
     make = FORMS[kind][number % len(FORMS[kind])]
-    way = draw.choice(WAYS if kind in WITH_FILES else ("nothing", "setting", "setting", "setting"))
+    way = _way(kind, draw)
     with tempfile.TemporaryDirectory(prefix="reliability-") as folder:
         root = Path(folder) / f"outer/project_{kind}_{number}"
         root.mkdir(parents=True)
@@ -71,7 +70,7 @@ def _attempt(kind: str, number: int) -> Outcome:
         told = f"{kind} with {'no fault' if way == 'nothing' else 'a fault'}"
         lost: list[str] = []
         try:
-            came = _prepared(form, section, root, way, draw)
+            came = prepared(form, section, root, draw if way == "after" else None)
         except AssertionError as error:
             return Outcome(told, "neither", (f"{way}: {error}"[-2000:],))
         if (way == "nothing" and came != "prepared") or (way == "after" and came == "prepared"):
@@ -79,10 +78,19 @@ def _attempt(kind: str, number: int) -> Outcome:
         return Outcome(told, came if came == "prepared" else "refused in one message", tuple(lost))
 
 
+def way_of(kind: str, number: int) -> str:
+    """The thing that try n does to a source."""
+    return _way(kind, random.Random(f"{kind} {number}"))
+
+
+def _way(kind: str, draw: random.Random) -> str:
+    return draw.choice(WAYS if kind in WITH_FILES else ("nothing", "setting", "setting", "setting"))
+
+
 def _damaged(form: Form, way: str, root: Path, draw: random.Random) -> dict[str, Any]:
     """Does harm to the files or returns other settings."""
     section = form.section
-    fields = list(TypeAdapter(Source).validate_python(section).__class__.model_fields)  # type: ignore[type-abstract]
+    fields = list(TypeAdapter(Source).validate_python(section).__class__.model_fields)
     files = sorted(path for path in (root / "data/raw").rglob("*") if path.is_file())
     if way in ("setting", "twice") and form.kind == "python" and draw.random() < 0.8:
         section = section | {"options": {draw.choice(OPTIONS): draw.choice(damage.VALUES)}}
@@ -112,14 +120,24 @@ def _damaged(form: Form, way: str, root: Path, draw: random.Random) -> dict[str,
     return section
 
 
-def _prepared(form: Form, section: dict[str, Any], root: Path, way: str, draw: random.Random) -> str:
-    """`prepared`, or the message that refused it."""
+def prepared(form: Form, section: dict[str, Any], root: Path, after: random.Random | None = None) -> str:
+    """`prepared`, or the message that refused a source.
+
+    Args:
+        form: of the source; its files are below `root`.
+        section: its settings.
+        root: folder of the project; a refusal may leave nothing in the folder around it.
+        after: draws a file that is changed after it was registered; None: none is.
+
+    Raises:
+        AssertionError: there was neither.
+    """
     added = attempt(lambda: add("own", [root / path for path in form.add], root), root.parent, *NAMES)
     if isinstance(added, Refusal):
         return added.message
     files = sorted(path for path in (root / "data/raw").rglob("*") if path.is_file() and path.suffix != ".json")
-    if way == "after" and files:
-        file = draw.choice(files)
+    if after is not None and files:
+        file = after.choice(files)
         file.write_bytes(file.read_bytes() + b"\n")
 
     def read() -> Config:
@@ -127,7 +145,8 @@ def _prepared(form: Form, section: dict[str, Any], root: Path, way: str, draw: r
         prepare(config.prepare.sources, "own", root)
         return config
 
-    config = attempt(read, root.parent, *NAMES)
+    # A path is named as the setting has it: `path: .` leads to the project's folder.
+    config = attempt(read, root.parent, *NAMES, f"error: {section.get('path')} ")
     if isinstance(config, Refusal):
         return config.message
     kept = root.parent / "kept"

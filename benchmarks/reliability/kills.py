@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from time import monotonic
@@ -95,10 +95,8 @@ def _attempt(preset: str, fresh: Project, expected: dict[str, str], seconds: flo
 def _killed(process: "subprocess.Popen[bytes]", luck: random.Random) -> list[str]:
     """Kills a process or one of its family, waits for the end of all, and returns what outlived it."""
     members = family(process.pid)
-    try:
+    with suppress(psutil.NoSuchProcess, IndexError):
         luck.choice(members).kill()
-    except (psutil.NoSuchProcess, IndexError):
-        pass
     try:
         until(lambda: process.poll() is not None and not any(map(alive, members)), ALONE, "the end of the family")
         return []

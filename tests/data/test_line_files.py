@@ -98,6 +98,13 @@ def test_lines_that_do_not_belong_together_are_refused(tmp_path: Path, changes: 
         read(tmp_path)
 
 
+def test_a_setting_that_names_no_column_is_refused(tmp_path: Path) -> None:
+    write(tmp_path)
+    raw = section().model_dump(exclude_unset=True) | {"weight": "sureness"}
+    with pytest.raises(DataError, match=r"there is no column `sureness`; found: text, part, mood, stance_a\. `weight`"):
+        read_source("own", TableSource.model_validate(raw), tmp_path)
+
+
 def test_files_that_are_missing_or_of_another_encoding_are_named(tmp_path: Path) -> None:
     write(tmp_path)
     (tmp_path / "raw/mood/test_text.txt").write_bytes(b"\xff\n" * 6)

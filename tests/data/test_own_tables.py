@@ -11,6 +11,8 @@ import torch
 
 from mtl.config.table_source import TableSource
 from mtl.data.build import read_source
+from mtl.data.formats import growing, records, text_table, windowed
+from mtl.data.sources import table_files
 from mtl.errors import DataError
 from mtl.types import NO_CATEGORY, RowSet
 
@@ -82,6 +84,27 @@ def test_columns_that_tell_nothing_are_left_out_and_told(tmp_path: Path, case: s
     assert rows.columns == columns and rows.category_columns == []
     assert numbers(rows, "score") == [n * n for n in range(ROWS)]
     assert any(note in told for told in rows.notes) if note else rows.notes == []
+
+
+@pytest.mark.parametrize("large", [False, True])
+def test_rows_that_are_all_shorter_than_the_header_are_read_and_told(
+    tmp_path: Path, large: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three decimals make the reader look at the cells as they are written, of some columns alone."""
+    if large:
+        for module in (windowed, growing, records, text_table, table_files):
+            monkeypatch.setattr(module, "WINDOW", 64)
+    rows = read(tmp_path, lines("dose,score,more", lambda n: f"{1 + n % 7}.125,{n * n}"))
+    assert rows.columns == KEPT and numbers(rows, "dose") == [1.125 + n % 7 for n in range(ROWS)]
+    assert any("have fewer cells than the 3 columns" in told for told in rows.notes)
+    assert any("more: left out, for every cell is empty" in told for told in rows.notes)
+
+
+def test_numbers_beyond_all_decimals_raise_no_warning(tmp_path: Path) -> None:
+    """A thousand times the largest is more than a float holds."""
+    text = lines("dose,score", lambda n: f"{n % 7},{n * n}") + "1e308,3\n"
+    with pytest.raises(DataError, match=r"column `dose`: should be .* at most 1e\+100 in size, .*found 1e\+308"):
+        read(tmp_path, text)
 
 
 # Spellings of the same table: each gives the numbers and names of PLAIN.

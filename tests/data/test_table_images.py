@@ -78,7 +78,7 @@ def test_it_is_kept_and_loaded_whole_and_maps_its_pixels(tmp_path: Path) -> None
     for file in ("arrays.safetensors", "meta.json"):
         assert (tmp_path / "first/own" / file).read_bytes() == (tmp_path / "second/own" / file).read_bytes()
     assert "24 images of 8 × 8 pixels" in describe(loaded)
-    assert not list((tmp_path / "data/prepared").iterdir())  # nothing is left of the pixels' first place
+    assert not list((tmp_path / "data").iterdir())  # nothing is left of the pixels' first place
 
 
 def test_tasks_learn_columns_of_names_of_numbers_and_of_whole_numbers_as_classes(tmp_path: Path) -> None:
@@ -123,6 +123,15 @@ def test_a_file_without_pixels_is_named_with_its_row_or_left_out_and_counted(tmp
     assert len(images.images) == 24 and images.beside is not None and len(images.beside.values) == 24
     (note,) = images.notes
     assert note.startswith("photo: 2 of 26 rows left out, for their files are missing, empty or broken: gone.png")
+
+
+def test_a_set_that_is_refused_leaves_no_folder_behind(tmp_path: Path) -> None:
+    colours_table(tmp_path)
+    (tmp_path / "photos/003.png").write_bytes(b"no image")
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(DataError, match=r"003\.png"):
+        read(tmp_path)
+    assert sorted(tmp_path.rglob("*")) == before
 
 
 def test_rows_behind_a_left_out_one_keep_their_pixels(tmp_path: Path) -> None:

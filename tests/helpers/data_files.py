@@ -5,9 +5,11 @@ import re
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from mtl.config.sensors import SensorsSource
 from mtl.config.sources import (
     ArraysSource,
     Cifar10Source,
@@ -18,7 +20,6 @@ from mtl.config.sources import (
     MultiMnistSource,
     PythonSource,
     RegressionsSource,
-    SensorsSource,
     SeriesSource,
     Source,
     UeaSource,
@@ -153,7 +154,8 @@ def make_source(kind: str, root: Path) -> Source:
             (raw / "Toy_TEST.ts").write_text(ts_text(ts_cases(4, first=10)))
             return UeaSource(kind="uea", path="data/raw/Toy")
         case "arrays":
-            np.savez(raw / "own.npz", **array_parts())
+            parts: dict[str, Any] = dict(array_parts())
+            np.savez(raw / "own.npz", **parts)
             return ArraysSource(kind="arrays", path="data/raw/own.npz", folds=3)
         case "digits":
             return DigitsSource(kind="digits")

@@ -18,7 +18,8 @@ NAMES = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse"
 def counting_pixels(first: int, count: int, channels: int, size: tuple[int, int]) -> np.ndarray:
     """uint8 [count, channels, Y, X] whose values tell number, channel, row and column of a pixel apart."""
     n, c, y, x = np.ogrid[first : first + count, :channels, : size[0], : size[1]]
-    return ((n * 7 + c * 61 + y * 5 + x) % 256).astype(np.uint8)
+    pixels: np.ndarray = (n * 7 + c * 61 + y * 5 + x) % 256
+    return pixels.astype(np.uint8)
 
 
 def idx(values: np.ndarray) -> bytes:

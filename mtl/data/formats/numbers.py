@@ -15,6 +15,8 @@ from mtl.data.inputs import scratch
 from mtl.errors import DataError, shown
 
 TRUTHS = {"true": 1.0, "false": 0.0}
+WHOLE = 2.0**53
+"""Size from which on a float64 has no decimals."""
 FIRST_COLUMNS = 20
 FIRST_ROWS = 2000
 """Columns and rows in which it is looked for first what points of a file mean."""
@@ -154,7 +156,7 @@ def _settled(cells: pd.DataFrame) -> bool:
 
 def _has_other_decimals(values: np.ndarray) -> bool:
     """True when a number is no multiple of .001, or is below 1 but not 0: its point is no mark between thousands."""
-    known = values[np.isfinite(values)]
+    known = values[np.abs(values) < WHOLE]
     parts = known[:1000]
     for part in (parts, known):
         thousandths = part * 1000

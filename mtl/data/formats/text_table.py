@@ -63,15 +63,19 @@ def read_rows(file: TextFile, config: TableFile) -> tuple[pd.DataFrame, Callable
 def raw_rows(file: TextFile, columns: list[str], most: int | None = None) -> pd.DataFrame:
     """The cells of some columns as they are written, without quotes; at most the first `most` rows."""
     plain, _ = _plain(file)
-    options: dict[str, Any] = {"usecols": columns, "dtype": str, "keep_default_na": False, "nrows": most}
+    options: dict[str, Any] = {"dtype": str, "keep_default_na": False, "nrows": most}
     # Where all is text, no part of the file needs to know of another, and its other columns are held in parts alone.
     options["low_memory"] = True
-    try:
-        with _at_body(plain) as body:
-            frame: pd.DataFrame = pd.read_csv(body, **_layout(plain, file.names) | options)
-    except pd.errors.ParserError:  # Lines that end in a separator.
-        with _at_body(plain) as body:
-            frame = pd.read_csv(body, **_layout(plain, [*file.names, EXTRA]) | options)
+    frame: pd.DataFrame
+    for way in _widths(file.names, columns):
+        try:
+            with _at_body(plain) as body:
+                frame = pd.read_csv(body, **_layout(plain, []) | options | way)
+            frame = frame if "usecols" in way else frame[columns]
+            break
+        except pd.errors.ParserError:
+            if "usecols" not in way:
+                raise
     blank = [row for row in file.blank if row < len(frame)]
     return frame.drop(index=blank).reset_index(drop=True) if blank else frame
 
@@ -81,15 +85,23 @@ def raw_pieces(file: TextFile, columns: list[str]) -> Iterator[pd.DataFrame]:
     if not isinstance(file.data, Windowed):
         yield raw_rows(file, columns)
         return
-    options: dict[str, Any] = {"usecols": columns, "dtype": str, "keep_default_na": False, "chunksize": ROWS}
+    options: dict[str, Any] = {"dtype": str, "keep_default_na": False, "chunksize": ROWS}
     plain, _ = _plain(file)
-    for names in (file.names, [*file.names, EXTRA]):
+    for way in _widths(file.names, columns):
         try:
             with _at_body(plain) as body:
-                yield from pd.read_csv(body, **_layout(plain, names) | options)
+                for piece in pd.read_csv(body, **_layout(plain, []) | options | way):
+                    yield piece if "usecols" in way else piece[columns]
             return
-        except pd.errors.ParserError:  # Lines that end in a separator.
-            continue
+        except pd.errors.ParserError:
+            if "usecols" not in way:
+                raise
+
+
+def _widths(names: list[str], columns: list[str]) -> list[dict[str, Any]]:
+    """How some columns are read of rows as wide as the header, of such as end in a separator, and of rows that are all
+    shorter than the header, whose last columns pandas fills up only where it reads every column."""
+    return [{"names": names, "usecols": columns}, {"names": [*names, EXTRA], "usecols": columns}, {"names": names}]
 
 
 def uneven(file: TextFile, reason: str) -> str:

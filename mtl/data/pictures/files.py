@@ -94,13 +94,12 @@ def read_pictures(paths: Sequence[str], form: Form, room: Path, processes: int |
     digests = np.zeros(len(paths), dtype=np.int64)
     problems: list[Problem] = []
     place = next(place for place in (room, *room.absolute().parents) if place.is_dir())
-    with writing(place):
-        with tempfile.TemporaryFile(dir=place, prefix=".pixels-") as file:
-            _fill(file.fileno(), int(np.prod(shape)))
-            for begin, (hashes, told) in _answers(paths, form, file.fileno(), processes):
-                digests[begin : begin + len(hashes)] = hashes
-                problems += [Problem(*problem) for problem in told]
-            pixels = np.memmap(file, dtype=np.uint8, mode="r+", shape=shape)
+    with writing(place), tempfile.TemporaryFile(dir=place, prefix=".pixels-") as file:
+        _fill(file.fileno(), int(np.prod(shape)))
+        for begin, (hashes, told) in _answers(paths, form, file.fileno(), processes):
+            digests[begin : begin + len(hashes)] = hashes
+            problems += [Problem(*problem) for problem in told]
+        pixels = np.memmap(file, dtype=np.uint8, mode="r+", shape=shape)
     return Pictures(pixels, digests, sorted(problems, key=lambda problem: problem.row))
 
 
