@@ -145,8 +145,7 @@ def prepared(form: Form, section: dict[str, Any], root: Path, after: random.Rand
         prepare(config.prepare.sources, "own", root)
         return config
 
-    # A path is named as the setting has it: `path: .` leads to the project's folder.
-    config = attempt(read, root.parent, *NAMES, f"error: {section.get('path')} ")
+    config = attempt(read, root.parent, *NAMES)
     if isinstance(config, Refusal):
         return config.message
     kept = root.parent / "kept"

@@ -354,6 +354,9 @@ def test_verify_says_what_to_run(root: Path, tmp_path: Path) -> None:
     (root / "data/raw/toy.csv").write_bytes(TEXT)
     with pytest.raises(DataError, match=r"path`: /elsewhere/big\.csv is not listed in data/raw/toy\.json"):
         verify("toy", SeriesSource(kind="series", path="/elsewhere/big.csv"), root)
+    for folder in (".", "data"):  # every file lies below them
+        with pytest.raises(DataError, match=r"`prepare\.sources\.toy\.path`: .* is not listed in data/raw/toy\.json"):
+            verify("toy", SeriesSource(kind="series", path=folder), root)
     (root / "data/raw/toy.json").write_text('{"files": {"x": 1}}')
     with pytest.raises(DataError, match="is not a manifest"):
         verify("toy", source, root)

@@ -51,7 +51,8 @@ def missing_problem(name: str, source: Source, root: Path) -> str | None:
             )
     for needs in source.files:
         covered = [RAW / relative for relative in manifest.files]
-        if not any(Path(needs) == path or Path(needs) in path.parents for path in covered):
+        below = RAW in (Path(needs), *Path(needs).parents)  # a folder above data/raw holds everything, and is no source
+        if not any(Path(needs) == path or (below and Path(needs) in path.parents) for path in covered):
             if RAW in Path(needs).parents and not (root / needs).exists():
                 return unpacked_twin(root, Path(needs)) or f"{needs} is missing: put it there and run `{register}`."
             return (
